@@ -1,0 +1,48 @@
+# What a person runs here. `make demo` and `make test` need python3 (3.11 or newer) and nothing else.
+PORT ?= 8000
+SANDBOX_PORT ?= $(shell expr $(PORT) + 401)
+PYTHON ?= python3
+export PORTAL_URL ?= http://localhost:$(PORT)
+export SANDBOX_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
+RUN = .venv-run/bin/python
+DEV = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset tour test lint types format lock run-environment dev-environment
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run-environment:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is not installed; Python 3.11 or newer is needed." >&2; exit 1; }
+	@$(PYTHON) requirements/install.py run
+
+dev-environment:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is not installed; Python 3.11 or newer is needed." >&2; exit 1; }
+	@$(PYTHON) requirements/install.py dev
+
+demo: run-environment  ## try the portal against a pretend tenant (PORT=9000 make demo for another port)
+	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(RUN) manage.py demo
+
+demo-reset: run-environment  ## forget the demo's data
+	@$(RUN) manage.py demo --reset
+
+tour: run-environment  ## run the main job by itself, step by step, with the evidence
+	@$(RUN) manage.py tour
+
+test: dev-environment  ## run all tests; says what it had to skip
+	@$(DEV) -m pytest $(TESTS)
+
+lint: dev-environment
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet
+
+types: dev-environment
+	@.venv/bin/mypy portal onboarding
+
+format: dev-environment
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; .venv/bin/djlint templates --reformat --quiet
+
+lock:  ## write the lock files anew (needs uv)
+	@for set in run dev; do extra=; [ $$set = dev ] && extra="--extra dev"; \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --upgrade $$extra pyproject.toml -o requirements/$$set.txt; done

@@ -1,0 +1,19 @@
+"""Django's command line for this project."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        raise SystemExit(
+            "Django is not installed for this python. Run `make demo` once, then use .venv-run/bin/python manage.py …"
+        ) from None
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

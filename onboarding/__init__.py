@@ -1,0 +1,1 @@
+"""The work: a starter, from recorded to signed in."""

@@ -1,0 +1,132 @@
+"""The audit trail: append-only, hash-chained over one locked head row, verifiable by a reader without a key.
+
+What is personal goes into the chain only as a salted commitment; the values stand beside it and can be erased
+later without breaking the chain. Nothing here ever receives a pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Protocol
+
+from django.db import transaction
+
+from onboarding import clock
+from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
+
+GENESIS = "0" * 64
+
+
+class Person(Protocol):
+    """Whoever does something: known by tenant and object id, shown by name."""
+
+    tid: str
+    oid: str
+    name: str
+
+
+def record(
+    event: str,
+    *,
+    by: Person | None = None,
+    starter: Starter | None = None,
+    issue: PassIssue | None = None,
+    facts: Mapping[str, Any] | None = None,
+    personal: Mapping[str, str] | None = None,
+) -> AuditEvent:
+    """Append one event inside the transaction of the change it tells of.
+
+    `facts` must hold nothing personal; `personal` is committed to and can be erased. Without `by` the portal
+    itself did it. Raises TransactionManagementError outside a transaction.
+    """
+    values = dict(personal or {})
+    if by is not None:
+        values |= {"by": f"{by.tid}/{by.oid}", "by_name": by.name}
+    salt = secrets.token_hex(16)
+    head = AuditHead.objects.select_for_update().get(id=1)
+    row = AuditEvent(
+        seq=head.seq + 1,
+        at=clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
+        event=event,
+        starter=starter.public_id if starter else "",
+        issue=str(issue.pk) if issue else "",
+        facts=dict(facts or {}),
+        commitments={name: commitment(salt, value) for name, value in values.items()},
+        previous=head.hash,
+    )
+    row.hash = digest(row)
+    row.save(force_insert=True)
+    AuditDetail.objects.create(event=row, salt=salt, values=values)
+    head.seq, head.hash = row.seq, row.hash
+    head.save(update_fields=["seq", "hash"])
+    return row
+
+
+def commitment(salt: str, value: str) -> str:
+    return hashlib.sha256(f"{salt}:{value}".encode()).hexdigest()
+
+
+def digest(row: AuditEvent) -> str:
+    """SHA-256 over the previous hash and the event in canonical JSON (sorted keys, no spaces, UTF-8)."""
+    body = {
+        "seq": row.seq,
+        "at": row.at,
+        "event": row.event,
+        "starter": row.starter,
+        "issue": row.issue,
+        "facts": row.facts,
+        "commitments": row.commitments,
+    }
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256((row.previous + canonical).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One place where the trail is not what was written."""
+
+    seq: int
+    what: str
+
+
+def verify(anchor: str = "") -> Iterator[Fault]:
+    """Walk the whole chain. `anchor` is a head hash kept elsewhere, which must still be part of it."""
+    expected, previous, seen = 1, GENESIS, not anchor or anchor == GENESIS
+    for row in _rows_in_order():
+        if row.seq != expected:
+            yield Fault(expected, f"events {expected} to {row.seq - 1} are missing")
+        elif row.previous != previous:
+            yield Fault(row.seq, "does not follow the event before it")
+        if digest(row) != row.hash:
+            yield Fault(row.seq, "was changed")
+        detail = AuditDetail.objects.filter(event=row).first()
+        if detail is None:
+            yield Fault(row.seq, "its details are gone")
+        elif any(commitment(detail.salt, v) != row.commitments.get(k) for k, v in detail.values.items()):
+            yield Fault(row.seq, "its details were changed")
+        seen = seen or row.hash == anchor
+        expected, previous = row.seq + 1, row.hash
+    head = AuditHead.objects.get(id=1)
+    if (head.seq, head.hash) != (expected - 1, previous):
+        yield Fault(expected - 1, f"the trail ends here, but its head says event {head.seq}")
+    if not seen:
+        yield Fault(expected - 1, "the anchored head is not in the trail: it was shortened or rewritten")
+
+
+def _rows_in_order(page: int = 500) -> Iterator[AuditEvent]:
+    """Page by page: an open cursor would block SQLite's writers."""
+    last = -1
+    while rows := list(AuditEvent.objects.filter(seq__gt=last).order_by("seq")[:page]):
+        yield from rows
+        last = rows[-1].seq
+
+
+@transaction.atomic
+def erase(public_id: str) -> int:
+    """Forget the personal details of one starter's events; the chain keeps its commitments."""
+    return AuditDetail.objects.filter(event__starter=public_id).update(salt="", values={})

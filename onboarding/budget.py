@@ -1,0 +1,140 @@
+"""Graph's small budget for everything about sign-in methods, shared by all processes through one row.
+
+Microsoft publishes five calls in ten seconds a tenant for this kind of resource (Graph throttling limits,
+"identity and access reports"). A pass costs two: the read of the methods, and the creation. People come
+first, in the order in which they asked; work in the background takes what they leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from onboarding import clock
+from onboarding.models import GraphBudget, Starter, Turn
+
+CALLS_OF_AN_ISSUE = 2
+TURN_LASTS = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """No room yet: from when there will be, and how many stand before."""
+
+    until: datetime
+    ahead: int
+
+    def seconds(self, now: datetime) -> int:
+        return max(1, round((self.until - now).total_seconds() + 0.5))
+
+
+@transaction.atomic
+def take_turn(starter: Starter, person: Any) -> Wait | None:
+    """Take the calls of one issue for a person who waits, or a place in the queue. None means: go on.
+
+    A place is kept through reloads; it opens when the budget will have room and lapses a minute later.
+    """
+    row, now = _locked(), clock.now()
+    Turn.objects.filter(lapses_at__lt=now).delete()
+    mine = Turn.objects.filter(starter=starter, person=person).first()
+    before_me = Turn.objects.filter(pk__lt=mine.pk) if mine else Turn.objects.all()
+    ahead = before_me.count()
+    free_at = _free_at(row, CALLS_OF_AN_ISSUE, now)
+    if free_at <= now and _room(row, now) >= CALLS_OF_AN_ISSUE * (ahead + 1):
+        _spend(row, CALLS_OF_AN_ISSUE, now)
+        if mine:
+            mine.delete()
+        return None
+    if mine is None:
+        opens = max(free_at, now) + ahead * _pace()
+        mine = Turn.objects.create(
+            starter=starter, person=person, opens_at=opens, lapses_at=opens + TURN_LASTS
+        )
+    elif mine.opens_at <= now:  # its time has come, but somebody was faster: a moment more, the place is kept
+        mine.opens_at = max(free_at, now + timedelta(seconds=1))
+        mine.lapses_at = mine.opens_at + TURN_LASTS
+        mine.save(update_fields=["opens_at", "lapses_at"])
+    return Wait(mine.opens_at, ahead)
+
+
+def standing(starter: Starter, person: Any) -> Wait | None:
+    """The place that a person has, if any. Looking changes nothing."""
+    mine = Turn.objects.filter(starter=starter, person=person, lapses_at__gte=clock.now()).first()
+    return Wait(mine.opens_at, Turn.objects.filter(pk__lt=mine.pk).count()) if mine else None
+
+
+@transaction.atomic
+def take_for_work(calls: int = 1) -> float:
+    """Take calls for work in the background: 0.0 when they were there, else seconds to come back in.
+
+    It never touches what a person who comes now would need.
+    """
+    row, now = _locked(), clock.now()
+    waiting = Turn.objects.filter(lapses_at__gte=now).count()
+    kept = CALLS_OF_AN_ISSUE * (waiting + 1)
+    if _free_at(row, calls, now) <= now and _room(row, now) >= calls + kept:
+        _spend(row, calls, now)
+        return 0.0
+    return max(1.0, min(_seconds(row.paused_until, now), 600.0), _span().total_seconds() / 5)
+
+
+@transaction.atomic
+def give_back(calls: int) -> None:
+    """The calls were not made after all."""
+    row = _locked()
+    row.recent = row.recent[: len(row.recent) - calls]
+    row.save(update_fields=["recent"])
+
+
+@transaction.atomic
+def pause(seconds: float) -> None:
+    """Microsoft answered 429: nobody asks again before that."""
+    row = _locked()
+    until = clock.now() + timedelta(seconds=seconds)
+    if row.paused_until is None or row.paused_until < until:
+        row.paused_until = until
+        row.save(update_fields=["paused_until"])
+
+
+def _locked() -> GraphBudget:
+    return GraphBudget.objects.select_for_update().get(id=1)
+
+
+def _span() -> timedelta:
+    return timedelta(seconds=settings.GRAPH_BUDGET_SECONDS)
+
+
+def _pace() -> timedelta:
+    """How long the budget needs for one issue."""
+    return _span() * CALLS_OF_AN_ISSUE / settings.GRAPH_BUDGET_CALLS
+
+
+def _in_window(row: GraphBudget, now: datetime) -> list[float]:
+    # A time ahead of now can only come from a clock that was set back; it must not block for ever.
+    oldest = (now - _span()).timestamp()
+    return [at for at in row.recent if oldest < at <= now.timestamp() + 1]
+
+
+def _room(row: GraphBudget, now: datetime) -> int:
+    return settings.GRAPH_BUDGET_CALLS - len(_in_window(row, now))
+
+
+def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
+    """When so many calls fit, were nobody else to come."""
+    recent = sorted(_in_window(row, now))
+    too_many = len(recent) + calls - settings.GRAPH_BUDGET_CALLS
+    fits = now if too_many <= 0 else datetime.fromtimestamp(recent[too_many - 1], tz=now.tzinfo) + _span()
+    return max(fits, row.paused_until or now, now)
+
+
+def _seconds(until: datetime | None, now: datetime) -> float:
+    return (until - now).total_seconds() if until else 0.0
+
+
+def _spend(row: GraphBudget, calls: int, now: datetime) -> None:
+    row.recent = [*_in_window(row, now), *[now.timestamp()] * calls]
+    row.save(update_fields=["recent"])

@@ -1,0 +1,14 @@
+"""What every page knows about the work: whether issuing is frozen, by whom and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from onboarding import policy
+
+
+def onboarding(_request: HttpRequest) -> dict[str, Any]:
+    version = policy.in_force()
+    return {"freeze": version if version.frozen else None}

@@ -1,0 +1,173 @@
+"""What the portal asks of Microsoft Graph: in go object ids and minutes, out come values and errors."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from base64 import b64encode
+from datetime import datetime
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
+
+from onboarding.graph import reading
+from onboarding.graph.answers import GUID, IDENTIFIER
+from onboarding.graph.errors import NotFound
+from onboarding.graph.transport import TokenSource, Transport
+from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
+
+PERSON = "id,userPrincipalName,displayName,mail,accountEnabled,userType,creationType,externalUserState"
+ACCOUNT = f"{PERSON},jobTitle,department,employeeId,employeeHireDate,createdDateTime"
+# Entra's rules for a user principal name. It becomes part of a path, so what is not one is never sent.
+USER_PRINCIPAL_NAME = re.compile(r"[A-Za-z0-9'._!#^~$&+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
+WIDEST = "999"
+
+
+class Graph:
+    """Microsoft Graph, for one tenant and one identity; safe to share between threads."""
+
+    def __init__(self, origin: str, tokens: TokenSource, *, connect: float, read: float) -> None:
+        self._transport = Transport(origin, tokens, connect=connect, read=read)
+
+    def prepare(self) -> None:
+        """Have a token in hand, so that none is missing later. Raises Unavailable."""
+        self._transport.prepare()
+
+    def look_up(self, name_or_object_id: str) -> tuple[Account, Manager | None]:
+        """Find an account by its user principal name or object id, with its manager."""
+        name = name_or_object_id.strip()
+        user = _user(name)
+        answers = self._transport.batch(
+            {
+                "account": _address(user, select=ACCOUNT),
+                "manager": _address(f"{user}/manager", select=PERSON),
+            }
+        )
+        account = reading.found_account(answers["account"], name)
+        return account, reading.manager(answers["manager"])
+
+    def read_manager(self, object_id: str) -> Manager | None:
+        """Say who the directory records as manager at this moment."""
+        return reading.manager(self._transport.get(_address(f"{_account(object_id)}/manager", select=PERSON)))
+
+    def issue_facts(self, object_id: str) -> Facts:
+        """Read all that decides about a pass in one round trip; one call of it is of the scarce kind."""
+        user = _account(object_id)
+        own = f"principalId eq '{object_id.lower()}'"
+        membership = f"{user}/transitiveMemberOf/microsoft.graph"
+        directory = "/roleManagement/directory"
+        group = {"count": "true", "select": "id,isAssignableToRole", "top": WIDEST}
+        answers = self._transport.batch(
+            {
+                "account": _address(user, select=ACCOUNT),
+                "manager": _address(f"{user}/manager", select=PERSON),
+                "methods": f"{user}/authentication/methods",
+                "roles": _address(f"{membership}.directoryRole", count="true", select="id,roleTemplateId"),
+                "groups": _address(f"{membership}.group", **group),
+                "owned": _address(f"{user}/ownedObjects/microsoft.graph.group", **group),
+                "assignments": _address(f"{directory}/roleAssignments", filter=own),
+                "eligible": _address(f"{directory}/roleEligibilityScheduleInstances", filter=own),
+            }
+        )
+        return reading.facts(answers, object_id.lower())
+
+    def last_sign_in(self, object_id: str) -> datetime | None:
+        """Say when the account last signed in, or None for never. Ten a minute, and with a licence only."""
+        answer = self._transport.get(_address(_account(object_id), select="id,signInActivity"))
+        reading.refuse_unless_read(answer)
+        return reading.last_sign_in(answer.record())
+
+    @sensitive_variables()
+    def create_pass(self, object_id: str, *, lifetime_minutes: int, request_id: UUID) -> CreatedPass:
+        """Ask for one single-use pass that is valid at once. One POST, and no second one whatever happens."""
+        # No start time: "now" is Graph's own, so that a clock of ours that is wrong cannot matter.
+        wanted = json.dumps({"lifetimeInMinutes": lifetime_minutes, "isUsableOnce": True}).encode()
+        answer = self._transport.write_once(
+            _passes(object_id), wanted, kind="application/json", request_id=str(request_id)
+        )
+        if answer.status != 201:
+            raise answer.complaint_of_write()
+        return reading.created_pass(answer, object_id=object_id.lower(), lifetime_minutes=lifetime_minutes)
+
+    def list_passes(self, object_id: str) -> tuple[LivePass, ...]:
+        """List the account's passes, also used and expired ones."""
+        answer = self._transport.get(_passes(object_id))
+        reading.refuse_unless_read(answer)
+        return tuple(reading.live_pass(record) for record in answer.record().every())
+
+    def read_methods(self, object_id: str) -> tuple[tuple[Method, ...], tuple[LivePass, ...]]:
+        """Read how the account can sign in, and its passes, in one call of the scarce kind."""
+        answer = self._transport.get(f"{_account(object_id)}/authentication/methods")
+        reading.refuse_unless_read(answer)
+        return reading.methods_and_passes(answer.record())
+
+    def delete_pass(self, object_id: str, method_id: str) -> bool:
+        """Delete a pass. False: it was not there, because it is gone already or not known everywhere yet."""
+        if not IDENTIFIER.fullmatch(method_id):
+            raise ValueError("This is not the id of a pass.")
+        answer = self._transport.delete(f"{_passes(object_id)}/{quote(method_id, safe='')}")
+        if answer.status not in {204, 404}:
+            raise answer.complaint()
+        return answer.status == 204
+
+    def send_mail(self, sender: str, message: bytes) -> None:
+        """Hand a whole MIME message to the sender's mailbox; accepted means queued, not delivered."""
+        answer = self._transport.write_once(
+            f"{_user(sender)}/sendMail", b64encode(message), kind="text/plain", request_id=str(uuid4())
+        )
+        if answer.status != 202:
+            raise answer.complaint_of_write()
+
+
+_lock = threading.Lock()
+_client: Graph | None = None
+
+
+def client() -> Graph:
+    """Return this process's Graph, made on first use."""
+    global _client
+    with _lock:
+        if _client is None:
+            _client = Graph(
+                settings.GRAPH_URL,
+                import_string(settings.WORKLOAD_IDENTITY)(),
+                connect=settings.GRAPH_CONNECT_TIMEOUT,
+                read=settings.GRAPH_READ_TIMEOUT,
+            )
+        return _client
+
+
+def forget_client() -> None:
+    """Make the next use start afresh, with the settings of that moment."""
+    global _client
+    with _lock:
+        _client = None
+
+
+def _account(object_id: str) -> str:
+    if not GUID.fullmatch(object_id.lower()):
+        raise ValueError("This is not an object id.")
+    return f"/users/{object_id.lower()}"
+
+
+def _passes(object_id: str) -> str:
+    return f"{_account(object_id)}/authentication/temporaryAccessPassMethods"
+
+
+def _user(name: str) -> str:
+    if GUID.fullmatch(name.lower()):
+        return _account(name)
+    if not USER_PRINCIPAL_NAME.fullmatch(name):
+        raise NotFound("This is neither a user principal name nor an object id.", status=404)
+    if name.startswith("$"):  # Graph would take it for a query option
+        return "/users('{}')".format(quote(name.replace("'", "''"), safe=""))
+    return f"/users/{quote(name, safe='@')}"
+
+
+def _address(path: str, **options: str) -> str:
+    query = "&".join(f"${name}={quote(value, safe=',')}" for name, value in options.items())
+    return f"{path}?{query}"

@@ -1,0 +1,68 @@
+"""What can go wrong when Microsoft Graph is asked, in the portal's words and never in the answer's."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+
+class Ids(TypedDict, total=False):
+    """What support needs to find a request again: Graph's error code and id, and the portal's own id."""
+
+    code: str
+    request_id: str
+    client_request_id: str
+
+
+class GraphError(Exception):
+    """Any answer, or lack of one, that the portal cannot use."""
+
+    def __init__(self, message: str, **ids: Unpack[Ids]) -> None:
+        super().__init__(message)
+        self.code = ids.get("code", "")
+        self.request_id = ids.get("request_id", "")
+        self.client_request_id = ids.get("client_request_id", "")
+
+
+class Unavailable(GraphError):
+    """Nothing changed: the request did not leave, or it only read, or it may be sent again safely."""
+
+
+class Incomplete(Unavailable):
+    """An answer came, without something that a decision needs."""
+
+
+class Throttled(GraphError):
+    """Graph did nothing and wants to be left alone for `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float, **ids: Unpack[Ids]) -> None:
+        super().__init__(message, **ids)
+        self.retry_after = retry_after
+
+
+class Refused(GraphError):
+    """A definite no: nothing was done, and asking the same again changes nothing.
+
+    `reason` is one of: lifetime, once, policy, guest, exists, forbidden, unauthorised, other.
+    """
+
+    def __init__(self, message: str, *, status: int, reason: str = "other", **ids: Unpack[Ids]) -> None:
+        super().__init__(message, **ids)
+        self.status = status
+        self.reason = reason
+
+
+class NotFound(Refused):
+    """What was asked for is not in the directory."""
+
+
+class OutcomeUnknown(GraphError):
+    """The request left, and nobody can say whether it was carried out; `method_id` where it could be read."""
+
+    def __init__(self, message: str, *, method_id: str | None = None, **ids: Unpack[Ids]) -> None:
+        super().__init__(message, **ids)
+        self.method_id = method_id
+
+    @property
+    def answered(self) -> bool:
+        """There was an answer that named a pass; it just cannot be shown."""
+        return self.method_id is not None

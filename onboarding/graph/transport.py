@@ -1,0 +1,273 @@
+"""HTTP with Microsoft Graph: pooled and repeated where that is safe, once and only once where it is not."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
+
+import requests
+import urllib3
+from django.views.decorators.debug import sensitive_variables
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util.retry import Retry
+
+from onboarding.graph.answers import Answer, Record
+from onboarding.graph.errors import OutcomeUnknown, Unavailable
+
+LARGEST_READ = 4 * 1024 * 1024
+LARGEST_WRITE = 64 * 1024
+PATIENCE_UNSAID, LONGEST_PATIENCE = 2.0, 3600.0
+REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+class TokenSource(Protocol):
+    """Where the portal's identity comes from; a ConnectionError means that there is no token now."""
+
+    def graph_token(self, *, fresh: bool = False) -> str: ...
+    def forget(self) -> None: ...
+
+
+class Bearer(AuthBase):
+    """Sends the token. As `auth` and not as a header, which a .netrc file would silently replace."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Patience(Retry):
+    """Repeats what failed in passing. An answer that names its waiting time goes to the caller instead.
+
+    The caller can tell everybody to wait; sleeping here would hold a web request, and asking before the time
+    is over would prolong it.
+    """
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
+
+
+def patience(*methods: str) -> Patience:
+    return Patience(
+        total=3,
+        connect=3,
+        read=0,
+        status=3,
+        other=0,
+        redirect=0,
+        backoff_factor=0.3,
+        backoff_jitter=0.2,
+        allowed_methods=frozenset(methods),
+        status_forcelist={500, 502, 503, 504},
+        raise_on_status=False,
+    )
+
+
+class Transport:
+    """Sends requests to one Graph, with one identity."""
+
+    def __init__(self, origin: str, tokens: TokenSource, *, connect: float, read: float) -> None:
+        self._base = f"{origin}/v1.0"
+        self._local = origin.startswith("http:")
+        self._tokens = tokens
+        self._timeout = (connect, read)
+        self._session = _session(_pool(patience("GET", "DELETE")), local=self._local)
+        # A batch of reads is itself a read, though it travels as a POST. No other POST is ever repeated.
+        self._session.mount(f"{self._base}/$batch", _pool(patience("POST")))
+
+    def prepare(self) -> None:
+        self._token()
+
+    def get(self, path: str) -> Answer:
+        return self._repeatable("GET", path)
+
+    def delete(self, path: str) -> Answer:
+        return self._repeatable("DELETE", path)
+
+    def batch(self, paths: Mapping[str, str]) -> dict[str, Answer]:
+        """Read several paths in one round trip. Each part can fail by itself; none can be missing."""
+        parts = [
+            {"id": name, "method": "GET", "url": path, "headers": _consistency(path)}
+            for name, path in paths.items()
+        ]
+        outer = self._repeatable("POST", "/$batch", content=json.dumps({"requests": parts}).encode())
+        if outer.status != 200:
+            raise outer.complaint()
+        answered = [(part.text("id"), _part(part, outer)) for part in outer.record().records("responses")]
+        if sorted(name for name, _ in answered) != sorted(paths):
+            raise outer.incomplete("a part of the batch")
+        return dict(answered)
+
+    @sensitive_variables()
+    def write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
+        """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
+        token = self._token()
+        headers = {"Content-Type": kind, "client-request-id": request_id, "Connection": "close"}
+        problem: Exception
+        with _session(HTTPAdapter(max_retries=0), local=self._local) as session:
+            try:
+                answer = self._send(session, "POST", path, token, headers, content, limit=LARGEST_WRITE)
+            except Exception as error:  # whatever it is, the request may have arrived
+                problem = error
+            else:
+                if answer.status == 401:
+                    self._tokens.forget()
+                return answer
+        if never_left(problem):
+            raise Unavailable(_unreachable(problem), client_request_id=request_id)
+        message = f"Microsoft Graph did not say whether it was done ({type(problem).__name__})."
+        raise OutcomeUnknown(message, client_request_id=request_id)
+
+    def _repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
+        """Send what can be sent again. A 401 was not carried out, so a fresh token gets one more try."""
+        answer = self._once(method, path, self._token(), content)
+        if answer.status == 401:
+            answer = self._once(method, path, self._token(fresh=True), content)
+        return answer
+
+    def _once(self, method: str, path: str, token: str, content: bytes | None) -> Answer:
+        headers = {"client-request-id": str(uuid.uuid4()), **_consistency(path)}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            return self._send(self._session, method, path, token, headers, content, limit=LARGEST_READ)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            problem = _unreachable(error)
+        raise Unavailable(problem, client_request_id=headers["client-request-id"])
+
+    @sensitive_variables()
+    def _send(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        token: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        limit: int,
+    ) -> Answer:
+        with session.request(
+            method,
+            self._base + path,
+            data=content,
+            headers={"Accept": "application/json", **headers},
+            auth=Bearer(token),
+            timeout=self._timeout,
+            allow_redirects=False,  # a redirect would carry the token, or the work, to another place
+            stream=True,
+        ) as response:
+            return Answer(
+                status=response.status_code,
+                content=_parsed(_body(response, limit=limit, seconds=self._timeout[1])),
+                retry_after=patience_asked(response.headers.get("Retry-After")),
+                request_id=_reference(response.headers.get("request-id")),
+                client_request_id=headers["client-request-id"],
+            )
+
+    def _token(self, *, fresh: bool = False) -> str:
+        try:
+            return self._tokens.graph_token(fresh=fresh)
+        except ConnectionError as error:
+            problem = str(error)
+        raise Unavailable(problem)
+
+
+def never_left(error: Exception) -> bool:
+    """True only where there was no connection at all, so that no byte of the request can have arrived."""
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def patience_asked(header: str | None) -> float:
+    """Read Retry-After: seconds or a date, within reason; two seconds where it says nothing readable."""
+    if header is None:
+        return PATIENCE_UNSAID
+    return min(max(_seconds(header.strip()), 1.0), LONGEST_PATIENCE)
+
+
+def _seconds(value: str) -> float:
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return PATIENCE_UNSAID
+
+
+def _pool(retries: Retry) -> HTTPAdapter:
+    return HTTPAdapter(pool_maxsize=32, max_retries=retries)
+
+
+def _session(adapter: HTTPAdapter, *, local: bool) -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.trust_env = not local  # plain http is on this machine, which no proxy can reach
+    return session
+
+
+def _consistency(path: str) -> dict[str, str]:
+    """Graph answers advanced queries only with this header, and others from a staler index because of it."""
+    return {"ConsistencyLevel": "eventual"} if "$count=true" in path else {}
+
+
+@sensitive_variables()
+def _body(response: requests.Response, *, limit: int, seconds: float) -> bytes:
+    """Read the body; nothing of it, where it is larger or slower than any answer of Graph's is."""
+    until = time.monotonic() + seconds
+    body = bytearray()
+    # read1 gives what has arrived; read would wait to fill its buffer, past the limit of time.
+    read: Callable[..., bytes] = response.raw.read1
+    while chunk := read(65536, decode_content=True):
+        body += chunk
+        if len(body) > limit or time.monotonic() > until:
+            return b""
+    return bytes(body)
+
+
+@sensitive_variables()
+def _parsed(body: bytes) -> Any:
+    # The exception holds the whole body. It ends here, so that no error of ours has it as its context.
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _part(part: Record, outer: Answer) -> Answer:
+    status = part.number("status")
+    if status is None:
+        raise outer.incomplete("the status of a part")
+    headers = part.record("headers")
+    return Answer(
+        status=status,
+        content=part.raw("body"),
+        retry_after=patience_asked(headers.text("Retry-After") or headers.text("retry-after") or None),
+        request_id=headers.label("request-id") or outer.request_id,
+        client_request_id=outer.client_request_id,
+    )
+
+
+def _reference(value: str | None) -> str:
+    return value if value and REQUEST_ID.fullmatch(value) else ""
+
+
+def _unreachable(error: Exception) -> str:
+    """Say what failed by the kind of error: its text may hold addresses of the network."""
+    return f"Microsoft Graph cannot be reached ({type(error).__name__})."

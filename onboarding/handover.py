@@ -1,0 +1,391 @@
+"""The heart: a manager confirms, one pass is made, recorded, and shown once; or none is left alive.
+
+The order of the steps is the guarantee. No transaction is open across a call to Graph. The intent is committed
+before the one POST, the outcome is committed before a byte of the pass leaves this process, and a pass that no
+screen acknowledged is deleted. Whatever is left unclear belongs to the reconciler.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
+
+from onboarding import audit, budget, clock, graph, guards, jobs, notifications, policy
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import PassIssue, PolicyVersion, Starter
+from onboarding.models.work import Job
+from onboarding.moves import Changed, move_issue, move_starter
+
+log = logging.getLogger(__name__)
+Reason = PassIssue.Reason
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What the manager saw and said, as their form brings it."""
+
+    starter: Starter
+    person: Any
+    signed_in_at: datetime | None
+    identity_check: str
+    starter_version: int
+    policy_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The pass, on its way to the one answer that may carry it. It hides the code from every printout."""
+
+    issue: PassIssue
+    code: graph.PassCode = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Guards said no. `step_up` when signing in again is all that is missing."""
+
+    guards: tuple[guards.Guard, ...]
+
+    @property
+    def step_up(self) -> bool:
+        return [guard.code for guard in self.guards] == ["sign_in_is_fresh"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Graph's budget has no room yet; the place in the queue is kept."""
+
+    wait: budget.Wait
+
+
+@dataclass(frozen=True)
+class NotNow:
+    """Nothing was made, for a reason that passes by itself. `code` names the sentence."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """Somebody or something was faster: the page that fits the present state is shown instead."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The POST was made and gave no pass to show; the issue tells why."""
+
+    issue: PassIssue
+
+
+Outcome = Shown | Refused | Waiting | NotNow | Overtaken | Failed
+
+
+class _Stop(Exception):
+    """Ends a confirmation early with the outcome it carries."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(type(outcome).__name__)
+        self.outcome = outcome
+
+
+@sensitive_variables()
+def confirm(confirmation: Confirmation) -> Outcome:
+    """Make one pass for one starter and hand it to the caller to show; or say why there is none."""
+    try:
+        version, facts = ready(confirmation)
+        issue = claim(confirmation, version, facts)
+        return record(issue, create(issue))
+    except _Stop as stop:
+        return stop.outcome
+
+
+# --- 0. Ready -----------------------------------------------------------------------------------------------
+
+
+def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
+    """Everything that can be found out before anything is written. No transaction is open here."""
+    starter, version = confirmation.starter, policy.in_force()
+    _nothing_in_the_way(confirmation, version)
+    if not jobs.a_worker_lives():
+        log.error("no worker is alive: issuing is refused, since an unseen pass would stay")
+        raise _Stop(NotNow("no_worker"))
+    try:
+        graph.client().prepare()
+    except graph.GraphError:
+        raise _Stop(NotNow("unreachable")) from None
+    wait = budget.take_turn(starter, confirmation.person)
+    if wait is not None:
+        raise _Stop(Waiting(wait))
+    try:
+        facts = graph.client().issue_facts(starter.account_id)
+    except graph.GraphError as error:
+        raise _Stop(_facts_missing(confirmation, error)) from None
+    _guards_hold(confirmation, version, facts)
+    return version, facts
+
+
+def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> None:
+    starter = confirmation.starter
+    if version.frozen:
+        raise _Stop(NotNow("frozen"))
+    if (starter.version, version.number) != (confirmation.starter_version, confirmation.policy_number):
+        raise _Stop(Overtaken())
+    if starter.state != StarterState.INVITED or starter.open_issue() is not None:
+        raise _Stop(Overtaken())
+    opens, closes = starter.window(version.before, version.after)
+    if not opens <= clock.now() <= closes or attempts_left(starter, version) <= 0:
+        raise _Stop(Overtaken())
+
+
+def attempts_left(starter: Starter, version: PolicyVersion) -> int:
+    return version.attempts + starter.extra_attempts - starter.issues.counted().count()
+
+
+def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
+    """What cannot be checked counts as refused; nothing was made."""
+    budget.give_back(1)
+    if isinstance(error, graph.Throttled):
+        budget.pause(error.retry_after)
+        wait = budget.take_turn(confirmation.starter, confirmation.person)
+        return Waiting(wait) if wait else NotNow("throttled")
+    code = "account_gone" if isinstance(error, graph.NotFound) else "not_checkable"
+    facts = {"codes": [code], "graph": error.code, "graph_request_id": error.request_id}
+    with transaction.atomic():
+        audit.record("issue.refused", by=confirmation.person, starter=confirmation.starter, facts=facts)
+        if code == "account_gone":
+            Starter.objects.filter(pk=confirmation.starter.pk).update(problem=Starter.Problem.ACCOUNT_GONE)
+    return NotNow(code)
+
+
+def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> None:
+    question = guards.Question(
+        confirmation.starter, facts, confirmation.person, confirmation.signed_in_at, version, clock.now()
+    )
+    refusing = guards.refusals(question)
+    if not refusing:
+        return
+    budget.give_back(1)  # the POST will not be made
+    codes = [guard.code for guard in refusing]
+    with transaction.atomic():
+        audit.record(
+            "issue.refused",
+            by=confirmation.person,
+            starter=confirmation.starter,
+            facts={"codes": codes, "policy": version.number},
+        )
+        if codes != ["sign_in_is_fresh"]:
+            Starter.objects.filter(pk=confirmation.starter.pk).update(problem=Starter.Problem.REFUSED)
+            notifications.refused(confirmation.starter, refusing)
+    raise _Stop(Refused(refusing))
+
+
+# --- 1. Claim -----------------------------------------------------------------------------------------------
+
+
+def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> PassIssue:
+    """Commit the intent in one short transaction: this starter, this version, nobody else meanwhile."""
+    starter = confirmation.starter
+    try:
+        with transaction.atomic():
+            now = clock.now()
+            issue = PassIssue(
+                starter=starter,
+                account_id=starter.account_id,
+                number=starter.issues.count() + 1,
+                actor=confirmation.person,
+                identity_check=confirmation.identity_check,
+                policy=version,
+                lifetime_minutes=policy.lifetime(version),
+                intended_at=now,
+                lease_until=now + settings.PASS_LEASE,
+                seen_before=[seen.method_id for seen in facts.passes],
+            )
+            move_starter(
+                starter, None, event="issue.intent", by=confirmation.person, issue=issue, facts=_intent(issue)
+            )
+            issue.save(force_insert=True)
+            if policy.in_force().number != version.number:
+                raise Changed("the policy has changed")
+            jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
+    except (Changed, IntegrityError):
+        budget.give_back(1)
+        raise _Stop(Overtaken()) from None
+    except DatabaseError:
+        log.exception("the intent could not be written; nothing was sent")
+        raise _Stop(NotNow("busy")) from None
+    return issue
+
+
+def _intent(issue: PassIssue) -> dict[str, Any]:
+    return {
+        "number": issue.number,
+        "identity_check": issue.identity_check,
+        "policy": issue.policy_id,
+        "lifetime_minutes": issue.lifetime_minutes,
+        "single_use": True,
+    }
+
+
+# --- 2 and 3. Create, and check the answer ----------------------------------------------------------------------
+
+
+@sensitive_variables()
+def create(issue: PassIssue) -> graph.CreatedPass:
+    """One POST, never repeated. `graph` checks the answer: what it returns is a usable single-use pass."""
+    margin = timedelta(seconds=settings.GRAPH_CONNECT_TIMEOUT + settings.GRAPH_READ_TIMEOUT + 5)
+    if clock.now() + min(margin, settings.PASS_LEASE / 2) > issue.lease_until:
+        _settle(issue, IssueState.REJECTED, Reason.UNREACHABLE)  # paused for too long; nothing was sent
+        raise _Stop(Failed(issue))
+    try:
+        return graph.client().create_pass(
+            issue.account_id, lifetime_minutes=issue.lifetime_minutes, request_id=issue.pk
+        )
+    except graph.OutcomeUnknown as error:
+        reason = Reason.STRANGE_ANSWER if error.answered else Reason.NO_ANSWER
+        _settle(issue, IssueState.UNKNOWN, reason, error, method_id=error.method_id or "")
+    except graph.Throttled as error:
+        _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
+        budget.pause(error.retry_after)
+        wait = budget.take_turn(issue.starter, issue.actor)
+        raise _Stop(Waiting(wait) if wait else Failed(issue)) from None
+    except graph.Unavailable as error:
+        _settle(issue, IssueState.REJECTED, Reason.UNREACHABLE, error)
+    except graph.Refused as error:
+        _settle(issue, IssueState.REJECTED, Reason.REFUSED, error)
+    except BaseException:  # whatever else ends this thread: the POST may have been made
+        _settle(issue, IssueState.UNKNOWN, Reason.CRASHED)
+        raise
+    raise _Stop(Failed(issue))
+
+
+def _settle(
+    issue: PassIssue, to: IssueState, reason: str, error: graph.GraphError | None = None, method_id: str = ""
+) -> None:
+    """Write down an outcome without a pass. If that fails, the lease runs out and the reconciler does it."""
+    facts = {"graph": error.code, "graph_request_id": error.request_id} if error else {}
+    if isinstance(error, graph.Refused):
+        facts["refusal"] = error.reason
+    try:
+        with transaction.atomic():
+            changes: dict[str, Any] = {
+                "reason": reason,
+                "graph_request_id": facts.get("graph_request_id", "")[:64],
+            }
+            if method_id:
+                changes["method_id"] = method_id
+            if to in {IssueState.REJECTED}:
+                changes["ended_at"] = clock.now()
+            move_issue(issue, to, event=f"issue.{to}", changes=changes, facts=facts)
+            jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)
+            if reason in {Reason.REFUSED, Reason.STRANGE_ANSWER}:
+                notifications.microsoft_refused(issue, facts.get("refusal", ""))
+    except (DatabaseError, Changed):
+        log.exception("outcome left to the reconciler", extra={"issue": str(issue.pk)})
+
+
+# --- 4. Record ------------------------------------------------------------------------------------------------
+
+
+@sensitive_variables()
+def record(issue: PassIssue, made: graph.CreatedPass) -> Shown:
+    """Commit that a pass is about to be shown. Only after this may a byte of it leave the process."""
+    try:
+        with transaction.atomic():
+            if policy.in_force().frozen:
+                raise Changed("issuing was frozen meanwhile")
+            now = clock.now()
+            move_issue(
+                issue,
+                IssueState.SHOWN,
+                event="issue.shown",
+                by=issue.actor,
+                provided=Q(lease_until__gt=now),
+                changes={
+                    "method_id": made.method_id,
+                    "graph_request_id": made.request_id[:64],
+                    "valid_until": made.ends_at,
+                    "shown_at": now,
+                    "receipt_until": now + settings.PASS_RECEIPT,
+                },
+                facts={"method_id": made.method_id, "valid_until": made.ends_at.isoformat()},
+            )
+            changes: dict[str, Any] = {"problem": Starter.Problem.NONE}
+            if issue.starter.first_pass_at is None:
+                changes["first_pass_at"] = now
+            move_starter(
+                issue.starter, StarterState.ISSUED, event="starter.issued", issue=issue, changes=changes
+            )
+            jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.receipt_until)
+    except (Changed, DatabaseError):
+        log.exception(
+            "the pass was made but not recorded: it is deleted, not shown", extra={"issue": str(issue.pk)}
+        )
+        made.code.wipe()
+        raise _Stop(_unrecorded(issue, made.method_id)) from None
+    return Shown(issue, made.code)
+
+
+def _unrecorded(issue: PassIssue, method_id: str) -> Failed:
+    """Delete at once what nobody will see; the reconciler owns the rest, whether or not this works."""
+    deleted = True
+    try:
+        graph.client().delete_pass(issue.account_id, method_id)
+    except graph.GraphError:
+        deleted = False
+    try:
+        issue.refresh_from_db()
+    except DatabaseError:
+        issue.state = IssueState.UNKNOWN
+        issue.reason = Reason.NOT_RECORDED
+        return Failed(issue)
+    if issue.state == IssueState.ISSUING:
+        _settle(issue, IssueState.UNKNOWN, Reason.NOT_RECORDED, method_id=method_id)
+    log.warning("unrecorded pass", extra={"issue": str(issue.pk), "deleted": deleted})
+    return Failed(issue)
+
+
+# --- 6. Receipt, and taking back --------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def receipt(issue: PassIssue, *, by: Any) -> bool:
+    """The page says that the pass is on a screen. False: too late, the page must wipe itself."""
+    if issue.state == IssueState.HELD:
+        return True
+    if issue.state != IssueState.SHOWN:
+        return False
+    now = clock.now()
+    try:
+        move_issue(
+            issue,
+            IssueState.HELD,
+            event="issue.held",
+            by=by,
+            provided=Q(receipt_until__gte=now),
+            changes={"held_at": now},
+        )
+    except Changed:
+        issue.refresh_from_db()
+        return issue.state == IssueState.HELD
+    jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)
+    return True
+
+
+@transaction.atomic
+def take_back(issue: PassIssue, *, reason: str, by: Any | None = None) -> None:
+    """Stop a pass: from here on the worker deletes it until it is gone. Raises Changed, NotPermitted."""
+    move_issue(
+        issue,
+        IssueState.REVOKING,
+        event="issue.revoking",
+        by=by,
+        changes={"reason": reason, "revoking_at": clock.now()},
+    )
+    jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)

@@ -1,0 +1,115 @@
+"""A starter's state, next step and history in HR's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onboarding import guards
+from onboarding.lifecycle import StarterState
+from onboarding.models import AuditDetail, AuditEvent, PassIssue, PolicyVersion, Starter
+
+TONES = {
+    StarterState.RECORDED: "wait",
+    StarterState.INVITED: "todo",
+    StarterState.ISSUED: "wait",
+    StarterState.REGISTERED: "done",
+    StarterState.WITHDRAWN: "stopped",
+}
+
+
+def badge(starter: Starter) -> dict[str, str]:
+    tone = "problem" if starter.problem and starter.is_unfinished else TONES[StarterState(starter.state)]
+    return {"word": starter.get_state_display(), "tone": tone}
+
+
+def next_step(starter: Starter, version: PolicyVersion) -> str:
+    """What happens next, and when, if nobody does anything."""
+
+    def local(moment: Any) -> str:
+        there = moment.astimezone(starter.zone)
+        return f"{there:%A} {there.day} {there:%B, %H:%M}"
+
+    match StarterState(starter.state):
+        case StarterState.RECORDED if not starter.account_id:
+            return "The portal looks for the account every quarter of an hour and tells HR when it appears."
+        case StarterState.RECORDED:
+            return f"The manager gets the link on {local(starter.starts_at - version.lead)}."
+        case StarterState.INVITED:
+            opens, closes = starter.window(version.before, version.after)
+            return f"The manager can create the pass from {local(opens)} to {local(closes)}, with the starter present."
+        case StarterState.ISSUED:
+            return "The portal waits for the starter to sign in and register their own method."
+        case StarterState.REGISTERED:
+            return "Nothing: the starter signs in by their own means."
+        case _:
+            return "Nothing: the onboarding was stopped."
+
+
+def issues(starter: Starter) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": issue.number,
+            "when": issue.intended_at.astimezone(starter.zone),
+            "words": _issue_words(issue),
+        }
+        for issue in starter.issues.select_related("actor").order_by("-number")
+    ]
+
+
+def _issue_words(issue: PassIssue) -> str:
+    reason = f": {issue.get_reason_display()}" if issue.reason else ""
+    return f"{issue.get_state_display().capitalize()}{reason}. {issue.get_identity_check_display()}."
+
+
+EVENTS = {
+    "starter.recorded": "Recorded",
+    "starter.account_found": "An account with the expected name appeared",
+    "starter.account_accepted": "The account was accepted",
+    "starter.rescheduled": "Start or note changed",
+    "starter.invited": "The manager was sent the link",
+    "starter.link_sent": "The link was sent again",
+    "starter.manager_changed": "The directory names another manager",
+    "starter.another_allowed": "Another pass was allowed",
+    "starter.issued": "A pass was handed over",
+    "starter.opened_again": "A new pass can be made",
+    "starter.registered": "The starter registered their own method",
+    "starter.withdrawal_asked": "Withdrawal asked for; the pass is taken back first",
+    "starter.withdrawn": "Withdrawn",
+    "starter.erased": "Personal details erased",
+    "issue.refused": "No pass was made",
+    "issue.intent": "The manager confirmed; a pass was asked for",
+    "issue.shown": "The pass was shown",
+    "issue.held": "The pass is on the manager's screen",
+    "issue.rejected": "Microsoft made no pass",
+    "issue.unknown": "The outcome is not known; it is being checked",
+    "issue.used": "The pass was used to sign in",
+    "issue.closed": "The pass is finished",
+    "issue.revoking": "The pass is being taken back",
+    "issue.revoked": "The pass is gone",
+    "issue.void": "No pass had been made",
+}
+
+
+def history(starter: Starter) -> list[dict[str, Any]]:
+    """Who did what, newest first; from the audit trail, as it was written."""
+    events = list(AuditEvent.objects.filter(starter=starter.public_id).order_by("-seq")[:200])
+    details = {detail.event_id: detail.values for detail in AuditDetail.objects.filter(event__in=events)}
+    return [
+        {
+            "at": event.at,
+            "who": details.get(event.seq, {}).get("by_name", "The portal"),
+            "words": _told(event, details.get(event.seq, {})),
+        }
+        for event in events
+    ]
+
+
+def _told(event: AuditEvent, personal: dict[str, str]) -> str:
+    words = EVENTS.get(event.event, event.event)
+    reason = event.facts.get("reason", "")
+    if event.event == "issue.refused":
+        known = [guards.BY_CODE[code].for_hr for code in event.facts["codes"] if code in guards.BY_CODE]
+        return f"{words}. {' '.join(known) or 'The account could not be checked.'}"
+    if reason in PassIssue.Reason.values:
+        words += f": {PassIssue.Reason(reason).label}"
+    return f"{words}: {personal['reason']}" if "reason" in personal else words

@@ -1,0 +1,138 @@
+"""The two state machines as tables: a starter's, and a pass issue's. Imports nothing of ours.
+
+Whoever wants to know what may happen reads the tables; `moves.py` is the only writer of a state and obeys
+them; the diagrams in `docs/lifecycle.md` are generated from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+State = TypeVar("State", bound=StrEnum)
+
+
+class StarterState(StrEnum):
+    RECORDED = "recorded"
+    INVITED = "invited"
+    ISSUED = "issued"
+    REGISTERED = "registered"
+    WITHDRAWN = "withdrawn"
+
+
+class IssueState(StrEnum):
+    ISSUING = "issuing"
+    SHOWN = "shown"
+    HELD = "held"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    VOID = "void"
+    REVOKING = "revoking"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class Move(Generic[State]):
+    """One permitted move: who makes it, and in which case."""
+
+    source: State
+    target: State
+    who: str
+    when: str
+
+
+STARTER_MOVES: tuple[Move[StarterState], ...] = (
+    Move(
+        StarterState.RECORDED, StarterState.INVITED, "portal or HR", "the lead time has come, or HR sends now"
+    ),
+    Move(
+        StarterState.INVITED, StarterState.ISSUED, "portal", "the manager confirmed and the pass was recorded"
+    ),
+    Move(
+        StarterState.ISSUED, StarterState.REGISTERED, "portal", "the directory shows the starter's own method"
+    ),
+    Move(
+        StarterState.ISSUED,
+        StarterState.INVITED,
+        "portal",
+        "the pass was taken back, lost, expired or led to nothing",
+    ),
+    Move(StarterState.RECORDED, StarterState.WITHDRAWN, "HR", "the onboarding is stopped"),
+    Move(StarterState.INVITED, StarterState.WITHDRAWN, "HR", "the onboarding is stopped"),
+    Move(
+        StarterState.ISSUED,
+        StarterState.WITHDRAWN,
+        "HR",
+        "the onboarding is stopped, its pass taken back first",
+    ),
+)
+
+ISSUE_MOVES: tuple[Move[IssueState], ...] = (
+    Move(IssueState.ISSUING, IssueState.SHOWN, "portal", "Graph's answer was checked and recorded"),
+    Move(IssueState.ISSUING, IssueState.REJECTED, "portal", "Graph said no: nothing was made"),
+    Move(
+        IssueState.ISSUING, IssueState.UNKNOWN, "portal", "no answer, a strange answer, or the lease ran out"
+    ),
+    Move(IssueState.SHOWN, IssueState.HELD, "manager's page", "the receipt: the pass is on a screen"),
+    Move(
+        IssueState.SHOWN,
+        IssueState.REVOKING,
+        "portal or manager",
+        "no receipt in time, or not seen, or stopped",
+    ),
+    Move(
+        IssueState.HELD, IssueState.REVOKING, "manager or HR", "the pass was lost, or the onboarding stopped"
+    ),
+    Move(IssueState.HELD, IssueState.CLOSED, "portal", "used, expired, or replaced by another tool"),
+    Move(IssueState.REVOKING, IssueState.REVOKED, "portal", "the pass is gone from the account"),
+    Move(IssueState.UNKNOWN, IssueState.VOID, "portal", "twice nothing was found: no pass was made"),
+    Move(IssueState.UNKNOWN, IssueState.REVOKED, "portal", "a pass was found and deleted"),
+)
+
+UNFINISHED = frozenset({StarterState.RECORDED, StarterState.INVITED, StarterState.ISSUED})
+# A pass of ours may be alive in these; an account has at most one such issue.
+OPEN_ISSUE = frozenset(
+    {IssueState.ISSUING, IssueState.UNKNOWN, IssueState.SHOWN, IssueState.HELD, IssueState.REVOKING}
+)
+# From here on an issue counts against the attempts that policy allows.
+COUNTED_ON = frozenset({IssueState.SHOWN, IssueState.UNKNOWN})
+
+
+class NotPermitted(Exception):
+    """A move that the tables do not have."""
+
+    def __init__(self, source: StrEnum, target: StrEnum) -> None:
+        super().__init__(f"{type(source).__name__}: {source} cannot become {target}")
+
+
+def check_starter_move(source: StarterState, target: StarterState) -> None:
+    """Raise NotPermitted unless the table of starters has this move."""
+    _check(STARTER_MOVES, source, target)
+
+
+def check_issue_move(source: IssueState, target: IssueState) -> None:
+    """Raise NotPermitted unless the table of pass issues has this move."""
+    _check(ISSUE_MOVES, source, target)
+
+
+def _check(table: tuple[Move[State], ...], source: State, target: State) -> None:
+    if not any(move.source == source and move.target == target for move in table):
+        raise NotPermitted(source, target)
+
+
+def diagram(table: tuple[Move[State], ...]) -> str:
+    """The table as a Mermaid state diagram, for the documents."""
+    sources = {move.source for move in table}
+    first = [move.source for move in table if all(other.target != move.source for other in table)]
+    start = first[0] if first else table[0].source
+    lines = ["stateDiagram-v2", f"    [*] --> {start}"]
+    lines += [
+        f"    {move.source} --> {move.target}: {move.who}: {move.when}".replace(": ", " : ", 1)
+        for move in table
+    ]
+    lines += [
+        f"    {end} --> [*]" for end in dict.fromkeys(move.target for move in table) if end not in sources
+    ]
+    return "\n".join(lines)

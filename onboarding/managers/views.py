@@ -1,0 +1,270 @@
+"""The manager's door: their starters, one starter's page, and the one answer that carries a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from onboarding import clock, handover, policy
+from onboarding.lifecycle import NotPermitted
+from onboarding.managers import situation, spelling
+from onboarding.managers.forms import ConfirmForm
+from onboarding.managers.situation import Situation
+from onboarding.models import PassIssue, Starter
+from onboarding.moves import Changed
+from onboarding.permissions import CannotTell, may_record, starter_of_manager
+
+View = Callable[..., HttpResponse]
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Everybody's first page: the starters who wait for this person. From the last look at the directory."""
+    version, now = policy.in_force(), clock.now()
+    rows = []
+    mine = Starter.objects.of_manager(getattr(request.user, "oid", "")).filter(erased_at=None)
+    for starter in mine.order_by("-starts_at")[:100]:
+        seen = situation.of(starter, request.user, now, version, now)
+        rows.append(
+            {
+                "name": starter.name,
+                "when": starter.start_words,
+                "url": reverse("managers:starter", args=[starter.public_id]),
+                "badge": {"word": BADGES.get(seen.code, seen.title), "tone": seen.tone},
+            }
+        )
+    return render(request, "managers/home.html", {"rows": rows, "is_hr": may_record(request.user)})
+
+
+BADGES = {
+    "ready": "Waiting for you",
+    "early": "Not yet",
+    "late": "Too late",
+    "held": "Pass handed over",
+    "shown": "Pass shown",
+    "issuing": "Being prepared",
+    "unknown": "Being checked",
+    "revoking": "Being taken back",
+    "registered": "Done",
+    "withdrawn": "Withdrawn",
+    "frozen": "Stopped for now",
+    "used_up": "Ask HR",
+    "waiting": "In line",
+}
+
+
+def managers_only(view: View) -> View:
+    """Give the view the starter of its address, if the signed-in person is the manager now; else 404."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, public_id: str, **kwargs: Any) -> HttpResponse:
+        try:
+            starter = starter_of_manager(request.user, public_id)
+        except CannotTell:
+            context = {
+                "title": "The directory does not answer",
+                "text": "We cannot check just now that you are this person's manager. Nothing is lost; try again in a minute.",
+                "url": reverse("managers:starter", args=[public_id]),
+            }
+            return render(request, "managers/unavailable.html", context, status=503)
+        return view(request, starter, **kwargs)
+
+    return checked
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@managers_only
+def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
+    """GET shows where things stand and changes nothing; POST is the confirmation."""
+    if request.method == "POST":
+        return confirm(request, starter)
+    return page(request, starter, present(request, starter))
+
+
+def present(request: HttpRequest, starter: Starter) -> Situation:
+    return situation.of(starter, request.user, _signed_in_at(request), policy.in_force(), clock.now())
+
+
+def _signed_in_at(request: HttpRequest) -> Any:
+    return getattr(request, "auth_time", None)
+
+
+@sensitive_variables()
+def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
+    """Ask for the pass; the answer to this very request is the only one that ever shows it."""
+    form = ConfirmForm(request.POST)
+    if not form.is_valid():
+        return page(request, starter, present(request, starter), form=form, status=400)
+    outcome = handover.confirm(
+        handover.Confirmation(
+            starter=starter,
+            person=request.user,
+            signed_in_at=_signed_in_at(request),
+            identity_check=form.cleaned_data["identity_check"],
+            starter_version=form.cleaned_data["version"],
+            policy_number=form.cleaned_data["policy"],
+        )
+    )
+    if isinstance(outcome, handover.Shown):
+        return pass_page(request, starter, outcome)
+    return answer_without_pass(request, starter, outcome, form)
+
+
+def answer_without_pass(
+    request: HttpRequest, starter: Starter, outcome: handover.Outcome, form: ConfirmForm
+) -> HttpResponse:
+    starter = Starter.objects.get(pk=starter.pk)
+    now_so = present(request, starter)
+    match outcome:
+        case handover.Refused(step_up=True):
+            fresh = Situation(
+                "sign_in", "First, confirm it is you", (outcome.guards[0].for_manager,), "todo", "sign_in"
+            )
+            return page(request, starter, fresh, status=403)
+        case handover.Refused():
+            return page(request, starter, situation.refused(outcome.guards), status=403)
+        case handover.Waiting():
+            return page(request, starter, situation.in_line(outcome.wait, clock.now()), form=form)
+        case handover.NotNow():
+            return page(request, starter, situation.not_now(outcome.code), status=503)
+        case handover.Failed():
+            return page(request, starter, situation.failed(outcome.issue, now_so), status=503)
+        case _:
+            return page(request, starter, now_so, status=409)
+
+
+def page(
+    request: HttpRequest,
+    starter: Starter,
+    seen: Situation,
+    *,
+    form: ConfirmForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    version = policy.in_force()
+    address = reverse("managers:starter", args=[starter.public_id])
+    check = (form.data.get("identity_check") if form else request.GET.get("identity_check")) or ""
+    context: dict[str, Any] = {
+        "starter": starter,
+        "facts": {
+            "name": starter.name,
+            "job_title": starter.job_title,
+            "department": starter.department,
+            "start_words": f"{starter.start_words} ({starter.time_zone})",
+        },
+        "situation": seen,
+        "lifetime_minutes": policy.lifetime(version),
+        "refresh_seconds": seen.refresh_seconds,
+        "refresh_url": f"{address}?{urlencode({'identity_check': check})}" if check else address,
+        "contact": settings.SUPPORT_CONTACT,
+        "page_url": address,
+    }
+    if seen.action == "confirm":
+        fresh = {"version": starter.version, "policy": version.number, "identity_check": check}
+        context["form"] = form if form and form.errors else ConfirmForm(initial=fresh)
+    elif seen.action == "sign_in":
+        context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': address})}"
+    elif seen.action == "wait" and seen.wait is not None:
+        context["wait"] = {"seconds": seen.wait.seconds(clock.now()), "position": seen.wait.ahead + 1}
+    context["actions"] = _actions(request, starter, seen)
+    return render(request, "managers/starter.html", context, status=status)
+
+
+def _actions(request: HttpRequest, starter: Starter, seen: Situation) -> list[dict[str, Any]]:
+    issue = starter.open_issue()
+    if issue is None or issue.actor_id != request.user.pk or seen.action not in {"not_seen", "lost"}:
+        return []
+    lost = seen.action == "lost"
+    name = "managers:lost" if lost else "managers:not-seen"
+    return [
+        {
+            "url": reverse(name, args=[starter.public_id, issue.pk]),
+            "label": "It was lost: take it back" if lost else "I did not see it: take it back",
+            "explain": "The pass is deleted, so nobody can use it. You can then create a new one.",
+            "danger": True,
+        }
+    ]
+
+
+@sensitive_variables()
+def pass_page(request: HttpRequest, starter: Starter, shown: handover.Shown) -> HttpResponse:
+    """Render the pass into this answer and forget it."""
+    issue = shown.issue
+    code = shown.code.reveal()
+    ids = [starter.public_id, issue.pk]
+    seconds_left = int((issue.valid_until - clock.now()).total_seconds()) if issue.valid_until else 0
+    context = {
+        "starter_name": starter.name,
+        "account_name": starter.account_name,
+        "groups": spelling.groups(code),
+        "spelled": spelling.spelled(code),
+        "valid_until": issue.valid_until.astimezone(starter.zone) if issue.valid_until else None,
+        "valid_until_words": f"{issue.valid_until.astimezone(starter.zone):%H:%M}"
+        if issue.valid_until
+        else "",
+        "zone": starter.time_zone,
+        "seconds_left": max(seconds_left, 0),
+        "lifetime_minutes": issue.lifetime_minutes,
+        "receipt_url": reverse("managers:receipt", args=ids),
+        "not_seen_url": reverse("managers:not-seen", args=ids),
+        "receipt_seconds": int(settings.PASS_RECEIPT.total_seconds()),
+        "where_to_go": f"{settings.SANDBOX_URL}/mysignins" if settings.SANDBOX else "aka.ms/mysecurityinfo",
+        "page_url": reverse("managers:starter", args=[starter.public_id]),
+    }
+    try:
+        return render(request, "managers/pass.html", context)
+    finally:
+        shown.code.wipe()
+        context.clear()
+
+
+def actors_only(view: View) -> View:
+    """Give the view the issue of its address, if the signed-in person is the one who was shown its pass; else 404.
+
+    It asks nobody else: a receipt must get through even while the directory does not answer.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, public_id: str, issue_id: Any) -> HttpResponse:
+        issues = PassIssue.objects.select_related("starter").filter(
+            actor=request.user, starter__public_id=public_id
+        )  # type: ignore[misc]
+        return view(request, get_object_or_404(issues, pk=issue_id))
+
+    return checked
+
+
+@require_POST
+@actors_only
+def receipt(request: HttpRequest, issue: PassIssue) -> HttpResponse:
+    """The page has painted the pass. 204 keeps a page without scripts where it is; 410 tells it to wipe itself."""
+    return HttpResponse(status=204 if handover.receipt(issue, by=request.user) else 410)
+
+
+@require_POST
+@actors_only
+def not_seen(request: HttpRequest, issue: PassIssue) -> HttpResponse:
+    return _take_back(request, issue, PassIssue.Reason.NOT_SEEN)
+
+
+@require_POST
+@actors_only
+def lost(request: HttpRequest, issue: PassIssue) -> HttpResponse:
+    return _take_back(request, issue, PassIssue.Reason.LOST)
+
+
+def _take_back(request: HttpRequest, issue: PassIssue, reason: str) -> HttpResponse:
+    # If it cannot be moved it is on its way out, or gone: the page says which.
+    with suppress(NotPermitted, Changed):
+        handover.take_back(issue, reason=reason, by=request.user)
+    return redirect("managers:starter", public_id=issue.starter.public_id)

@@ -1,0 +1,52 @@
+"""The rows of the audit trail. `audit.py` is their only writer; nobody changes or removes an event."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AuditHead(models.Model):
+    """The end of the chain: one row, locked by whoever appends, so that the chain cannot fork."""
+
+    seq = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_audit_head")]
+
+    def __str__(self) -> str:
+        return f"event {self.seq}"
+
+
+class AuditEvent(models.Model):
+    """One event. `facts` holds no personal data; what is personal stands as salted commitments."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.CharField(max_length=32, help_text="UTC, as it went into the hash.")
+    event = models.CharField(max_length=40, db_index=True)
+    starter = models.CharField(max_length=32, blank=True, db_index=True)
+    issue = models.CharField(max_length=36, blank=True, db_index=True)
+    facts = models.JSONField(default=dict)
+    commitments = models.JSONField(default=dict)
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["-seq"]
+        verbose_name = "audit event"
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.event}"
+
+
+class AuditDetail(models.Model):
+    """The personal side of an event, which can be erased: the chain holds only commitments to it."""
+
+    event = models.OneToOneField(
+        AuditEvent, on_delete=models.PROTECT, primary_key=True, related_name="detail"
+    )
+    salt = models.CharField(max_length=32)
+    values = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"detail of {self.event_id}"

@@ -1,0 +1,39 @@
+"""Graph's small budget for sign-in methods, shared by all processes, and the turns of those who wait for it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class GraphBudget(models.Model):
+    """One row: when the last calls were made, and until when Microsoft asked everybody to wait."""
+
+    recent = models.JSONField(default=list, help_text="Times of the last calls, in seconds since 1970.")
+    paused_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_graph_budget")]
+
+    def __str__(self) -> str:
+        return "Graph budget"
+
+
+class Turn(models.Model):
+    """A place in the queue: from `opens_at` the person may press the button, until `lapses_at`."""
+
+    starter = models.ForeignKey("onboarding.Starter", on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    opens_at = models.DateTimeField()
+    lapses_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["starter", "person"], name="one_turn_a_starter_and_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"turn {self.pk}"

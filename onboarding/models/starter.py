@@ -1,0 +1,172 @@
+"""A starter: one person's first day, from recorded to registered."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from onboarding.lifecycle import UNFINISHED, StarterState
+
+if TYPE_CHECKING:
+    from onboarding.models.issue import PassIssue
+
+
+def new_public_id() -> str:
+    """128 random bits (a UUID has fewer): it names a starter in an address, and opens nothing by itself."""
+    return secrets.token_urlsafe(16)
+
+
+class StarterQuerySet(models.QuerySet["Starter"]):
+    def unfinished(self) -> StarterQuerySet:
+        return self.filter(state__in=UNFINISHED)
+
+    def of_manager(self, object_id: str) -> StarterQuerySet:
+        """Starters whose manager was this person when the directory was last read."""
+        return self.filter(manager_id=object_id) if object_id else self.none()
+
+    def matching(self, words: str) -> StarterQuerySet:
+        """Each word must stand in the name, the account name, the department or the manager's name."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                Q(display_name__icontains=word)
+                | Q(account_name__icontains=word)
+                | Q(department__icontains=word)
+                | Q(manager_name__icontains=word)
+            )
+        return found
+
+
+class Starter(models.Model):
+    """Who starts, when, and what the directory said of them when it was last read."""
+
+    class State(models.TextChoices):
+        RECORDED = StarterState.RECORDED.value, "Recorded"
+        INVITED = StarterState.INVITED.value, "Manager invited"
+        ISSUED = StarterState.ISSUED.value, "Pass handed over"
+        REGISTERED = StarterState.REGISTERED.value, "Signed in by their own means"
+        WITHDRAWN = StarterState.WITHDRAWN.value, "Withdrawn"
+
+    class Problem(models.TextChoices):
+        """What keeps an onboarding from going on by itself, as the portal last saw it."""
+
+        NONE = "", ""
+        ACCOUNT_MISSING = "account_missing", "The account does not exist yet"
+        ACCOUNT_FOUND = "account_found", "An account was found: look whether it is the right one"
+        ACCOUNT_GONE = "account_gone", "The account is no longer in the directory"
+        NO_MANAGER = "no_manager", "The directory names no manager"
+        NO_MAILBOX = "no_mailbox", "The manager has no mailbox"
+        MANAGER_RECORDED = "manager_recorded", "The manager is the person who recorded the starter"
+        REFUSED = "refused", "The portal refused to make a pass"
+        MAIL_FAILED = "mail_failed", "The mail to the manager could not be sent"
+
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    state = models.CharField(max_length=12, choices=State, default=State.RECORDED)
+    # Each change counts one up; whoever acts on what they saw says which version that was.
+    version = models.PositiveIntegerField(default=1)
+    problem = models.CharField(max_length=20, choices=Problem, default=Problem.NONE, blank=True)
+
+    account_name = models.CharField(
+        "account", max_length=120, help_text="The user principal name, in lower case."
+    )
+    account_id = models.CharField(max_length=36, blank=True, default="")
+    found_account_id = models.CharField(max_length=36, blank=True, default="")
+    display_name = models.CharField(max_length=256, blank=True, default="")
+    job_title = models.CharField(max_length=128, blank=True, default="")
+    department = models.CharField(max_length=128, blank=True, default="")
+    hire_date = models.DateTimeField(null=True, blank=True)
+    manager_id = models.CharField(max_length=36, blank=True, default="")
+    manager_name = models.CharField(max_length=256, blank=True, default="")
+    manager_mail = models.CharField(max_length=320, blank=True, default="")
+    looked_at = models.DateTimeField(null=True, blank=True)
+
+    # Kept as HR said it, local date and time with the zone's name: a zone's rules may change before the day.
+    start_date = models.DateField()
+    start_time = models.TimeField()
+    time_zone = models.CharField(max_length=64)
+    starts_at = models.DateTimeField(editable=False, help_text="The start in UTC, derived.")
+    note = models.CharField("note for the manager", max_length=500, blank=True, default="")
+
+    # Read by the worker where the tenant allows it, and only before our first pass.
+    sign_in_looked_at = models.DateTimeField(null=True, blank=True)
+    last_sign_in_at = models.DateTimeField(null=True, blank=True)
+    first_pass_at = models.DateTimeField(null=True, blank=True)
+
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    account_accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    recorded_at = models.DateTimeField(default=timezone.now)
+    invited_at = models.DateTimeField(null=True, blank=True)
+    reminded_for = models.DateField(null=True, blank=True)
+    extra_attempts = models.PositiveSmallIntegerField(default=0)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StarterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["starts_at", "id"]
+        indexes = [
+            models.Index(fields=["state", "starts_at", "id"], name="starter_by_state"),
+            models.Index(fields=["manager_id", "state"], name="starter_by_manager"),
+            models.Index(fields=["starts_at", "id"], name="starter_by_start"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account_id"],
+                condition=Q(state__in=[s.value for s in sorted(UNFINISHED)]) & ~Q(account_id=""),
+                name="one_unfinished_starter_an_account",
+            ),
+            models.UniqueConstraint(
+                fields=["account_name"],
+                condition=Q(state__in=[s.value for s in sorted(UNFINISHED)]) & Q(account_id=""),
+                name="one_unfinished_starter_a_name",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in StarterState]), name="starter_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.starts_at = self.start_local.astimezone(ZoneInfo("UTC"))
+        super().save(*args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        return self.display_name or self.account_name or "(erased)"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def start_local(self) -> datetime:
+        """The start in the starter's own zone. An hour that the clocks skip moves forward."""
+        wall = datetime.combine(self.start_date, self.start_time, tzinfo=self.zone)
+        return wall.astimezone(ZoneInfo("UTC")).astimezone(self.zone)
+
+    @property
+    def start_words(self) -> str:
+        return f"{self.start_local:%A} {self.start_local.day} {self.start_local:%B %Y, %H:%M}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return StarterState(self.state) in UNFINISHED
+
+    def open_issue(self) -> PassIssue | None:
+        return self.issues.alive().first()
+
+    def window(self, before: timedelta, after: timedelta) -> tuple[datetime, datetime]:
+        """When a pass can be made: from `before` the start to `after` it."""
+        return self.starts_at - before, self.starts_at + after

@@ -1,0 +1,76 @@
+"""The portal's work in the background: jobs, the mails among them, and the workers' heartbeats."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Job(models.Model):
+    """Something to do later, written in the same transaction as the change that causes it."""
+
+    class Priority(models.IntegerChoices):
+        PASS = 0, "passes"
+        MAIL = 1, "mail"
+        LOOK = 2, "looking at the directory"
+
+    key = models.CharField(max_length=100, unique=True, help_text="kind:what, so that asking twice asks once")
+    priority = models.PositiveSmallIntegerField(choices=Priority)
+    due_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0, help_text="Failures in a row.")
+    locked_until = models.DateTimeField(null=True, blank=True)
+    claim = models.PositiveIntegerField(
+        default=0, help_text="Counts claims; only the last one may finish the job."
+    )
+    done_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Given up; an admin can start it again."
+    )
+    last_error = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        ordering = ["priority", "due_at"]
+        indexes = [
+            models.Index(
+                fields=["priority", "due_at"],
+                name="job_waiting",
+                condition=Q(done_at__isnull=True, failed_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Mail(models.Model):
+    """One message, kept as it will be sent, under one Message-ID however often it must be tried."""
+
+    kind = models.CharField(max_length=20)
+    starter = models.ForeignKey(
+        "onboarding.Starter", on_delete=models.PROTECT, related_name="mails", null=True, blank=True
+    )
+    to = models.CharField(max_length=320)
+    subject = models.CharField(max_length=200)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    message_id = models.CharField(max_length=200, unique=True)
+    written_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    dropped_at = models.DateTimeField(null=True, blank=True, help_text="No longer true when its turn came.")
+
+    class Meta:
+        ordering = ["-written_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Heartbeat(models.Model):
+    """A worker says that it lives. Without one, an unseen pass would stay: so none is made."""
+
+    worker = models.CharField(max_length=100, unique=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.worker

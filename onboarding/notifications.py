@@ -1,0 +1,167 @@
+"""One function a message. Each writes the mail and its job into the transaction of the change it tells of.
+
+No mail holds a pass, or anything personal beyond the starter's name. A message that was written once under a
+key is not written again; its Message-ID is made from the key, so that even a mail sent twice is known as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from onboarding import clock
+from onboarding.guards import Guard
+from onboarding.jobs import ask
+from onboarding.models import Mail, PassIssue, Starter
+from onboarding.models.work import Job
+
+
+def invitation(starter: Starter, *, number: int) -> None:
+    """To the manager: the link, and what to do on the day. `number` tells a repeated sending from the first."""
+    _write(
+        "invitation",
+        starter,
+        to=starter.manager_mail,
+        key=f"{starter.manager_id}:{number}",
+        recipient="manager",
+    )
+
+
+def reminder(starter: Starter) -> None:
+    """To the manager, when the window opens: today is the day."""
+    _write("reminder", starter, to=starter.manager_mail, key=str(starter.start_date), recipient="manager")
+
+
+def open_again(issue: PassIssue) -> None:
+    """To the manager: there is no pass any more, why, and that another can be made."""
+    _write(
+        "taken_back",
+        issue.starter,
+        to=issue.starter.manager_mail,
+        key=f"{issue.pk}:{issue.state}",
+        recipient="manager",
+        reason=issue.get_reason_display(),
+    )
+
+
+def cannot_take_back(issue: PassIssue) -> None:
+    """To security: a pass should be gone for ten minutes and is not."""
+    reason = "A pass could not be deleted for ten minutes. The portal keeps trying; IT can delete it in Entra."
+    _write(
+        "problem",
+        issue.starter,
+        to=settings.SECURITY_ADDRESS,
+        key=f"stuck:{issue.pk}",
+        recipient="security",
+        reason=reason,
+    )
+
+
+def refused(starter: Starter, guards: Iterable[Guard]) -> None:
+    """To HR, and to security where a guard is alarming: no pass was made, and why."""
+    guards = tuple(guards)
+    reason = " ".join(guard.for_hr for guard in guards)
+    key = f"{starter.version}:{'+'.join(guard.code for guard in guards)}"
+    _write("refused", starter, to=settings.HR_ADDRESS, key=f"hr:{key}", recipient="hr", reason=reason)
+    if any(guard.alarming for guard in guards):
+        _write(
+            "refused",
+            starter,
+            to=settings.SECURITY_ADDRESS,
+            key=f"security:{key}",
+            recipient="security",
+            reason=reason,
+        )
+
+
+MICROSOFT_REFUSALS = {
+    "lifetime": "The tenant does not allow the lifetime in the portal's policy. An admin must bring the two together.",
+    "once": "The tenant's rules about single use refused it. IT must look at the Temporary Access Pass policy.",
+    "policy": "The tenant's Temporary Access Pass policy is off or does not include this account. IT must add it.",
+    "guest": "The account is a guest of another organisation.",
+    "exists": "There is already a pass on the account.",
+    "forbidden": "The portal lacks the right to make a pass for this account.",
+    "unauthorised": "The portal could not sign in to Microsoft.",
+}
+
+
+def microsoft_refused(issue: PassIssue, refusal: str) -> None:
+    """To HR: Microsoft said no, or gave a pass that cannot be used."""
+    reason = MICROSOFT_REFUSALS.get(refusal, f"Microsoft refused. IT can look for request {issue.pk}.")
+    _write(
+        "refused",
+        issue.starter,
+        to=settings.HR_ADDRESS,
+        key=f"graph:{issue.pk}",
+        recipient="hr",
+        reason=reason,
+    )
+
+
+def registered(starter: Starter) -> None:
+    """To the manager and HR: the starter can sign in by their own means; nothing is left to do."""
+    key = str(starter.version)
+    _write("registered", starter, to=starter.manager_mail, key=f"manager:{key}", recipient="manager")
+    _write("registered", starter, to=settings.HR_ADDRESS, key=f"hr:{key}", recipient="hr")
+
+
+def account_found(starter: Starter) -> None:
+    """To HR: the expected account has appeared; is it the right one?"""
+    _write("account_found", starter, to=settings.HR_ADDRESS, key=starter.found_account_id, recipient="hr")
+
+
+def problem(starter: Starter) -> None:
+    """To HR: something keeps this onboarding from going on."""
+    key = f"{starter.problem}:{starter.start_date}"
+    _write(
+        "problem",
+        starter,
+        to=settings.HR_ADDRESS,
+        key=key,
+        recipient="hr",
+        reason=starter.get_problem_display(),
+    )
+
+
+def _write(kind: str, starter: Starter, *, to: str, key: str, recipient: str, reason: str = "") -> None:
+    if not to:
+        return
+    context = _context(starter, recipient, reason)
+    mail, made = Mail.objects.get_or_create(
+        message_id=_message_id(f"{kind}:{starter.public_id}:{key}"),
+        defaults={
+            "kind": kind,
+            "starter": starter,
+            "to": to,
+            "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", context).split())[:200],
+            "text": render_to_string(f"emails/{kind}.txt", context),
+            "html": render_to_string(f"emails/{kind}.html", context),
+            "written_at": clock.now(),
+        },
+    )
+    if made:
+        ask(f"mail:{mail.pk}", priority=Job.Priority.MAIL)
+
+
+def _context(starter: Starter, recipient: str, reason: str) -> dict[str, str]:
+    page = "managers:starter" if recipient == "manager" else "hr:starter"
+    return {
+        "starter_name": starter.name,
+        "start_words": f"{starter.start_words} ({starter.time_zone})",
+        "link": settings.PORTAL_URL + reverse(page, args=[starter.public_id]),
+        "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
+        "organisation_name": settings.ORGANISATION_NAME,
+        "support_contact": settings.SUPPORT_CONTACT,
+        "recipient": recipient,
+        "reason": reason,
+    }
+
+
+def _message_id(key: str) -> str:
+    host = urlsplit(settings.PORTAL_URL).hostname
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"

@@ -1,0 +1,66 @@
+"""Who may: HR, admins, auditors, and this starter's manager. Whatever is not allowed here is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from onboarding import graph
+from onboarding.models import Starter
+
+View = Callable[..., HttpResponse]
+
+
+def may_record(user: Any) -> bool:
+    """HR sees and records all starters. An admin is not HR unless they hold that role as well."""
+    return bool(getattr(user, "is_hr", False))
+
+
+def hr_only(view: View) -> View:
+    """Close a view to everybody but HR."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may_record(request.user):
+            raise PermissionDenied("This page is for HR.")
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+class CannotTell(Exception):
+    """The directory does not answer, so nobody can say whether this is the manager. Only for who last was."""
+
+
+def starter_of_manager(user: Any, public_id: str) -> Starter:
+    """The starter, if this person is their manager in the directory now.
+
+    Raises Http404 for everybody else, just as for a starter that does not exist; CannotTell when the directory
+    does not answer and this was the manager when it last did.
+    """
+    starter = (
+        Starter.objects.select_related("recorded_by", "account_accepted_by")
+        .filter(public_id=public_id)
+        .first()
+    )
+    if starter is None or not starter.account_id:
+        raise Http404
+    if not starter.is_unfinished:
+        if starter.manager_id != user.oid:
+            raise Http404
+        return starter
+    try:
+        manager = graph.client().read_manager(starter.account_id)
+    except graph.NotFound:
+        raise Http404 from None
+    except graph.GraphError:
+        if starter.manager_id != user.oid:
+            raise Http404 from None
+        raise CannotTell from None
+    if manager is None or manager.object_id != user.oid:
+        raise Http404
+    return starter

@@ -1,0 +1,223 @@
+"""What became of a pass: clears what is unknown, takes back what nobody saw, notices what was used.
+
+It is a job of the workers (`issue:<id>`): each look does one thing and says when to look again. Every call of
+the scarce budget is asked for first, and people who wait go before it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from onboarding import audit, budget, clock, graph, handover, notifications
+from onboarding.jobs import TryLater, handler
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import PassIssue, Starter
+from onboarding.moves import move_issue, move_starter
+
+log = logging.getLogger(__name__)
+Reason = PassIssue.Reason
+
+# Clocks of two machines may differ by this much; a pass made later than this after a lease is not ours.
+SKEW = timedelta(minutes=15)
+# A single-use pass must lead to a registered method within ten minutes of its use (Entra documentation).
+USE_LASTS = timedelta(minutes=12)
+# A new pass may not be listed at once; only later does its absence mean something.
+LISTED_AFTER = timedelta(minutes=2)
+ALARM_AFTER = timedelta(minutes=10)
+
+
+@handler("issue")
+def reconcile(issue_id: str) -> datetime | None:
+    """Bring one issue a step further. Returns when to look again, or None when it has ended."""
+    issue = PassIssue.objects.select_related("starter", "policy").get(pk=issue_id)
+    now = clock.now()
+    match IssueState(issue.state):
+        case IssueState.ISSUING:
+            return _lease(issue, now)
+        case IssueState.UNKNOWN:
+            return _look_for_lost(issue, now)
+        case IssueState.SHOWN:
+            return _await_receipt(issue, now)
+        case IssueState.HELD:
+            return _watch(issue, now)
+        case IssueState.REVOKING:
+            return _take_off(issue, now)
+        case _:
+            return None
+
+
+def _lease(issue: PassIssue, now: datetime) -> datetime:
+    """A process that claimed and died leaves its lease to run out."""
+    if issue.lease_holds(now):
+        return issue.lease_until
+    move_issue(issue, IssueState.UNKNOWN, event="issue.unknown", changes={"reason": Reason.CRASHED})
+    return now
+
+
+# --- Unknown: was a pass made? ----------------------------------------------------------------------------------
+
+
+def _look_for_lost(issue: PassIssue, now: datetime) -> datetime | None:
+    """Delete what is ours. Twice empty, the second time after the quarantine, means that none was made."""
+    _spend()
+    lost = [live for live in graph.client().list_passes(issue.account_id) if is_ours(issue, live)]
+    if lost:
+        for live in lost:
+            _spend()
+            graph.client().delete_pass(issue.account_id, live.method_id)
+        _end(issue, IssueState.REVOKED, facts={"deleted": [live.method_id for live in lost]})
+        return None
+    settled = issue.lease_until + settings.PASS_QUARANTINE
+    if issue.first_empty_at is None:
+        PassIssue.objects.filter(pk=issue.pk).update(first_empty_at=now)
+        return max(now + settings.PASS_QUARANTINE / 2, settled)
+    if now < settled:
+        return settled
+    _end(issue, IssueState.VOID)
+    return None
+
+
+def is_ours(issue: PassIssue, live: graph.LivePass) -> bool:
+    """A pass of unknown origin is ours if it was not there before we asked and has the shape we asked for."""
+    if issue.method_id:
+        return live.method_id == issue.method_id
+    known = PassIssue.objects.filter(method_id=live.method_id).exists()
+    if known or live.method_id in issue.seen_before:
+        return False
+    shaped = live.usable_once is not False and live.lifetime_minutes == issue.lifetime_minutes
+    return shaped and live.created_at <= issue.lease_until + SKEW
+
+
+# --- Shown: did anybody see it? ---------------------------------------------------------------------------------
+
+
+def _await_receipt(issue: PassIssue, now: datetime) -> datetime:
+    if issue.receipt_until is not None and now <= issue.receipt_until:
+        return issue.receipt_until + timedelta(milliseconds=1)
+    handover.take_back(issue, reason=Reason.NO_RECEIPT)
+    return now
+
+
+# --- Held: was it used, and is the starter on their own feet? -------------------------------------------------------
+
+
+def _watch(issue: PassIssue, now: datetime) -> datetime | None:
+    _spend()
+    methods, passes = graph.client().read_methods(issue.account_id)
+    mine = next((live for live in passes if live.method_id == issue.method_id), None)
+    if any(method.type != "password" for method in methods):
+        _delete(issue, mine)
+        _end(issue, IssueState.CLOSED, reason=Reason.REGISTERED, starter_to=StarterState.REGISTERED)
+        return None
+    if mine is None:
+        return _missing(issue, passes, now)
+    if mine.reason == "OneTimeUsed":
+        return _used(issue, mine, now)
+    if issue.valid_until is not None and now > issue.valid_until:
+        _end(issue, IssueState.CLOSED, reason=Reason.EXPIRED)
+        return None
+    return _next_look(issue, now)
+
+
+def _missing(issue: PassIssue, passes: tuple[graph.LivePass, ...], now: datetime) -> datetime | None:
+    """Our pass is no longer listed: replaced by another tool, removed, or just not listed yet."""
+    if now < (issue.shown_at or issue.intended_at) + LISTED_AFTER and not passes:
+        return _next_look(issue, now)
+    replaced = any(live.usable for live in passes)
+    _end(issue, IssueState.CLOSED, reason=Reason.REPLACED if replaced else Reason.GONE)
+    return None
+
+
+def _used(issue: PassIssue, mine: graph.LivePass, now: datetime) -> datetime | None:
+    """Used: there are ten minutes to register a method. After that the pass led to nothing."""
+    if issue.used_at is None:
+        with transaction.atomic():
+            PassIssue.objects.filter(pk=issue.pk, used_at__isnull=True).update(used_at=now)
+            audit.record("issue.used", starter=issue.starter, issue=issue, facts={"number": issue.number})
+        return now + timedelta(seconds=10)
+    if now < issue.used_at + USE_LASTS:
+        return now + timedelta(seconds=10 if now < issue.used_at + timedelta(minutes=2) else 30)
+    _delete(issue, mine)
+    _end(issue, IssueState.CLOSED, reason=Reason.USED)
+    return None
+
+
+def _next_look(issue: PassIssue, now: datetime) -> datetime:
+    """Often at first, while people stand there and wait; then once a minute, and once after it expired."""
+    held = now - (issue.held_at or issue.intended_at)
+    pause = 10 if held < timedelta(minutes=3) else 30 if held < timedelta(minutes=15) else 60
+    planned = now + timedelta(seconds=pause)
+    expiry = (issue.valid_until or now) + timedelta(seconds=5)
+    return min(planned, expiry) if expiry > now else planned
+
+
+# --- Revoking: delete until it is gone ------------------------------------------------------------------------------
+
+
+def _take_off(issue: PassIssue, now: datetime) -> datetime | None:
+    if now > (issue.revoking_at or now) + ALARM_AFTER:
+        with transaction.atomic():
+            notifications.cannot_take_back(issue)
+    _spend()
+    was_there = graph.client().delete_pass(issue.account_id, issue.method_id)
+    listed_by = (issue.shown_at or issue.intended_at) + LISTED_AFTER
+    if not was_there and now < listed_by:
+        # "Not found" so soon may only mean "not yet": ask the list before it counts as gone.
+        _spend()
+        if any(live.method_id == issue.method_id for live in graph.client().list_passes(issue.account_id)):
+            raise TryLater(5)
+        if now < (issue.shown_at or issue.intended_at) + settings.PASS_QUARANTINE / 2:
+            raise TryLater(5)
+    _end(issue, IssueState.REVOKED)
+    return None
+
+
+# --- Endings ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _end(
+    issue: PassIssue,
+    to: IssueState,
+    *,
+    reason: str = "",
+    starter_to: StarterState = StarterState.INVITED,
+    facts: dict[str, object] | None = None,
+) -> None:
+    """End an issue and let its starter go on: registered, open again, or stopped as HR wished."""
+    changes: dict[str, object] = {"ended_at": clock.now(), "reason": reason or issue.reason}
+    move_issue(issue, to, event=f"issue.{to}", changes=changes, facts=facts)
+    starter = Starter.objects.get(pk=issue.starter_id)
+    if issue.reason == Reason.WITHDRAWN:
+        starter_to = StarterState.WITHDRAWN
+    if starter.state == StarterState.ISSUED:
+        ended = {"ended_at": clock.now()} if starter_to != StarterState.INVITED else {}
+        move_starter(
+            starter,
+            starter_to,
+            event="starter.opened_again" if starter_to == StarterState.INVITED else f"starter.{starter_to}",
+            issue=issue,
+            changes=ended,
+            facts={"reason": issue.reason},
+        )
+    if starter_to == StarterState.REGISTERED:
+        notifications.registered(starter)
+    elif starter.state == StarterState.INVITED:
+        notifications.open_again(issue)
+
+
+def _delete(issue: PassIssue, mine: graph.LivePass | None) -> None:
+    if mine is not None:
+        _spend()
+        graph.client().delete_pass(issue.account_id, mine.method_id)
+
+
+def _spend() -> None:
+    """One call of the scarce budget, or come back later."""
+    seconds = budget.take_for_work()
+    if seconds:
+        raise TryLater(seconds)

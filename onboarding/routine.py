@@ -1,0 +1,191 @@
+"""What the worker does by itself: looks at the directory, invites, reminds, sends mail, forgets in time."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+
+from onboarding import audit, clock, graph, jobs, notifications, policy, services
+from onboarding.jobs import TryLater, handler
+from onboarding.lifecycle import StarterState
+from onboarding.models import Job, Mail, PassIssue, Starter, Turn
+from onboarding.moves import Changed
+
+log = logging.getLogger(__name__)
+
+LOOK_FAR, LOOK_NEAR = timedelta(hours=6), timedelta(minutes=15)
+MAIL_TEXT_KEPT = timedelta(days=7)
+JOBS_KEPT = timedelta(days=7)
+AUDIT_DETAILS_KEPT = timedelta(days=365)
+
+
+# --- Starters: look again, invite when the time has come, remind on the day --------------------------------------
+
+
+@handler("look")
+def look(starter_id: str) -> datetime | None:
+    """Look at one starter's directory facts, do what the calendar asks for, and say when to look again."""
+    starter = Starter.objects.select_related("recorded_by", "account_accepted_by").get(pk=starter_id)
+    if not starter.is_unfinished:
+        return None
+    try:
+        if starter.account_id:
+            services.refresh(starter)
+            _read_sign_in(starter)
+        else:
+            _look_for_account(starter)
+    except graph.Throttled as error:
+        raise TryLater(error.retry_after) from None
+    try:
+        _calendar(starter)
+    except (Changed, services.CannotInvite):
+        log.info("starter changed meanwhile; looked at again soon", extra={"starter": starter.public_id})
+    return _next_look(starter)
+
+
+def _look_for_account(starter: Starter) -> None:
+    """An expected account: tell HR when it appears. Only HR can say that it is the starter's."""
+    try:
+        account, manager = graph.client().look_up(starter.account_name)
+    except graph.NotFound:
+        return
+    if starter.found_account_id == account.object_id:
+        return
+    facts = services.directory_facts(account, manager)
+    facts |= {"found_account_id": account.object_id, "problem": Starter.Problem.ACCOUNT_FOUND}
+    facts.pop("account_name")
+    with transaction.atomic():
+        Starter.objects.filter(pk=starter.pk, account_id="").update(**facts)
+        for name, value in facts.items():
+            setattr(starter, name, value)
+        audit.record("starter.account_found", starter=starter, personal={"account": account.object_id})
+        notifications.account_found(starter)
+
+
+def _read_sign_in(starter: Starter) -> None:
+    """Read whether the account was ever signed in to; only before our first pass, where the tenant tells."""
+    if starter.first_pass_at is not None or starter.problem == Starter.Problem.ACCOUNT_GONE:
+        return
+    if clock.now() < starter.starts_at - policy.in_force().lead:
+        return
+    try:
+        seen = graph.client().last_sign_in(starter.account_id)
+    except graph.Refused:
+        return  # no licence or no permission: it cannot be known here
+    Starter.objects.filter(pk=starter.pk, first_pass_at=None).update(
+        last_sign_in_at=seen, sign_in_looked_at=clock.now()
+    )
+
+
+def _calendar(starter: Starter) -> None:
+    now, version = clock.now(), policy.in_force()
+    opens, closes = starter.window(version.before, version.after)
+    if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
+        if starter.problem != Starter.Problem.NONE:
+            with transaction.atomic():
+                notifications.problem(starter)
+        else:
+            services.send_link(starter=starter, by=None)
+    if (
+        starter.state == StarterState.INVITED
+        and opens <= now <= closes
+        and starter.reminded_for != starter.start_date
+    ):
+        with transaction.atomic():
+            claimed = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED).exclude(
+                reminded_for=starter.start_date
+            )
+            # Whoever was invited within the hour needs no second mail.
+            recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+            if claimed.update(reminded_for=starter.start_date) and not recent:
+                notifications.reminder(starter)
+
+
+def _next_look(starter: Starter) -> datetime:
+    now, version = clock.now(), policy.in_force()
+    near = now >= starter.starts_at - version.lead - timedelta(days=1) or not starter.account_id
+    lead, opens = starter.starts_at - version.lead, starter.starts_at - version.before
+    planned = now + (LOOK_NEAR if near else LOOK_FAR)
+    return min([planned, *[moment for moment in (lead, opens) if moment > now]])
+
+
+# --- Mail -------------------------------------------------------------------------------------------------------
+
+
+@handler("mail")
+def send(mail_id: str) -> None:
+    """Send one mail. Killed after the last dot, it is sent again under the same Message-ID: never lost."""
+    mail = Mail.objects.select_related("starter").get(pk=mail_id)
+    if mail.sent_at or mail.dropped_at:
+        return
+    if _is_stale(mail):
+        Mail.objects.filter(pk=mail.pk).update(dropped_at=clock.now(), text="", html="")
+        return
+    message = EmailMultiAlternatives(
+        subject=mail.subject,
+        body=mail.text,
+        from_email=settings.MAIL_FROM,
+        to=[mail.to],
+        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
+    )
+    message.attach_alternative(mail.html, "text/html")
+    try:
+        message.send()
+    except graph.Throttled as error:
+        raise TryLater(error.retry_after) from None
+    Mail.objects.filter(pk=mail.pk).update(sent_at=clock.now())
+
+
+def _is_stale(mail: Mail) -> bool:
+    """A link to somebody who has been withdrawn since is no longer true."""
+    return (
+        mail.kind in {"invitation", "reminder"}
+        and mail.starter is not None
+        and mail.starter.state != StarterState.INVITED
+    )
+
+
+# --- Forgetting -----------------------------------------------------------------------------------------------------
+
+
+@handler("daily")
+def forget(_: str) -> datetime:
+    """Once a day: erase what is no longer needed. The audit chain stays whole."""
+    now = clock.now()
+    Mail.objects.filter(sent_at__lt=now - MAIL_TEXT_KEPT).exclude(text="").update(text="", html="")
+    Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
+    Turn.objects.filter(lapses_at__lt=now).delete()
+    finished = Starter.objects.filter(ended_at__lt=now - settings.RETENTION, erased_at=None)
+    for starter in finished.order_by("pk")[:500]:
+        erase(starter)
+    old = Starter.objects.filter(ended_at__lt=now - AUDIT_DETAILS_KEPT)
+    for public_id in old.order_by("pk").values_list("public_id", flat=True)[:500]:
+        audit.erase(public_id)
+    return now + timedelta(days=1)
+
+
+@transaction.atomic
+def erase(starter: Starter) -> None:
+    """Forget who the starter was; that somebody started, when, and how it went, stays."""
+    blank = dict.fromkeys(
+        [
+            "account_id", "found_account_id", "display_name", "job_title", "department",
+            "manager_id", "manager_name", "manager_mail", "note",
+        ],
+        "",
+    )  # fmt: skip
+    account_name = f"erased-{starter.public_id}"
+    Starter.objects.filter(pk=starter.pk).update(
+        **blank, account_name=account_name, hire_date=None, erased_at=clock.now()
+    )
+    PassIssue.objects.filter(starter=starter).update(account_id="")
+    Mail.objects.filter(starter=starter).update(to="", subject="", text="", html="")
+    audit.record("starter.erased", starter=starter)
+
+
+def start_daily() -> None:
+    jobs.ask("daily:forget", priority=Job.Priority.LOOK)

@@ -1,0 +1,275 @@
+"""What HR and the portal do with a starter besides handing over a pass: record, edit, invite, withdraw."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from onboarding import audit, clock, graph, handover, jobs, notifications
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import PassIssue, Starter
+from onboarding.models.work import Job
+from onboarding.moves import Changed, move_starter
+
+Problem = Starter.Problem
+
+
+class AlreadyRecorded(Exception):
+    """This account has an unfinished starter."""
+
+
+class CannotInvite(Exception):
+    """The link cannot be sent; the problem's words say why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(Problem(problem).label)
+
+
+class AccountMoved(Exception):
+    """The account found meanwhile is not the one that was looked at."""
+
+
+def record_starter(
+    *,
+    account_name: str,
+    account: graph.Account | None,
+    manager: graph.Manager | None,
+    start_date: date,
+    start_time: time,
+    time_zone: str,
+    note: str,
+    by: Any,
+) -> Starter:
+    """Record who starts when. Without `account` it is expected to appear under its name. Raises AlreadyRecorded."""
+    starter = Starter(
+        account_name=account_name.lower(),
+        start_date=start_date,
+        start_time=start_time,
+        time_zone=time_zone,
+        note=note,
+        recorded_by=by,
+        recorded_at=clock.now(),
+    )
+    if account is None:
+        starter.problem = Problem.ACCOUNT_MISSING
+    else:
+        starter.account_id = account.object_id
+        for name, value in directory_facts(account, manager).items():
+            setattr(starter, name, value)
+    try:
+        with transaction.atomic():
+            starter.save(force_insert=True)
+            audit.record(
+                "starter.recorded",
+                by=by,
+                starter=starter,
+                facts=_when(starter) | {"expected": account is None},
+                personal=_who(starter),
+            )
+            jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+    except IntegrityError:
+        raise AlreadyRecorded(account_name) from None
+    return starter
+
+
+def directory_facts(account: graph.Account, manager: graph.Manager | None) -> dict[str, Any]:
+    """What is kept of the directory's answer, so that lists need not ask again."""
+    return {
+        "account_name": account.user_principal_name.lower()[:120],
+        "display_name": account.display_name[:256],
+        "job_title": account.job_title[:128],
+        "department": account.department[:128],
+        "hire_date": account.hire_date,
+        "manager_id": manager.object_id if manager else "",
+        "manager_name": manager.display_name[:256] if manager else "",
+        "manager_mail": manager.mail[:320] if manager else "",
+        "looked_at": clock.now(),
+    }
+
+
+def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
+    """HR says that the account which appeared is the starter's. Raises AccountMoved, AlreadyRecorded, Changed."""
+    account, manager = graph.client().look_up(found_account_id)
+    if (
+        not found_account_id
+        or starter.found_account_id != found_account_id
+        or account.object_id != found_account_id
+    ):
+        raise AccountMoved(found_account_id)
+    facts = directory_facts(account, manager)
+    try:
+        with transaction.atomic():
+            move_starter(
+                starter,
+                None,
+                event="starter.account_accepted",
+                by=by,
+                changes={
+                    **facts,
+                    "account_id": account.object_id,
+                    "found_account_id": "",
+                    "account_accepted_by": by,
+                    "problem": Problem.NONE,
+                },
+                personal={"account": account.object_id},
+            )
+            jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+    except IntegrityError:
+        raise AlreadyRecorded(starter.account_name) from None
+
+
+def reschedule(
+    *, starter: Starter, start_date: date, start_time: time, time_zone: str, note: str, by: Any
+) -> None:
+    """Move the start, or change the note. Everything that depends on the date follows. Raises Changed."""
+    moved = Starter(start_date=start_date, start_time=start_time, time_zone=time_zone)
+    with transaction.atomic():
+        move_starter(
+            starter,
+            None,
+            event="starter.rescheduled",
+            by=by,
+            changes={
+                "start_date": start_date,
+                "start_time": start_time,
+                "time_zone": time_zone,
+                "starts_at": moved.start_local,
+                "note": note,
+            },
+            facts=_when(moved),
+        )
+        jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+
+
+def refresh(starter: Starter) -> None:
+    """Read the account and its manager anew. Raises what `graph` raises; a missing account becomes a problem."""
+    try:
+        account, manager = graph.client().look_up(starter.account_id)
+    except graph.NotFound:
+        Starter.objects.filter(pk=starter.pk).update(problem=Problem.ACCOUNT_GONE, looked_at=clock.now())
+        starter.problem = Problem.ACCOUNT_GONE
+        return
+    facts = directory_facts(account, manager)
+    changed = bool(starter.looked_at) and starter.manager_id != facts["manager_id"]
+    facts["problem"] = _problem(starter, facts)
+    with transaction.atomic():
+        Starter.objects.filter(pk=starter.pk).update(**facts)
+        if changed:
+            audit.record(
+                "starter.manager_changed",
+                starter=starter,
+                personal={"from": starter.manager_id, "to": facts["manager_id"]},
+            )
+        for name, value in facts.items():
+            setattr(starter, name, value)
+        if changed and starter.state == StarterState.INVITED and starter.problem == Problem.NONE:
+            _send(starter, by=None)
+
+
+def _problem(starter: Starter, facts: dict[str, Any]) -> str:
+    if not facts["manager_id"]:
+        return Problem.NO_MANAGER
+    if not facts["manager_mail"]:
+        return Problem.NO_MAILBOX
+    if facts["manager_id"] == starter.recorded_by.oid:
+        return Problem.MANAGER_RECORDED
+    lasting = {Problem.REFUSED, Problem.MAIL_FAILED}
+    return starter.problem if starter.problem in lasting else Problem.NONE
+
+
+def send_link(*, starter: Starter, by: Any | None) -> None:
+    """Send the manager of today the link, the first time or again. Raises CannotInvite, GraphError, Changed."""
+    if not starter.account_id:
+        raise CannotInvite(starter.problem or Problem.ACCOUNT_MISSING)
+    refresh(starter)
+    blocking = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.NO_MAILBOX, Problem.MANAGER_RECORDED}
+    if starter.problem in blocking:
+        raise CannotInvite(starter.problem)
+    with transaction.atomic():
+        if starter.state == StarterState.RECORDED:
+            move_starter(
+                starter,
+                StarterState.INVITED,
+                event="starter.invited",
+                by=by,
+                changes={"invited_at": clock.now(), "problem": Problem.NONE},
+                personal={"manager": starter.manager_id, "to": starter.manager_mail},
+            )
+            notifications.invitation(starter, number=1)
+        elif starter.state == StarterState.INVITED:
+            _send(starter, by=by)
+        else:
+            raise Changed("the link is no longer needed")
+
+
+def _send(starter: Starter, *, by: Any | None) -> None:
+    audit.record(
+        "starter.link_sent",
+        by=by,
+        starter=starter,
+        personal={"manager": starter.manager_id, "to": starter.manager_mail},
+    )
+    sent = starter.mails.filter(kind="invitation").count()
+    notifications.invitation(starter, number=sent + 1)
+
+
+def allow_another(*, starter: Starter, by: Any) -> None:
+    """HR lets a starter have one pass more than policy says."""
+    if starter.state not in {StarterState.INVITED, StarterState.ISSUED}:
+        raise Changed("no pass can be made for this starter")
+    move_starter(
+        starter,
+        None,
+        event="starter.another_allowed",
+        by=by,
+        changes={"extra_attempts": starter.extra_attempts + 1},
+    )
+
+
+def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
+    """Stop the onboarding for good. A live pass is taken back first: False says that this is under way.
+
+    Then the worker deletes the pass and withdraws the starter in the moment it is gone.
+    """
+    issue = starter.open_issue()
+    if issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD}:
+        with transaction.atomic():
+            handover.take_back(issue, reason=PassIssue.Reason.WITHDRAWN, by=by)
+            audit.record(
+                "starter.withdrawal_asked", by=by, starter=starter, issue=issue, personal={"reason": reason}
+            )
+        return False
+    if issue is not None and issue.state == IssueState.REVOKING:
+        with transaction.atomic():
+            PassIssue.objects.filter(pk=issue.pk, state=IssueState.REVOKING).update(
+                reason=PassIssue.Reason.WITHDRAWN
+            )
+            audit.record(
+                "starter.withdrawal_asked", by=by, starter=starter, issue=issue, personal={"reason": reason}
+            )
+        return False
+    # A pass that is being made right now finds the version changed and is deleted, never shown.
+    move_starter(
+        starter,
+        StarterState.WITHDRAWN,
+        event="starter.withdrawn",
+        by=by,
+        changes={"ended_at": clock.now(), "problem": Problem.NONE},
+        personal={"reason": reason},
+    )
+    return True
+
+
+def _when(starter: Starter) -> dict[str, str]:
+    return {"start": f"{starter.start_date} {starter.start_time:%H:%M}", "zone": starter.time_zone}
+
+
+def _who(starter: Starter) -> dict[str, str]:
+    return {
+        "account_name": starter.account_name,
+        "account": starter.account_id,
+        "name": starter.display_name,
+        "manager": starter.manager_id,
+    }

@@ -1,0 +1,15 @@
+"""People in Django admin, to look at: who has signed in, with which roles, and when last."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from portal.models import User
+
+
+@admin.register(User)
+class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    list_display = ("name", "user_principal_name", "roles", "last_login")
+    search_fields = ("name", "user_principal_name", "oid")
+    ordering = ("name", "pk")
+    fields = ("name", "user_principal_name", "roles", "last_login", "tid", "oid")

@@ -1,0 +1,13 @@
+"""The portal as a Django application: people, sign-in, headers, pages that belong to no door."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    name = "portal"
+
+    def ready(self) -> None:
+        from portal import checks  # noqa: F401 - registers the system checks
+        from portal.signin import session  # noqa: F401 - listens for sign-ins

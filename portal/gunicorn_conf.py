@@ -1,0 +1,35 @@
+"""How gunicorn serves the site. Read by gunicorn; the address and number of processes come from `serve`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+from typing import Any
+
+PR_SET_DUMPABLE = 4
+
+wsgi_app = "portal.wsgi:application"
+bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("PORTAL_PROCESSES", "2"))
+worker_class = "gthread"
+threads = 8
+timeout = 60  # longer than any request may take: Graph's own time limits are shorter
+graceful_timeout = 30
+keepalive = 5
+limit_request_line = 4094
+limit_request_fields = 60
+control_socket_disable = True
+# Who, what, how it went, how long: never the query, which can hold a code of the sign-in.
+accesslog = "-" if os.environ.get("PORTAL_ACCESS_LOG") == "on" else None
+access_log_format = '{"access": "%(m)s %(U)s", "status": %(s)s, "ms": %(M)s, "from": "%(h)s"}'
+errorlog = "-"
+loglevel = "warning"
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Nobody reads this process's memory afterwards: no core file, no tracing by the same user."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)

@@ -1,0 +1,32 @@
+"""One JSON object a line: nothing a stranger sends can forge a line, colour a terminal or break a reader."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+# What every record has, and what Django adds that is not plain.
+ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+LONGEST = 4000
+
+
+class JsonFormatter(logging.Formatter):
+    """Escapes every control character (`json.dumps` does), shortens what is long, drops what is not plain."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage()[:LONGEST],
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in ORDINARY and is_plain(value)}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)[-LONGEST:]
+        return json.dumps(line, default=str)
+
+
+def is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool))

@@ -1,0 +1,73 @@
+"""`manage.py sandbox`: the pretend tenant, on this machine only, for as long as it runs."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.sandbox.options import PUBLISHED_LIMIT, Limit, Options
+from portal.sandbox.server import HOST, Sandbox
+
+
+class Command(BaseCommand):
+    help = "Serve a pretend Entra tenant: sign-in, managed identity, Microsoft Graph, a mailbox."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--state", type=Path, help="a JSON file that keeps the tenant over a restart")
+        parser.add_argument(
+            "--throttle",
+            default="{}/{:g}".format(*PUBLISHED_LIMIT),
+            help="calls/seconds for authentication methods, as Microsoft publishes it (5/10), or `off`",
+        )
+
+    def handle(self, *, state: Path | None, throttle: str, **_options: Any) -> None:
+        if not settings.SANDBOX:
+            raise CommandError("AZURE_TENANT_ID names a real tenant: the sandbox does not start beside one.")
+        address = urlsplit(settings.SANDBOX_URL)
+        if address.hostname != HOST or address.scheme != "http":
+            raise CommandError(
+                f"SANDBOX_URL must begin with http://{HOST}: the sandbox serves this machine only."
+            )
+        options = Options(
+            tenant_id=settings.TENANT_ID,
+            identity_client_id=settings.AZURE_CLIENT_ID,
+            sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
+            portal_url=settings.PORTAL_URL,
+            mailbox=settings.MAIL_FROM,
+            tap_limit=limit(throttle),
+            state_file=state,
+        )
+        try:
+            sandbox = Sandbox(address.port or 80, options)
+        except OSError:
+            raise CommandError(
+                f"Port {address.port} on this machine is in use. Stop what uses it, or set SANDBOX_URL."
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise CommandError(f"{state} is not a sandbox's state. Remove it to start over.") from None
+        signal.signal(signal.SIGTERM, stop)
+        self.stdout.write(f"The pretend tenant is at {sandbox.url}")
+        try:
+            sandbox.serve_forever()
+        except KeyboardInterrupt:
+            self.stdout.write("The pretend tenant has stopped.")
+
+
+def limit(text: str) -> Limit | None:
+    if text == "off":
+        return None
+    calls, _, seconds = text.partition("/")
+    if not (calls.isdecimal() and seconds.isdecimal() and int(calls) and int(seconds)):
+        raise CommandError("--throttle must be calls/seconds, for example 5/10, or off.")
+    return int(calls), float(seconds)
+
+
+def stop(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

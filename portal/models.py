@@ -1,0 +1,121 @@
+"""Who is at the door: people as Microsoft Entra knows them, and sign-ins that are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+HR, ADMIN, AUDITOR = "HR", "Admin", "Auditor"
+
+# What an admin may add by hand. Everything else in Django admin can be looked at and not be changed.
+ADDED_BY_ADMINS = {"onboarding.add_policyversion"}
+# The applications whose tables an admin or auditor may look at.
+SHOWN_IN_ADMIN = {"portal", "onboarding"}
+
+
+class User(AbstractBaseUser):
+    """A person: tenant id and object id together, never an address, which can be given to someone else."""
+
+    password = None  # type: ignore[assignment]  # nobody has one here
+
+    tid = models.CharField("tenant id", max_length=36)
+    oid = models.CharField("object id", max_length=36)
+    name = models.CharField(max_length=256)
+    user_principal_name = models.CharField(max_length=1024)
+    roles = models.JSONField(default=list, blank=True)
+
+    USERNAME_FIELD = "oid"
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        constraints = [models.UniqueConstraint(fields=["tid", "oid"], name="person_once")]
+
+    def __str__(self) -> str:
+        return self.name or self.user_principal_name
+
+    @property
+    def is_hr(self) -> bool:
+        return HR in self.roles
+
+    @property
+    def is_admin(self) -> bool:
+        return ADMIN in self.roles
+
+    @property
+    def is_auditor(self) -> bool:
+        return AUDITOR in self.roles
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's name for: may open Django admin."""
+        return self.is_admin or self.is_auditor
+
+    def has_perm(self, permission: str, obj: Any = None) -> bool:
+        app, _, verb = permission.partition(".")
+        if app in SHOWN_IN_ADMIN and verb.startswith("view_"):
+            return self.is_staff
+        return self.is_admin and permission in ADDED_BY_ADMINS
+
+    def has_perms(self, permissions: list[str], obj: Any = None) -> bool:
+        return all(self.has_perm(permission, obj) for permission in permissions)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_staff and app_label in SHOWN_IN_ADMIN
+
+    def has_usable_password(self) -> bool:
+        return False
+
+    def check_password(self, raw_password: str | None) -> bool:
+        return False
+
+    def get_session_auth_hash(self) -> str:
+        return salted_hmac("portal.models.User", f"{self.tid}/{self.oid}", algorithm="sha256").hexdigest()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        return iter(())
+
+
+class SignInQuerySet(models.QuerySet["SignIn"]):
+    def over(self) -> SignInQuerySet:
+        return self.filter(created_at__lt=timezone.now() - SignIn.LASTS)
+
+
+class SignIn(models.Model):
+    """A sign-in under way, from the redirect to Microsoft until the return. A row and not a session value,
+    so that two tabs do not overwrite each other; used once, by the browser that began it."""
+
+    LASTS = timedelta(minutes=10)
+
+    class Purpose(models.TextChoices):
+        SIGN_IN = "sign in"
+        STEP_UP = "step up"
+
+    state_hash = models.CharField(max_length=64, unique=True)
+    browser_hash = models.CharField(max_length=64)
+    flow = models.JSONField()
+    next_path = models.CharField(max_length=2000)
+    purpose = models.CharField(max_length=10, choices=Purpose.choices)
+    expected_oid = models.CharField(max_length=36, blank=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    objects = SignInQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "sign-in under way"
+        verbose_name_plural = "sign-ins under way"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(purpose="sign in") | ~models.Q(expected_oid=""),
+                name="step_up_names_its_person",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} begun {self.created_at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,110 @@
+"""What the portal asks of sign-in, read from the address and checked before anyone is shown anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from portal.sandbox.options import Options
+from portal.sandbox.web import Response, redirect, with_query
+
+FIELDS = (
+    "client_id",
+    "response_type",
+    "response_mode",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "claims",
+)
+LOOPBACK = {"localhost", "127.0.0.1"}
+
+
+class Mistaken(Exception):
+    """A request that may not be answered by a redirect: the application or its address is not known."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.number, self.message = number, message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    fields: dict[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.fields.get(name, "")
+
+    @property
+    def max_age(self) -> int | None:
+        return int(self["max_age"]) if self["max_age"].isdecimal() else None
+
+    @property
+    def prompts(self) -> set[str]:
+        return set(self["prompt"].split())
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Authentication contexts asked for: `claims={"id_token":{"acrs":{"value":"c1"}}}`."""
+        try:
+            asked = json.loads(self["claims"] or "{}")["id_token"]["acrs"]
+        except (ValueError, KeyError, TypeError):
+            return ()
+        values = asked.get("values", [asked.get("value")]) if isinstance(asked, dict) else []
+        return tuple(value for value in values if isinstance(value, str))
+
+    @property
+    def origin(self) -> str:
+        return origin_of(self["redirect_uri"])
+
+    @property
+    def fault(self) -> str:
+        """What an application has done wrong that it is told by a redirect; empty when nothing."""
+        if self["response_type"] != "code":
+            return "AADSTS70005: response_type must be code."
+        if self["response_mode"] not in ("", "query"):
+            return "AADSTS70007: This sandbox answers with response_mode=query only."
+        if "openid" not in self["scope"].split():
+            return "AADSTS900144: scope must contain openid."
+        if not self["code_challenge"] or self["code_challenge_method"] != "S256":
+            return "AADSTS501481: The application must use PKCE with S256."
+        return ""
+
+    def back(self, answer: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
+        state = {"state": self["state"]} if self["state"] else {}
+        return redirect(with_query(self["redirect_uri"], {**answer, **state}), 302, headers)
+
+    def refused(self, error: str, description: str, **more: str) -> Response:
+        return self.back({"error": error, "error_description": description, **more})
+
+
+def read(options: Options, fields: Mapping[str, str]) -> Asked:
+    asked = Asked({name: fields[name] for name in FIELDS if fields.get(name)})
+    if asked["client_id"].lower() != options.sign_in_client_id:
+        raise Mistaken(
+            700016, f"Application with identifier '{asked['client_id']}' was not found in the directory."
+        )
+    if not may_receive(options, asked["redirect_uri"]):
+        raise Mistaken(
+            50011, f"The redirect URI '{asked['redirect_uri']}' does not match those of the application."
+        )
+    return asked
+
+
+def may_receive(options: Options, address: str) -> bool:
+    """The portal's own address; and http on this machine, which Entra allows on any port."""
+    parts = urlsplit(address)
+    return origin_of(address) == options.portal_url or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
+def origin_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"

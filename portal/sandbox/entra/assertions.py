@@ -1,0 +1,118 @@
+"""How an application proves who it is without a secret: managed identity, cluster, certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate
+
+from portal.sandbox.entra.errors import TokenRefused
+from portal.sandbox.options import (
+    CLUSTER_ISSUER,
+    IDENTITY_PRINCIPAL_ID,
+    SERVICE_ACCOUNT,
+    TOKEN_EXCHANGE_AUDIENCE,
+)
+from portal.sandbox.tenant import Tenant
+from portal.sandbox.tokens import lifetime, thumbprints, unique
+from portal.sandbox.web import Request
+
+KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+NEEDED = {"require": ["exp", "iss", "sub", "aud"]}
+
+
+def authenticated_client(tenant: Tenant, request: Request) -> str:
+    """The client id that the form proves; TokenRefused otherwise."""
+    form, options = request.form, tenant.options
+    client_id = form.get("client_id", "").lower()
+    if client_id not in (options.sign_in_client_id, options.identity_client_id):
+        raise TokenRefused(
+            "unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found."
+        )
+    if "client_secret" in form:
+        raise TokenRefused(
+            "invalid_client", 7000215, "Invalid client secret provided: this application has none.", 401
+        )
+    if form.get("client_assertion_type") != KIND or not form.get("client_assertion"):
+        raise TokenRefused("invalid_client", 7000218, "The request body must contain client_assertion.", 401)
+    assertion = form["client_assertion"]
+    try:
+        issuer = jwt.decode(assertion, options={"verify_signature": False}).get("iss")
+        if issuer in (options.issuer, CLUSTER_ISSUER):
+            _check_federated(tenant, client_id, assertion, issuer)
+        else:
+            _check_certificate(tenant, client_id, assertion)
+    except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
+        raise TokenRefused(
+            "invalid_client", 700024, "Client assertion is not within its valid time range.", 401
+        ) from None
+    except jwt.InvalidAudienceError:
+        raise TokenRefused(
+            "invalid_client", 700212, "No matching federated identity record found for the audience.", 401
+        ) from None
+    except jwt.InvalidTokenError:
+        raise TokenRefused(
+            "invalid_client", 700027, "The signature of the client assertion does not verify.", 401
+        ) from None
+    return client_id
+
+
+def _check_federated(tenant: Tenant, client_id: str, assertion: str, issuer: str) -> None:
+    """Registered are: the managed identity for sign-in, and the service account for both applications."""
+    claims = jwt.decode(
+        assertion,
+        tenant.keys.private_key.public_key(),
+        algorithms=["RS256"],
+        audience=TOKEN_EXCHANGE_AUDIENCE,
+        options=NEEDED,  # type: ignore[arg-type]
+    )
+    by_identity = issuer == tenant.options.issuer and claims["sub"] == IDENTITY_PRINCIPAL_ID
+    by_cluster = issuer == CLUSTER_ISSUER and claims["sub"] == SERVICE_ACCOUNT
+    if not by_cluster and not (by_identity and client_id == tenant.options.sign_in_client_id):
+        raise TokenRefused(
+            "invalid_client",
+            700213,
+            "No matching federated identity record found for the assertion's subject.",
+            401,
+        )
+
+
+def _check_certificate(tenant: Tenant, client_id: str, assertion: str) -> None:
+    header = jwt.get_unverified_header(assertion)
+    for certificate in tenant.certificates:
+        # MSAL pads the base64, the standard does not.
+        if any(header.get(name, "").rstrip("=") == value for name, value in thumbprints(certificate).items()):
+            _decode_own(tenant, client_id, assertion, certificate)
+            return
+    raise TokenRefused(
+        "invalid_client", 700027, "The certificate of the client assertion is not registered.", 401
+    )
+
+
+def _decode_own(tenant: Tenant, client_id: str, assertion: str, certificate: str) -> None:
+    key = load_pem_x509_certificate(certificate.encode()).public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise jwt.InvalidKeyError
+    claims = jwt.decode(
+        assertion,
+        key,
+        algorithms=["RS256", "PS256"],
+        audience=tenant.options.token_endpoint,
+        options=NEEDED,  # type: ignore[arg-type]
+    )
+    if claims["iss"].lower() != client_id or claims["sub"].lower() != client_id:
+        raise jwt.InvalidIssuerError
+
+
+def projected_token(tenant: Tenant, seconds: int = 3600) -> str:
+    """What a Kubernetes cluster would project into the portal's pod."""
+    claims: dict[str, Any] = {
+        "iss": CLUSTER_ISSUER,
+        "sub": SERVICE_ACCOUNT,
+        "aud": [TOKEN_EXCHANGE_AUDIENCE],
+        **lifetime(seconds),
+        **unique(),
+    }
+    return tenant.keys.sign(claims)

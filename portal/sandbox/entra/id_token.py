@@ -1,0 +1,61 @@
+"""Who signed in, as a signed token; it can be told to be wrong, for tests of the reader."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from portal.sandbox.options import OTHER_TENANT_ID, Options
+from portal.sandbox.records import Account
+from portal.sandbox.sessions import Grant
+from portal.sandbox.tenant import Tenant
+from portal.sandbox.tokens import base64url, lifetime, unique
+
+ID_TOKEN_SECONDS = 3600
+
+
+def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
+    changes = tenant.id_token_changes
+    claims = {**_claims(tenant.options, account, grant), **changes.get("set", {})}
+    for name in changes.get("remove", ()):
+        claims.pop(name, None)
+    if changes.get("signature") == "none":
+        return jwt.encode(claims, "", algorithm="none")
+    if changes.get("signature") == "foreign":
+        return jwt.encode(claims, generate_private_key(65537, 2048), "RS256", {"kid": tenant.keys.key_id})
+    if changes.get("signature") == "unknown key":
+        return jwt.encode(claims, generate_private_key(65537, 2048), "RS256", {"kid": "not-published"})
+    return tenant.keys.sign(claims)
+
+
+def _claims(options: Options, account: Account, grant: Grant) -> dict[str, Any]:
+    tenant_id = account.home_tenant or options.tenant_id
+    claims: dict[str, Any] = {
+        "aud": grant.client_id,
+        "iss": Options.issuer_of(tenant_id),
+        **lifetime(ID_TOKEN_SECONDS),
+        **unique(),
+        "tid": tenant_id,
+        "oid": account.id,
+        "sub": base64url(
+            hashlib.sha256(f"{grant.client_id}{account.id}".encode()).digest()
+        ),  # differs by application
+        "name": account.name,
+        "preferred_username": account.user_principal_name,
+        "nonce": grant.nonce,
+        "auth_time": grant.auth_time,
+        "acct": 1 if account.external else 0,
+        "login_hint": base64url(f"O.{account.id}".encode()),
+        "sid": grant.session[:16],
+        "ver": "2.0",
+    }
+    if account.app_roles:
+        claims["roles"] = list(account.app_roles)
+    if account.external:
+        claims["idp"] = f"https://sts.windows.net/{OTHER_TENANT_ID}/"
+    if grant.contexts:
+        claims["acrs"] = list(grant.contexts)
+    return claims

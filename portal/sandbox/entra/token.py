@@ -1,0 +1,80 @@
+"""The token endpoint: a code becomes an id token, a workload identity becomes a Graph token."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from typing import Any
+
+from portal.sandbox.entra.assertions import authenticated_client
+from portal.sandbox.entra.errors import TokenRefused
+from portal.sandbox.entra.id_token import id_token
+from portal.sandbox.identity import app_claims
+from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
+from portal.sandbox.sessions import Grant
+from portal.sandbox.tenant import Tenant
+from portal.sandbox.tokens import base64url
+from portal.sandbox.web import Request, Response, json_answer
+
+ACCESS_TOKEN_SECONDS = 3600
+UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+def answer(tenant: Tenant, request: Request) -> Response:
+    try:
+        client_id = authenticated_client(tenant, request)
+        kind = request.form.get("grant_type")
+        if kind == "authorization_code":
+            payload = _signed_in(tenant, request, client_id)
+        elif kind == "client_credentials":
+            payload = _application(tenant, request, client_id)
+        else:
+            raise TokenRefused("unsupported_grant_type", 70003, f"The grant type '{kind}' is not supported.")
+    except TokenRefused as refusal:
+        return refusal.response()
+    return json_answer(payload, headers=UNCACHED)
+
+
+def _signed_in(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
+    grant = tenant.sessions.redeem(request.form.get("code", ""))
+    if grant is None:
+        raise TokenRefused("invalid_grant", 70008, "The authorization code is expired, used or not known.")
+    if grant.client_id != client_id or grant.redirect_uri != request.form.get("redirect_uri"):
+        raise TokenRefused("invalid_grant", 50148, "The client id or redirect URI does not match the code's.")
+    if not secrets.compare_digest(grant.challenge, _challenge(request.form.get("code_verifier", ""))):
+        raise TokenRefused("invalid_grant", 501481, "The code_verifier does not match the code_challenge.")
+    account = tenant.accounts[grant.person]
+    return {
+        "token_type": "Bearer",
+        "scope": "openid profile",
+        "expires_in": ACCESS_TOKEN_SECONDS,
+        "ext_expires_in": ACCESS_TOKEN_SECONDS,
+        # Opens nothing: the registration that signs people in has no rights.
+        "access_token": secrets.token_urlsafe(48),
+        "id_token": id_token(tenant, account, grant),
+        "client_info": _client_info(account.id, tenant, grant),
+    }
+
+
+def _challenge(verifier: str) -> str:
+    return base64url(hashlib.sha256(verifier.encode()).digest())
+
+
+def _client_info(object_id: str, tenant: Tenant, grant: Grant) -> str:
+    home = tenant.accounts[grant.person].home_tenant or tenant.options.tenant_id
+    return base64url(json.dumps({"uid": object_id, "utid": home}).encode())
+
+
+def _application(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
+    resource, _, default = request.form.get("scope", "").rpartition("/")
+    if default != ".default" or resource not in (GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE):
+        raise TokenRefused(
+            "invalid_scope", 70011, "The scope must be a known resource followed by /.default."
+        )
+    mine = client_id == tenant.options.identity_client_id
+    principal = IDENTITY_PRINCIPAL_ID if mine else "5a4d0b0c-0000-4000-8000-0000000000b2"
+    seconds = min(tenant.token_lifetime, ACCESS_TOKEN_SECONDS)
+    claims = app_claims(tenant, client_id, resource, principal)
+    claims["exp"] = claims["iat"] + seconds
+    return {"token_type": "Bearer", "expires_in": seconds, "access_token": tenant.keys.sign(claims)}

@@ -1,0 +1,184 @@
+"""Faults on order: the sandbox can be slow, throttled, failing or silent, before or after it did the work."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from portal.sandbox.web import Request, Response
+
+Work = Callable[[Request], Response]
+Later = Callable[[float, Callable[[], object]], None]
+
+
+class Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+@dataclass
+class Fault:
+    """One entry of `POST /_control/faults`. What is not named stays as it is.
+
+    method, path    which requests: a method, and a regular expression found in the path
+    skip, times     let so many pass first; then strike so often (1 unless said; null = always)
+    delay           seconds before the work is done; delay_after: between the work and the answer
+    drop            "before" or "after" the work: the connection closes without an answer
+    apply_after     with drop "before": do the work nevertheless, so many seconds later
+    status          answer this instead of doing the work; with applied: true, do the work and answer this
+    headers, body   of that answer: JSON, or text (HTML, or nothing at all); without status, of the real one
+    mutate, remove  change or remove fields of a JSON answer
+    cut_at          promise the whole body, send so many bytes of it, and hang up
+    hide_for        seconds that a pass made by this request stays out of every list
+    """
+
+    method: str | None = None
+    path: str = ""
+    skip: int = 0
+    times: int | None = 1
+    delay: float = 0
+    delay_after: float = 0
+    drop: str | None = None
+    apply_after: float | None = None
+    status: int | None = None
+    applied: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    mutate: dict[str, Any] = field(default_factory=dict)
+    remove: list[str] = field(default_factory=list)
+    cut_at: int | None = None
+    hide_for: float = 0
+
+    def matches(self, request: Request) -> bool:
+        return self.method in (None, request.method) and re.search(self.path, request.path) is not None
+
+    def strike(self, request: Request, work: Work, later: Later) -> Response:
+        request.hide_for = self.hide_for
+        time.sleep(self.delay)
+        if self.drop == "before":
+            if self.apply_after is not None:
+                later(self.apply_after, lambda: work(request))
+            raise Dropped
+        if self.status is not None and not self.applied:
+            return self._changed(standing_in(self.status))
+        response = work(request)
+        if self.drop == "after":
+            raise Dropped
+        time.sleep(self.delay_after)
+        return self._changed(standing_in(self.status) if self.status is not None else response)
+
+    def _changed(self, response: Response) -> Response:
+        if self.body is not None:
+            response.body, response.content_type = written(self.body)
+        if self.mutate or self.remove:
+            payload = {**json.loads(response.body or b"{}"), **self.mutate}
+            response.body = json.dumps(
+                {key: payload[key] for key in payload if key not in self.remove}
+            ).encode()
+        response.headers.update(self.headers)
+        response.cut_at = self.cut_at
+        return response
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Fault] = []
+        self._late: list[threading.Timer] = []
+
+    def answer(self, request: Request, work: Work) -> Response:
+        fault = self._take(request)
+        return fault.strike(request, work, self._later) if fault else work(request)
+
+    def add(self, entries: Any) -> None:
+        """ValueError says what is wrong with them; then none is taken."""
+        faults = [fault_of(entry) for entry in (entries if isinstance(entries, list) else [entries])]
+        with self._lock:
+            self._waiting.extend(faults)
+
+    def end(self) -> None:
+        """Nothing of these strikes any more, and no work that was put off is done."""
+        with self._lock:
+            self._waiting.clear()
+            for timer in self._late:
+                timer.cancel()
+
+    def _later(self, seconds: float, work: Callable[[], object]) -> None:
+        timer = threading.Timer(seconds, work)
+        timer.daemon = True
+        timer.start()
+        self._late.append(timer)
+
+    def _take(self, request: Request) -> Fault | None:
+        """The first that matches, counted down."""
+        with self._lock:
+            for fault in self._waiting:
+                if not fault.matches(request):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._waiting.remove(fault)
+                return fault
+        return None
+
+    def described(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [
+                {"method": f.method, "path": f.path, "skip": f.skip, "times": f.times} for f in self._waiting
+            ]
+
+
+NUMBERS = ("skip", "times", "delay", "delay_after", "apply_after", "status", "cut_at", "hide_for")
+
+
+def fault_of(entry: Any) -> Fault:
+    known = {part.name for part in fields(Fault)}
+    if not isinstance(entry, dict) or not set(entry) <= known:
+        raise ValueError(f"A fault is an object with some of: {', '.join(sorted(known))}.")
+    fault = Fault(**entry)
+    for name in NUMBERS:
+        value = getattr(fault, name)
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise ValueError(f"{name} must be a number.")
+    if fault.drop not in (None, "before", "after"):
+        raise ValueError("drop must be before or after.")
+    try:
+        re.compile(fault.path)
+    except (re.error, TypeError):
+        raise ValueError("path must be a regular expression.") from None
+    return fault
+
+
+ERROR_CODES = {
+    400: ("badRequest", "Bad request."),
+    401: ("InvalidAuthenticationToken", "Access token has expired or is not yet valid."),
+    403: ("accessDenied", "Request Authorization failed"),
+    404: ("resourceNotFound", "Resource not found."),
+    429: ("TooManyRequests", "Please retry again later."),
+    503: ("serviceNotAvailable", "The service is temporarily unavailable."),
+}
+
+
+def standing_in(status: int) -> Response:
+    """A plausible answer of Graph for a status that was ordered without a body."""
+    if status < 400:
+        return Response(status)
+    code, message = ERROR_CODES.get(status, ("generalException", "An error has occurred."))
+    body, content_type = written({"error": {"code": code, "message": message}})
+    return Response(status, body, content_type)
+
+
+def written(body: Any) -> tuple[bytes, str]:
+    if not isinstance(body, str):
+        return json.dumps(body).encode(), "application/json; charset=utf-8"
+    return body.encode(), "text/html; charset=utf-8" if body.lstrip().startswith(
+        "<"
+    ) else "text/plain; charset=utf-8"

@@ -1,0 +1,46 @@
+"""Groups a person is in or owns."""
+
+from __future__ import annotations
+
+from portal.sandbox.graph.call import Call, Page
+from portal.sandbox.graph.odata import demand_advanced, selected
+from portal.sandbox.graph.users import READ
+from portal.sandbox.people import GROUPS, Group
+from portal.sandbox.web import Json, Response
+
+SEE = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All", "Group.ReadWrite.All")
+
+
+def member_of(call: Call, user: str) -> Response:
+    call.allow(*READ)
+    account = call.account(user)
+    demand_advanced(call)
+    mine = call.tenant.group_ids(account)
+    return _page(call, [group for group in GROUPS if group.object_id in mine])
+
+
+def owned(call: Call, user: str) -> Response:
+    call.allow(*READ)
+    account = call.account(user)
+    return _page(call, [group for group in GROUPS if group.name in account.owned_groups])
+
+
+def _page(call: Call, groups: list[Group]) -> Response:
+    return Page(
+        call, "groups", [_as_graph(call, group) for group in groups], counted="$count" in call.query
+    ).response()
+
+
+def _as_graph(call: Call, group: Group) -> Json:
+    """Without a right to read groups only type and id are filled in; the status is 200 all the same."""
+    properties: Json = {
+        "id": group.object_id,
+        "displayName": group.name,
+        "isAssignableToRole": group.role_assignable,
+        "securityEnabled": True,
+        "mailEnabled": False,
+        "groupTypes": [],
+    }
+    if call.roles.isdisjoint(SEE):
+        properties = {name: value if name == "id" else None for name, value in properties.items()}
+    return {"@odata.type": "#microsoft.graph.group", **selected(call, properties, tuple(properties))}

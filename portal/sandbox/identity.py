@@ -1,0 +1,95 @@
+"""The managed identity: a virtual machine's instance metadata service, and App Service's shape of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
+from portal.sandbox.tenant import Tenant
+from portal.sandbox.tokens import lifetime, unique
+from portal.sandbox.web import Request, Response, json_answer
+
+IMDS_PATH, APP_SERVICE_PATH = "/metadata/identity/oauth2/token", "/msi/token"
+IMDS_VERSIONS, APP_SERVICE_VERSION = {"2018-02-01", "2019-08-01", "2021-12-13"}, "2019-08-01"
+APP_SERVICE_HEADER = "sandbox"  # the value of IDENTITY_HEADER beside IDENTITY_ENDPOINT
+RESOURCES = (GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE)
+
+
+def answer_imds(tenant: Tenant, request: Request) -> Response:
+    if request.headers.get("metadata", "").lower() != "true":
+        return _imds_error("invalid_request", "Required metadata header not specified")
+    if "x-forwarded-for" in request.headers:
+        return _imds_error("invalid_request", "Proxies are not allowed")
+    if request.query.get("api-version") not in IMDS_VERSIONS:
+        return _imds_error("invalid_request", "Required query variable 'api-version' is missing or not known")
+    if _resource(request) not in RESOURCES:
+        return _imds_error(
+            "invalid_resource", "AADSTS500011: The resource principal was not found in the tenant."
+        )
+    if request.query.get("client_id", "").lower() != tenant.options.identity_client_id:
+        return _imds_error("invalid_request", "Identity not found")
+    token = access_token(tenant, _resource(request))
+    seconds = str(tenant.token_lifetime)
+    return json_answer(
+        {**token, "expires_in": seconds, "ext_expires_in": seconds, "not_before": str(int(time.time()))}
+    )
+
+
+def answer_app_service(tenant: Tenant, request: Request) -> Response:
+    if request.headers.get("x-identity-header") != APP_SERVICE_HEADER:
+        return _app_service_error(401, "The X-IDENTITY-HEADER is missing or wrong.")
+    if request.query.get("api-version") != APP_SERVICE_VERSION:
+        return _app_service_error(400, "The api-version is not supported.")
+    if _resource(request) not in RESOURCES:
+        return _app_service_error(400, "AADSTS500011: The resource principal was not found in the tenant.")
+    if request.query.get("client_id", "").lower() != tenant.options.identity_client_id:
+        return _app_service_error(
+            400,
+            "No User Assigned or Delegated Managed Identity found for specified "
+            "ClientId/ResourceId/PrincipalId.",
+        )
+    return json_answer(access_token(tenant, _resource(request)))
+
+
+def access_token(tenant: Tenant, resource: str) -> dict[str, Any]:
+    claims = app_claims(tenant, tenant.options.identity_client_id, resource, IDENTITY_PRINCIPAL_ID)
+    return {
+        "access_token": tenant.keys.sign(claims),
+        "client_id": tenant.options.identity_client_id,
+        "expires_on": str(claims["exp"]),
+        "resource": resource,
+        "token_type": "Bearer",
+    }
+
+
+def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) -> dict[str, Any]:
+    """An app-only token. Only the workload identity has rights in Graph; only a Graph token names them."""
+    named = audience == GRAPH_RESOURCE and client_id == tenant.options.identity_client_id
+    return {
+        "aud": audience,
+        "iss": tenant.options.issuer,
+        **lifetime(tenant.token_lifetime),
+        **unique(),
+        "azp": client_id,
+        "appid": client_id,
+        "idtyp": "app",
+        "oid": principal,
+        "sub": principal,
+        "tid": tenant.options.tenant_id,
+        "ver": "2.0",
+        "generation": tenant.token_generation,
+        **({"roles": sorted(tenant.granted)} if named and tenant.granted else {}),
+    }
+
+
+def _resource(request: Request) -> str:
+    return request.query.get("resource", "").rstrip("/")
+
+
+def _imds_error(error: str, description: str) -> Response:
+    return json_answer({"error": error, "error_description": description}, 400)
+
+
+def _app_service_error(status: int, message: str) -> Response:
+    return json_answer({"statusCode": status, "message": message}, status)

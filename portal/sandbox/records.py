@@ -1,0 +1,160 @@
+"""What the sandbox remembers: accounts, passes and mail, as plain records that JSON can hold."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from portal.sandbox.clock import graph_seconds
+from portal.sandbox.people import Person
+
+DAY = 86400.0
+
+
+@dataclass
+class Account:
+    """One person in the directory. `properties` are spelled as Graph spells them."""
+
+    key: str
+    properties: dict[str, Any]
+    manager: str | None = None
+    app_roles: list[str] = field(default_factory=list)
+    directory_roles: list[str] = field(default_factory=list)
+    eligible_roles: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    owned_groups: list[str] = field(default_factory=list)
+    methods: list[dict[str, Any]] = field(default_factory=list)
+    exists: bool = True
+    last_sign_in: float | None = None
+    home_tenant: str | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.properties["id"])
+
+    @property
+    def user_principal_name(self) -> str:
+        return str(self.properties["userPrincipalName"])
+
+    @property
+    def name(self) -> str:
+        return str(self.properties["displayName"])
+
+    @property
+    def external(self) -> bool:
+        return self.properties.get("creationType") == "Invitation"
+
+
+@dataclass
+class Pass:
+    """A Temporary Access Pass. The code is not here: it is shown once, and only what can check it stays."""
+
+    id: str
+    person: str
+    created: float
+    start: float
+    lifetime: int  # minutes
+    once: bool
+    salt: str
+    digest: str
+    client_request_id: str = ""
+    hidden_until: float = 0
+    used: float | None = None
+    ended: str | None = None  # "deleted" or "replaced"
+
+    @property
+    def end(self) -> float:
+        return self.start + self.lifetime * 60
+
+    def opens_with(self, code: str) -> bool:
+        return hmac.compare_digest(self.digest, digest_of(code, self.salt))
+
+
+@dataclass
+class Mail:
+    number: int
+    time: float
+    sender: str
+    recipients: list[str]
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    headers: dict[str, str]
+
+
+def digest_of(code: str, salt: str) -> str:
+    return hashlib.pbkdf2_hmac("sha256", code.encode(), salt.encode(), 10_000).hex()
+
+
+def new_salt() -> str:
+    return secrets.token_hex(16)
+
+
+def password_method() -> dict[str, Any]:
+    return {
+        "@odata.type": "#microsoft.graph.passwordAuthenticationMethod",
+        "id": "28c10230-6103-485e-b985-444c60001490",
+        "password": None,
+    }
+
+
+def passkey_method(name: str, created: float) -> dict[str, Any]:
+    return {
+        "@odata.type": "#microsoft.graph.fido2AuthenticationMethod",
+        "id": secrets.token_urlsafe(16),
+        "displayName": name,
+        "createdDateTime": graph_seconds(created),
+        "aaGuid": "de1e552d-db1d-4423-a619-566b625cdc84",
+        "model": "Sandbox passkey",
+        "attestationLevel": "attested",
+    }
+
+
+def account_of(person: Person, now: float) -> Account:
+    """The cast's member as an account, with dates counted back from now."""
+    midnight = now - now % DAY
+    first, _, last = person.name.partition(" ")
+    hired = None if person.hired_days_ago is None else graph_seconds(midnight - person.hired_days_ago * DAY)
+    signed_in = person.signed_in_days_ago
+    return Account(
+        key=person.key,
+        properties={
+            "id": person.object_id,
+            "displayName": person.name,
+            "givenName": first,
+            "surname": last,
+            "userPrincipalName": person.user_principal_name,
+            "mail": person.mail,
+            "jobTitle": person.job,
+            "department": person.department,
+            "companyName": "Partner" if person.guest else "Contoso",
+            "officeLocation": None,
+            "mobilePhone": None,
+            "businessPhones": [],
+            "preferredLanguage": None,
+            "employeeId": f"{person.number:06d}",
+            "employeeType": "Guest" if person.guest else "Employee",
+            "employeeHireDate": None if person.guest else hired,
+            "accountEnabled": person.enabled,
+            "userType": "Guest" if person.guest else "Member",
+            "creationType": "Invitation" if person.guest else None,
+            "externalUserState": "Accepted" if person.guest else None,
+            "createdDateTime": graph_seconds(now - person.created_days_ago * DAY),
+            "onPremisesSyncEnabled": None,
+            "usageLocation": "NL",
+            "isManagementRestricted": None,
+        },
+        manager=person.manager,
+        app_roles=list(person.app_roles),
+        directory_roles=list(person.directory_roles),
+        eligible_roles=list(person.eligible_roles),
+        groups=[group.name for group in person.groups],
+        methods=[password_method(), *([passkey_method("Passkey", now - DAY)] if person.has_passkey else [])],
+        exists=person.exists,
+        last_sign_in=None if signed_in is None else now - signed_in * DAY,
+        home_tenant=person.home_tenant,
+    )

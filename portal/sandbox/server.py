@@ -1,0 +1,160 @@
+"""The sandbox as a server: HTTP/1.1 on this machine only, a thread a connection, in tests or by command.
+
+with Sandbox(port=0) as sandbox:
+    requests.get(sandbox.url + "/_control/state")
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl, urlsplit
+
+from portal.sandbox.faults import Dropped
+from portal.sandbox.options import Options
+from portal.sandbox.routes import answer
+from portal.sandbox.tenant import Tenant
+from portal.sandbox.web import Request, Response
+
+HOST = "127.0.0.1"
+LARGEST_BODY = 4 * 1024 * 1024
+IDLE_SECONDS = 75
+NAMES = {"127.0.0.1", "localhost"}
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.open: set[socket.socket] = set()
+        super().__init__((HOST, port), Handler)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep alive, so that their threads end too."""
+        for connection in list(self.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    wbufsize = -1  # head and body leave together
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.open.discard(self.connection)
+        with suppress(OSError):
+            super().finish()
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # whoever hangs up before the answer does not want it
+            super().handle()
+
+    def do_any(self) -> None:
+        problem, body = self._body()
+        if problem:
+            self.close_connection = True
+            return self._send(Response(problem))
+        if (urlsplit(f"//{self.headers.get('Host', '')}").hostname or "") not in NAMES:
+            return self._send(Response(421))  # a name that leads here is not ours
+        try:
+            return self._send(answer(self.server.tenant, self._request(body)))
+        except Dropped:
+            return self._drop()
+        except Exception:
+            self._send(Response(500))
+            raise  # a mistake of the sandbox itself: the server prints where
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_any  # noqa: N815
+
+    def _body(self) -> tuple[int, bytes]:
+        """The body, or the status that refuses it."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
+            return 411, b""
+        if int(length) > LARGEST_BODY:
+            return 413, b""
+        return 0, self.rfile.read(int(length))
+
+    def _request(self, body: bytes) -> Request:
+        address = urlsplit(self.path)
+        return Request(
+            method="GET" if self.command == "HEAD" else self.command,
+            raw_path=address.path,
+            query=dict(parse_qsl(address.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body,
+        )
+
+    def _send(self, response: Response) -> None:
+        self.send_response_only(response.status)
+        self.send_header("Date", formatdate(time.time() + self.server.tenant.clock.ahead, usegmt=True))
+        if response.content_type:
+            self.send_header("Content-Type", response.content_type)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        if response.status != 204:
+            self.send_header("Content-Length", str(len(response.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body[: response.cut_at])
+        self.wfile.flush()
+        if response.cut_at is not None:
+            self._drop()
+
+    def _drop(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):  # the other side may have hung up first
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Silent: `/_control/requests` tells more, and nothing that was said in confidence."""
+
+
+class Sandbox:
+    """A sandbox in a thread of this process."""
+
+    def __init__(self, port: int = 0, options: Options | None = None) -> None:
+        self.tenant = self.state = Tenant(options or Options())
+        self._server = Server(port, self.tenant)
+        self.url = f"http://{HOST}:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.hang_up()
+        self._thread.join()
+        self._server.server_close()
+
+    def serve_forever(self) -> None:
+        """In this thread, until another one (or a signal) stops it."""
+        try:
+            self._server.serve_forever(0.1)
+        finally:
+            self._server.hang_up()
+            self._server.server_close()
+
+    def reset(self) -> None:
+        self.tenant.reset()

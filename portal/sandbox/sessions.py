@@ -1,0 +1,63 @@
+"""Who is signed in at the pretend Entra, codes on their way to the portal, starters at the key desk."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+CODE_AGE = 600.0  # an authorization code lives ten minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an authorization code stands for."""
+
+    person: str
+    auth_time: int
+    session: str
+    client_id: str
+    redirect_uri: str
+    challenge: str
+    nonce: str
+    contexts: tuple[str, ...]
+    made: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True)
+class StarterSession:
+    """A starter who came in with a pass (and may register a method for ten minutes) or with their passkey."""
+
+    person: str
+    began: float
+    pass_id: str | None
+
+
+class Sessions:
+    """Kept in memory only: after a restart people sign in again."""
+
+    def __init__(self) -> None:
+        self.browsers: dict[str, dict[str, int]] = {}  # cookie → person → when they signed in
+        self.grants: dict[str, Grant] = {}
+        self.starters: dict[str, StarterSession] = {}
+
+    def sign_in(self, cookie: str, person: str, auth_time: int) -> str:
+        session = cookie if cookie in self.browsers else secrets.token_urlsafe(24)
+        self.browsers.setdefault(session, {})[person] = auth_time
+        return session
+
+    def signed_in(self, cookie: str) -> dict[str, int]:
+        return self.browsers.get(cookie, {})
+
+    def sign_out(self, cookie: str) -> None:
+        self.browsers.pop(cookie, None)
+
+    def grant(self, grant: Grant) -> str:
+        code = f"1.{secrets.token_urlsafe(48)}"
+        self.grants[code] = grant
+        return code
+
+    def redeem(self, code: str) -> Grant | None:
+        """Once, and within ten minutes."""
+        grant = self.grants.pop(code, None)
+        return grant if grant and time.time() - grant.made <= CODE_AGE else None

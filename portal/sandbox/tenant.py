@@ -1,0 +1,215 @@
+"""The tenant itself: everything it remembers, how it starts over, and how it survives a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import uuid
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from portal.sandbox.clock import Clock, graph_seconds
+from portal.sandbox.faults import Faults
+from portal.sandbox.options import Limit, Options
+from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, starter
+from portal.sandbox.records import Account, Mail, Pass, account_of, digest_of, new_salt
+from portal.sandbox.sessions import Sessions
+from portal.sandbox.throttle import Throttle
+from portal.sandbox.tokens import KeyRing
+
+GRANTED = (
+    "UserAuthMethod-TAP.ReadWrite.All",
+    "UserAuthenticationMethod.Read.All",
+    "User.Read.All",
+    "Policy.Read.AuthenticationMethod",
+    "RoleManagement.Read.Directory",
+    "GroupMember.Read.All",
+    "AuditLog.Read.All",
+)
+POLICY: dict[str, Any] = {
+    "@odata.type": "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration",
+    "id": "TemporaryAccessPass",
+    "state": "enabled",
+    "defaultLifetimeInMinutes": 60,
+    "defaultLength": 12,
+    "minimumLifetimeInMinutes": 10,
+    "maximumLifetimeInMinutes": 480,
+    "isUsableOnce": False,
+    "excludeTargets": [{"id": NO_PASSES.object_id, "targetType": "group"}],
+    "includeTargets": [{"id": "all_users", "targetType": "group", "isRegistrationRequired": False}],
+}
+MAILS_KEPT, REQUESTS_KEPT = 10_000, 50_000
+
+
+class Tenant:
+    """All state, behind one lock that is held only while a request does its work, never while it waits."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.lock = threading.RLock()
+        self.keys = KeyRing()
+        self.token_generation = secrets.token_hex(4)  # a token of another generation is refused
+        # A test may ask to be told every code, to prove that it is nowhere else. Never written, never served.
+        self.witness: list[str] | None = None
+        self._start_over()
+        if options.state_file and options.state_file.exists():
+            self._load(json.loads(options.state_file.read_text()))
+        else:
+            self.save()
+
+    def reset(self) -> None:
+        """Start over: everyone as in the cast, nothing sent, nothing broken."""
+        with self.lock:
+            self.faults.end()
+            self._start_over()
+            self.save()
+
+    def _start_over(self) -> None:
+        self.clock = Clock()
+        self.faults = Faults()
+        self.sessions = Sessions()
+        self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
+        self.throttle = Throttle(self.options.tap_limit)
+        self.granted = set(GRANTED)
+        self.policy = json.loads(json.dumps(POLICY))
+        self.second_post = "replace"
+        self.token_lifetime = 86399
+        self.id_token_changes: dict[str, Any] = {}
+        self.certificates: list[str] = []
+        self.mails: list[Mail] = []
+        self.passes: list[Pass] = []
+        now = self.clock.now()
+        self.accounts = {person.key: account_of(person, now) for person in CAST}
+        for person in CAST:
+            if person.has_pass:
+                self.add_pass(self.accounts[person.key], now - 300, now - 300, 480, True, "help desk's pass")
+
+    # --- Looking things up ------------------------------------------------------------------------------
+
+    def find(self, name: str) -> Account | None:
+        """By object id or user principal name, as Graph does; an account still to appear is not there."""
+        wanted = name.lower()
+        for account in self.accounts.values():
+            if account.exists and wanted in (account.id, account.user_principal_name.lower()):
+                return account
+        return None
+
+    def existing(self) -> list[Account]:
+        return [account for account in self.accounts.values() if account.exists]
+
+    def manager_of(self, account: Account) -> Account | None:
+        manager = self.accounts.get(account.manager or "")
+        return manager if manager and manager.exists else None
+
+    def group_ids(self, account: Account) -> set[str]:
+        names = {EVERYONE.name, *account.groups} if not account.external else set(account.groups)
+        return {group.object_id for group in GROUPS if group.name in names}
+
+    def pass_of(self, account: Account) -> Pass | None:
+        """The one pass an account can have, live or used up."""
+        return next((found for found in self.passes if found.person == account.key and not found.ended), None)
+
+    # --- Passes -------------------------------------------------------------------------------------------
+
+    def add_pass(
+        self,
+        account: Account,
+        created: float,
+        start: float,
+        lifetime: int,
+        once: bool,
+        code: str,
+        by: str = "",
+    ) -> Pass:
+        salt = new_salt()
+        made = Pass(
+            str(uuid.uuid4()), account.key, created, start, lifetime, once, salt, digest_of(code, salt), by
+        )
+        self.passes.append(made)
+        return made
+
+    def unusable_because(self, found: Pass) -> str | None:
+        """Graph's word for why a pass opens nothing now; None when it does."""
+        now = self.clock.now()
+        if not self.in_scope(self.accounts[found.person]):
+            return "DisabledByPolicy"
+        if found.used is not None and found.once:
+            return "OneTimeUsed"
+        if now >= found.end:
+            return "Expired"
+        if now < found.start:
+            return "NotYetValid"
+        if self.policy["isUsableOnce"] and not found.once:
+            return "DisabledByPolicy"
+        return None
+
+    def in_scope(self, account: Account) -> bool:
+        """Whether the pass policy is on and includes this person; an exclusion wins."""
+        named = {account.id, *self.group_ids(account)}
+        included = any(target["id"] in {"all_users", *named} for target in self.policy["includeTargets"])
+        excluded = any(target["id"] in named for target in self.policy["excludeTargets"])
+        return self.policy["state"] == "enabled" and included and not excluded
+
+    # --- Changes ------------------------------------------------------------------------------------------
+
+    def appear(self, key: str) -> None:
+        """An account that was expected is created in the directory now."""
+        account = self.accounts[key]
+        account.exists = True
+        account.properties["createdDateTime"] = graph_seconds(self.clock.now())
+
+    def add_starter(self, key: str, name: str, manager: str = "maria") -> Account:
+        number = 1000 + len(self.accounts)
+        newcomer = starter(key, number, name, "Employee", "", manager=manager)
+        self.accounts[key] = account_of(newcomer, self.clock.now())
+        return self.accounts[key]
+
+    def expire_tokens(self) -> None:
+        self.token_generation = secrets.token_hex(4)
+
+    def limit_passes(self, limit: Limit | None) -> None:
+        self.throttle = Throttle(limit)
+
+    # --- Surviving a restart --------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Whole or not at all: written beside the file, then moved over it."""
+        path = self.options.state_file
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(self._document(), file)
+        Path(beside).replace(path)
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "key": self.keys.private_pem(),
+            "generation": self.token_generation,
+            "ahead": self.clock.ahead,
+            "granted": sorted(self.granted),
+            "policy": self.policy,
+            "second_post": self.second_post,
+            "certificates": self.certificates,
+            "accounts": [asdict(account) for account in self.accounts.values()],
+            "passes": [asdict(found) for found in self.passes],
+            "mails": [asdict(mail) for mail in self.mails],
+        }
+
+    def _load(self, document: dict[str, Any]) -> None:
+        self.keys = KeyRing(document["key"])
+        self.token_generation = document["generation"]
+        self.clock.ahead = document["ahead"]
+        self.granted = set(document["granted"])
+        self.policy = document["policy"]
+        self.second_post = document["second_post"]
+        self.certificates = document["certificates"]
+        self.accounts.update({found["key"]: Account(**found) for found in document["accounts"]})
+        self.passes = [Pass(**found) for found in document["passes"]]
+        self.mails = [Mail(**found) for found in document["mails"]]

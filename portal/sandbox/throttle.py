@@ -1,0 +1,39 @@
+"""Graph's throttling of the scarce resources: so many calls in so many seconds, then 429."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+
+from portal.sandbox.options import Limit
+
+SIGN_IN_ACTIVITY_LIMIT: Limit = (10, 60.0)
+
+
+class Window:
+    """A sliding window. A refused call does not count."""
+
+    def __init__(self, limit: Limit | None) -> None:
+        self.limit = limit
+        self._calls: deque[float] = deque()
+
+    def wait(self) -> int:
+        """Take a place and answer 0, or the whole seconds after which there may be one."""
+        if self.limit is None:
+            return 0
+        calls, seconds = self.limit
+        now = time.monotonic()
+        while self._calls and self._calls[0] <= now - seconds:
+            self._calls.popleft()
+        if len(self._calls) >= calls:
+            return max(1, math.ceil(self._calls[0] + seconds - now))
+        self._calls.append(now)
+        return 0
+
+
+class Throttle:
+    def __init__(self, limit: Limit | None) -> None:
+        self.limit = limit
+        self.methods = Window(limit)
+        self.sign_in_activity = Window(SIGN_IN_ACTIVITY_LIMIT if limit else None)

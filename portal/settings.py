@@ -1,0 +1,303 @@
+"""The whole configuration, read from the environment. `.env.example` explains every variable."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONCE, NONE, SELF, STRICT_DYNAMIC
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.environment import Environment, refused
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(str(BASE_DIR / ".env"))
+
+# --- Which tenant -----------------------------------------------------------------------------------------
+# One variable says which world this is: the pretend tenant that comes with the portal, or a real one.
+SANDBOX = env.text("AZURE_TENANT_ID", "sandbox") == "sandbox"
+SANDBOX_TENANT_ID = "5a4d0b0c-0000-4000-8000-000000000001"
+SANDBOX_URL = env.origin("SANDBOX_URL", "http://127.0.0.1:8401", example="http://127.0.0.1:8401")
+SANDBOX_LOGIN_ORIGIN = "https://login.sandbox.invalid"  # reserved: exists only inside this process
+TENANT_ID = SANDBOX_TENANT_ID if SANDBOX else env.guid("AZURE_TENANT_ID", required=True)
+
+DEBUG = env.switch("DEBUG")
+if DEBUG and not SANDBOX:
+    raise refused("DEBUG", "must be off with a real tenant: its error pages would show a pass", "off")
+
+# --- Microsoft --------------------------------------------------------------------------------------------
+if env.text("AZURE_CLIENT_SECRET"):
+    raise ImproperlyConfigured(
+        "AZURE_CLIENT_SECRET is set, and the portal refuses to hold a secret that opens Microsoft Graph. Remove it, and "
+        "give the portal a managed identity, AZURE_FEDERATED_TOKEN_FILE or AZURE_CLIENT_CERTIFICATE_PATH instead."
+    )
+if SANDBOX:
+    AUTHORITY_HOST, GRAPH_URL = SANDBOX_LOGIN_ORIGIN, SANDBOX_URL
+    AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000a1"
+    SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000b1"
+    for name in ("AZURE_AUTHORITY_HOST", "GRAPH_URL", "AZURE_CLIENT_CERTIFICATE_PATH"):
+        if env.text(name):
+            raise ImproperlyConfigured(
+                f"{name} belongs to a real tenant, but AZURE_TENANT_ID is `sandbox`. Remove {name}, or set AZURE_TENANT_ID."
+            )
+    if not env.text("AZURE_FEDERATED_TOKEN_FILE") and not env.text("IDENTITY_ENDPOINT"):
+        # The sandbox plays the instance metadata service; MSAL finds it as it would on a virtual machine.
+        os.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = SANDBOX_URL
+else:
+    AUTHORITY_HOST = env.origin(
+        "AZURE_AUTHORITY_HOST",
+        "https://login.microsoftonline.com",
+        example="https://login.microsoftonline.com",
+    )
+    GRAPH_URL = env.origin("GRAPH_URL", "https://graph.microsoft.com", example="https://graph.microsoft.com")
+    AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID", required=True)
+    SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID", required=True)
+    if SIGN_IN_CLIENT_ID == AZURE_CLIENT_ID:
+        raise refused(
+            "SIGN_IN_CLIENT_ID",
+            "must differ from AZURE_CLIENT_ID: the registration that signs people in has no Graph rights",
+            "66666666-7777-8888-9999-000000000000",
+        )
+# The audience of Graph tokens; the sandbox plays the global cloud.
+GRAPH_RESOURCE = "https://graph.microsoft.com" if SANDBOX else GRAPH_URL
+TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", "api://AzureADTokenExchange")
+AZURE_FEDERATED_TOKEN_FILE = env.file("AZURE_FEDERATED_TOKEN_FILE")
+AZURE_CLIENT_CERTIFICATE_PATH = env.file("AZURE_CLIENT_CERTIFICATE_PATH")
+SIGN_IN_CERTIFICATE_PATH = env.file("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
+# The source of the workload identity's tokens, named as Django names its mail backend.
+WORKLOAD_IDENTITY = "portal.identity.workload_identity"
+
+# --- Where the portal is ----------------------------------------------------------------------------------
+PORTAL_URL = env.origin(
+    "PORTAL_URL", "http://localhost:8000" if SANDBOX else "", example="https://starters.contoso.example"
+)
+LOOPBACK = urlsplit(PORTAL_URL).scheme == "http"
+if LOOPBACK and not SANDBOX:
+    raise refused("PORTAL_URL", "must be https with a real tenant", "https://starters.contoso.example")
+ALLOWED_HOSTS = [str(urlsplit(PORTAL_URL).hostname)]
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+BEHIND_PROXY = env.switch("BEHIND_PROXY")
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Secrets of the site itself (none of them opens Graph) --------------------------------------------------
+SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
+if SECRET_KEY_FILE:
+    try:
+        SECRET_KEY = Path(SECRET_KEY_FILE).read_text().strip()
+    except OSError:
+        raise refused(
+            "SECRET_KEY_FILE", "must name a file that can be read", "/run/secrets/portal-key"
+        ) from None
+else:
+    # A sandbox may forget its key at each start; whoever is signed in signs in again.
+    SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX else "")
+if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("django-insecure"):
+    raise refused(
+        "SECRET_KEY",
+        "(or the file SECRET_KEY_FILE names) must be at least 50 random characters",
+        "$(openssl rand -base64 60 | tr -d '\\n')",
+    )
+
+# --- Words and people ---------------------------------------------------------------------------------------
+ORGANISATION_NAME = env.text("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")
+SUPPORT_CONTACT = env.text("SUPPORT_CONTACT", "the service desk")
+HR_ADDRESS = env.text("HR_ADDRESS", "hr@contoso.example" if SANDBOX else "")
+SECURITY_ADDRESS = env.text("SECURITY_ADDRESS", "security@contoso.example" if SANDBOX else "")
+if not SANDBOX:
+    env.required("HR_ADDRESS", "hr@contoso.example")
+    env.required("SECURITY_ADDRESS", "security@contoso.example")
+
+# --- Database -----------------------------------------------------------------------------------------------
+VAR_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var")))
+_database_url = env.text("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"
+if not _database_url.startswith(("sqlite:", "postgres:", "postgresql:")):
+    raise refused("DATABASE_URL", "must name SQLite or PostgreSQL", "postgres://portal@db.example/portal")
+DATABASES = {"default": env.db_url_config(_database_url)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: a transaction takes the write lock when it begins, so it never fails half-way. The rollback
+    # journal: SQLite's WAL mode can corrupt a database before 3.51.3. secure_delete: what is gone is gone.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
+        "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
+    )
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Django -------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "portal.apps.PortalConfig",
+    "onboarding",
+    "portal.admin_site.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+]
+MIDDLEWARE = [
+    "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.middleware.FetchMetadataMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.middleware.SessionLimitsMiddleware",
+    "portal.middleware.SignInRequiredMiddleware",  # every page is closed unless it says otherwise
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context_processors.site",
+                "onboarding.context_processors.onboarding",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.zone("TIME_ZONE", "Europe/Amsterdam")
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site has a use for our files
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+# --- Signing in ---------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = ["portal.signin.backend.EntraBackend"]
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # a person is unique by tenant id and object id together
+LOGIN_URL = "signin:start"
+LOGIN_REDIRECT_URL = "home"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
+SESSION_COOKIE_SECURE = not LOOPBACK
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the first click from the mail and the return from Entra
+SESSION_COOKIE_AGE = int(timedelta(minutes=30).total_seconds())  # idle
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_ABSOLUTE_AGE = timedelta(hours=8)
+CSRF_USE_SESSIONS = True
+CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- Headers ------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = not LOOPBACK
+SECURE_REDIRECT_EXEMPT = [r"^livez$"]
+SECURE_HSTS_SECONDS = 0 if LOOPBACK else 63072000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOOPBACK
+SECURE_HSTS_PRELOAD = not LOOPBACK
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"  # no-referrer makes Chromium send `Origin: null` with forms
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [NONCE, STRICT_DYNAMIC],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": [NONE],
+        "upgrade-insecure-requests": not LOOPBACK,
+        "report-uri": "/csp-report",
+        "report-to": "csp",
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 65536
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+# Error reports never show a local variable of any frame, whatever it is called.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.errors.NothingLocalFilter"
+
+# --- Mail ---------------------------------------------------------------------------------------------------
+MAIL_FROM = env.text("MAIL_FROM", "starters@contoso.example" if SANDBOX else "") or env.required(
+    "MAIL_FROM", "starters@contoso.example"
+)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
+ADMINS: list[str] = []
+EMAIL_TIMEOUT = 20
+if env.choice("MAIL_BY", "graph", among=("graph", "smtp")) == "graph":
+    EMAIL_BACKEND = "onboarding.graph.mail.GraphMailBackend"
+else:
+    env.required("EMAIL_URL", "smtp+tls://user@mail.contoso.example:587")
+    mail_server = env.email_url("EMAIL_URL")
+    vars().update(mail_server)
+    if mail_server["EMAIL_BACKEND"] != "django.core.mail.backends.smtp.EmailBackend":
+        raise refused(
+            "EMAIL_URL",
+            "must begin with smtp, smtp+tls or smtp+ssl",
+            "smtp+tls://user@mail.contoso.example:587",
+        )
+
+# --- The hand-over's clockwork (seconds) ----------------------------------------------------------------------
+PASS_LEASE = timedelta(seconds=env.whole("PASS_LEASE_SECONDS", 60, low=30 if not SANDBOX else 2, high=300))
+PASS_RECEIPT = timedelta(
+    seconds=env.whole("PASS_RECEIPT_SECONDS", 120, low=30 if not SANDBOX else 2, high=300)
+)
+PASS_QUARANTINE = timedelta(
+    seconds=env.whole("PASS_QUARANTINE_SECONDS", 60, low=60 if not SANDBOX else 1, high=600)
+)
+GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
+GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
+GRAPH_CONNECT_TIMEOUT = 3
+GRAPH_READ_TIMEOUT = env.whole("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
+RETENTION = timedelta(days=env.whole("RETENTION_DAYS", 30, low=1, high=365))
+
+# --- Logs: one JSON object a line on standard error -------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "portal.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
+    "loggers": {
+        # Their DEBUG lines hold addresses, headers and statements; no level of ours turns them on.
+        "urllib3": {"level": "WARNING"},
+        "msal": {"level": "WARNING"},
+        "django.db.backends": {"level": "WARNING"},
+        "django.template": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,89 @@
+"""Sign-ins under way: begun by one browser, finished once by the same browser within ten minutes."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from hashlib import sha256
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from portal.models import SignIn, User
+from portal.signin.app import application, for_browser
+
+BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def begin(
+    request: HttpRequest, *, next_path: str, max_age: int, prompt: str | None = None, same: User | None = None
+) -> HttpResponse:
+    """Remember the flow and send the browser to Microsoft; `same` is who must come back, at a step-up."""
+    flow = application().initiate_auth_code_flow(
+        [],
+        redirect_uri=settings.PORTAL_URL + reverse("signin:callback"),
+        response_mode="query",
+        prompt=prompt,
+        max_age=max_age,
+        login_hint=same.user_principal_name if same else None,
+    )
+    # We check the age of the proof ourselves; MSAL's complaint about it would contain the whole token.
+    flow.pop("max_age")
+    response = HttpResponseRedirect(for_browser(flow.pop("auth_uri")))
+    browser = browser_of(request) or secrets.token_urlsafe(32)
+    remember_browser(response, browser)
+    SignIn.objects.over().delete()
+    SignIn.objects.create(
+        state_hash=digest(flow["state"]),
+        browser_hash=digest(browser),
+        flow=flow,
+        next_path=next_path,
+        purpose=SignIn.Purpose.STEP_UP if same else SignIn.Purpose.SIGN_IN,
+        expected_oid=same.oid if same else "",
+        created_at=timezone.now(),
+    )
+    return response
+
+
+def claim(request: HttpRequest, state: str) -> SignIn | None:
+    """The flow this answer belongs to, taken away from everyone who comes later with the same answer."""
+    begun = SignIn.objects.filter(state_hash=digest(state), browser_hash=digest(browser_of(request))).first()
+    if begun is None:
+        return None
+    taken, _ = SignIn.objects.filter(pk=begun.pk).delete()
+    return begun if taken and timezone.now() - begun.created_at < SignIn.LASTS else None
+
+
+def browser_of(request: HttpRequest) -> str:
+    """One value a browser, so that sign-ins begun in two tabs can both be finished."""
+    value = request.COOKIES.get(cookie_name(), "")
+    return value if BROWSER.fullmatch(value) else ""
+
+
+def cookie_name() -> str:
+    """Browsers keep a `__Host-` cookie from being set by a neighbour, and take it over TLS only."""
+    return "signin" if settings.LOOPBACK else "__Host-signin"
+
+
+def remember_browser(response: HttpResponse, browser: str) -> None:
+    response.set_cookie(
+        cookie_name(),
+        browser,
+        max_age=SignIn.LASTS,
+        secure=not settings.LOOPBACK,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def digest(value: str) -> str:
+    return sha256(value.encode()).hexdigest()
+
+
+def safe_path(wanted: str) -> str:
+    """Where to go after signing in: a path of this site, else home."""
+    inside = wanted.startswith("/") and len(wanted) <= 2000 and url_has_allowed_host_and_scheme(wanted, None)
+    return wanted if inside and not wanted.startswith(("/signin/", "/signout/")) else reverse("home")

@@ -1,0 +1,32 @@
+"""A session of the portal: how it begins, and how a fresh proof enters it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.contrib.auth import authenticate, login
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from portal.signin.tokens import Person
+
+
+def enter(request: HttpRequest, person: Person) -> None:
+    """Begin a session, or renew the proof in the one this person already has.
+
+    Renewing changes the session's id and keeps its CSRF token: pages open in other tabs can still be sent.
+    """
+    user = authenticate(request, person=person)
+    if user is not None and request.user == user:
+        request.session.cycle_key()
+    else:
+        login(request, user)
+    request.session["auth_time"] = person.auth_time
+    request.session["login_hint"] = person.login_hint
+
+
+@receiver(user_logged_in, dispatch_uid="portal.session_began")
+def note_beginning(request: HttpRequest, **_: Any) -> None:
+    request.session["signed_in_at"] = int(time.time())

@@ -1,0 +1,155 @@
+"""The proof of a sign-in: an id token is believed after its signature and every claim in use are checked.
+
+MSAL no longer does this: since 1.38 it accepts an unsigned token of a foreign issuer.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import jwt
+import requests
+from django.conf import settings
+
+from portal.environment import GUID
+from portal.identity import http_session
+from portal.signin.app import issuer
+from portal.signin.roles import roles_in
+
+LEEWAY = 60  # seconds that two clocks may differ
+KEYS_LAST = 24 * 3600
+NEEDED = ["iss", "aud", "exp", "nbf", "iat", "nonce", "tid", "oid", "auth_time"]
+
+
+class TokenRefused(Exception):
+    """`reason` is what the page says, `detail` what the log says. Neither holds anything of the token."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who has signed in, and when they proved it."""
+
+    tid: str
+    oid: str
+    name: str
+    user_principal_name: str
+    roles: tuple[str, ...]
+    auth_time: int
+    login_hint: str
+
+
+def verify(id_token: str, *, nonce: str) -> Person:
+    claims = genuine_claims(id_token)
+    check_home(claims)
+    if claims["nonce"] != nonce:
+        raise TokenRefused("not_genuine", "the token answers another sign-in (nonce)")
+    check_auth_time(claims["auth_time"])
+    return Person(
+        tid=claims["tid"],
+        oid=claims["oid"],
+        name=words(claims, "name", 256),
+        user_principal_name=words(claims, "preferred_username", 1024),
+        roles=roles_in(claims),
+        auth_time=claims["auth_time"],
+        login_hint=words(claims, "login_hint", 2000),
+    )
+
+
+def genuine_claims(id_token: str) -> dict[str, Any]:
+    """Signed by Entra for this application, and valid now. The issuer is judged later, with the tenant."""
+    try:
+        key = signing_keys.find(jwt.get_unverified_header(id_token).get("kid"))
+        return jwt.decode(
+            id_token,
+            key,
+            algorithms=["RS256"],  # never what the token asks for
+            audience=settings.SIGN_IN_CLIENT_ID,
+            leeway=LEEWAY,
+            options={"require": NEEDED, "strict_aud": True},
+        )
+    except jwt.MissingRequiredClaimError as error:
+        reason = (
+            "not_set_up" if error.claim == "auth_time" else "not_genuine"
+        )  # an optional claim, to be asked for
+        raise TokenRefused(reason, f"the token has no `{error.claim}` claim") from None
+    except jwt.PyJWTError as error:
+        raise TokenRefused("not_genuine", f"the token is not good: {type(error).__name__}") from None
+
+
+def check_home(claims: dict[str, Any]) -> None:
+    """A member of the portal's own tenant, and nobody else."""
+    if claims["tid"] != settings.TENANT_ID:
+        raise TokenRefused("other_tenant", "the account belongs to another tenant")
+    if claims["iss"] != issuer():
+        raise TokenRefused("not_genuine", "the token has another issuer")
+    if not isinstance(claims["oid"], str) or not GUID.fullmatch(claims["oid"]):
+        raise TokenRefused("not_genuine", "the token names no object id")
+    if "acct" not in claims:
+        raise TokenRefused("not_set_up", "the token has no `acct` claim to tell guests by")
+    if claims["acct"] not in (0, "0") or claims.get("idp", issuer()) not in home_providers():
+        raise TokenRefused("guest", "the account is a guest")
+
+
+def home_providers() -> set[str]:
+    return {issuer(), f"https://sts.windows.net/{settings.TENANT_ID}/"}
+
+
+def check_auth_time(auth_time: object) -> None:
+    if not isinstance(auth_time, int) or isinstance(auth_time, bool) or auth_time > time.time() + LEEWAY:
+        raise TokenRefused("not_genuine", "the time of authentication makes no sense")
+
+
+def words(claims: dict[str, Any], name: str, longest: int) -> str:
+    value = claims.get(name)
+    return value[:longest] if isinstance(value, str) else ""
+
+
+class SigningKeys:
+    """Entra's public keys, kept for a day and read again when a token names one that is not among them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._good_until = 0.0
+
+    def find(self, key_id: object) -> jwt.PyJWK:
+        with self._lock:
+            if key_id not in self._keys or time.monotonic() > self._good_until:
+                self._keys = read_keys()
+                self._good_until = time.monotonic() + KEYS_LAST
+            if key_id not in self._keys:
+                raise TokenRefused("not_genuine", "the token names an unknown key")
+            return self._keys[str(key_id)]
+
+
+def read_keys() -> dict[str, jwt.PyJWK]:
+    """By `requests`, which honours the machine's certificates; PyJWT's own client does not."""
+    try:
+        with http_session() as session:
+            where = str(read_json(session, f"{issuer()}/.well-known/openid-configuration").get("jwks_uri"))
+            if not where.startswith("https://"):
+                raise TokenRefused("not_genuine", "the keys are published at an address that is not https")
+            keys = jwt.PyJWKSet.from_dict(read_json(session, where)).keys
+    except requests.RequestException as error:
+        raise TokenRefused("unavailable", f"the signing keys were not read: {type(error).__name__}") from None
+    return {key.key_id: key for key in keys if key.key_id and key.key_type == "RSA"}
+
+
+def read_json(session: requests.Session, url: str) -> dict[str, Any]:
+    response = session.get(url)
+    response.raise_for_status()
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+signing_keys = SigningKeys()

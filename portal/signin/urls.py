@@ -1,0 +1,16 @@
+"""Addresses of signing in and out."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.signin import views
+
+app_name = "signin"
+urlpatterns = [
+    path("signin/", views.start, name="start"),
+    path("signin/callback/", views.callback, name="callback"),
+    path("signin/again/", views.again, name="again"),
+    path("signout/", views.sign_out, name="out"),
+    path("signout/done/", views.signed_out, name="signed_out"),
+]

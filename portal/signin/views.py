@@ -1,0 +1,136 @@
+"""Signing in, proving it once more, and signing out. Each failure ends on a page and without a session."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from msal.exceptions import MsalServiceError
+
+from portal.models import SignIn
+from portal.signin import flows, tokens
+from portal.signin.app import application, end_session_url
+from portal.signin.session import enter
+from portal.signin.tokens import Person, TokenRefused
+from portal.signin.words import ENDINGS
+
+logger = logging.getLogger(__name__)
+
+# What may be wrong with the way to Microsoft. MSAL says ValueError when an authority does not answer as one.
+UNREACHABLE = (OSError, requests.RequestException, MsalServiceError)
+
+
+@login_not_required
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    """`?another=1` lets the person choose an account; else Microsoft may sign on silently."""
+    prompt = "select_account" if "another" in request.GET else None
+    longest = int(settings.SESSION_ABSOLUTE_AGE.total_seconds())  # no proof is older than a session may be
+    return leave(request, max_age=longest, prompt=prompt)
+
+
+@require_GET
+def again(request: HttpRequest) -> HttpResponse:
+    """Prove it once more, now, as the same person."""
+    return leave(request, max_age=0, prompt="login", same=request.user)
+
+
+def leave(request: HttpRequest, **how: Any) -> HttpResponse:
+    next_path = flows.safe_path(request.GET.get("next", ""))
+    try:
+        return flows.begin(request, next_path=next_path, **how)
+    except (*UNREACHABLE, ValueError) as error:
+        logger.error("Sign-in could not begin: %s", type(error).__name__)
+        return ending(request, "unavailable", next_path)
+
+
+@login_not_required
+@require_GET
+def callback(request: HttpRequest) -> HttpResponse:
+    """The return from Microsoft: claim the flow, redeem the code, verify the proof, only then a session."""
+    answer = request.GET.dict()
+    if any(len(values) > 1 for _, values in request.GET.lists()):
+        return ending(request, "not_genuine")
+    begun = flows.claim(request, answer.get("state", ""))
+    if begun is None:
+        return ending(request, "over")
+    try:
+        person = proven(begun, answer)
+    except TokenRefused as refusal:
+        logger.warning("Sign-in refused: %s", refusal, extra={"reason": refusal.reason})
+        return ending(request, refusal.reason, begun.next_path, step_up=bool(begun.expected_oid))
+    enter(request, person)
+    logger.info("Signed in", extra={"tid": person.tid, "oid": person.oid, "purpose": begun.purpose})
+    return redirect(begun.next_path)
+
+
+def proven(begun: SignIn, answer: dict[str, str]) -> Person:
+    """The person, or TokenRefused."""
+    nonce = flows.digest(begun.flow["nonce"])  # what was sent is the hash of what was kept
+    person = tokens.verify(redeemed(begun.flow, answer), nonce=nonce)
+    if begun.expected_oid:
+        if person.oid != begun.expected_oid:
+            raise TokenRefused("other_person", "another person answered the request to sign in again")
+        if person.auth_time < begun.created_at.timestamp() - tokens.LEEWAY:
+            raise TokenRefused("stale", "the person was not asked to sign in again")
+    return person
+
+
+def redeemed(flow: dict[str, Any], answer: dict[str, str]) -> str:
+    """The id token for a code."""
+    try:
+        result = application().acquire_token_by_auth_code_flow(flow, answer)
+    except UNREACHABLE as error:
+        raise TokenRefused("unavailable", f"Microsoft was not reached: {type(error).__name__}") from None
+    except Exception as error:  # MSAL raises many kinds, and its texts may contain the token
+        raise TokenRefused("not_genuine", f"the answer was not understood: {type(error).__name__}") from None
+    if "error" in result:
+        raise refused_by_microsoft(result)
+    if not isinstance(result.get("id_token"), str):
+        raise TokenRefused("not_genuine", "the answer has no id token")
+    return str(result["id_token"])
+
+
+def refused_by_microsoft(result: dict[str, Any]) -> TokenRefused:
+    code = re.search(r"AADSTS\d{1,9}", str(result.get("error_description")))
+    detail = f"Microsoft answered {str(result['error'])[:60]} {code[0] if code else ''}".rstrip()
+    if code and code[0] == "AADSTS50105":
+        return TokenRefused("not_assigned", detail)
+    return TokenRefused("cancelled" if result["error"] == "access_denied" else "not_genuine", detail)
+
+
+def ending(request: HttpRequest, reason: str, next_path: str = "/", *, step_up: bool = False) -> HttpResponse:
+    end = ENDINGS[reason]
+    query = {"next": next_path} | ({"another": "1"} if end.another_account else {})
+    url = f"{reverse('signin:again' if step_up else 'signin:start')}?{urlencode(query)}"
+    context = {"title": end.title, "text": end.text, "url": url, "reason": reason}
+    return render(request, end.template, context, status=end.status)
+
+
+@login_not_required
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Ends the portal's session, and offers to end Microsoft's: by a link, for a form may not lead there."""
+    login_hint = request.session.get("login_hint", "")
+    logout(request)
+    back_to = settings.PORTAL_URL + reverse("signin:signed_out")
+    context = {"end_session_url": end_session_url(back_to=back_to, login_hint=login_hint)}
+    response = render(request, "signin/signed_out.html", context)
+    response["Clear-Site-Data"] = '"cookies", "storage", "cache"'
+    return response
+
+
+@login_not_required
+@require_safe
+def signed_out(request: HttpRequest) -> HttpResponse:
+    return render(request, "signin/signed_out.html", {"end_session_url": None})

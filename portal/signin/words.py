@@ -1,0 +1,88 @@
+"""What a person reads when signing in does not succeed: what happened, and what to do now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The page that ends a sign-in without a session."""
+
+    template: str
+    status: int
+    title: str
+    text: str
+    another_account: bool = False
+
+
+REFUSED, FAILED = "signin/refused.html", "signin/failed.html"
+
+ENDINGS = {
+    "guest": Ending(
+        REFUSED,
+        403,
+        "Guests cannot use this site",
+        "You signed in with a guest account. This site is for people whose account belongs to the "
+        "organisation itself. If you have such an account, sign in with that one.",
+        another_account=True,
+    ),
+    "other_tenant": Ending(
+        REFUSED,
+        403,
+        "That account belongs to another organisation",
+        "This site accepts accounts of one organisation only, and the one you used belongs to another. "
+        "Sign in with your own account of this organisation.",
+        another_account=True,
+    ),
+    "other_person": Ending(
+        REFUSED,
+        403,
+        "That was someone else",
+        "You were asked to confirm who you are, and a different account signed in. Nothing was done. "
+        "Confirm with the account you are working as, or sign out first.",
+    ),
+    "not_assigned": Ending(
+        REFUSED,
+        403,
+        "Your account has not been given this site",
+        "You proved who you are, but your organisation has not assigned this site to your account. Ask "
+        "for it at the contact below.",
+        another_account=True,
+    ),
+    "cancelled": Ending(FAILED, 400, "You are not signed in", "Signing in was cancelled. Nothing was done."),
+    "over": Ending(
+        FAILED,
+        400,
+        "This sign-in is over",
+        "A sign-in can be finished once, within ten minutes, in the browser that began it. This one was "
+        "finished before, took longer, or began elsewhere. Please begin again.",
+    ),
+    "not_genuine": Ending(
+        FAILED,
+        403,
+        "You are not signed in",
+        "The answer that came back could not be trusted, so you were not signed in. Please begin again. "
+        "If it happens twice, tell the contact below.",
+    ),
+    "stale": Ending(
+        "signin/again.html",
+        403,
+        "Please sign in once more",
+        "This step needs a sign-in from this very moment, and Microsoft answered with an earlier one. "
+        "Please sign in once more, and type your password or use your key when asked.",
+    ),
+    "not_set_up": Ending(
+        REFUSED,
+        403,
+        "You are not signed in",
+        "This site is not fully set up: Microsoft does not tell it something it must know about your "
+        "account. Only the people who run this site can change that. Please tell the contact below.",
+    ),
+    "unavailable": Ending(
+        FAILED,
+        503,
+        "Signing in is not possible just now",
+        "Microsoft's sign-in could not be reached. Nothing was done. Please try again in a minute.",
+    ),
+}

@@ -1,0 +1,108 @@
+"""Runs several programs as one: starts them, restarts those that may be, stops them all together."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+GRACE_SECONDS = 30
+MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
+PR_SET_PDEATHSIG = 1
+
+# What was freed is overwritten at once, so no copy of a pass stays behind in memory (glibc; see docs/security.md).
+CLEAN_MEMORY = {
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+}
+
+
+@dataclass
+class Program:
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    restart: bool = True
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        # A session of its own: Ctrl-C reaches only the supervisor, which stops the others in good order.
+        self.process = subprocess.Popen(
+            [*self.command],
+            env={**os.environ, **self.environment},
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+
+
+class Supervisor:
+    """`run()` returns the exit status: 0 when it was told to stop, else that of the program that ended."""
+
+    def __init__(self, programs: Sequence[Program]) -> None:
+        self.programs = programs
+        self.stopping = False
+
+    def start(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._told_to_stop)
+        for program in self.programs:
+            program.start()
+
+    def run(self) -> int:
+        while not self.stopping:
+            for program in self.programs:
+                status = program.process.poll() if program.process else None
+                if status is None:
+                    continue
+                if not program.restart:
+                    self.stop()
+                    return status or 1
+                if time.monotonic() - program.started > 2:
+                    sys.stderr.write(f"{program.name} ended with status {status}; it is started again.\n")
+                    program.start()
+            time.sleep(0.2)
+        self.stop()
+        return 0
+
+    def stop(self) -> None:
+        living = [p.process for p in self.programs if p.process and p.process.poll() is None]
+        for process in living:
+            process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for process in living:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _told_to_stop(self, *_: object) -> None:
+        self.stopping = True
+
+
+def manage(*words: str) -> list[str]:
+    return [sys.executable, MANAGE, *words]
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _die_with_parent() -> None:
+    """Even a supervisor that is killed leaves nobody behind (Linux; elsewhere it stays as it was)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,21 @@
+"""Addresses of the site; those of the work are in `onboarding.urls`."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from portal import views
+
+urlpatterns = [
+    path("", include("onboarding.urls")),
+    path("", include("portal.signin.urls")),
+    path("admin/", admin.site.urls),
+    path("csp-report", views.csp_report, name="csp-report"),
+    path("livez", views.livez, name="livez"),
+]
+
+handler400 = "portal.views.bad_request"
+handler403 = "portal.views.permission_denied"
+handler404 = "portal.views.page_not_found"
+handler500 = "portal.views.server_error"

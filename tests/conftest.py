@@ -1,0 +1,257 @@
+"""The cast, the pretend tenant, and the small steps that many tests take."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from onboarding import audit_triggers, clock, graph, handover, jobs, policy, services
+from onboarding.models import AuditHead, GraphBudget, PassIssue, PolicyVersion, Starter
+from portal import identity
+from portal.models import User
+from portal.sandbox.people import CAST
+from portal.sandbox.server import Sandbox
+
+BY_KEY = {person.key: person for person in CAST}
+ZONE = "Europe/Amsterdam"
+
+
+# --- Nothing leaves this machine ------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Iterator[None]:
+    """A test that reached for the network would be a test of the network."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+# --- Database -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The triggers that forbid deletion would stop the clean-up between tests; they have tests of their own."""
+    with django_db_blocker.unblock():
+        audit_triggers.remove(connection)
+
+
+@pytest.fixture(autouse=True)
+def first_rows(request: pytest.FixtureRequest) -> None:
+    """A test that commits for real ends with empty tables: put back what the migrations bring."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None:
+        return
+    request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
+    AuditHead.objects.get_or_create(id=1)
+    GraphBudget.objects.get_or_create(id=1)
+    if not PolicyVersion.objects.exists():
+        PolicyVersion.objects.create(reason="The defaults")
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Any) -> None:
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = (
+        True  # a fresh clone has collected none
+    )
+
+
+# --- The pretend tenant -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(port=0) as sandbox:
+        yield sandbox
+
+
+def forget_everything_cached() -> None:
+    identity.forget_workload_identity()
+    graph.forget_client()
+
+
+@pytest.fixture
+def tenant(running_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The tenant as it was at the start, reached over real HTTP through the portal's own settings."""
+    running_sandbox.reset()
+    settings.SANDBOX_URL = settings.GRAPH_URL = running_sandbox.url
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", running_sandbox.url)
+    forget_everything_cached()
+    yield running_sandbox
+    forget_everything_cached()
+
+
+def live_passes(tenant: Sandbox, key: str = "noor") -> list[Any]:
+    """The passes of one person that would open their account now."""
+    found = [one for one in tenant.tenant.passes if one.person == key and not one.ended]
+    return [one for one in found if tenant.tenant.unusable_because(one) is None]
+
+
+def creations(tenant: Sandbox) -> list[Any]:
+    """The POSTs that asked for a pass."""
+    asked = tenant.tenant.requests
+    return [
+        one
+        for one in asked
+        if one["method"] == "POST" and one["path"].endswith("/temporaryAccessPassMethods")
+    ]
+
+
+# --- People -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def person(db: None) -> Callable[[str], User]:
+    """Somebody of the cast as the portal knows them after a sign-in."""
+
+    def known(key: str) -> User:
+        who = BY_KEY[key]
+        user, _ = User.objects.get_or_create(
+            tid=django_settings.TENANT_ID,
+            oid=who.object_id,
+            defaults={
+                "name": who.name,
+                "user_principal_name": who.user_principal_name,
+                "roles": list(who.app_roles),
+            },
+        )
+        return user
+
+    return known
+
+
+@pytest.fixture
+def browser_of(person: Callable[[str], User]) -> Callable[..., Client]:
+    """A browser in which somebody signed in `ago` before now."""
+
+    def signed_in(key: str, *, ago: timedelta = timedelta(seconds=5)) -> Client:
+        client = Client()
+        client.force_login(person(key))
+        session = client.session
+        session["auth_time"] = int((timezone.now() - ago).timestamp())
+        session["signed_in_at"] = int(timezone.now().timestamp())
+        session.save()
+        return client
+
+    return signed_in
+
+
+# --- Starters -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker_alive(db: None) -> None:
+    jobs.beat("a worker")
+
+
+@pytest.fixture
+def record(person: Callable[[str], User], tenant: Sandbox) -> Callable[..., Starter]:
+    """Record somebody of the cast, as HR would, to start `starts_in` from now."""
+
+    def recorded(key: str = "noor", *, by: str = "hanna", starts_in: timedelta = timedelta(0)) -> Starter:
+        account, manager = graph.client().look_up(BY_KEY[key].object_id)
+        start = datetime.now(ZoneInfo(ZONE)) + starts_in
+        return services.record_starter(
+            account_name=account.user_principal_name,
+            account=account,
+            manager=manager,
+            start_date=start.date(),
+            start_time=start.time().replace(second=0, microsecond=0),
+            time_zone=ZONE,
+            note="",
+            by=person(by),
+        )
+
+    return recorded
+
+
+@pytest.fixture
+def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., Starter]:
+    """Record somebody and send the link: everything is ready for the manager."""
+
+    def invited(key: str = "noor", **how: Any) -> Starter:
+        starter = record(key, **how)
+        services.send_link(starter=starter, by=starter.recorded_by)
+        return starter
+
+    return invited
+
+
+@pytest.fixture
+def confirmation(person: Callable[[str], User]) -> Callable[..., handover.Confirmation]:
+    """What a manager's form brings, freshly signed in and having seen the present state."""
+
+    def said(starter: Starter, *, by: str = "maria", **differently: Any) -> handover.Confirmation:
+        starter = Starter.objects.get(pk=starter.pk)
+        values: dict[str, Any] = {
+            "starter": starter,
+            "person": person(by),
+            "signed_in_at": clock.now(),
+            "identity_check": "in_person",
+            "starter_version": starter.version,
+            "policy_number": policy.in_force().number,
+        }
+        return handover.Confirmation(**values | differently)
+
+    return said
+
+
+@pytest.fixture
+def shown(
+    invite: Callable[..., Starter], confirmation: Callable[..., handover.Confirmation]
+) -> Callable[..., handover.Shown]:
+    """A pass that was just shown."""
+
+    def made(key: str = "noor", **how: Any) -> handover.Shown:
+        outcome = handover.confirm(confirmation(invite(key, **how)))
+        assert isinstance(outcome, handover.Shown), outcome
+        return outcome
+
+    return made
+
+
+@pytest.fixture
+def held(shown: Callable[..., handover.Shown]) -> Callable[..., PassIssue]:
+    """A pass that is on the manager's screen."""
+
+    def acknowledged(key: str = "noor", **how: Any) -> PassIssue:
+        issue = shown(key, **how).issue
+        assert handover.receipt(issue, by=issue.actor)
+        return issue
+
+    return acknowledged
+
+
+@pytest.fixture
+def hurry() -> Callable[[], int]:
+    """Let a worker do everything that is due, as if `ahead` had gone by."""
+    from onboarding import reconciler, routine  # noqa: F401  (names the handlers)
+
+    def done(ahead: timedelta = timedelta(0), most: int = 200) -> int:
+        for count in range(most):
+            job = jobs.claim(clock.now() + ahead)
+            if job is None:
+                return count
+            jobs.work(job)
+        raise AssertionError("the jobs never end")
+
+    return done

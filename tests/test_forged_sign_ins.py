@@ -1,0 +1,451 @@
+"""Nobody comes in on a proof that is not Entra's own, for this portal, for this browser, for this moment.
+
+Entra is played by an adapter inside `requests`, so that it can lie in every way;
+MSAL and our checks are real.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
+from django.test import Client
+
+from portal.models import SignIn, User
+from portal.signin import app, tokens
+
+pytestmark = pytest.mark.django_db
+
+HOME = f"https://login.sandbox.invalid/{settings.TENANT_ID}"
+OTHER_TENANT = "99999999-0000-4000-8000-000000000009"
+NOOR = "5a4d0b0c-0000-4000-8000-00000000aaaa"
+LIAM = "5a4d0b0c-0000-4000-8000-00000000bbbb"
+OUR_KEY, FOREIGN_KEY = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+
+
+class Entra(requests.adapters.BaseAdapter):
+    """Signs what it is told to. `changes` are laid over an honest token's claims; None takes one away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nonce = ""
+        self.changes: dict[str, Any] = {}
+        self.sign = signed
+        self.token_answer: tuple[int, Any] | None = None
+        self.keys_answer: tuple[int, Any] | None = None
+        self.asked: list[str] = []
+
+    def session(self) -> requests.Session:
+        session = requests.Session()
+        session.mount("https://", self)
+        return session
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        path = urlsplit(str(request.url)).path
+        self.asked.append(path)
+        if path.endswith("/openid-configuration"):
+            return answer(request, 200, METADATA)
+        if path.endswith("/keys"):
+            return answer(request, *(self.keys_answer or (200, {"keys": [published(OUR_KEY)]})))
+        return answer(request, *(self.token_answer or (200, self.tokens())))
+
+    def close(self) -> None: ...
+
+    def tokens(self) -> dict[str, Any]:
+        return {"access_token": "unused", "token_type": "Bearer", "id_token": self.sign(self.claims())}
+
+    def claims(self) -> dict[str, Any]:
+        now = int(time.time())
+        honest = {
+            "aud": settings.SIGN_IN_CLIENT_ID,
+            "iss": f"{HOME}/v2.0",
+            "iat": now,
+            "nbf": now,
+            "exp": now + 3600,
+            "tid": settings.TENANT_ID,
+            "oid": NOOR,
+            "sub": "pairwise",
+            "name": "Noor de Vries",
+            "preferred_username": "noor.devries@contoso.example",
+            "nonce": self.nonce,
+            "auth_time": now,
+            "acct": 0,
+            "ver": "2.0",
+        }
+        return {name: value for name, value in (honest | self.changes).items() if value is not None}
+
+
+METADATA = {
+    "issuer": f"{HOME}/v2.0",
+    "authorization_endpoint": f"{HOME}/oauth2/v2.0/authorize",
+    "token_endpoint": f"{HOME}/oauth2/v2.0/token",
+    "jwks_uri": f"{HOME}/discovery/v2.0/keys",
+}
+
+
+def answer(request: requests.PreparedRequest, status: int, body: Any) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response.request, response.url = status, request, str(request.url)
+    response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return response
+
+
+def published(key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    """As Entra publishes it: without `alg`."""
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {name: value for name, value in jwk.items() if name not in {"alg", "key_ops"}} | {"kid": "current"}
+
+
+def signed(claims: dict[str, Any], key: Any = OUR_KEY, algorithm: str = "RS256", **headers: Any) -> str:
+    return jwt.encode(claims, key, algorithm, headers={"kid": "current"} | headers)
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, None, "none", headers={"kid": "current"})
+
+
+def signed_with_the_public_key_as_a_secret(claims: dict[str, Any]) -> str:
+    """By hand: PyJWT itself would refuse to make such a token."""
+    public = OUR_KEY.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    head, body = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+        for part in ({"alg": "HS256", "typ": "JWT", "kid": "current"}, claims)
+    )
+    mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(head + b"." + body, public)
+    return b".".join((head, body, base64.urlsafe_b64encode(mac).rstrip(b"="))).decode()
+
+
+def bringing_its_own_key(claims: dict[str, Any]) -> str:
+    return signed(claims, FOREIGN_KEY, jwk=published(FOREIGN_KEY))
+
+
+def changed_after_signing(claims: dict[str, Any]) -> str:
+    head, _, mac = signed(claims).split(".")
+    body = base64.urlsafe_b64encode(json.dumps(claims | {"oid": LIAM}).encode()).rstrip(b"=").decode()
+    return f"{head}.{body}.{mac}"
+
+
+@pytest.fixture
+def entra(monkeypatch):
+    entra = Entra()
+    vouching = type(
+        "Identity", (), {"sign_in_credential": lambda self: {"client_assertion": lambda: "vouched"}}
+    )
+    monkeypatch.setattr(app, "workload_identity", vouching)
+    monkeypatch.setattr(app, "http_session", entra.session)
+    monkeypatch.setattr(tokens, "http_session", entra.session)
+    app.forget_application()
+    tokens.signing_keys.forget()
+    yield entra
+    app.forget_application()
+    tokens.signing_keys.forget()
+
+
+def leave(client: Client, entra: Entra, path: str = "/signin/") -> dict[str, str]:
+    """Begin, and return the query with which Entra would answer."""
+    asked = parse_qs(urlsplit(client.get(path)["Location"]).query)
+    entra.nonce = asked["nonce"][0]
+    return {"code": "a-code", "state": asked["state"][0]}
+
+
+def come_back(client: Client, entra: Entra, path: str = "/signin/", **query: Any):
+    return client.get("/signin/callback/", leave(client, entra, path) | query)
+
+
+def is_signed_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+def says(response) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def test_an_honest_token_opens_a_session(client, entra):
+    response = come_back(client, entra, "/signin/?next=/hr/")
+
+    assert response.status_code == 302 and response["Location"] == "/hr/"
+    assert is_signed_in(client)
+
+
+NOW = int(time.time())
+CLAIMS = {
+    "foreign issuer": (
+        {"iss": f"https://login.evil.example/{settings.TENANT_ID}/v2.0"},
+        "could not be trusted",
+    ),
+    "issuer of version 1": (
+        {"iss": f"https://sts.windows.net/{settings.TENANT_ID}/"},
+        "could not be trusted",
+    ),
+    "another application": ({"aud": "99999999-0000-4000-8000-00000000000f"}, "could not be trusted"),
+    "us among several applications": ({"aud": [settings.SIGN_IN_CLIENT_ID, "x"]}, "could not be trusted"),
+    "another tenant": (
+        {"tid": OTHER_TENANT, "iss": f"https://login.sandbox.invalid/{OTHER_TENANT}/v2.0"},
+        "another organisation",
+    ),
+    "another tenant in our name": ({"tid": OTHER_TENANT}, "another organisation"),
+    "no tenant": ({"tid": None}, "could not be trusted"),
+    "another sign-in's nonce": ({"nonce": "0" * 64}, "could not be trusted"),
+    "no nonce": ({"nonce": None}, "could not be trusted"),
+    "expired": ({"exp": NOW - 3600, "iat": NOW - 7200, "nbf": NOW - 7200}, "could not be trusted"),
+    "without an end": ({"exp": None}, "could not be trusted"),
+    "not valid yet": ({"nbf": NOW + 3600}, "could not be trusted"),
+    "issued in the future": ({"iat": NOW + 3600}, "could not be trusted"),
+    "no object id": ({"oid": None}, "could not be trusted"),
+    "an address in place of an object id": ({"oid": "noor.devries@contoso.example"}, "could not be trusted"),
+    "a list in place of an object id": ({"oid": [NOOR]}, "could not be trusted"),
+    "a guest": ({"acct": 1}, "guest account"),
+    "a guest, in text": ({"acct": "1"}, "guest account"),
+    "a guest by another provider": ({"idp": f"https://sts.windows.net/{OTHER_TENANT}/"}, "guest account"),
+    "perhaps a guest": ({"acct": None}, "not fully set up"),
+    "no time of authentication": ({"auth_time": None}, "not fully set up"),
+    "authenticated in the future": ({"auth_time": NOW + 3600}, "could not be trusted"),
+    "authenticated in words": ({"auth_time": "now"}, "could not be trusted"),
+}
+SIGNATURES = {
+    "unsigned": unsigned,
+    "signed by someone else": lambda claims: signed(claims, FOREIGN_KEY),
+    "signed by an unknown key": lambda claims: signed(claims, FOREIGN_KEY, kid="unknown"),
+    "without a key's name": lambda claims: signed(claims, kid=""),
+    "another algorithm": lambda claims: signed(claims, algorithm="RS512"),
+    "our public key as a secret": signed_with_the_public_key_as_a_secret,
+    "bringing its own key": bringing_its_own_key,
+    "changed after signing": changed_after_signing,
+    "not a token": lambda claims: "garbage",
+    "three dots": lambda claims: "..",
+    "nothing": lambda claims: "",
+    "a number": lambda claims: 7,
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_token_with_a_wrong_claim_opens_nothing(client, entra, name, caplog):
+    entra.changes, text = CLAIMS[name]
+
+    response = come_back(client, entra)
+
+    assert response.status_code == 403
+    assert text in says(response)
+    assert not is_signed_in(client) and not User.objects.exists()
+    assert "Noor" not in caplog.text and "eyJ" not in caplog.text
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_token_that_entra_did_not_sign_opens_nothing(client, entra, name, caplog):
+    entra.sign = SIGNATURES[name]
+
+    response = come_back(client, entra)
+
+    assert response.status_code == 403
+    assert "could not be trusted" in says(response)
+    assert not is_signed_in(client) and not User.objects.exists()
+    assert "Noor" not in caplog.text and "eyJ" not in caplog.text
+
+
+def test_an_answer_counts_once(client, entra):
+    query = leave(client, entra)
+    client.get("/signin/callback/", query)
+    client.session.flush()
+
+    response = client.get("/signin/callback/", query)
+
+    assert response.status_code == 400 and "This sign-in is over" in says(response)
+    assert not is_signed_in(client)
+
+
+def test_an_answer_counts_in_the_browser_that_began(client, entra):
+    query = leave(client, entra)
+    other = Client()
+    leave(other, entra)  # it has a binding cookie, of its own
+
+    for browser in (other, Client()):
+        response = browser.get("/signin/callback/", query)
+
+        assert response.status_code == 400
+        assert not is_signed_in(browser)
+    assert "/oauth2/v2.0/token" not in "".join(entra.asked)
+
+
+def test_an_answer_counts_for_ten_minutes(client, entra, time_machine):
+    query = leave(client, entra)
+    time_machine.move_to(time.time() + 601)
+
+    assert client.get("/signin/callback/", query).status_code == 400
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"state": "of-someone-else"}, 400),
+        ({"state": ""}, 400),
+        ({"code": ["a-code", "another"]}, 403),
+        ({"state": ["", "x"]}, 403),
+        ({"code": ""}, 403),
+    ],
+)
+def test_an_answer_that_is_bent_opens_nothing(client, entra, query, status):
+    entra.token_answer = (400, {"error": "invalid_grant"}) if query == {"code": ""} else None
+
+    assert come_back(client, entra, **query).status_code == status
+    assert not is_signed_in(client)
+
+
+def test_an_answer_without_a_code_opens_nothing(client, entra):
+    query = leave(client, entra)
+
+    assert client.get("/signin/callback/", {"state": query["state"]}).status_code == 403
+    assert not is_signed_in(client)
+
+
+def test_an_answer_is_not_taken_from_a_form(entra):
+    client = Client(enforce_csrf_checks=True)
+    query = leave(client, entra)
+
+    assert client.post("/signin/callback/", query).status_code in {403, 405}
+    assert client.head("/signin/callback/", query).status_code == 405
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "text"),
+    [
+        ({"error": "access_denied", "error_description": "AADSTS65004: declined"}, 400, "was cancelled"),
+        (
+            {"error": "access_denied", "error_description": "AADSTS50105: not assigned"},
+            403,
+            "has not been given",
+        ),
+        ({"error": "<script>alert(1)</script>"}, 403, "could not be trusted"),
+    ],
+)
+def test_an_error_from_microsoft_becomes_a_page(client, entra, query, status, text):
+    state = leave(client, entra)["state"]
+
+    response = client.get("/signin/callback/", {"state": state} | query)
+
+    assert response.status_code == status and text in says(response)
+    assert "alert(1)" not in says(response)
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("token_answer", "status"),
+    [
+        ((400, {"error": "invalid_grant", "error_description": "AADSTS70008: expired"}), 403),
+        ((200, {"access_token": "x", "token_type": "Bearer"}), 403),
+        ((200, b"<html>"), 403),
+        ((200, {"id_token": {"not": "text"}}), 403),
+        ((500, {"error": "temporarily_unavailable"}), 503),
+    ],
+)
+def test_a_code_that_brings_no_token_opens_nothing(client, entra, token_answer, status):
+    entra.token_answer = token_answer
+
+    assert come_back(client, entra).status_code == status
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("keys_answer", "status"),
+    [
+        ((503, b""), 503),
+        ((200, b"<html>"), 503),
+        ((200, {"keys": []}), 403),
+        ((200, {"keys": [published(FOREIGN_KEY)]}), 403),
+        ((200, {"keys": [{"kty": "oct", "kid": "current", "k": "c2VjcmV0"}]}), 403),
+    ],
+)
+def test_keys_that_do_not_fit_open_nothing(client, entra, keys_answer, status):
+    entra.keys_answer = keys_answer
+
+    assert come_back(client, entra).status_code == status
+    assert not is_signed_in(client)
+
+
+def test_keys_are_not_read_without_tls(client, entra, monkeypatch):
+    monkeypatch.setitem(METADATA, "jwks_uri", f"http://login.sandbox.invalid/{settings.TENANT_ID}/keys")
+
+    assert come_back(client, entra).status_code == 403
+    assert not [path for path in entra.asked if path.endswith("/keys")]
+
+
+def test_keys_are_read_once_a_day_and_again_for_an_unknown_one(client, entra):
+    come_back(client, entra)
+    come_back(client, entra)
+    assert sum(path.endswith("/keys") for path in entra.asked) == 1
+    assert sum(path.endswith("/openid-configuration") for path in entra.asked) == 2  # MSAL's and ours
+
+    entra.sign = SIGNATURES["signed by an unknown key"]
+    come_back(client, entra)
+    assert sum(path.endswith("/keys") for path in entra.asked) == 2
+
+
+def test_microsoft_out_of_reach_is_said_on_a_page(client, entra, monkeypatch):
+    def unreachable(*args, **kwargs):
+        raise requests.ConnectionError("name or service not known")
+
+    monkeypatch.setattr(entra, "send", unreachable)
+
+    response = client.get("/signin/")
+
+    assert response.status_code == 503 and "could not be reached" in says(response)
+    assert not SignIn.objects.exists()
+
+
+def test_another_person_cannot_answer_a_step_up(client, entra):
+    come_back(client, entra)
+    before = client.session["auth_time"]
+    entra.changes = {"oid": LIAM, "name": "Liam O'Brien"}
+
+    response = come_back(client, entra, "/signin/again/?next=/")
+
+    assert response.status_code == 403 and "someone else" in says(response)
+    assert client.session["auth_time"] == before
+    assert User.objects.get(pk=client.session["_auth_user_id"]).oid == NOOR
+
+
+def test_an_earlier_sign_in_cannot_answer_a_step_up(client, entra):
+    come_back(client, entra)
+    before = client.session["auth_time"]
+    entra.changes = {"auth_time": NOW - 600}
+
+    response = come_back(client, entra, "/signin/again/?next=/")
+
+    assert response.status_code == 403 and "once more" in says(response)
+    assert client.session["auth_time"] == before
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "http:evil.example",
+        "evil",
+        " //evil.example",
+        "/\t/evil.example",
+        "/" + "x" * 3000,
+        "/signin/callback/",
+        "/signout/",
+    ],
+)
+def test_signing_in_leads_nowhere_else(client, entra, wanted):
+    response = come_back(client, entra, f"/signin/?{urlencode({'next': wanted})}")
+
+    assert response["Location"] == "/"
+    assert is_signed_in(client)

@@ -1,0 +1,147 @@
+"""Starting the pretend tenant: never beside a real one, on this machine only, with its memory kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+from sandbox_visitor import Visitor
+
+from portal.sandbox.options import Options
+from portal.sandbox.people import CAST
+from portal.sandbox.server import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        yield holder.getsockname()[1]
+
+
+def test_it_does_not_start_beside_a_real_tenant(settings: Settings) -> None:
+    settings.SANDBOX = False
+
+    with pytest.raises(CommandError, match="real tenant"):
+        call_command("sandbox")
+
+
+def test_it_does_not_start_where_others_could_reach_it(settings: Settings) -> None:
+    settings.SANDBOX_URL = "http://localhost:8401"
+
+    with pytest.raises(CommandError, match=r"http://127\.0\.0\.1"):
+        call_command("sandbox")
+
+
+def test_a_busy_port_is_one_clear_sentence(settings: Settings, taken_port: int) -> None:
+    settings.SANDBOX_URL = f"http://127.0.0.1:{taken_port}"
+
+    with pytest.raises(CommandError, match=f"Port {taken_port} on this machine is in use"):
+        call_command("sandbox")
+
+
+def test_a_broken_state_file_is_one_clear_sentence(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "sandbox.json"
+    file.write_text("{}")
+
+    with pytest.raises(CommandError, match="Remove it to start over"):
+        call_command("sandbox", "--state", str(file))
+
+
+def test_it_says_where_it_is_and_stops_when_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+    environment = {**os.environ, "SANDBOX_URL": f"http://127.0.0.1:{port}", "AZURE_TENANT_ID": "sandbox"}
+    command = [sys.executable, "-u", "manage.py", "sandbox", "--throttle", "off"]
+
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout
+        said = program.stdout.readline()
+        answered = requests.get(f"http://127.0.0.1:{port}/_control/state", timeout=5).json()
+        program.terminate()
+        assert program.wait(10) == 0
+
+    assert f"http://127.0.0.1:{port}" in said
+    assert answered["tap_limit"] is None
+
+
+@pytest.mark.parametrize("text", ["5", "0/10", "many/10", ""])
+def test_a_senseless_limit_is_refused(settings: Settings, text: str) -> None:
+    with pytest.raises(CommandError, match="--throttle must be"):
+        call_command("sandbox", f"--throttle={text}")
+
+
+def test_a_restart_keeps_passkeys_passes_mail_and_the_signing_key(tmp_path: Path) -> None:
+    options = Options(state_file=tmp_path / "var" / "sandbox.json")
+    with Sandbox(options=options) as first, Visitor(first) as visitor:
+        made = visitor.make_pass("noor").json()
+        visitor.change(person="liam", set={"accountEnabled": False})
+        token = visitor.imds().json()["access_token"]
+
+    with Sandbox(options=options) as second, Visitor(second) as visitor:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.get(f"{second.url}/v1.0{visitor.passes_of('noor')}", headers=headers, timeout=5)
+
+        assert [found["id"] for found in answer.json()["value"]] == [made["id"]]
+        assert visitor.state()["people"]["liam"]["properties"]["accountEnabled"] is False
+
+
+def test_the_state_file_is_the_owners_alone_and_holds_no_code(tmp_path: Path) -> None:
+    options = Options(state_file=tmp_path / "sandbox.json")
+    with Sandbox(options=options) as sandbox, Visitor(sandbox) as visitor:
+        code = visitor.make_pass("noor").json()["temporaryAccessPass"]
+
+    text = (tmp_path / "sandbox.json").read_text()
+    assert code not in text and json.dumps(code)[1:-1] not in text
+    assert (tmp_path / "sandbox.json").stat().st_mode & 0o077 == 0
+
+
+def test_what_is_noted_of_a_request_is_never_its_body() -> None:
+    with Sandbox() as sandbox, Visitor(sandbox) as visitor:
+        code = visitor.make_pass("noor").json()["temporaryAccessPass"]
+        visitor.browser.post(f"{visitor.url}/mysignins", data={"account": "a", "pass": code}, timeout=5)
+        seen = visitor.requests_seen()
+
+    assert [entry["path"] for entry in seen][-1] == "/mysignins"
+    assert code not in json.dumps(seen, ensure_ascii=False) and "Bearer" not in str(seen)
+    assert set(seen[0]) == {
+        "time", "method", "path", "query", "status", "client_request_id", "request_id", "batched",
+    }  # fmt: skip
+
+
+def test_it_ends_though_clients_keep_their_connections() -> None:
+    with requests.Session() as session:
+        with Sandbox() as sandbox:
+            session.get(sandbox.url, timeout=5)
+            before = threading.active_count()
+        assert threading.active_count() < before
+
+
+def test_many_at_once_make_one_pass_each_and_leave_one(tmp_path: Path) -> None:
+    with Sandbox(options=Options(state_file=tmp_path / "s.json")) as sandbox, Visitor(sandbox) as visitor:
+        threads = [threading.Thread(target=visitor.make_pass, args=("noor",)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        state = visitor.state()
+    assert sum(1 for found in state["passes"] if found["person"] == "noor") == 1
+    assert len(state["past_passes"]) == 11
+
+
+def test_the_cast_has_its_own_numbers_names_and_existing_managers() -> None:
+    assert len({person.object_id for person in CAST}) == len({person.alias for person in CAST}) == len(CAST)
+    assert {person.manager for person in CAST} - {None} <= {person.key for person in CAST}
+    assert all(person.who and person.try_this and person.user_principal_name.isascii() for person in CAST)

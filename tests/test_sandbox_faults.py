@@ -1,0 +1,225 @@
+"""Faults on order: slow, failing, silent; before the work, after it, or long after the caller gave up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+from sandbox_visitor import Visitor
+
+from portal.sandbox.people import BY_KEY
+from portal.sandbox.server import Sandbox
+
+PASSES = "temporaryAccessPassMethods"
+
+
+@pytest.fixture
+def visitor() -> Iterator[Visitor]:
+    with Sandbox() as sandbox, Visitor(sandbox) as someone:
+        yield someone
+
+
+def live(visitor: Visitor) -> int:
+    return sum(1 for found in visitor.state()["passes"] if found["person"] == "noor")
+
+
+def test_a_connection_dropped_before_the_work_leaves_nothing(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, drop="before")
+
+    with pytest.raises(requests.ConnectionError):
+        visitor.make_pass("noor")
+
+    assert live(visitor) == 0
+    assert visitor.requests_seen()[-1]["status"] is None
+
+
+def test_a_connection_dropped_after_the_work_leaves_a_pass_that_nobody_saw(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, drop="after")
+
+    with pytest.raises(requests.ConnectionError):
+        visitor.make_pass("noor")
+
+    assert live(visitor) == 1
+
+
+def test_the_work_can_be_done_after_the_caller_gave_up(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, drop="before", apply_after=0.3)
+
+    with pytest.raises(requests.ConnectionError):
+        visitor.make_pass("noor")
+
+    assert live(visitor) == 0
+    wait_until(lambda: live(visitor) == 1)
+
+
+def test_after_a_reset_no_work_that_was_put_off_is_done(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, drop="before", apply_after=0.2)
+    with pytest.raises(requests.ConnectionError):
+        visitor.make_pass("noor")
+
+    visitor.sandbox.reset()
+    time.sleep(0.4)
+
+    assert live(visitor) == 0
+
+
+def test_a_fault_strikes_as_often_as_it_says_after_letting_some_pass(visitor: Visitor) -> None:
+    visitor.fault(method="GET", path=PASSES, skip=1, times=2, status=503)
+
+    statuses = [visitor.graph("GET", visitor.passes_of("noor")).status_code for _ in range(4)]
+
+    assert statuses == [200, 503, 503, 200]
+
+
+def test_a_failing_status_comes_before_the_work_unless_it_is_said_to_be_applied(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, status=503)
+    assert visitor.make_pass("noor").json()["error"]["code"] == "serviceNotAvailable"
+    assert live(visitor) == 0
+
+    visitor.fault(method="POST", path=PASSES, status=503, applied=True)
+    assert visitor.make_pass("noor").status_code == 503
+    assert live(visitor) == 1
+
+
+def test_a_throttled_answer_carries_the_header_it_was_given(visitor: Visitor) -> None:
+    visitor.fault(path=PASSES, status=429, headers={"Retry-After": "Mon, 23 Nov 2026 09:00:00 GMT"})
+
+    answer = visitor.make_pass("noor")
+
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"].startswith("Mon,")
+
+
+@pytest.mark.parametrize(("body", "kind"), [("<html>Bad gateway</html>", "text/html"), ("", "text/plain")])
+def test_a_body_can_be_html_or_empty(visitor: Visitor, body: str, kind: str) -> None:
+    visitor.fault(path=PASSES, status=502, body=body)
+
+    answer = visitor.make_pass("noor")
+
+    assert (answer.status_code, answer.text) == (502, body)
+    assert answer.headers["Content-Type"].startswith(kind)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"isUsable": False, "methodUsabilityReason": "DisabledByPolicy"},
+        {"isUsableOnce": False},
+        {"lifetimeInMinutes": 480},
+        {"temporaryAccessPass": None},
+    ],
+)
+def test_a_201_can_be_changed_on_its_way(visitor: Visitor, changed: dict[str, object]) -> None:
+    visitor.fault(method="POST", path=PASSES, mutate=changed)
+
+    answer = visitor.make_pass("noor")
+
+    assert answer.status_code == 201
+    assert changed.items() <= answer.json().items()
+    assert live(visitor) == 1
+
+
+def test_a_field_can_be_missing(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, remove=["temporaryAccessPass", "id"])
+
+    made = visitor.make_pass("noor").json()
+
+    assert "temporaryAccessPass" not in made and "id" not in made
+
+
+def test_an_answer_can_be_cut_off(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, cut_at=40)
+
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        visitor.make_pass("noor")
+
+    assert live(visitor) == 1
+
+
+def test_a_new_pass_can_stay_out_of_lists_for_a_while(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, hide_for=30)
+    visitor.make_pass("noor")
+    methods = f"/users/{BY_KEY['noor'].object_id}/authentication/methods"
+
+    hidden = visitor.list_passes("noor"), len(visitor.graph("GET", methods).json()["value"])
+    visitor.change(clock_ahead=31)
+
+    assert hidden == ([], 1)
+    assert len(visitor.list_passes("noor")) == 1
+
+
+def test_delays_come_before_and_after_the_work(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, delay=0.2, delay_after=0.2)
+
+    began = time.monotonic()
+    visitor.make_pass("noor")
+
+    assert time.monotonic() - began >= 0.4
+
+
+def test_a_slow_answer_holds_up_nobody_else(visitor: Visitor) -> None:
+    visitor.fault(method="POST", path=PASSES, delay_after=5)
+    token = visitor.imds().json()["access_token"]
+
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(
+            f"{visitor.url}/v1.0{visitor.passes_of('noor')}",
+            json={},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=0.2,
+        )
+    began = time.monotonic()
+
+    assert live(visitor) == 1
+    assert time.monotonic() - began < 2
+
+
+def test_a_fault_reaches_into_a_batch(visitor: Visitor) -> None:
+    visitor.fault(path="/manager$", status=403)
+    asked = [
+        {"id": "m", "method": "GET", "url": f"/users/{BY_KEY['noor'].object_id}/manager"},
+        {"id": "u", "method": "GET", "url": f"/users/{BY_KEY['noor'].object_id}"},
+    ]
+
+    answer = visitor.graph("POST", "/$batch", json={"requests": asked}).json()
+
+    assert {entry["id"]: entry["status"] for entry in answer["responses"]} == {"m": 403, "u": 200}
+
+
+def test_sign_in_and_the_identity_can_fail_too(visitor: Visitor) -> None:
+    visitor.fault(path="/metadata/identity", status=500, body="<html>no</html>")
+    visitor.fault(path="openid-configuration", drop="before")
+
+    assert visitor.imds().status_code == 500
+    with pytest.raises(requests.ConnectionError):
+        requests.get(visitor.entra("v2.0/.well-known/openid-configuration"), timeout=5)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"drop": "sometimes"}, {"path": "("}, {"colour": "red"}, {"delay": "long"}, "no object"]
+)
+def test_a_senseless_fault_is_refused_in_words(visitor: Visitor, fault: object) -> None:
+    answer = requests.post(f"{visitor.url}/_control/faults", json=[fault], timeout=5)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+    assert visitor.state()["faults"] == []
+
+
+def test_a_reset_ends_all_faults_and_changes(visitor: Visitor) -> None:
+    visitor.fault(path=".", status=500, times=None)
+    visitor.change(person="noor", set={"accountEnabled": False})
+
+    requests.post(f"{visitor.url}/_control/reset", timeout=5)
+
+    found = visitor.graph("GET", f"/users/{BY_KEY['noor'].object_id}?$select=accountEnabled")
+    assert found.json()["accountEnabled"] is True
+
+
+def wait_until(true: object, seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not true():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)

@@ -1,0 +1,174 @@
+"""A session ends when it is long unused or the working day is, and nothing typed is lost by that."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from portal.middleware import SessionLimitsMiddleware
+from portal.models import User
+
+pytestmark = pytest.mark.django_db
+OURS = {"Origin": settings.PORTAL_URL, "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def hanna():
+    return User.objects.create(
+        tid=settings.TENANT_ID, oid="hanna", name="Hanna", user_principal_name="hanna@x", roles=["HR"]
+    )
+
+
+@pytest.fixture
+def hr_tab(hanna):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(hanna)
+    return client
+
+
+def ends(client: Client):
+    return Session.objects.get(session_key=client.session.session_key).expire_date
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get("/signout/", headers=OURS).status_code == 405 and client.get("/hr/").status_code == 200
+
+
+def test_a_session_in_use_goes_on(hr_tab, time_machine):
+    for minutes in range(0, 400, 25):
+        time_machine.move_to(timezone.now() + timedelta(minutes=25), tick=True)
+        assert is_signed_in(hr_tab), minutes
+
+
+def test_a_session_ends_after_half_an_hour_of_nothing(hr_tab, time_machine):
+    time_machine.move_to(timezone.now() + timedelta(minutes=31))
+
+    assert hr_tab.get("/")["Location"] == "/signin/?next=/"
+
+
+def test_a_session_ends_after_eight_hours_of_anything(hr_tab, time_machine):
+    Session.objects.update(expire_date=timezone.now() + timedelta(days=1))
+    time_machine.move_to(timezone.now() + timedelta(hours=8, seconds=1))
+
+    assert hr_tab.get("/")["Location"] == "/signin/?next=/"
+    assert not Session.objects.filter(session_data__contains="_auth_user_id").exists()
+
+
+def test_the_idle_limit_moves_at_most_once_a_minute(hr_tab, time_machine):
+    hr_tab.get("/hr/")  # puts a token for forms into the session
+    began = ends(hr_tab)
+    time_machine.move_to(timezone.now() + timedelta(seconds=30))
+    hr_tab.get("/hr/")
+    assert ends(hr_tab) == began
+
+    time_machine.move_to(timezone.now() + timedelta(seconds=60))
+    hr_tab.get("/hr/")
+    assert ends(hr_tab) > began
+
+
+def test_a_page_view_does_not_write_the_session(hr_tab):
+    """What another tab writes meanwhile, a fresh proof for instance, is not undone."""
+    hr_tab.get("/hr/")
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        hr_tab.get("/livez")
+
+    assert not [query for query in queries if "UPDATE" in query["sql"] or "INSERT" in query["sql"]]
+
+
+def test_a_view_can_see_when_the_person_proved_who_they_are(hr_tab, hanna):
+    def seen(**session):
+        stored = hr_tab.session
+        stored.update(session)
+        request = RequestFactory().get("/")
+        request.session, request.user = stored, hanna
+        SessionLimitsMiddleware(lambda request: None)(request)
+        return request.auth_time
+
+    now = int(time.time())
+    assert seen() is None
+    assert seen(auth_time=now).timestamp() == now
+    assert seen(auth_time="now") is None
+
+
+# --- Nothing typed is lost ----------------------------------------------------------------------------------
+
+TYPED = {
+    "account": "noor.devries@contoso.example",
+    "note": 'She said "hello" <b>',
+    "csrfmiddlewaretoken": "x",
+}
+
+
+def test_an_ended_session_keeps_what_hr_typed(hr_tab):
+    hr_tab.logout()
+
+    response = hr_tab.post(
+        "/hr/new/", TYPED, headers=OURS | {"Referer": f"{settings.PORTAL_URL}/hr/new/?a=b"}
+    )
+
+    page = response.content.decode()
+    assert response.status_code == 403
+    assert 'name="account" value="noor.devries@contoso.example"' in page
+    assert "She said &quot;hello&quot; &lt;b&gt;" in page
+    assert page.count("csrfmiddlewaretoken") == 1
+    assert "/signin/?next=%2Fhr%2Fnew%2F%3Fa%3Db" in page
+
+
+def test_signing_in_again_leads_to_no_page_of_a_stranger(hr_tab):
+    for referer in ("https://evil.example/hr/", "//evil.example/", "javascript:alert(1)"):
+        page = hr_tab.post("/starters/x/", headers=OURS | {"Referer": referer}).content.decode()
+
+        assert "evil" not in page and "javascript" not in page
+
+
+def test_an_ended_session_is_said_with_401_where_the_token_was_good(hanna):
+    response = Client().post("/hr/new/", TYPED, headers=OURS)
+
+    assert response.status_code == 401
+    assert "noor.devries@contoso.example" in response.content.decode()
+
+
+def test_a_token_from_before_signing_in_again_keeps_what_hr_typed(hr_tab):
+    response = hr_tab.post("/hr/new/", TYPED, headers=OURS)
+
+    page = response.content.decode()
+    fresh = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    assert response.status_code == 403 and "noor.devries@contoso.example" in page
+    assert hr_tab.post("/hr/new/", TYPED | {"csrfmiddlewaretoken": fresh}, headers=OURS).status_code != 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost:9999"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_a_strangers_form_is_not_offered_again(hr_tab, headers):
+    """One press on our own page would else finish what the stranger began."""
+    response = hr_tab.post("/hr/new/", TYPED, headers=headers)
+
+    assert response.status_code == 403
+    assert "noor.devries" not in response.content.decode()
+
+
+def test_a_confirmation_is_not_offered_again(hr_tab):
+    hr_tab.logout()
+
+    response = hr_tab.post("/starters/x/", {"identity_check": "document"}, headers=OURS)
+
+    assert "identity_check" not in response.content.decode()

@@ -1,0 +1,260 @@
+"""The portal starts with settings that make sense, and with none other; what is wrong is said by name."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings as running
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.environment import Environment
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = ROOT / "portal" / "settings.py"
+EXAMPLE = ROOT / ".env.example"
+REAL = {
+    "AZURE_TENANT_ID": "11111111-2222-3333-4444-555555555555",
+    "AZURE_CLIENT_ID": "22222222-2222-3333-4444-555555555555",
+    "SIGN_IN_CLIENT_ID": "33333333-2222-3333-4444-555555555555",
+    "PORTAL_URL": "https://starters.contoso.example",
+    "SECRET_KEY": "q0w9e8r7t6y5u4i3o2p1" * 3,
+    "HR_ADDRESS": "hr@contoso.example",
+    "SECURITY_ADDRESS": "security@contoso.example",
+    "MAIL_FROM": "starters@contoso.example",
+}
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Read the settings afresh with exactly these variables, and not with a developer's own `.env`."""
+    monkeypatch.setattr(Environment, "read_env", lambda *args, **kwargs: None)
+
+    def read(**variables: str) -> dict[str, object]:
+        with monkeypatch.context() as inner:
+            for name in os.environ:
+                inner.delenv(name)
+            for name, value in variables.items():
+                inner.setenv(name, value)
+            return runpy.run_path(str(SETTINGS)) | {"environ": dict(os.environ)}
+
+    return read
+
+
+def test_nothing_set_means_the_pretend_tenant(start):
+    started = start()
+
+    assert started["SANDBOX"] and not started["DEBUG"]
+    assert started["PORTAL_URL"] == "http://localhost:8000"
+    assert started["environ"]["AZURE_POD_IDENTITY_AUTHORITY_HOST"] == started["SANDBOX_URL"]
+
+
+def test_a_real_tenant_is_reached_at_microsoft(start):
+    started = start(**REAL)
+
+    assert not started["SANDBOX"]
+    assert started["AUTHORITY_HOST"] == "https://login.microsoftonline.com"
+    assert started["GRAPH_URL"] == started["GRAPH_RESOURCE"] == "https://graph.microsoft.com"
+    assert started["ALLOWED_HOSTS"] == ["starters.contoso.example"]
+    assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" not in started["environ"]
+
+
+def test_cookies_are_bound_to_the_host_and_to_tls(start):
+    started = start(**REAL)
+
+    assert started["SESSION_COOKIE_NAME"] == "__Host-sid"
+    assert started["SESSION_COOKIE_SECURE"] and started["SECURE_SSL_REDIRECT"]
+    assert started["SECURE_HSTS_SECONDS"] >= 31536000
+
+
+def test_a_file_may_hold_the_key(start, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("z1x2c3v4b5n6m7a8s9d0" * 3 + "\n")
+
+    assert (
+        start(**REAL | {"SECRET_KEY": "", "SECRET_KEY_FILE": str(key)})["SECRET_KEY"]
+        == key.read_text().strip()
+    )
+
+
+NONSENSE = {
+    "a word for a tenant": ("AZURE_TENANT_ID", REAL | {"AZURE_TENANT_ID": "contoso.example"}),
+    "no identity": ("AZURE_CLIENT_ID", REAL | {"AZURE_CLIENT_ID": ""}),
+    "an identity that is no id": ("AZURE_CLIENT_ID", REAL | {"AZURE_CLIENT_ID": "portal"}),
+    "no sign-in registration": ("SIGN_IN_CLIENT_ID", REAL | {"SIGN_IN_CLIENT_ID": ""}),
+    "one registration for both": ("SIGN_IN_CLIENT_ID", REAL | {"SIGN_IN_CLIENT_ID": REAL["AZURE_CLIENT_ID"]}),
+    "a secret for Graph": ("AZURE_CLIENT_SECRET", REAL | {"AZURE_CLIENT_SECRET": "hunter2"}),
+    "a secret beside the sandbox": ("AZURE_CLIENT_SECRET", {"AZURE_CLIENT_SECRET": "hunter2"}),
+    "debugging a real tenant": ("DEBUG", REAL | {"DEBUG": "on"}),
+    "neither on nor off": ("DEBUG", {"DEBUG": "maybe"}),
+    "no address": ("PORTAL_URL", REAL | {"PORTAL_URL": ""}),
+    "an address without TLS": ("PORTAL_URL", REAL | {"PORTAL_URL": "http://starters.contoso.example"}),
+    "this machine, for a real tenant": ("PORTAL_URL", REAL | {"PORTAL_URL": "http://localhost:8000"}),
+    "an address with a path": ("PORTAL_URL", REAL | {"PORTAL_URL": "https://contoso.example/starters"}),
+    "an address with a name in it": ("PORTAL_URL", REAL | {"PORTAL_URL": "https://me@contoso.example"}),
+    "a host without a scheme": ("PORTAL_URL", REAL | {"PORTAL_URL": "starters.contoso.example"}),
+    "sign-in without TLS": ("AZURE_AUTHORITY_HOST", REAL | {"AZURE_AUTHORITY_HOST": "http://login.example"}),
+    "Graph with a version": ("GRAPH_URL", REAL | {"GRAPH_URL": "https://graph.microsoft.com/v1.0"}),
+    "no key": ("SECRET_KEY", REAL | {"SECRET_KEY": ""}),
+    "a short key": ("SECRET_KEY", REAL | {"SECRET_KEY": "short"}),
+    "a dull key": ("SECRET_KEY", REAL | {"SECRET_KEY": "a" * 64}),
+    "Django's own key": ("SECRET_KEY", REAL | {"SECRET_KEY": "django-insecure-" + REAL["SECRET_KEY"]}),
+    "a key file that is not there": ("SECRET_KEY_FILE", REAL | {"SECRET_KEY_FILE": "/nowhere/key"}),
+    "a token file that is not there": (
+        "AZURE_FEDERATED_TOKEN_FILE",
+        REAL | {"AZURE_FEDERATED_TOKEN_FILE": "/nowhere/token"},
+    ),
+    "a certificate that is not there": (
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+        REAL | {"AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere/certificate.pem"},
+    ),
+    "another certificate that is not there": (
+        "SIGN_IN_CERTIFICATE_PATH",
+        REAL | {"SIGN_IN_CERTIFICATE_PATH": "/nowhere/certificate.pem"},
+    ),
+    "the sandbox with a real sign-in": (
+        "AZURE_AUTHORITY_HOST",
+        {"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com"},
+    ),
+    "the sandbox with a real Graph": ("GRAPH_URL", {"GRAPH_URL": "https://graph.microsoft.com"}),
+    "the sandbox with a real certificate": (
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+        {"AZURE_CLIENT_CERTIFICATE_PATH": str(SETTINGS)},
+    ),
+    "a sandbox elsewhere": ("SANDBOX_URL", {"SANDBOX_URL": "http://sandbox.example:8401"}),
+    "nobody to tell": ("HR_ADDRESS", REAL | {"HR_ADDRESS": ""}),
+    "nobody to warn": ("SECURITY_ADDRESS", REAL | {"SECURITY_ADDRESS": ""}),
+    "no sender": ("MAIL_FROM", REAL | {"MAIL_FROM": ""}),
+    "mail by pigeon": ("MAIL_BY", REAL | {"MAIL_BY": "pigeon"}),
+    "a mail server without its address": ("EMAIL_URL", REAL | {"MAIL_BY": "smtp"}),
+    "mail into a file": ("EMAIL_URL", REAL | {"MAIL_BY": "smtp", "EMAIL_URL": "filemail:///tmp/mail"}),
+    "another kind of database": ("DATABASE_URL", {"DATABASE_URL": "mysql://portal@db/portal"}),
+    "a time zone that is not one": ("TIME_ZONE", {"TIME_ZONE": "Amsterdam"}),
+    "a lease of no time": ("PASS_LEASE_SECONDS", REAL | {"PASS_LEASE_SECONDS": "5"}),
+    "a receipt that never comes": ("PASS_RECEIPT_SECONDS", REAL | {"PASS_RECEIPT_SECONDS": "86400"}),
+    "no quarantine": ("PASS_QUARANTINE_SECONDS", REAL | {"PASS_QUARANTINE_SECONDS": "0"}),
+    "no budget": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "0"}),
+    "a budget without a span": ("GRAPH_BUDGET_SECONDS", {"GRAPH_BUDGET_SECONDS": "0"}),
+    "endless patience": ("GRAPH_READ_TIMEOUT_SECONDS", {"GRAPH_READ_TIMEOUT_SECONDS": "600"}),
+    "half a day": ("RETENTION_DAYS", {"RETENTION_DAYS": "0.5"}),
+    "for ever": ("RETENTION_DAYS", {"RETENTION_DAYS": "9999"}),
+    "shouting": ("LOG_LEVEL", {"LOG_LEVEL": "SHOUT"}),
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_nonsense_stops_the_start_by_name(start, what):
+    name, variables = NONSENSE[what]
+
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        start(**variables)
+
+    said = str(refusal.value)
+    assert said.startswith(name)
+    assert f"{name}=" in said or "instead" in said or "Remove" in said  # what to do about it
+    assert "hunter2" not in said and REAL["SECRET_KEY"] not in said
+
+
+def test_the_command_line_stops_too():
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "AZURE_TENANT_ID": "nonsense"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert answer.returncode != 0
+    assert "AZURE_TENANT_ID must be a GUID" in answer.stderr
+
+
+def read_by_the_settings() -> set[str]:
+    """Names that `settings.py` asks its environment for, also those it goes through in a loop."""
+    names = set()
+    for node in ast.walk(ast.parse(SETTINGS.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env.") and node.args:
+            names |= {a.value for a in node.args[:1] if isinstance(a, ast.Constant)}
+        if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
+            names |= {e.value for e in node.iter.elts if isinstance(e, ast.Constant)}
+    return names
+
+
+def explained() -> dict[str, str]:
+    """Names in `.env.example`, each with the comment above it."""
+    found, comment = {}, ""
+    for line in EXAMPLE.read_text().splitlines():
+        variable = re.fullmatch(r"#?([A-Z][A-Z0-9_]*)=.*", line)
+        if variable:
+            assert variable[1] not in found, f"{variable[1]} stands twice in .env.example"
+            found[variable[1]], comment = comment, ""
+        else:
+            comment = f"{comment} {line[2:]}" if line.startswith("# ") else ""
+    return found
+
+
+def test_the_example_explains_every_variable_and_no_other():
+    names = read_by_the_settings()
+
+    assert len(names) > 30
+    assert set(explained()) == names
+    assert [name for name, comment in explained().items() if len(comment) < 30] == []
+
+
+def test_the_example_as_it_stands_starts_the_sandbox(start):
+    lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
+
+    assert start(**dict(line.split("=", 1) for line in lines))["SANDBOX"]
+
+
+def deployed(settings, **changes: object) -> set[str]:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    messages = run_checks(include_deployment_checks=True)
+    return {message.id for message in messages if not message.is_silenced()}
+
+
+@pytest.fixture
+def for_real(settings, start):
+    """Settings of a real tenant behind a proxy, as far as checks read them."""
+    for name, value in start(**REAL, BEHIND_PROXY="on", ORGANISATION_NAME="Contoso").items():
+        if name.isupper() and name not in {"DATABASES", "STORAGES", "LOGGING"}:
+            setattr(settings, name, value)
+    return settings
+
+
+def test_a_sound_installation_has_nothing_to_answer_for(for_real):
+    assert deployed(for_real) <= {"portal.I001"}
+
+
+def test_an_installer_hears_that_the_tenant_is_pretended(settings):
+    assert "portal.W001" in deployed(settings)
+
+
+def test_an_installer_hears_that_pages_would_redirect_for_ever(for_real):
+    assert "portal.W002" in deployed(for_real, BEHIND_PROXY=False)
+
+
+def test_an_installer_hears_that_the_organisation_has_no_name(for_real):
+    assert "portal.W003" in deployed(for_real, ORGANISATION_NAME="Your organisation")
+
+
+def test_an_installer_hears_that_anyone_may_change_the_key(for_real, tmp_path):
+    key = tmp_path / "key"
+    key.touch()
+    key.chmod(0o640)
+    assert "portal.W004" not in deployed(for_real, SECRET_KEY_FILE=str(key))
+
+    key.chmod(0o646)
+    assert "portal.W004" in deployed(for_real, SECRET_KEY_FILE=str(key))
+
+
+def test_people_have_no_passwords_here():
+    assert running.AUTHENTICATION_BACKENDS == ["portal.signin.backend.EntraBackend"]
