@@ -29,9 +29,8 @@ def session_over(request: HttpRequest) -> HttpResponse:
     return render(request, "signin/session_over.html", what_was_sent(request), status=401)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """A form whose token is no longer good, mostly because the session ended or began anew in another tab."""
-    logger.warning("A form was refused: %s", reason, extra={"path": request.path})
     if not request.user.is_authenticated:
         return render(request, "signin/session_over.html", what_was_sent(request), status=403)
     return render(request, "403_csrf.html", what_was_sent(request), status=403)
@@ -52,9 +51,13 @@ def what_was_sent(request: HttpRequest) -> dict[str, Any]:
     return {
         "fields": fields,
         "action": request.get_full_path(),
-        "sign_in_url": f"{reverse('signin:start')}?{urlencode({'next': page})}",
+        "sign_in_url": None if request.user.is_authenticated else sign_in_url(page),
         "page_url": page,
     }
+
+
+def sign_in_url(page: str) -> str:
+    return f"{reverse('signin:start')}?{urlencode({'next': page})}"
 
 
 def page_it_came_from(request: HttpRequest) -> str:

@@ -189,7 +189,9 @@ def test_a_part_that_failed_or_lacks_something_fails_the_whole(mocked_graph, nam
     ("name", "item"),
     [
         ("groups", {"@odata.type": "#microsoft.graph.group", "id": GROUP, "isAssignableToRole": None}),
-        ("groups", {"id": GROUP, "isAssignableToRole": "false"}),
+        ("groups", {"id": GROUP, "isAssignableToRole": "false", "displayName": "All employees"}),
+        ("groups", {"id": GROUP, "displayName": "All employees"}),
+        ("groups", {"id": GROUP, "isAssignableToRole": None, "displayName": None}),
         ("groups", {"id": None, "isAssignableToRole": True}),
         ("owned", {"id": GROUP, "isAssignableToRole": None}),
         ("roles", {"@odata.type": "#microsoft.graph.directoryRole", "id": "r", "roleTemplateId": None}),
@@ -209,6 +211,12 @@ def test_a_part_that_failed_or_lacks_something_fails_the_whole(mocked_graph, nam
 def test_null_where_a_permission_is_missing_is_not_a_no(mocked_graph, name, item):
     with pytest.raises(ours.Incomplete):
         facts(mocked_graph, **{name: (200, many(item))})
+
+
+def test_null_for_a_group_whose_name_can_be_read_is_an_ordinary_group(mocked_graph):
+    everyone = {"id": GROUP, "displayName": "All employees", "isAssignableToRole": None}
+
+    assert facts(mocked_graph, groups=(200, many(everyone))).role_groups == ()
 
 
 def test_an_account_that_is_gone_is_not_found_whatever_else_is_said(mocked_graph):

@@ -166,6 +166,15 @@ def test_a_strangers_form_is_not_offered_again(hr_tab, headers):
     assert "noor.devries" not in response.content.decode()
 
 
+def test_a_confirmation_with_an_old_token_leads_back_to_its_page(hr_tab):
+    page = "/starters/x/"
+
+    response = hr_tab.post(page, headers=OURS | {"Referer": settings.PORTAL_URL + page})
+
+    assert response.status_code == 403
+    assert f'href="{page}"' in response.content.decode()
+
+
 def test_a_confirmation_is_not_offered_again(hr_tab):
     hr_tab.logout()
 

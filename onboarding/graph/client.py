@@ -60,7 +60,7 @@ class Graph:
         own = f"principalId eq '{object_id.lower()}'"
         membership = f"{user}/transitiveMemberOf/microsoft.graph"
         directory = "/roleManagement/directory"
-        group = {"count": "true", "select": "id,isAssignableToRole", "top": WIDEST}
+        group = {"count": "true", "select": "id,displayName,isAssignableToRole", "top": WIDEST}
         answers = self._transport.batch(
             {
                 "account": _address(user, select=ACCOUNT),

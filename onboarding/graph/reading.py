@@ -184,11 +184,16 @@ def _ids(answer: Answer, name: str) -> set[str]:
 
 
 def _role_groups(answer: Answer) -> dict[str, None]:
-    """Return the groups that can hold directory roles; where the portal may not see it, nobody can say."""
+    """Return the groups that can hold directory roles; where the portal may not see it, nobody can say.
+
+    Graph says null for an ordinary group, and null for every property but the id where the right to read
+    groups is missing. The name tells the two apart: a group has one, and it is seen by the same right.
+    """
     found: dict[str, None] = {}
     for record in answer.record().every():
         assignable = record.flag("isAssignableToRole")
-        if assignable is None:
+        ordinary = record.raw("isAssignableToRole") is None and record.has("isAssignableToRole")
+        if assignable is None and not (ordinary and record.text("displayName")):
             raise record.incomplete("isAssignableToRole")
         if assignable:
             found[record.guid("id")] = None

@@ -36,7 +36,7 @@ def _as_graph(call: Call, group: Group) -> Json:
     properties: Json = {
         "id": group.object_id,
         "displayName": group.name,
-        "isAssignableToRole": group.role_assignable,
+        "isAssignableToRole": True if group.role_assignable else None,  # null for an ordinary group
         "securityEnabled": True,
         "mailEnabled": False,
         "groupTypes": [],
