@@ -12,7 +12,12 @@ def main() -> None:
         raise SystemExit(
             "Django is not installed for this python. Run `make demo` once, then use .venv-run/bin/python manage.py …"
         ) from None
-    execute_from_command_line(sys.argv)
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as problem:
+        raise SystemExit(f"The portal does not start: {problem}") from None
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Protocol
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
 
 from onboarding import clock
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
@@ -44,6 +45,8 @@ def record(
     `facts` must hold nothing personal; `personal` is committed to and can be erased. Without `by` the portal
     itself did it. Raises TransactionManagementError outside a transaction.
     """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("An event belongs into the transaction of its change.")
     values = dict(personal or {})
     if by is not None:
         values |= {"by": f"{by.tid}/{by.oid}", "by_name": by.name}

@@ -120,6 +120,8 @@ if not _database_url.startswith(("sqlite:", "postgres:", "postgresql:")):
     raise refused("DATABASE_URL", "must name SQLite or PostgreSQL", "postgres://portal@db.example/portal")
 DATABASES = {"default": env.db_url_config(_database_url)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Tests use a file too: threads and processes meet in it as they do in production.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
     # IMMEDIATE: a transaction takes the write lock when it begins, so it never fails half-way. The rollback
     # journal: SQLite's WAL mode can corrupt a database before 3.51.3. secure_delete: what is gone is gone.
     DATABASES["default"]["OPTIONS"] = {

@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.context_processors import site
+from portal.signin.flows import safe_path
 
 logger = logging.getLogger(__name__)
 LONGEST_REPORT = 8192
@@ -63,9 +64,8 @@ def sign_in_url(page: str) -> str:
 def page_it_came_from(request: HttpRequest) -> str:
     """The page with the form: the address it was sent to may answer nothing but forms."""
     page = urlsplit(request.headers.get("Referer", ""))
-    if f"{page.scheme}://{page.netloc}" != settings.PORTAL_URL:
-        return "/"
-    return page._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    ours = f"{page.scheme}://{page.netloc}" == settings.PORTAL_URL
+    return safe_path(page.path + (f"?{page.query}" if page.query else "") if ours else "")
 
 
 def is_from_our_own_page(request: HttpRequest) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -44,6 +46,12 @@ def loopback_only() -> Iterator[None]:
 
 
 # --- Database -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The test database is a file; its folder is not in a fresh clone."""
+    django_settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +102,7 @@ def tenant(running_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPa
     """The tenant as it was at the start, reached over real HTTP through the portal's own settings."""
     running_sandbox.reset()
     settings.SANDBOX_URL = settings.GRAPH_URL = running_sandbox.url
+    settings.EMAIL_BACKEND = "onboarding.graph.mail.GraphMailBackend"
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", running_sandbox.url)
     forget_everything_cached()
     yield running_sandbox
@@ -243,15 +252,53 @@ def held(shown: Callable[..., handover.Shown]) -> Callable[..., PassIssue]:
 
 @pytest.fixture
 def hurry() -> Callable[[], int]:
-    """Let a worker do everything that is due, as if `ahead` had gone by."""
+    """Let a worker do everything that is due; with `ahead`, after so much time has gone by everywhere."""
     from onboarding import reconciler, routine  # noqa: F401  (names the handlers)
 
     def done(ahead: timedelta = timedelta(0), most: int = 200) -> int:
-        for count in range(most):
-            job = jobs.claim(clock.now() + ahead)
-            if job is None:
-                return count
-            jobs.work(job)
+        with time_machine.travel(timezone.now() + ahead) if ahead else nullcontext():
+            for count in range(most):
+                job = jobs.claim(clock.now())
+                if job is None:
+                    return count
+                jobs.work(job)
         raise AssertionError("the jobs never end")
 
     return done
+
+
+@pytest.fixture
+def time_passes(hurry: Callable[[], int]) -> Iterator[Callable[[timedelta], None]]:
+    """Let time go by everywhere, with a worker that does each job when its moment comes."""
+    with time_machine.travel(timezone.now()) as traveller:
+
+        def passes(span: timedelta) -> None:
+            until = timezone.now() + span
+            while True:
+                jobs.beat("a worker")
+                hurry()
+                waiting = jobs.Job.objects.filter(done_at=None, failed_at=None).order_by("due_at").first()
+                if waiting is None or waiting.due_at > until:
+                    break
+                traveller.move_to(max(waiting.due_at, timezone.now()) + timedelta(milliseconds=1))
+            traveller.move_to(until)
+            jobs.beat("a worker")
+
+        yield passes
+
+
+@pytest.fixture
+def database_file(transactional_db: None, tmp_path: Any) -> Iterator[None]:
+    """The database in a file of its own, as in production: one in memory cannot be shared by threads."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    in_memory, path = connections["default"], tmp_path / "portal.sqlite3"
+    with in_memory.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(path)])
+    name, connections.settings["default"]["NAME"] = in_memory.settings_dict["NAME"], str(path)
+    connections["default"] = connections.create_connection("default")
+    yield
+    connections["default"].close()
+    connections.settings["default"]["NAME"] = name
+    connections["default"] = in_memory

@@ -22,6 +22,7 @@ EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 
 def plain(text: str) -> str:
     """Refuse control characters and those that turn the direction of writing: they can make a text lie."""
+    text = text.replace("\r\n", "\n")  # how browsers send a new line
     if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" for c in text):
         raise ValidationError("This text holds characters that cannot be seen. Type it in by hand.")
     return text
@@ -95,6 +96,12 @@ class RecordForm(WhenForm):
                 "This is neither an account name, like name@contoso.example, nor an object id."
             )
         return typed
+
+    def look_only(self) -> bool:
+        """To look somebody up the account is enough: the other fields may still be empty or wrong."""
+        for name in [name for name in self.errors if name != "account"]:
+            del self.errors[name]
+        return not self.errors
 
     @property
     def is_object_id(self) -> bool:

@@ -110,7 +110,8 @@ def record(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _record_page(request, RecordForm())
     form = RecordForm(request.POST)
-    if not form.is_valid():
+    looking = request.POST.get("step") == "look"
+    if not form.is_valid() and not (looking and form.look_only()):
         return _record_page(request, form, status=400)
     looked = directory.look_up(form.cleaned_data["account"])
     if looked.trouble:
@@ -138,6 +139,7 @@ def _found(request: HttpRequest, form: RecordForm, found: directory.Found) -> Ht
         return _save(request, form, found)
     # Whatever was pressed: nothing is saved before HR has seen what the directory says of this very account.
     shown = RecordForm({**request.POST.dict(), "seen": found.account.object_id})
+    shown.look_only()
     return _record_page(request, shown, found=found)
 
 
@@ -207,7 +209,7 @@ def _urls(one: Starter) -> dict[str, str | None]:
         "edit": one.is_unfinished and state != StarterState.ISSUED,
         "send": bool(one.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
         "withdraw": one.is_unfinished,
-        "allow": state in {StarterState.INVITED, StarterState.ISSUED},
+        "allow": state == StarterState.INVITED and handover.attempts_left(one, policy.in_force()) <= 0,
         "take_back": issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD},
     }
     names = {"take_back": "take-back"}

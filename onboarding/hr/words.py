@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from onboarding import guards
@@ -96,7 +97,7 @@ def history(starter: Starter) -> list[dict[str, Any]]:
     details = {detail.event_id: detail.values for detail in AuditDetail.objects.filter(event__in=events)}
     return [
         {
-            "at": event.at,
+            "at": datetime.fromisoformat(event.at),
             "who": details.get(event.seq, {}).get("by_name", "The portal"),
             "words": _told(event, details.get(event.seq, {})),
         }
@@ -110,6 +111,6 @@ def _told(event: AuditEvent, personal: dict[str, str]) -> str:
     if event.event == "issue.refused":
         known = [guards.BY_CODE[code].for_hr for code in event.facts["codes"] if code in guards.BY_CODE]
         return f"{words}. {' '.join(known) or 'The account could not be checked.'}"
-    if reason in PassIssue.Reason.values:
+    if reason and reason in PassIssue.Reason.values:
         words += f": {PassIssue.Reason(reason).label}"
     return f"{words}: {personal['reason']}" if "reason" in personal else words

@@ -1,0 +1,87 @@
+"""Promise 1: no pass exists before a manager who stands with the starter asks for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from onboarding import services
+from onboarding.models import Starter
+from tests.conftest import creations, live_passes
+
+pytestmark = pytest.mark.django_db
+
+
+def test_recording_inviting_and_reminding_make_no_pass(tenant, invite, hurry):
+    invite("noor")
+
+    hurry()
+    hurry(timedelta(hours=1))
+
+    assert creations(tenant) == []
+    assert live_passes(tenant) == []
+
+
+def test_a_manager_who_only_looks_makes_no_pass(tenant, invite, browser_of):
+    starter = invite("noor")
+    maria = browser_of("maria")
+
+    for _ in range(3):
+        assert maria.get(f"/starters/{starter.public_id}/").status_code == 200
+        assert maria.head(f"/starters/{starter.public_id}/").status_code == 200
+
+    assert creations(tenant) == []
+
+
+def test_looking_changes_no_row(tenant, invite, browser_of):
+    starter = invite("noor")
+    before = Starter.objects.filter(pk=starter.pk).values().get()
+    maria = browser_of("maria")
+
+    maria.get("/")
+    maria.get(f"/starters/{starter.public_id}/")
+    maria.get(f"/starters/{starter.public_id}/?identity_check=in_person&version=1&policy=1")
+
+    assert Starter.objects.filter(pk=starter.pk).values().get() == before
+
+
+@pytest.mark.parametrize("starts_in", [timedelta(hours=3), timedelta(days=2), timedelta(days=-7)])
+def test_outside_the_window_even_a_confirmation_makes_no_pass(tenant, invite, browser_of, starts_in):
+    starter = invite("noor", starts_in=starts_in)
+    maria = browser_of("maria")
+
+    answer = maria.post(
+        f"/starters/{starter.public_id}/",
+        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+    )
+
+    assert answer.status_code == 409
+    assert creations(tenant) == []
+
+
+def test_a_pass_is_asked_for_as_valid_at_once_and_never_ahead(tenant, shown):
+    shown("noor")
+
+    (made,) = [one for one in tenant.tenant.passes if one.person == "noor"]
+    assert abs(made.start - made.created) < 1
+
+
+def test_a_starter_who_was_not_invited_gets_none(tenant, record, worker_alive, browser_of):
+    starter = record("noor")
+
+    answer = browser_of("maria").post(
+        f"/starters/{starter.public_id}/",
+        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+    )
+
+    assert answer.status_code == 409
+    assert creations(tenant) == []
+
+
+def test_no_other_verb_of_hr_makes_a_pass(tenant, invite, person):
+    starter = invite("noor")
+    services.allow_another(starter=starter, by=person("hanna"))
+    services.send_link(starter=starter, by=person("hanna"))
+
+    assert creations(tenant) == []

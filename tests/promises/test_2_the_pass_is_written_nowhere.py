@@ -1,0 +1,236 @@
+"""Promise 2: the pass is in one HTTP response, once, to that manager. It is never written anywhere."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import sys
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.views.debug import ExceptionReporter
+
+from onboarding import handover, notifications
+from onboarding.managers import spelling, views
+from onboarding.models import PassIssue, Starter
+from portal.visitor import shown_pass
+from tests.canary import found_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def codes(tenant) -> Iterator[list[str]]:
+    """Every code that the tenant makes, told to this test alone."""
+    tenant.tenant.witness = []
+    yield tenant.tenant.witness
+    tenant.tenant.witness = None
+
+
+def confirm(browser: Client, starter: Starter):
+    page = browser.get(f"/starters/{starter.public_id}/")
+    seen = {
+        "version": page.context["form"].initial["version"],
+        "policy": page.context["form"].initial["policy"],
+    }
+    return browser.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
+
+
+def everything_in_the_database() -> str:
+    """Each row of each table, as text; and each session, decoded."""
+    with connection.cursor() as cursor:
+        rows = []
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  (names from the database itself)
+            rows += [str(value) for row in cursor.fetchall() for value in row]
+    return "\n".join(rows + [json.dumps(s.get_decoded()) for s in Session.objects.all()])
+
+
+def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(codes, invite, browser_of, hurry):
+    starter, maria, hanna = invite("noor"), browser_of("maria"), browser_of("hanna")
+
+    answer = confirm(maria, starter)
+
+    assert answer.status_code == 200
+    assert [shown_pass(answer.content.decode())] == codes
+    (code,) = codes
+    for browser, path in [
+        (maria, f"/starters/{starter.public_id}/"),
+        (maria, "/"),
+        (hanna, f"/hr/{starter.public_id}/"),
+        (hanna, "/hr/"),
+        (browser_of("ada"), "/admin/onboarding/passissue/"),
+        (browser_of("audrey"), "/admin/onboarding/auditevent/"),
+    ]:
+        later = browser.get(path)
+        assert later.status_code == 200, path
+        assert not found_in(later.content.decode(), code), path
+        assert shown_pass(later.content.decode()) == "", path
+
+
+def test_it_is_in_no_row_no_session_no_mail_and_no_log(codes, tenant, invite, browser_of, hurry, caplog):
+    for name in ("", *logging.root.manager.loggerDict):
+        caplog.set_level(logging.DEBUG, logger=name)
+    starter, maria = invite("noor"), browser_of("maria")
+    hurry()
+
+    confirm(maria, starter)
+    issue = PassIssue.objects.get()
+    maria.post(f"/starters/{starter.public_id}/{issue.pk}/receipt/")
+    hurry()
+
+    (code,) = codes
+    mails = json.dumps([vars(mail) for mail in tenant.tenant.mails])
+    assert len(tenant.tenant.mails) >= 1
+    assert caplog.records
+    assert not found_in(everything_in_the_database(), code)
+    assert not found_in(mails, code)
+    assert not found_in(caplog.text, code)
+    assert not [record for record in caplog.records if found_in(repr(vars(record)), code)]
+
+
+def test_the_search_itself_finds_what_is_there(codes, invite, browser_of):
+    """The control: a planted value is found in each place that the test above searches."""
+    starter, maria = invite("noor"), browser_of("maria")
+    confirm(maria, starter)
+    (code,) = codes
+
+    Starter.objects.filter(pk=starter.pk).update(note=code)
+    assert found_in(everything_in_the_database(), code)
+
+    Starter.objects.filter(pk=starter.pk).update(note="")
+    session = maria.session
+    session["planted"] = code
+    session.save()
+    assert found_in(everything_in_the_database(), code)
+
+
+def test_no_value_that_carries_it_can_be_printed_stored_or_copied(codes, shown):
+    outcome = shown("noor")
+    (code,) = codes
+
+    assert outcome.code.reveal() == code
+    for printed in (
+        repr(outcome),
+        str(outcome),
+        f"{outcome}",
+        f"{outcome.code}",
+        repr(outcome.code),
+        "%s" % (outcome.code,),  # noqa: UP031
+    ):
+        assert not found_in(printed, code)
+    for store in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            store(outcome.code)
+
+
+def test_a_crash_while_it_is_shown_reports_nothing_of_it(
+    codes, shown, person, monkeypatch, rf: RequestFactory
+):
+    outcome = shown("noor")
+    (code,) = codes
+    request = rf.post(f"/starters/{outcome.issue.starter.public_id}/")
+    request.user = person("maria")
+
+    def crash(*args, **kwargs):
+        raise RuntimeError("in the middle of the page")
+
+    monkeypatch.setattr(views, "render", crash)
+
+    with pytest.raises(RuntimeError) as crashed:
+        views.pass_page(request, outcome.issue.starter, outcome)
+    reporter = ExceptionReporter(request, *crashed._excinfo)
+
+    assert not found_in(reporter.get_traceback_text(), code)
+    assert not found_in(reporter.get_traceback_html(), code)
+    assert "in the middle of the page" in reporter.get_traceback_text()
+
+
+def test_a_crash_in_the_template_answers_with_a_page_that_says_nothing(
+    codes, invite, browser_of, monkeypatch, caplog
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    page = maria.get(f"/starters/{starter.public_id}/")
+    seen = {name: page.context["form"].initial[name] for name in ("version", "policy")}
+    maria.raise_request_exception = False
+
+    def crash(code):
+        raise RuntimeError("spelling failed")
+
+    monkeypatch.setattr(spelling, "spelled", crash)
+    answer = maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
+
+    (code,) = codes
+    assert answer.status_code == 500
+    assert not found_in(answer.content.decode(), code)
+    assert not found_in(caplog.text, code)
+
+
+def test_after_it_was_shown_the_process_has_let_go_of_it(codes, shown, person, rf):
+    outcome = shown("noor")
+    request = rf.post("/")
+    request.user = person("maria")
+
+    views.pass_page(request, outcome.issue.starter, outcome)
+
+    with pytest.raises((RuntimeError, ValueError)):
+        outcome.code.reveal()
+
+
+def test_no_column_could_hold_it():
+    names = {field.name for field in PassIssue._meta.get_fields()}
+
+    assert not {name for name in names if "code" in name or "value" in name or name in {"pass", "secret"}}
+
+
+def test_no_message_has_a_place_for_it():
+    context = notifications._context(
+        Starter(display_name="Noor", start_date=_date(), start_time=_time(), time_zone="UTC"), "manager", ""
+    )
+
+    assert set(context) == {
+        "starter_name", "start_words", "link", "portal_host", "organisation_name", "support_contact", "recipient", "reason",
+    }  # fmt: skip
+
+
+def _date():
+    from datetime import date
+
+    return date(2026, 9, 1)
+
+
+def _time():
+    from datetime import time
+
+    return time(9, 0)
+
+
+def test_the_answer_may_be_stored_by_nobody(codes, invite, browser_of):
+    answer = confirm(browser_of("maria"), invite("noor"))
+
+    assert answer["Cache-Control"] == "no-store"
+    assert "ETag" not in answer
+    assert answer.get("Content-Encoding") is None
+    (code,) = codes
+    assert not found_in(repr(dict(answer.items())), code)
+    assert not found_in(repr(answer.cookies), code)
+
+
+def test_the_steps_of_the_hand_over_hide_their_locals_from_error_reports():
+    hidden = [
+        handover.confirm,
+        handover.create,
+        handover.record,
+        views.confirm,
+        views.pass_page,
+        spelling.groups,
+        spelling.spelled,
+    ]
+
+    assert sys.modules["django.views.decorators.debug"]
+    assert not [step.__name__ for step in hidden if not hasattr(step, "__wrapped__")]

@@ -1,0 +1,139 @@
+"""Promise 3: only the starter's manager, as the directory says at that moment, can ask for a pass."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from onboarding import handover
+from onboarding.models import AuditEvent, PassIssue
+from tests.conftest import creations
+
+pytestmark = pytest.mark.django_db
+
+OTHERS = ["tom", "hanna", "henry", "ada", "audrey", "amir", "outsider", "noor", "liam"]
+
+
+def ask(browser: Client, starter, **differently):
+    fields = {"identity_check": "in_person", "version": starter.version, "policy": 1, **differently}
+    return browser.post(f"/starters/{starter.public_id}/", fields)
+
+
+def without_token(answer) -> str:
+    """The form's token is another one in each answer; all else must be the same."""
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode())
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_anyone_else_gets_the_404_of_a_starter_that_does_not_exist(tenant, invite, browser_of, key):
+    starter, other = invite("noor"), browser_of(key)
+
+    there, nowhere = (
+        other.get(f"/starters/{starter.public_id}/"),
+        other.get("/starters/AAAAAAAAAAAAAAAAAAAAAA/"),
+    )
+
+    assert (there.status_code, nowhere.status_code) == (404, 404)
+    assert without_token(there) == without_token(nowhere)
+    assert len(there.content) == len(nowhere.content)
+    assert ask(other, starter).status_code == 404
+    assert creations(tenant) == []
+
+
+def test_somebody_who_is_not_signed_in_is_sent_to_sign_in(tenant, invite):
+    starter = invite("noor")
+
+    looked = Client().get(f"/starters/{starter.public_id}/")
+    asked = ask(Client(), starter)
+
+    assert looked.status_code == 302
+    assert looked["Location"].startswith("/signin/")
+    assert asked.status_code == 401
+    assert creations(tenant) == []
+
+
+def test_the_manager_of_today_can_and_the_one_of_yesterday_cannot(tenant, invite, browser_of):
+    starter = invite("noor")
+    maria, tom = browser_of("maria"), browser_of("tom")
+    assert maria.get(f"/starters/{starter.public_id}/").status_code == 200
+
+    tenant.tenant.accounts["noor"].manager = "tom"
+
+    assert maria.get(f"/starters/{starter.public_id}/").status_code == 404
+    assert ask(maria, starter).status_code == 404
+    assert tom.get(f"/starters/{starter.public_id}/").status_code == 200
+    assert ask(tom, starter).status_code == 200
+    assert len(creations(tenant)) == 1
+
+
+def test_it_is_asked_again_where_the_pass_is_made(tenant, invite, confirmation):
+    """Even a confirmation that came past the door is judged by the directory of that moment."""
+    starter = invite("noor")
+    asked = confirmation(starter)
+    tenant.tenant.accounts["noor"].manager = "tom"
+
+    outcome = handover.confirm(asked)
+
+    assert isinstance(outcome, handover.Refused)
+    assert [guard.code for guard in outcome.guards] == ["manager_now"]
+    assert creations(tenant) == []
+
+
+@pytest.mark.parametrize(("field", "value"), [("accountEnabled", False), ("userType", "Guest")])
+def test_a_manager_who_is_disabled_or_a_guest_cannot(tenant, invite, confirmation, field, value):
+    starter = invite("noor")
+    tenant.tenant.accounts["maria"].properties[field] = value
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert isinstance(outcome, handover.Refused)
+    assert [guard.code for guard in outcome.guards] == ["manager_enabled"]
+    assert creations(tenant) == []
+
+
+def test_a_session_without_a_fresh_sign_in_gets_a_page_with_a_link_and_no_pass(tenant, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria", ago=timedelta(minutes=6))
+
+    answer = ask(maria, starter)
+
+    assert answer.status_code == 403
+    assert b"/signin/again/" in answer.content
+    assert creations(tenant) == []
+
+
+def test_a_session_that_does_not_say_when_somebody_signed_in_gets_none(tenant, invite, confirmation):
+    outcome = handover.confirm(confirmation(invite("noor"), signed_in_at=None))
+
+    assert isinstance(outcome, handover.Refused)
+    assert outcome.step_up
+    assert creations(tenant) == []
+
+
+def test_when_the_directory_does_not_answer_nobody_can(tenant, invite, browser_of):
+    starter = invite("noor")
+    tenant.tenant.faults.add([{"method": "GET", "path": ".*/manager", "status": 503, "times": None}])
+
+    last_manager, stranger = ask(browser_of("maria"), starter), ask(browser_of("tom"), starter)
+
+    assert (last_manager.status_code, stranger.status_code) == (503, 404)
+    assert creations(tenant) == []
+
+
+def test_a_receipt_or_a_taking_back_is_for_the_one_who_was_shown_the_pass(tenant, shown, browser_of):
+    issue = shown("noor").issue
+    for key in ("tom", "hanna", "ada"):
+        for act in ("receipt", "not-seen", "lost"):
+            answer = browser_of(key).post(f"/starters/{issue.starter.public_id}/{issue.pk}/{act}/")
+            assert answer.status_code == 404
+
+    assert PassIssue.objects.get().state == "shown"
+
+
+def test_the_audit_names_who_asked(tenant, shown):
+    shown("noor")
+
+    event = AuditEvent.objects.get(event="issue.intent")
+    assert event.detail.values["by_name"] == "Maria Lindqvist"

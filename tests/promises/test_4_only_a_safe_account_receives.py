@@ -1,0 +1,191 @@
+"""Promise 4: only a new, enabled, internal, unprivileged account without its own methods can receive a pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from onboarding import guards, handover
+from onboarding.models import AuditEvent, Mail, Starter
+from tests.conftest import creations
+
+pytestmark = pytest.mark.django_db
+
+# Somebody of the cast, and the guards that refuse them, in the order of the table.
+REFUSED = {
+    "guest": {"internal_member"},
+    "disabled": {"enabled"},
+    "passkey": {"no_own_method"},
+    "eligible": {"no_eligible_role"},
+    "rolegroup": {"no_role_group"},
+    "groupadmin": {"no_active_role", "no_role_group"},
+    "old": {"is_new", "never_signed_in"},
+    "haspass": {"no_foreign_pass"},
+}
+
+
+def confirmed(invite, confirmation, key: str, **how):
+    starter = invite(key, **how)
+    return starter, handover.confirm(confirmation(starter))
+
+
+def codes(outcome) -> set[str]:
+    assert isinstance(outcome, handover.Refused), outcome
+    return {guard.code for guard in outcome.guards}
+
+
+@pytest.mark.parametrize("key", REFUSED)
+def test_everyone_for_whom_a_guard_exists_is_refused_by_it(tenant, invite, confirmation, hurry, key):
+    starter = invite(key)
+    hurry()  # the worker reads whether the account was signed in to
+
+    outcome = handover.confirm(confirmation(Starter.objects.get(pk=starter.pk)))
+
+    assert REFUSED[key] & codes(outcome), codes(outcome)
+    assert creations(tenant) == []
+
+
+def test_the_chief_executive_gets_none(tenant, record, worker_alive, person, confirmation):
+    tenant.tenant.accounts["ceo"].manager = "maria"
+    starter = record("ceo")
+    Starter.objects.filter(pk=starter.pk).update(state="invited")
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert {"is_new", "no_own_method", "no_active_role"} <= codes(outcome)
+    assert creations(tenant) == []
+
+
+def test_an_account_that_was_signed_in_to_before_its_first_pass_gets_none(
+    tenant, invite, confirmation, hurry
+):
+    tenant.tenant.granted.add("AuditLog.Read.All")
+    tenant.tenant.expire_tokens()
+    starter = invite("signedin")
+    hurry()
+
+    outcome = handover.confirm(confirmation(Starter.objects.get(pk=starter.pk)))
+
+    assert codes(outcome) == {"never_signed_in"}
+    assert creations(tenant) == []
+
+
+def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, confirmation):
+    account = tenant.tenant.accounts["noor"]
+    account.properties["createdDateTime"] = "2020-01-01T00:00:00Z"
+    account.properties["employeeHireDate"] = None
+
+    _, outcome = confirmed(invite, confirmation, "noor")
+
+    assert codes(outcome) == {"is_new"}
+
+
+@pytest.mark.parametrize("name", ["accountEnabled", "userType"])
+def test_a_missing_property_counts_as_a_refusal(tenant, invite, confirmation, name):
+    starter = invite("noor")
+    tenant.tenant.accounts["noor"].properties[name] = None
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert not isinstance(outcome, handover.Shown)
+    assert creations(tenant) == []
+
+
+READS = [
+    r"/v1.0/users/[^/]+$",
+    ".*/manager$",
+    ".*/authentication/methods$",
+    ".*directoryRole$",
+    ".*transitiveMemberOf/microsoft.graph.group$",
+    ".*ownedObjects/microsoft.graph.group$",
+    ".*roleAssignments$",
+    ".*roleEligibilityScheduleInstances$",
+]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
+@pytest.mark.parametrize("path", READS)
+def test_a_fact_that_cannot_be_read_counts_as_a_refusal(tenant, invite, confirmation, path, status):
+    starter = invite("noor")
+    tenant.tenant.faults.add([{"method": "GET", "path": path, "status": status, "times": None}])
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert not isinstance(outcome, handover.Shown), outcome
+    assert creations(tenant) == []
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        "RoleManagement.Read.Directory",
+        "GroupMember.Read.All",
+        "UserAuthenticationMethod.Read.All",
+        "User.Read.All",
+    ],
+)
+def test_without_a_permission_that_a_guard_needs_nobody_gets_one(tenant, invite, confirmation, permission):
+    starter = invite("noor")
+    tenant.tenant.granted.discard(permission)
+    tenant.tenant.expire_tokens()
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert not isinstance(outcome, handover.Shown), outcome
+    assert creations(tenant) == []
+
+
+def test_it_is_looked_at_again_in_the_moment_of_making(tenant, invite, browser_of):
+    """Between the page and the press the account became an administrator."""
+    starter, maria = invite("noor"), browser_of("maria")
+    assert maria.get(f"/starters/{starter.public_id}/").context["form"]
+    tenant.tenant.accounts["noor"].directory_roles.append("Global Administrator")
+
+    answer = maria.post(
+        f"/starters/{starter.public_id}/",
+        {"identity_check": "known", "version": starter.version, "policy": 1},
+    )
+
+    assert answer.status_code == 403
+    assert creations(tenant) == []
+
+
+def test_a_refusal_is_kind_to_the_manager_plain_to_hr_and_a_code_in_the_audit(tenant, invite, browser_of):
+    starter, maria = invite("passkey"), browser_of("maria")
+
+    answer = maria.post(
+        f"/starters/{starter.public_id}/",
+        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+    )
+
+    guard = guards.BY_CODE["no_own_method"]
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert guard.for_manager in page
+    assert guard.for_hr not in page
+    assert AuditEvent.objects.get(event="issue.refused").facts["codes"] == ["no_own_method"]
+    assert guard.for_hr in browser_of("hanna").get(f"/hr/{starter.public_id}/").content.decode()
+    assert set(Mail.objects.filter(kind="refused").values_list("to", flat=True)) == {
+        "hr@contoso.example",
+        "security@contoso.example",
+    }
+
+
+def test_a_guard_that_fails_itself_refuses(tenant, invite, confirmation, monkeypatch):
+    def breaks(question):
+        raise ZeroDivisionError
+
+    broken = guards.Guard("enabled", breaks, "a sentence", "words")
+    monkeypatch.setattr(guards, "GUARDS", (broken,))
+
+    _, outcome = confirmed(invite, confirmation, "noor")
+
+    assert codes(outcome) == {"enabled"}
+    assert creations(tenant) == []
+
+
+def test_every_guard_of_the_floor_is_in_the_table():
+    assert [guard.code for guard in guards.GUARDS] == [
+        "same_account", "enabled", "internal_member", "is_new", "never_signed_in", "no_own_method", "no_active_role",
+        "no_eligible_role", "no_role_group", "manager_now", "manager_enabled", "three_people", "not_an_admin",
+        "sign_in_is_fresh", "no_foreign_pass",
+    ]  # fmt: skip

@@ -1,0 +1,206 @@
+"""Promise 7: everything that happened can be read afterwards by someone who trusts nobody."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db.transaction import TransactionManagementError
+
+from onboarding import audit, audit_triggers, handover, policy, services
+from onboarding.models import AuditDetail, AuditEvent, AuditHead, Starter
+from onboarding.moves import move_starter
+
+pytestmark = pytest.mark.django_db
+
+
+def events(starter: Starter | None = None) -> list[str]:
+    rows = AuditEvent.objects.order_by("seq")
+    return list((rows.filter(starter=starter.public_id) if starter else rows).values_list("event", flat=True))
+
+
+def test_a_first_day_reads_as_a_story(tenant, held, hurry):
+    issue = held("noor")
+    tenant.tenant.accounts["noor"].methods.append(
+        {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
+    )
+    hurry(timedelta(minutes=1))
+
+    assert events(issue.starter) == [
+        "starter.recorded", "starter.invited", "issue.intent", "issue.shown", "starter.issued", "issue.held",
+        "issue.closed", "starter.registered",
+    ]  # fmt: skip
+    assert list(audit.verify()) == []
+
+
+def test_each_event_says_who_when_and_under_which_policy(tenant, shown):
+    issue = shown("noor").issue
+
+    intent = AuditEvent.objects.get(event="issue.intent")
+
+    assert intent.issue == str(issue.pk)
+    assert intent.facts["policy"] == policy.in_force().number
+    assert intent.facts["identity_check"] == "in_person"
+    assert intent.detail.values["by"] == f"{issue.actor.tid}/{issue.actor.oid}"
+    assert intent.at.endswith("+00:00")
+
+
+def test_a_change_whose_event_cannot_be_written_does_not_happen(tenant, invite, confirmation, monkeypatch):
+    starter = invite("noor")
+    asked = confirmation(starter)
+
+    def fails(*args, **kwargs):
+        raise IntegrityError("the audit table is full")
+
+    monkeypatch.setattr(audit, "record", fails)
+    outcome = handover.confirm(asked)
+
+    assert not isinstance(outcome, handover.Shown)
+    assert not starter.issues.exists()
+    assert not [one for one in tenant.tenant.passes if one.person == "noor"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_cannot_be_written_outside_the_transaction_of_its_change():
+    with pytest.raises(TransactionManagementError):
+        audit.record("loose.end")
+
+
+def test_the_chain_holds_nothing_personal(tenant, held):
+    held("noor")
+
+    chained = "\n".join(
+        str(row) for row in AuditEvent.objects.values_list("facts", "commitments", "starter", "issue")
+    )
+
+    for personal in ("Noor", "noor.devries", "Maria", "maria.lindqvist", tenant.tenant.accounts["noor"].id):
+        assert personal not in chained
+
+
+def test_erasing_what_is_personal_leaves_the_chain_whole(tenant, held):
+    issue = held("noor")
+
+    audit.erase(issue.starter.public_id)
+
+    assert list(audit.verify()) == []
+    assert "Noor" not in str(
+        list(AuditDetail.objects.filter(event__starter=issue.starter.public_id).values())
+    )
+
+
+TAMPERINGS = {
+    "an event is changed": lambda: AuditEvent.objects.filter(seq=3).update(event="starter.withdrawn"),
+    "a fact is changed": lambda: AuditEvent.objects.filter(seq=3).update(facts={"policy": 9}),
+    "a time is changed": lambda: AuditEvent.objects.filter(seq=3).update(at="2020-01-01T00:00:00.000+00:00"),
+    "a commitment is changed": lambda: AuditEvent.objects.filter(seq=3).update(commitments={}),
+    "a detail is changed": lambda: AuditDetail.objects.filter(event=3).update(
+        values={"by_name": "Somebody Else"}
+    ),
+    "a detail is removed": lambda: AuditDetail.objects.filter(event=3).delete(),
+    "an event is cut out": lambda: (
+        AuditDetail.objects.filter(event=3).delete(),
+        AuditEvent.objects.filter(seq=3).delete(),
+    ),
+    "the end is cut off": lambda: (
+        AuditDetail.objects.filter(event__gte=5).delete(),
+        AuditEvent.objects.filter(seq__gte=5).delete(),
+    ),
+    "the first is cut off": lambda: (
+        AuditDetail.objects.filter(event=1).delete(),
+        AuditEvent.objects.filter(seq=1).delete(),
+    ),
+    "the head is set back": lambda: AuditHead.objects.update(seq=2),
+}
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+def test_whatever_is_done_to_the_trail_shows(tenant, held, tampering):
+    held("noor")
+    assert list(audit.verify()) == []
+
+    TAMPERINGS[tampering]()
+
+    assert list(audit.verify()) != []
+    with pytest.raises(CommandError, match="not what was written"):
+        call_command("verify_audit")
+
+
+def test_a_chain_that_was_rewritten_as_a_whole_lacks_the_head_that_was_noted_elsewhere(tenant, held):
+    held("noor")
+    noted = AuditHead.objects.get().hash
+    assert list(audit.verify(noted)) == []
+
+    previous = audit.GENESIS
+    for row in AuditEvent.objects.order_by("seq"):
+        row.facts, row.previous = {}, previous
+        row.hash = previous = audit.digest(row)
+        row.save()
+    AuditHead.objects.update(hash=previous)
+
+    assert list(audit.verify()) == []
+    assert list(audit.verify(noted)) != []
+
+
+@pytest.mark.parametrize("table", audit_triggers.TABLES)
+@pytest.mark.parametrize("verb", ["update", "delete"])
+@pytest.mark.django_db(transaction=True)
+def test_the_database_itself_refuses_to_change_what_was_written(table, verb):
+    with transaction.atomic():
+        audit.record("a.test")
+    column = "event" if table.endswith("auditevent") else "reason"
+    statement = f"UPDATE {table} SET {column} = 'x'" if verb == "update" else f"DELETE FROM {table}"  # noqa: S608
+    audit_triggers.install(connection)
+    try:
+        with (
+            pytest.raises((IntegrityError, OperationalError), match="only ever added"),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+    finally:
+        audit_triggers.remove(connection)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_write_at_once_make_one_chain():
+    def write(number: int) -> None:
+        try:
+            for turn in range(5):
+                with transaction.atomic():
+                    audit.record("a.test", facts={"writer": number, "turn": turn})
+        finally:
+            connections.close_all()
+
+    writers = [threading.Thread(target=write, args=[number]) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert AuditEvent.objects.count() == 40
+    assert list(audit.verify()) == []
+
+
+def test_a_starter_that_changed_meanwhile_is_not_moved_and_leaves_no_event(tenant, invite, person):
+    starter = invite("noor")
+    stale = Starter.objects.get(pk=starter.pk)
+    services.allow_another(starter=starter, by=person("hanna"))
+    before = events(starter)
+
+    with pytest.raises(Exception, match="changed meanwhile"):
+        move_starter(stale, None, event="starter.rescheduled")
+
+    assert events(starter) == before
+
+
+def test_a_change_of_policy_tells_what_differs_and_why(db, person):
+    version = policy.in_force()
+    version.frozen, version.reason = True, "A laptop was stolen"
+
+    policy.add_version(version, by=person("ada"))
+
+    event = AuditEvent.objects.get(event="policy.changed")
+    assert event.facts["changed"] == {"frozen": [False, True]}
+    assert event.detail.values["reason"] == "A laptop was stolen"

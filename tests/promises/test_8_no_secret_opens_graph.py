@@ -1,0 +1,100 @@
+"""Promise 8: the site holds no secret that opens Microsoft Graph."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+pytestmark = pytest.mark.django_db
+
+REAL = {
+    "AZURE_TENANT_ID": "11111111-2222-3333-4444-555555555555",
+    "AZURE_CLIENT_ID": "22222222-2222-3333-4444-555555555555",
+    "SIGN_IN_CLIENT_ID": "33333333-2222-3333-4444-555555555555",
+    "PORTAL_URL": "https://starters.contoso.example",
+    "SECRET_KEY": "kHq3vR9tZx7LmW2bYc5nJf8sDg1pQa4uEo6iTy0zXVwBMNKLJHGFDSAqwert",
+    "HR_ADDRESS": "hr@contoso.example",
+    "SECURITY_ADDRESS": "security@contoso.example",
+    "MAIL_FROM": "starters@contoso.example",
+}
+
+
+def started_with(**environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "check"]
+    own = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run(
+        command,
+        cwd=settings.BASE_DIR,
+        env={**own, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_client_secret_is_refused_with_an_explanation():
+    refused = started_with(**REAL, AZURE_CLIENT_SECRET="hunter2hunter2")
+
+    assert refused.returncode != 0
+    assert "AZURE_CLIENT_SECRET" in refused.stderr
+    assert "managed identity" in refused.stderr
+    assert "hunter2" not in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_without_it_the_same_installation_starts():
+    assert started_with(**REAL).returncode == 0
+
+
+def test_no_setting_asks_for_a_secret_of_microsofts():
+    named = set(re.findall(r'env\.\w+\("([A-Z_]+)"', (settings.BASE_DIR / "portal/settings.py").read_text()))
+
+    assert named
+    assert {name for name in named if re.search("SECRET|PASSWORD|TOKEN|KEY", name)} == {
+        "AZURE_CLIENT_SECRET",  # only to refuse it
+        "AZURE_FEDERATED_TOKEN_FILE",  # the name of a file that the platform renews
+        "SECRET_KEY",  # Django's own: it opens nothing at Microsoft
+        "SECRET_KEY_FILE",
+        "TOKEN_EXCHANGE_AUDIENCE",  # an address
+    }
+
+
+def test_both_identities_come_from_the_platform(tenant, invite, browser_of):
+    """In the pretend tenant, too: a token for Graph, and an assertion to sign people in, and no secret sent."""
+    invite("noor")
+
+    asked = [one["path"] for one in tenant.tenant.requests]
+    assert any(path.startswith("/metadata/identity/") for path in asked)
+    assert not any(path.endswith("/oauth2/v2.0/token") for path in asked)
+
+
+def test_no_token_is_kept_in_the_database(tenant, invite):
+    from tests.promises.test_2_the_pass_is_written_nowhere import everything_in_the_database
+
+    invite("noor")
+
+    kept = everything_in_the_database()
+    assert "Noor de Vries" in kept
+    assert not re.search(r"eyJ[A-Za-z0-9_-]{20,}\.", kept)
+
+
+def test_nothing_in_the_repository_looks_like_a_key():
+    files = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    looks_secret = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJ[A-Za-z0-9_-]{30,}\.eyJ")
+
+    for name in files.stdout.split():
+        path = Path(settings.BASE_DIR, name)
+        if path.is_file() and path.suffix not in {".png"}:
+            assert not looks_secret.search(path.read_text(errors="replace")), name

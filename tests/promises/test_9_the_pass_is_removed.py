@@ -1,0 +1,97 @@
+"""Promise 9: when the starter has registered their own method, the pass is removed from the account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import requests
+
+from onboarding.models import Mail, PassIssue, Starter
+from portal.visitor import Visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def passes_of(tenant, key: str = "noor") -> list:
+    """All that are listed on the account, used or not."""
+    return [one for one in tenant.tenant.passes if one.person == key and not one.ended]
+
+
+def sign_in_with(tenant, code: str) -> Visitor:
+    starter = Visitor(tenant.url)
+    answer = starter.post(
+        f"{tenant.url}/mysignins", {"account": "noor.devries@contoso.example", "pass": code}
+    )
+    assert answer.status_code == 200, answer.text
+    return starter
+
+
+@pytest.fixture
+def handed_over(tenant, shown):
+    """A pass in the starter's hand, acknowledged by the manager's page."""
+    from onboarding import handover
+
+    outcome = shown("noor")
+    code = outcome.code.reveal()
+    assert handover.receipt(outcome.issue, by=outcome.issue.actor)
+    return outcome.issue, code
+
+
+def test_it_is_removed_when_a_passkey_is_registered(tenant, handed_over, hurry):
+    _, code = handed_over
+    starter = sign_in_with(tenant, code)
+    assert starter.post(f"{tenant.url}/mysignins/register", {"name": "My phone"}).ok
+
+    hurry(timedelta(seconds=15))
+
+    assert passes_of(tenant) == []
+    assert Starter.objects.get().state == "registered"
+    assert PassIssue.objects.get().state == "closed"
+    assert set(Mail.objects.filter(kind="registered").values_list("to", flat=True)) == {
+        "maria.lindqvist@contoso.example",
+        "hr@contoso.example",
+    }
+
+
+def test_it_is_removed_too_when_another_way_was_registered_and_the_pass_not_used(tenant, handed_over, hurry):
+    tenant.tenant.accounts["noor"].methods.append(
+        {"@odata.type": "#microsoft.graph.microsoftAuthenticatorAuthenticationMethod", "id": "a"}
+    )
+
+    hurry(timedelta(seconds=15))
+
+    assert passes_of(tenant) == []
+    assert Starter.objects.get().state == "registered"
+
+
+def test_used_and_nothing_registered_it_is_removed_and_the_starter_can_go_on(tenant, handed_over, hurry):
+    _, code = handed_over
+    sign_in_with(tenant, code)
+
+    hurry(timedelta(seconds=15))
+    assert PassIssue.objects.get().used_at is not None
+    hurry(timedelta(minutes=14))
+
+    assert passes_of(tenant) == []
+    assert Starter.objects.get().state == "invited"
+    assert PassIssue.objects.get().reason == "used"
+
+
+def test_while_graph_does_not_answer_it_is_tried_again_until_it_is_gone(tenant, handed_over, hurry):
+    tenant.tenant.accounts["noor"].methods.append(
+        {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
+    )
+    requests.post(
+        f"{tenant.url}/_control/faults",
+        json=[{"method": "DELETE", "path": ".*temporaryAccessPassMethods.*", "status": 503, "times": 4}],
+        timeout=5,
+    )
+
+    hurry(timedelta(seconds=15))
+    assert len(passes_of(tenant)) == 1
+    assert Starter.objects.get().state == "issued"
+    hurry(timedelta(minutes=2))
+
+    assert passes_of(tenant) == []
+    assert Starter.objects.get().state == "registered"

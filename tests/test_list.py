@@ -1,0 +1,322 @@
+"""HR looks through all starters: their state in words, filters, search, and page after page."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from onboarding import services
+from onboarding.models import Starter
+from tests.conftest import BY_KEY
+
+pytestmark = pytest.mark.django_db
+
+
+def page_of(response):
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def rows_of(page):
+    """Each row as its words, a cell after the other."""
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S)
+    rows = re.findall(r"<tr>(.*?)</tr>", body[1], re.S) if body else []
+    return [" ".join(html.unescape(re.sub(r"<[^>]+>", " ", row)).split()) for row in rows]
+
+
+def names_of(page):
+    return re.findall(r'<th scope="row">\s*<a href="[^"]+"><bdi>(.*?)</bdi>', page, re.S)
+
+
+def chips_of(page):
+    """Each filter's word with its count, and which one is on."""
+    chips = re.search(r'<ul class="chips">(.*?)</ul>', page, re.S)[1]
+    found = re.findall(
+        r'<a href="[^"]*"( aria-current="true")?>([^<]*?)\s*<span class="count">(\d+)', chips, re.S
+    )
+    return {word: int(count) for _, word, count in found}, [word for current, word, _ in found if current]
+
+
+@pytest.fixture
+def many(person):
+    """So many starters, without asking the directory about each."""
+
+    def made(count, **differently):
+        now = timezone.now()
+        starters = [
+            Starter(
+                account_name=f"person{n:03}@contoso.example",
+                account_id=f"70000000-0000-4000-8000-{n:012}",
+                display_name=f"Person {n:03}",
+                start_date=now.date(),
+                start_time=now.time(),
+                starts_at=now + timedelta(minutes=n),
+                time_zone="UTC",
+                recorded_by=person("hanna"),
+                **differently,
+            )
+            for n in range(1, count + 1)
+        ]
+        return Starter.objects.bulk_create(starters)
+
+    return made
+
+
+# --- States in words --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        ("recorded", "Recorded"),
+        ("invited", "Manager invited"),
+        ("issued", "Pass handed over"),
+        ("registered", "Signed in by their own means"),
+        ("withdrawn", "Withdrawn"),
+    ],
+)
+def test_every_state_is_said_in_words(browser_of, record, state, word):
+    Starter.objects.filter(pk=record("noor").pk).update(state=state)
+
+    page = page_of(browser_of("hanna").get(f"/hr/?state={state}"))
+
+    assert len(rows_of(page)) == 1 and word in rows_of(page)[0]
+    assert chips_of(page)[1] == [word]
+
+
+def test_a_row_says_who_what_when_and_whose(browser_of, record):
+    starter = record("noor")
+
+    row = rows_of(page_of(browser_of("hanna").get("/hr/")))[0]
+
+    for words in ("Noor de Vries", "noor.devries@contoso.example", "Service design", "Maria Lindqvist"):
+        assert words in row
+    assert f"{starter.start_local:%H:%M}" in row and f"{starter.start_local:%b %Y}" in row
+
+
+def test_what_keeps_an_onboarding_from_going_on_stands_in_its_row(browser_of, record, hurry):
+    record("ben")
+    hurry()
+
+    row = rows_of(page_of(browser_of("hanna").get("/hr/")))[0]
+
+    assert "The directory names no manager" in row
+
+
+def test_a_problem_of_a_finished_onboarding_is_no_problem(browser_of, record, person):
+    starter = record("noor")
+    services.withdraw_starter(starter=starter, by=person("hanna"), reason="x")
+    Starter.objects.update(problem="no_manager")
+
+    hanna = browser_of("hanna")
+    row = rows_of(page_of(hanna.get("/hr/?state=withdrawn")))[0]
+
+    assert "names no manager" not in row
+    assert chips_of(page_of(hanna.get("/hr/")))[0]["Needs a hand"] == 0
+
+
+# --- Filters ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(many):
+    """Ten starters: four recorded (one with a problem), three invited, one of each other state."""
+    starters = many(10)
+    states = ["recorded"] * 4 + ["invited"] * 3 + ["issued", "registered", "withdrawn"]
+    for starter, state in zip(starters, states, strict=True):
+        Starter.objects.filter(pk=starter.pk).update(state=state)
+    Starter.objects.filter(pk=starters[0].pk).update(problem="no_manager")
+
+
+def test_every_filter_says_how_many_it_holds(browser_of, mixed):
+    counts, current = chips_of(page_of(browser_of("hanna").get("/hr/")))
+
+    assert counts == {
+        "Unfinished": 8,
+        "Needs a hand": 1,
+        "Recorded": 4,
+        "Manager invited": 3,
+        "Pass handed over": 1,
+        "Signed in by their own means": 1,
+        "Withdrawn": 1,
+    }
+    assert current == ["Unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ("", 8),
+        ("problem", 1),
+        ("recorded", 4),
+        ("invited", 3),
+        ("issued", 1),
+        ("registered", 1),
+        ("withdrawn", 1),
+    ],
+)
+def test_a_filter_shows_what_its_count_says(browser_of, mixed, chosen, found):
+    page = page_of(browser_of("hanna").get("/hr/", {"state": chosen}))
+
+    assert len(rows_of(page)) == found
+
+
+def test_a_filter_that_does_not_exist_shows_the_unfinished(browser_of, mixed):
+    page = page_of(browser_of("hanna").get("/hr/?state=deleted'--"))
+
+    assert len(rows_of(page)) == 8 and chips_of(page)[1] == ["Unfinished"]
+
+
+def test_counts_follow_the_search(browser_of, mixed):
+    counts, _ = chips_of(page_of(browser_of("hanna").get("/hr/?q=person+01")))
+
+    assert counts["Unfinished"] == 0 and counts["Withdrawn"] == 1 and counts["Recorded"] == 0
+
+
+# --- Search -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query", ["noor", "VRIES", "devries@contoso", "service design maria", "lindqvist noor"]
+)
+def test_a_starter_is_found_by_any_part_of_names_and_department(browser_of, record, many, query):
+    record("noor")
+    many(3, department="Finance", manager_name="Somebody Else")
+
+    page = page_of(browser_of("hanna").get("/hr/", {"q": query}))
+
+    assert names_of(page) == ["Noor de Vries"]
+    assert f'value="{query}"' in page
+
+
+def test_every_word_must_be_found(browser_of, record):
+    record("noor")
+
+    page = page_of(browser_of("hanna").get("/hr/?q=noor+finance"))
+
+    assert not names_of(page) and "Nothing found for" in page
+
+
+@pytest.mark.parametrize("query", ["%", "_", "' OR 1=1 --", "\\", '"><script>alert(1)</script>'])
+def test_a_search_is_only_ever_words(browser_of, record, query):
+    record("noor")
+
+    page = page_of(browser_of("hanna").get("/hr/", {"q": query}))
+
+    assert not names_of(page)
+    assert "<script>alert" not in page and f'value="{html.escape(query)}"' in page
+
+
+def test_filters_keep_the_search_and_the_search_keeps_the_filter(browser_of, mixed):
+    page = page_of(browser_of("hanna").get("/hr/?q=person&state=invited"))
+
+    assert len(rows_of(page)) == 3
+    assert 'href="/hr/?q=person&amp;state=recorded"' in page
+    assert '<input type="hidden" name="state" value="invited">' in page
+
+
+# --- Page after page ------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_list_comes_in_pages_in_the_order_of_the_first_day(browser_of, many):
+    many(60)
+    hanna = browser_of("hanna")
+
+    first, second = page_of(hanna.get("/hr/")), page_of(hanna.get("/hr/?page=2"))
+
+    assert names_of(first) == [f"Person {n:03}" for n in range(1, 51)]
+    assert names_of(second) == [f"Person {n:03}" for n in range(51, 61)]
+    assert "60 starters" in first and 'rel="next" href="/hr/?page=2"' in first
+    assert 'rel="prev" href="/hr/"' in second and 'rel="next"' not in second
+
+
+def test_pages_keep_search_and_filter(browser_of, many):
+    many(60, state="invited")
+
+    page = page_of(browser_of("hanna").get("/hr/?q=person&state=invited"))
+
+    assert 'rel="next" href="/hr/?q=person&amp;state=invited&amp;page=2"' in page
+
+
+@pytest.mark.parametrize(("number", "first"), [("99", 51), ("0", 51), ("-1", 51), ("abc", 1), ("", 1)])
+def test_a_page_that_does_not_exist_is_the_nearest_one(browser_of, many, number, first):
+    many(60)
+
+    page = page_of(browser_of("hanna").get("/hr/", {"page": number}))
+
+    assert names_of(page)[0] == f"Person {first:03}"
+
+
+def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(browser_of, many):
+    hanna = browser_of("hanna")
+    many(2)
+    with CaptureQueriesContext(connection) as few:
+        hanna.get("/hr/")
+    Starter.objects.all().delete()
+    many(50)
+
+    with CaptureQueriesContext(connection) as lots:
+        hanna.get("/hr/")
+
+    assert len(lots) == len(few)
+
+
+# --- What the list never does -----------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_only_ever_text(browser_of, many):
+    many(1, department="<img src=x onerror=alert(1)>", manager_name="O'Brien & <b>Sons</b>")
+    Starter.objects.update(display_name="<script>alert(1)</script>")
+
+    page = page_of(browser_of("hanna").get("/hr/"))
+
+    assert "<script>alert" not in page and "<img src=x" not in page and "<b>Sons" not in page
+    assert "<script>alert(1)</script>" in rows_of(page)[0]
+    assert "O'Brien & <b>Sons</b>" in rows_of(page)[0]
+
+
+def test_an_empty_list_says_what_to_do(browser_of):
+    page = page_of(browser_of("hanna").get("/hr/"))
+
+    assert "No starters yet" in page and 'href="/hr/new/"' in page
+
+
+def test_who_was_forgotten_is_not_listed(browser_of, many):
+    many(1, state="withdrawn", erased_at=timezone.now())
+
+    page = page_of(browser_of("hanna").get("/hr/?state=withdrawn"))
+
+    assert not rows_of(page) and chips_of(page)[0]["Withdrawn"] == 0
+
+
+def test_looking_at_the_list_asks_nobody_and_changes_nothing(browser_of, record, tenant):
+    starter = record("noor")
+    tenant.tenant.requests.clear()
+
+    page_of(browser_of("hanna").get("/hr/"))
+
+    assert not tenant.tenant.requests
+    assert Starter.objects.values().get() == Starter.objects.filter(version=starter.version).values().get()
+
+
+@pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])
+def test_the_list_is_for_hr_alone(browser_of, record, key):
+    record("noor")
+
+    response = browser_of(key).get("/hr/")
+
+    assert response.status_code == 403
+    assert BY_KEY["noor"].name not in response.content.decode()
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_the_list_can_only_be_read(browser_of, method):
+    response = getattr(browser_of("hanna"), method)("/hr/")
+
+    assert response.status_code == 405
