@@ -128,10 +128,9 @@ def diagram(table: tuple[Move[State], ...]) -> str:
     first = [move.source for move in table if all(other.target != move.source for other in table)]
     start = first[0] if first else table[0].source
     lines = ["stateDiagram-v2", f"    [*] --> {start}"]
-    lines += [
-        f"    {move.source} --> {move.target}: {move.who}: {move.when}".replace(": ", " : ", 1)
-        for move in table
-    ]
+    # Mermaid ends a label at a colon or a semicolon, so it gets a comma.
+    labels = (f"{move.when} ({move.who})".replace(":", ",") for move in table)
+    lines += [f"    {move.source} --> {move.target} : {label}" for move, label in zip(table, labels, strict=True)]
     lines += [
         f"    {end} --> [*]" for end in dict.fromkeys(move.target for move in table) if end not in sources
     ]

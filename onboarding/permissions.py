@@ -36,11 +36,14 @@ class CannotTell(Exception):
     """The directory does not answer, so nobody can say whether this is the manager. Only for who last was."""
 
 
-def starter_of_manager(user: Any, public_id: str) -> Starter:
+def starter_of_manager(user: Any, public_id: str, *, guarded: bool = False) -> Starter:
     """The starter, if this person is their manager in the directory now.
 
     Raises Http404 for everybody else, just as for a starter that does not exist; CannotTell when the directory
     does not answer and this was the manager when it last did.
+
+    `guarded` says that the guards will ask the directory themselves in a moment: then whoever was the manager
+    when it was last read need not be asked for twice.
     """
     starter = (
         Starter.objects.select_related("recorded_by", "account_accepted_by")
@@ -52,6 +55,8 @@ def starter_of_manager(user: Any, public_id: str) -> Starter:
     if not starter.is_unfinished:
         if starter.manager_id != user.oid:
             raise Http404
+        return starter
+    if guarded and starter.manager_id == user.oid:
         return starter
     try:
         manager = graph.client().read_manager(starter.account_id)

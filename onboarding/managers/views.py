@@ -69,7 +69,7 @@ def managers_only(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest, public_id: str, **kwargs: Any) -> HttpResponse:
         try:
-            starter = starter_of_manager(request.user, public_id)
+            starter = starter_of_manager(request.user, public_id, guarded=request.method == "POST")
         except CannotTell:
             context = {
                 "title": "The directory does not answer",

@@ -63,7 +63,7 @@ def test_the_manager_of_today_can_and_the_one_of_yesterday_cannot(tenant, invite
     tenant.tenant.accounts["noor"].manager = "tom"
 
     assert maria.get(f"/starters/{starter.public_id}/").status_code == 404
-    assert ask(maria, starter).status_code == 404
+    assert ask(maria, starter).status_code == 403
     assert tom.get(f"/starters/{starter.public_id}/").status_code == 200
     assert ask(tom, starter).status_code == 200
     assert len(creations(tenant)) == 1

@@ -1,0 +1,64 @@
+"""The documents say what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+TOP = Path(settings.BASE_DIR)
+PAPERS = [TOP / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")] + sorted(
+    (TOP / "docs").rglob("*.md")
+)
+
+
+def test_the_diagrams_show_the_lifecycle_as_it_is():
+    call_command("diagrams", check=True)
+
+
+def test_every_promise_has_its_test_file():
+    promised = re.findall(r"^(\d)\. ", (TOP / "SECURITY.md").read_text(), re.M)
+    files = sorted(path.name for path in (TOP / "tests/promises").glob("test_*.py"))
+
+    assert [name.split("_")[1] for name in files] == sorted(promised)
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_every_file_that_a_paper_names_is_there(paper):
+    text = paper.read_text()
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"`((?:onboarding|portal|tests|docs|templates|static|requirements)/[\w./-]*)`", text)
+
+    assert not [name for name in linked if not (paper.parent / name).exists()]
+    assert not [name for name in named if not (TOP / name).exists()]
+
+
+def test_the_readme_names_only_targets_that_make_knows():
+    targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.M))
+
+    named = set(re.findall(r"(?:^|`|\d )make ([a-z-]+)", (TOP / "README.md").read_text(), re.M))
+
+    assert {"demo", "test", "tour"} <= named <= targets
+
+
+def test_the_readme_names_the_permissions_that_the_pretend_tenant_demands():
+    from portal.sandbox.tenant import GRANTED
+
+    named = set(re.findall(r"\| `([\w.-]+\.All|[\w.-]+\.Directory)`", (TOP / "README.md").read_text()))
+
+    assert {name for name in GRANTED if name != "Policy.Read.AuthenticationMethod"} <= named
+
+
+def test_the_decisions_are_all_in_their_list():
+    listed = re.findall(r"\]\((\d{4}[\w.-]+)\)", (TOP / "docs/decisions/README.md").read_text())
+
+    assert sorted(listed) == sorted(path.name for path in (TOP / "docs/decisions").glob("0*.md"))
+
+
+def test_no_committed_paper_or_lock_names_a_registry():
+    for path in [*PAPERS, *(TOP / "requirements").glob("*.txt")]:
+        assert "pypi" not in path.read_text().lower(), path
+    assert "://" not in (TOP / "requirements/run.txt").read_text()
