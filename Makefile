@@ -8,7 +8,7 @@ RUN = .venv-run/bin/python
 DEV = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour test lint types format lock run-environment dev-environment
+.PHONY: help demo demo-reset tour bench test lint types format lock run-environment dev-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ tour: run-environment  ## run the main job by itself, step by step, with the evi
 
 test: dev-environment  ## run all tests; says what it had to skip
 	@$(DEV) -m pytest $(TESTS)
+
+bench: run-environment  ## measure the way from the button to the pass, as ratios
+	@$(RUN) manage.py bench
 
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet

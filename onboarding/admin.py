@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest
 
-from onboarding import clock, jobs, policy
+from onboarding import jobs, policy
 from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, PolicyVersion, Starter
 
 
@@ -99,6 +99,6 @@ class JobAdmin(ReadOnly):
         if not getattr(request.user, "is_admin", False):
             messages.error(request, "Only an admin can start a job again.")
             return
-        for job in queryset.filter(failed_at__isnull=False):
-            jobs.ask(job.key, priority=job.priority, due_at=clock.now())
+        for job in queryset:
+            jobs.start_again(job)
         messages.success(request, "The jobs are waiting for a worker again.")

@@ -13,12 +13,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from onboarding import clock
 from onboarding.models import GraphBudget, Starter, Turn
 
 CALLS_OF_AN_ISSUE = 2
 TURN_LASTS = timedelta(seconds=60)
+# Microsoft is not believed beyond this, and a moment further ahead can only come from a clock that was set back.
+LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def take_turn(starter: Starter, person: Any) -> Wait | None:
     A place is kept through reloads; it opens when the budget will have room and lapses a minute later.
     """
     row, now = _locked(), clock.now()
-    Turn.objects.filter(lapses_at__lt=now).delete()
+    Turn.objects.exclude(_kept(now)).delete()
     mine = Turn.objects.filter(starter=starter, person=person).first()
     before_me = Turn.objects.filter(pk__lt=mine.pk) if mine else Turn.objects.all()
     ahead = before_me.count()
@@ -52,7 +55,7 @@ def take_turn(starter: Starter, person: Any) -> Wait | None:
     if mine is None:
         opens = max(free_at, now) + ahead * _pace()
         mine = Turn.objects.create(
-            starter=starter, person=person, opens_at=opens, lapses_at=opens + TURN_LASTS
+            starter=starter, person=person, asked_at=now, opens_at=opens, lapses_at=opens + TURN_LASTS
         )
     elif mine.opens_at <= now:  # its time has come, but somebody was faster: a moment more, the place is kept
         mine.opens_at = max(free_at, now + timedelta(seconds=1))
@@ -63,23 +66,25 @@ def take_turn(starter: Starter, person: Any) -> Wait | None:
 
 def standing(starter: Starter, person: Any) -> Wait | None:
     """The place that a person has, if any. Looking changes nothing."""
-    mine = Turn.objects.filter(starter=starter, person=person, lapses_at__gte=clock.now()).first()
-    return Wait(mine.opens_at, Turn.objects.filter(pk__lt=mine.pk).count()) if mine else None
+    turns = Turn.objects.filter(_kept(clock.now()))
+    mine = turns.filter(starter=starter, person=person).first()
+    return Wait(mine.opens_at, turns.filter(pk__lt=mine.pk).count()) if mine else None
 
 
 @transaction.atomic
-def take_for_work(calls: int = 1) -> float:
+def take_for_work(calls: int = 1, *, yields: bool = True) -> float:
     """Take calls for work in the background: 0.0 when they were there, else seconds to come back in.
 
-    It never touches what a person who comes now would need.
+    Work that yields never touches what those who wait, and a person who comes now, would need.
     """
     row, now = _locked(), clock.now()
-    waiting = Turn.objects.filter(lapses_at__gte=now).count()
-    kept = CALLS_OF_AN_ISSUE * (waiting + 1)
+    waiting = Turn.objects.filter(_kept(now)).count()
+    kept = CALLS_OF_AN_ISSUE * (waiting + 1) if yields else 0
     if _free_at(row, calls, now) <= now and _room(row, now) >= calls + kept:
         _spend(row, calls, now)
         return 0.0
-    return max(1.0, min(_seconds(row.paused_until, now), 600.0), _span().total_seconds() / 5)
+    paused = (_paused_until(row, now) - now).total_seconds()
+    return max(1.0, min(paused, 600.0), _span().total_seconds() / 5)
 
 
 @transaction.atomic
@@ -93,9 +98,9 @@ def give_back(calls: int) -> None:
 @transaction.atomic
 def pause(seconds: float) -> None:
     """Microsoft answered 429: nobody asks again before that."""
-    row = _locked()
-    until = clock.now() + timedelta(seconds=seconds)
-    if row.paused_until is None or row.paused_until < until:
+    row, now = _locked(), clock.now()
+    until = now + timedelta(seconds=seconds)
+    if _paused_until(row, now) < until:
         row.paused_until = until
         row.save(update_fields=["paused_until"])
 
@@ -128,11 +133,17 @@ def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
     recent = sorted(_in_window(row, now))
     too_many = len(recent) + calls - settings.GRAPH_BUDGET_CALLS
     fits = now if too_many <= 0 else datetime.fromtimestamp(recent[too_many - 1], tz=now.tzinfo) + _span()
-    return max(fits, row.paused_until or now, now)
+    return max(fits, _paused_until(row, now), now)
 
 
-def _seconds(until: datetime | None, now: datetime) -> float:
-    return (until - now).total_seconds() if until else 0.0
+def _paused_until(row: GraphBudget, now: datetime) -> datetime:
+    until = row.paused_until
+    return until if until is not None and now < until <= now + LONGEST_PAUSE else now
+
+
+def _kept(now: datetime) -> Q:
+    """Places in the queue that still count; one that was asked for later than now does not."""
+    return Q(lapses_at__gte=now, asked_at__lte=now + timedelta(seconds=1))
 
 
 def _spend(row: GraphBudget, calls: int, now: datetime) -> None:

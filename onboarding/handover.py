@@ -87,6 +87,10 @@ class Failed:
 Outcome = Shown | Refused | Waiting | NotNow | Overtaken | Failed
 
 
+class Frozen(Changed):
+    """An admin stopped all issuing while this pass was being made."""
+
+
 class _Stop(Exception):
     """Ends a confirmation early with the outcome it carries."""
 
@@ -145,7 +149,7 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
 
 
 def attempts_left(starter: Starter, version: PolicyVersion) -> int:
-    return version.attempts + starter.extra_attempts - starter.issues.counted().count()
+    return version.attempts + starter.extra_attempts - sum(issue.counted for issue in starter.issues.all())
 
 
 def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
@@ -172,6 +176,8 @@ def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: grap
     if not refusing:
         return
     budget.give_back(1)  # the POST will not be made
+    if not Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version).exists():
+        raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
     codes = [guard.code for guard in refusing]
     with transaction.atomic():
         audit.record(
@@ -299,7 +305,7 @@ def record(issue: PassIssue, made: graph.CreatedPass) -> Shown:
     try:
         with transaction.atomic():
             if policy.in_force().frozen:
-                raise Changed("issuing was frozen meanwhile")
+                raise Frozen("issuing was frozen meanwhile")
             now = clock.now()
             move_issue(
                 issue,
@@ -323,32 +329,52 @@ def record(issue: PassIssue, made: graph.CreatedPass) -> Shown:
                 issue.starter, StarterState.ISSUED, event="starter.issued", issue=issue, changes=changes
             )
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.receipt_until)
-    except (Changed, DatabaseError):
+    except Exception as error:  # whatever it was, nobody will see this pass
         log.exception(
             "the pass was made but not recorded: it is deleted, not shown", extra={"issue": str(issue.pk)}
         )
         made.code.wipe()
-        raise _Stop(_unrecorded(issue, made.method_id)) from None
+        raise _Stop(_unrecorded(issue, made.method_id, _why(error))) from None
     return Shown(issue, made.code)
 
 
-def _unrecorded(issue: PassIssue, method_id: str) -> Failed:
+def _why(error: Exception) -> str:
+    if isinstance(error, Frozen):
+        return Reason.FROZEN
+    return Reason.CHANGED if isinstance(error, Changed) else Reason.NOT_RECORDED
+
+
+def _unrecorded(issue: PassIssue, method_id: str, reason: str) -> Failed:
     """Delete at once what nobody will see; the reconciler owns the rest, whether or not this works."""
-    deleted = True
     try:
-        graph.client().delete_pass(issue.account_id, method_id)
+        deleted = graph.client().delete_pass(issue.account_id, method_id)
     except graph.GraphError:
         deleted = False
     try:
         issue.refresh_from_db()
     except DatabaseError:
         issue.state = IssueState.UNKNOWN
-        issue.reason = Reason.NOT_RECORDED
+        issue.reason = reason
         return Failed(issue)
     if issue.state == IssueState.ISSUING:
-        _settle(issue, IssueState.UNKNOWN, Reason.NOT_RECORDED, method_id=method_id)
+        _settle(issue, IssueState.UNKNOWN, reason, method_id=method_id)
+    elif not deleted:
+        _leave_to_worker(issue, method_id)
     log.warning("unrecorded pass", extra={"issue": str(issue.pk), "deleted": deleted})
     return Failed(issue)
+
+
+def _leave_to_worker(issue: PassIssue, method_id: str) -> None:
+    """This process was paused so long that its issue was settled without it, and then made a pass after all."""
+    try:
+        with transaction.atomic():
+            PassIssue.objects.filter(pk=issue.pk, method_id="").update(method_id=method_id)
+            audit.record(
+                "issue.made_late", starter=issue.starter, issue=issue, facts={"method_id": method_id}
+            )
+            jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)
+    except DatabaseError:
+        log.exception("a late pass is left on the account", extra={"issue": str(issue.pk)})
 
 
 # --- 6. Receipt, and taking back --------------------------------------------------------------------------------

@@ -49,11 +49,14 @@ class TryLater(Exception):
 
 def ask(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> None:
     """Ask for a job, or bring a waiting one forward; call it inside the causing transaction."""
-    due = due_at or clock.now()
+    now = clock.now()
+    due = due_at or now
     job, made = Job.objects.get_or_create(key=key, defaults={"priority": priority, "due_at": due})
     if not made:
         waiting = Job.objects.filter(pk=job.pk)
-        waiting.filter(Q(due_at__gt=due) | Q(done_at__isnull=False) | Q(failed_at__isnull=False)).update(
+        # A job that is running may have read what was true before this was asked: it runs once more.
+        late = Q(due_at__gt=due) | Q(locked_until__gt=now)
+        waiting.filter(late | Q(done_at__isnull=False) | Q(failed_at__isnull=False)).update(
             due_at=due, done_at=None, failed_at=None
         )
 
@@ -99,11 +102,27 @@ def _finish(job: Job, *, due_at: datetime | None, **values: object) -> None:
 
 def _failed(job: Job, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"[:300]
-    delay = min(2.0**job.attempts, 600) * random.uniform(0.8, 1.2)  # noqa: S311  (spread, not secrecy)
+    # A pass may be alive that nobody should use: that is tried again more often than anything else.
+    longest = 30 if job.priority == Job.Priority.PASS else 600
+    delay = min(_pause(job.attempts), longest) * random.uniform(0.8, 1.2)  # noqa: S311  (spread, not secrecy)
     values: dict[str, object] = {"attempts": job.attempts + 1, "last_error": words}
-    if sum(min(2.0**n, 600) for n in range(job.attempts + 1)) > GIVE_UP.total_seconds() and job.priority != 0:
+    if (
+        sum(_pause(n) for n in range(job.attempts + 1)) > GIVE_UP.total_seconds()
+        and job.priority == Job.Priority.MAIL
+    ):
         values["failed_at"] = clock.now()
     _finish(job, due_at=clock.now() + timedelta(seconds=delay), **values)
+
+
+def _pause(attempts: int) -> float:
+    """Seconds to wait after so many failures: double each time, ten minutes at most."""
+    return min(2.0 ** min(attempts, 10), 600)
+
+
+def start_again(job: Job) -> None:
+    """A job that was given up begins anew, with all its attempts before it."""
+    given_up = Job.objects.filter(pk=job.pk, failed_at__isnull=False)
+    given_up.update(failed_at=None, attempts=0, due_at=clock.now())
 
 
 def beat(worker: str) -> None:

@@ -130,7 +130,9 @@ def diagram(table: tuple[Move[State], ...]) -> str:
     lines = ["stateDiagram-v2", f"    [*] --> {start}"]
     # Mermaid ends a label at a colon or a semicolon, so it gets a comma.
     labels = (f"{move.when} ({move.who})".replace(":", ",") for move in table)
-    lines += [f"    {move.source} --> {move.target} : {label}" for move, label in zip(table, labels, strict=True)]
+    lines += [
+        f"    {move.source} --> {move.target} : {label}" for move, label in zip(table, labels, strict=True)
+    ]
     lines += [
         f"    {end} --> [*]" for end in dict.fromkeys(move.target for move in table) if end not in sources
     ]

@@ -50,8 +50,11 @@ def open_again(issue: PassIssue) -> None:
 
 
 def cannot_take_back(issue: PassIssue) -> None:
-    """To security: a pass should be gone for ten minutes and is not."""
-    reason = "A pass could not be deleted for ten minutes. The portal keeps trying; IT can delete it in Entra."
+    """To security: a pass should be gone for ten minutes, and it is not, or nobody can say."""
+    reason = (
+        "For ten minutes the portal could not make sure that a pass is gone. "
+        "It keeps trying; IT can delete it in Entra."
+    )
     _write(
         "problem",
         issue.starter,

@@ -1,7 +1,8 @@
 """What became of a pass: clears what is unknown, takes back what nobody saw, notices what was used.
 
 It is a job of the workers (`issue:<id>`): each look does one thing and says when to look again. Every call of
-the scarce budget is asked for first, and people who wait go before it.
+the scarce budget is asked for first. Watching a pass that was handed over yields to people who wait; looking
+for a pass that nobody saw, and deleting one, does not: a rush must not keep it alive.
 """
 
 from __future__ import annotations
@@ -28,13 +29,21 @@ USE_LASTS = timedelta(minutes=12)
 # A new pass may not be listed at once; only later does its absence mean something.
 LISTED_AFTER = timedelta(minutes=2)
 ALARM_AFTER = timedelta(minutes=10)
+SWEPT_FROM, SWEPT_BEYOND = timedelta(minutes=2), timedelta(hours=1)
 
 
 @handler("issue")
 def reconcile(issue_id: str) -> datetime | None:
     """Bring one issue a step further. Returns when to look again, or None when it has ended."""
     issue = PassIssue.objects.select_related("starter", "policy").get(pk=issue_id)
-    now = clock.now()
+    try:
+        return _step(issue, clock.now())
+    except graph.Throttled as error:  # nobody asks again before that, people included
+        budget.pause(error.retry_after)
+        raise TryLater(error.retry_after) from None
+
+
+def _step(issue: PassIssue, now: datetime) -> datetime | None:
     match IssueState(issue.state):
         case IssueState.ISSUING:
             return _lease(issue, now)
@@ -46,6 +55,10 @@ def reconcile(issue_id: str) -> datetime | None:
             return _watch(issue, now)
         case IssueState.REVOKING:
             return _take_off(issue, now)
+        case IssueState.VOID:
+            return _sweep(issue, now)
+        case IssueState.REVOKED if issue.method_id and issue.shown_at is None:
+            return _take_off_late(issue, now)
         case _:
             return None
 
@@ -63,28 +76,70 @@ def _lease(issue: PassIssue, now: datetime) -> datetime:
 
 def _look_for_lost(issue: PassIssue, now: datetime) -> datetime | None:
     """Delete what is ours. Twice empty, the second time after the quarantine, means that none was made."""
-    _spend()
-    lost = [live for live in graph.client().list_passes(issue.account_id) if is_ours(issue, live)]
+    if now > issue.lease_until + ALARM_AFTER:
+        _alarm(issue)
+    settled = issue.lease_until + settings.PASS_QUARANTINE
+    _spend(yields=False)
+    lost = [live for live in _listed(issue) if is_ours(issue, live)]
     if lost:
+        gone = []
         for live in lost:
-            _spend()
-            graph.client().delete_pass(issue.account_id, live.method_id)
+            _spend(yields=False)
+            gone.append(graph.client().delete_pass(issue.account_id, live.method_id))
+        if not all(gone) and now < settled:
+            raise TryLater(5)  # listed, and yet "not found": not known everywhere yet
         _end(issue, IssueState.REVOKED, facts={"deleted": [live.method_id for live in lost]})
         return None
-    settled = issue.lease_until + settings.PASS_QUARANTINE
     if issue.first_empty_at is None:
         PassIssue.objects.filter(pk=issue.pk).update(first_empty_at=now)
         return max(now + settings.PASS_QUARANTINE / 2, settled)
     if now < settled:
         return settled
     _end(issue, IssueState.VOID)
-    return None
+    return now + SWEPT_FROM
+
+
+def _sweep(issue: PassIssue, now: datetime) -> datetime | None:
+    """A request that was lost may still take effect: look again, ever less often, while a pass could live."""
+    since = now - (issue.ended_at or now)
+    if since > timedelta(minutes=issue.lifetime_minutes) + SWEPT_BEYOND:
+        return None
+    if issue.starter.open_issue() is not None:  # its pass is not ours, and may not be recorded yet
+        return now + SWEPT_FROM
+    _spend()
+    orphans = [live for live in _listed(issue) if is_ours(issue, live)]
+    for live in orphans:
+        _delete_orphan(issue, live)
+    # What was deleted is looked for once more; it may have been "not found" only because it is so new.
+    return now + (timedelta(seconds=5) if orphans else max(SWEPT_FROM, since))
+
+
+def _delete_orphan(issue: PassIssue, live: graph.LivePass) -> None:
+    _spend(yields=False)
+    graph.client().delete_pass(issue.account_id, live.method_id)
+    log.error(
+        "a pass appeared after its request had been given up; it is deleted", extra={"issue": str(issue.pk)}
+    )
+    with transaction.atomic():
+        audit.record(
+            "issue.orphan_deleted", starter=issue.starter, issue=issue, facts={"method_id": live.method_id}
+        )
+
+
+def _listed(issue: PassIssue) -> tuple[graph.LivePass, ...]:
+    try:
+        return graph.client().list_passes(issue.account_id)
+    except graph.NotFound:  # the account itself is gone, and its passes with it
+        return ()
 
 
 def is_ours(issue: PassIssue, live: graph.LivePass) -> bool:
     """A pass of unknown origin is ours if it was not there before we asked and has the shape we asked for."""
-    if issue.method_id:
-        return live.method_id == issue.method_id
+    if live.method_id == issue.method_id:
+        return True
+    # An answer that could not be trusted may name a wrong id, too: then the shape decides.
+    if issue.method_id and issue.reason != Reason.STRANGE_ANSWER:
+        return False
     known = PassIssue.objects.filter(method_id=live.method_id).exists()
     if known or live.method_id in issue.seen_before:
         return False
@@ -107,10 +162,10 @@ def _await_receipt(issue: PassIssue, now: datetime) -> datetime:
 
 def _watch(issue: PassIssue, now: datetime) -> datetime | None:
     _spend()
-    methods, passes = graph.client().read_methods(issue.account_id)
+    methods, passes = _methods(issue)
     mine = next((live for live in passes if live.method_id == issue.method_id), None)
     if any(method.type != "password" for method in methods):
-        _delete(issue, mine)
+        _delete(issue, mine, now)
         _end(issue, IssueState.CLOSED, reason=Reason.REGISTERED, starter_to=StarterState.REGISTERED)
         return None
     if mine is None:
@@ -125,7 +180,8 @@ def _watch(issue: PassIssue, now: datetime) -> datetime | None:
 
 def _missing(issue: PassIssue, passes: tuple[graph.LivePass, ...], now: datetime) -> datetime | None:
     """Our pass is no longer listed: replaced by another tool, removed, or just not listed yet."""
-    if now < (issue.shown_at or issue.intended_at) + LISTED_AFTER and not passes:
+    newer = any(live.method_id not in issue.seen_before for live in passes)
+    if now < _listed_by(issue) and not newer:  # what stood there before ours may be listed in its place
         return _next_look(issue, now)
     replaced = any(live.usable for live in passes)
     _end(issue, IssueState.CLOSED, reason=Reason.REPLACED if replaced else Reason.GONE)
@@ -141,7 +197,7 @@ def _used(issue: PassIssue, mine: graph.LivePass, now: datetime) -> datetime | N
         return now + timedelta(seconds=10)
     if now < issue.used_at + USE_LASTS:
         return now + timedelta(seconds=10 if now < issue.used_at + timedelta(minutes=2) else 30)
-    _delete(issue, mine)
+    _delete(issue, mine, now)
     _end(issue, IssueState.CLOSED, reason=Reason.USED)
     return None
 
@@ -160,20 +216,49 @@ def _next_look(issue: PassIssue, now: datetime) -> datetime:
 
 def _take_off(issue: PassIssue, now: datetime) -> datetime | None:
     if now > (issue.revoking_at or now) + ALARM_AFTER:
-        with transaction.atomic():
-            notifications.cannot_take_back(issue)
-    _spend()
+        _alarm(issue)
+    _spend(yields=False)
     was_there = graph.client().delete_pass(issue.account_id, issue.method_id)
-    listed_by = (issue.shown_at or issue.intended_at) + LISTED_AFTER
-    if not was_there and now < listed_by:
+    if not was_there and now < _listed_by(issue):
         # "Not found" so soon may only mean "not yet": ask the list before it counts as gone.
-        _spend()
-        if any(live.method_id == issue.method_id for live in graph.client().list_passes(issue.account_id)):
+        _spend(yields=False)
+        if any(live.method_id == issue.method_id for live in _listed(issue)):
             raise TryLater(5)
         if now < (issue.shown_at or issue.intended_at) + settings.PASS_QUARANTINE / 2:
             raise TryLater(5)
-    _end(issue, IssueState.REVOKED)
+    served = issue.reason == Reason.NO_RECEIPT and _has_own_method(issue)
+    _end(issue, IssueState.REVOKED, starter_to=StarterState.REGISTERED if served else StarterState.INVITED)
     return None
+
+
+def _has_own_method(issue: PassIssue) -> bool:
+    """A pass without a receipt may all the same have been seen, and have served."""
+    _spend(yields=False)
+    methods, _ = _methods(issue)
+    return any(method.type != "password" for method in methods)
+
+
+def _methods(issue: PassIssue) -> tuple[tuple[graph.Method, ...], tuple[graph.LivePass, ...]]:
+    try:
+        return graph.client().read_methods(issue.account_id)
+    except graph.NotFound:  # the account itself is gone
+        return (), ()
+
+
+def _take_off_late(issue: PassIssue, now: datetime) -> datetime | None:
+    """A pass that was made after its issue had been settled, by a process that woke up late."""
+    _spend(yields=False)
+    if graph.client().delete_pass(issue.account_id, issue.method_id):
+        return None
+    _spend(yields=False)
+    if any(live.method_id == issue.method_id for live in _listed(issue)):
+        return now + timedelta(seconds=5)
+    return None
+
+
+def _alarm(issue: PassIssue) -> None:
+    with transaction.atomic():
+        notifications.cannot_take_back(issue)
 
 
 # --- Endings ----------------------------------------------------------------------------------------------------------
@@ -189,7 +274,9 @@ def _end(
     facts: dict[str, object] | None = None,
 ) -> None:
     """End an issue and let its starter go on: registered, open again, or stopped as HR wished."""
-    changes: dict[str, object] = {"ended_at": clock.now(), "reason": reason or issue.reason}
+    # HR may have withdrawn the starter while we were at Microsoft: the reason as it stands now counts.
+    issue.reason = PassIssue.objects.select_for_update().values_list("reason", flat=True).get(pk=issue.pk)
+    changes: dict[str, object] = {"ended_at": clock.now(), **({"reason": reason} if reason else {})}
     move_issue(issue, to, event=f"issue.{to}", changes=changes, facts=facts)
     starter = Starter.objects.get(pk=issue.starter_id)
     if issue.reason == Reason.WITHDRAWN:
@@ -210,14 +297,21 @@ def _end(
         notifications.open_again(issue)
 
 
-def _delete(issue: PassIssue, mine: graph.LivePass | None) -> None:
-    if mine is not None:
-        _spend()
-        graph.client().delete_pass(issue.account_id, mine.method_id)
+def _delete(issue: PassIssue, mine: graph.LivePass | None, now: datetime) -> None:
+    """Delete a pass that is no longer needed, also one that is not listed yet."""
+    if mine is None and now >= _listed_by(issue):
+        return
+    _spend(yields=False)
+    if not graph.client().delete_pass(issue.account_id, issue.method_id) and now < _listed_by(issue):
+        raise TryLater(5)
 
 
-def _spend() -> None:
-    """One call of the scarce budget, or come back later."""
-    seconds = budget.take_for_work()
+def _listed_by(issue: PassIssue) -> datetime:
+    return (issue.shown_at or issue.intended_at) + LISTED_AFTER
+
+
+def _spend(*, yields: bool = True) -> None:
+    """One call of the scarce budget, or come back later. What may be alive unseen does not yield to anybody."""
+    seconds = budget.take_for_work(yields=yields)
     if seconds:
         raise TryLater(seconds)

@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from onboarding import audit, clock, graph, jobs, notifications, policy, services
 from onboarding.jobs import TryLater, handler
 from onboarding.lifecycle import StarterState
-from onboarding.models import Job, Mail, PassIssue, Starter, Turn
+from onboarding.models import AuditDetail, Job, Mail, PassIssue, Starter, Turn
 from onboarding.moves import Changed
 
 log = logging.getLogger(__name__)
 
 LOOK_FAR, LOOK_NEAR = timedelta(hours=6), timedelta(minutes=15)
+FAILURE_SHOWN = timedelta(hours=1)
+FAILED = Starter.Problem.MAIL_FAILED
+TO_MANAGERS = {"invitation", "reminder"}
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
 AUDIT_DETAILS_KEPT = timedelta(days=365)
@@ -38,10 +42,9 @@ def look(starter_id: str) -> datetime | None:
             _read_sign_in(starter)
         else:
             _look_for_account(starter)
+        _calendar(starter)
     except graph.Throttled as error:
         raise TryLater(error.retry_after) from None
-    try:
-        _calendar(starter)
     except (Changed, services.CannotInvite):
         log.info("starter changed meanwhile; looked at again soon", extra={"starter": starter.public_id})
     return _next_look(starter)
@@ -137,15 +140,23 @@ def send(mail_id: str) -> None:
         message.send()
     except graph.Throttled as error:
         raise TryLater(error.retry_after) from None
+    except Exception:
+        _tell_of_failure(mail)
+        raise
     Mail.objects.filter(pk=mail.pk).update(sent_at=clock.now())
+    Starter.objects.filter(mails=mail, problem=FAILED).update(problem=Starter.Problem.NONE)
+
+
+def _tell_of_failure(mail: Mail) -> None:
+    """A manager's mail that cannot be sent for an hour is put on HR's list; it is tried on all the same."""
+    if mail.kind in TO_MANAGERS and clock.now() > mail.written_at + FAILURE_SHOWN:
+        Starter.objects.filter(mails=mail, problem="").update(problem=FAILED)
 
 
 def _is_stale(mail: Mail) -> bool:
     """A link to somebody who has been withdrawn since is no longer true."""
     return (
-        mail.kind in {"invitation", "reminder"}
-        and mail.starter is not None
-        and mail.starter.state != StarterState.INVITED
+        mail.kind in TO_MANAGERS and mail.starter is not None and mail.starter.state != StarterState.INVITED
     )
 
 
@@ -162,7 +173,8 @@ def forget(_: str) -> datetime:
     finished = Starter.objects.filter(ended_at__lt=now - settings.RETENTION, erased_at=None)
     for starter in finished.order_by("pk")[:500]:
         erase(starter)
-    old = Starter.objects.filter(ended_at__lt=now - AUDIT_DETAILS_KEPT)
+    kept = AuditDetail.objects.filter(event__starter=OuterRef("public_id")).exclude(salt="")
+    old = Starter.objects.filter(Exists(kept), ended_at__lt=now - AUDIT_DETAILS_KEPT)
     for public_id in old.order_by("pk").values_list("public_id", flat=True)[:500]:
         audit.erase(public_id)
     return now + timedelta(days=1)

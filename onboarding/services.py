@@ -14,6 +14,8 @@ from onboarding.models.work import Job
 from onboarding.moves import Changed, move_starter
 
 Problem = Starter.Problem
+# With one of these nobody can be sent the link.
+BLOCKING = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.NO_MAILBOX, Problem.MANAGER_RECORDED}
 
 
 class AlreadyRecorded(Exception):
@@ -98,6 +100,7 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
         or account.object_id != found_account_id
     ):
         raise AccountMoved(found_account_id)
+    _still_before_a_pass(starter)
     facts = directory_facts(account, manager)
     try:
         with transaction.atomic():
@@ -124,6 +127,7 @@ def reschedule(
     *, starter: Starter, start_date: date, start_time: time, time_zone: str, note: str, by: Any
 ) -> None:
     """Move the start, or change the note. Everything that depends on the date follows. Raises Changed."""
+    _still_before_a_pass(starter)
     moved = Starter(start_date=start_date, start_time=start_time, time_zone=time_zone)
     with transaction.atomic():
         move_starter(
@@ -143,14 +147,24 @@ def reschedule(
         jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
 
 
-def refresh(starter: Starter) -> None:
-    """Read the account and its manager anew. Raises what `graph` raises; a missing account becomes a problem."""
+def _still_before_a_pass(starter: Starter) -> None:
+    if starter.state not in {StarterState.RECORDED, StarterState.INVITED}:
+        raise Changed("the onboarding has gone further, or is finished")
+
+
+def refresh(starter: Starter, *, by: Any | None = None) -> bool:
+    """Read the account and its manager anew. True: there is a new manager, who was sent the link.
+
+    Raises what `graph` raises; a missing account becomes a problem.
+    """
     try:
         account, manager = graph.client().look_up(starter.account_id)
     except graph.NotFound:
-        Starter.objects.filter(pk=starter.pk).update(problem=Problem.ACCOUNT_GONE, looked_at=clock.now())
-        starter.problem = Problem.ACCOUNT_GONE
-        return
+        starter.problem, starter.looked_at = Problem.ACCOUNT_GONE, clock.now()
+        with transaction.atomic():
+            Starter.objects.filter(pk=starter.pk).update(problem=starter.problem, looked_at=starter.looked_at)
+            _tell_hr_what_blocks(starter)
+        return False
     facts = directory_facts(account, manager)
     changed = bool(starter.looked_at) and starter.manager_id != facts["manager_id"]
     facts["problem"] = _problem(starter, facts)
@@ -164,8 +178,17 @@ def refresh(starter: Starter) -> None:
             )
         for name, value in facts.items():
             setattr(starter, name, value)
-        if changed and starter.state == StarterState.INVITED and starter.problem == Problem.NONE:
-            _send(starter, by=None)
+        told = changed and starter.state == StarterState.INVITED and starter.problem not in BLOCKING
+        if told:
+            _send(starter, by=by)
+        _tell_hr_what_blocks(starter)
+    return told
+
+
+def _tell_hr_what_blocks(starter: Starter) -> None:
+    """Once the manager is invited, HR may no longer be looking: what blocks from then on is mailed, once."""
+    if starter.state == StarterState.INVITED and starter.problem in BLOCKING:
+        notifications.problem(starter)
 
 
 def _problem(starter: Starter, facts: dict[str, Any]) -> str:
@@ -183,9 +206,8 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
     """Send the manager of today the link, the first time or again. Raises CannotInvite, GraphError, Changed."""
     if not starter.account_id:
         raise CannotInvite(starter.problem or Problem.ACCOUNT_MISSING)
-    refresh(starter)
-    blocking = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.NO_MAILBOX, Problem.MANAGER_RECORDED}
-    if starter.problem in blocking:
+    told = refresh(starter, by=by)
+    if starter.problem in BLOCKING:
         raise CannotInvite(starter.problem)
     with transaction.atomic():
         if starter.state == StarterState.RECORDED:
@@ -199,7 +221,8 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
             )
             notifications.invitation(starter, number=1)
         elif starter.state == StarterState.INVITED:
-            _send(starter, by=by)
+            if not told:
+                _send(starter, by=by)
         else:
             raise Changed("the link is no longer needed")
 
@@ -243,9 +266,9 @@ def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
         return False
     if issue is not None and issue.state == IssueState.REVOKING:
         with transaction.atomic():
-            PassIssue.objects.filter(pk=issue.pk, state=IssueState.REVOKING).update(
-                reason=PassIssue.Reason.WITHDRAWN
-            )
+            going = PassIssue.objects.filter(pk=issue.pk, state=IssueState.REVOKING)
+            if going.update(reason=PassIssue.Reason.WITHDRAWN) != 1:
+                raise Changed("the pass is gone meanwhile, and the starter open again")
             audit.record(
                 "starter.withdrawal_asked", by=by, starter=starter, issue=issue, personal={"reason": reason}
             )

@@ -118,6 +118,7 @@ def test_a_problem_of_a_finished_onboarding_is_no_problem(browser_of, record, pe
     row = rows_of(page_of(hanna.get("/hr/?state=withdrawn")))[0]
 
     assert "names no manager" not in row
+    assert not rows_of(page_of(hanna.get("/hr/?state=problem")))
     assert chips_of(page_of(hanna.get("/hr/")))[0]["Needs a hand"] == 0
 
 
@@ -174,7 +175,7 @@ def test_a_filter_that_does_not_exist_shows_the_unfinished(browser_of, mixed):
 
 
 def test_counts_follow_the_search(browser_of, mixed):
-    counts, _ = chips_of(page_of(browser_of("hanna").get("/hr/?q=person+01")))
+    counts, _ = chips_of(page_of(browser_of("hanna").get("/hr/?q=person+010")))
 
     assert counts["Unfinished"] == 0 and counts["Withdrawn"] == 1 and counts["Recorded"] == 0
 
@@ -255,6 +256,7 @@ def test_a_page_that_does_not_exist_is_the_nearest_one(browser_of, many, number,
 
 def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(browser_of, many):
     hanna = browser_of("hanna")
+    hanna.get("/hr/")  # the first look at any page begins a session
     many(2)
     with CaptureQueriesContext(connection) as few:
         hanna.get("/hr/")
@@ -296,13 +298,14 @@ def test_who_was_forgotten_is_not_listed(browser_of, many):
 
 
 def test_looking_at_the_list_asks_nobody_and_changes_nothing(browser_of, record, tenant):
-    starter = record("noor")
+    record("noor")
+    before = Starter.objects.values().get()
     tenant.tenant.requests.clear()
 
     page_of(browser_of("hanna").get("/hr/"))
 
     assert not tenant.tenant.requests
-    assert Starter.objects.values().get() == Starter.objects.filter(version=starter.version).values().get()
+    assert Starter.objects.values().get() == before
 
 
 @pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])

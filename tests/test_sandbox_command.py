@@ -15,11 +15,11 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
-from sandbox_visitor import Visitor
 
 from portal.sandbox.options import Options
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import jwt
 import pytest
 import requests
-from sandbox_visitor import Visitor
 
 from portal.sandbox.people import ACCOUNT_TEAM, BY_KEY, ROLE_TEMPLATES, SERVER_OPERATORS
 from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from sandbox_visitor import Visitor
 
 from portal.sandbox.people import BY_KEY
 from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor
 
 PASSES = "temporaryAccessPassMethods"
 

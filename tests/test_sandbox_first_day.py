@@ -9,10 +9,10 @@ from email.message import EmailMessage
 
 import pytest
 import requests
-from sandbox_visitor import Visitor, text_of
 
 from portal.sandbox.people import BY_KEY, CAST
 from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor, text_of
 
 SHARED = "starters@contoso.example"
 

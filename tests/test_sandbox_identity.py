@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
-from sandbox_visitor import Visitor
 
 from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
 from portal.sandbox.server import Sandbox
 from portal.sandbox.transport import SandboxLoginAdapter, on_sandbox
+from tests.sandbox_visitor import Visitor
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from sandbox_visitor import Visitor
 
 from portal.sandbox.people import BY_KEY
 from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import jwt
 import pytest
 import requests
-from sandbox_visitor import Visitor, returned, text_of
 
 from portal.sandbox.options import OTHER_TENANT_ID, Options
 from portal.sandbox.people import BY_KEY
 from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor, returned, text_of
 
 
 @pytest.fixture

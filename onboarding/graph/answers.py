@@ -20,6 +20,7 @@ from onboarding.graph.errors import (
 )
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=+-]{0,199}")
 # A gateway gave up waiting (408) or the client is said to have gone (499): the work may have been done.
 DOUBTFUL = frozenset({408, 499})
@@ -124,11 +125,16 @@ class Record:
         return Record(next((value for value in found if isinstance(value, dict)), {}), self._answer)
 
     def text(self, name: str, *, limit: int = 256) -> str:
-        """Return words for people: without control characters, which neither a page nor a database likes."""
+        """Return words for people: without control characters, which neither a page nor a database likes, and
+        without those that turn the direction of writing, which make the sentence around a name lie."""
         value = self._fields.get(name)
         if not isinstance(value, str):
             return ""
-        kept = (letter for letter in value[:limit] if unicodedata.category(letter) not in {"Cc", "Cs"})
+        kept = (
+            letter
+            for letter in value[:limit]
+            if unicodedata.category(letter) not in {"Cc", "Cs"} and letter not in TURNING
+        )
         return "".join(kept).strip()
 
     def label(self, name: str) -> str:

@@ -16,7 +16,8 @@ from django.utils import timezone
 from onboarding.models import Starter
 
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ACCOUNT_NAME = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
+# What Entra lets a user principal name be; an expected account must be able to appear under it.
+ACCOUNT_NAME = re.compile(r"[a-z0-9'_!#^~-]+(\.[a-z0-9'_!#^~+&=-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
 EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 
 

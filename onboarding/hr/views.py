@@ -38,7 +38,7 @@ def starter_or_404(public_id: str) -> Starter:
 @require_GET
 @hr_only
 def starters(request: HttpRequest) -> HttpResponse:
-    query, state = request.GET.get("q", "").strip()[:100], request.GET.get("state", "")
+    query, state = request.GET.get("q", "").replace("\0", "").strip()[:100], request.GET.get("state", "")
     found = Starter.objects.matching(query).exclude(erased_at__isnull=False)
     filters = _filters(found, query, state)
     shown = _of_filter(found, state).order_by("starts_at", "id")
@@ -188,7 +188,7 @@ def starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "badge": words.badge(one),
         "problem": one.get_problem_display() if one.is_unfinished else "",
         "next_step": {"text": words.next_step(one, version)},
-        "found": bool(one.found_account_id and not one.account_id),
+        "found": bool(one.is_unfinished and one.found_account_id and not one.account_id),
         "accept_url": reverse("hr:accept", args=[public_id]),
         "link": request.build_absolute_uri(reverse("managers:starter", args=[public_id]))
         if one.account_id

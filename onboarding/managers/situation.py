@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
 
@@ -28,9 +28,14 @@ class Situation:
 
 
 def of(
-    starter: Starter, person: Any, signed_in_at: datetime | None, policy: PolicyVersion, now: datetime
+    starter: Starter,
+    policy: PolicyVersion,
+    now: datetime,
+    *,
+    signed_in_at: datetime | None,
+    waiting: budget.Wait | None = None,
 ) -> Situation:
-    """The situation that a look at the page finds. Looking changes nothing."""
+    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any."""
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
             "withdrawn",
@@ -48,7 +53,7 @@ def of(
     issue = starter.open_issue()
     if issue is not None:
         return _of_issue(issue, starter)
-    return _open(starter, person, signed_in_at, policy, now)
+    return _open(starter, policy, now, signed_in_at, waiting)
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
@@ -65,7 +70,8 @@ def _of_issue(issue: PassIssue, starter: Starter) -> Situation:
         case IssueState.UNKNOWN:
             lines = (
                 f"The answer of {_at(issue.intended_at, starter)} was lost. A pass that nobody saw is deleted.",
-                "We are making sure of that. It takes up to three minutes; then you can create a new one here.",
+                "We are making sure of that. It takes about three minutes, longer while Microsoft does not answer; "
+                "then you can create a new one here.",
             )
             return Situation("unknown", "We are checking what happened", lines, refresh_seconds=10)
         case IssueState.SHOWN:
@@ -92,7 +98,11 @@ def _of_issue(issue: PassIssue, starter: Starter) -> Situation:
 
 
 def _open(
-    starter: Starter, person: Any, signed_in_at: datetime | None, policy: PolicyVersion, now: datetime
+    starter: Starter,
+    policy: PolicyVersion,
+    now: datetime,
+    signed_in_at: datetime | None,
+    waiting: budget.Wait | None,
 ) -> Situation:
     opens, closes = starter.window(policy.before, policy.after)
     if policy.frozen:
@@ -119,7 +129,6 @@ def _open(
         )
         return Situation("used_up", "HR must allow another pass", lines, "problem")
     before = _last_time(starter)
-    waiting = budget.standing(starter, person)
     if waiting is not None and waiting.until > now:
         return in_line(waiting, now)
     if signed_in_at is None or not timedelta(minutes=-2) <= now - signed_in_at <= policy.freshness:
@@ -132,7 +141,7 @@ def _open(
 
 def _last_time(starter: Starter) -> tuple[str, ...]:
     """What became of the pass before, if there was one."""
-    last = starter.issues.order_by("-number").first()
+    last = starter.last_issue()
     if last is None:
         return ()
     at = _at(last.intended_at, starter)
@@ -182,7 +191,10 @@ def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
 _FAILED = {
     PassIssue.Reason.REFUSED: "Microsoft refused to make a pass for this account. HR has been told.",
     PassIssue.Reason.UNREACHABLE: "Microsoft could not be reached, so nothing was made. Try again in a minute.",
-    PassIssue.Reason.STRANGE_ANSWER: "Microsoft answered with a pass that cannot be used. It is not shown, and it is being deleted.",
+    PassIssue.Reason.STRANGE_ANSWER: "Microsoft gave a pass that cannot be used. It is not shown, and is being deleted.",
+    PassIssue.Reason.CRASHED: "This took too long. A pass that was made late is not shown, and it is being deleted.",
+    PassIssue.Reason.FROZEN: "Issuing was stopped in this moment. The pass is not shown, and it is being deleted.",
+    PassIssue.Reason.CHANGED: "HR changed something in this moment. The pass is not shown, and it is being deleted.",
     PassIssue.Reason.NOT_RECORDED: "The pass could not be recorded, so it is not shown, and it is being deleted.",
 }
 

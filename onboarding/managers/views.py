@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from onboarding import clock, handover, policy
+from onboarding import budget, clock, handover, policy
 from onboarding.lifecycle import NotPermitted
 from onboarding.managers import situation, spelling
 from onboarding.managers.forms import ConfirmForm
@@ -33,8 +33,8 @@ def home(request: HttpRequest) -> HttpResponse:
     version, now = policy.in_force(), clock.now()
     rows = []
     mine = Starter.objects.of_manager(getattr(request.user, "oid", "")).filter(erased_at=None)
-    for starter in mine.order_by("-starts_at")[:100]:
-        seen = situation.of(starter, request.user, now, version, now)
+    for starter in mine.prefetch_related("issues").order_by("-starts_at")[:100]:
+        seen = situation.of(starter, version, now, signed_in_at=now)
         rows.append(
             {
                 "name": starter.name,
@@ -92,7 +92,13 @@ def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
 
 
 def present(request: HttpRequest, starter: Starter) -> Situation:
-    return situation.of(starter, request.user, _signed_in_at(request), policy.in_force(), clock.now())
+    return situation.of(
+        starter,
+        policy.in_force(),
+        clock.now(),
+        signed_in_at=_signed_in_at(request),
+        waiting=budget.standing(starter, request.user),
+    )
 
 
 def _signed_in_at(request: HttpRequest) -> Any:

@@ -21,16 +21,6 @@ class IdentityCheck(models.TextChoices):
     KNOWN = "known", "I know this person from before"
 
 
-class PassIssueQuerySet(models.QuerySet["PassIssue"]):
-    def alive(self) -> PassIssueQuerySet:
-        """Issues of which a pass may exist at Microsoft."""
-        return self.filter(state__in=OPEN_ISSUE)
-
-    def counted(self) -> PassIssueQuerySet:
-        """Issues that count against the attempts."""
-        return self.filter(counted=True)
-
-
 class PassIssue(models.Model):
     """Its id is the `client-request-id` that Microsoft's own logs keep beside the creation."""
 
@@ -97,8 +87,6 @@ class PassIssue(models.Model):
     )
     revoking_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-
-    objects = PassIssueQuerySet.as_manager()
 
     class Meta:
         ordering = ["-intended_at"]

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from onboarding.lifecycle import UNFINISHED, StarterState
+from onboarding.lifecycle import OPEN_ISSUE, UNFINISHED, IssueState, StarterState
 
 if TYPE_CHECKING:
     from onboarding.models.issue import PassIssue
@@ -165,7 +165,11 @@ class Starter(models.Model):
         return StarterState(self.state) in UNFINISHED
 
     def open_issue(self) -> PassIssue | None:
-        return self.issues.alive().first()
+        """The one issue of which a pass may be alive. Reads all of a starter's few issues: a list prefetches them."""
+        return next((issue for issue in self.issues.all() if IssueState(issue.state) in OPEN_ISSUE), None)
+
+    def last_issue(self) -> PassIssue | None:
+        return max(self.issues.all(), key=lambda issue: issue.number, default=None)
 
     def window(self, before: timedelta, after: timedelta) -> tuple[datetime, datetime]:
         """When a pass can be made: from `before` the start to `after` it."""

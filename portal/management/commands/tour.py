@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -21,6 +14,7 @@ import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.running import Running, running, wait_for
 from portal.supervisor import manage
 from portal.visitor import Visitor, shown_pass
 
@@ -35,25 +29,30 @@ class Command(BaseCommand):
             raise CommandError(
                 "AZURE_TENANT_ID names a real tenant; the tour walks through the pretend one only."
             )
-        with running() as (portal_url, sandbox_url):
-            tour = Tour(portal_url, sandbox_url)
-            for number, step in enumerate(tour.steps(), 1):
-                name = (step.__doc__ or "").strip().rstrip(".")
-                try:
-                    evidence = step()
-                except Exception as error:
-                    self.stdout.write(self.style.ERROR(f"✗ {number:2}. {name}"))
-                    raise CommandError(f"The tour ends here: {type(error).__name__}: {error}") from None
-                self.stdout.write(f"{self.style.SUCCESS('✓')} {number:2}. {name:<58} {evidence}")
+        try:
+            with running() as demo:
+                self.walk(Tour(demo))
+        except RuntimeError as problem:
+            raise CommandError(str(problem)) from None
         self.stdout.write("The whole first day works.")
+
+    def walk(self, tour: Tour) -> None:
+        for number, step in enumerate(tour.steps(), 1):
+            name = (step.__doc__ or "").strip().rstrip(".")
+            try:
+                evidence = step()
+            except Exception as error:
+                self.stdout.write(self.style.ERROR(f"✗ {number:2}. {name}"))
+                raise CommandError(f"The tour ends here: {type(error).__name__}: {error}") from None
+            self.stdout.write(f"{self.style.SUCCESS('✓')} {number:2}. {name:<58} {evidence}")
 
 
 class Tour:
     """The first day, in order. Each step returns its evidence or raises."""
 
-    def __init__(self, portal_url: str, sandbox_url: str) -> None:
-        self.portal_url, self.sandbox_url = portal_url, sandbox_url
-        self.hr, self.manager, self.starter = (Visitor(portal_url) for _ in range(3))
+    def __init__(self, demo: Running) -> None:
+        self.demo, self.portal_url, self.sandbox_url = demo, demo.portal_url, demo.sandbox_url
+        self.hr, self.manager, self.starter = (Visitor(demo.portal_url) for _ in range(3))
         self.starter_page = self.link = self.code = ""
 
     def steps(self) -> tuple[Callable[[], str], ...]:
@@ -156,8 +155,9 @@ class Tour:
 
     def not_kept(self) -> str:
         """The pass stands nowhere in the portal's data"""
-        folder = Path(os.environ["TOUR_DATA"])
-        files = [file for file in folder.rglob("*") if file.is_file() and file.name != "sandbox.json"]
+        files = [
+            file for file in self.demo.folder.rglob("*") if file.is_file() and file.name != "sandbox.json"
+        ]
         must(any(file.suffix == ".sqlite3" for file in files), "no database was searched")
         found = [file.name for file in files if self.code.encode() in file.read_bytes()]
         must(not found, f"found in {found}")
@@ -195,7 +195,7 @@ class Tour:
     def audited(self) -> str:
         """The audit trail is whole"""
         done = subprocess.run(
-            manage("verify_audit"), capture_output=True, text=True, check=False, env=own_environment()
+            manage("verify_audit"), capture_output=True, text=True, check=False, env=self.demo.environment
         )
         must(done.returncode == 0, done.stderr)
         return done.stdout.strip()[:70]
@@ -204,52 +204,3 @@ class Tour:
 def must(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)
-
-
-def wait_for(look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.25)
-    raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-
-
-def own_environment() -> dict[str, str]:
-    names = {"PORTAL_URL": "TOUR_PORTAL", "SANDBOX_URL": "TOUR_SANDBOX", "PORTAL_DATA_DIR": "TOUR_DATA"}
-    own = {name: os.environ[source] for name, source in names.items()}
-    return {**os.environ, **own, "LOG_LEVEL": "ERROR", "DATABASE_URL": ""}
-
-
-@contextmanager
-def running() -> Iterator[tuple[str, str]]:
-    """The demo, on free ports and in a folder that is removed afterwards."""
-    (settings.BASE_DIR / "var").mkdir(exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="tour-", dir=settings.BASE_DIR / "var")
-    portal, sandbox = f"http://localhost:{free_port()}", f"http://127.0.0.1:{free_port()}"
-    os.environ |= {"TOUR_PORTAL": portal, "TOUR_SANDBOX": sandbox, "TOUR_DATA": folder}
-    demo = subprocess.Popen(
-        manage("demo", "--quiet"), env=own_environment(), stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        wait_for(lambda: demo.poll() is not None or up(portal, sandbox), "the portal to start")
-        if demo.poll() is not None:
-            raise CommandError("The portal did not start; the lines above say why.")
-        yield portal, sandbox
-    finally:
-        demo.send_signal(signal.SIGTERM)
-        demo.wait(40)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def up(*addresses: str) -> bool:
-    try:
-        return all(requests.get(f"{a}/livez" if "localhost" in a else a, timeout=1).ok for a in addresses)
-    except requests.RequestException:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

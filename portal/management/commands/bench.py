@@ -1,0 +1,135 @@
+"""`manage.py bench`: how long a manager waits for a pass, beside what Graph itself needs, in one and the same run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import uuid
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import requests
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.running import Running, running
+from portal.visitor import Visitor, shown_pass
+
+FACTS = (
+    "", "/manager", "/authentication/methods", "/transitiveMemberOf/microsoft.graph.directoryRole?$count=true",
+    "/transitiveMemberOf/microsoft.graph.group?$count=true", "/ownedObjects/microsoft.graph.group?$count=true",
+)  # fmt: skip
+
+
+class Command(BaseCommand):
+    help = "Measure the way from the button to the pass, as a ratio to Graph's own time. Against the pretend tenant."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--passes", type=int, default=30)
+
+    def handle(self, *_: Any, passes: int, **__: Any) -> None:
+        if not settings.SANDBOX:
+            raise CommandError("AZURE_TENANT_ID names a real tenant; nothing is measured there.")
+        with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000") as demo:
+            bench = Bench(demo, passes)
+            bench.prepare()
+            pairs = [bench.one(number) for number in range(passes)]
+        portal, graph = ([pair[side] for pair in pairs] for side in (0, 1))
+        self.stdout.write(f"{passes} passes, one after the other; milliseconds: median (least to most)")
+        self.stdout.write(f"  button to pass      {row(portal)}")
+        self.stdout.write(f"  Graph's own time    {row(graph)}")
+        ratios = [one / other for one, other in pairs]
+        self.stdout.write(f"  ratio, pair by pair {statistics.median(ratios):.1f}")
+        self.stdout.write(f"  portal's own share  {statistics.median(a - b for a, b in pairs) * 1000:.1f} ms")
+
+
+def row(seconds: list[float]) -> str:
+    return (
+        f"{statistics.median(seconds) * 1000:6.1f} ({min(seconds) * 1000:.1f} to {max(seconds) * 1000:.1f})"
+    )
+
+
+class Bench:
+    """People added for the purpose; each gets one pass by the portal and one by Graph alone."""
+
+    def __init__(self, demo: Running, count: int) -> None:
+        self.demo, self.count = demo, count
+        self.hr, self.manager = Visitor(demo.portal_url), Visitor(demo.portal_url)
+        self.graph = requests.Session()
+
+    def prepare(self) -> None:
+        new = [{"key": f"bench{n}", "name": f"Bench Number{n}"} for n in range(2 * self.count)]
+        self._control("change", {"add": new})
+        people = requests.get(f"{self.demo.sandbox_url}/_control/state", timeout=10).json()["people"]
+        self.ids = [people[one["key"]]["properties"]["id"] for one in new]
+        identity = {
+            "api-version": "2018-02-01",
+            "resource": "https://graph.microsoft.com",
+            "client_id": settings.AZURE_CLIENT_ID,
+        }
+        token = requests.get(
+            f"{self.demo.sandbox_url}/metadata/identity/oauth2/token",
+            params=identity,
+            headers={"Metadata": "true"},
+            timeout=10,
+        )
+        self.graph.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+        self.hr.sign_in("hanna", "/hr/new/")
+        self.pages = [self._record(object_id) for object_id in self.ids[: self.count]]
+        self.manager.sign_in("maria", "/")
+
+    def _record(self, object_id: str) -> str:
+        today = datetime.now(ZoneInfo(settings.TIME_ZONE))
+        self.hr.get("/hr/new/")
+        when = {
+            "start_date": f"{today:%Y-%m-%d}",
+            "start_time": f"{today:%H:%M}",
+            "time_zone": settings.TIME_ZONE,
+        }
+        self.hr.send(self.hr.form_with("account", "start_date"), account=object_id, **when, step="look")
+        self.hr.send(self.hr.form_with("account", "start_date"), step="save")
+        address = urlsplit(self.hr.page.url).path
+        self.hr.send(self.hr.form_to("/send/"))
+        return address.replace("/hr/", "/starters/")
+
+    def one(self, number: int) -> tuple[float, float]:
+        """Seconds from button to pass, and seconds for Graph's two answers without a portal."""
+        self.manager.get(self.pages[number])
+        if number % 20 == 0:  # a confirmation needs a fresh sign-in
+            self.manager.sign_in("maria", f"/signin/again/?next={self.pages[number]}")
+        form = self.manager.form_with("identity_check", "version")
+        began = time.perf_counter()
+        self.manager.send(form, identity_check="in_person")
+        portal = time.perf_counter() - began
+        if not shown_pass(self.manager.page.text):
+            raise CommandError(f"No pass was shown: {self.manager.text[:300]}")
+        began = time.perf_counter()
+        self._facts_and_pass(self.ids[self.count + number])
+        return portal, time.perf_counter() - began
+
+    def _facts_and_pass(self, object_id: str) -> None:
+        reads = [
+            {
+                "id": str(n),
+                "method": "GET",
+                "url": f"/users/{object_id}{part}",
+                "headers": {"ConsistencyLevel": "eventual"},
+            }
+            for n, part in enumerate(FACTS)
+        ]
+        for kind in ("roleAssignments", "roleEligibilityScheduleInstances"):
+            url = f"/roleManagement/directory/{kind}?$filter=principalId eq '{object_id}'"
+            reads.append({"id": kind, "method": "GET", "url": url})
+        base = f"{self.demo.sandbox_url}/v1.0"
+        self.graph.post(f"{base}/$batch", json={"requests": reads}, timeout=30).raise_for_status()
+        address = f"{base}/users/{object_id}/authentication/temporaryAccessPassMethods"
+        body = {"lifetimeInMinutes": 60, "isUsableOnce": True}
+        self.graph.post(
+            address, json=body, headers={"client-request-id": str(uuid.uuid4())}, timeout=30
+        ).raise_for_status()
+
+    def _control(self, name: str, body: Any) -> None:
+        requests.post(f"{self.demo.sandbox_url}/_control/{name}", json=body, timeout=10).raise_for_status()

@@ -1,0 +1,715 @@
+"""Promise 6: whatever fails, at any point: either one pass was shown, or none is left alive."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connections
+from django.db.models import F
+from django.urls import reverse
+
+from onboarding import audit, graph, handover, policy, services
+from onboarding.graph.client import Graph
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.managers import views
+from onboarding.models import AuditEvent, GraphBudget, PassIssue, PolicyVersion, Starter
+from tests.conftest import creations
+
+pytestmark = pytest.mark.django_db
+
+MINUTES = timedelta(minutes=1)
+PASSES = "temporaryAccessPassMethods"
+HTML = "<html><title>Gateway</title><p>Your pass is ready.</p></html>"
+
+
+class Killed(BaseException):
+    """The process ends here: nothing of ours runs after it."""
+
+
+@pytest.fixture(autouse=True, params=["replace", "refuse"])
+def second_post(request: pytest.FixtureRequest, tenant: Any) -> Iterator[str]:
+    """Microsoft documents both ways to treat a second POST; the promise holds under either."""
+    tenant.tenant.second_post = request.param
+    return request.param
+
+
+@pytest.fixture
+def fault(tenant: Any) -> Callable[..., None]:
+    def ordered(**entry: Any) -> None:
+        tenant.tenant.faults.add({"path": PASSES, **entry})
+
+    return ordered
+
+
+@pytest.fixture
+def while_the_post_is_under_way(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Something happens after Graph made the pass, and before its answer arrives."""
+
+    def happens(action: Callable[[], object]) -> None:
+        create = Graph.create_pass
+
+        def slowly(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
+            monkeypatch.setattr(Graph, "create_pass", create)
+            made = create(self, *args, **kwargs)
+            action()
+            return made
+
+        monkeypatch.setattr(Graph, "create_pass", slowly)
+
+    return happens
+
+
+def form_of(starter: Starter, **differently: Any) -> dict[str, Any]:
+    """What the manager's page sends when its button is pressed."""
+    version = Starter.objects.values_list("version", flat=True).get(pk=starter.pk)
+    seen = {"identity_check": "in_person", "version": version, "policy": policy.in_force().number}
+    return seen | differently
+
+
+def page_of(starter: Starter) -> str:
+    return reverse("managers:starter", args=[starter.public_id])
+
+
+def words(answer: Any) -> str:
+    """What the page says between its head and its foot."""
+    _, _, page = answer.content.decode().partition("<main")
+    return " ".join(page.partition("</main>")[0].split())
+
+
+def live(tenant: Any) -> list[Any]:
+    """Every pass in the tenant that would open an account now."""
+    passes = [one for one in tenant.tenant.passes if not one.ended]
+    return [one for one in passes if tenant.tenant.unusable_because(one) is None and one.person == "noor"]
+
+
+def everything_is_known(tenant: Any) -> None:
+    """Nothing lives that nobody acknowledged, nothing was made unannounced, nothing was asked for twice."""
+    acknowledged = set(PassIssue.objects.filter(state=IssueState.HELD).values_list("method_id", flat=True))
+    assert {one.id for one in live(tenant)} <= acknowledged
+
+    intents = set(AuditEvent.objects.filter(event="issue.intent").values_list("issue", flat=True))
+    asked = Counter(request["client_request_id"] for request in creations(tenant))
+    assert set(asked) <= intents
+    assert set(asked.values()) <= {1}
+    assert list(audit.verify()) == []
+
+
+def the_starter_can_go_on(tenant: Any, starter: Starter, browser: Any) -> None:
+    """The page offers the button again, and it makes a pass that stays."""
+    page = browser.get(page_of(starter))
+    assert page.context["situation"].code == "ready", words(page)
+
+    answer = browser.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" in words(answer), words(answer)
+    issue = starter.issues.get(state=IssueState.SHOWN)
+    assert browser.post(reverse("managers:receipt", args=[starter.public_id, issue.pk])).status_code == 204
+    assert [one.id for one in live(tenant)] == [PassIssue.objects.get(pk=issue.pk).method_id]
+    everything_is_known(tenant)
+
+
+# --- Pressing twice ---------------------------------------------------------------------------------------------
+
+
+def test_a_second_click_does_not_issue_a_second_pass(tenant, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+    form = form_of(starter)
+
+    first = maria.post(page_of(starter), form)
+    again = [maria.post(page_of(starter), form) for _ in range(3)]
+
+    assert first.status_code == 200
+    assert {answer.status_code for answer in again} == {409}
+    assert all("It was shown to you at" in words(answer) for answer in again)
+    assert len(creations(tenant)) == 1
+
+
+def test_a_second_tab_that_was_loaded_later_does_not_issue_a_second_pass(tenant, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+    maria.post(page_of(starter), form_of(starter))
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 409
+    assert len(creations(tenant)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_the_same_moment_one_gets_the_pass(tenant, database_file, settings, invite, browser_of):
+    settings.GRAPH_BUDGET_CALLS = 1000
+    starter, together = invite("noor"), Barrier(8)
+    form, browsers = form_of(starter), [browser_of("maria") for _ in range(8)]
+
+    def press(browser: Any) -> Any:
+        together.wait()
+        try:
+            return browser.post(page_of(starter), form)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(press, browsers))
+
+    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
+    assert sum("data-pass" in words(answer) for answer in answers) == 1
+    assert len(creations(tenant)) == 1
+    assert len(live(tenant)) == 1
+
+
+# --- Answers of Graph that are lost, late or strange ------------------------------------------------------------
+
+LOST = {
+    "never arrived": {"drop": "before"},
+    "lost after the work": {"drop": "after"},
+    "500 after the work": {"status": 500, "applied": True},
+    "502 after the work": {"status": 502, "applied": True, "body": HTML},
+    "503 before the work": {"status": 503},
+    "503 with a date to come back": {"status": 503, "applied": True, "headers": {"Retry-After": "1"}},
+    "504 after the work": {"status": 504, "applied": True},
+    "408 after the work": {"status": 408, "applied": True},
+    "a redirect after the work": {"status": 302, "applied": True, "headers": {"Location": "/elsewhere"}},
+    "200 instead of 201": {"status": 200, "applied": True, "body": {"id": "x"}},
+    "HTML": {"status": 201, "applied": True, "body": HTML},
+    "an empty body": {"status": 201, "applied": True, "body": ""},
+    "a list": {"status": 201, "applied": True, "body": [1]},
+    "cut short": {"cut_at": 60},
+    "nothing of the body": {"cut_at": 0},
+    "huge": {"mutate": {"padding": "x" * 200_000}},
+}
+STRANGE = {
+    "not usable": {"mutate": {"isUsable": False, "methodUsabilityReason": "DisabledByPolicy"}},
+    "usable more than once": {"mutate": {"isUsableOnce": False}},
+    "silent about how often": {"remove": ["isUsableOnce"]},
+    "longer than asked": {"mutate": {"lifetimeInMinutes": 480}},
+    "no code": {"remove": ["temporaryAccessPass"]},
+    "a code of null": {"mutate": {"temporaryAccessPass": None}},
+    "a code of three": {"mutate": {"temporaryAccessPass": "abc"}},
+    "a code of nine lines": {"mutate": {"temporaryAccessPass": "abcdefgh\n" * 9}},
+    "no times": {"remove": ["startDateTime"]},
+    "for somebody else": {
+        "mutate": {"@odata.context": "$metadata#users('5c0ffee0-0000-4000-8000-000000000040')/x"}
+    },
+    "not usable, under a wrong id": {"mutate": {"isUsable": False, "id": "not-the-one"}},
+    "not usable, without an id": {"mutate": {"isUsable": False}, "remove": ["id"]},
+}
+
+
+@pytest.mark.parametrize("entry", [*LOST.values(), *STRANGE.values()], ids=[*LOST, *STRANGE])
+def test_an_answer_that_cannot_be_used_leaves_no_pass_behind(
+    tenant, fault, invite, browser_of, time_passes, entry
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    fault(method="POST", **entry)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert "data-pass" not in words(answer)
+    assert maria.get(page_of(starter)).context["situation"].code == "unknown"
+
+    time_passes(3 * MINUTES)
+
+    assert live(tenant) == []
+    assert starter.issues.get().state in {IssueState.VOID, IssueState.REVOKED}
+    everything_is_known(tenant)
+    explained = words(browser_of("maria").get(page_of(starter)))
+    assert "made no pass:" in explained or "Nobody can use it any more" in explained
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_an_answer_slower_than_anybody_waits_leaves_no_pass_behind(
+    tenant, fault, settings, invite, browser_of, time_passes
+):
+    settings.GRAPH_READ_TIMEOUT = 0.3
+    starter, maria = invite("noor"), browser_of("maria")
+    graph.forget_client()
+    fault(method="POST", delay_after=0.6)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+    time_passes(3 * MINUTES)
+
+    assert "The answer was lost." in words(answer)
+    assert starter.issues.get().state == IssueState.REVOKED
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_a_pass_that_is_made_after_the_first_look_found_none_is_deleted(
+    tenant, fault, invite, browser_of, hurry, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    fault(method="POST", drop="before", apply_after=0.5)
+
+    maria.post(page_of(starter), form_of(starter))
+    hurry()
+    looked, made_before = starter.issues.get(), live(tenant)
+    until(lambda: live(tenant))
+    time_passes(3 * MINUTES)
+
+    assert (looked.state, looked.first_empty_at is not None, made_before) == (IssueState.UNKNOWN, True, [])
+    assert starter.issues.get().state == IssueState.REVOKED
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_a_lost_pass_that_no_list_shows_for_a_while_is_deleted(
+    tenant, fault, invite, browser_of, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    fault(method="POST", drop="after", hide_for=60)
+
+    maria.post(page_of(starter), form_of(starter))
+    time_passes(4 * MINUTES)
+
+    assert starter.issues.get().state == IssueState.REVOKED
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+# --- A definite no ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(400, "refused"), (401, "refused"), (403, "refused"), (404, "refused"), (409, "refused")],
+)
+def test_a_definite_no_is_told_at_once_and_costs_no_attempt(
+    tenant, fault, invite, browser_of, status, reason
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    fault(method="POST", status=status)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    issue = starter.issues.get()
+    assert (answer.status_code, issue.state, issue.reason) == (503, IssueState.REJECTED, reason)
+    assert "Microsoft refused" in words(answer)
+    assert handover.attempts_left(starter, policy.in_force()) == 3
+    the_starter_can_go_on(tenant, starter, maria)
+
+
+def test_a_throttled_post_is_not_repeated_until_the_person_presses_again(
+    tenant, fault, invite, browser_of, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    fault(method="POST", status=429, headers={"Retry-After": "30"})
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.context["situation"].code == "waiting"
+    assert starter.issues.get().state == IssueState.REJECTED
+    pressed_too_early = maria.post(page_of(starter), form_of(starter))
+    assert pressed_too_early.context["situation"].code == "waiting"
+    assert len(creations(tenant)) == 1
+
+    time_passes(timedelta(seconds=32))
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_where_nothing_was_sent_nothing_is_in_doubt(tenant, settings, invite, browser_of, monkeypatch):
+    starter, maria = invite("noor"), browser_of("maria")
+    create = Graph.create_pass
+
+    def where_nobody_listens(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
+        monkeypatch.setattr(Graph, "create_pass", create)
+        graph.forget_client()
+        settings.GRAPH_URL = "http://127.0.0.1:9"
+        try:
+            return graph.client().create_pass(*args, **kwargs)
+        finally:
+            settings.GRAPH_URL = tenant.url
+            graph.forget_client()
+
+    monkeypatch.setattr(Graph, "create_pass", where_nobody_listens)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    issue = starter.issues.get()
+    assert (issue.state, issue.reason, issue.counted) == (IssueState.REJECTED, "unreachable", False)
+    assert "Microsoft could not be reached, so nothing was made." in words(answer)
+    the_starter_can_go_on(tenant, starter, maria)
+
+
+# --- The process dies ----------------------------------------------------------------------------------------------
+
+
+def dies(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, *, first: bool = False) -> None:
+    """The process ends in this function: before its work with `first`, else just after it."""
+    work = getattr(place, name)
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(place, name, work)
+        if not first:
+            work(*args, **kwargs)
+        raise Killed
+
+    monkeypatch.setattr(place, name, killed)
+
+
+DEATHS = {
+    "before the claim": (handover, "claim", True, None),
+    "claim committed": (handover, "claim", False, IssueState.VOID),
+    "as the POST would leave": (handover, "create", True, IssueState.VOID),
+    "in the middle of the POST": (Graph, "create_pass", False, IssueState.REVOKED),
+    "before it was recorded": (handover, "record", True, IssueState.REVOKED),
+    "recorded, before it is shown": (views, "pass_page", True, IssueState.REVOKED),
+    "shown, before it left the process": (views, "pass_page", False, IssueState.REVOKED),
+}
+
+
+@pytest.mark.parametrize(("place", "name", "first", "ends"), DEATHS.values(), ids=DEATHS)
+def test_a_process_that_dies_leaves_no_pass_behind(
+    tenant, monkeypatch, invite, browser_of, time_passes, place, name, first, ends
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    dies(monkeypatch, place, name, first=first)
+
+    with pytest.raises(Killed):
+        maria.post(page_of(starter), form_of(starter))
+    time_passes(5 * MINUTES)
+
+    assert live(tenant) == []
+    assert [issue.state for issue in starter.issues.all()] == ([ends] if ends else [])
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_a_request_that_is_ended_during_the_post_says_so_at_once(tenant, monkeypatch, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+    dies(monkeypatch, Graph, "create_pass")
+
+    with pytest.raises(Killed):
+        maria.post(page_of(starter), form_of(starter))
+
+    assert starter.issues.get().state == IssueState.UNKNOWN
+    assert "We are checking what happened" in words(maria.get(page_of(starter)))
+
+
+def test_a_dead_process_is_explained_to_the_manager(tenant, monkeypatch, invite, browser_of, time_passes):
+    starter, maria = invite("noor"), browser_of("maria")
+    dies(monkeypatch, handover, "record", first=True)
+    with pytest.raises(Killed):
+        maria.post(page_of(starter), form_of(starter))
+
+    at_once = words(maria.get(page_of(starter)))
+    time_passes(timedelta(seconds=61))
+    later = words(browser_of("maria").get(page_of(starter)))
+
+    assert "Do not press again" in at_once
+    assert "the portal stopped in the middle" in later
+
+
+# --- The database fails ---------------------------------------------------------------------------------------------
+
+
+def unwritable(
+    monkeypatch: pytest.MonkeyPatch, event: str, error: type[Exception], *, times: int = 1
+) -> None:
+    """The database does not take this event; what stands in the same transaction is lost with it."""
+    write, left = audit.record, [times]
+
+    def refuses(name: str, **kwargs: Any) -> Any:
+        if name == event and left[0]:
+            left[0] -= 1
+            raise error("disk I/O error")
+        return write(name, **kwargs)
+
+    monkeypatch.setattr(audit, "record", refuses)
+
+
+def test_without_the_intent_nothing_is_sent(tenant, monkeypatch, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+    unwritable(monkeypatch, "issue.intent", DatabaseError)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert "so nothing was sent" in words(answer)
+    assert creations(tenant) == []
+    the_starter_can_go_on(tenant, starter, maria)
+
+
+@pytest.mark.parametrize("error", [DatabaseError, RuntimeError])
+def test_what_cannot_be_recorded_is_not_shown_and_is_deleted_at_once(
+    tenant, monkeypatch, invite, browser_of, time_passes, error
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    unwritable(monkeypatch, "issue.shown", error)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert "The pass could not be recorded, so it is not shown" in words(answer)
+    assert len(creations(tenant)) == 1
+    assert live(tenant) == []
+
+    time_passes(3 * MINUTES)
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_a_database_that_stays_away_and_a_deletion_that_fails_leave_no_pass_behind(
+    tenant, fault, monkeypatch, invite, browser_of, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    for event in ("issue.shown", "issue.unknown"):
+        unwritable(monkeypatch, event, DatabaseError)
+    fault(method="DELETE", status=403, times=2)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert len(live(tenant)) == 1
+    time_passes(4 * MINUTES)
+    assert live(tenant) == []
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+# --- Somebody acts meanwhile ------------------------------------------------------------------------------------------
+
+
+def test_whoever_is_withdrawn_meanwhile_gets_no_pass(
+    tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    while_the_post_is_under_way(
+        lambda: services.withdraw_starter(
+            starter=Starter.objects.get(pk=starter.pk), by=person("hanna"), reason="Does not come"
+        )
+    )
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" not in words(answer)
+    assert live(tenant) == []
+    time_passes(3 * MINUTES)
+    assert Starter.objects.get(pk=starter.pk).state == StarterState.WITHDRAWN
+    assert starter.issues.get().state == IssueState.VOID
+    assert "This onboarding was withdrawn" in words(browser_of("maria").get(page_of(starter)))
+    everything_is_known(tenant)
+
+
+def test_whoever_is_moved_to_another_day_meanwhile_gets_no_pass(
+    tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    while_the_post_is_under_way(
+        lambda: services.reschedule(
+            starter=Starter.objects.get(pk=starter.pk),
+            start_date=starter.start_date + timedelta(days=7),
+            start_time=starter.start_time,
+            time_zone=starter.time_zone,
+            note="",
+            by=person("hanna"),
+        )
+    )
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" not in words(answer)
+    assert live(tenant) == []
+    time_passes(3 * MINUTES)
+    assert starter.issues.get().state == IssueState.VOID
+    assert "It is too early" in words(browser_of("maria").get(page_of(starter)))
+    everything_is_known(tenant)
+
+
+def test_a_freeze_meanwhile_takes_the_pass_away(
+    tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    while_the_post_is_under_way(
+        lambda: policy.add_version(PolicyVersion(frozen=True, reason="An attack"), by=person("ada"))
+    )
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert "data-pass" not in words(answer)
+    assert live(tenant) == []
+    time_passes(3 * MINUTES)
+    assert starter.issues.get().state == IssueState.VOID
+    everything_is_known(tenant)
+
+
+def test_another_policy_meanwhile_lets_the_pass_through_as_it_was_asked_for(
+    tenant, invite, browser_of, person, while_the_post_is_under_way
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    asked_under = policy.in_force()
+    while_the_post_is_under_way(
+        lambda: policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
+    )
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" in words(answer)
+    assert (starter.issues.get().policy, starter.issues.get().lifetime_minutes) == (asked_under, 60)
+
+
+@pytest.mark.parametrize("deletions_fail", [0, 8])
+@pytest.mark.parametrize("paused", [timedelta(seconds=61), 2 * MINUTES, 5 * MINUTES])
+def test_whoever_was_paused_beyond_the_lease_shows_nothing(
+    tenant, fault, invite, browser_of, while_the_post_is_under_way, time_passes, paused, deletions_fail
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    while_the_post_is_under_way(lambda: time_passes(paused))
+    if deletions_fail:
+        fault(method="DELETE", status=403, times=deletions_fail)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" not in words(answer)
+    time_passes(6 * MINUTES)
+    assert live(tenant) == []
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_a_lease_that_ran_out_counts_even_if_nobody_has_noticed_yet(
+    tenant, invite, browser_of, while_the_post_is_under_way
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    while_the_post_is_under_way(
+        lambda: PassIssue.objects.update(lease_until=F("lease_until") - timedelta(seconds=61))
+    )
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" not in words(answer)
+    assert starter.issues.get().state == IssueState.UNKNOWN
+    assert live(tenant) == []
+
+
+def test_whoever_was_paused_before_sending_sends_nothing(
+    tenant, monkeypatch, invite, browser_of, time_passes
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    claim = handover.claim
+
+    def then_paused(*args: Any) -> PassIssue:
+        issue = claim(*args)
+        PassIssue.objects.filter(pk=issue.pk).update(lease_until=F("lease_until") - timedelta(seconds=45))
+        issue.refresh_from_db()
+        return issue
+
+    monkeypatch.setattr(handover, "claim", then_paused)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert creations(tenant) == []
+    assert starter.issues.get().state == IssueState.REJECTED
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("deletions_fail", [0, 4])
+def test_a_request_that_woke_after_its_issue_was_given_up_loses_track_of_nothing(
+    tenant, fault, monkeypatch, invite, browser_of, time_passes, deletions_fail
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    create = Graph.create_pass
+
+    def asleep_then_sent(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
+        monkeypatch.setattr(Graph, "create_pass", create)
+        time_passes(5 * MINUTES)
+        assert starter.issues.get().state == IssueState.VOID
+        return create(self, *args, **kwargs)
+
+    monkeypatch.setattr(Graph, "create_pass", asleep_then_sent)
+    if deletions_fail:
+        fault(method="DELETE", status=403, times=deletions_fail)
+
+    answer = maria.post(page_of(starter), form_of(starter))
+
+    assert "data-pass" not in words(answer)
+    time_passes(3 * MINUTES)
+    assert live(tenant) == []
+    everything_is_known(tenant)
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+# --- The pass is on its way to the screen -----------------------------------------------------------------------------
+
+
+def test_a_pass_that_no_screen_acknowledged_is_deleted(tenant, invite, browser_of, time_passes):
+    starter, maria = invite("noor"), browser_of("maria")
+    maria.post(page_of(starter), form_of(starter))
+
+    time_passes(timedelta(seconds=150))
+
+    assert live(tenant) == []
+    page = browser_of("maria").get(page_of(starter))
+    assert "no screen said that it shows the pass" in words(page)
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_a_receipt_that_comes_too_late_tells_the_page_to_wipe_itself(tenant, invite, browser_of, time_passes):
+    starter, maria = invite("noor"), browser_of("maria")
+    maria.post(page_of(starter), form_of(starter))
+    address = reverse("managers:receipt", args=[starter.public_id, starter.issues.get().pk])
+
+    time_passes(timedelta(seconds=125))
+
+    assert browser_of("maria").post(address).status_code == 410
+    assert live(tenant) == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"status": 403, "times": 8},
+        {"status": 429, "headers": {"Retry-After": "25"}, "times": 4},
+        {"drop": "before", "times": 3},
+        {"status": 503, "times": 5},
+    ],
+    ids=["refused", "throttled", "no answer", "failing"],
+)
+def test_a_deletion_that_fails_is_tried_until_the_pass_is_gone(
+    tenant, fault, invite, browser_of, time_passes, entry
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    maria.post(page_of(starter), form_of(starter))
+    fault(method="DELETE", **entry)
+
+    time_passes(timedelta(seconds=121))
+    assert "The pass is being taken back" in words(browser_of("maria").get(page_of(starter)))
+    time_passes(5 * MINUTES)
+
+    assert starter.issues.get().state == IssueState.REVOKED
+    assert live(tenant) == []
+    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+
+
+def test_the_attempts_of_one_starter_are_limited(tenant, fault, invite, browser_of, time_passes):
+    starter = invite("noor")
+    for _ in range(3):
+        fault(method="POST", drop="after")
+        browser_of("maria").post(page_of(starter), form_of(starter))
+        time_passes(3 * MINUTES)
+
+    answer = browser_of("maria").post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 409
+    assert "HR must allow another pass" in words(answer)
+    assert len(creations(tenant)) == 3
+    everything_is_known(tenant)
+
+
+def test_the_budget_is_the_only_thing_that_a_refused_click_leaves(tenant, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+    form = form_of(starter)
+    maria.post(page_of(starter), form)
+    spent = GraphBudget.objects.get().recent
+
+    maria.post(page_of(starter), form)
+
+    assert GraphBudget.objects.get().recent == spent

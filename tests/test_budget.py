@@ -1,0 +1,416 @@
+"""Graph's small budget: five calls in ten seconds for everybody together, people first, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connections
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding import budget, handover, policy
+from onboarding.budget import give_back, pause, take_for_work, take_turn
+from onboarding.models import GraphBudget, Starter, Turn
+from portal.models import User
+
+pytestmark = pytest.mark.django_db
+
+SECONDS, MINUTES = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def traveller() -> Iterator[Any]:
+    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def maria(person: Callable[[str], User]) -> User:
+    return person("maria")
+
+
+@pytest.fixture
+def somebody(person: Callable[[str], User]) -> Callable[[], Starter]:
+    """One more starter, of whom only the row matters here."""
+    hanna = person("hanna")
+
+    def another() -> Starter:
+        today = timezone.now()
+        return Starter.objects.create(
+            account_name=f"starter{Starter.objects.count()}@contoso.example",
+            start_date=today.date(),
+            start_time=today.time(),
+            time_zone="UTC",
+            recorded_by=hanna,
+        )
+
+    return another
+
+
+def spent() -> int:
+    return len(GraphBudget.objects.get().recent)
+
+
+# --- Five in ten seconds ----------------------------------------------------------------------------------------
+
+
+def test_five_calls_fit_into_ten_seconds_and_the_sixth_waits(traveller):
+    taken = [take_for_work(yields=False) for _ in range(7)]
+
+    assert taken[:5] == [0.0] * 5
+    assert min(taken[5:]) > 0
+
+    traveller.shift(9.9)
+    assert take_for_work(yields=False) > 0
+    traveller.shift(0.2)
+    assert take_for_work(yields=False) == 0.0
+
+
+def test_the_window_slides(traveller):
+    moments = []
+    for _ in range(600):
+        if take_for_work(yields=False) == 0.0:
+            moments.append(timezone.now().timestamp())
+        traveller.shift(0.1)
+
+    windows = [sum(at <= other < at + 9.95 for other in moments) for at in moments]
+    assert max(windows) == 5
+    assert len(moments) >= 29
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_processes_together_have_five(database_file):
+    together = Barrier(8)
+
+    def process() -> int:
+        together.wait()
+        try:
+            return sum(take_for_work(yields=False) == 0.0 for _ in range(3))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = [future.result() for future in [threads.submit(process) for _ in range(8)]]
+
+    assert sum(taken) == 5
+    assert spent() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_people_at_once_two_go_and_each_other_gets_a_place_of_its_own(database_file, somebody, maria):
+    starters, together = [somebody() for _ in range(8)], Barrier(8)
+
+    def press(starter: Starter) -> Any:
+        together.wait()
+        try:
+            return take_turn(starter, maria)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(press, starters))
+
+    assert sum(wait is None for wait in waits) == 2
+    assert sorted(wait.ahead for wait in waits if wait) == list(range(6))
+    assert spent() == 4
+
+
+def test_a_tenant_with_more_room_is_served_faster(settings, somebody, maria):
+    settings.GRAPH_BUDGET_CALLS = 20
+
+    waits = [take_turn(somebody(), maria) for _ in range(11)]
+
+    assert waits[:10] == [None] * 10
+    assert waits[10] is not None
+
+
+# --- What costs how much ----------------------------------------------------------------------------------------
+
+
+def test_an_issue_costs_two_a_refusal_one_and_looking_nothing(tenant, invite, confirmation, browser_of):
+    starter, refused = invite("noor"), invite("disabled")
+    page = reverse("managers:starter", args=[starter.public_id])
+    for _ in range(5):
+        browser_of("maria").get(page)
+    assert spent() == 0
+
+    handover.confirm(confirmation(refused))
+    assert spent() == 1
+    handover.confirm(confirmation(starter))
+    assert spent() == 3
+
+
+def test_what_was_not_used_is_given_back(somebody, maria):
+    take_turn(somebody(), maria)
+    take_turn(somebody(), maria)
+    third = somebody()
+    assert take_turn(third, maria) is not None
+
+    give_back(1)
+
+    assert spent() == 3
+    assert take_turn(third, maria) is None
+
+
+# --- In order ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def full(somebody: Callable[[], Starter], maria: User) -> None:
+    """Two were served a moment ago."""
+    assert take_turn(somebody(), maria) is None
+    assert take_turn(somebody(), maria) is None
+
+
+def test_who_asks_first_is_served_first(full, somebody, maria, traveller):
+    first, second, third = somebody(), somebody(), somebody()
+    waits = [take_turn(one, maria) for one in (first, second, third)]
+    assert [wait.ahead for wait in waits] == [0, 1, 2]
+    assert waits[0].until < waits[1].until < waits[2].until
+
+    traveller.shift(11 * SECONDS)
+
+    assert take_turn(third, maria) is not None
+    assert take_turn(somebody(), maria) is not None
+    assert take_turn(first, maria) is None
+    assert take_turn(second, maria) is None
+    assert take_turn(third, maria) is not None
+
+
+def test_a_place_is_kept_through_reloads_and_through_pressing_too_early(full, somebody, maria, traveller):
+    starter = somebody()
+    place = take_turn(starter, maria)
+    take_turn(somebody(), maria)
+
+    traveller.shift(3 * SECONDS)
+    seen = [budget.standing(starter, maria) for _ in range(3)]
+    pressed = take_turn(starter, maria)
+
+    assert {*seen, pressed} == {place}
+    assert Turn.objects.filter(starter=starter).count() == 1
+
+
+def test_a_place_opens_when_there_will_be_room(full, somebody, maria, traveller):
+    starter = somebody()
+    wait = take_turn(starter, maria)
+
+    traveller.move_to(wait.until - timedelta(milliseconds=50))
+    assert take_turn(starter, maria) == wait
+    traveller.move_to(wait.until + timedelta(milliseconds=50))
+
+    assert take_turn(starter, maria) is None
+    assert budget.standing(starter, maria) is None
+
+
+def test_a_place_whose_time_has_come_is_kept_when_work_was_faster(full, somebody, maria, traveller):
+    starter = somebody()
+    wait = take_turn(starter, maria)
+    traveller.move_to(wait.until + 50 * SECONDS)
+    for _ in range(4):
+        take_for_work(yields=False)
+
+    again = take_turn(starter, maria)
+
+    assert (again.ahead, again.until) == (0, timezone.now() + 10 * SECONDS)
+    traveller.shift(40 * SECONDS)
+    assert budget.standing(starter, maria) == again
+    assert take_turn(starter, maria) is None
+
+
+def test_who_went_away_is_waited_for_a_minute_and_no_longer(full, somebody, maria, traveller):
+    gone = [somebody() for _ in range(3)]
+    for one in gone:
+        take_turn(one, maria)
+    patient = somebody()
+    take_turn(patient, maria)
+
+    traveller.shift(30 * SECONDS)
+    assert take_turn(patient, maria) is not None
+    traveller.shift(60 * SECONDS)
+
+    assert take_turn(patient, maria) is None
+    assert not Turn.objects.filter(starter__in=gone).exists()
+
+
+def test_a_place_that_lapsed_is_asked_for_anew_at_the_end(full, somebody, maria, traveller):
+    starter = somebody()
+    wait = take_turn(starter, maria)
+    traveller.move_to(wait.until + 61 * SECONDS)
+    for _ in range(2):
+        take_turn(somebody(), maria)
+    other = somebody()
+    take_turn(other, maria)
+
+    again = take_turn(starter, maria)
+
+    assert budget.standing(other, maria).ahead == 0
+    assert again.ahead == 1
+
+
+def test_two_managers_of_one_starter_have_a_place_each(full, somebody, maria, person):
+    starter = somebody()
+
+    take_turn(starter, maria)
+    take_turn(starter, person("tom"))
+
+    assert Turn.objects.filter(starter=starter).count() == 2
+
+
+def test_a_whole_queue_is_served_in_its_order(somebody, maria, traveller):
+    queue, served = [somebody() for _ in range(12)], []
+    for _ in range(240):
+        for starter in queue:
+            if starter not in served:
+                place = budget.standing(starter, maria)
+                if (place is None or place.until <= timezone.now()) and take_turn(starter, maria) is None:
+                    served.append(starter)
+        traveller.shift(0.5)
+
+    assert served == queue
+
+
+def test_an_estimate_is_never_less_than_a_second(full, somebody, maria, traveller):
+    wait = take_turn(somebody(), maria)
+
+    assert wait.seconds(timezone.now()) in {10, 11}
+    assert wait.seconds(wait.until) == 1
+    assert wait.seconds(wait.until + 1 * MINUTES) == 1
+
+
+# --- People before work -------------------------------------------------------------------------------------------
+
+
+def test_work_leaves_room_for_a_person_who_comes_now(somebody, maria):
+    taken = [take_for_work() for _ in range(5)]
+
+    assert taken.count(0.0) == 3
+    assert take_turn(somebody(), maria) is None
+
+
+def test_work_leaves_room_for_everybody_who_waits(full, somebody, maria, traveller):
+    first, second = somebody(), somebody()
+    take_turn(first, maria)
+    take_turn(second, maria)
+    traveller.shift(11 * SECONDS)
+
+    assert take_for_work() > 0
+    assert take_turn(first, maria) is None
+    assert take_turn(second, maria) is None
+
+
+def test_deletions_take_what_is_free_even_while_people_wait(full, somebody, maria, traveller):
+    for _ in range(3):
+        take_turn(somebody(), maria)
+    traveller.shift(11 * SECONDS)
+
+    assert take_for_work() > 0
+    assert take_for_work(yields=False) == 0.0
+
+
+# --- Told to wait ---------------------------------------------------------------------------------------------------
+
+
+def test_everybody_obeys_retry_after(somebody, maria, traveller):
+    starter = somebody()
+
+    pause(30)
+
+    wait = take_turn(starter, maria)
+    assert wait.until == timezone.now() + 30 * SECONDS
+    assert take_for_work() >= 30
+    assert take_for_work(yields=False) >= 30
+    traveller.shift(29.9)
+    assert take_turn(starter, maria) is not None
+    traveller.shift(0.2)
+    assert take_turn(starter, maria) is None
+    assert take_for_work() == 0.0
+
+
+def test_a_later_answer_can_prolong_the_pause_and_never_shorten_it(somebody, maria):
+    pause(30)
+    pause(5)
+    assert GraphBudget.objects.get().paused_until == timezone.now() + 30 * SECONDS
+
+    pause(60)
+
+    assert GraphBudget.objects.get().paused_until == timezone.now() + 60 * SECONDS
+
+
+def test_work_that_must_wait_for_long_asks_again_within_ten_minutes():
+    pause(3600)
+
+    assert take_for_work() == 600
+
+
+def test_a_throttled_read_of_the_facts_makes_the_person_wait_and_nothing_is_made(
+    tenant, invite, confirmation, traveller
+):
+    starter = invite("noor")
+    tenant.tenant.faults.add(
+        {"path": "authentication/methods", "status": 429, "headers": {"Retry-After": "20"}}
+    )
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert isinstance(outcome, handover.Waiting)
+    assert outcome.wait.until == timezone.now() + 20 * SECONDS
+    assert not starter.issues.exists()
+    asked = len(tenant.tenant.requests)
+    assert isinstance(handover.confirm(confirmation(starter)), handover.Waiting)
+    assert [one["path"] for one in list(tenant.tenant.requests)[asked:] if "/v1.0" in one["path"]] == []
+    traveller.shift(21 * SECONDS)
+    assert isinstance(handover.confirm(confirmation(starter)), handover.Shown)
+
+
+# --- A clock that is set back ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [30 * SECONDS, 90 * MINUTES, timedelta(days=1)])
+def test_a_clock_that_is_set_back_blocks_nobody_for_long(full, somebody, maria, traveller, back):
+    waiting = [somebody() for _ in range(4)]
+    for one in waiting:
+        take_turn(one, maria)
+    traveller.shift(-back)
+
+    assert budget.standing(waiting[-1], maria) is None
+    assert take_turn(waiting[-1], maria) is None
+    assert take_for_work() == 0.0
+
+
+def test_a_pause_of_a_clock_that_was_ahead_ends_within_the_hour(somebody, maria, traveller):
+    pause(30)
+    traveller.shift(-timedelta(days=1))
+
+    assert take_turn(somebody(), maria) is None
+    pause(10)
+    assert GraphBudget.objects.get().paused_until == timezone.now() + 10 * SECONDS
+
+
+# --- Through the door -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_waits_offers_the_button_and_keeps_what_was_chosen(
+    tenant, full, invite, browser_of, traveller
+):
+    starter, browser = invite("noor"), browser_of("maria")
+    page = reverse("managers:starter", args=[starter.public_id])
+    version = Starter.objects.get(pk=starter.pk).version
+    form = {"identity_check": "by_video", "version": version, "policy": policy.in_force().number}
+
+    answer = browser.post(page, form)
+    assert (answer.status_code, answer.context["situation"].code) == (200, "waiting")
+    assert "You are next." in answer.content.decode()
+    refreshed = browser.get(answer.context["refresh_url"])
+    assert refreshed.context["situation"].code == "waiting"
+    traveller.shift(11 * SECONDS)
+    ready = browser.get(answer.context["refresh_url"])
+
+    assert ready.context["situation"].code == "ready"
+    assert ready.context["form"]["identity_check"].value() == "by_video"
+    assert "data-pass" in browser.post(page, form).content.decode()

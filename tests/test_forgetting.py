@@ -1,0 +1,289 @@
+"""What is no longer needed is forgotten in time, and the audit chain stays whole."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core import serializers
+from django.core.management import call_command
+from django.utils import timezone
+
+from onboarding import audit, jobs, models, routine, services
+from onboarding.models import AuditDetail, AuditEvent, Job, Mail, PassIssue, Starter, Turn
+from tests.conftest import BY_KEY, live_passes
+
+pytestmark = pytest.mark.django_db
+NOOR = BY_KEY["noor"]
+WHO = [
+    NOOR.name,
+    NOOR.user_principal_name,
+    NOOR.object_id,
+    NOOR.job,
+    "Maria Lindqvist",
+    "maria.lindqvist@",
+    "Rex",
+]
+
+
+@pytest.fixture
+def withdrawn(held, hurry, person, settings, tenant):
+    """An onboarding with a pass, mails and a note, that ended now."""
+    settings.GRAPH_BUDGET_CALLS = 1000
+
+    def ended():
+        starter = held("noor").starter
+        Starter.objects.filter(pk=starter.pk).update(note="Has a dog called Rex")
+        services.withdraw_starter(
+            starter=Starter.objects.get(pk=starter.pk), by=person("hanna"), reason="Not coming"
+        )
+        hurry()
+        assert Starter.objects.get().state == "withdrawn" and not live_passes(tenant)
+        return Starter.objects.get()
+
+    return ended
+
+
+def kept(*, but=()):
+    """Everything that the portal keeps about starters, as text."""
+    tables = [models.Starter, models.PassIssue, models.Mail, models.AuditEvent, models.AuditDetail]
+    tables = [table for table in tables if table not in but]
+    return json.dumps([json.loads(serializers.serialize("json", table.objects.all())) for table in tables])
+
+
+def forget_after(time_machine, ago):
+    time_machine.move_to(timezone.now() + ago)
+    routine.forget("")
+
+
+# --- Who it was -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_a_finished_starter_was_is_forgotten_after_the_retention(withdrawn, time_machine, settings):
+    withdrawn()
+    before = kept(but=[AuditDetail])
+    assert all(fact in before for fact in WHO)
+
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+
+    after = kept(but=[AuditDetail])
+    assert [fact for fact in WHO if fact in after] == []
+    assert Starter.objects.get().erased_at is not None
+
+
+def test_nobody_is_forgotten_before(withdrawn, time_machine, settings):
+    withdrawn()
+
+    forget_after(time_machine, settings.RETENTION - timedelta(minutes=1))
+
+    starter = Starter.objects.get()
+    assert starter.erased_at is None and starter.display_name == NOOR.name
+
+
+@pytest.mark.parametrize("state", ["recorded", "invited", "issued"])
+def test_who_is_not_finished_is_not_forgotten(record, time_machine, state):
+    record("noor")
+    Starter.objects.update(state=state)
+
+    forget_after(time_machine, timedelta(days=800))
+
+    assert Starter.objects.get().display_name == NOOR.name
+
+
+def test_how_it_went_stays_when_who_it_was_is_forgotten(withdrawn, time_machine, settings):
+    before = withdrawn()
+    issue = PassIssue.objects.get()
+
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+
+    starter, after = Starter.objects.get(), PassIssue.objects.get()
+    assert (starter.state, starter.start_date, starter.ended_at) == (
+        "withdrawn",
+        before.start_date,
+        before.ended_at,
+    )
+    assert (after.state, after.reason, after.intended_at) == (issue.state, issue.reason, issue.intended_at)
+    assert after.account_id == "" and AuditEvent.objects.filter(event="starter.erased").count() == 1
+
+
+def test_the_retention_is_the_one_that_is_set(withdrawn, time_machine, settings):
+    withdrawn()
+    settings.RETENTION = timedelta(days=2)
+
+    forget_after(time_machine, timedelta(days=2, seconds=1))
+
+    assert Starter.objects.get().erased_at is not None
+
+
+def test_two_who_are_forgotten_do_not_stand_in_each_others_way(record, person, time_machine, settings):
+    for key in ("noor", "liam"):
+        services.withdraw_starter(starter=record(key), by=person("hanna"), reason="x")
+
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+
+    assert Starter.objects.filter(erased_at=None).count() == 0
+    assert Starter.objects.values("account_name").distinct().count() == 2
+
+
+def test_the_account_of_somebody_forgotten_can_be_recorded_again(withdrawn, record, time_machine, settings):
+    withdrawn()
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+
+    again = record("noor")
+
+    assert again.state == "recorded" and Starter.objects.count() == 2
+
+
+def test_the_page_of_somebody_forgotten_says_nothing_about_them(
+    withdrawn, browser_of, time_machine, settings
+):
+    starter = withdrawn()
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+
+    hr = browser_of("hanna").get(f"/hr/{starter.public_id}/")
+    manager = browser_of("maria").get(f"/starters/{starter.public_id}/")
+
+    page = hr.content.decode()
+    assert hr.status_code == 200 and NOOR.name not in page and NOOR.user_principal_name not in page
+    assert manager.status_code == 404
+
+
+# --- The trail ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_chain_verifies_after_everybody_is_forgotten(withdrawn, time_machine, settings, capsys):
+    withdrawn()
+    events = AuditEvent.objects.count()
+    anchor = models.AuditHead.objects.get().hash
+
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, routine.AUDIT_DETAILS_KEPT)
+    call_command("verify_audit", "--head", anchor)
+
+    assert list(audit.verify(anchor)) == []
+    assert AuditEvent.objects.count() == events + 1
+    assert "The audit trail is whole" in capsys.readouterr().out
+
+
+def test_who_did_what_can_be_read_for_a_year_and_then_no_longer(withdrawn, time_machine, settings):
+    withdrawn()
+    forget_after(time_machine, routine.AUDIT_DETAILS_KEPT - timedelta(minutes=1))
+    within = json.dumps(list(AuditDetail.objects.values_list("values", flat=True)))
+
+    forget_after(time_machine, timedelta(minutes=2))
+
+    after = json.dumps(list(AuditDetail.objects.values_list("values", "salt")))
+    assert NOOR.name in within and "Hanna Reuter" in within
+    assert [fact for fact in [*WHO, "Hanna Reuter", "Not coming"] if fact in after] == []
+    assert [fact for fact in WHO if fact in kept()] == []
+
+
+def test_forgetting_leaves_the_trail_of_others_alone(record, person, time_machine):
+    gone, stays = record("noor"), record("liam")
+    services.withdraw_starter(starter=gone, by=person("hanna"), reason="x")
+
+    forget_after(time_machine, routine.AUDIT_DETAILS_KEPT + timedelta(days=1))
+
+    mine = AuditDetail.objects.filter(event__starter=stays.public_id)
+    assert [detail.values["name"] for detail in mine] == ["Liam O'Brien"]
+
+
+def test_more_than_a_days_portion_of_old_starters_is_forgotten_in_the_end(person, time_machine):
+    long_ago = timezone.now() - timedelta(days=500)
+    Starter.objects.bulk_create(
+        Starter(
+            public_id=f"starter-{n:04}",
+            state="withdrawn",
+            account_name=f"erased-{n}",
+            start_date=long_ago.date(),
+            start_time=long_ago.time(),
+            starts_at=long_ago,
+            time_zone="UTC",
+            recorded_by=person("hanna"),
+            ended_at=long_ago,
+            erased_at=long_ago,
+        )
+        for n in range(501)
+    )
+    AuditEvent.objects.bulk_create(
+        AuditEvent(seq=n + 1, at="", event="x", starter=f"starter-{n:04}", hash=f"{n}") for n in range(501)
+    )
+    AuditDetail.objects.bulk_create(
+        AuditDetail(event_id=n + 1, salt="s", values={"by_name": "Somebody"}) for n in range(501)
+    )
+
+    routine.forget("")
+    routine.forget("")
+
+    assert AuditDetail.objects.exclude(salt="").count() == 0
+
+
+# --- Mail and work ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_mail_said_is_forgotten_a_week_after_it_was_sent(invite, hurry, time_machine):
+    invite("noor")
+    hurry()
+
+    forget_after(time_machine, timedelta(days=7) - timedelta(minutes=1))
+    within = Mail.objects.get()
+    forget_after(time_machine, timedelta(minutes=2))
+
+    after = Mail.objects.get()
+    assert within.text and within.html
+    assert (after.text, after.html) == ("", "")
+    assert after.message_id == within.message_id and after.sent_at == within.sent_at
+
+
+def test_a_mail_that_still_waits_keeps_its_words(invite, hurry, tenant, time_machine):
+    invite("noor")
+
+    forget_after(time_machine, timedelta(days=8))
+
+    assert Mail.objects.get().text
+
+
+def test_work_that_is_done_is_cleared_away_after_a_week_and_other_work_is_not(time_machine):
+    now = timezone.now()
+    Job.objects.create(key="note:done", priority=1, due_at=now, done_at=now)
+    Job.objects.create(key="note:waiting", priority=1, due_at=now)
+    Job.objects.create(key="note:given-up", priority=1, due_at=now, failed_at=now)
+
+    forget_after(time_machine, timedelta(days=8))
+
+    assert set(Job.objects.values_list("key", flat=True)) == {"note:waiting", "note:given-up"}
+
+
+def test_places_in_the_queue_that_lapsed_are_cleared_away(record, person, time_machine):
+    now = timezone.now()
+    Turn.objects.create(starter=record("noor"), person=person("maria"), opens_at=now, lapses_at=now)
+
+    forget_after(time_machine, timedelta(minutes=1))
+
+    assert not Turn.objects.exists()
+
+
+def test_forgetting_is_done_every_day_by_itself(withdrawn, hurry, time_machine, settings):
+    withdrawn()
+    routine.start_daily()
+    for _ in range(settings.RETENTION.days + 2):
+        Job.objects.exclude(key="daily:forget").delete()
+        hurry()
+        time_machine.move_to(timezone.now() + timedelta(days=1, seconds=1))
+
+    job = Job.objects.get(key="daily:forget")
+
+    assert Starter.objects.get().erased_at is not None
+    assert job.failed_at is None and job.done_at is None and jobs.failures() == 0
+    assert routine.forget("") - timezone.now() <= timedelta(days=1)
+
+
+def test_forgetting_twice_changes_nothing_more(withdrawn, time_machine, settings):
+    withdrawn()
+    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    once = kept()
+
+    routine.forget("")
+
+    assert kept() == once
