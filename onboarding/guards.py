@@ -108,12 +108,13 @@ def not_an_admin(q: Question) -> bool:
     return not q.person.is_admin
 
 
+def is_fresh(signed_in_at: datetime | None, policy: PolicyVersion, now: datetime) -> bool:
+    """By `auth_time` of the token. Two minutes of clock difference are forgiven, a time far ahead is not."""
+    return signed_in_at is not None and timedelta(minutes=-2) <= now - signed_in_at <= policy.freshness
+
+
 def sign_in_is_fresh(q: Question) -> bool:
-    """By `auth_time` of the token. A minute of clock difference is forgiven, a time far ahead is not."""
-    if q.signed_in_at is None:
-        return False
-    age = q.now - q.signed_in_at
-    return timedelta(minutes=-2) <= age <= q.policy.freshness
+    return is_fresh(q.signed_in_at, q.policy, q.now)
 
 
 def no_foreign_pass(q: Question) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
@@ -117,6 +117,10 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     """Everything that can be found out before anything is written. No transaction is open here."""
     starter, version = confirmation.starter, policy.in_force()
     _nothing_in_the_way(confirmation, version)
+    if not guards.is_fresh(confirmation.signed_in_at, version, clock.now()):
+        _refuse(
+            confirmation, version, (guards.BY_CODE["sign_in_is_fresh"],)
+        )  # before anything scarce is spent
     if not jobs.a_worker_lives():
         log.error("no worker is alive: issuing is refused, since an unseen pass would stay")
         raise _Stop(NotNow("no_worker"))
@@ -178,6 +182,12 @@ def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: grap
     budget.give_back(1)  # the POST will not be made
     if not Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version).exists():
         raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
+    _refuse(confirmation, version, refusing)
+
+
+def _refuse(
+    confirmation: Confirmation, version: PolicyVersion, refusing: tuple[guards.Guard, ...]
+) -> NoReturn:
     codes = [guard.code for guard in refusing]
     with transaction.atomic():
         audit.record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from django.conf import settings
@@ -70,8 +70,7 @@ def _of_issue(issue: PassIssue, starter: Starter) -> Situation:
         case IssueState.UNKNOWN:
             lines = (
                 f"The answer of {_at(issue.intended_at, starter)} was lost. A pass that nobody saw is deleted.",
-                "We are making sure of that. It takes about three minutes, longer while Microsoft does not answer; "
-                "then you can create a new one here.",
+                "That takes about three minutes, longer while Microsoft is silent. Then you can create a new one here.",
             )
             return Situation("unknown", "We are checking what happened", lines, refresh_seconds=10)
         case IssueState.SHOWN:
@@ -131,7 +130,7 @@ def _open(
     before = _last_time(starter)
     if waiting is not None and waiting.until > now:
         return in_line(waiting, now)
-    if signed_in_at is None or not timedelta(minutes=-2) <= now - signed_in_at <= policy.freshness:
+    if not guards.is_fresh(signed_in_at, policy, now):
         lines = (
             "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page.",
         )
