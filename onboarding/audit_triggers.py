@@ -1,4 +1,4 @@
-"""Database triggers under which nobody changes or removes an audit event, whatever program they use."""
+"""Database triggers: nobody changes or removes an audit event or a policy version, whatever their program."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ def is_new(q: Question) -> bool:
 
 
 def never_signed_in(q: Question) -> bool:
-    """Judged by what the worker read before our first pass; a tenant that does not tell leaves it unknown."""
-    return q.starter.last_sign_in_at is None
+    """Judged by what the worker read before our first pass. Where the tenant does not tell, it asked in vain."""
+    return q.starter.sign_in_looked_at is not None and q.starter.last_sign_in_at is None
 
 
 def no_own_method(q: Question) -> bool:

@@ -45,6 +45,7 @@ class Shown:
 
     issue: PassIssue
     code: graph.PassCode = field(repr=False)
+    valid_until: datetime
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,11 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
         raise _Stop(Overtaken())
     if starter.state != StarterState.INVITED or starter.open_issue() is not None:
         raise _Stop(Overtaken())
+    if starter.sign_in_looked_at is None and starter.first_pass_at is None:
+        raise _Stop(NotNow("not_read_yet"))
     opens, closes = starter.window(version.before, version.after)
-    if not opens <= clock.now() <= closes or attempts_left(starter, version) <= 0:
+    if not opens <= clock.now() <= closes or policy.attempts_left(starter, version) <= 0:
         raise _Stop(Overtaken())
-
-
-def attempts_left(starter: Starter, version: PolicyVersion) -> int:
-    return version.attempts + starter.extra_attempts - sum(issue.counted for issue in starter.issues.all())
 
 
 def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
@@ -296,7 +295,7 @@ def _settle(
             }
             if method_id:
                 changes["method_id"] = method_id
-            if to in {IssueState.REJECTED}:
+            if to == IssueState.REJECTED:
                 changes["ended_at"] = clock.now()
             move_issue(issue, to, event=f"issue.{to}", changes=changes, facts=facts)
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)
@@ -345,7 +344,7 @@ def record(issue: PassIssue, made: graph.CreatedPass) -> Shown:
         )
         made.code.wipe()
         raise _Stop(_unrecorded(issue, made.method_id, _why(error))) from None
-    return Shown(issue, made.code)
+    return Shown(issue, made.code, made.ends_at)
 
 
 def _why(error: Exception) -> str:

@@ -131,8 +131,3 @@ def beat(worker: str) -> None:
 
 def a_worker_lives() -> bool:
     return Heartbeat.objects.filter(beat_at__gt=clock.now() - ALIVE).exists()
-
-
-def failures() -> int:
-    """Jobs that were given up, for the admin's list."""
-    return Job.objects.filter(failed_at__isnull=False).count()

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from onboarding import clock
+from onboarding import clock, policy
 from onboarding.guards import Guard
 from onboarding.jobs import ask
 from onboarding.models import Mail, PassIssue, Starter
@@ -38,7 +38,7 @@ def reminder(starter: Starter) -> None:
 
 
 def open_again(issue: PassIssue) -> None:
-    """To the manager: there is no pass any more, why, and that another can be made."""
+    """To the manager: there is no pass now, why, and what to do."""
     _write(
         "taken_back",
         issue.starter,
@@ -46,6 +46,7 @@ def open_again(issue: PassIssue) -> None:
         key=f"{issue.pk}:{issue.state}",
         recipient="manager",
         reason=issue.get_reason_display(),
+        may_go_on=policy.attempts_left(issue.starter, policy.in_force()) > 0,
     )
 
 
@@ -83,9 +84,9 @@ def refused(starter: Starter, guards: Iterable[Guard]) -> None:
 
 
 MICROSOFT_REFUSALS = {
-    "lifetime": "The tenant does not allow the lifetime in the portal's policy. An admin must bring the two together.",
-    "once": "The tenant's rules about single use refused it. IT must look at the Temporary Access Pass policy.",
-    "policy": "The tenant's Temporary Access Pass policy is off or does not include this account. IT must add it.",
+    "lifetime": "Microsoft does not allow the lifetime in the portal's policy. An admin must bring the two together.",
+    "once": "Microsoft's settings about single use refused it. IT must look at the Temporary Access Pass policy.",
+    "policy": "Passes are switched off for this account. IT must add it to the Temporary Access Pass policy.",
     "guest": "The account is a guest of another organisation.",
     "exists": "There is already a pass on the account.",
     "forbidden": "The portal lacks the right to make a pass for this account.",
@@ -131,10 +132,19 @@ def problem(starter: Starter) -> None:
     )
 
 
-def _write(kind: str, starter: Starter, *, to: str, key: str, recipient: str, reason: str = "") -> None:
+def _write(
+    kind: str,
+    starter: Starter,
+    *,
+    to: str,
+    key: str,
+    recipient: str,
+    reason: str = "",
+    may_go_on: bool = True,
+) -> None:
     if not to:
         return
-    context = _context(starter, recipient, reason)
+    context = {**_context(starter, recipient, reason), "may_go_on": may_go_on}
     mail, made = Mail.objects.get_or_create(
         message_id=_message_id(f"{kind}:{starter.public_id}:{key}"),
         defaults={
@@ -152,17 +162,22 @@ def _write(kind: str, starter: Starter, *, to: str, key: str, recipient: str, re
 
 
 def _context(starter: Starter, recipient: str, reason: str) -> dict[str, str]:
-    page = "managers:starter" if recipient == "manager" else "hr:starter"
     return {
         "starter_name": starter.name,
-        "start_words": f"{starter.start_words} ({starter.time_zone})",
-        "link": settings.PORTAL_URL + reverse(page, args=[starter.public_id]),
+        "link": settings.PORTAL_URL + _page_of(recipient, starter),
         "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
         "organisation_name": settings.ORGANISATION_NAME,
         "support_contact": settings.SUPPORT_CONTACT,
         "recipient": recipient,
         "reason": reason,
     }
+
+
+def _page_of(recipient: str, starter: Starter) -> str:
+    """Where the reader can go: the manager and HR to the starter, security to its audit trail."""
+    if recipient == "security":
+        return f"{reverse('admin:onboarding_auditevent_changelist')}?q={starter.public_id}"
+    return reverse("managers:starter" if recipient == "manager" else "hr:starter", args=[starter.public_id])
 
 
 def _message_id(key: str) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from onboarding import audit
 from onboarding.audit import Person
-from onboarding.models import PolicyVersion
+from onboarding.models import PolicyVersion, Starter
 from onboarding.models.policy import LONGEST_LIFETIME, SHORTEST_LIFETIME
 
 # What an admin may set; `single_use` is not among them: it is always so.
@@ -34,6 +34,10 @@ def in_force() -> PolicyVersion:
 def lifetime(version: PolicyVersion) -> int:
     """Minutes a pass lives. The floor holds here even if a row were to say otherwise."""
     return min(max(version.lifetime_minutes, SHORTEST_LIFETIME), LONGEST_LIFETIME)
+
+
+def attempts_left(starter: Starter, version: PolicyVersion) -> int:
+    return version.attempts + starter.extra_attempts - sum(issue.counted for issue in starter.issues.all())
 
 
 @transaction.atomic

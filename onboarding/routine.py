@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -39,10 +40,10 @@ def look(starter_id: str) -> datetime | None:
     try:
         if starter.account_id:
             services.refresh(starter)
-            _read_sign_in(starter)
         else:
             _look_for_account(starter)
         _calendar(starter)
+        _read_sign_in(starter)
     except graph.Throttled as error:
         raise TryLater(error.retry_after) from None
     except (Changed, services.CannotInvite):
@@ -73,12 +74,14 @@ def _read_sign_in(starter: Starter) -> None:
     """Read whether the account was ever signed in to; only before our first pass, where the tenant tells."""
     if starter.first_pass_at is not None or starter.problem == Starter.Problem.ACCOUNT_GONE:
         return
-    if clock.now() < starter.starts_at - policy.in_force().lead:
+    version = policy.in_force()
+    soon = clock.now() >= starter.starts_at - max(version.lead, version.before)
+    if starter.state != StarterState.INVITED and not soon:  # Graph allows ten of these reads a minute
         return
     try:
         seen = graph.client().last_sign_in(starter.account_id)
     except graph.Refused:
-        return  # no licence or no permission: it cannot be known here
+        seen = None  # no licence or no permission: it cannot be known here
     Starter.objects.filter(pk=starter.pk, first_pass_at=None).update(
         last_sign_in_at=seen, sign_in_looked_at=clock.now()
     )
@@ -88,7 +91,7 @@ def _calendar(starter: Starter) -> None:
     now, version = clock.now(), policy.in_force()
     opens, closes = starter.window(version.before, version.after)
     if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
-        if starter.problem != Starter.Problem.NONE:
+        if starter.problem in services.BLOCKING or not starter.account_id:
             with transaction.atomic():
                 notifications.problem(starter)
         else:
@@ -170,6 +173,7 @@ def forget(_: str) -> datetime:
     Mail.objects.filter(sent_at__lt=now - MAIL_TEXT_KEPT).exclude(text="").update(text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     Turn.objects.filter(lapses_at__lt=now).delete()
+    call_command("clearsessions")
     finished = Starter.objects.filter(ended_at__lt=now - settings.RETENTION, erased_at=None)
     for starter in finished.order_by("pk")[:500]:
         erase(starter)

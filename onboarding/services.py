@@ -7,15 +7,16 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from onboarding import audit, clock, graph, handover, jobs, notifications
+from onboarding import audit, clock, graph, handover, jobs, notifications, policy
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.models.work import Job
 from onboarding.moves import Changed, move_starter
 
 Problem = Starter.Problem
-# With one of these nobody can be sent the link.
-BLOCKING = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.NO_MAILBOX, Problem.MANAGER_RECORDED}
+# With one of these nobody can be sent the link. A manager without a mailbox finds the starter on their own page.
+NO_MAIL = Problem.NO_MAILBOX
+BLOCKING = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.MANAGER_RECORDED}
 
 
 class AlreadyRecorded(Exception):
@@ -187,7 +188,7 @@ def refresh(starter: Starter, *, by: Any | None = None) -> bool:
 
 def _tell_hr_what_blocks(starter: Starter) -> None:
     """Once the manager is invited, HR may no longer be looking: what blocks from then on is mailed, once."""
-    if starter.state == StarterState.INVITED and starter.problem in BLOCKING:
+    if starter.state == StarterState.INVITED and starter.problem in {*BLOCKING, NO_MAIL}:
         notifications.problem(starter)
 
 
@@ -216,10 +217,15 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
                 StarterState.INVITED,
                 event="starter.invited",
                 by=by,
-                changes={"invited_at": clock.now(), "problem": Problem.NONE},
+                changes={
+                    "invited_at": clock.now(),
+                    "problem": NO_MAIL if not starter.manager_mail else Problem.NONE,
+                },
                 personal={"manager": starter.manager_id, "to": starter.manager_mail},
             )
             notifications.invitation(starter, number=1)
+            _tell_hr_what_blocks(starter)
+            jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
         elif starter.state == StarterState.INVITED:
             if not told:
                 _send(starter, by=by)
@@ -239,9 +245,9 @@ def _send(starter: Starter, *, by: Any | None) -> None:
 
 
 def allow_another(*, starter: Starter, by: Any) -> None:
-    """HR lets a starter have one pass more than policy says."""
-    if starter.state not in {StarterState.INVITED, StarterState.ISSUED}:
-        raise Changed("no pass can be made for this starter")
+    """HR lets a starter whose passes are used up have one more. Raises Changed."""
+    if not may_allow_another(starter):
+        raise Changed("no other pass is needed, or none can be made for this starter")
     move_starter(
         starter,
         None,
@@ -251,26 +257,30 @@ def allow_another(*, starter: Starter, by: Any) -> None:
     )
 
 
+def may_allow_another(starter: Starter) -> bool:
+    return starter.state == StarterState.INVITED and policy.attempts_left(starter, policy.in_force()) <= 0
+
+
 def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
     """Stop the onboarding for good. A live pass is taken back first: False says that this is under way.
 
     Then the worker deletes the pass and withdraws the starter in the moment it is gone.
     """
     issue = starter.open_issue()
-    if issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD}:
+    if issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD, IssueState.REVOKING}:
         with transaction.atomic():
-            handover.take_back(issue, reason=PassIssue.Reason.WITHDRAWN, by=by)
-            audit.record(
-                "starter.withdrawal_asked", by=by, starter=starter, issue=issue, personal={"reason": reason}
-            )
-        return False
-    if issue is not None and issue.state == IssueState.REVOKING:
-        with transaction.atomic():
+            if issue.state != IssueState.REVOKING:
+                handover.take_back(issue, reason=PassIssue.Reason.WITHDRAWN, by=by)
             going = PassIssue.objects.filter(pk=issue.pk, state=IssueState.REVOKING)
             if going.update(reason=PassIssue.Reason.WITHDRAWN) != 1:
                 raise Changed("the pass is gone meanwhile, and the starter open again")
-            audit.record(
-                "starter.withdrawal_asked", by=by, starter=starter, issue=issue, personal={"reason": reason}
+            move_starter(
+                starter,
+                None,
+                event="starter.withdrawal_asked",
+                by=by,
+                issue=issue,
+                personal={"reason": reason},
             )
         return False
     # A pass that is being made right now finds the version changed and is deleted, never shown.

@@ -15,15 +15,13 @@ bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("PORTAL_PROCESSES", "2"))
 worker_class = "gthread"
 threads = 8
-timeout = 60  # longer than any request may take: Graph's own time limits are shorter
+timeout = 120  # a request gives up long before: Graph's time limits and few retries are shorter
 graceful_timeout = 30
 keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 60
 control_socket_disable = True
-# Who, what, how it went, how long: never the query, which can hold a code of the sign-in.
-accesslog = "-" if os.environ.get("PORTAL_ACCESS_LOG") == "on" else None
-access_log_format = '{"access": "%(m)s %(U)s", "status": %(s)s, "ms": %(M)s, "from": "%(h)s"}'
+accesslog = None  # the proxy in front keeps one, without the query of the sign-in's return
 errorlog = "-"
 loglevel = "warning"
 

@@ -40,7 +40,10 @@ if SANDBOX:
     AUTHORITY_HOST, GRAPH_URL = SANDBOX_LOGIN_ORIGIN, SANDBOX_URL
     AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000a1"
     SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000b1"
-    for name in ("AZURE_AUTHORITY_HOST", "GRAPH_URL", "AZURE_CLIENT_CERTIFICATE_PATH"):
+    real = ["AZURE_AUTHORITY_HOST", "GRAPH_URL", "AZURE_CLIENT_CERTIFICATE_PATH", "SIGN_IN_CERTIFICATE_PATH"]
+    real += ["PORTAL_URL"] if "https:" in env.text("PORTAL_URL") else []
+    real += ["MAIL_BY"] if env.text("MAIL_BY") == "smtp" else []
+    for name in real:
         if env.text(name):
             raise ImproperlyConfigured(
                 f"{name} belongs to a real tenant, but AZURE_TENANT_ID is `sandbox`. Remove {name}, or set AZURE_TENANT_ID."

@@ -17,7 +17,7 @@ GRACE_SECONDS = 30
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 PR_SET_PDEATHSIG = 1
 
-# What was freed is overwritten at once, so no copy of a pass stays behind in memory (glibc; see docs/security.md).
+# What was freed is overwritten at once, so no copy of a pass stays behind in memory (glibc; see SECURITY.md).
 CLEAN_MEMORY = {
     "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",

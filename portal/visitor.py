@@ -114,13 +114,6 @@ class Visitor:
             chosen["signed_in_ago"] = str(signed_in_ago)
         return self.post(self.page.url.split("?")[0], chosen)
 
-    def link_with(self, text: str) -> str:
-        """The address of the link that says this. Raises LookupError."""
-        for address, words in re.findall(r'<a[^>]*href="([^"]+)"[^>]*>(.*?)</a>', self.page.text, re.S):
-            if text in html.unescape(re.sub(r"<[^>]+>", "", words)):
-                return html.unescape(address)
-        raise LookupError(f"no link {text!r} on {self.page.url} ({self.page.status_code})")
-
     @property
     def text(self) -> str:
         """The page's words, without its tags."""

@@ -27,12 +27,22 @@ def main(which: str) -> None:
     wanted = f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[0]}.{sys.version_info[1]}"
     if stamp.is_file() and stamp.read_text() == wanted and (folder / "bin" / "python").exists():
         return
-    print(f"Making {folder.name} from {lock.relative_to(TOP)} (first time, or the lock has changed) …", flush=True)
+    print(
+        f"Making {folder.name} from {lock.relative_to(TOP)} (first time, or the lock has changed) …",
+        flush=True,
+    )
     # A folder without the stamp was left half made: start over rather than guess what it holds.
     shutil.rmtree(folder, ignore_errors=True)
-    run([sys.executable, "-m", "venv", str(folder)], "python3 cannot make a virtual environment; install its venv module (on Debian: apt install python3-venv).")
+    run(
+        [sys.executable, "-m", "venv", str(folder)],
+        "python3 cannot make a virtual environment; install its venv module (on Debian: apt install python3-venv).",
+    )
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], "The locked packages could not be installed; the lines above say why. Is the package index within reach?")
+    pip += ["--cache-dir", str(TOP / "var" / "pip-cache")]  # nothing outside the checkout
+    run(
+        [*pip, "--require-hashes", "--no-deps", "-r", str(lock)],
+        "The locked packages could not be installed; the lines above say why. Is the package index within reach?",
+    )
     stamp.write_text(wanted)
 
 

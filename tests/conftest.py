@@ -17,7 +17,7 @@ from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import audit_triggers, clock, graph, handover, jobs, policy, services
+from onboarding import audit_triggers, clock, graph, handover, jobs, policy, routine, services
 from onboarding.models import AuditHead, GraphBudget, PassIssue, PolicyVersion, Starter
 from portal import identity
 from portal.models import User
@@ -222,7 +222,8 @@ def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., 
     def invited(key: str = "noor", **how: Any) -> Starter:
         starter = record(key, **how)
         services.send_link(starter=starter, by=starter.recorded_by)
-        return starter
+        routine.look(str(starter.pk))  # the worker reads what must be known before a pass
+        return Starter.objects.select_related("recorded_by").get(pk=starter.pk)
 
     return invited
 

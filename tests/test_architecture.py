@@ -78,8 +78,7 @@ def test_only_the_graph_layer_the_identity_and_the_sign_in_speak_http():
     assert all(name.startswith("onboarding/graph/") for name in speakers)
 
 
-def test_only_moves_writes_a_state():
-    """Elsewhere nobody assigns to `.state` or updates the column."""
+def test_only_moves_updates_the_column_of_a_state():
     for path in modules("onboarding"):
         if path.name in {"moves.py", "starter.py", "issue.py"} or "migrations" in path.parts:
             continue

@@ -77,7 +77,7 @@ def many(person):
         ("recorded", "Recorded"),
         ("invited", "Manager invited"),
         ("issued", "Pass handed over"),
-        ("registered", "Signed in by their own means"),
+        ("registered", "Can sign in"),
         ("withdrawn", "Withdrawn"),
     ],
 )
@@ -141,10 +141,11 @@ def test_every_filter_says_how_many_it_holds(browser_of, mixed):
     assert counts == {
         "Unfinished": 8,
         "Needs a hand": 1,
+        "All": 10,
         "Recorded": 4,
         "Manager invited": 3,
         "Pass handed over": 1,
-        "Signed in by their own means": 1,
+        "Can sign in": 1,
         "Withdrawn": 1,
     }
     assert current == ["Unfinished"]
@@ -155,6 +156,7 @@ def test_every_filter_says_how_many_it_holds(browser_of, mixed):
     [
         ("", 8),
         ("problem", 1),
+        ("all", 10),
         ("recorded", 4),
         ("invited", 3),
         ("issued", 1),
@@ -323,3 +325,31 @@ def test_the_list_can_only_be_read(browser_of, method):
     response = getattr(browser_of("hanna"), method)("/hr/")
 
     assert response.status_code == 405
+
+
+def test_a_search_finds_the_finished_too(browser_of, record):
+    starter = record("noor")
+    Starter.objects.filter(pk=starter.pk).update(state="withdrawn")
+
+    page = page_of(browser_of("hanna").get("/hr/", {"q": "noor"}))
+
+    assert len(rows_of(page)) == 1
+
+
+def test_when_everybody_is_done_the_list_says_so_and_not_that_there_is_nobody(browser_of, record):
+    starter = record("noor")
+    Starter.objects.filter(pk=starter.pk).update(state="withdrawn")
+
+    page = browser_of("hanna").get("/hr/").content.decode()
+
+    assert "Nobody is unfinished" in page
+    assert "No starters yet" not in page
+
+
+def test_a_starter_whose_time_is_over_needs_a_hand(browser_of, record):
+    starter = record("noor")
+    Starter.objects.filter(pk=starter.pk).update(starts_at=timezone.now() - timedelta(days=6))
+
+    page = page_of(browser_of("hanna").get("/hr/", {"state": "problem"}))
+
+    assert len(rows_of(page)) == 1

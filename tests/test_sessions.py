@@ -128,7 +128,9 @@ def test_an_ended_session_keeps_what_hr_typed(hr_tab):
 def test_signing_in_again_leads_to_no_page_of_a_stranger(hr_tab):
     doubled = f"{settings.PORTAL_URL}//evil.example/"
     for referer in ("https://evil.example/hr/", "//evil.example/", "javascript:alert(1)", doubled):
-        page = hr_tab.post("/starters/AAAAAAAAAAAAAAAAAAAAAA/", headers=OURS | {"Referer": referer}).content.decode()
+        page = hr_tab.post(
+            "/starters/AAAAAAAAAAAAAAAAAAAAAA/", headers=OURS | {"Referer": referer}
+        ).content.decode()
 
         assert "evil" not in page and "javascript" not in page
 

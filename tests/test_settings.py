@@ -123,6 +123,11 @@ NONSENSE = {
         "AZURE_AUTHORITY_HOST",
         {"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com"},
     ),
+    "the sandbox on a real address": ("PORTAL_URL", {"PORTAL_URL": "https://starters.contoso.example"}),
+    "the sandbox with a real mail server": (
+        "MAIL_BY",
+        {"MAIL_BY": "smtp", "EMAIL_URL": "smtp://127.0.0.1:25"},
+    ),
     "the sandbox with a real Graph": ("GRAPH_URL", {"GRAPH_URL": "https://graph.microsoft.com"}),
     "the sandbox with a real certificate": (
         "AZURE_CLIENT_CERTIFICATE_PATH",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 
 from onboarding import audit, handover, lifecycle, services
@@ -60,7 +62,7 @@ def test_the_facts_are_those_of_the_directory_and_of_hr(browser_of, record):
         ("recorded", "The manager gets the link on"),
         ("invited", "The manager can create the pass from"),
         ("issued", "The portal waits for the starter to sign in"),
-        ("registered", "Nothing: the starter signs in by their own means."),
+        ("registered", "Nothing: the starter can sign in."),
         ("withdrawn", "Nothing: the onboarding was stopped."),
     ],
 )
@@ -289,3 +291,15 @@ def test_the_number_of_a_starter_opens_nothing(browser_of, record):
     starter = record("noor")
 
     assert browser_of("hanna").get(f"/hr/{starter.pk}/").status_code == 404
+
+
+def test_every_event_that_is_ever_written_has_words():
+    """Read from the code: whoever records an event must say what HR reads of it."""
+    written = set()
+    for path in Path(settings.BASE_DIR, "onboarding").rglob("*.py"):
+        for name in re.findall(r'"((?:starter|issue)\.[a-z_]+)"', path.read_text()):
+            written.add(name)
+    written |= {f"issue.{state}" for state in ("rejected", "unknown", "void", "revoked", "closed")}
+
+    assert len(written) > 20
+    assert written <= set(words.EVENTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -13,10 +15,10 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from onboarding import directory, handover, policy, services
+from onboarding import clock, directory, handover, policy, services
 from onboarding.hr import words
 from onboarding.hr.forms import EditForm, RecordForm, WithdrawForm
-from onboarding.lifecycle import IssueState, NotPermitted, StarterState
+from onboarding.lifecycle import UNFINISHED, IssueState, NotPermitted, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.moves import Changed
 from onboarding.permissions import hr_only
@@ -38,8 +40,10 @@ def starter_or_404(public_id: str) -> Starter:
 @require_GET
 @hr_only
 def starters(request: HttpRequest) -> HttpResponse:
-    query, state = request.GET.get("q", "").replace("\0", "").strip()[:100], request.GET.get("state", "")
-    found = Starter.objects.matching(query).exclude(erased_at__isnull=False)
+    query = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    # Who searches wants to find, also what is finished; who only looks wants to see what is to be done.
+    state = request.GET.get("state") or ("all" if query else "")
+    found = Starter.objects.matching(query).filter(erased_at=None)
     filters = _filters(found, query, state)
     shown = _of_filter(found, state).order_by("starts_at", "id")
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
@@ -51,6 +55,7 @@ def starters(request: HttpRequest) -> HttpResponse:
         "state": state,
         "new_url": reverse("hr:record"),
         "count": page.paginator.count,
+        "count_all": next(one["count"] for one in filters if one["word"] == "All"),
         "previous_url": _list_url(query, state, page.previous_page_number()) if page.has_previous() else None,
         "next_url": _list_url(query, state, page.next_page_number()) if page.has_next() else None,
     }
@@ -60,20 +65,28 @@ def starters(request: HttpRequest) -> HttpResponse:
 FILTERS = (
     ("", "Unfinished"),
     ("problem", "Needs a hand"),
+    ("all", "All"),
     *((s.value, Starter.State(s.value).label) for s in StarterState),
 )
 
 
 def _of_filter(found: Any, state: str) -> Any:
     if state == "problem":
-        return found.unfinished().exclude(problem="")
+        return found.needing_a_hand(_lapsed_before())
+    if state == "all":
+        return found
     return found.filter(state=state) if state in Starter.State.values else found.unfinished()
+
+
+def _lapsed_before() -> datetime:
+    return clock.now() - policy.in_force().after
 
 
 def _filters(found: Any, query: str, current: str) -> list[dict[str, Any]]:
     counts = {row["state"]: row["n"] for row in found.order_by().values("state").annotate(n=Count("pk"))}
-    counts["problem"] = found.unfinished().exclude(problem="").count()
-    counts[""] = sum(counts.get(s, 0) for s in ("recorded", "invited", "issued"))
+    counts["all"] = sum(counts.values())
+    counts[""] = sum(counts.get(s, 0) for s in UNFINISHED)
+    counts["problem"] = found.needing_a_hand(_lapsed_before()).count()
     known = current if current in dict(FILTERS) else ""
     return [
         {"word": word, "count": counts.get(code, 0), "url": _list_url(query, code), "current": code == known}
@@ -187,7 +200,7 @@ def starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "starter": one,
         "badge": words.badge(one),
         "problem": one.get_problem_display() if one.is_unfinished else "",
-        "next_step": {"text": words.next_step(one, version)},
+        "next_step": {"text": words.next_step(one, version, clock.now())},
         "found": bool(one.is_unfinished and one.found_account_id and not one.account_id),
         "accept_url": reverse("hr:accept", args=[public_id]),
         "link": request.build_absolute_uri(reverse("managers:starter", args=[public_id]))
@@ -209,7 +222,7 @@ def _urls(one: Starter) -> dict[str, str | None]:
         "edit": one.is_unfinished and state != StarterState.ISSUED,
         "send": bool(one.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
         "withdraw": one.is_unfinished,
-        "allow": state == StarterState.INVITED and handover.attempts_left(one, policy.in_force()) <= 0,
+        "allow": services.may_allow_another(one),
         "take_back": issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD},
     }
     names = {"take_back": "take-back"}
@@ -251,10 +264,15 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         one.version = form.cleaned_data["version"]
 
-        def act() -> None:
-            services.withdraw_starter(starter=one, by=request.user, reason=form.cleaned_data["reason"])
+        def act() -> str:
+            done = services.withdraw_starter(starter=one, by=request.user, reason=form.cleaned_data["reason"])
+            return (
+                "Withdrawn."
+                if done
+                else "A pass is out. It is being deleted, and then the starter is withdrawn."
+            )
 
-        if _done(request, act, "Withdrawn. If a pass was out, it is deleted first; this page follows."):
+        if _done(request, act):
             return redirect("hr:starter", public_id=public_id)
         form = WithdrawForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {
@@ -282,7 +300,7 @@ def send(request: HttpRequest, public_id: str) -> HttpResponse:
 @hr_only
 def accept(request: HttpRequest, public_id: str) -> HttpResponse:
     one = starter_or_404(public_id)
-    found = request.POST.get("found", one.found_account_id)
+    found = request.POST.get("found", "")  # the one that HR was shown, or none
 
     def act() -> None:
         services.accept_account(starter=one, found_account_id=found, by=request.user)
@@ -313,18 +331,18 @@ def take_pass_back(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect("hr:starter", public_id=public_id)
 
 
-def _done(request: HttpRequest, act: Any, success: str) -> bool:
-    """Do it, and say how it went."""
+def _done(request: HttpRequest, act: Callable[[], str | None], success: str = "") -> bool:
+    """Do it, and say how it went: in the words that `act` returns, else in those given."""
     try:
-        act()
+        success = act() or success
     except (Changed, NotPermitted, services.AccountMoved):
         messages.error(request, CHANGED)
     except services.CannotInvite as problem:
         messages.error(request, f"The link was not sent. {problem}.")
     except services.AlreadyRecorded:
         messages.error(request, "Another unfinished starter has this account. Withdraw one of the two.")
-    except directory.Trouble as trouble:
-        messages.error(request, f"{trouble} Nothing was changed; try again in a minute.")
+    except directory.Trouble:
+        messages.error(request, "The directory does not answer. Nothing was changed; try again in a minute.")
     else:
         messages.success(request, success)
         return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from onboarding import guards
-from onboarding.lifecycle import StarterState
+from onboarding import guards, policy
+from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import AuditDetail, AuditEvent, PassIssue, PolicyVersion, Starter
 
 TONES = {
@@ -18,13 +18,28 @@ TONES = {
 }
 
 
+GOING_ON = {
+    IssueState.ISSUING: "A pass is being made at this moment.",
+    IssueState.UNKNOWN: "The answer about a pass was lost. The portal makes sure that none is left; it takes some minutes.",
+    IssueState.SHOWN: "The pass was shown. The portal waits for the manager's page to say that it arrived.",
+    IssueState.REVOKING: "The pass is being deleted.",
+}
+
+
 def badge(starter: Starter) -> dict[str, str]:
     tone = "problem" if starter.problem and starter.is_unfinished else TONES[StarterState(starter.state)]
     return {"word": starter.get_state_display(), "tone": tone}
 
 
-def next_step(starter: Starter, version: PolicyVersion) -> str:
+def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     """What happens next, and when, if nobody does anything."""
+    issue = starter.open_issue()
+    if issue is not None and issue.state in GOING_ON:
+        withdrawn = issue.reason == PassIssue.Reason.WITHDRAWN
+        return GOING_ON[IssueState(issue.state)] + (" Then the starter is withdrawn." if withdrawn else "")
+    opens, closes = starter.window(version.before, version.after)
+    if starter.is_unfinished and now > closes and issue is None:
+        return "Nothing: the time for this has passed. Change the start, or withdraw the starter."
 
     def local(moment: Any) -> str:
         there = moment.astimezone(starter.zone)
@@ -33,15 +48,22 @@ def next_step(starter: Starter, version: PolicyVersion) -> str:
     match StarterState(starter.state):
         case StarterState.RECORDED if not starter.account_id:
             return "The portal looks for the account every quarter of an hour and tells HR when it appears."
+        case StarterState.RECORDED if starter.problem:
+            return "The manager gets the link as soon as what is in the way is put right."
+        case StarterState.RECORDED if now >= starter.starts_at - version.lead:
+            return "The manager gets the link in a moment."
         case StarterState.RECORDED:
             return f"The manager gets the link on {local(starter.starts_at - version.lead)}."
+        case StarterState.INVITED if policy.attempts_left(starter, version) <= 0:
+            return "All passes are used up. Allow another, if the starter is really there."
+        case StarterState.INVITED if now >= opens:
+            return f"The manager can create the pass now, until {local(closes)}, with the starter present."
         case StarterState.INVITED:
-            opens, closes = starter.window(version.before, version.after)
             return f"The manager can create the pass from {local(opens)} to {local(closes)}, with the starter present."
         case StarterState.ISSUED:
-            return "The portal waits for the starter to sign in and register their own method."
+            return "The portal waits for the starter to sign in and set up their own way of signing in."
         case StarterState.REGISTERED:
-            return "Nothing: the starter signs in by their own means."
+            return "Nothing: the starter can sign in."
         case _:
             return "Nothing: the onboarding was stopped."
 
@@ -73,7 +95,7 @@ EVENTS = {
     "starter.another_allowed": "Another pass was allowed",
     "starter.issued": "A pass was handed over",
     "starter.opened_again": "A new pass can be made",
-    "starter.registered": "The starter registered their own method",
+    "starter.registered": "The starter set up their own way of signing in",
     "starter.withdrawal_asked": "Withdrawal asked for; the pass is taken back first",
     "starter.withdrawn": "Withdrawn",
     "starter.erased": "Personal details erased",
@@ -88,6 +110,8 @@ EVENTS = {
     "issue.revoking": "The pass is being taken back",
     "issue.revoked": "The pass is gone",
     "issue.void": "No pass had been made",
+    "issue.made_late": "A pass was made after it had been given up; it is being deleted",
+    "issue.orphan_deleted": "A pass that appeared late was deleted",
 }
 
 

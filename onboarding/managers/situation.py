@@ -8,7 +8,8 @@ from typing import Literal
 
 from django.conf import settings
 
-from onboarding import budget, guards, handover
+from onboarding import budget, guards
+from onboarding import policy as rules
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 
@@ -109,7 +110,10 @@ def _open(
             "No passes are made at the moment; the notice above says why. Nothing is lost: come back later.",
         )
         return Situation("frozen", "Issuing is stopped for now", lines, "problem")
-    if now < opens or starter.state == StarterState.RECORDED:
+    if starter.state == StarterState.RECORDED and now >= opens:
+        lines = ("HR has recorded this starter and is not finished. Ask them, if the first day is today.",)
+        return Situation("early", "This is not ready yet", lines)
+    if now < opens:
         local = opens.astimezone(starter.zone)
         lines = (
             f"You can create the pass from {local:%A} {local.day} {local:%B, %H:%M} ({starter.time_zone}).",
@@ -122,7 +126,7 @@ def _open(
             "Ask HR to move the start date; then you can create the pass here.",
         )
         return Situation("late", "The time for this has passed", lines, "stopped")
-    if handover.attempts_left(starter, policy) <= 0:
+    if rules.attempts_left(starter, policy) <= 0:
         lines = (
             "All passes for this person have been used up. Ask HR to allow another; it takes them one press.",
         )
@@ -173,6 +177,7 @@ _NOT_NOW = {
     "throttled": "Microsoft asked us to wait. Try again in a minute.",
     "not_checkable": "The portal could not check the account just now, so it made no pass. Try again in a minute.",
     "account_gone": "The account is not in the directory. If it is brand new, try again in some minutes; else HR will help.",
+    "not_read_yet": "The portal is still reading what it must know about this account. Try again in a minute.",
     "busy": "The portal could not write down that you asked, so nothing was sent. Try again in a minute.",
 }
 

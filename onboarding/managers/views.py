@@ -32,7 +32,11 @@ def home(request: HttpRequest) -> HttpResponse:
     """Everybody's first page: the starters who wait for this person. From the last look at the directory."""
     version, now = policy.in_force(), clock.now()
     rows = []
-    mine = Starter.objects.of_manager(getattr(request.user, "oid", "")).filter(erased_at=None)
+    mine = (
+        Starter.objects.of_manager(getattr(request.user, "oid", ""))
+        .filter(erased_at=None)
+        .exclude(account_id="")
+    )
     for starter in mine.prefetch_related("issues").order_by("-starts_at")[:100]:
         seen = situation.of(starter, version, now, signed_in_at=now)
         rows.append(
@@ -172,8 +176,6 @@ def page(
         "lifetime_minutes": policy.lifetime(version),
         "refresh_seconds": seen.refresh_seconds,
         "refresh_url": f"{address}?{urlencode({'identity_check': check})}" if check else address,
-        "contact": settings.SUPPORT_CONTACT,
-        "page_url": address,
     }
     if seen.action == "confirm":
         fresh = {"version": starter.version, "policy": version.number, "identity_check": check}
@@ -208,19 +210,17 @@ def pass_page(request: HttpRequest, starter: Starter, shown: handover.Shown) -> 
     issue = shown.issue
     code = shown.code.reveal()
     ids = [starter.public_id, issue.pk]
-    seconds_left = int((issue.valid_until - clock.now()).total_seconds()) if issue.valid_until else 0
+    now, until = clock.now(), shown.valid_until.astimezone(starter.zone)
+    other_day = until.date() != now.astimezone(starter.zone).date()
     context = {
         "starter_name": starter.name,
         "account_name": starter.account_name,
         "groups": spelling.groups(code),
         "spelled": spelling.spelled(code),
-        "valid_until": issue.valid_until.astimezone(starter.zone) if issue.valid_until else None,
-        "valid_until_words": f"{issue.valid_until.astimezone(starter.zone):%H:%M}"
-        if issue.valid_until
-        else "",
+        "valid_until": until,
+        "valid_until_words": f"{until:%A %H:%M}" if other_day else f"{until:%H:%M}",
         "zone": starter.time_zone,
-        "seconds_left": max(seconds_left, 0),
-        "lifetime_minutes": issue.lifetime_minutes,
+        "seconds_left": max(int((until - now).total_seconds()), 0),
         "receipt_url": reverse("managers:receipt", args=ids),
         "not_seen_url": reverse("managers:not-seen", args=ids),
         "receipt_seconds": int(settings.PASS_RECEIPT.total_seconds()),

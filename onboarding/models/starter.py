@@ -27,6 +27,10 @@ class StarterQuerySet(models.QuerySet["Starter"]):
     def unfinished(self) -> StarterQuerySet:
         return self.filter(state__in=UNFINISHED)
 
+    def needing_a_hand(self, lapsed_before: datetime) -> StarterQuerySet:
+        """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
+        return self.unfinished().filter(~Q(problem="") | Q(starts_at__lt=lapsed_before))
+
     def of_manager(self, object_id: str) -> StarterQuerySet:
         """Starters whose manager was this person when the directory was last read."""
         return self.filter(manager_id=object_id) if object_id else self.none()
@@ -51,7 +55,7 @@ class Starter(models.Model):
         RECORDED = StarterState.RECORDED.value, "Recorded"
         INVITED = StarterState.INVITED.value, "Manager invited"
         ISSUED = StarterState.ISSUED.value, "Pass handed over"
-        REGISTERED = StarterState.REGISTERED.value, "Signed in by their own means"
+        REGISTERED = StarterState.REGISTERED.value, "Can sign in"
         WITHDRAWN = StarterState.WITHDRAWN.value, "Withdrawn"
 
     class Problem(models.TextChoices):

@@ -62,7 +62,9 @@ const elapsed = () => Math.max(Date.now() - began.date, performance.now() - bega
 function inWords(milliseconds) {
   const seconds = Math.ceil(milliseconds / 1000);
   const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${String(seconds % 60).padStart(2, "0")} left`;
+  const two = (number) => String(number).padStart(2, "0");
+  if (minutes >= 60) return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)} left`;
+  return `${minutes}:${two(seconds % 60)} left`;
 }
 
 let announced = Infinity;

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from onboarding import services
-from onboarding.models import Starter
+from onboarding.models import PassIssue, PolicyVersion, Starter
 from tests.conftest import creations, live_passes
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,12 @@ def test_a_starter_who_was_not_invited_gets_none(tenant, record, worker_alive, b
 
 def test_no_other_verb_of_hr_makes_a_pass(tenant, invite, person):
     starter = invite("noor")
+    PolicyVersion.objects.all().delete()
+    PolicyVersion.objects.create(reason="One", attempts=1)
+    PassIssue.objects.create(
+        starter=starter, account_id=starter.account_id, number=1, state="void", counted=True, actor=person("maria"),
+        policy=PolicyVersion.objects.get(), lifetime_minutes=60, lease_until=timezone.now(),
+    )  # fmt: skip
     services.allow_another(starter=starter, by=person("hanna"))
     services.send_link(starter=starter, by=person("hanna"))
 

@@ -194,7 +194,7 @@ def test_no_message_has_a_place_for_it():
     )
 
     assert set(context) == {
-        "starter_name", "start_words", "link", "portal_host", "organisation_name", "support_contact", "recipient", "reason",
+        "starter_name", "link", "portal_host", "organisation_name", "support_contact", "recipient", "reason",
     }  # fmt: skip
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from django.utils import timezone
 
 from onboarding import guards, handover
 from onboarding.models import AuditEvent, Mail, Starter
@@ -47,7 +50,7 @@ def test_everyone_for_whom_a_guard_exists_is_refused_by_it(tenant, invite, confi
 def test_the_chief_executive_gets_none(tenant, record, worker_alive, person, confirmation):
     tenant.tenant.accounts["ceo"].manager = "maria"
     starter = record("ceo")
-    Starter.objects.filter(pk=starter.pk).update(state="invited")
+    Starter.objects.filter(pk=starter.pk).update(state="invited", sign_in_looked_at=timezone.now())
 
     outcome = handover.confirm(confirmation(starter))
 
@@ -67,6 +70,27 @@ def test_an_account_that_was_signed_in_to_before_its_first_pass_gets_none(
 
     assert codes(outcome) == {"never_signed_in"}
     assert creations(tenant) == []
+
+
+def test_before_it_was_read_whether_somebody_signed_in_there_is_no_pass(tenant, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+    Starter.objects.update(sign_in_looked_at=None)
+
+    answer = maria.post(
+        f"/starters/{starter.public_id}/",
+        {"identity_check": "known", "version": starter.version, "policy": 1},
+    )
+
+    assert answer.status_code == 503
+    assert "still reading" in answer.content.decode()
+    assert creations(tenant) == []
+
+
+def test_the_guard_itself_takes_what_was_not_read_for_a_no(invite):
+    starter = invite("noor")
+    starter.sign_in_looked_at = None
+
+    assert guards.never_signed_in(SimpleNamespace(starter=starter)) is False
 
 
 def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, confirmation):

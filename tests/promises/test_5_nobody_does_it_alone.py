@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from onboarding import handover, policy, services
 from onboarding.models import PolicyVersion, Starter
@@ -19,7 +20,7 @@ def refused_for(outcome) -> list[str]:
 
 def test_who_recorded_a_starter_cannot_confirm_them(tenant, record, worker_alive, confirmation):
     starter = record("nadia", by="henry")
-    Starter.objects.filter(pk=starter.pk).update(state="invited")
+    Starter.objects.filter(pk=starter.pk).update(state="invited", sign_in_looked_at=timezone.now())
 
     outcome = handover.confirm(confirmation(starter, by="henry"))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from portal import identity
+
 pytestmark = pytest.mark.django_db
 
 REAL = {
@@ -65,13 +67,20 @@ def test_no_setting_asks_for_a_secret_of_microsofts():
     }
 
 
-def test_both_identities_come_from_the_platform(tenant, invite, browser_of):
-    """In the pretend tenant, too: a token for Graph, and an assertion to sign people in, and no secret sent."""
+def test_what_opens_graph_comes_from_the_platform(tenant, invite):
+    """In the pretend tenant, too: the identity is asked for at the machine's own endpoint, and nowhere else."""
     invite("noor")
 
     asked = [one["path"] for one in tenant.tenant.requests]
     assert any(path.startswith("/metadata/identity/") for path in asked)
     assert not any(path.endswith("/oauth2/v2.0/token") for path in asked)
+
+
+def test_what_signs_people_in_is_an_assertion_of_that_identity(tenant):
+    credential = identity.workload_identity().sign_in_credential()
+
+    assert set(credential) == {"client_assertion"}
+    assert callable(credential["client_assertion"])
 
 
 def test_no_token_is_kept_in_the_database(tenant, invite):

@@ -33,10 +33,13 @@ class Command(BaseCommand):
     def handle(self, *_: Any, passes: int, **__: Any) -> None:
         if not settings.SANDBOX:
             raise CommandError("AZURE_TENANT_ID names a real tenant; nothing is measured there.")
-        with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000") as demo:
-            bench = Bench(demo, passes)
-            bench.prepare()
-            pairs = [bench.one(number) for number in range(passes)]
+        try:
+            with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000") as demo:
+                bench = Bench(demo, passes)
+                bench.prepare()
+                pairs = [bench.one(number) for number in range(passes)]
+        except (RuntimeError, TimeoutError, LookupError) as problem:
+            raise CommandError(str(problem)) from None
         portal, graph = ([pair[side] for pair in pairs] for side in (0, 1))
         self.stdout.write(f"{passes} passes, one after the other; milliseconds: median (least to most)")
         self.stdout.write(f"  button to pass      {row(portal)}")

@@ -58,7 +58,11 @@ class Command(BaseCommand):
         sys.exit(supervisor.run())
 
     def reset(self) -> None:
-        shutil.rmtree(settings.VAR_DIR, ignore_errors=True)
+        if answers(f"{settings.PORTAL_URL}/livez"):
+            raise CommandError("The demo is running. Stop it first, then forget its data.")
+        for name in ("portal.sqlite3", "portal.sqlite3-journal", "sandbox.json", "secret-key"):
+            (settings.VAR_DIR / name).unlink(missing_ok=True)
+        shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
         self.stdout.write("The demo's data is forgotten. `make demo` starts over.")
 
     def announce(self, supervisor: Supervisor, quiet: bool) -> None:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         try:
             with running() as demo:
                 self.walk(Tour(demo))
-        except RuntimeError as problem:
+        except (RuntimeError, TimeoutError) as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write("The whole first day works.")
 
@@ -121,6 +121,7 @@ class Tour:
 
     def issued(self) -> str:
         """The manager confirms; one pass is made and shown in this very answer"""
+        wait_for(self._known, "the worker to read what must be known about the account")
         form = self.manager.form_with("identity_check", "version")
         began = time.monotonic()
         self.manager.send(form, identity_check="in_person")
@@ -130,6 +131,10 @@ class Tour:
         must(len(self._passes()) == 1, "not exactly one pass in the tenant")
         must("no-store" in self.manager.page.headers["Cache-Control"], "the answer may be stored")
         return f"{len(self.code)} characters, {took * 1000:.0f} ms from button to page"
+
+    def _known(self) -> bool:
+        asked = requests.get(f"{self.sandbox_url}/_control/requests", timeout=10).json()
+        return any("signInActivity" in str(one) for one in asked)
 
     def receipt(self) -> str:
         """The page says that it shows the pass"""
@@ -180,7 +185,7 @@ class Tour:
 
         def noticed() -> bool:
             self.hr.get(urlsplit(self.starter_page).path)
-            return "registered their own method" in self.hr.text
+            return "set up their own way of signing in" in self.hr.text
 
         wait_for(noticed, "the portal to notice the passkey", seconds=60)
         return "the record says so"
