@@ -58,10 +58,16 @@ def internal_member(q: Question) -> bool:
 
 
 def is_new(q: Question) -> bool:
-    """Made or hired around the start. An account that says neither is not known to be new."""
+    """Made around the start; or hired around it, into an account that is known never to have been signed in to.
+
+    HR's own systems write the hire date, so that alone does not make an old account a new one.
+    """
     earliest, latest = q.starter.starts_at - NEW_BEFORE, q.starter.starts_at + NEW_AFTER
-    around = [at for at in (q.account.created_at, q.account.hire_date) if at is not None]
-    return any(earliest <= at <= latest for at in around)
+
+    def around(moment: datetime | None) -> bool:
+        return moment is not None and earliest <= moment <= latest
+
+    return around(q.account.created_at) or (q.starter.sign_in_told and around(q.account.hire_date))
 
 
 def never_signed_in(q: Question) -> bool:
@@ -97,11 +103,9 @@ def manager_enabled(q: Question) -> bool:
 
 
 def three_people(q: Question) -> bool:
-    """Who recorded, or chose the account; who confirms; who receives."""
-    recorders = {q.starter.recorded_by.oid}
-    if q.starter.account_accepted_by is not None:
-        recorders.add(q.starter.account_accepted_by.oid)
-    return q.person.oid not in recorders and q.account.object_id not in {q.person.oid, *recorders}
+    """Who in HR recorded, chose the account or set the time; who confirms; who receives."""
+    hr = {q.starter.recorded_by.oid, *q.starter.shaped_by}
+    return q.person.oid not in hr and q.account.object_id not in {q.person.oid, *hr}
 
 
 def not_an_admin(q: Question) -> bool:

@@ -45,11 +45,7 @@ def starter_of_manager(user: Any, public_id: str, *, guarded: bool = False) -> S
     `guarded` says that the guards will ask the directory themselves in a moment: then whoever was the manager
     when it was last read need not be asked for twice.
     """
-    starter = (
-        Starter.objects.select_related("recorded_by", "account_accepted_by")
-        .filter(public_id=public_id)
-        .first()
-    )
+    starter = Starter.objects.select_related("recorded_by").filter(public_id=public_id).first()
     if starter is None or not starter.account_id:
         raise Http404
     if not starter.is_unfinished:

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from onboarding import audit, budget, clock, graph, handover, notifications
 from onboarding.jobs import TryLater, handler
-from onboarding.lifecycle import IssueState, StarterState
+from onboarding.lifecycle import OPEN_ISSUE, IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.moves import move_issue, move_starter
 
@@ -104,7 +104,7 @@ def _sweep(issue: PassIssue, now: datetime) -> datetime | None:
     since = now - (issue.ended_at or now)
     if since > timedelta(minutes=issue.lifetime_minutes) + SWEPT_BEYOND:
         return None
-    if issue.starter.open_issue() is not None:  # its pass is not ours, and may not be recorded yet
+    if _another_is_open(issue):
         return now + SWEPT_FROM
     _spend()
     orphans = [live for live in _listed(issue) if is_ours(issue, live)]
@@ -114,8 +114,19 @@ def _sweep(issue: PassIssue, now: datetime) -> datetime | None:
     return now + (timedelta(seconds=5) if orphans else max(SWEPT_FROM, since))
 
 
+def _another_is_open(issue: PassIssue) -> bool:
+    """A later attempt for the account, of whichever starter: its pass is not ours, and may not be recorded yet."""
+    later = PassIssue.objects.filter(
+        account_id=issue.account_id, state__in=[state.value for state in OPEN_ISSUE]
+    )
+    return later.exclude(pk=issue.pk).exists()
+
+
 def _delete_orphan(issue: PassIssue, live: graph.LivePass) -> None:
     _spend(yields=False)
+    # Whoever made a pass that we listed had claimed it before: now they are on record, or their pass is.
+    if _another_is_open(issue) or not is_ours(issue, live):
+        raise TryLater(SWEPT_FROM.total_seconds())
     graph.client().delete_pass(issue.account_id, live.method_id)
     log.error(
         "a pass appeared after its request had been given up; it is deleted", extra={"issue": str(issue.pk)}

@@ -19,7 +19,7 @@ from onboarding.moves import Changed
 
 log = logging.getLogger(__name__)
 
-LOOK_FAR, LOOK_NEAR = timedelta(hours=6), timedelta(minutes=15)
+LOOK_FAR, LOOK_NEAR, LOOK_SOON = timedelta(hours=6), timedelta(minutes=15), timedelta(seconds=2)
 FAILURE_SHOWN = timedelta(hours=1)
 FAILED = Starter.Problem.MAIL_FAILED
 TO_MANAGERS = {"invitation", "reminder"}
@@ -34,7 +34,7 @@ AUDIT_DETAILS_KEPT = timedelta(days=365)
 @handler("look")
 def look(starter_id: str) -> datetime | None:
     """Look at one starter's directory facts, do what the calendar asks for, and say when to look again."""
-    starter = Starter.objects.select_related("recorded_by", "account_accepted_by").get(pk=starter_id)
+    starter = Starter.objects.select_related("recorded_by").get(pk=starter_id)
     if not starter.is_unfinished:
         return None
     try:
@@ -46,8 +46,11 @@ def look(starter_id: str) -> datetime | None:
         _read_sign_in(starter)
     except graph.Throttled as error:
         raise TryLater(error.retry_after) from None
-    except (Changed, services.CannotInvite):
+    except Changed:
         log.info("starter changed meanwhile; looked at again soon", extra={"starter": starter.public_id})
+        return clock.now() + LOOK_SOON  # what was not read yet is what a manager waits for
+    except services.CannotInvite:
+        log.info("the link cannot be sent yet", extra={"starter": starter.public_id})
     return _next_look(starter)
 
 
@@ -79,11 +82,11 @@ def _read_sign_in(starter: Starter) -> None:
     if starter.state != StarterState.INVITED and not soon:  # Graph allows ten of these reads a minute
         return
     try:
-        seen = graph.client().last_sign_in(starter.account_id)
+        seen, told = graph.client().last_sign_in(starter.account_id), True
     except graph.Refused:
-        seen = None  # no licence or no permission: it cannot be known here
+        seen, told = None, False  # no licence or no permission: it cannot be known here
     Starter.objects.filter(pk=starter.pk, first_pass_at=None).update(
-        last_sign_in_at=seen, sign_in_looked_at=clock.now()
+        last_sign_in_at=seen, sign_in_told=told, sign_in_looked_at=clock.now()
     )
 
 

@@ -30,6 +30,10 @@ class CannotInvite(Exception):
         super().__init__(Problem(problem).label)
 
 
+class OwnStarter(Exception):
+    """Somebody of HR acts on a starter whose manager they are."""
+
+
 class AccountMoved(Exception):
     """The account found meanwhile is not the one that was looked at."""
 
@@ -53,6 +57,7 @@ def record_starter(
         time_zone=time_zone,
         note=note,
         recorded_by=by,
+        shaped_by=[by.oid],
         recorded_at=clock.now(),
     )
     if account is None:
@@ -99,9 +104,12 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
         not found_account_id
         or starter.found_account_id != found_account_id
         or account.object_id != found_account_id
+        or account.user_principal_name.lower() != starter.account_name
     ):
         raise AccountMoved(found_account_id)
     _still_before_a_pass(starter)
+    if manager is not None and manager.object_id == by.oid:
+        raise OwnStarter
     facts = directory_facts(account, manager)
     try:
         with transaction.atomic():
@@ -114,7 +122,7 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
                     **facts,
                     "account_id": account.object_id,
                     "found_account_id": "",
-                    "account_accepted_by": by,
+                    "shaped_by": _with(starter, by),
                     "problem": Problem.NONE,
                 },
                 personal={"account": account.object_id},
@@ -129,6 +137,7 @@ def reschedule(
 ) -> None:
     """Move the start, or change the note. Everything that depends on the date follows. Raises Changed."""
     _still_before_a_pass(starter)
+    _not_their_manager(starter, by)
     moved = Starter(start_date=start_date, start_time=start_time, time_zone=time_zone)
     with transaction.atomic():
         move_starter(
@@ -141,11 +150,22 @@ def reschedule(
                 "start_time": start_time,
                 "time_zone": time_zone,
                 "starts_at": moved.start_local,
+                "shaped_by": _with(starter, by),
                 "note": note,
             },
             facts=_when(moved),
         )
         jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+
+
+def _not_their_manager(starter: Starter, by: Any) -> None:
+    """Who sets the time or allows a pass takes part in making it, and so cannot be the one who confirms."""
+    if by.oid == starter.manager_id:
+        raise OwnStarter
+
+
+def _with(starter: Starter, by: Any) -> list[str]:
+    return sorted({*starter.shaped_by, by.oid})
 
 
 def _still_before_a_pass(starter: Starter) -> None:
@@ -197,7 +217,7 @@ def _problem(starter: Starter, facts: dict[str, Any]) -> str:
         return Problem.NO_MANAGER
     if not facts["manager_mail"]:
         return Problem.NO_MAILBOX
-    if facts["manager_id"] == starter.recorded_by.oid:
+    if facts["manager_id"] in starter.shaped_by:
         return Problem.MANAGER_RECORDED
     lasting = {Problem.REFUSED, Problem.MAIL_FAILED}
     return starter.problem if starter.problem in lasting else Problem.NONE
@@ -248,12 +268,13 @@ def allow_another(*, starter: Starter, by: Any) -> None:
     """HR lets a starter whose passes are used up have one more. Raises Changed."""
     if not may_allow_another(starter):
         raise Changed("no other pass is needed, or none can be made for this starter")
+    _not_their_manager(starter, by)
     move_starter(
         starter,
         None,
         event="starter.another_allowed",
         by=by,
-        changes={"extra_attempts": starter.extra_attempts + 1},
+        changes={"extra_attempts": starter.extra_attempts + 1, "shaped_by": _with(starter, by)},
     )
 
 

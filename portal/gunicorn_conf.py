@@ -20,6 +20,7 @@ graceful_timeout = 30
 keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 60
+forwarder_headers = ""  # no header may move the site to another path
 control_socket_disable = True
 accesslog = None  # the proxy in front keeps one, without the query of the sign-in's return
 errorlog = "-"

@@ -48,6 +48,21 @@ class SecurityHeadersMiddleware:
         return response
 
 
+class SmallBodiesMiddleware:
+    """Nothing here is uploaded. A large body is refused before anything reads it, or writes it to a disk."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return HttpResponse(
+                "This is larger than anything the portal takes.\n", status=413, content_type=PLAIN
+            )
+        return self.get_response(request)
+
+
 class FetchMetadataMiddleware:
     """Another site may bring a person here by a link and do nothing else: no form, no frame, no script.
 

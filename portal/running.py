@@ -66,7 +66,7 @@ def wait_for(look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.25)
+        time.sleep(0.1)
     raise TimeoutError(f"waited {seconds:.0f} s for {what}")
 
 

@@ -84,6 +84,7 @@ if LOOPBACK and not SANDBOX:
     raise refused("PORTAL_URL", "must be https with a real tenant", "https://starters.contoso.example")
 ALLOWED_HOSTS = [str(urlsplit(PORTAL_URL).hostname)]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+FORCE_SCRIPT_NAME = ""  # the site is at the root of its address, whatever a header says
 BEHIND_PROXY = env.switch("BEHIND_PROXY")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -156,6 +157,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.SmallBodiesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.FetchMetadataMiddleware",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 GRACE_SECONDS = 30
+QUICK = 3.0
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 PR_SET_PDEATHSIG = 1
 
@@ -29,7 +30,7 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    restart: bool = True
+    needed_to_start: bool = False  # one that ends within seconds of its start is wrongly set up: then all end
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
 
@@ -45,7 +46,7 @@ class Program:
 
 
 class Supervisor:
-    """`run()` returns the exit status: 0 when it was told to stop, else that of the program that ended."""
+    """`run()` returns the exit status: 0 when it was told to stop, else that of the program that could not start."""
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self.programs = programs
@@ -63,11 +64,13 @@ class Supervisor:
                 status = program.process.poll() if program.process else None
                 if status is None:
                     continue
-                if not program.restart:
+                lived = time.monotonic() - program.started
+                if program.needed_to_start and lived < QUICK:
                     self.stop()
                     return status or 1
-                if time.monotonic() - program.started > 2:
+                if lived > QUICK or not program.needed_to_start:
                     sys.stderr.write(f"{program.name} ended with status {status}; it is started again.\n")
+                    time.sleep(max(0.0, 1.0 - lived))
                     program.start()
             time.sleep(0.2)
         self.stop()

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.conf import settings as django_settings
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -308,20 +308,3 @@ def time_passes(hurry: Callable[[], int]) -> Iterator[Callable[[timedelta], None
             jobs.beat("a worker")
 
         yield passes
-
-
-@pytest.fixture
-def database_file(transactional_db: None, tmp_path: Any) -> Iterator[None]:
-    """The database in a file of its own, as in production: one in memory cannot be shared by threads."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    in_memory, path = connections["default"], tmp_path / "portal.sqlite3"
-    with in_memory.cursor() as cursor:
-        cursor.execute("VACUUM INTO %s", [str(path)])
-    name, connections.settings["default"]["NAME"] = in_memory.settings_dict["NAME"], str(path)
-    connections["default"] = connections.create_connection("default")
-    yield
-    connections["default"].close()
-    connections.settings["default"]["NAME"] = name
-    connections["default"] = in_memory

@@ -85,7 +85,7 @@ def test_the_window_slides(traveller):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_processes_together_have_five(database_file):
+def test_all_processes_together_have_five(transactional_db):
     together = Barrier(8)
 
     def process() -> int:
@@ -103,7 +103,9 @@ def test_all_processes_together_have_five(database_file):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_people_at_once_two_go_and_each_other_gets_a_place_of_its_own(database_file, somebody, maria):
+def test_of_many_people_at_once_two_go_and_each_other_gets_a_place_of_its_own(
+    transactional_db, somebody, maria
+):
     starters, together = [somebody() for _ in range(8)], Barrier(8)
 
     def press(starter: Starter) -> Any:

@@ -278,3 +278,17 @@ def test_an_error_report_holds_no_variable_no_field_and_no_setting(rf):
     assert [list(reports.get_traceback_frame_variables(request, frame)) for frame in frames] == [[], []]
     assert not reports.get_post_parameters(request) and not reports.get_safe_cookies(request)
     assert not reports.get_safe_settings() and not reports.get_safe_request_meta(request)
+
+
+def test_a_large_body_is_refused_before_anybody_reads_it(client):
+    answer = client.post("/hr/new/", b"x" * 70_000, content_type="application/octet-stream")
+
+    assert answer.status_code == 413
+    assert answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_no_header_moves_the_site_to_another_path(client):
+    answer = client.get("/", headers={"Script-Name": "/evil", "X-Script-Name": "/evil"}, SCRIPT_NAME="/evil")
+
+    assert answer["Location"].startswith("/signin/")

@@ -718,6 +718,25 @@ def test_the_sweep_leaves_the_pass_of_the_next_attempt_alone(
     assert len(live_passes(tenant)) == 1
 
 
+def test_the_sweep_leaves_the_pass_of_another_record_of_the_account_alone(
+    tenant, unknown, confirmation, invite, person, traveller
+):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+    services.withdraw_starter(starter=starter_of(issue), by=person("hanna"), reason="Recorded twice")
+    again = invite("noor")
+    jobs.beat("a worker")
+    assert isinstance(handover.confirm(confirmation(again)), handover.Shown)
+    PassIssue.objects.filter(starter=again).update(state=IssueState.ISSUING, method_id="")
+
+    traveller.shift(2 * MINUTES)
+    look(issue)
+
+    assert len(live_passes(tenant)) == 1
+
+
 def test_a_pass_without_a_receipt_that_served_all_the_same_ends_the_onboarding_well(tenant, shown, traveller):
     issue = shown("noor").issue
     tenant.tenant.accounts["noor"].methods.append(

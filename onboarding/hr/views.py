@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
@@ -28,9 +29,7 @@ CHANGED = "Somebody or something changed this starter meanwhile. This is how it 
 
 
 def starter_or_404(public_id: str) -> Starter:
-    found: Starter = get_object_or_404(
-        Starter.objects.select_related("recorded_by", "account_accepted_by"), public_id=public_id
-    )
+    found: Starter = get_object_or_404(Starter.objects.select_related("recorded_by"), public_id=public_id)
     return found
 
 
@@ -203,9 +202,7 @@ def starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "next_step": {"text": words.next_step(one, version, clock.now())},
         "found": bool(one.is_unfinished and one.found_account_id and not one.account_id),
         "accept_url": reverse("hr:accept", args=[public_id]),
-        "link": request.build_absolute_uri(reverse("managers:starter", args=[public_id]))
-        if one.account_id
-        else "",
+        "link": settings.PORTAL_URL + reverse("managers:starter", args=[public_id]) if one.account_id else "",
         "urls": _urls(one),
         "send_label": "Send the link now" if one.state == StarterState.RECORDED else "Send the link again",
         "issues": words.issues(one),
@@ -339,6 +336,8 @@ def _done(request: HttpRequest, act: Callable[[], str | None], success: str = ""
         messages.error(request, CHANGED)
     except services.CannotInvite as problem:
         messages.error(request, f"The link was not sent. {problem}.")
+    except services.OwnStarter:
+        messages.error(request, "You are this person's manager: somebody else in HR must do this.")
     except services.AlreadyRecorded:
         messages.error(request, "Another unfinished starter has this account. Withdraw one of the two.")
     except directory.Trouble:

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -112,8 +113,11 @@ def _signed_in_at(request: HttpRequest) -> Any:
 @sensitive_variables()
 def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
     """Ask for the pass; the answer to this very request is the only one that ever shows it."""
+    if any(len(values) > 1 for _, values in request.POST.lists()):
+        raise BadRequest("a field came twice")
     form = ConfirmForm(request.POST)
     if not form.is_valid():
+        still_the_manager(request, starter)
         return page(request, starter, present(request, starter), form=form, status=400)
     outcome = handover.confirm(
         handover.Confirmation(
@@ -130,9 +134,17 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
     return answer_without_pass(request, starter, outcome, form)
 
 
+def still_the_manager(request: HttpRequest, starter: Starter) -> None:
+    """The guards did not ask: then the door does, before it shows a page. While nobody answers, it may be shown."""
+    with suppress(CannotTell):
+        starter_of_manager(request.user, starter.public_id)
+
+
 def answer_without_pass(
     request: HttpRequest, starter: Starter, outcome: handover.Outcome, form: ConfirmForm
 ) -> HttpResponse:
+    if not isinstance(outcome, handover.Refused):
+        still_the_manager(request, starter)
     starter = Starter.objects.get(pk=starter.pk)
     now_so = present(request, starter)
     match outcome:
@@ -163,7 +175,11 @@ def page(
 ) -> HttpResponse:
     version = policy.in_force()
     address = reverse("managers:starter", args=[starter.public_id])
-    check = (form.data.get("identity_check") if form else request.GET.get("identity_check")) or ""
+    check = form.data.get("identity_check", "") if form else ""
+    if not check and budget.standing(
+        starter, request.user
+    ):  # said before the wait began, kept in its address
+        check = request.GET.get("identity_check", "")
     context: dict[str, Any] = {
         "starter": starter,
         "facts": {

@@ -101,12 +101,12 @@ class Starter(models.Model):
     # Read by the worker where the tenant allows it, and only before our first pass.
     sign_in_looked_at = models.DateTimeField(null=True, blank=True)
     last_sign_in_at = models.DateTimeField(null=True, blank=True)
+    sign_in_told = models.BooleanField(default=False, help_text="The tenant lets the portal read it.")
     first_pass_at = models.DateTimeField(null=True, blank=True)
 
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    account_accepted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
-    )
+    # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
+    shaped_by = models.JSONField(default=list)
     recorded_at = models.DateTimeField(default=timezone.now)
     invited_at = models.DateTimeField(null=True, blank=True)
     reminded_for = models.DateField(null=True, blank=True)

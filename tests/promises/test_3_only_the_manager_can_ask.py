@@ -69,6 +69,38 @@ def test_the_manager_of_today_can_and_the_one_of_yesterday_cannot(tenant, invite
     assert len(creations(tenant)) == 1
 
 
+@pytest.mark.parametrize("fields", [{}, {"version": 99}, {"policy": 99}])
+def test_the_manager_of_yesterday_learns_nothing_by_asking_wrongly(tenant, invite, browser_of, fields):
+    starter, maria = invite("noor"), browser_of("maria")
+    tenant.tenant.accounts["noor"].manager = "tom"
+
+    if fields:
+        answer = ask(maria, starter, **fields)
+    else:
+        answer = maria.post(f"/starters/{starter.public_id}/", {"version": starter.version, "policy": 1})
+
+    assert answer.status_code == 404
+
+
+def test_a_field_that_comes_twice_is_no_confirmation(tenant, invite, browser_of):
+    starter = invite("noor")
+    fields = {"identity_check": ["in_person", "known"], "version": starter.version, "policy": 1}
+
+    answer = browser_of("maria").post(f"/starters/{starter.public_id}/", fields)
+
+    assert answer.status_code == 400
+    assert creations(tenant) == []
+
+
+def test_a_link_cannot_choose_the_managers_answer_for_them(tenant, invite, browser_of):
+    starter, maria = invite("noor"), browser_of("maria")
+
+    page = maria.get(f"/starters/{starter.public_id}/?identity_check=in_person").content.decode()
+
+    assert 'name="identity_check"' in page
+    assert "checked" not in page
+
+
 def test_it_is_asked_again_where_the_pass_is_made(tenant, invite, confirmation):
     """Even a confirmation that came past the door is judged by the directory of that moment."""
     starter = invite("noor")

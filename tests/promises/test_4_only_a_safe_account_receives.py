@@ -103,6 +103,21 @@ def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, 
     assert codes(outcome) == {"is_new"}
 
 
+@pytest.mark.parametrize(("told", "refused"), [(True, False), (False, True)])
+def test_a_hire_date_alone_makes_an_old_account_new_only_if_its_past_is_known(
+    tenant, invite, confirmation, told, refused
+):
+    """HR's systems write the hire date; an old account nobody could look into stays an old account."""
+    tenant.tenant.accounts["noor"].properties["createdDateTime"] = "2020-01-01T00:00:00Z"
+    if not told:
+        tenant.tenant.granted.discard("AuditLog.Read.All")
+        tenant.tenant.expire_tokens()
+
+    _, outcome = confirmed(invite, confirmation, "noor")
+
+    assert (isinstance(outcome, handover.Refused) and codes(outcome) == {"is_new"}) is refused
+
+
 @pytest.mark.parametrize("name", ["accountEnabled", "userType"])
 def test_a_missing_property_counts_as_a_refusal(tenant, invite, confirmation, name):
     starter = invite("noor")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import time, timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import handover, policy, services
-from onboarding.models import PolicyVersion, Starter
+from onboarding import handover, policy, routine, services
+from onboarding.models import PassIssue, PolicyVersion, Starter
 from tests.conftest import creations
 
 pytestmark = pytest.mark.django_db
@@ -43,11 +45,49 @@ def test_recorded_by_another_the_same_manager_can(tenant, invite, confirmation):
 
 def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, confirmation):
     starter = invite("nadia", by="hanna")
-    Starter.objects.filter(pk=starter.pk).update(account_accepted_by=person("henry"))
+    Starter.objects.filter(pk=starter.pk).update(shaped_by=[person("henry").oid])
 
     outcome = handover.confirm(confirmation(starter, by="henry"))
 
     assert refused_for(outcome) == ["three_people"]
+
+
+def test_who_moved_the_start_cannot_confirm_either(tenant, invite, person, confirmation):
+    """Somebody of HR cannot open the window for a starter and then, as their manager, walk through it."""
+    starter = invite("noor", by="hanna", starts_in=timedelta(days=20))
+    when = {"start_date": timezone.localdate(), "start_time": time(0, 0), "time_zone": "UTC", "note": ""}
+    services.reschedule(starter=starter, by=person("henry"), **when)
+    tenant.tenant.accounts["noor"].manager = "henry"
+    routine.look(str(starter.pk))
+
+    outcome = handover.confirm(confirmation(starter, by="henry"))
+
+    assert refused_for(outcome) == ["three_people"]
+    assert creations(tenant) == []
+
+
+@pytest.mark.parametrize("act", ["reschedule", "allow"])
+def test_a_manager_in_hr_leaves_their_own_starter_to_somebody_else(tenant, invite, person, browser_of, act):
+    starter, henry = invite("nadia", by="hanna"), browser_of("henry")
+    PolicyVersion.objects.create(reason="One", attempts=1)
+    PassIssue.objects.create(
+        starter=starter, account_id=starter.account_id, number=1, state="void", counted=True, actor=person("henry"),
+        policy=policy.in_force(), lifetime_minutes=60, lease_until=timezone.now(),
+    )  # fmt: skip
+    fields = {
+        "start_date": "2026-11-24",
+        "start_time": "09:00",
+        "time_zone": "UTC",
+        "version": starter.version,
+    }
+    fields["start_date"] = f"{timezone.localdate():%Y-%m-%d}"
+
+    page = henry.post(
+        f"/hr/{starter.public_id}/{'edit' if act == 'reschedule' else 'allow'}/", fields, follow=True
+    )
+
+    assert "somebody else in HR must do this" in page.content.decode()
+    assert Starter.objects.get().version == starter.version
 
 
 def test_who_recorded_cannot_be_the_one_who_receives(tenant, invite, person, confirmation):

@@ -142,7 +142,7 @@ def test_a_second_tab_that_was_loaded_later_does_not_issue_a_second_pass(tenant,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_at_the_same_moment_one_gets_the_pass(tenant, database_file, settings, invite, browser_of):
+def test_of_many_at_the_same_moment_one_gets_the_pass(tenant, transactional_db, settings, invite, browser_of):
     settings.GRAPH_BUDGET_CALLS = 1000
     starter, together = invite("noor"), Barrier(8)
     form, browsers = form_of(starter), [browser_of("maria") for _ in range(8)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sys
@@ -44,6 +45,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"Port {port} is in use. Choose another: {variable}={port + 1000} make demo"
                 )
+        os.umask(0o077)  # the database holds sessions: only this user reads what is written
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         settings.SECRET_KEY = kept_key(settings.VAR_DIR / "secret-key")
         call_command("migrate", interactive=False, verbosity=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{address} cannot be listened on: is the port in use? Choose another with --bind."
             )
+        os.umask(0o077)  # the database holds sessions: only this user reads what is written
         if prepare:
             self.prepare()
         self.refuse_half_made()
@@ -64,6 +66,6 @@ def programs(address: str, processes: int) -> list[Program]:
     site = {"PORTAL_BIND": address, "PORTAL_PROCESSES": str(processes), **CLEAN_MEMORY}
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn_conf"]
     return [
-        Program("The site", gunicorn, {**key, **site}, restart=False),
+        Program("The site", gunicorn, {**key, **site}, needed_to_start=True),
         Program("The worker", manage("worker"), key),
     ]
