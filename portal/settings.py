@@ -301,6 +301,7 @@ LOGGING = {
         "level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
     },
     "loggers": {
+        "django": {"handlers": [], "level": "NOTSET", "propagate": True},  # the root's level is everybody's
         # Their DEBUG lines hold addresses, headers and statements; no level of ours turns them on.
         "urllib3": {"level": "WARNING"},
         "msal": {"level": "WARNING"},

@@ -285,11 +285,17 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
 @hr_only
 def send(request: HttpRequest, public_id: str) -> HttpResponse:
     one = starter_or_404(public_id)
-    _done(
-        request,
-        lambda: services.send_link(starter=one, by=request.user),
-        "The link is on its way to the manager.",
-    )
+
+    def act() -> str | None:
+        try:
+            services.send_link(starter=one, by=request.user)
+        except Changed:
+            if starter_or_404(public_id).state != StarterState.INVITED:
+                raise
+            return "The portal sent the link a moment ago."
+        return None
+
+    _done(request, act, "The link is on its way to the manager.")
     return redirect("hr:starter", public_id=public_id)
 
 

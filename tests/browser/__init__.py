@@ -1,0 +1,1 @@
+"""The whole first day in a real browser, against the running demo."""

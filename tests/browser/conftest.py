@@ -1,0 +1,82 @@
+"""A real Chromium, the running demo, and people who sit at it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from portal.running import running
+from tests.browser.site import Site
+from tests.browser.tab import Tab
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ours = [item for item in items if item.get_closest_marker("browser")]
+    for item in [] if CHROMIUM else ours:
+        item.add_marker(
+            pytest.mark.skip(reason=f"Chromium is not installed: {len(ours)} browser tests skipped")
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    """All that is skipped here is skipped for one reason, so it is told in one line."""
+    report = yield
+    if report.skipped and CHROMIUM is None:
+        report.longrepr = (__file__, None, report.longrepr[-1])
+    return report
+
+
+# These live as long as this folder's tests: while Playwright runs, Django takes the thread for an asynchronous
+# one and refuses the database to every other test.
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """With the cache of pages for Back and Forward, which Playwright would turn off."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def site() -> Iterator[Site]:
+    """The demo as anybody starts it, on ports and data of its own; Graph's limits are tested elsewhere."""
+    with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000") as demo:
+        yield Site(demo)
+
+
+@pytest.fixture
+def tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Tab]]:
+    """A browser of one person. When the test is over, no page may have complained."""
+    tabs: list[Tab] = []
+
+    def opened(**how: Any) -> Tab:
+        tabs.append(Tab(chromium, site, **how))
+        return tabs[-1]
+
+    yield opened
+    for one in tabs:
+        one.context.close()
+    assert [complaint for one in tabs for complaint in one.complaints()] == []
+    assert [dialog for one in tabs for dialog in one.dialogs] == []
+    assert [address for one in tabs for address in one.from_elsewhere] == []

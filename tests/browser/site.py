@@ -1,0 +1,116 @@
+"""The running demo, as whoever holds its control interface sees it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import requests
+
+from portal.running import Running, wait_for
+from portal.visitor import Visitor
+
+ZONE = "Europe/Amsterdam"
+NAMES = product(
+    ("Adler", "Bakker", "Costa", "Dubois", "Eriksen", "Farah", "Garcia", "Horvat", "Ivanov", "Jansen"),
+    ("Robin", "Sam", "Kim", "Lou", "Alex", "Charlie"),
+)
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A starter whose manager, Maria, was sent the link."""
+
+    key: str
+    name: str
+    account: str
+    path: str
+    hr_path: str
+
+
+class Site:
+    def __init__(self, demo: Running) -> None:
+        self.url, self.tenant = demo.portal_url, demo.sandbox_url
+        self.database = demo.folder / "portal.sqlite3"
+        self.next: Starter | None = None
+        self.hr = Visitor(self.url)
+        self.hr.sign_in("hanna", "/hr/new/")
+
+    # --- The pretend tenant -------------------------------------------------------------------------------------
+
+    def change(self, **wanted: Any) -> Any:
+        answer = requests.post(f"{self.tenant}/_control/change", json=wanted, timeout=10)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def fault(self, **fault: Any) -> None:
+        assert requests.post(f"{self.tenant}/_control/faults", json=fault, timeout=10).ok
+
+    def seen(self, what: str) -> Any:
+        return requests.get(f"{self.tenant}/_control/{what}", timeout=10).json()
+
+    def passes(self, starter: Starter) -> list[Any]:
+        """The passes on their account now."""
+        return [one for one in self.seen("state")["passes"] if one["person"] == starter.key]
+
+    def passes_made(self, starter: Starter) -> int:
+        """How many were made, whatever became of them."""
+        state = self.seen("state")
+        every = [*state["passes"], *state["past_passes"]]
+        return sum(one["person"] == starter.key for one in every)
+
+    # --- People -------------------------------------------------------------------------------------------------
+
+    def newcomer(self) -> tuple[str, str, str]:
+        """Somebody new in the directory: their key, name and account name."""
+        last, first = next(NAMES)
+        key, account = f"{first}-{last}".lower(), f"{first}.{last}@contoso.example".lower()
+        self.change(add=[{"key": key, "name": f"{first} {last}"}])
+        return key, f"{first} {last}", account
+
+    def starter(self, **differently: Any) -> Starter:
+        """Somebody new, whose manager was sent the link, and whose account the worker has looked at."""
+        if differently:
+            ready = self._recorded(**differently)
+        else:  # one ahead, so that nobody waits for the worker
+            ready, self.next = self.next or self._recorded(), self._recorded()
+        wait_for(lambda: self._is_looked_at(ready), "the worker to look at the account")
+        return ready
+
+    def _recorded(self, *, display_name: str = "", starts_in: timedelta = timedelta(0)) -> Starter:
+        key, name, account = self.newcomer()
+        if display_name:
+            self.change(person=key, set={"displayName": display_name})
+        start = datetime.now(ZoneInfo(ZONE)) + starts_in
+        typed = {
+            "account": account,
+            "start_date": f"{start:%Y-%m-%d}",
+            "start_time": f"{start:%H:%M}",
+            "time_zone": ZONE,
+        }
+        self.hr.get("/hr/new/")
+        self.hr.send(self.hr.form_with("account", "start_date"), **typed, step="look")
+        self.hr.send(self.hr.form_with("account", "start_date"), step="save")
+        hr_path = urlsplit(self.hr.page.url).path
+        if "Manager invited" not in self.hr.text:  # the worker may have been faster
+            self.hr.send(self.hr.form_to("/send/"))
+        assert "Manager invited" in self.hr.text, self.hr.text
+        return Starter(key, display_name or name, account, hr_path.replace("/hr/", "/starters/"), hr_path)
+
+    def _is_looked_at(self, starter: Starter) -> bool:
+        """Whether the worker has read what the guards want to know; no page tells."""
+        with closing(sqlite3.connect(self.database)) as database:
+            query = "SELECT sign_in_looked_at FROM onboarding_starter WHERE public_id = ?"
+            row = database.execute(query, [starter.path.split("/")[2]]).fetchone()
+        return row[0] is not None
+
+    def told_to_hr(self, starter: Starter) -> str:
+        """The words of the starter's page, as HR reads it now."""
+        self.hr.get(starter.hr_path)
+        return self.hr.text

@@ -1,0 +1,111 @@
+"""Two clicks, two tabs: one pass, and everybody gets the page that fits."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.tab import CONFIRM
+
+pytestmark = pytest.mark.browser
+
+
+def posts(manager, starter):
+    return [one for one in manager.asked if one.method == "POST" and one.url.endswith(starter.path)]
+
+
+def presses_twice(site, manager):
+    """Press, and press again while Microsoft takes its time over the answer."""
+    site.fault(method="POST", path="/temporaryAccessPassMethods", delay_after=0.6)
+    button = manager.page.get_by_role("button", name=CONFIRM)
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    for _ in range(2):
+        manager.page.mouse.click(box["x"] + 20, box["y"] + 20)
+        time.sleep(0.25)
+
+
+def test_a_second_click_asks_once_and_shows_the_pass(site, tab):
+    manager, starter = tab(), site.starter()
+    manager.opens(starter)
+    manager.page.get_by_label("In person").check()
+
+    presses_twice(site, manager)
+
+    assert manager.code()
+    assert site.passes_made(starter) == 1
+    assert len(posts(manager, starter)) == 1
+
+
+def test_the_button_says_that_it_is_at_work_and_keeps_the_focus(site, tab):
+    manager, starter = tab(), site.starter()
+    manager.opens(starter)
+    manager.page.get_by_label("In person").check()
+
+    pressed = manager.page.get_by_role("button", name=CONFIRM).evaluate("""(button) => {
+      button.focus();
+      button.click();
+      return [button.textContent, button.ariaDisabled, document.activeElement === button];
+    }""")
+
+    assert pressed == ["Creating the pass…", "true", True]
+    assert manager.code()
+
+
+def test_a_second_click_without_scripts_makes_one_pass_and_never_hides_what_happened(site, tab):
+    """The browser drops the first answer, and with it the pass: the second says so, and how to take it back."""
+    manager, starter = tab(java_script_enabled=False), site.starter()
+    manager.opens(starter)
+    manager.page.get_by_label("In person").check()
+
+    presses_twice(site, manager)
+
+    manager.page.get_by_role("heading", name=re.compile("The pass (is being prepared|was shown)")).wait_for()
+    expect(manager.output).to_have_count(0)
+    manager.page.goto(starter.path)
+    manager.reads("The pass was shown")
+    expect(manager.page.get_by_role("button", name="I did not see it: take it back")).to_be_visible()
+    assert site.passes_made(starter) == 1
+
+
+def test_two_tabs_that_confirm_get_one_pass_and_one_page_that_fits(site, tab):
+    manager, starter = tab(), site.starter()
+    manager.opens(starter)
+    first = manager.page
+    manager.new_tab().goto(starter.path)
+    second = manager.page
+    for one in (first, second):
+        one.get_by_label("In person").check()
+
+    manager.page = first
+    code = manager.confirms()
+    manager.page = second
+    manager.presses_the_button()
+
+    manager.reads("The pass was handed over")
+    assert not manager.holds(code)
+    manager.page = first
+    assert manager.code() == code
+    assert site.passes_made(starter) == 1
+
+
+def test_two_tabs_that_confirm_at_the_same_moment_get_one_pass(site, tab):
+    manager, starter = tab(), site.starter()
+    manager.opens(starter)
+    first, second = manager.page, manager.new_tab()
+    second.goto(starter.path)
+    for one in (first, second):
+        one.get_by_label("In person").check()
+
+    for one in (first, second):  # neither waits for the answer
+        one.get_by_role("button", name=CONFIRM).click(no_wait_after=True)
+    for one in (first, second):
+        one.wait_for_load_state()
+        expect(one.get_by_role("button", name="Creating the pass…")).to_have_count(0)
+
+    passes = [one.locator("output[data-secret]").count() for one in (first, second)]
+    assert sorted(passes) == [0, 1]
+    assert site.passes_made(starter) == 1
