@@ -31,7 +31,7 @@ tour: run-environment  ## run the main job by itself, step by step, with the evi
 	@$(RUN) manage.py tour
 
 test: dev-environment  ## run all tests; says what it had to skip
-	@$(DEV) -m pytest $(TESTS)
+	@$(DEV) -m pytest -q -n auto --dist loadfile $(TESTS)
 
 bench: run-environment  ## measure the way from the button to the pass, as ratios
 	@$(RUN) manage.py bench

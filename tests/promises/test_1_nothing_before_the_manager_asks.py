@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from onboarding import services
+from onboarding import policy, services
 from onboarding.models import PassIssue, PolicyVersion, Starter
 from tests.conftest import creations, live_passes
 
@@ -54,7 +54,7 @@ def test_outside_the_window_even_a_confirmation_makes_no_pass(tenant, invite, br
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
     )
 
     assert answer.status_code == 409
@@ -73,7 +73,7 @@ def test_a_starter_who_was_not_invited_gets_none(tenant, record, worker_alive, b
 
     answer = browser_of("maria").post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
     )
 
     assert answer.status_code == 409

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from onboarding import handover
+from onboarding import handover, policy
 from onboarding.models import AuditEvent, PassIssue
 from tests.conftest import creations
 
@@ -18,7 +18,12 @@ OTHERS = ["tom", "hanna", "henry", "ada", "audrey", "amir", "outsider", "noor", 
 
 
 def ask(browser: Client, starter, **differently):
-    fields = {"identity_check": "in_person", "version": starter.version, "policy": 1, **differently}
+    fields = {
+        "identity_check": "in_person",
+        "version": starter.version,
+        "policy": policy.in_force().number,
+        **differently,
+    }
     return browser.post(f"/starters/{starter.public_id}/", fields)
 
 
@@ -77,14 +82,21 @@ def test_the_manager_of_yesterday_learns_nothing_by_asking_wrongly(tenant, invit
     if fields:
         answer = ask(maria, starter, **fields)
     else:
-        answer = maria.post(f"/starters/{starter.public_id}/", {"version": starter.version, "policy": 1})
+        answer = maria.post(
+            f"/starters/{starter.public_id}/",
+            {"version": starter.version, "policy": policy.in_force().number},
+        )
 
     assert answer.status_code == 404
 
 
 def test_a_field_that_comes_twice_is_no_confirmation(tenant, invite, browser_of):
     starter = invite("noor")
-    fields = {"identity_check": ["in_person", "known"], "version": starter.version, "policy": 1}
+    fields = {
+        "identity_check": ["in_person", "known"],
+        "version": starter.version,
+        "policy": policy.in_force().number,
+    }
 
     answer = browser_of("maria").post(f"/starters/{starter.public_id}/", fields)
 

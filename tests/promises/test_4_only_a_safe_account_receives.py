@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from onboarding import guards, handover
+from onboarding import guards, handover, policy
 from onboarding.models import AuditEvent, Mail, Starter
 from tests.conftest import creations
 
@@ -78,7 +78,7 @@ def test_before_it_was_read_whether_somebody_signed_in_there_is_no_pass(tenant, 
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "known", "version": starter.version, "policy": 1},
+        {"identity_check": "known", "version": starter.version, "policy": policy.in_force().number},
     )
 
     assert answer.status_code == 503
@@ -181,7 +181,7 @@ def test_it_is_looked_at_again_in_the_moment_of_making(tenant, invite, browser_o
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "known", "version": starter.version, "policy": 1},
+        {"identity_check": "known", "version": starter.version, "policy": policy.in_force().number},
     )
 
     assert answer.status_code == 403
@@ -193,7 +193,7 @@ def test_a_refusal_is_kind_to_the_manager_plain_to_hr_and_a_code_in_the_audit(te
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
     )
 
     guard = guards.BY_CODE["no_own_method"]

@@ -114,7 +114,7 @@ def test_an_admin_who_is_also_the_manager_is_refused(tenant, invite, browser_of)
 
     answer = amir.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": 1},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
     )
 
     assert answer.status_code == 403
