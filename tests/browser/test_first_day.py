@@ -24,6 +24,7 @@ def test_the_whole_first_day_from_the_record_to_the_passkey(site, tab):
     follows_the_link_from_the_mail(manager, site, name)
     assert site.passes(one) == []
     code = hands_over(manager, name)
+    leaves_the_page(manager)
     registers_a_passkey(starter, site, account, code)
     ends_well(hr, manager, site, one)
 
@@ -84,6 +85,12 @@ def said(word, character):
     return word.isascii() and word.replace(" ", "").isalpha() and character not in word
 
 
+def leaves_the_page(manager):
+    manager.follow("Done")
+    manager.reads("The pass was handed over")
+    expect(manager.page.locator("meta[http-equiv=refresh]")).to_have_count(1)  # it follows by itself
+
+
 def registers_a_passkey(starter, site, account, code):
     starter.page.goto(f"{site.tenant}/mysignins")
     first = starter.page.locator("form").first
@@ -96,10 +103,6 @@ def registers_a_passkey(starter, site, account, code):
 
 def ends_well(hr, manager, site, starter):
     """Both pages say that it is done, and the pass is gone."""
-    manager.follow("Done")
-    manager.reads("The pass was handed over")
-    expect(manager.page.locator("meta[http-equiv=refresh]")).to_have_count(1)  # it follows by itself
-
     wait_for(lambda: "The starter set up their own way" in site.told_to_hr(starter), "the portal to notice")
     hr.page.reload()
     hr.reads("The starter set up their own way of signing in")
