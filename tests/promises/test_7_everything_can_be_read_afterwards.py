@@ -11,8 +11,9 @@ from django.db import IntegrityError, OperationalError, connection, connections,
 from django.db.transaction import TransactionManagementError
 
 from onboarding import audit, audit_triggers, handover, policy, services
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, Starter
-from onboarding.moves import move_starter
+from onboarding.lifecycle import IssueState
+from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
+from onboarding.moves import move_issue, move_starter
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,24 @@ def test_a_change_whose_event_cannot_be_written_does_not_happen(tenant, invite, 
     assert not isinstance(outcome, handover.Shown)
     assert not starter.issues.exists()
     assert not [one for one in tenant.tenant.passes if one.person == "noor"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_move_by_the_worker_whose_event_cannot_be_written_does_not_happen_either(
+    tenant, shown, monkeypatch
+):
+    """With real commits: the state and its event are one transaction, whoever moves it."""
+    issue = shown("noor").issue
+
+    def fails(*args, **kwargs):
+        raise IntegrityError("the audit table is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(audit, "record", fails)
+        with pytest.raises(IntegrityError):
+            move_issue(issue, IssueState.REVOKING, event="issue.revoking")
+
+    assert PassIssue.objects.get().state == IssueState.SHOWN
 
 
 @pytest.mark.django_db(transaction=True)
