@@ -42,18 +42,36 @@ def take_turn(starter: Starter, person: Any) -> Wait | None:
     A place is kept through reloads; it opens when the budget will have room and lapses a minute later.
     """
     row, now = _locked(), clock.now()
-    Turn.objects.exclude(_kept(now)).delete()
-    mine = Turn.objects.filter(starter=starter, person=person).first()
-    before_me = Turn.objects.filter(pk__lt=mine.pk) if mine else Turn.objects.all()
-    ahead = before_me.count()
-    free_at = _free_at(row, CALLS_OF_AN_ISSUE, now)
-    if free_at <= now and _room(row, now) >= CALLS_OF_AN_ISSUE * (ahead + 1):
+    mine, ahead = _in_line(starter, person, now)
+    if _free_at(row, CALLS_OF_AN_ISSUE, now) <= now and _room(row, now) >= CALLS_OF_AN_ISSUE * (ahead + 1):
         _spend(row, CALLS_OF_AN_ISSUE, now)
         if mine:
             mine.delete()
         return None
+    return _place(row, starter, person, mine, ahead, now)
+
+
+@transaction.atomic
+def take_place(starter: Starter, person: Any) -> Wait:
+    """Only a place in the queue, for somebody whom Microsoft has just told to wait; nothing is spent."""
+    row, now = _locked(), clock.now()
+    return _place(row, starter, person, *_in_line(starter, person, now), now)
+
+
+def _in_line(starter: Starter, person: Any, now: datetime) -> tuple[Turn | None, int]:
+    """The person's own place, if any, and how many stand before; places that lapsed are cleared away."""
+    Turn.objects.exclude(_kept(now)).delete()
+    mine = Turn.objects.filter(starter=starter, person=person).first()
+    before = Turn.objects.filter(pk__lt=mine.pk) if mine else Turn.objects.all()
+    return mine, before.count()
+
+
+def _place(
+    row: GraphBudget, starter: Starter, person: Any, mine: Turn | None, ahead: int, now: datetime
+) -> Wait:
+    free_at = _free_at(row, CALLS_OF_AN_ISSUE, now)
     if mine is None:
-        opens = max(free_at, now) + ahead * _pace()
+        opens = free_at + ahead * _pace()
         mine = Turn.objects.create(
             starter=starter, person=person, asked_at=now, opens_at=opens, lapses_at=opens + TURN_LASTS
         )

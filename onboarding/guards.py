@@ -76,7 +76,7 @@ def never_signed_in(q: Question) -> bool:
 
 
 def no_own_method(q: Question) -> bool:
-    return all(method.type == "password" for method in q.facts.methods)
+    return not any(method.is_own for method in q.facts.methods)
 
 
 def no_active_role(q: Question) -> bool:

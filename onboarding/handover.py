@@ -160,8 +160,7 @@ def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outco
     budget.give_back(1)
     if isinstance(error, graph.Throttled):
         budget.pause(error.retry_after)
-        wait = budget.take_turn(confirmation.starter, confirmation.person)
-        return Waiting(wait) if wait else NotNow("throttled")
+        return Waiting(budget.take_place(confirmation.starter, confirmation.person))
     code = "account_gone" if isinstance(error, graph.NotFound) else "not_checkable"
     facts = {"codes": [code], "graph": error.code, "graph_request_id": error.request_id}
     with transaction.atomic():
@@ -268,8 +267,7 @@ def create(issue: PassIssue) -> graph.CreatedPass:
     except graph.Throttled as error:
         _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
         budget.pause(error.retry_after)
-        wait = budget.take_turn(issue.starter, issue.actor)
-        raise _Stop(Waiting(wait) if wait else Failed(issue)) from None
+        raise _Stop(Waiting(budget.take_place(issue.starter, issue.actor))) from None
     except graph.Unavailable as error:
         _settle(issue, IssueState.REJECTED, Reason.UNREACHABLE, error)
     except graph.Refused as error:

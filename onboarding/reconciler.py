@@ -175,7 +175,7 @@ def _watch(issue: PassIssue, now: datetime) -> datetime | None:
     _spend()
     methods, passes = _methods(issue)
     mine = next((live for live in passes if live.method_id == issue.method_id), None)
-    if any(method.type != "password" for method in methods):
+    if any(method.is_own for method in methods):
         _delete(issue, mine, now)
         _end(issue, IssueState.CLOSED, reason=Reason.REGISTERED, starter_to=StarterState.REGISTERED)
         return None
@@ -246,7 +246,7 @@ def _has_own_method(issue: PassIssue) -> bool:
     """A pass without a receipt may all the same have been seen, and have served."""
     _spend(yields=False)
     methods, _ = _methods(issue)
-    return any(method.type != "password" for method in methods)
+    return any(method.is_own for method in methods)
 
 
 def _methods(issue: PassIssue) -> tuple[tuple[graph.Method, ...], tuple[graph.LivePass, ...]]:

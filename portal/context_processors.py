@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,5 +14,4 @@ def site(_request: HttpRequest | None = None) -> dict[str, Any]:
         "support_contact": settings.SUPPORT_CONTACT,
         "sandbox": settings.SANDBOX,
         "sandbox_url": settings.SANDBOX_URL if settings.SANDBOX else "",
-        "portal_host": urlsplit(settings.PORTAL_URL).netloc,
     }

@@ -97,6 +97,13 @@ def first_rows(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
+def travelling_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests travel in Python's time; PostgreSQL's clock would stay behind. One test asks it itself."""
+    if connection.vendor == "postgresql" and not request.node.get_closest_marker("database_clock"):
+        monkeypatch.setattr(clock, "now", timezone.now)
+
+
+@pytest.fixture(autouse=True)
 def plain_static_files(settings: Any) -> None:
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -61,7 +61,7 @@ def test_a_starter_with_nothing_against_her(mocked_graph):
     )
     assert found.manager is not None
     assert (found.manager.object_id, found.manager.enabled, found.manager.kind) == (MARIA, True, "member")
-    assert found.methods == (ours.Method("password", known=True),)
+    assert found.methods == (ours.Method("password"),)
     assert (found.passes, found.active_roles, found.eligible_roles, found.role_groups) == ((), (), (), ())
 
 
@@ -134,11 +134,11 @@ def test_methods_and_passes_are_told_apart_and_unknown_methods_are_kept(mocked_g
 
     found = facts(mocked_graph, methods=(200, many(*registered)))
 
-    assert [(m.type, m.known) for m in found.methods] == [
-        ("password", True),
+    assert [(m.type, m.is_own) for m in found.methods] == [
+        ("password", False),
         ("fido2", True),
-        ("brandNew", False),
-        ("resourceKey", False),
+        ("brandNew", True),
+        ("resourceKey", True),
     ]
     assert [(p.method_id, p.usable, p.reason) for p in found.passes] == [(METHOD, False, "OneTimeUsed")]
 

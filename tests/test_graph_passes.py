@@ -105,7 +105,7 @@ def test_methods_and_passes_come_from_one_call(mocked_graph):
 
     methods, passes = graph().read_methods(NOOR)
 
-    assert methods == (ours.Method("fido2", known=True),)
+    assert methods == (ours.Method("fido2"),)
     assert [found.method_id for found in passes] == [METHOD]
     assert len(mocked_graph.calls) == 1
 
@@ -126,10 +126,10 @@ def test_methods_and_passes_come_from_one_call(mocked_graph):
         "qrCodePin",
     ],
 )
-def test_every_published_method_is_known(mocked_graph, kind):
+def test_every_published_method_is_read(mocked_graph, kind):
     mocked_graph.get(METHODS, json=many(method(kind)))
 
-    assert graph().read_methods(NOOR)[0] == (ours.Method(kind, known=True),)
+    assert graph().read_methods(NOOR)[0] == (ours.Method(kind),)
 
 
 @pytest.mark.parametrize(

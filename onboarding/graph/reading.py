@@ -13,21 +13,6 @@ from onboarding.graph.errors import NotFound, OutcomeUnknown
 from onboarding.graph.passcode import PassCode
 from onboarding.graph.values import Account, CreatedPass, Facts, Kind, LivePass, Manager, Method
 
-KNOWN_METHODS = frozenset(
-    {
-        "password",
-        "phone",
-        "email",
-        "fido2",
-        "microsoftAuthenticator",
-        "softwareOath",
-        "hardwareOath",
-        "windowsHelloForBusiness",
-        "platformCredential",
-        "external",
-        "qrCodePin",
-    }
-)
 CODE = re.compile(r"[!-~]{8,48}")
 SOMEONE_IN_CONTEXT = re.compile(r"#users\((?:'|%27)([^'%)]*)", re.IGNORECASE)
 LONGEST_MINUTES = 43200
@@ -74,7 +59,7 @@ def methods_and_passes(record: Record) -> tuple[tuple[Method, ...], tuple[LivePa
         if name == "temporaryAccessPass":
             passes.append(live_pass(item))
         else:
-            methods.append(Method(type=name, known=name in KNOWN_METHODS))
+            methods.append(Method(name))
     return tuple(methods), tuple(passes)
 
 

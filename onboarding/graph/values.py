@@ -43,10 +43,14 @@ class Manager:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to sign in that is registered; `known` is false for types newer than this portal."""
+    """A way to sign in that is registered, also of a type newer than this portal."""
 
     type: str
-    known: bool
+
+    @property
+    def is_own(self) -> bool:
+        """Something the person set up themselves: everything but the password that comes with the account."""
+        return self.type != "password"
 
 
 @dataclass(frozen=True, slots=True)
