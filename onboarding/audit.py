@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Protocol
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.transaction import TransactionManagementError
 
 from onboarding import clock
@@ -31,6 +33,32 @@ class Person(Protocol):
     name: str
 
 
+class _Held(threading.local):
+    by_this_thread = False
+
+
+_held = _Held()
+
+
+@contextmanager
+def change() -> Iterator[None]:
+    """A transaction whose change goes on the trail. It takes the end of the chain before any other row.
+
+    Every such transaction needs that row. One that took another first, and one that holds it and wants that
+    other, would wait for each other until the database ends one of them.
+    """
+    with transaction.atomic():
+        if _held.by_this_thread:
+            yield
+            return
+        AuditHead.objects.select_for_update().get(id=1)
+        _held.by_this_thread = True
+        try:
+            yield
+        finally:
+            _held.by_this_thread = False
+
+
 def record(
     event: str,
     *,
@@ -40,12 +68,12 @@ def record(
     facts: Mapping[str, Any] | None = None,
     personal: Mapping[str, str] | None = None,
 ) -> AuditEvent:
-    """Append one event inside the transaction of the change it tells of.
+    """Append one event inside the transaction of the change it tells of, which is a `change()`.
 
     `facts` must hold nothing personal; `personal` is committed to and can be erased. Without `by` the portal
-    itself did it. Raises TransactionManagementError outside a transaction.
+    itself did it. Raises TransactionManagementError outside one.
     """
-    if not connection.in_atomic_block:
+    if not _held.by_this_thread:
         raise TransactionManagementError("An event belongs into the transaction of its change.")
     values = dict(personal or {})
     if by is not None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
@@ -163,7 +163,7 @@ def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outco
         return Waiting(budget.take_place(confirmation.starter, confirmation.person))
     code = "account_gone" if isinstance(error, graph.NotFound) else "not_checkable"
     facts = {"codes": [code], "graph": error.code, "graph_request_id": error.request_id}
-    with transaction.atomic():
+    with audit.change():
         audit.record("issue.refused", by=confirmation.person, starter=confirmation.starter, facts=facts)
         if code == "account_gone":
             Starter.objects.filter(pk=confirmation.starter.pk).update(problem=Starter.Problem.ACCOUNT_GONE)
@@ -187,7 +187,7 @@ def _refuse(
     confirmation: Confirmation, version: PolicyVersion, refusing: tuple[guards.Guard, ...]
 ) -> NoReturn:
     codes = [guard.code for guard in refusing]
-    with transaction.atomic():
+    with audit.change():
         audit.record(
             "issue.refused",
             by=confirmation.person,
@@ -207,7 +207,7 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
     """Commit the intent in one short transaction: this starter, this version, nobody else meanwhile."""
     starter = confirmation.starter
     try:
-        with transaction.atomic():
+        with audit.change():
             now = clock.now()
             issue = PassIssue(
                 starter=starter,
@@ -286,7 +286,7 @@ def _settle(
     if isinstance(error, graph.Refused):
         facts["refusal"] = error.reason
     try:
-        with transaction.atomic():
+        with audit.change():
             changes: dict[str, Any] = {
                 "reason": reason,
                 "graph_request_id": facts.get("graph_request_id", "")[:64],
@@ -310,7 +310,7 @@ def _settle(
 def record(issue: PassIssue, made: graph.CreatedPass) -> Shown:
     """Commit that a pass is about to be shown. Only after this may a byte of it leave the process."""
     try:
-        with transaction.atomic():
+        with audit.change():
             if policy.in_force().frozen:
                 raise Frozen("issuing was frozen meanwhile")
             now = clock.now()
@@ -374,7 +374,7 @@ def _unrecorded(issue: PassIssue, method_id: str, reason: str) -> Failed:
 def _leave_to_worker(issue: PassIssue, method_id: str) -> None:
     """This process was paused so long that its issue was settled without it, and then made a pass after all."""
     try:
-        with transaction.atomic():
+        with audit.change():
             PassIssue.objects.filter(pk=issue.pk, method_id="").update(method_id=method_id)
             audit.record(
                 "issue.made_late", starter=issue.starter, issue=issue, facts={"method_id": method_id}
@@ -387,7 +387,7 @@ def _leave_to_worker(issue: PassIssue, method_id: str) -> None:
 # --- 6. Receipt, and taking back --------------------------------------------------------------------------------
 
 
-@transaction.atomic
+@audit.change()
 def receipt(issue: PassIssue, *, by: Any) -> bool:
     """The page says that the pass is on a screen. False: too late, the page must wipe itself."""
     if issue.state == IssueState.HELD:
@@ -411,7 +411,7 @@ def receipt(issue: PassIssue, *, by: Any) -> bool:
     return True
 
 
-@transaction.atomic
+@audit.change()
 def take_back(issue: PassIssue, *, reason: str, by: Any | None = None) -> None:
     """Stop a pass: from here on the worker deletes it until it is gone. Raises Changed, NotPermitted."""
     move_issue(

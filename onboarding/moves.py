@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, Q
 
 from onboarding import audit
@@ -28,7 +27,7 @@ class Changed(Exception):
     """Somebody or something was faster: the row is no longer what the caller saw."""
 
 
-@transaction.atomic
+@audit.change()
 def move_starter(
     starter: Starter,
     to: StarterState | None,
@@ -57,7 +56,7 @@ def move_starter(
     )
 
 
-@transaction.atomic
+@audit.change()
 def move_issue(
     issue: PassIssue,
     to: IssueState,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from onboarding import audit
 from onboarding.audit import Person
 from onboarding.models import PolicyVersion, Starter
@@ -40,7 +38,7 @@ def attempts_left(starter: Starter, version: PolicyVersion) -> int:
     return version.attempts + starter.extra_attempts - sum(issue.counted for issue in starter.issues.all())
 
 
-@transaction.atomic
+@audit.change()
 def add_version(version: PolicyVersion, *, by: Person) -> None:
     """Put a new version in force; the versions before it stay as they are."""
     before = in_force()

@@ -11,7 +11,6 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 
 from onboarding import audit, budget, clock, graph, handover, notifications
 from onboarding.jobs import TryLater, handler
@@ -131,7 +130,7 @@ def _delete_orphan(issue: PassIssue, live: graph.LivePass) -> None:
     log.error(
         "a pass appeared after its request had been given up; it is deleted", extra={"issue": str(issue.pk)}
     )
-    with transaction.atomic():
+    with audit.change():
         audit.record(
             "issue.orphan_deleted", starter=issue.starter, issue=issue, facts={"method_id": live.method_id}
         )
@@ -202,7 +201,7 @@ def _missing(issue: PassIssue, passes: tuple[graph.LivePass, ...], now: datetime
 def _used(issue: PassIssue, mine: graph.LivePass, now: datetime) -> datetime | None:
     """Used: there are ten minutes to register a method. After that the pass led to nothing."""
     if issue.used_at is None:
-        with transaction.atomic():
+        with audit.change():
             PassIssue.objects.filter(pk=issue.pk, used_at__isnull=True).update(used_at=now)
             audit.record("issue.used", starter=issue.starter, issue=issue, facts={"number": issue.number})
         return now + timedelta(seconds=10)
@@ -268,14 +267,14 @@ def _take_off_late(issue: PassIssue, now: datetime) -> datetime | None:
 
 
 def _alarm(issue: PassIssue) -> None:
-    with transaction.atomic():
+    with audit.change():
         notifications.cannot_take_back(issue)
 
 
 # --- Endings ----------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
+@audit.change()
 def _end(
     issue: PassIssue,
     to: IssueState,

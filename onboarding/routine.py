@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
-from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from onboarding import audit, clock, graph, jobs, notifications, policy, services
@@ -65,7 +64,7 @@ def _look_for_account(starter: Starter) -> None:
     facts = services.directory_facts(account, manager)
     facts |= {"found_account_id": account.object_id, "problem": Starter.Problem.ACCOUNT_FOUND}
     facts.pop("account_name")
-    with transaction.atomic():
+    with audit.change():
         Starter.objects.filter(pk=starter.pk, account_id="").update(**facts)
         for name, value in facts.items():
             setattr(starter, name, value)
@@ -95,7 +94,7 @@ def _calendar(starter: Starter) -> None:
     opens, closes = starter.window(version.before, version.after)
     if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
         if starter.problem in services.BLOCKING or not starter.account_id:
-            with transaction.atomic():
+            with audit.change():
                 notifications.problem(starter)
         else:
             services.send_link(starter=starter, by=None)
@@ -104,7 +103,7 @@ def _calendar(starter: Starter) -> None:
         and opens <= now <= closes
         and starter.reminded_for != starter.start_date
     ):
-        with transaction.atomic():
+        with audit.change():
             claimed = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED).exclude(
                 reminded_for=starter.start_date
             )
@@ -187,7 +186,7 @@ def forget(_: str) -> datetime:
     return now + timedelta(days=1)
 
 
-@transaction.atomic
+@audit.change()
 def erase(starter: Starter) -> None:
     """Forget who the starter was; that somebody started, when, and how it went, stays."""
     blank = dict.fromkeys(

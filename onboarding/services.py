@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from onboarding import audit, clock, graph, handover, jobs, notifications, policy
 from onboarding.lifecycle import IssueState, StarterState
@@ -67,7 +67,7 @@ def record_starter(
         for name, value in directory_facts(account, manager).items():
             setattr(starter, name, value)
     try:
-        with transaction.atomic():
+        with audit.change():
             starter.save(force_insert=True)
             audit.record(
                 "starter.recorded",
@@ -112,7 +112,7 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
         raise OwnStarter
     facts = directory_facts(account, manager)
     try:
-        with transaction.atomic():
+        with audit.change():
             move_starter(
                 starter,
                 None,
@@ -139,7 +139,7 @@ def reschedule(
     _still_before_a_pass(starter)
     _not_their_manager(starter, by)
     moved = Starter(start_date=start_date, start_time=start_time, time_zone=time_zone)
-    with transaction.atomic():
+    with audit.change():
         move_starter(
             starter,
             None,
@@ -182,14 +182,14 @@ def refresh(starter: Starter, *, by: Any | None = None) -> bool:
         account, manager = graph.client().look_up(starter.account_id)
     except graph.NotFound:
         starter.problem, starter.looked_at = Problem.ACCOUNT_GONE, clock.now()
-        with transaction.atomic():
+        with audit.change():
             Starter.objects.filter(pk=starter.pk).update(problem=starter.problem, looked_at=starter.looked_at)
             _tell_hr_what_blocks(starter)
         return False
     facts = directory_facts(account, manager)
     changed = bool(starter.looked_at) and starter.manager_id != facts["manager_id"]
     facts["problem"] = _problem(starter, facts)
-    with transaction.atomic():
+    with audit.change():
         Starter.objects.filter(pk=starter.pk).update(**facts)
         if changed:
             audit.record(
@@ -230,7 +230,7 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
     told = refresh(starter, by=by)
     if starter.problem in BLOCKING:
         raise CannotInvite(starter.problem)
-    with transaction.atomic():
+    with audit.change():
         if starter.state == StarterState.RECORDED:
             move_starter(
                 starter,
@@ -289,7 +289,7 @@ def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
     """
     issue = starter.open_issue()
     if issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD, IssueState.REVOKING}:
-        with transaction.atomic():
+        with audit.change():
             if issue.state != IssueState.REVOKING:
                 handover.take_back(issue, reason=PassIssue.Reason.WITHDRAWN, by=by)
             going = PassIssue.objects.filter(pk=issue.pk, state=IssueState.REVOKING)

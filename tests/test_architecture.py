@@ -108,3 +108,19 @@ def test_no_page_holds_inline_script_or_style():
         assert "<style" not in text, path
         assert "javascript:" not in text, path
         assert text.count("<script") == text.count("src="), path
+
+
+def test_whatever_goes_on_the_trail_takes_the_end_of_the_chain_first():
+    """Two transactions that take the same two rows in opposite order wait for each other until one is ended."""
+    elsewhere = {
+        "onboarding/audit.py",
+        "onboarding/jobs.py",
+        "onboarding/budget.py",
+    }  # no event is written there
+    own = [
+        str(path.relative_to(TOP))
+        for path in modules("onboarding")
+        if "migrations" not in path.parts and any(name.endswith("transaction") for name in imports(path))
+    ]
+
+    assert set(own) == elsewhere

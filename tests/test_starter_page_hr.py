@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import transaction
 
 from onboarding import audit, handover, lifecycle, services
 from onboarding.hr import words
@@ -186,7 +185,7 @@ def test_every_event_that_the_portal_writes_has_words():
 
 def test_an_event_of_tomorrow_is_still_shown(browser_of, record):
     starter = record("noor")
-    with transaction.atomic():
+    with audit.change():
         audit.record("starter.something_new", starter=starter)
 
     assert "starter.something_new" in said(page_of(browser_of("hanna"), starter))[0]
