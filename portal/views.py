@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -22,6 +24,7 @@ from portal.signin.flows import safe_path
 
 logger = logging.getLogger(__name__)
 LONGEST_REPORT = 8192
+BUSY_SECONDS = 10
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -118,7 +121,12 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
-    return bare("500.html", 500)
+    """A database that is away or held by somebody passes by itself; anything else is a mistake of ours."""
+    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+        return bare("500.html", 500)
+    answer = bare("503.html", 503)
+    answer["Retry-After"] = str(BUSY_SECONDS)
+    return answer
 
 
 def bare(template: str, status: int) -> HttpResponse:
