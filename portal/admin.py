@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth import admin as _  # noqa: F401  (it registers the groups, which go again)
+from django.contrib.auth.models import Group
 
 from portal.models import User
+
+admin.site.unregister(Group)  # roles come from Entra with each sign-in; nobody is put into a group here
 
 
 @admin.register(User)

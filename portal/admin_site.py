@@ -12,6 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_http_methods
 
 # Django admin loads its own scripts by address and draws icons from `data:`; it has no nonces and no types.
 SCRIPTS_OF_ADMIN = {
@@ -20,6 +22,7 @@ SCRIPTS_OF_ADMIN = {
     "require-trusted-types-for": None,
     "trusted-types": None,
 }
+a_look_or_a_form = require_http_methods(["GET", "HEAD", "POST"])  # Django's views take any other for a look
 WITHOUT_PASSWORDS = {"password_change", "password_change_done"}
 
 
@@ -42,14 +45,16 @@ class PortalAdminSite(AdminSite):
                 raise PermissionDenied
             return inside(request, *args, **kwargs)
 
-        return csp_replace(SCRIPTS_OF_ADMIN)(for_staff)
+        return csp_replace(SCRIPTS_OF_ADMIN)(a_look_or_a_form(for_staff))
 
+    @method_decorator(a_look_or_a_form)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Only who is signed in gets here. Nobody is asked for a password; who may not enter is told so."""
         if not self.has_permission(request):
             raise PermissionDenied
         return redirect("admin:index")
 
+    @method_decorator(a_look_or_a_form)
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         from portal.signin.views import sign_out  # needs the models, which load after this
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from onboarding import clock, directory, handover, policy, services
 from onboarding.hr import words
@@ -36,7 +36,7 @@ def starter_or_404(public_id: str) -> Starter:
 # --- The list ---------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 @hr_only
 def starters(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "").replace("\0", "").strip()[:100]
@@ -190,7 +190,7 @@ def _record_page(
 # --- One starter --------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 @hr_only
 def starter(request: HttpRequest, public_id: str) -> HttpResponse:
     one = starter_or_404(public_id)

@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from onboarding import budget, clock, handover, policy
 from onboarding.lifecycle import NotPermitted
@@ -28,7 +28,7 @@ from onboarding.permissions import CannotTell, may_record, starter_of_manager
 View = Callable[..., HttpResponse]
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Everybody's first page: the starters who wait for this person. From the last look at the directory."""
     version, now = policy.in_force(), clock.now()
