@@ -6,12 +6,14 @@ export PORTAL_URL ?= http://localhost:$(PORT)
 export SANDBOX_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
 RUN = .venv-run/bin/python
 DEV = .venv/bin/python
+PYTEST = $(DEV) -m pytest -q -n auto --dist loadfile
+ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench test lint types format lock run-environment dev-environment
+.PHONY: help demo demo-reset tour bench test test-sqlite test-postgresql test-faults breaks lint types format lock run-environment dev-environment
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run-environment:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is not installed; Python 3.11 or newer is needed." >&2; exit 1; }
@@ -30,8 +32,20 @@ demo-reset: run-environment  ## forget the demo's data
 tour: run-environment  ## run the main job by itself, step by step, with the evidence
 	@$(RUN) manage.py tour
 
-test: dev-environment  ## run all tests; says what it had to skip
-	@$(DEV) -m pytest -q -n auto --dist loadfile $(TESTS)
+test: test-sqlite test-postgresql  ## run all tests on both databases; says what it had to skip
+
+test-sqlite: dev-environment  ## run all tests on SQLite
+	@echo "Tests on SQLite"; DATABASE_URL= $(PYTEST) $(TESTS)
+
+test-postgresql: dev-environment  ## run all tests on a real PostgreSQL, which it brings along
+	@echo "Tests on PostgreSQL"; $(DEV) -m tests.with_postgresql $(PYTEST) $(TESTS)
+
+breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
+	@$(DEV) -m tests.breaks
+
+test-faults: dev-environment  ## kill, stop and cut off processes at exact moments, 50 times each, on both databases
+	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py
+	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py
 
 bench: run-environment  ## measure the way from the button to the pass, as ratios
 	@$(RUN) manage.py bench

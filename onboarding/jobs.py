@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 
@@ -21,9 +22,6 @@ from onboarding.models import Heartbeat, Job
 log = logging.getLogger(__name__)
 
 LOCK = timedelta(seconds=120)  # longer than any handler may take
-PASS_LOCK = timedelta(
-    seconds=60
-)  # a pass does not wait longer for a worker that was killed; its steps can be repeated
 ALIVE = timedelta(seconds=90)  # a heartbeat older than this counts as none
 GIVE_UP = timedelta(hours=24)
 
@@ -75,7 +73,8 @@ def claim(now: datetime) -> Job | None:
         if job is None:
             return None
         taken = Job.objects.filter(free, pk=job.pk, claim=job.claim, done_at__isnull=True)
-        lock = PASS_LOCK if job.priority == Job.Priority.PASS else LOCK
+        # A pass does not wait long for a worker that was killed; its steps can be repeated.
+        lock = settings.WORKER_LOCK if job.priority == Job.Priority.PASS else LOCK
         if taken.update(locked_until=now + lock, claim=F("claim") + 1) != 1:
             return None
     job.claim += 1

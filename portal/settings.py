@@ -284,6 +284,8 @@ PASS_RECEIPT = timedelta(
 PASS_QUARANTINE = timedelta(
     seconds=env.whole("PASS_QUARANTINE_SECONDS", 60, low=60 if not SANDBOX else 1, high=600)
 )
+# After this long another worker takes over a pass from one that was killed.
+WORKER_LOCK = timedelta(seconds=env.whole("WORKER_LOCK_SECONDS", 60, low=60 if not SANDBOX else 2, high=300))
 GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
 GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
 GRAPH_CONNECT_TIMEOUT = 3

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -198,7 +202,16 @@ def test_sign_in_and_the_identity_can_fail_too(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"drop": "sometimes"}, {"path": "("}, {"colour": "red"}, {"delay": "long"}, "no object"]
+    "fault",
+    [
+        {"drop": "sometimes"},
+        {"path": "("},
+        {"colour": "red"},
+        {"delay": "long"},
+        {"caller": "tickle"},
+        {"caller": "kill", "moment": "never"},
+        "no object",
+    ],
 )
 def test_a_senseless_fault_is_refused_in_words(visitor: Visitor, fault: object) -> None:
     answer = requests.post(f"{visitor.url}/_control/faults", json=[fault], timeout=5)
@@ -206,6 +219,65 @@ def test_a_senseless_fault_is_refused_in_words(visitor: Visitor, fault: object) 
     assert answer.status_code == 400
     assert answer.json()["error"]
     assert visitor.state()["faults"] == []
+
+
+@pytest.fixture
+def caller(visitor: Visitor) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Another process, which asks the tenant for something and says what came of it."""
+    script = (
+        "import requests, sys\n"
+        "answer = requests.get(sys.argv[1], headers={'Metadata': 'true'}, timeout=20)\n"
+        "print('answered', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    begun: list[subprocess.Popen[str]] = []
+
+    def calls() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", script, f"{visitor.url}/somewhere"]
+        begun.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    yield calls
+    for one in begun:
+        one.kill()
+        one.communicate()
+
+
+@pytest.mark.parametrize(("moment", "noted"), [("reading", False), ("done", True), ("answered", True)])
+def test_a_caller_is_killed_at_the_moment_that_was_ordered(
+    visitor: Visitor, caller: Callable[[], subprocess.Popen[str]], moment: str, noted: bool
+) -> None:
+    visitor.fault(path="somewhere", caller="kill", moment=moment)
+
+    assert caller().wait(20) == -signal.SIGKILL
+    assert any(one["path"] == "/somewhere" for one in visitor.requests_seen()) is noted
+
+
+def test_a_caller_stands_still_until_it_is_let_go_on(
+    visitor: Visitor, caller: Callable[[], subprocess.Popen[str]]
+) -> None:
+    visitor.fault(path="somewhere", caller="stop")
+    process = caller()
+
+    wait_until(lambda: state_of(process) == "T")
+    visitor.change(resume=True)
+
+    assert process.stdout is not None
+    assert process.stdout.readline() == "answered\n"
+
+
+def state_of(process: subprocess.Popen[str]) -> str:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("moment", ["reading", "done"])
+def test_a_connection_is_cut_at_the_moment_that_was_ordered(visitor: Visitor, moment: str) -> None:
+    visitor.fault(method="POST", path=PASSES, caller="cut", moment=moment)
+
+    with pytest.raises(requests.ConnectionError):
+        visitor.make_pass("noor")
+
+    assert live(visitor) == (moment == "done")
 
 
 def test_a_reset_ends_all_faults_and_changes(visitor: Visitor) -> None:

@@ -21,6 +21,7 @@ from django.conf import settings
 from portal.running import free_port, up, wait_for
 from portal.supervisor import CLEAN_MEMORY, Program, Supervisor, manage
 from portal.visitor import Visitor
+from tests.databases import IS_POSTGRESQL, Database, fresh_database
 
 TOP = Path(settings.BASE_DIR)
 
@@ -28,10 +29,10 @@ TOP = Path(settings.BASE_DIR)
 class Demo:
     """`manage.py demo` on ports and data of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database) -> None:
         self.portal, self.sandbox = f"http://localhost:{free_port()}", f"http://127.0.0.1:{free_port()}"
         own = {"PORTAL_URL": self.portal, "SANDBOX_URL": self.sandbox, "PORTAL_DATA_DIR": str(folder)}
-        self.environment = {**os.environ, **own, "LOG_LEVEL": "ERROR", "DATABASE_URL": ""}
+        self.environment = {**os.environ, **own, "LOG_LEVEL": "ERROR", "DATABASE_URL": database.url}
         self.start()
 
     def start(self) -> None:
@@ -65,8 +66,8 @@ def own_folder() -> Iterator[Path]:
 
 @contextmanager
 def a_demo() -> Iterator[Demo]:
-    with own_folder() as path:
-        running = Demo(path)
+    with own_folder() as path, fresh_database(path) as database:
+        running = Demo(path, database)
         yield running
         if running.process.poll() is None:
             running.stop()
@@ -147,7 +148,8 @@ def test_everything_it_makes_is_in_its_folder(lasting):
     made = {path.name for path in folder.iterdir()}
     open_to_others = [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077]
 
-    assert {"portal.sqlite3", "sandbox.json", "secret-key", "static"} <= made
+    database = set() if IS_POSTGRESQL else {"portal.sqlite3"}
+    assert {"sandbox.json", "secret-key", "static"} | database <= made
     assert open_to_others == []
 
 
@@ -226,14 +228,14 @@ def test_a_busy_port_gets_one_sentence_that_says_what_to_do(folder, variable, ta
 
 
 def test_serve_refuses_a_database_that_is_not_up_to_date(folder):
-    environment = {
-        **os.environ,
-        "PORTAL_DATA_DIR": str(folder),
-        "DATABASE_URL": "",
-        "PORTAL_URL": f"http://localhost:{free_port()}",
-    }
-
-    done = subprocess.run(manage("serve"), env=environment, capture_output=True, text=True, check=False)
+    with fresh_database(folder) as database:
+        environment = {
+            **os.environ,
+            "PORTAL_DATA_DIR": str(folder),
+            "DATABASE_URL": database.url,
+            "PORTAL_URL": f"http://localhost:{free_port()}",
+        }
+        done = subprocess.run(manage("serve"), env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert "manage.py migrate" in done.stderr

@@ -221,6 +221,11 @@ def _clock_ahead(tenant: Tenant, seconds: float, _wanted: Json) -> float:
     return tenant.clock.ahead
 
 
+def _resume(tenant: Tenant, _word: bool, _wanted: Json) -> int:
+    """`true` lets go on whoever was stopped by a fault."""
+    return tenant.faults.resume()
+
+
 def _projected_token(tenant: Tenant, seconds: int, _wanted: Json) -> str:
     return projected_token(tenant, int(seconds))
 
@@ -241,6 +246,7 @@ CHANGES: dict[str, Callable[[Tenant, Any, Json], Any]] = {
     "certificate": _certificate,
     "clock_ahead": _clock_ahead,
     "projected_token": _projected_token,
+    "resume": _resume,
 }
 HANDLERS: dict[tuple[str, str], Callable[[Tenant, Request], Any]] = {
     ("GET", "state"): _state,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
+from portal.sandbox import caller
 from portal.sandbox.web import Request, Response
 
 Work = Callable[[Request], Response]
-Later = Callable[[float, Callable[[], object]], None]
+MOMENTS = ("reading", "done", "answered")
+HANG_UP = struct.pack("ii", 1, 0)  # closing sends a reset, and not a polite end
 
 
 class Dropped(Exception):
@@ -34,6 +39,9 @@ class Fault:
     mutate, remove  change or remove fields of a JSON answer
     cut_at          promise the whole body, send so many bytes of it, and hang up
     hide_for        seconds that a pass made by this request stays out of every list
+    caller          what happens to the process that asks: "kill", "stop" (until `resume`), or "cut" its connection
+    moment          when: "reading" (before its request is read), "done" (before the answer), "answered"
+    wait            seconds between that moment and the deed
     """
 
     method: str | None = None
@@ -52,24 +60,53 @@ class Fault:
     remove: list[str] = field(default_factory=list)
     cut_at: int | None = None
     hide_for: float = 0
+    caller: str | None = None
+    moment: str = "done"
+    wait: float = 0
 
     def matches(self, request: Request) -> bool:
         return self.method in (None, request.method) and re.search(self.path, request.path) is not None
 
-    def strike(self, request: Request, work: Work, later: Later) -> Response:
+    @property
+    def is_at_the_door(self) -> bool:
+        return self.caller is not None and self.moment == "reading"
+
+    def strike(self, request: Request, work: Work, faults: Faults) -> Response:
         request.hide_for = self.hide_for
         time.sleep(self.delay)
         if self.drop == "before":
             if self.apply_after is not None:
-                later(self.apply_after, lambda: work(request))
+                faults.later(self.apply_after, lambda: work(request))
             raise Dropped
         if self.status is not None and not self.applied:
             return self._changed(standing_in(self.status))
         response = work(request)
         if self.drop == "after":
             raise Dropped
+        deed = self.deed(request, faults)
+        if self.moment == "done":
+            deed()
         time.sleep(self.delay_after)
-        return self._changed(standing_in(self.status) if self.status is not None else response)
+        changed = self._changed(standing_in(self.status) if self.status is not None else response)
+        changed.afterwards = deed if self.moment == "answered" else None
+        return changed
+
+    def deed(self, request: Request, faults: Faults) -> Callable[[], None]:
+        """Find the caller now, while it is surely there, and return what is to be done to it. That raises Dropped
+        where no answer can reach it any more."""
+        connection = request.connection
+        if self.caller is None or connection is None:
+            return lambda: None
+        if self.caller == "cut":
+            return partial(_cut, connection, self.wait)
+        return partial(self._signal, caller.process_at(connection), faults)
+
+    def _signal(self, process: int, faults: Faults) -> None:
+        time.sleep(self.wait)
+        caller.send_signal(process, str(self.caller))
+        if self.caller == "kill":
+            raise Dropped
+        faults.stopped.append(process)
 
     def _changed(self, response: Response) -> Response:
         if self.body is not None:
@@ -84,15 +121,35 @@ class Fault:
         return response
 
 
+def _cut(connection: socket.socket, wait: float) -> None:
+    time.sleep(wait)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP)
+    raise Dropped
+
+
 class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
         self._late: list[threading.Timer] = []
+        self.stopped: list[int] = []
+
+    def greet(self, request: Request) -> None:
+        """Somebody calls, and nothing but their first lines was read. Raises Dropped."""
+        fault = self._take(request, at_the_door=True)
+        if fault:
+            fault.deed(request, self)()
 
     def answer(self, request: Request, work: Work) -> Response:
         fault = self._take(request)
-        return fault.strike(request, work, self._later) if fault else work(request)
+        return fault.strike(request, work, self) if fault else work(request)
+
+    def resume(self) -> int:
+        """Let every process go on that was stopped; returns how many they were."""
+        count = len(self.stopped)
+        while self.stopped:
+            caller.resume(self.stopped.pop())
+        return count
 
     def add(self, entries: Any) -> None:
         """ValueError says what is wrong with them; then none is taken."""
@@ -106,18 +163,19 @@ class Faults:
             self._waiting.clear()
             for timer in self._late:
                 timer.cancel()
+        self.resume()
 
-    def _later(self, seconds: float, work: Callable[[], object]) -> None:
+    def later(self, seconds: float, work: Callable[[], object]) -> None:
         timer = threading.Timer(seconds, work)
         timer.daemon = True
         timer.start()
         self._late.append(timer)
 
-    def _take(self, request: Request) -> Fault | None:
+    def _take(self, request: Request, *, at_the_door: bool = False) -> Fault | None:
         """The first that matches, counted down."""
         with self._lock:
             for fault in self._waiting:
-                if not fault.matches(request):
+                if fault.is_at_the_door != at_the_door or not fault.matches(request):
                     continue
                 if fault.skip:
                     fault.skip -= 1
@@ -136,7 +194,7 @@ class Faults:
             ]
 
 
-NUMBERS = ("skip", "times", "delay", "delay_after", "apply_after", "status", "cut_at", "hide_for")
+NUMBERS = ("skip", "times", "delay", "delay_after", "apply_after", "status", "cut_at", "hide_for", "wait")
 
 
 def fault_of(entry: Any) -> Fault:
@@ -150,6 +208,8 @@ def fault_of(entry: Any) -> Fault:
             raise ValueError(f"{name} must be a number.")
     if fault.drop not in (None, "before", "after"):
         raise ValueError("drop must be before or after.")
+    if fault.caller not in (None, "cut", *caller.SIGNALS) or fault.moment not in MOMENTS:
+        raise ValueError("caller must be kill, stop or cut, and moment reading, done or answered.")
     try:
         re.compile(fault.path)
     except (re.error, TypeError):

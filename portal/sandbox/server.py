@@ -65,14 +65,16 @@ class Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_any(self) -> None:
-        problem, body = self._body()
-        if problem:
-            self.close_connection = True
-            return self._send(Response(problem))
-        if (urlsplit(f"//{self.headers.get('Host', '')}").hostname or "") not in NAMES:
-            return self._send(Response(421))  # a name that leads here is not ours
+        request = self._head()
         try:
-            return self._send(answer(self.server.tenant, self._request(body)))
+            self.server.tenant.faults.greet(request)
+            problem, request.body = self._body()
+            if problem:
+                self.close_connection = True
+                return self._send(Response(problem))
+            if (urlsplit(f"//{self.headers.get('Host', '')}").hostname or "") not in NAMES:
+                return self._send(Response(421))  # a name that leads here is not ours
+            return self._send(answer(self.server.tenant, request))
         except Dropped:
             return self._drop()
         except Exception:
@@ -90,14 +92,14 @@ class Handler(BaseHTTPRequestHandler):
             return 413, b""
         return 0, self.rfile.read(int(length))
 
-    def _request(self, body: bytes) -> Request:
+    def _head(self) -> Request:
         address = urlsplit(self.path)
         return Request(
             method="GET" if self.command == "HEAD" else self.command,
             raw_path=address.path,
             query=dict(parse_qsl(address.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=body,
+            connection=self.connection,
         )
 
     def _send(self, response: Response) -> None:
@@ -117,6 +119,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if response.cut_at is not None:
             self._drop()
+        if response.afterwards is not None:
+            response.afterwards()
 
     def _drop(self) -> None:
         self.close_connection = True

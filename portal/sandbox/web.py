@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -25,6 +26,7 @@ class Request:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     batched: bool = False
     hide_for: float = 0  # seconds that a pass made by this request stays out of lists (a fault)
+    connection: socket.socket | None = None  # on which it came; a part of a batch has none
 
     @property
     def path(self) -> str:
@@ -57,6 +59,7 @@ class Response:
     content_type: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut_at: int | None = None  # a fault: promise the whole body, send this much of it, hang up
+    afterwards: Callable[[], None] | None = None  # a fault: what happens when the last byte has left
 
 
 def json_answer(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

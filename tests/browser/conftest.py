@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from portal.running import running
 from tests.browser.site import Site
 from tests.browser.tab import Tab
+from tests.databases import fresh_database
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -61,8 +62,10 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """The demo as anybody starts it, on ports and data of its own; Graph's limits are tested elsewhere."""
-    with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000") as demo:
-        yield Site(demo)
+    with fresh_database() as database:
+        how = {"GRAPH_BUDGET_CALLS": "1000", "DATABASE_URL": database.url}
+        with running("--throttle", "off", **how) as demo:
+            yield Site(demo, database.at(demo.folder))
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
@@ -15,6 +13,7 @@ import requests
 
 from portal.running import Running, wait_for
 from portal.visitor import Visitor
+from tests.databases import Database
 
 ZONE = "Europe/Amsterdam"
 NAMES = product(
@@ -35,9 +34,9 @@ class Starter:
 
 
 class Site:
-    def __init__(self, demo: Running) -> None:
+    def __init__(self, demo: Running, database: Database) -> None:
         self.url, self.tenant = demo.portal_url, demo.sandbox_url
-        self.database = demo.folder / "portal.sqlite3"
+        self.database = database
         self.next: Starter | None = None
         self.hr = Visitor(self.url)
         self.hr.sign_in("hanna", "/hr/new/")
@@ -105,10 +104,8 @@ class Site:
 
     def _is_looked_at(self, starter: Starter) -> bool:
         """Whether the worker has read what the guards want to know; no page tells."""
-        with closing(sqlite3.connect(self.database)) as database:
-            query = "SELECT sign_in_looked_at FROM onboarding_starter WHERE public_id = ?"
-            row = database.execute(query, [starter.path.split("/")[2]]).fetchone()
-        return row[0] is not None
+        query = "SELECT sign_in_looked_at FROM onboarding_starter WHERE public_id = %s"
+        return self.database.one(query, starter.path.split("/")[2]) is not None
 
     def told_to_hr(self, starter: Starter) -> str:
         """The words of the starter's page, as HR reads it now."""

@@ -1,0 +1,329 @@
+"""The portal as it is shipped, in processes of its own, beside a pretend tenant in this one.
+
+The tests that use it press, kill and stop from outside; nothing of the portal is replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import requests
+from django.conf import settings
+
+from portal.running import free_port, up, wait_for
+from portal.sandbox.server import Sandbox
+from portal.supervisor import manage
+from portal.visitor import Visitor, shown_pass
+from tests.databases import Database, fresh_database
+
+ZONE = "Europe/Amsterdam"
+# Deadlines that are over in seconds, so that a test sees how a fault ends.
+QUICK = {
+    "PASS_LEASE_SECONDS": "3",
+    "PASS_RECEIPT_SECONDS": "4",
+    "PASS_QUARANTINE_SECONDS": "1",
+    "GRAPH_READ_TIMEOUT_SECONDS": "2",
+    "WORKER_LOCK_SECONDS": "3",
+    "GRAPH_BUDGET_CALLS": "1000",
+}
+RECEIPT = re.compile(r'data-receipt-url="([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Somebody whose manager was sent the link, and whose account the worker has read."""
+
+    key: str
+    name: str
+    account_id: str
+    public_id: str
+
+    @property
+    def page(self) -> str:
+        return f"/starters/{self.public_id}/"
+
+
+@dataclass
+class Answer:
+    """What one press brought: a status, words, and perhaps a pass. `status` is 0 where no answer came."""
+
+    starter: Starter
+    status: int
+    page: str = ""
+
+    @property
+    def code(self) -> str:
+        return shown_pass(self.page)
+
+    @property
+    def receipt_path(self) -> str:
+        found = RECEIPT.search(self.page)
+        return found[1] if found else ""
+
+    @property
+    def issue_id(self) -> str:
+        return self.receipt_path.strip("/").split("/")[2] if self.receipt_path else ""
+
+
+@dataclass
+class Portal:
+    """One or several replicas of `manage.py serve`, one database, one tenant."""
+
+    tenant: Sandbox
+    database: Database
+    folder: Path
+    environment: dict[str, str]
+    urls: list[str]
+    replicas: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    count: int = 0
+
+    # --- Its processes --------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        prepare = subprocess.run(
+            manage("migrate", "--verbosity", "0"), env=self.environment, capture_output=True, check=False
+        )
+        assert prepare.returncode == 0, prepare.stderr.decode()
+        subprocess.run(
+            manage("collectstatic", "--no-input", "--verbosity", "0"), env=self.environment, check=True
+        )
+        for url in self.urls:
+            self.replicas.append(
+                self.launch("serve", "--bind", urlsplit(url).netloc.replace("localhost", "127.0.0.1"))
+            )
+        wait_for(lambda: up(*self.urls), "the replicas to start")
+        wait_for(lambda: self.database.one("SELECT count(*) FROM onboarding_heartbeat"), "a worker")
+
+    def launch(self, *words: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                manage(*words), env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self) -> None:
+        self.tenant.tenant.faults.end()  # also lets go on whoever was stopped
+        for replica in self.replicas:
+            replica.send_signal(signal.SIGTERM)
+        for replica in self.replicas:
+            replica.wait(40)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def processes(self, part: str) -> list[int]:
+        """The processes of these replicas whose command line holds `part`; the arbiter of the site is the first."""
+        tops = {replica.pid for replica in self.replicas}
+        family = {pid for pid, parent in parents().items() if parent in tops}
+        family |= {pid for pid, parent in parents().items() if parent in family}
+        return sorted(pid for pid in family if part in command_of(pid))
+
+    def serving(self) -> list[int]:
+        """The processes that answer requests: the arbiters' children."""
+        arbiters = {
+            pid for pid in self.processes("gunicorn") if parents().get(pid) in {r.pid for r in self.replicas}
+        }
+        return [pid for pid in self.processes("gunicorn") if pid not in arbiters]
+
+    # --- People ---------------------------------------------------------------------------------------------
+
+    def person(self, key: str, url: str = "") -> Visitor:
+        """Somebody of the cast with a browser, freshly signed in. Signing in happens at the first replica."""
+        visitor = Visitor(self.urls[0])
+        visitor.sign_in(key, "/")
+        visitor.portal_url = url or self.urls[0]
+        return visitor
+
+    def starters(self, count: int, manager: str = "maria") -> list[Starter]:
+        """So many new people, recorded by HR to start now, with their manager invited."""
+        hr, made = self.person("hanna"), []
+        for _ in range(count):
+            self.count += 1
+            key, name = f"new{self.count}", f"New Starter{self.count}"
+            account = self.tenant.tenant.add_starter(key, name, manager)
+            made.append(Starter(key, name, account.id, record(hr, account.id)))
+        wait_for(lambda: not self._unread(made), "the worker to read the accounts", 60)
+        return made
+
+    def _unread(self, starters: list[Starter]) -> int:
+        return sum(
+            self.database.one(
+                "SELECT count(*) FROM onboarding_starter WHERE public_id = %s AND sign_in_looked_at IS NULL",
+                starter.public_id,
+            )
+            for starter in starters
+        )
+
+    def press(self, visitor: Visitor, starter: Starter, *, receipt: bool = False) -> Answer:
+        """Open the page and press the button. With `receipt`, the page says that the pass is on a screen."""
+        form = self.form(visitor, starter)
+        return self.send(visitor, starter, form, receipt=receipt)
+
+    def form(self, visitor: Visitor, starter: Starter) -> dict[str, str]:
+        visitor.get(starter.page)
+        return {**visitor.form_with("identity_check", "version").fields, "identity_check": "in_person"}
+
+    def send(
+        self, visitor: Visitor, starter: Starter, form: dict[str, str], *, receipt: bool = False
+    ) -> Answer:
+        try:
+            page = visitor.post(f"{visitor.portal_url}{starter.page}", form)
+            answer = Answer(starter, page.status_code, page.text)
+        except requests.RequestException:
+            answer = Answer(starter, 0)
+        self.answers.append(answer)
+        if receipt and answer.code:
+            self.acknowledge(visitor, answer)
+        return answer
+
+    def acknowledge(self, visitor: Visitor, answer: Answer) -> int:
+        token = {"csrfmiddlewaretoken": visitor.form_to("/not-seen/").fields["csrfmiddlewaretoken"]}
+        return visitor.post(f"{visitor.portal_url}{answer.receipt_path}", token).status_code
+
+    # --- What is true afterwards ----------------------------------------------------------------------------
+
+    def settle(self, seconds: float = 60) -> None:
+        """Wait until every pass that nobody saw is accounted for."""
+        wait_for(lambda: not self.unsettled(), "every outcome to be known", seconds)
+
+    def unsettled(self) -> list[tuple[str, ...]]:
+        return self.database.rows(
+            "SELECT s.public_id, i.state FROM onboarding_passissue i JOIN onboarding_starter s ON s.id = i.starter_id"
+            " WHERE i.state IN ('issuing', 'unknown', 'shown', 'revoking')"
+        )
+
+    def issues(self, starter: Starter) -> list[tuple[str, str]]:
+        """State and reason of each pass of a starter, in order."""
+        return self.database.rows(
+            "SELECT i.state, i.reason FROM onboarding_passissue i JOIN onboarding_starter s ON s.id = i.starter_id"
+            " WHERE s.public_id = %s ORDER BY i.number",
+            starter.public_id,
+        )
+
+    def state(self, starter: Starter) -> str:
+        return str(
+            self.database.one("SELECT state FROM onboarding_starter WHERE public_id = %s", starter.public_id)
+        )
+
+    def live(self) -> list[str]:
+        """The ids of all passes of the portal that would open an account now."""
+        tenant = self.tenant.tenant
+        ours = [one for one in tenant.passes if one.client_request_id and not one.ended]
+        return [one.id for one in ours if tenant.unusable_because(one) is None]
+
+    def creations(self) -> list[str]:
+        """The client-request-id of each request that asked for a pass."""
+        return [
+            one["client_request_id"]
+            for one in self.tenant.tenant.requests
+            if one["method"] == "POST" and one["path"].endswith("/temporaryAccessPassMethods")
+        ]
+
+    def assert_sound(self) -> None:
+        """What must hold after every fault: no pass alive that nobody acknowledged; every request for one has its
+        intent on record, and no two the same; every page with a pass has its event, and no two the same; nothing
+        is stuck; the database is whole and the audit chain unbroken."""
+        assert not self.unsettled()
+        held = {
+            row[0]
+            for row in self.database.rows("SELECT method_id FROM onboarding_passissue WHERE state = 'held'")
+        }
+        assert set(self.live()) <= held, "a pass is alive that nobody saw"
+        intended = self._events("issue.intent")
+        asked = self.creations()
+        assert len(asked) == len(set(asked)), "a request for a pass was repeated"
+        assert set(asked) <= set(intended), "a pass was asked for without an intent on record"
+        shown = [answer.issue_id for answer in self.answers if answer.code]
+        assert len(shown) == len(set(shown)), "a pass was shown twice"
+        assert set(shown) <= set(self._events("issue.shown")), "a pass was shown that is not on record"
+        wrong = self.database.rows(
+            "SELECT s.public_id FROM onboarding_starter s WHERE s.state = 'issued' AND NOT EXISTS"
+            " (SELECT 1 FROM onboarding_passissue i WHERE i.starter_id = s.id AND i.state = 'held')"
+        )
+        assert wrong == [], "a starter is stuck"
+        assert self.database.is_whole()
+        chain = subprocess.run(manage("verify_audit"), env=self.environment, capture_output=True, check=False)
+        assert chain.returncode == 0, chain.stdout.decode() + chain.stderr.decode()
+
+    def _events(self, event: str) -> list[str]:
+        return [
+            row[0]
+            for row in self.database.rows("SELECT issue FROM onboarding_auditevent WHERE event = %s", event)
+        ]
+
+    def complaints(self) -> list[str]:
+        """Lines of the log that report an error."""
+        return [
+            line for line in self.log.read_text().splitlines() if "Traceback" in line or '"ERROR"' in line
+        ]
+
+
+@contextmanager
+def portal(*, replicas: int = 1, **variables: str) -> Iterator[Portal]:
+    """A portal that runs until the end of the block, with quick deadlines unless `variables` say otherwise."""
+    (settings.BASE_DIR / "var").mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="replicas-", dir=settings.BASE_DIR / "var"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        database = stack.enter_context(fresh_database(folder))
+        tenant = stack.enter_context(Sandbox(port=0))
+        urls = [f"http://localhost:{free_port()}" for _ in range(replicas)]
+        own = {
+            "PORTAL_URL": urls[0],
+            "SANDBOX_URL": tenant.url,
+            "PORTAL_DATA_DIR": str(folder),
+            "DATABASE_URL": database.url,
+            "SECRET_KEY": secrets.token_urlsafe(60),
+            "LOG_LEVEL": "INFO",
+        }
+        made = Portal(tenant, database, folder, {**os.environ, **QUICK, **own, **variables}, urls)
+        stack.callback(made.stop)
+        made.start()
+        yield made
+
+
+def record(hr: Visitor, account: str) -> str:
+    """HR records an account to start now and sends the link. Returns the starter's public id."""
+    now = datetime.now(ZoneInfo(ZONE))
+    hr.get("/hr/new/")
+    when = {"start_date": f"{now:%Y-%m-%d}", "start_time": f"{now:%H:%M}", "time_zone": ZONE}
+    hr.send(hr.form_with("account", "start_date"), account=account, **when, step="look")
+    hr.send(hr.form_with("account", "start_date"), step="save")
+    path = urlsplit(hr.page.url).path
+    if "Manager invited" not in hr.text:  # the worker may have been faster
+        hr.send(hr.form_to("/send/"))
+    assert "Manager invited" in hr.text, hr.text
+    return path.strip("/").split("/")[1]
+
+
+def parents() -> dict[int, int]:
+    """The parent of every process of this machine."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue  # it ended meanwhile
+    return found
+
+
+def command_of(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""

@@ -1,0 +1,249 @@
+"""A process is killed, stopped or cut off at an exact moment of a call: nothing lives that nobody saw, nothing is stuck.
+
+The pretend tenant does it to whoever asks, so that the moment is exact and the portal runs as it is shipped.
+FAULT_ROUNDS says how often each is done.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import cycle
+from typing import Any
+
+import pytest
+import requests
+
+from portal.running import up, wait_for
+from portal.sandbox.caller import process_at
+from portal.visitor import Visitor
+from tests.replicas import Answer, Portal, Starter, portal
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+FACTS = {"method": "POST", "path": r"/\$batch$"}
+CREATION = {"method": "POST", "path": "temporaryAccessPassMethods$"}
+DELETION = {"method": "DELETE", "path": "temporaryAccessPassMethods/"}
+LIST = {"method": "GET", "path": "temporaryAccessPassMethods$"}
+
+# Where the process that serves a manager is struck: the call, the moment, and the states that a pass may end in.
+# An empty state stands for no pass at all: then nothing was claimed, and nothing is to be explained.
+MOMENTS: dict[str, tuple[dict[str, str], str, set[str]]] = {
+    "before Microsoft reads what is asked of the account": (FACTS, "reading", {""}),
+    "before Microsoft answers about the account": (FACTS, "done", {""}),
+    "between the answer about the account and the claim": (
+        FACTS,
+        "answered",
+        {"", "void", "revoked", "held"},
+    ),
+    "before Microsoft reads the request for a pass": (CREATION, "reading", {"void"}),
+    "after the pass was made, before the answer": (CREATION, "done", {"revoked"}),
+    "between the answer and the page": (CREATION, "answered", {"revoked", "held"}),
+}
+EXPLAINED = {
+    "void": "made no pass",
+    "revoked": "Nobody can use it any more; you can create a new one",
+    "held": "The pass was handed over",
+    "": "with you?",
+}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Portal]:
+    with portal(replicas=2) as running:
+        yield running
+
+
+@pytest.fixture
+def maria(site: Portal) -> Visitor:
+    return site.person("maria")
+
+
+def rounds(site: Portal, count: int = ROUNDS) -> Iterator[Starter]:
+    """New starters, under both of Microsoft's documented ways to treat a second request for a pass, in turn."""
+    for starter, behaviour in zip(site.starters(count), cycle(["replace", "refuse"]), strict=False):
+        site.tenant.tenant.second_post = behaviour
+        yield starter
+
+
+def order(site: Portal, call: dict[str, str], **fault: Any) -> None:
+    site.tenant.tenant.faults.add({**call, **fault})
+
+
+def struck(site: Portal, maria: Visitor, starter: Starter, call: dict[str, str], **fault: Any) -> Answer:
+    """Press while the fault waits; if a page came with a pass after all, it reports that it was seen."""
+    wait_for(lambda: up(*site.urls), "a process that serves")
+    form = site.form(maria, starter)
+    order(site, call, **fault)
+    answer = site.send(maria, starter, form)
+    assert site.tenant.tenant.faults.described() == [], "the fault did not strike"
+    time.sleep(fault.get("wait", 0))  # it may be dying only now
+    if answer.code:
+        wait_for(lambda: up(*site.urls), "a process that serves")
+        site.acknowledge(maria, answer)
+    return answer
+
+
+def assert_explained(
+    site: Portal, maria: Visitor, starters: list[Starter], allowed: set[str]
+) -> Counter[str]:
+    """Everybody's pass has one of these ends, the next look says which, and another pass can be made."""
+    ends: Counter[str] = Counter()
+    for starter in starters:
+        issues = site.issues(starter)
+        end = issues[-1][0] if issues else ""
+        assert end in allowed, issues
+        ends[end] += 1
+        maria.get(starter.page)
+        assert EXPLAINED[end] in maria.text, maria.text
+        if end != "held":
+            again = site.press(maria, starter, receipt=True)
+            assert again.code, again.page
+    return ends
+
+
+def test_a_killed_process_leaves_nothing_alive_and_nobody_stuck(site: Portal, maria: Visitor) -> None:
+    struck_at: dict[str, list[Starter]] = {moment: [] for moment in MOMENTS}
+
+    for moment, (call, when, _) in MOMENTS.items():
+        for starter in rounds(site):
+            wait = random.uniform(0, 0.03) if when == "answered" else 0
+            answer = struck(site, maria, starter, call, caller="kill", moment=when, wait=wait)
+            assert answer.status == 0 or when == "answered", moment
+            struck_at[moment].append(starter)
+
+    site.settle()
+    for moment, starters in struck_at.items():
+        assert_explained(site, maria, starters, MOMENTS[moment][2])
+    site.assert_sound()
+
+
+def test_a_connection_that_is_cut_leaves_nothing_alive_and_nobody_stuck(site: Portal, maria: Visitor) -> None:
+    starters = []
+    for call, when, _ in MOMENTS.values():
+        for starter in rounds(site):
+            answer = struck(site, maria, starter, call, caller="cut", moment=when)
+            assert answer.status in {200, 409, 502, 503}, answer
+            assert answer.code or "No pass" in answer.page, answer
+            starters.append(starter)
+
+    site.settle()
+    assert_explained(site, maria, starters, {"", "void", "revoked", "held"})
+    site.assert_sound()
+
+
+@pytest.mark.parametrize("moment", list(MOMENTS)[2:])
+def test_a_process_that_stood_still_while_another_pass_was_made_shows_nothing(
+    site: Portal, maria: Visitor, moment: str
+) -> None:
+    """It goes on when its issue was settled without it and the next pass is in use: that one must not suffer."""
+    call, when, _ = MOMENTS[moment]
+    impatient = site.person("maria", site.urls[1])
+    for starter in rounds(site, max(1, ROUNDS // 3)):
+        with ThreadPoolExecutor(1) as thread:
+            order(site, call, caller="stop", moment=when)
+            asleep = thread.submit(site.send, maria, starter, site.form(maria, starter))
+            wait_for(lambda: site.tenant.tenant.faults.stopped, "the process to stand still")
+            if site.database.is_held():  # it fell asleep with the only key to the database in its hand
+                site.tenant.tenant.faults.resume()
+                asleep.result()
+                continue
+            site.settle()
+            second = site.press(impatient, starter, receipt=True)
+            site.tenant.tenant.faults.resume()
+            first = asleep.result()
+
+        assert second.code, second.page
+        assert not first.code, "a pass was shown that had been given up"
+        assert site.issues(starter)[-1][0] == "held"
+        assert lives(site, starter)
+    site.settle()
+    site.assert_sound()
+
+
+def lives(site: Portal, starter: Starter) -> bool:
+    """Whether the pass that the manager handed over still opens the account."""
+    held = site.database.one(
+        "SELECT method_id FROM onboarding_passissue i JOIN onboarding_starter s ON s.id = i.starter_id"
+        " WHERE s.public_id = %s AND i.state = 'held'",
+        starter.public_id,
+    )
+    return held in site.live()
+
+
+def test_a_process_killed_while_the_page_is_on_its_way_leaves_nothing_alive(
+    site: Portal, maria: Visitor
+) -> None:
+    """The pass is recorded, the first bytes of the page are here, and then its process dies."""
+    starters = list(rounds(site))
+    for starter in starters:
+        wait_for(lambda: up(*site.urls), "a process that serves")
+        form = site.form(maria, starter)
+        address = f"{maria.portal_url}{starter.page}"
+        with maria.http.post(
+            address, data=form, headers={"Origin": maria.portal_url}, stream=True
+        ) as response:
+            os.kill(process_at(response.raw.connection.sock), signal.SIGKILL)
+            with suppress(requests.RequestException):
+                response.content  # noqa: B018  (whatever arrived; nobody reports that it did)
+
+    site.settle()
+    assert assert_explained(site, maria, starters, {"revoked"}) == {"revoked": len(starters)}
+    site.assert_sound()
+
+
+def test_a_browser_that_hangs_up_leaves_nothing_alive(site: Portal, maria: Visitor) -> None:
+    starters = list(rounds(site))
+    for starter in starters:
+        form = site.form(maria, starter)
+        order(site, CREATION, delay_after=0.2)
+        with pytest.raises(requests.ReadTimeout):
+            maria.http.post(
+                f"{maria.portal_url}{starter.page}",
+                data=form,
+                headers={"Origin": maria.portal_url},
+                timeout=0.1,
+            )
+
+    wait_for(lambda: all(site.issues(starter) for starter in starters), "the presses to arrive")
+    site.settle()
+    assert_explained(site, maria, starters, {"revoked"})
+    site.assert_sound()
+
+
+@pytest.mark.parametrize("when", ["reading", "done", "answered"])
+def test_a_worker_killed_while_it_deletes_is_followed_by_another(
+    site: Portal, maria: Visitor, when: str
+) -> None:
+    starters = list(rounds(site))
+    order(site, DELETION, caller="kill", moment=when, times=ROUNDS)
+
+    for starter in starters:
+        assert site.press(maria, starter).code  # and nobody says that it was seen
+
+    site.settle(40 + 5 * ROUNDS)
+    assert site.tenant.tenant.faults.described() == []
+    assert_explained(site, maria, starters, {"revoked"})
+    site.assert_sound()
+
+
+@pytest.mark.parametrize("when", ["reading", "answered"])
+def test_a_worker_killed_while_it_looks_for_a_lost_pass_is_followed_by_another(
+    site: Portal, maria: Visitor, when: str
+) -> None:
+    starters = list(rounds(site))
+    order(site, LIST, caller="kill", moment=when, times=ROUNDS)
+
+    for starter in starters:
+        order(site, CREATION, drop="after")
+        assert not site.press(maria, starter).code
+
+    site.settle(40 + 5 * ROUNDS)
+    assert site.tenant.tenant.faults.described() == []
+    assert_explained(site, maria, starters, {"revoked"})
+    site.assert_sound()
