@@ -47,8 +47,9 @@ test-faults: dev-environment  ## kill, stop and cut off processes at exact momen
 	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py
 	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py
 
-bench: run-environment  ## measure the way from the button to the pass, as ratios
-	@$(RUN) manage.py bench
+bench: dev-environment  ## measure the way from the button to the pass, on both databases, as ratios
+	@$(DEV) manage.py bench
+	@$(DEV) -m tests.with_postgresql sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
 
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet

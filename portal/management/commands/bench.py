@@ -6,6 +6,8 @@ import statistics
 import time
 import uuid
 from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +16,10 @@ from zoneinfo import ZoneInfo
 import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from requests.adapters import HTTPAdapter
 
 from portal.running import Running, running
-from portal.visitor import Visitor, shown_pass
+from portal.visitor import Form, Visitor, shown_pass
 
 FACTS = (
     "", "/manager", "/authentication/methods", "/transitiveMemberOf/microsoft.graph.directoryRole?$count=true",
@@ -24,29 +27,71 @@ FACTS = (
 )  # fmt: skip
 
 
+AT_ONCE = 16  # as many as the shipped site answers at a time: two processes of eight threads
+GRAPH_SECONDS = 0.3  # a usual time for one answer of the real Graph
+ONLY_WHAT_IS_WAITED_FOR = r"\$batch$|temporaryAccessPassMethods$"  # and not each part of a batch
+
+
 class Command(BaseCommand):
     help = "Measure the way from the button to the pass, as a ratio to Graph's own time. Against the pretend tenant."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--passes", type=int, default=30)
+        parser.add_argument("--passes", type=int, default=30, help="how many, one after the other")
+        parser.add_argument("--rush", type=int, default=96, help=f"how many, {AT_ONCE} at a time")
+        parser.add_argument(
+            "--database", default="", help="a DATABASE_URL; it is filled with pretend people. Default: SQLite"
+        )
 
-    def handle(self, *_: Any, passes: int, **__: Any) -> None:
+    def handle(self, *_: Any, passes: int, rush: int, database: str, **__: Any) -> None:
         if not settings.SANDBOX:
             raise CommandError("AZURE_TENANT_ID names a real tenant; nothing is measured there.")
         try:
-            with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000") as demo:
-                bench = Bench(demo, passes)
+            with running("--throttle", "off", GRAPH_BUDGET_CALLS="1000", DATABASE_URL=database) as demo:
+                bench = Bench(demo, passes + rush)
                 bench.prepare()
                 pairs = [bench.one(number) for number in range(passes)]
+                seconds = bench.rush(range(passes, passes + rush))
         except (RuntimeError, TimeoutError, LookupError) as problem:
             raise CommandError(str(problem)) from None
         portal, graph = ([pair[side] for pair in pairs] for side in (0, 1))
+        self.stdout.write(f"On {'PostgreSQL' if database else 'SQLite'}")
         self.stdout.write(f"{passes} passes, one after the other; milliseconds: median (least to most)")
         self.stdout.write(f"  button to pass      {row(portal)}")
         self.stdout.write(f"  Graph's own time    {row(graph)}")
         ratios = [one / other for one, other in pairs]
         self.stdout.write(f"  ratio, pair by pair {statistics.median(ratios):.1f}")
         self.stdout.write(f"  portal's own share  {statistics.median(a - b for a, b in pairs) * 1000:.1f} ms")
+        by_portal, by_graph = (rush / one for one in seconds)
+        self.stdout.write(
+            f"{rush} passes, {AT_ONCE} at a time, each answer of Graph after {GRAPH_SECONDS:.1f} s"
+        )
+        self.stdout.write(f"  passes a second     {by_portal:6.1f}")
+        self.stdout.write(f"  by Graph alone      {by_graph:6.1f}")
+        self.stdout.write(f"  ratio               {by_portal / by_graph:6.2f}")
+
+
+def opened(visitor: Visitor, page: str) -> Form:
+    visitor.get(page)
+    return visitor.form_with("identity_check", "version")
+
+
+def press(visitor: Visitor, page: str, form: Form) -> None:
+    answer = visitor.post(page, {**form.fields, "identity_check": "in_person"})
+    if not shown_pass(answer.text):
+        raise CommandError(f"No pass was shown ({answer.status_code}).")
+
+
+def at_once(action: Callable[..., None], works: Sequence[tuple[Any, ...]]) -> float:
+    """Seconds until all is done; whoever has the same place among `AT_ONCE` waits for the one before."""
+    began = time.perf_counter()
+
+    def one_after_the_other(lane: Sequence[tuple[Any, ...]]) -> None:
+        for work in lane:
+            action(*work)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(one_after_the_other, [works[start::AT_ONCE] for start in range(AT_ONCE)]))
+    return time.perf_counter() - began
 
 
 def row(seconds: list[float]) -> str:
@@ -62,6 +107,7 @@ class Bench:
         self.demo, self.count = demo, count
         self.hr, self.manager = Visitor(demo.portal_url), Visitor(demo.portal_url)
         self.graph = requests.Session()
+        self.graph.mount("http://", HTTPAdapter(pool_maxsize=AT_ONCE))
 
     def prepare(self) -> None:
         new = [{"key": f"bench{n}", "name": f"Bench Number{n}"} for n in range(2 * self.count)]
@@ -112,6 +158,19 @@ class Bench:
         began = time.perf_counter()
         self._facts_and_pass(self.ids[self.count + number])
         return portal, time.perf_counter() - began
+
+    def rush(self, numbers: range) -> tuple[float, float]:
+        """Seconds for all of these passes by the portal, and by Graph alone, so many at a time."""
+        crowd = [Visitor(self.demo.portal_url) for _ in range(AT_ONCE)]
+        for visitor in crowd:
+            visitor.sign_in("maria", "/")
+        work = [(crowd[at % AT_ONCE], self.pages[number]) for at, number in enumerate(numbers)]
+        forms = [(visitor, page, opened(visitor, page)) for visitor, page in work]
+        delay = {"method": "POST", "path": ONLY_WHAT_IS_WAITED_FOR, "delay": GRAPH_SECONDS, "times": None}
+        self._control("faults", delay)
+        return at_once(press, forms), at_once(
+            self._facts_and_pass, [(self.ids[self.count + number],) for number in numbers]
+        )
 
     def _facts_and_pass(self, object_id: str) -> None:
         reads = [
