@@ -127,7 +127,8 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
         raise _Stop(NotNow("no_worker"))
     try:
         graph.client().prepare()
-    except graph.GraphError:
+    except graph.GraphError as error:
+        log.error("no pass can be made: %s", error)
         raise _Stop(NotNow("unreachable")) from None
     wait = budget.take_turn(starter, confirmation.person)
     if wait is not None:

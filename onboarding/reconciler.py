@@ -229,8 +229,8 @@ def _take_off(issue: PassIssue, now: datetime) -> datetime | None:
         _alarm(issue)
     _spend(yields=False)
     was_there = graph.client().delete_pass(issue.account_id, issue.method_id)
-    if not was_there and now < _listed_by(issue):
-        # "Not found" so soon may only mean "not yet": ask the list before it counts as gone.
+    if not was_there:
+        # "Not found" may mean "not yet", or be a mistake: ask the list before it counts as gone.
         _spend(yields=False)
         if any(live.method_id == issue.method_id for live in _listed(issue)):
             raise TryLater(5)

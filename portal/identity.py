@@ -14,6 +14,8 @@ import requests
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
+from portal.deadline import Punctual
+
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 AADSTS = re.compile(r"AADSTS\d{4,9}")
 ERROR = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
@@ -197,6 +199,8 @@ class TimedSession(requests.Session):
 def http_session() -> requests.Session:
     """Return a session for Microsoft's sign-in addresses, which knows the pretend ones in the sandbox."""
     session = TimedSession()
+    session.mount("https://", Punctual())
+    session.mount("http://", Punctual())
     session.max_redirects = 0  # an assertion goes where it was sent, and nowhere else
     if settings.SANDBOX:
         from portal.sandbox.transport import SandboxLoginAdapter

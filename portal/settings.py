@@ -74,6 +74,8 @@ AZURE_CLIENT_CERTIFICATE_PATH = env.file("AZURE_CLIENT_CERTIFICATE_PATH")
 SIGN_IN_CERTIFICATE_PATH = env.file("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
 # The source of the workload identity's tokens, named as Django names its mail backend.
 WORKLOAD_IDENTITY = "portal.identity.workload_identity"
+# How all that is asked of Microsoft is sent: with one deadline for a whole answer.
+HTTP_ADAPTER = "portal.deadline.Punctual"
 
 # --- Where the portal is ----------------------------------------------------------------------------------
 PORTAL_URL = env.origin(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import responses
@@ -219,3 +220,27 @@ def wire(*answers: bytes | None) -> Iterator[Wire]:
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def dripping(head: bytes, drop: bytes, *, lasts: float = 30) -> Iterator[str]:
+    """A server that answers with `head`, and then with one `drop` after the other; gives its origin."""
+    over, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(head)
+            until = time.monotonic() + lasts  # so that whoever waits for its end fails, and does not hang
+            while not over.wait(0.02) and time.monotonic() < until:
+                connection.sendall(drop)
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.close()
+        thread.join(1)

@@ -56,6 +56,18 @@ class Starter:
         return f"/starters/{self.public_id}/"
 
 
+class Person(Visitor):
+    """Somebody of the cast, who signs in again when that is asked of them."""
+
+    def __init__(self, portal_url: str, key: str) -> None:
+        super().__init__(portal_url)
+        self.key = key
+        self.sign_in(key, "/")
+
+    def again(self, page: str) -> None:
+        self.sign_in(self.key, f"/signin/again/?next={page}")
+
+
 @dataclass
 class Answer:
     """What one press brought: a status, words, and perhaps a pass. `status` is 0 where no answer came."""
@@ -141,12 +153,11 @@ class Portal:
 
     # --- People ---------------------------------------------------------------------------------------------
 
-    def person(self, key: str, url: str = "") -> Visitor:
+    def person(self, key: str, url: str = "") -> Person:
         """Somebody of the cast with a browser, freshly signed in. Signing in happens at the first replica."""
-        visitor = Visitor(self.urls[0])
-        visitor.sign_in(key, "/")
-        visitor.portal_url = url or self.urls[0]
-        return visitor
+        person = Person(self.urls[0], key)
+        person.portal_url = url or self.urls[0]
+        return person
 
     def starters(self, count: int, manager: str = "maria") -> list[Starter]:
         """So many new people, recorded by HR to start now, with their manager invited."""
@@ -168,17 +179,19 @@ class Portal:
             for starter in starters
         )
 
-    def press(self, visitor: Visitor, starter: Starter, *, receipt: bool = False) -> Answer:
+    def press(self, visitor: Person, starter: Starter, *, receipt: bool = False) -> Answer:
         """Open the page and press the button. With `receipt`, the page says that the pass is on a screen."""
         form = self.form(visitor, starter)
         return self.send(visitor, starter, form, receipt=receipt)
 
-    def form(self, visitor: Visitor, starter: Starter) -> dict[str, str]:
+    def form(self, visitor: Person, starter: Starter) -> dict[str, str]:
         visitor.get(starter.page)
+        if "First, confirm it is you" in visitor.text:
+            visitor.again(starter.page)
         return {**visitor.form_with("identity_check", "version").fields, "identity_check": "in_person"}
 
     def send(
-        self, visitor: Visitor, starter: Starter, form: dict[str, str], *, receipt: bool = False
+        self, visitor: Person, starter: Starter, form: dict[str, str], *, receipt: bool = False
     ) -> Answer:
         try:
             page = visitor.post(f"{visitor.portal_url}{starter.page}", form)
@@ -190,7 +203,7 @@ class Portal:
             self.acknowledge(visitor, answer)
         return answer
 
-    def acknowledge(self, visitor: Visitor, answer: Answer) -> int:
+    def acknowledge(self, visitor: Person, answer: Answer) -> int:
         token = {"csrfmiddlewaretoken": visitor.form_to("/not-seen/").fields["csrfmiddlewaretoken"]}
         return visitor.post(f"{visitor.portal_url}{answer.receipt_path}", token).status_code
 

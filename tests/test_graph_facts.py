@@ -152,7 +152,6 @@ def test_no_manager_is_a_normal_answer(mocked_graph):
     ("answer", "kind"),
     [
         ((403, error("Authorization_RequestDenied", "Insufficient privileges.")), ours.Refused),
-        ((404, error("Request_ResourceNotFound", "x")), ours.NotFound),
         ((400, error("Request_UnsupportedQuery", "x")), ours.Refused),
         ((401, error("InvalidAuthenticationToken", "x")), ours.Refused),
         ((424, error("FailedDependency", "x")), ours.Refused),
@@ -183,6 +182,20 @@ def test_a_part_that_failed_or_lacks_something_fails_the_whole(mocked_graph, nam
         facts(mocked_graph, **{name: answer})
 
     assert len(mocked_graph.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("account", ours.NotFound),
+        ("methods", ours.NotFound),
+        ("eligible", ours.Incomplete),
+        ("roles", ours.Incomplete),
+    ],
+)
+def test_a_part_that_is_not_found_tells_of_the_account_only_where_it_is_the_account(mocked_graph, name, kind):
+    with pytest.raises(kind):
+        facts(mocked_graph, **{name: (404, error("Request_ResourceNotFound", "x"))})
 
 
 @pytest.mark.parametrize(

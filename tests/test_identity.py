@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from requests.adapters import HTTPAdapter
 
 from portal import identity
+from portal.sandbox.transport import SandboxLoginAdapter
 
 IMDS = "http://169.254.169.254/metadata/identity/oauth2/token"
 APP_SERVICE = "http://localhost:42356/msi/token"
@@ -434,7 +435,7 @@ def test_the_pretend_address_leads_somewhere_only_in_the_sandbox(settings, sandb
 
     adapter = identity.http_session().get_adapter("https://login.sandbox.invalid/x")
 
-    assert (type(adapter) is HTTPAdapter) is not sandbox
+    assert isinstance(adapter, SandboxLoginAdapter) is sandbox
 
 
 def for_resource(resource):

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.visitor import Visitor
-from tests.replicas import ZONE, Answer, Portal, Starter, portal
+from tests.replicas import ZONE, Answer, Person, Portal, Starter, portal
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "20"))
 AT_ONCE = 20
@@ -35,12 +34,12 @@ def replicas() -> Iterator[Portal]:
 
 
 @pytest.fixture(scope="module")
-def marias(replicas: Portal) -> list[Visitor]:
+def marias(replicas: Portal) -> list[Person]:
     """One manager in many browsers, half of them at each replica."""
     return crowd(replicas, "maria")
 
 
-def crowd(replicas: Portal, key: str, count: int = AT_ONCE) -> list[Visitor]:
+def crowd(replicas: Portal, key: str, count: int = AT_ONCE) -> list[Person]:
     return [replicas.person(key, replicas.urls[number % len(replicas.urls)]) for number in range(count)]
 
 
@@ -56,7 +55,7 @@ def at_once(actions: Sequence[Callable[[], T]]) -> list[T]:
         return list(threads.map(act, actions))
 
 
-def presses(replicas: Portal, people: Sequence[Visitor], starter: Starter) -> list[Callable[[], Answer]]:
+def presses(replicas: Portal, people: Sequence[Person], starter: Starter) -> list[Callable[[], Answer]]:
     """Everybody has opened the page; what is left is the press."""
     forms = [(visitor, replicas.form(visitor, starter)) for visitor in people]
     return [lambda v=visitor, f=form: replicas.send(v, starter, f) for visitor, form in forms]
@@ -70,7 +69,7 @@ def winner_of(answers: list[Answer]) -> Answer:
 
 
 def test_of_many_confirmations_one_shows_a_pass_and_one_request_is_made(
-    replicas: Portal, marias: list[Visitor]
+    replicas: Portal, marias: list[Person]
 ) -> None:
     statuses: Counter[int] = Counter()
     for starter in replicas.starters(ROUNDS):
@@ -111,7 +110,7 @@ def test_of_many_records_of_one_account_one_is_kept(replicas: Portal) -> None:
     replicas.assert_sound()
 
 
-def looked_up(visitor: Visitor, account: str) -> dict[str, str]:
+def looked_up(visitor: Person, account: str) -> dict[str, str]:
     """The form as it stands before the last press of whoever records."""
     now = datetime.now(ZoneInfo(ZONE))
     visitor.get("/hr/new/")
@@ -121,7 +120,7 @@ def looked_up(visitor: Visitor, account: str) -> dict[str, str]:
 
 
 def test_of_two_managers_only_the_one_of_that_moment_gets_the_pass(
-    replicas: Portal, marias: list[Visitor]
+    replicas: Portal, marias: list[Person]
 ) -> None:
     """The directory names another manager while both have the page open, and both press at once."""
     toms = crowd(replicas, "tom", AT_ONCE // 2)
@@ -143,7 +142,7 @@ def test_of_two_managers_only_the_one_of_that_moment_gets_the_pass(
 
 
 def test_a_manager_who_changes_in_the_very_moment_makes_no_second_pass(
-    replicas: Portal, marias: list[Visitor]
+    replicas: Portal, marias: list[Person]
 ) -> None:
     toms = crowd(replicas, "tom", AT_ONCE // 2)
     for starter in replicas.starters(ROUNDS):

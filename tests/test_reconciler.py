@@ -571,7 +571,7 @@ def test_not_found_and_not_listed_counts_only_half_a_minute_after_it_was_shown(t
     assert revoking.state == IssueState.REVOKED
 
 
-def test_not_found_later_means_gone_without_another_call(tenant, revoking, traveller):
+def test_not_found_later_means_gone_when_the_list_says_so_too(tenant, revoking, traveller):
     live_passes(tenant)[0].ended = "deleted"
     traveller.shift(3 * MINUTES)
     before = asked(tenant)
@@ -579,7 +579,18 @@ def test_not_found_later_means_gone_without_another_call(tenant, revoking, trave
     assert look(revoking) is None
 
     assert revoking.state == IssueState.REVOKED
-    assert asked(tenant) == before + 1
+    assert asked(tenant) == before + 2
+
+
+def test_a_pass_that_is_called_not_found_by_mistake_is_deleted_all_the_same(tenant, revoking, traveller):
+    tenant.tenant.faults.add({"method": "DELETE", "status": 404})
+    traveller.shift(3 * MINUTES)
+
+    with pytest.raises(TryLater):
+        look(revoking)
+    look(revoking)
+
+    assert (revoking.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
 @pytest.mark.parametrize("entry", [{"status": 403}, {"drop": "before", "times": None}])

@@ -56,13 +56,14 @@ class NotFound(Refused):
 
 
 class OutcomeUnknown(GraphError):
-    """The request left, and nobody can say whether it was carried out; `method_id` where it could be read."""
+    """The request left, and nobody can say whether it was carried out.
 
-    def __init__(self, message: str, *, method_id: str | None = None, **ids: Unpack[Ids]) -> None:
+    `answered` where a pass was said to be made that cannot be shown; `method_id` where its id could be read.
+    """
+
+    def __init__(
+        self, message: str, *, answered: bool = False, method_id: str | None = None, **ids: Unpack[Ids]
+    ) -> None:
         super().__init__(message, **ids)
+        self.answered = answered
         self.method_id = method_id
-
-    @property
-    def answered(self) -> bool:
-        """There was an answer that named a pass; it just cannot be shown."""
-        return self.method_id is not None

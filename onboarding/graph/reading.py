@@ -81,9 +81,13 @@ def live_pass(record: Record) -> LivePass:
 
 def facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
     """Put the parts of the one batch together; a part that failed fails the whole."""
-    # First the account: where it is missing, everything else is missing because of it.
-    for name in ("account", *answers):
-        refuse_unless_read(answers[name], absence_is_fine=name == "manager")
+    # First the account: where it is missing, everything else is missing because of it. Where it is not, a part
+    # that is "not found" could not be read.
+    refuse_unless_read(answers["account"])
+    for name, answer in answers.items():
+        if answer.status == 404 and name not in {"manager", "methods"}:
+            raise answer.incomplete(name)
+        refuse_unless_read(answer, absence_is_fine=name == "manager")
     person = account(answers["account"].record())
     if person.object_id != object_id:
         raise answers["account"].incomplete("the account that was asked for")
@@ -115,7 +119,7 @@ def created_pass(answer: Answer, *, object_id: str, lifetime_minutes: int) -> Cr
     starts_at, lifetime = record.moment("startDateTime"), record.number("lifetimeInMinutes")
     if problem or not method_id or starts_at is None or lifetime is None:
         message = f"A pass was created and cannot be shown: {problem or 'its answer is not complete'}."
-        raise OutcomeUnknown(message, method_id=method_id or None, **answer.ids)
+        raise OutcomeUnknown(message, answered=True, method_id=method_id or None, **answer.ids)
     return CreatedPass(
         method_id=method_id,
         code=PassCode(record.raw("temporaryAccessPass")),

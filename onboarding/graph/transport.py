@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import requests
 import urllib3
+from django.conf import settings
+from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
@@ -113,19 +115,19 @@ class Transport:
         """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
         token = self._token()
         headers = {"Content-Type": kind, "client-request-id": request_id, "Connection": "close"}
-        problem: Exception
-        with _session(HTTPAdapter(max_retries=0), local=self._local) as session:
+        with _session(_pool(Retry(0)), local=self._local) as session:
             try:
                 answer = self._send(session, "POST", path, token, headers, content, limit=LARGEST_WRITE)
             except Exception as error:  # whatever it is, the request may have arrived
-                problem = error
+                # Words only: kept under a name, the error and this frame would keep each other, and what was read.
+                sent, problem, name = not never_left(error), _unreachable(error), type(error).__name__
             else:
                 if answer.status == 401:
                     self._tokens.forget()
                 return answer
-        if never_left(problem):
-            raise Unavailable(_unreachable(problem), client_request_id=request_id)
-        message = f"Microsoft Graph did not say whether it was done ({type(problem).__name__})."
+        if not sent:
+            raise Unavailable(problem, client_request_id=request_id)
+        message = f"Microsoft Graph did not say whether it was done ({name})."
         raise OutcomeUnknown(message, client_request_id=request_id)
 
     def _repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
@@ -210,7 +212,8 @@ def _seconds(value: str) -> float:
 
 
 def _pool(retries: Retry) -> HTTPAdapter:
-    return HTTPAdapter(pool_maxsize=32, max_retries=retries)
+    made: HTTPAdapter = import_string(settings.HTTP_ADAPTER)(pool_maxsize=32, max_retries=retries)
+    return made
 
 
 def _session(adapter: HTTPAdapter, *, local: bool) -> requests.Session:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from portal.deadline import Punctual
 from portal.sandbox.options import LOGIN_ORIGIN
 
 
-class SandboxLoginAdapter(HTTPAdapter):
+class SandboxLoginAdapter(Punctual):
     """Mount it on `https://login.sandbox.invalid`: such requests go to the sandbox's address instead."""
 
     def __init__(self, sandbox_url: str) -> None:

@@ -1,0 +1,145 @@
+"""Every answer to the worker who looks for a pass and deletes it: it goes on until nothing is left alive."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from onboarding import audit
+from onboarding.models import PassIssue, Starter
+from tests.answers.conftest import PASSES, Microsoft, Story, seen
+from tests.graph_answers import error
+from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
+
+pytestmark = pytest.mark.django_db
+
+HTML = "<html><title>Gateway</title></html>"
+ELSEWHERE = {"Location": "{elsewhere}/v1.0/x"}
+SECURITY = "security@contoso.example"
+
+
+def listed(status: int | None = None, **answer: Any) -> dict[str, Any]:
+    return {"method": "GET", "path": f"{PASSES}$", **({"status": status} if status else {}), **answer}
+
+
+def deleted(status: int | None = None, **answer: Any) -> dict[str, Any]:
+    return {"method": "DELETE", "path": PASSES, **({"status": status} if status else {}), **answer}
+
+
+LISTS = {
+    "11 the token is refused once": listed(401),
+    "11 the token is refused twice": listed(401, times=2),
+    "12 the right is missing for a while": listed(403, times=3),
+    "15 nobody by this id, for a moment": listed(404),
+    "19 busy": listed(429, headers={"Retry-After": "30"}),
+    "21 failing": listed(503, times=8),
+    "21 no answer": listed(drop="before", times=3),
+    "21 an answer that is lost": listed(drop="after"),
+    "22 HTML": listed(200, body=HTML),
+    "22 nothing": listed(200, body=""),
+    "22 a list of texts": listed(mutate={"value": ["x"]}),
+    "22 cut in its middle": listed(cut_at=40),
+    "22 five megabytes": listed(mutate={"padding": "x" * 5_000_000}),
+    "22 to another host": listed(307, headers=ELSEWHERE),
+    "22 goes on elsewhere": listed(mutate={"@odata.nextLink": "{elsewhere}/v1.0/next"}),
+    "22 a pass without times": listed(mutate={"value": [{"id": "7e57ab1e", "createdDateTime": None}]}),
+}
+DELETIONS = {
+    # Not found so soon may mean: not known everywhere yet.
+    "17 not found, and there": deleted(404),
+    "17 not found, since it is gone": deleted(404, applied=True),
+    "12 the right is missing for a while": deleted(403, times=3),
+    "19 busy": deleted(429, headers={"Retry-After": "30"}),
+    "21 failing": deleted(503, times=8),
+    "21 failing, and done": deleted(500, applied=True, times=4),
+    "21 no answer": deleted(drop="before", times=3),
+    "21 an answer that is lost": deleted(drop="after"),
+    "22 HTML instead of 204": deleted(200, body=HTML),
+    "22 to another host": deleted(308, headers=ELSEWHERE),
+}
+
+
+@pytest.mark.parametrize("answer", [*LISTS.values(), *DELETIONS.values()], ids=[*LISTS, *DELETIONS])
+def test_a_lost_pass_is_gone_in_the_end(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
+) -> None:
+    starter = invite("noor")
+    told = story(starter)
+    order(method="POST", path=PASSES, drop="after")
+    browser_of("maria").post(page_of(starter), form_of(starter))
+    order(**answer)
+
+    time_passes(timedelta(minutes=6))
+
+    assert told.issue.state in {"revoked", "void"}
+    everything_is_over(told, browser_of("maria"))
+
+
+@pytest.mark.parametrize("answer", DELETIONS.values(), ids=DELETIONS)
+def test_a_pass_that_is_taken_back_is_gone_in_the_end(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
+) -> None:
+    starter, maria = invite("noor"), browser_of("maria")
+    told = story(starter)
+    maria.post(page_of(starter), form_of(starter))
+    order(**answer)
+    maria.post(f"{page_of(starter)}{told.issue.pk}/not-seen/")
+
+    time_passes(timedelta(minutes=6))
+
+    assert (told.issue.state, told.issue.reason) == ("revoked", "not_seen")
+    everything_is_over(told, browser_of("maria"))
+
+
+def everything_is_over(told: Story, browser: Any) -> None:
+    assert (told.microsoft.live(), told.microsoft.strangers) == ([], [])
+    assert told.calls["make"] == 1
+    assert told.calls["list"] + told.calls["delete"] <= 16
+    page = browser.get(page_of(told.starter))
+    assert page.context["situation"].code == "ready", seen(page)
+    assert "Nobody can use it any more" in seen(page) or "made no pass" in seen(page)
+    told.no_pass_in(page)
+    assert list(audit.verify()) == []
+
+
+def test_a_pass_that_cannot_be_deleted_is_told_to_security_and_not_given_up(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any
+) -> None:
+    starter = invite("noor")
+    told = story(starter)
+    browser_of("maria").post(page_of(starter), form_of(starter))
+    order(**deleted(403, times=40))
+
+    time_passes(timedelta(minutes=15))
+    page, calls = browser_of("maria").get(page_of(starter)), told.calls["delete"]
+    time_passes(timedelta(minutes=30))
+
+    assert "The pass is being taken back" in seen(page)
+    assert ("problem", SECURITY) in told.told
+    assert 10 < calls <= 40  # half a minute apart at most, and never in a rush
+    assert (microsoft.live(), told.issue.state, told.calls["make"]) == ([], "revoked", 1)
+
+
+def test_a_pass_on_the_screen_is_followed_until_it_expires(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any
+) -> None:
+    """What stays listed after its time is no live pass: the next press is not refused because of it."""
+    starter, maria = invite("noor"), browser_of("maria")
+    told = story(starter)
+    maria.post(page_of(starter), form_of(starter))
+    assert maria.post(f"{page_of(starter)}{told.issue.pk}/receipt/").status_code == 204
+    held = maria.get(page_of(starter))
+    order(path="/authentication/methods$", status=200, body=error("x", "no list at all"), times=2)
+    assert microsoft.live() == [told.issue.method_id]
+
+    time_passes(timedelta(minutes=62))
+    page = browser_of("maria").post(page_of(starter), form_of(starter))
+
+    assert "You handed it over at" in seen(held) and held.context["situation"].action == "lost"
+    first, second = PassIssue.objects.order_by("number")
+    assert (first.state, first.reason, second.state) == ("closed", "expired", "shown")
+    assert "data-pass" in seen(page)
+    assert microsoft.live() == [second.method_id]
+    assert Starter.objects.get(pk=starter.pk).state == "issued"

@@ -1,0 +1,261 @@
+"""Every answer to the one read before a pass: only what is there, whole, and in order leads to a POST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from onboarding import guards
+from onboarding.models import AuditEvent, Starter
+from tests.answers.conftest import Microsoft, Story, seen
+from tests.answers.fake_graph import PASS_TYPE, maria, noor
+from tests.graph_answers import GLOBAL_ADMINISTRATOR, GROUP, batch, error, listed_pass, method, parts
+from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
+
+pytestmark = pytest.mark.django_db
+
+HR, SECURITY = "hr@contoso.example", "security@contoso.example"
+BATCH, ACCOUNT, MANAGER, METHODS = r"\$batch$", r"/users/[^/]+$", "/manager$", "/authentication/methods$"
+ROLES, GROUPS, OWNED = (
+    "/microsoft.graph.directoryRole$",
+    "/transitiveMemberOf/microsoft.graph.group$",
+    "/owned",
+)
+ACTIVE, ELIGIBLE = "/roleAssignments$", "/roleEligibilityScheduleInstances$"
+HTML = "<html><title>Welcome to our proxy</title></html>"
+SOMEBODY = "5c0ffee0-0000-4000-8000-000000000040"
+
+
+@dataclass(frozen=True)
+class End:
+    status: int
+    says: str
+    codes: list[str] = field(default_factory=list)
+    told: set[tuple[str, str]] = field(default_factory=set)
+    problem: str = ""
+
+
+SHOWN = End(200, "data-pass")
+BUSY = End(200, "Microsoft makes only a few passes at a time.")
+NOT_CHECKABLE = End(
+    503, "The portal could not check the account just now, so it made no pass.", ["not_checkable"]
+)
+GONE = End(503, "The account is not in the directory.", ["account_gone"], problem="account_gone")
+
+
+def no(*codes: str) -> End:
+    """These guards refuse: the manager reads the first one's sentence, HR and perhaps security a mail."""
+    refusing = [guards.BY_CODE[code] for code in codes]
+    alarmed = {("refused", SECURITY)} if any(guard.alarming for guard in refusing) else set()
+    says = refusing[0].for_manager.partition(".")[0]
+    return End(403, says, list(codes), {("refused", HR)} | alarmed, "refused")
+
+
+def of(path: str, status: int | None = None, **answer: Any) -> dict[str, Any]:
+    return {"path": path, **({"status": status} if status else {}), **answer}
+
+
+def with_(path: str, **fields: Any) -> dict[str, Any]:
+    return of(path, mutate=fields)
+
+
+def listing(path: str, *items: object, **more: object) -> dict[str, Any]:
+    return with_(path, value=list(items), **more)
+
+
+def by_the_book(*extra: str, without: str = "", **changed: tuple[int, object]) -> dict[str, Any]:
+    """The whole answer, with a part too many or too few."""
+    whole = parts(**{"account": (200, noor()), "manager": (200, maria()), **changed})
+    listed = batch(whole)["responses"]
+    assert isinstance(listed, list)
+    again = [part for part in listed if part["id"] in extra]
+    return of(BATCH, 200, body={"responses": [part for part in listed if part["id"] != without] + again})
+
+
+def found(**changed: object) -> dict[str, object]:
+    return {"@odata.type": PASS_TYPE, **listed_pass(**changed)}
+
+
+ELSEWHERE = {"Location": "{elsewhere}/v1.0/x"}
+ROWS: list[tuple[str, Any, End]] = [
+    ("1 everything in order", {}, SHOWN),
+    ("1 everything in order, by the book", by_the_book, SHOWN),
+    (
+        "1 a pass that was used is no pass",
+        listing(METHODS, found(methodUsabilityReason="OneTimeUsed")),
+        SHOWN,
+    ),
+    ("1 a pass that expired is no pass", listing(METHODS, found(methodUsabilityReason="Expired")), SHOWN),
+    # Replacing a pass of another tool is not offered: it is never touched, and HR and security are told.
+    ("9 a pass made elsewhere", listing(METHODS, found()), no("no_foreign_pass")),
+    (
+        "9 a pass with an unknown reason",
+        listing(METHODS, found(methodUsabilityReason="Eclipse")),
+        no("no_foreign_pass"),
+    ),
+    ("9 a pass without times", listing(METHODS, found(startDateTime=None)), NOT_CHECKABLE),
+    ("11 the token is refused once", of(BATCH, 401), SHOWN),
+    ("11 the token is refused twice", of(BATCH, 401, times=2), NOT_CHECKABLE),
+    ("12 the right to anything is missing", of(BATCH, 403), NOT_CHECKABLE),
+    *(
+        (f"13 no right to read {path.strip('$')}", of(path, 403), NOT_CHECKABLE)
+        for path in (METHODS, ROLES, GROUPS, OWNED, ACTIVE, ELIGIBLE, ACCOUNT, MANAGER)
+    ),
+    ("13 no right, and an empty list beside it", of(ELIGIBLE, 403, body={"value": []}), NOT_CHECKABLE),
+    (
+        "13 a group of which only the id is seen",
+        listing(GROUPS, {"id": GROUP, "displayName": None, "isAssignableToRole": None}),
+        NOT_CHECKABLE,
+    ),
+    ("13 a group that says nothing", listing(OWNED, {"id": GROUP, "displayName": "Sales"}), NOT_CHECKABLE),
+    (
+        "13 an ordinary group",
+        listing(GROUPS, {"id": GROUP, "displayName": "Sales", "isAssignableToRole": None}),
+        SHOWN,
+    ),
+    (
+        "13 a role of which only the id is seen",
+        listing(ROLES, {"id": "r", "roleTemplateId": None}),
+        NOT_CHECKABLE,
+    ),
+    *(
+        (
+            f"13 {path.strip('$')} goes on elsewhere",
+            with_(path, **{"@odata.nextLink": "{elsewhere}/v1.0/next"}),
+            NOT_CHECKABLE,
+        )
+        for path in (METHODS, ROLES, GROUPS, OWNED, ACTIVE, ELIGIBLE)
+    ),
+    ("13 more than are listed", with_(GROUPS, **{"@odata.count": 7}), NOT_CHECKABLE),
+    ("13 no list", with_(ACTIVE, value=None), NOT_CHECKABLE),
+    ("13 a list of texts", listing(ELIGIBLE, "x"), NOT_CHECKABLE),
+    # Not asked again by itself after five, ten, twenty seconds: the person does that, with the same button.
+    ("15 nobody by this id", of(ACCOUNT, 404), GONE),
+    ("15 not known to every service yet", of(METHODS, 404), GONE),
+    # The account is there, so what is "not found" of it could not be read.
+    ("15 not found, and an empty list beside it", of(ELIGIBLE, 404, body={"value": []}), NOT_CHECKABLE),
+    ("16 no manager", of(MANAGER, 404), no("manager_now", "manager_enabled")),
+    ("16 another manager", with_(MANAGER, id=SOMEBODY), no("manager_now")),
+    ("16 a manager without an id", of(MANAGER, remove=["id"]), NOT_CHECKABLE),
+    ("19 busy", of(BATCH, 429, headers={"Retry-After": "20"}), BUSY),
+    ("19 busy, no time named", of(BATCH, 429), BUSY),
+    ("19 one part is busy", of(METHODS, 429, headers={"Retry-After": "20"}), BUSY),
+    ("21 no answer", of(BATCH, drop="before"), NOT_CHECKABLE),
+    ("21 an answer that is lost", of(BATCH, drop="after"), NOT_CHECKABLE),
+    *((f"21 {status}, once", of(BATCH, status), SHOWN) for status in (500, 502, 503, 504)),
+    *((f"21 {status}, again and again", of(BATCH, status, times=4), NOT_CHECKABLE) for status in (500, 503)),
+    ("21 one part fails", of(ELIGIBLE, 503), NOT_CHECKABLE),
+    ("21 one part depends on another that failed", of(ROLES, 424), NOT_CHECKABLE),
+    ("22 HTML", of(BATCH, 200, body=HTML), NOT_CHECKABLE),
+    ("22 HTML in one part", of(METHODS, 200, body=HTML), NOT_CHECKABLE),
+    ("22 nothing", of(BATCH, 200, body=""), NOT_CHECKABLE),
+    ("22 a list", of(BATCH, 200, body=[]), NOT_CHECKABLE),
+    ("22 no parts", of(BATCH, 200, body={}), NOT_CHECKABLE),
+    ("22 cut in its middle", of(BATCH, cut_at=200), NOT_CHECKABLE),
+    ("22 five megabytes", with_(BATCH, padding="x" * 5_000_000), NOT_CHECKABLE),
+    *(
+        (f"22 {status} to another host", of(BATCH, status, headers=ELSEWHERE), NOT_CHECKABLE)
+        for status in (302, 307, 308)
+    ),
+    ("22 a part that says it is elsewhere", of(ELIGIBLE, 302, headers=ELSEWHERE), NOT_CHECKABLE),
+    ("22 a part too few", lambda: by_the_book(without="eligible"), NOT_CHECKABLE),
+    ("22 a part that comes twice", lambda: by_the_book("roles"), NOT_CHECKABLE),
+    ("22 somebody else's account", lambda: by_the_book(account=(200, noor(id=SOMEBODY))), NOT_CHECKABLE),
+    ("22 an account without an id", of(ACCOUNT, remove=["id"]), NOT_CHECKABLE),
+    ("23 disabled", with_(ACCOUNT, accountEnabled=False), no("enabled")),
+    ("23 null", with_(ACCOUNT, accountEnabled=None), no("enabled")),
+    ("23 absent", of(ACCOUNT, remove=["accountEnabled"]), no("enabled")),
+    ("23 a text", with_(ACCOUNT, accountEnabled="true"), no("enabled")),
+    ("23 the manager is disabled", with_(MANAGER, accountEnabled=False), no("manager_enabled")),
+    ("23 the manager, absent", of(MANAGER, remove=["accountEnabled"]), no("manager_enabled")),
+    ("24 a role", listing(ROLES, {"id": "r", "roleTemplateId": GLOBAL_ADMINISTRATOR}), no("no_active_role")),
+    ("24 a role of the tenant's own", listing(ACTIVE, {"roleDefinitionId": "own"}), no("no_active_role")),
+    ("24 a role to take up", listing(ELIGIBLE, {"roleDefinitionId": "own"}), no("no_eligible_role")),
+    ("24 a group for roles", listing(GROUPS, {"id": GROUP, "isAssignableToRole": True}), no("no_role_group")),
+    ("24 owns such a group", listing(OWNED, {"id": GROUP, "isAssignableToRole": True}), no("no_role_group")),
+    ("24 a guest", with_(ACCOUNT, userType="Guest"), no("internal_member")),
+    ("24 a member of no known kind", with_(ACCOUNT, userType=None), no("internal_member")),
+    ("24 invited from elsewhere", with_(ACCOUNT, creationType="Invitation"), no("internal_member")),
+    ("24 a passkey", listing(METHODS, method("fido2")), no("no_own_method")),
+    # What the portal does not know is a way to sign in all the same.
+    ("24 a method of an unknown type", listing(METHODS, method("telepathy")), no("no_own_method")),
+    ("24 a method of no type", listing(METHODS, {"id": "m"}), NOT_CHECKABLE),
+]
+
+
+@pytest.mark.parametrize(("answer", "end"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_every_answer_before_the_post_has_one_end(
+    microsoft: Microsoft,
+    order: Callable[..., None],
+    invite: Callable[..., Starter],
+    browser_of: Any,
+    story: Callable[[Starter], Story],
+    time_passes: Any,
+    answer: Any,
+    end: End,
+) -> None:
+    starter = invite("noor")
+    told = story(starter)
+    if answer:
+        order(**(answer() if callable(answer) else answer))
+
+    page = browser_of("maria").post(page_of(starter), form_of(starter))
+
+    assert (page.status_code, end.says in seen(page)) == (end.status, True), seen(page)
+    if end is SHOWN:
+        assert told.events == ["issue.intent", "issue.shown", "starter.issued"]
+        assert (told.calls["make"], len(microsoft.live())) == (1, 1)
+        return
+    assert "data-pass" not in seen(page)
+    assert (told.calls["make"], starter.issues.count(), microsoft.live()) == (0, 0, [])
+    assert told.events == (["issue.refused"] if end.codes else [])
+    assert codes_in_the_trail() == end.codes
+    assert told.told == end.told
+    assert Starter.objects.get(pk=starter.pk).problem == end.problem
+    assert told.calls["$batch"] <= 4
+
+    time_passes(timedelta(seconds=30))
+    assert (told.calls["make"], microsoft.strangers) == (0, [])
+    assert browser_of("maria").get(page_of(starter)).context["situation"].code == "ready"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [of(BATCH, 403), of(ACCOUNT, 404), of(BATCH, 429), with_(ACCOUNT, accountEnabled=False)],
+    ids=str,
+)
+def test_the_same_button_makes_the_pass_once_the_answer_is_in_order(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
+) -> None:
+    starter = invite("noor")
+    told = story(starter)
+    order(**answer)
+    browser_of("maria").post(page_of(starter), form_of(starter))
+    time_passes(timedelta(seconds=30))
+
+    page = browser_of("maria").post(page_of(starter), form_of(starter))
+
+    assert "data-pass" in seen(page), seen(page)
+    assert (told.calls["make"], len(microsoft.live())) == (1, 1)
+    assert Starter.objects.get(pk=starter.pk).problem == ""
+
+
+def codes_in_the_trail() -> list[str]:
+    refused = AuditEvent.objects.filter(event="issue.refused").first()
+    return list(refused.facts["codes"]) if refused else []
+
+
+def test_an_error_of_one_part_is_kept_by_its_code_for_whoever_looks_for_it(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any
+) -> None:
+    starter = invite("noor")
+    order(path=ELIGIBLE, status=403, body=error("Authorization_RequestDenied", "Insufficient privileges."))
+
+    browser_of("maria").post(page_of(starter), form_of(starter))
+
+    facts = AuditEvent.objects.get(event="issue.refused").facts
+    assert facts["graph"] == "Authorization_RequestDenied" and facts["graph_request_id"]

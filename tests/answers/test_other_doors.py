@@ -1,0 +1,271 @@
+"""Microsoft's answers away from the press: to HR, to the worker, to the mail, and to the portal's own identity."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from onboarding.models import AuditEvent, Job, Mail, PassIssue, Starter
+from portal.sandbox.people import CAST
+from tests.answers.conftest import Microsoft, seen
+from tests.conftest import forget_everything_cached
+from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
+
+pytestmark = pytest.mark.django_db
+
+NOOR = next(person for person in CAST if person.key == "noor")
+HTML = "<html><title>Gateway</title></html>"
+ELSEWHERE = {"Location": "{elsewhere}/x"}
+ACCOUNT, MANAGER, BATCH, SEND_MAIL, TOKEN = (
+    r"/users/[^/]+$",
+    "/manager$",
+    r"\$batch$",
+    "/sendMail$",
+    "^/metadata/",
+)
+
+
+# --- 14: when did somebody last sign in? ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "says"),
+    [
+        ({"status": 403}, False, "data-pass"),
+        ({"status": 400}, False, "data-pass"),
+        ({"status": 429, "headers": {"Retry-After": "30"}}, False, "still reading"),
+        ({"status": 503, "times": 4}, False, "still reading"),
+        ({"status": 200, "body": HTML}, False, "still reading"),
+        ({"drop": "before"}, False, "still reading"),
+        ({"mutate": {"signInActivity": None}}, True, "data-pass"),
+    ],
+    ids=[
+        "14 no licence",
+        "14 not in this tenant",
+        "19 busy",
+        "21 failing",
+        "22 HTML",
+        "21 no answer",
+        "14 never",
+    ],
+)
+def test_a_past_that_the_tenant_does_not_tell_is_asked_in_vain_and_one_not_read_yet_is_waited_for(
+    microsoft: Microsoft, order: Any, record: Any, worker_alive: Any, browser_of: Any, hurry: Any, answer: Any,
+    told: bool, says: str,
+) -> None:  # fmt: skip
+    starter = record("noor")
+    # The two looks at the account, at the sending and by the worker, come before the look at its past.
+    order(path=ACCOUNT, skip=2, **answer)
+    browser_of("hanna").post(f"/hr/{starter.public_id}/send/")
+    hurry()
+
+    page = browser_of("maria").post(page_of(starter), form_of(starter))
+    Job.objects.filter(key__startswith="look:").update(due_at="2020-01-01T00:00Z")
+    hurry()
+
+    assert says in seen(page), seen(page)
+    assert PassIssue.objects.exists() is (says == "data-pass")
+    starter.refresh_from_db()
+    assert starter.sign_in_looked_at is not None
+    assert starter.sign_in_told is (told or says == "still reading")
+
+
+# --- 15, 16, 21: HR and the manager look -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"path": MANAGER, "status": 404}, "The directory names no manager."),
+        ({"path": ACCOUNT, "status": 404}, "without an account yet"),
+        ({"path": ACCOUNT, "mutate": {"accountEnabled": None}}, "The account is disabled."),
+        ({"path": ACCOUNT, "mutate": {"userType": "Guest"}}, "This is a guest account."),
+        ({"path": ACCOUNT, "remove": ["id"]}, "The directory does not answer."),
+        ({"path": ACCOUNT, "mutate": {"userPrincipalName": "x@y.z"}}, "The directory does not answer."),
+        ({"path": MANAGER, "status": 403}, "The directory does not answer."),
+        ({"path": BATCH, "status": 429}, "The directory does not answer."),
+        ({"path": BATCH, "status": 503, "times": 4}, "The directory does not answer."),
+        ({"path": BATCH, "status": 200, "body": HTML}, "The directory does not answer."),
+        ({"path": BATCH, "status": 302, "headers": ELSEWHERE}, "The directory does not answer."),
+        ({"path": BATCH, "drop": "before"}, "The directory does not answer."),
+    ],
+    ids=[
+        "16 no manager", "15 no such account", "23 not said to be enabled", "8 a guest", "22 no id",
+        "22 somebody else", "13 no right", "19 busy", "21 failing", "22 HTML", "22 elsewhere", "21 no answer",
+    ],
+)  # fmt: skip
+def test_hr_reads_what_the_directory_said_and_nothing_is_saved(
+    microsoft: Microsoft, order: Any, browser_of: Any, answer: Any, says: str
+) -> None:
+    order(**answer)
+
+    page = browser_of("hanna").post("/hr/new/", {"account": NOOR.user_principal_name, "step": "look"})
+
+    assert says in seen(page), seen(page)
+    assert page.status_code == (503 if "does not answer" in says else 200)
+    assert not Starter.objects.exists() and not AuditEvent.objects.exists()
+    assert microsoft.strangers == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"status": 404}, 404),
+        ({"mutate": {"id": "5c0ffee0-0000-4000-8000-000000000040"}}, 404),
+        ({"status": 403}, 503),
+        ({"status": 429}, 503),
+        ({"status": 503, "times": 4}, 503),
+        ({"status": 200, "body": HTML}, 503),
+        ({"status": 307, "headers": ELSEWHERE}, 503),
+        ({"drop": "after"}, 503),
+    ],
+    ids=[
+        "16 nobody",
+        "16 another",
+        "13 no right",
+        "19 busy",
+        "21 failing",
+        "22 HTML",
+        "22 elsewhere",
+        "21 lost",
+    ],
+)
+def test_who_cannot_be_told_to_be_the_manager_sees_no_button(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, answer: Any, status: int
+) -> None:
+    starter = invite("noor")
+    told = story(starter)
+    order(path=MANAGER, **answer)
+
+    page = browser_of("maria").get(page_of(starter))
+
+    assert page.status_code == status
+    assert ("The directory does not answer" in seen(page)) is (status == 503)
+    assert b"identity_check" not in page.content
+    assert (told.events, told.told, microsoft.strangers) == ([], set(), [])
+
+
+# --- 26, 27: mail -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 403, "times": 3},
+        {"status": 404, "times": 3},
+        {"status": 401},
+        {"status": 429, "headers": {"Retry-After": "30"}},
+        {"status": 503, "times": 2},
+        {"status": 200, "body": HTML},
+        {"status": 307, "headers": ELSEWHERE},
+        {"drop": "before"},
+    ],
+    ids=[
+        "27 no right", "27 no mailbox", "11 the token is refused", "19 busy", "21 failing", "22 HTML",
+        "22 elsewhere", "21 no answer",
+    ],
+)  # fmt: skip
+def test_a_mail_that_is_not_taken_is_sent_later(
+    microsoft: Microsoft, order: Any, invite: Any, story: Any, time_passes: Any, answer: Any
+) -> None:
+    told = story(invite("noor"))
+    order(path=SEND_MAIL, **answer)
+
+    time_passes(timedelta(0))
+    unsent = Mail.objects.filter(sent_at=None).count()
+    time_passes(timedelta(minutes=2))
+
+    assert (unsent, Mail.objects.filter(sent_at=None).count()) == (1, 0)
+    assert told.calls["sendMail"] == answer.get("times", 1) + 1
+    assert microsoft.strangers == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_27_a_pass_is_shown_and_stays_although_no_mail_is_taken(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, status: int
+) -> None:
+    starter, maria = invite("noor"), browser_of("maria")
+    told = story(starter)
+    order(path=SEND_MAIL, status=status, times=99)
+    time_passes(timedelta(0))
+
+    page = maria.post(page_of(starter), form_of(starter))
+    assert maria.post(f"{page_of(starter)}{told.issue.pk}/receipt/").status_code == 204
+    time_passes(timedelta(minutes=2))
+
+    assert "data-pass" in seen(page) and microsoft.live() == [told.issue.method_id]
+    # A link that is no longer needed is not sent late.
+    assert Mail.objects.get(kind="invitation").dropped_at is not None
+
+
+def test_26_a_mail_is_handed_over_once(
+    microsoft: Microsoft, invite: Any, story: Any, time_passes: Any
+) -> None:
+    told = story(invite("noor"))
+
+    time_passes(timedelta(minutes=30))
+
+    assert (told.calls["sendMail"], Mail.objects.exclude(sent_at=None).count()) == (1, 1)
+
+
+# --- 28, 29, 30: the portal's own identity ------------------------------------------------------------------------
+
+
+def refusal(description: str, error: str = "invalid_request") -> dict[str, Any]:
+    return {"status": 400, "body": {"error": error, "error_description": description}}
+
+
+NO_TOKEN = {
+    "28 an error with its number": (refusal("AADSTS500011: secret words"), "invalid_request AADSTS500011"),
+    "28 an error that is no word": (refusal("x", "<b>"), "an answer that makes no sense"),
+    "29 HTML": ({"status": 502, "body": HTML}, "no token: JSONDecodeError"),
+    "29 gone": ({"status": 410, "body": ""}, "no token"),
+    "29 HTML with 200": ({"status": 200, "body": HTML}, "no token"),
+    "29 no token in it": ({"status": 200, "body": {"token_type": "Bearer"}}, "no token"),
+    "29 no answer": ({"drop": "before"}, "no token"),
+    "29 to another host": ({"status": 302, "headers": ELSEWHERE}, "no token"),
+    "30 no such identity": (
+        refusal("Identity not found"),
+        "no identity with this AZURE_CLIENT_ID is attached",
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", [answer for answer, _ in NO_TOKEN.values()], ids=NO_TOKEN)
+def test_without_a_token_nothing_is_asked_and_a_minute_later_all_is_well(
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
+) -> None:
+    starter = invite("noor")
+    told = story(starter)
+    forget_everything_cached()
+    order(path=TOKEN, times=2, **answer)
+
+    page = browser_of("maria").post(page_of(starter), form_of(starter))
+
+    assert (page.status_code, "Microsoft cannot be reached at the moment." in seen(page)) == (503, True)
+    assert (told.calls["$batch"], told.calls["make"], told.events, told.told) == (0, 0, [], set())
+    assert not PassIssue.objects.exists() and microsoft.strangers == []
+    time_passes(timedelta(seconds=61))  # MSAL remembers a failing endpoint for a minute
+    assert "data-pass" in seen(browser_of("maria").post(page_of(starter), form_of(starter)))
+    assert (told.calls["make"], len(microsoft.live())) == (1, 1)
+
+
+WITH_WORDS = [name for name, (_, why) in NO_TOKEN.items() if why != "no token"]
+
+
+@pytest.mark.parametrize(("answer", "why"), [NO_TOKEN[name] for name in WITH_WORDS], ids=WITH_WORDS)
+def test_why_there_is_no_token_stands_with_the_job_that_needed_one(
+    microsoft: Microsoft, order: Any, invite: Any, hurry: Any, answer: Any, why: str
+) -> None:
+    invite("noor")
+    Job.objects.exclude(key__startswith="look:").delete()
+    forget_everything_cached()
+    order(path=TOKEN, **answer)
+
+    hurry()
+
+    job = Job.objects.get()
+    assert why in job.last_error and "secret words" not in job.last_error
+    assert (job.attempts, job.done_at, job.failed_at) == (1, None, None)

@@ -1,0 +1,310 @@
+"""Every answer of Microsoft to the one POST: what the manager sees, what is kept, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from onboarding import audit, policy
+from onboarding.models import PassIssue, Starter
+from tests.answers.conftest import PAIRS, PASSES, Microsoft, Story, seen
+from tests.graph_answers import error
+from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
+
+pytestmark = pytest.mark.django_db
+
+HR, MANAGER = "hr@contoso.example", "maria.lindqvist@contoso.example"
+LONG_ENOUGH = timedelta(minutes=4)  # the lease, the quarantine, and a little
+
+
+@dataclass(frozen=True)
+class End:
+    """How a press ends: at once, and when the worker has had its time."""
+
+    status: int
+    says: str
+    state: str
+    reason: str
+    events: list[str]
+    told: set[tuple[str, str]] = field(default_factory=set)
+    counted: bool = False
+    finally_: str = ""  # the issue's last state; where it is the present one, nothing more is done
+    later_says: str = ""
+    later_told: set[tuple[str, str]] = field(default_factory=set)
+    calls: frozenset[str] = frozenset()  # what the worker may ask for
+
+
+REFUSED = End(
+    503,
+    "Microsoft refused to make a pass for this account. HR has been told.",
+    "rejected",
+    "refused",
+    ["issue.intent", "issue.rejected"],
+    told={("refused", HR)},
+    finally_="rejected",
+    later_says="made no pass: Microsoft refused. Nothing is lost; you can try again.",
+)
+THROTTLED = replace(
+    REFUSED,
+    status=200,
+    says="Please wait a moment",
+    reason="throttled",
+    told=set(),
+    later_says="made no pass: Microsoft asked us to wait.",
+)
+LOST = End(
+    503,
+    "The answer was lost. It is not certain whether a pass was made.",
+    "unknown",
+    "no_answer",
+    ["issue.intent", "issue.unknown"],
+    counted=True,
+    finally_="void",
+    later_says="made no pass: the answer was lost. You can create one now.",
+    later_told={("taken_back", MANAGER)},
+    calls=frozenset({"list"}),
+)
+LOST_BUT_MADE = replace(
+    LOST,
+    finally_="revoked",
+    later_says="is gone: the answer was lost. Nobody can use it any more; you can create a new one.",
+    calls=frozenset({"list", "delete"}),
+)
+STRANGE = replace(
+    LOST_BUT_MADE,
+    says="Microsoft gave a pass that cannot be used. It is not shown, and is being deleted.",
+    reason="strange_answer",
+    told={("refused", HR)},
+    later_says="is gone: the answer could not be used. Nobody can use it any more",
+)
+SHOWN = End(200, "data-pass", "shown", "", ["issue.intent", "issue.shown", "starter.issued"], counted=True)
+
+
+def says(message: str, *, status: int = 400, code: str = "badRequest") -> dict[str, Any]:
+    return {"status": status, "body": error(code, message)}
+
+
+def made(status: int, **more: Any) -> dict[str, Any]:
+    """The pass was made, and then this was said."""
+    return {"status": status, "applied": True, **more}
+
+
+def with_(**fields: Any) -> dict[str, Any]:
+    return {"mutate": fields}
+
+
+def context(whose: str) -> dict[str, Any]:
+    return with_(**{"@odata.context": f"https://graph.microsoft.com/v1.0/$metadata#users('{whose}')/x"})
+
+
+HTML = "<html><title>Gateway</title><p>Your pass is ready.</p></html>"
+SOMEBODY = "5c0ffee0-0000-4000-8000-000000000040"
+LIFETIME = "Invalid LifetimeInMinutes specified. The valid range between 60 and 480."
+ONCE = (
+    "Invalid IsUsableOnce specified. Tenant Policy does not allow multiple use temporary access pass method."
+)
+NOT_IN_POLICY = (
+    "Converged UserCredentialPolicy does not allow creating or updating this authentication method. "
+    "AuthMethodType [TemporaryAccessPass]."
+)
+GUEST = "Temporary Access Pass cannot be added to an external guest user."
+EXISTS = "A Temporary Access Pass already exists for this user."
+
+# The rows by their number: a 201, a definite no, a busy service, no answer, an answer that is none.
+ROWS: list[tuple[str, dict[str, Any], End]] = [
+    ("1 a pass that works", {}, SHOWN),
+    ("1 a pass without a context", {"remove": ["@odata.context"]}, SHOWN),
+    # `isUsable` alone says whether it works; the reason beside it is words.
+    ("1 usable for a reason that nobody knows", with_(methodUsabilityReason="EnabledByMoon"), SHOWN),
+    ("1 of a type that nobody knows", with_(**{"@odata.type": "#microsoft.graph.newPass"}), SHOWN),
+    ("1 shorter than asked", with_(lifetimeInMinutes=30), SHOWN),
+    # No later start is ever asked for, so a pass that is not valid yet is not the one that was asked for.
+    ("2 not valid yet", with_(isUsable=False, methodUsabilityReason="NotYetValid"), STRANGE),
+    ("3 not usable by policy", with_(isUsable=False, methodUsabilityReason="DisabledByPolicy"), STRANGE),
+    ("3 not usable, nobody knows why", with_(isUsable=False, methodUsabilityReason="Eclipse"), STRANGE),
+    ("3 silent about whether it is usable", {"remove": ["isUsable"]}, STRANGE),
+    ("3 usable, as a text", with_(isUsable="true"), STRANGE),
+    ("3 usable more than once", with_(isUsableOnce=False), STRANGE),
+    ("3 silent about how often", {"remove": ["isUsableOnce"]}, STRANGE),
+    ("3 longer than asked", with_(lifetimeInMinutes=480), STRANGE),
+    ("3 a lifetime as a text", with_(lifetimeInMinutes="60"), STRANGE),
+    ("3 without times", {"remove": ["startDateTime"]}, STRANGE),
+    ("3 for somebody else", context(SOMEBODY), STRANGE),
+    ("3 not usable, under a wrong id", with_(isUsable=False, id="not-the-one"), STRANGE),
+    ("4 a code of null", with_(temporaryAccessPass=None), STRANGE),
+    ("4 no code", {"remove": ["temporaryAccessPass"]}, STRANGE),
+    ("4 an empty code", with_(temporaryAccessPass=""), STRANGE),
+    ("4 a code that is a number", with_(temporaryAccessPass=12345678), STRANGE),
+    # Without an id nobody can say of which pass it speaks: the list tells.
+    ("4 no code and no id", {"remove": ["temporaryAccessPass", "id"]}, STRANGE),
+    ("5 the lifetime", says(LIFETIME), REFUSED),
+    ("6 single use", says(ONCE), REFUSED),
+    ("7 the policy leaves this person out", says(NOT_IN_POLICY), REFUSED),
+    ("8 a guest from elsewhere", says(GUEST), REFUSED),
+    # The portal replaces nobody's pass, and asks nobody whether it should: HR and IT find out whose it is.
+    ("9 there is a pass already", says(EXISTS), REFUSED),
+    ("10 something else", says("The moon is full."), REFUSED),
+    ("10 without words", {"status": 400, "body": ""}, REFUSED),
+    ("10 in HTML", {"status": 400, "body": HTML}, REFUSED),
+    ("10 in five megabytes", {"status": 400, "body": {"x": "x" * 5_000_000}}, REFUSED),
+    ("10 not understood", {"status": 422}, REFUSED),
+    # A 401 was not carried out; yet a second POST is never sent by itself.
+    ("11 the token is not accepted", {"status": 401}, REFUSED),
+    (
+        "12 the right is missing",
+        says("Request Authorization failed", status=403, code="accessDenied"),
+        REFUSED,
+    ),
+    ("12 the right is missing, in HTML", {"status": 403, "body": HTML}, REFUSED),
+    # The account was read a moment ago; whoever is not known everywhere yet is tried again by a person.
+    ("15 nobody by this id", {"status": 404}, REFUSED),
+    ("18 a conflict", {"status": 409}, REFUSED),
+    ("18 changed meanwhile", {"status": 412}, REFUSED),
+    ("19 busy for half a minute", {"status": 429, "headers": {"Retry-After": "30"}}, THROTTLED),
+    ("19 busy, no time named", {"status": 429}, THROTTLED),
+    ("19 busy, a time that is none", {"status": 429, "headers": {"Retry-After": "soon"}}, THROTTLED),
+    ("19 busy, in HTML", {"status": 429, "body": HTML}, THROTTLED),
+    ("20 no answer, nothing done", {"drop": "before"}, LOST),
+    ("20 no answer, done", {"drop": "after"}, LOST_BUT_MADE),
+    *((f"20 {status}, nothing done", {"status": status}, LOST) for status in (500, 503)),
+    *((f"20 {status}, done", made(status, body=HTML), LOST_BUT_MADE) for status in (500, 502, 504)),
+    ("20 503 that says when to come back", made(503, headers={"Retry-After": "1"}), LOST_BUT_MADE),
+    ("20 408, done", made(408), LOST_BUT_MADE),
+    ("22 200 instead of 201", made(200), LOST_BUT_MADE),
+    ("22 202, nothing done", {"status": 202}, LOST),
+    *(
+        (
+            f"22 {status} to another host",
+            made(status, headers={"Location": "{elsewhere}/v1.0/x"}),
+            LOST_BUT_MADE,
+        )
+        for status in (302, 307, 308)
+    ),
+    ("22 HTML", made(201, body=HTML), STRANGE),
+    ("22 an empty body", made(201, body=""), STRANGE),
+    ("22 a list", made(201, body=[1]), STRANGE),
+    ("22 a text", made(201, body="k7+Rv&mQ"), STRANGE),
+    ("22 cut in its middle", {"cut_at": 60}, LOST_BUT_MADE),
+    ("22 nothing of its body", {"cut_at": 0}, LOST_BUT_MADE),
+    ("22 five megabytes", with_(padding="x" * 5_000_000), STRANGE),
+    ("25 passes are switched off", says(NOT_IN_POLICY), REFUSED),
+]
+IN_HRS_WORDS = {
+    "5": "Microsoft does not allow the lifetime in the portal's policy.",
+    "6": "Microsoft's settings about single use refused it.",
+    "7": "IT must add it to the Temporary Access Pass policy.",
+    "8": "The account is a guest of another organisation.",
+    "9": "There is already a pass on the account.",
+    "10": "Microsoft refused. IT can look for request",
+    "11": "The portal could not sign in to Microsoft.",
+    "12": "The portal lacks the right to make a pass for this account.",
+    "25": "Passes are switched off for this account.",
+}
+every_row = pytest.mark.parametrize(("row", "answer", "end"), ROWS, ids=[name for name, *_ in ROWS])
+
+
+@pytest.fixture
+def press(
+    order: Callable[..., None], invite: Callable[..., Starter], browser_of: Any, story: Any
+) -> Callable[..., tuple[Story, Any]]:
+    """The manager presses the button; Microsoft answers the POST as ordered."""
+
+    def pressed(answer: dict[str, Any]) -> tuple[Story, Any]:
+        starter = invite("noor")
+        told = story(starter)
+        if answer:
+            order(method="POST", path=PASSES, **answer)
+        return told, browser_of("maria").post(page_of(starter), form_of(starter))
+
+    return pressed
+
+
+@every_row
+def test_every_answer_to_the_post_has_one_end(
+    microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, row: str, answer: Any, end: End
+) -> None:
+    told, page = press(answer)
+
+    at_once(told, page, end)
+    if row.split()[0] in IN_HRS_WORDS:
+        assert IN_HRS_WORDS[row.split()[0]] in told.mails.get(kind="refused").text.replace("\n", " ")
+    if end is SHOWN:
+        return
+    if end is LOST:
+        time_passes(timedelta(seconds=30))  # one empty list is no proof
+        assert browser_of("maria").get(page_of(told.starter)).context["situation"].code == "unknown"
+    time_passes(LONG_ENOUGH)
+    in_the_end(told, end, browser_of("maria"))
+    assert microsoft.strangers == []
+
+
+@pytest.mark.parametrize("microsoft", PAIRS, ids=", ".join, indirect=True)
+@pytest.mark.parametrize(
+    "answer",
+    [says(LIFETIME), {"status": 429}, {"drop": "before"}, {"drop": "after"}, with_(isUsableOnce=False)],
+    ids=["5 refused", "19 busy", "20 lost", "20 lost but made", "3 strange"],
+)
+def test_the_next_press_is_right_under_both_of_the_ways_that_are_documented(
+    microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, answer: Any
+) -> None:
+    told, _ = press(answer)
+    time_passes(LONG_ENOUGH)
+
+    browser = browser_of("maria")
+    page = browser.post(page_of(told.starter), form_of(told.starter))
+
+    issue = PassIssue.objects.get(starter=told.starter, number=2)
+    assert "data-pass" in seen(page), seen(page)
+    receipt = reverse("managers:receipt", args=[told.starter.public_id, issue.pk])
+    assert browser.post(receipt).status_code == 204
+    assert microsoft.live() == [issue.method_id]
+    assert told.calls["make"] == 2
+    assert list(audit.verify()) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("30", 30), ("3600", 3600), ("Fri, 01 Jan 2100 00:00:00 GMT", 3600)]
+)
+def test_19_nobody_asks_before_the_time_that_was_named(
+    microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, header: str, seconds: int
+) -> None:
+    told, _ = press({"status": 429, "headers": {"Retry-After": header}})
+
+    time_passes(timedelta(seconds=seconds - 10))
+    early = browser_of("maria").post(page_of(told.starter), form_of(told.starter))
+    asked = told.calls["make"]
+    time_passes(timedelta(seconds=15))
+    late = browser_of("maria").post(page_of(told.starter), form_of(told.starter))
+
+    assert (early.context["situation"].code, asked) == ("waiting", 1), seen(early)
+    assert ("data-pass" in seen(late), told.calls["make"]) == (True, 2), seen(late)
+
+
+def at_once(told: Story, page: Any, end: End) -> None:
+    issue, starter = told.issue, Starter.objects.get(pk=told.starter.pk)
+    assert (page.status_code, end.says in seen(page)) == (end.status, True), seen(page)
+    assert ("data-pass" in seen(page)) is (end is SHOWN)
+    assert (issue.state, issue.reason, issue.counted) == (end.state, end.reason, end.counted)
+    assert (starter.state, starter.problem) == ("issued" if end is SHOWN else "invited", "")
+    assert policy.attempts_left(starter, policy.in_force()) == 3 - end.counted
+    assert (told.events, told.told) == (end.events, end.told)
+    assert (told.calls["make"], told.calls["$batch"]) == (1, 1)
+    assert told.calls["list"] + told.calls["delete"] + told.calls["methods"] == 0
+    told.no_pass_in(*([] if end is SHOWN else [page]))
+
+
+def in_the_end(told: Story, end: End, browser: Any) -> None:
+    page, issue = browser.get(page_of(told.starter)), told.issue
+    assert issue.state == end.finally_
+    assert told.events == end.events + ([f"issue.{end.finally_}"] if end.finally_ != end.state else [])
+    assert told.told == end.told | end.later_told
+    assert told.microsoft.live() == []
+    assert (told.calls["make"], set(told.calls) & {"list", "delete"}) == (1, end.calls)
+    assert told.calls["list"] <= 3 and told.calls["delete"] <= 1
+    assert (page.context["situation"].code, end.later_says in seen(page)) == ("ready", True), seen(page)
+    told.no_pass_in(page)
