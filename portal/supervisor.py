@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -41,7 +42,7 @@ class Program:
             [*self.command],
             env={**os.environ, **self.environment},
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_born,
         )
 
 
@@ -105,7 +106,9 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def _die_with_parent() -> None:
-    """Even a supervisor that is killed leaves nobody behind (Linux; elsewhere it stays as it was)."""
+def _born() -> None:
+    """Even a supervisor that is killed leaves nobody behind (Linux; elsewhere it stays as it was), and nobody who
+    dies leaves their memory on a disk: the worker's holds tokens."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

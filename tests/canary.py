@@ -1,11 +1,25 @@
-"""Looks for a pass in any of the shapes in which it could have been written down."""
+"""Looks for a pass in any of the shapes in which it could have been written down.
+
+`found_in` knows the code that it looks for. `sightings` knows none: it looks for two words that every code of a
+recognisable tenant begins and ends with. They are letters, and no escaping changes letters: where a code was written
+into HTML, JSON, an address, a log or a report, escaped once or thrice, its two words are found.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from urllib.parse import quote, quote_plus
+
+from onboarding.managers import spelling
+from portal.sandbox.graph import passes
+
+WORDS = ("ZxQkvWjH", "YgTpRnLb")
 
 
 def shapes(code: str) -> set[str]:
@@ -18,3 +32,48 @@ def shapes(code: str) -> set[str]:
 
 def found_in(text: str, code: str) -> bool:
     return any(shape in text for shape in shapes(code))
+
+
+@contextmanager
+def recognisable() -> Iterator[None]:
+    """Every pass that a tenant of this process makes begins and ends with one of the words."""
+    made = passes.new_code
+    passes.new_code = lambda length: made(length).join(WORDS)
+    try:
+        yield
+    finally:
+        passes.new_code = made
+
+
+def spellings(word: str) -> set[str]:
+    """The word as it is, encoded, in groups as the page shows it, in lists as Python prints them, and spelled out."""
+    groups = [word[:4], word[4:]]
+    lists = {str(list(group))[1:-1] for group in groups}
+    said = spelling.spelled(word)
+    between = ("</li><li>", "', '", "',\n '", '", "')
+    found = {word, word[::-1], word.encode().hex(), word.encode().hex().upper()}
+    found |= {f">{group}<" for group in groups} | lists | {json.dumps(list(group))[1:-1] for group in groups}
+    found |= {words.join(said) for words in between}
+    found |= {html.escape(one) for one in [*lists, "', '".join(said), "',\n '".join(said)]}
+    return found | {encoded(word, shift) for shift in range(3)}
+
+
+def encoded(word: str, shift: int) -> str:
+    """Base64 writes a word in three ways, depending on how many bytes stand before it; what depends on others is cut."""
+    whole = base64.b64encode(b"\0" * shift + word.encode()).decode()
+    return whole[-(-shift * 8 // 6) : (shift + len(word)) * 8 // 6]
+
+
+@cache
+def needles(words: tuple[str, ...]) -> list[bytes]:
+    return sorted({needle.encode() for word in words for needle in spellings(word)})
+
+
+def sightings(content: bytes, words: tuple[str, ...] = WORDS, *, wide: bool = False) -> Counter[str]:
+    """How often a part of a pass with these words stands here; `wide`: also in characters of two or four bytes."""
+    found = Counter[str]()
+    for width in (1, 2, 4) if wide else (1,):
+        for start in range(width):
+            read = content[start::width] if wide else content
+            found.update({needle.decode(): read.count(needle) for needle in needles(words)})
+    return +found

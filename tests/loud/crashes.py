@@ -1,0 +1,169 @@
+"""Crashes on demand: a file in the data folder names a step of the hand-over and a kind of error; it happens once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponse
+from django.template.defaulttags import ForNode
+from django.templatetags.static import StaticNode
+from gunicorn.http import wsgi
+
+from onboarding import handover
+from onboarding.graph import Graph, reading, transport
+from onboarding.graph.passcode import PassCode
+from onboarding.managers import spelling, views
+
+here = threading.local()
+
+
+# --- Kinds of errors ------------------------------------------------------------------------------------------
+
+
+class Abandoned(BaseException):
+    """What no `except Exception` catches."""
+
+
+def fail(kind: type[BaseException], *arguments: Any) -> NoReturn:
+    raise kind(*arguments)
+
+
+def in_another(words: str) -> NoReturn:
+    try:
+        raise LookupError("the first of two errors")
+    except LookupError:
+        raise RuntimeError(words)  # noqa: B904
+
+
+def because_of_another(words: str) -> NoReturn:
+    try:
+        in_another(words)
+    except RuntimeError as cause:
+        raise ValueError("an error with a cause") from cause
+
+
+def several(words: str) -> NoReturn:
+    raise ExceptionGroup(words, [KeyError("one"), OSError("two")])
+
+
+KINDS: dict[str, Callable[[str], NoReturn]] = {
+    "plain": partial(fail, RuntimeError),
+    "database": partial(fail, OperationalError),
+    "system": partial(fail, OSError, errno.EPIPE),
+    "unicode": partial(fail, UnicodeEncodeError, "utf-8", "\ud800", 0, 1),
+    "memory": partial(fail, MemoryError),
+    "recursion": partial(fail, RecursionError),
+    "abandoned": partial(fail, Abandoned),
+    "exit": partial(fail, SystemExit),
+    "in_another": in_another,
+    "because_of_another": because_of_another,
+    "several": several,
+}
+
+
+# --- Where they strike ----------------------------------------------------------------------------------------
+
+
+def crash_at(step: str) -> None:
+    """Fail here, if that was ordered and nobody else has done it yet."""
+    order = settings.VAR_DIR / "crash"
+    try:
+        wanted, kind, words = order.read_text().split(maxsplit=2)
+        if wanted != step:
+            return
+        order.rename(order.with_name("crashed"))
+    except FileNotFoundError:
+        return
+    KINDS[kind](words)
+
+
+def around(
+    owner: Any, name: str, only: Callable[..., bool] = lambda *_, **__: True, *, step: str = ""
+) -> None:
+    """Let a function crash before it does its work, or after it."""
+    real, step = getattr(owner, name), step or name
+
+    @wraps(real)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not only(*args, **kwargs):
+            return real(*args, **kwargs)
+        crash_at(f"before:{step}")
+        result = real(*args, **kwargs)
+        crash_at(f"after:{step}")
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    here.doing = what
+    try:
+        yield
+    finally:
+        here.doing = ""
+
+
+def while_(what: str) -> Callable[..., bool]:
+    return lambda *_, **__: getattr(here, "doing", "") == what
+
+
+def of_a_form(*_: object, **__: object) -> bool:
+    return getattr(here, "method", "") == "POST"
+
+
+def prepare() -> None:
+    for name in ("create", "record"):
+        setattr(handover, name, doing(name)(getattr(handover, name)))
+    for name in ("ready", "claim", "create", "record"):
+        around(handover, name)
+    around(Graph, "create_pass")
+    around(transport, "_body", while_("create"))
+    around(transport, "_parsed", while_("create"))
+    around(reading, "_problem_with")
+    around(reading, "PassCode")
+    around(handover, "move_issue", while_("record"))
+    around(BaseDatabaseWrapper, "commit", while_("record"))
+    around(views, "pass_page")
+    around(spelling, "groups")
+    around(spelling, "spelled")
+    around(StaticNode, "url")
+    around(ForNode, "render", lambda node, _: node.loopvars == ["character"], step="loop")
+    around(views, "render")
+    around(PassCode, "wipe")
+    # Of the request before, these may still be going on when its answer has arrived.
+    around(SessionMiddleware, "process_response", of_a_form)
+    around(HttpResponse, "close", of_a_form)
+    around(wsgi.Response, "write", of_a_form)
+
+
+class Outermost:
+    """Crashes when the answer has left every other layer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        here.method = request.method
+        response = self.get_response(request)
+        crash_at(f"after:{type(self).__name__}")
+        return response
+
+
+class Innermost(Outermost):
+    """Crashes as soon as the view has answered; also says which process it is."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = super().__call__(request)
+        response["Process"] = str(os.getpid())
+        return response

@@ -1,0 +1,430 @@
+"""A pass is nowhere but in its answer: recognisable passes, a portal that tells all it knows, a crash at every step."""
+
+from __future__ import annotations
+
+import base64
+import email
+import html
+import json
+import os
+import pprint
+import re
+import sqlite3
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+import requests
+from django.core import signing
+
+from onboarding.managers import spelling
+from portal.running import wait_for
+from portal.visitor import Visitor, shown_pass
+from tests.canary import WORDS, recognisable, sightings
+from tests.databases import IS_POSTGRESQL
+from tests.memory import nameless_files_of
+from tests.replicas import Answer, Portal, Starter, portal, record
+
+ISSUES = int(os.environ.get("CANARY_ISSUES", "30"))
+PLANTED = ("JqXzKwVb", "MfDcNhGs")
+PLANT = "+&=<\"'%".join(PLANTED)
+
+# In the order in which a confirmation meets them: where it crashes, and how.
+CRASHES = [
+    ("before:ready", "plain"),
+    ("after:ready", "in_another"),
+    ("before:claim", "unicode"),
+    ("after:claim", "abandoned"),
+    ("before:create", "plain"),
+    ("before:create_pass", "system"),
+    ("before:_body", "several"),
+    ("after:_body", "plain"),
+    ("before:_parsed", "memory"),
+    ("after:_parsed", "in_another"),
+    ("before:_problem_with", "plain"),
+    ("after:_problem_with", "recursion"),
+    ("before:PassCode", "plain"),
+    ("after:PassCode", "because_of_another"),
+    ("after:create_pass", "plain"),
+    ("after:create", "unicode"),
+    ("before:record", "several"),
+    ("before:move_issue", "database"),
+    ("after:move_issue", "plain"),
+    ("before:commit", "database"),
+    ("after:commit", "database"),
+    ("after:record", "abandoned"),
+    ("after:record", "plain"),
+    ("before:pass_page", "in_another"),
+    ("after:groups", "plain"),
+    ("before:spelled", "memory"),
+    ("after:spelled", "because_of_another"),
+    ("before:url", "plain"),
+    ("before:loop", "recursion"),
+    ("after:loop", "in_another"),
+    ("before:render", "plain"),
+    ("after:render", "several"),
+    ("before:wipe", "plain"),
+    ("after:wipe", "system"),
+    ("after:pass_page", "plain"),
+    ("after:Innermost", "database"),
+    ("before:process_response", "plain"),
+    ("after:process_response", "several"),
+    ("after:Outermost", "unicode"),
+    ("before:close", "plain"),
+    ("before:write", "system"),
+    ("before:write", "plain"),
+    ("after:write", "plain"),
+    ("after:write", "exit"),
+]
+WITH_A_PASS = CRASHES[
+    CRASHES.index(("after:_body", "plain")) :
+]  # from there on the crashing process has read it
+# What an answer of Graph's can do to whoever reads it.
+ANSWERS: list[dict[str, Any]] = [
+    {"cut_at": 450},
+    {"remove": ["isUsable"]},
+    {"mutate": {"lifetimeInMinutes": 600}},
+    {"status": 500, "applied": True},
+    {"delay_after": 3.5},
+]
+
+
+@dataclass
+class HandOvers:
+    """A loud portal, and everything that it answered."""
+
+    portal: Portal
+    temporary: Path
+    began: float
+    answers: list[requests.Response] = field(default_factory=list)
+
+    def person(self, key: str) -> Visitor:
+        visitor = Visitor(self.portal.urls[0])
+        visitor.http.hooks["response"].append(lambda answer, **_: self.answers.append(answer))
+        visitor.sign_in(key, "/")
+        return visitor
+
+    def crash(
+        self, visitor: Visitor, starter: Starter, step: str, kind: str, words: str = "on demand"
+    ) -> Answer:
+        """One confirmation, with a crash at this step of it."""
+        form, order = self.portal.form(visitor, starter), self.portal.folder / "crash"
+        serving = set(self.portal.serving())
+        order.write_text(f"{step} {kind} {words}")
+        answer = self.portal.send(visitor, starter, form)
+        # The last steps may come after the answer has arrived.
+        wait_for(order.with_name("crashed").exists, f"the crash at {step}", 5)
+        order.with_name("crashed").unlink()
+        if kind == "abandoned":
+            wait_for(lambda: set(self.portal.serving()) - serving, "another process in its place")
+        return answer
+
+    def hand_over(self, visitor: Visitor, starter: Starter, number: int) -> None:
+        """Some are acknowledged and some not; some are taken back; of some the form is sent again."""
+        form = self.portal.form(visitor, starter)
+        answer = self.portal.send(visitor, starter, form, receipt=number % 3 > 0)
+        assert answer.code, answer.page
+        if number % 6 == 0:
+            visitor.send(visitor.form_to("/not-seen/"))
+        if number % 6 == 1:
+            visitor.get(starter.page)
+            visitor.send(visitor.form_to("/lost/"))
+        if number % 6 == 2:
+            assert self.portal.send(visitor, starter, form).status == 409
+
+    def look_everywhere(self, starters: list[Starter]) -> None:
+        """Every page that somebody may open afterwards."""
+        for key, path in (("maria", "/starters/{}/"), ("hanna", "/hr/{}/")):
+            visitor = self.person(key)
+            for starter in starters:
+                assert visitor.get(path.format(starter.public_id)).status_code == 200
+        for key in ("ada", "audrey"):
+            visitor = self.person(key)
+            for address in links(visitor.get("/admin/"), r"/admin/\w+/\w+/"):
+                for row in links(visitor.get(address), rf"{address}[^/?]+/(change/)?")[:5]:
+                    assert visitor.get(row).status_code == 200
+
+
+def links(page: requests.Response, pattern: str) -> list[str]:
+    assert page.status_code == 200, page.url
+    return sorted({one for one in re.findall(r'href="([^"]+)"', page.text) if re.fullmatch(pattern, one)})
+
+
+@pytest.fixture(scope="module", params=["off", "on"])
+def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
+    """First as it is served, then with technical error pages, where a crash shows itself."""
+    with ExitStack() as stack:
+        stack.enter_context(recognisable())
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        began = time.time()
+        variables = {"DJANGO_SETTINGS_MODULE": "tests.loud.settings", "TMPDIR": str(temporary)}
+        running = stack.enter_context(portal(**variables, DEBUG=request.param))
+        running.tenant.tenant.witness = []
+        done = HandOvers(running, temporary, began)
+        running.person = done.person  # type: ignore[method-assign,assignment]
+        whole = request.param == "off"
+        orders, answers, issues = (CRASHES, ANSWERS, ISSUES) if whole else (WITH_A_PASS[::3], [], ISSUES // 6)
+        starters = running.starters(len(orders) + len(answers) + issues)
+        waiting = iter(starters)
+        marias = [done.person("maria") for _ in range(4)]
+        for number in range(issues):
+            done.hand_over(marias[number % 4], next(waiting), number)
+        for fault in answers:
+            running.tenant.tenant.faults.add(
+                [{**fault, "method": "POST", "path": "/temporaryAccessPassMethods"}]
+            )
+            assert running.press(marias[0], next(waiting)).status == 503
+        for number, (step, kind) in enumerate(orders):
+            done.crash(marias[number % 4], next(waiting), step, kind)
+        running.settle()
+        done.look_everywhere(starters)
+        yield done
+
+
+# --- The places -------------------------------------------------------------------------------------------------
+
+
+def database_files(done: HandOvers) -> Iterator[bytes]:
+    """Its files and its journal as they lie on the disk; of a server that others use too, those that changed."""
+    database = done.portal.database
+    own = ""
+    if IS_POSTGRESQL:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+        own = str(database.one("SELECT oid FROM pg_database WHERE datname = current_database()"))
+    for path in database.files():
+        if own and path.parent.parent.name == "base" and path.parent.name != own:
+            continue
+        with suppress(FileNotFoundError):  # tidied up meanwhile
+            if path.stat().st_mtime >= done.began - 1:
+                yield path.read_bytes()
+
+
+def dump(done: HandOvers) -> Iterator[bytes]:
+    yield done.portal.database.dump()
+
+
+def logs(done: HandOvers) -> Iterator[bytes]:
+    yield from (done.portal.log.read_bytes(), (done.portal.folder / "loud.log").read_bytes())
+
+
+def mails(done: HandOvers) -> Iterator[bytes]:
+    yield from (json.dumps(vars(mail)).encode() for mail in done.portal.tenant.tenant.mails)
+
+
+def sessions(done: HandOvers) -> Iterator[bytes]:
+    for (data,) in done.portal.database.rows("SELECT session_data FROM django_session"):
+        yield json.dumps(signing.loads(data, **sealed(done))).encode()
+
+
+def sealed(done: HandOvers) -> dict[str, str]:
+    return {
+        "key": done.portal.environment["SECRET_KEY"],
+        "salt": "django.contrib.sessions.SessionStore",
+    }
+
+
+def files(done: HandOvers) -> Iterator[bytes]:
+    """Whatever lies in the folders of the portal."""
+    for folder in (done.temporary, done.portal.folder):
+        yield from (path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def nameless_files(done: HandOvers) -> Iterator[bytes]:
+    for process in [os.getpid(), *done.portal.processes("")]:
+        yield from nameless_files_of(process)
+
+
+def reports(done: HandOvers) -> Iterator[bytes]:
+    """Every part of every error report, as a mail program shows it."""
+    for path in (done.portal.folder / "reports").iterdir():
+        for part in email.message_from_bytes(path.read_bytes()).walk():
+            if not part.is_multipart():
+                yield part.get_payload(decode=True)  # type: ignore[misc]
+
+
+def answers(done: HandOvers) -> Iterator[bytes]:
+    """All but the bodies of the answers to a press that show a pass, which the tests below count."""
+    for answer in done.answers:
+        yield repr((answer.url, dict(answer.headers), answer.cookies.items())).encode()
+        if not shown_pass(answer.text):
+            yield answer.content
+
+
+PLACES: dict[str, Callable[[HandOvers], Iterator[bytes]]] = {
+    "database files": database_files,
+    "dump": dump,
+    "logs": logs,
+    "mails": mails,
+    "sessions": sessions,
+    "files": files,
+    "files without a name": nameless_files,
+    "error reports": reports,
+    "answers": answers,
+}
+
+
+def found(place: str, done: HandOvers, words: tuple[str, ...] = WORDS) -> Counter[str]:
+    return sum((sightings(content, words) for content in PLACES[place](done)), Counter[str]())
+
+
+# --- Nothing is there -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_of_a_pass_is_there(hand_overs: HandOvers, place: str) -> None:
+    assert found(place, hand_overs) == {}
+
+
+def test_each_pass_is_in_one_answer_at_most_and_that_is_the_one_to_the_confirmation(
+    hand_overs: HandOvers,
+) -> None:
+    made = hand_overs.portal.tenant.tenant.witness
+    showing = [answer for answer in hand_overs.answers if shown_pass(answer.text)]
+    shown = [shown_pass(answer.text) for answer in showing]
+
+    assert len(shown) == len(set(shown))
+    assert set(shown) <= set(made)
+    assert all(code.startswith(WORDS[0]) and code.endswith(WORDS[1]) for code in made)
+    assert {(answer.request.method, answer.status_code) for answer in showing} == {("POST", 200)}
+    assert sorted(shown) == sorted(answer.code for answer in hand_overs.portal.answers if answer.code)
+
+
+def test_every_outcome_is_known(hand_overs: HandOvers) -> None:
+    hand_overs.portal.assert_sound()
+
+
+# --- And what is there is found -----------------------------------------------------------------------------------
+
+
+def test_the_portal_is_as_loud_as_it_can_be(hand_overs: HandOvers) -> None:
+    """Statements, the wire in both directions, libraries and the server: what could tell has been listened to."""
+    log = b"".join(logs(hand_overs)).decode()
+
+    for words in (
+        "INSERT INTO",
+        "send: b'POST /v1.0/users/",
+        "reply: 'HTTP/1.1 201",
+        "urllib3",
+        "msal",
+        "gunicorn",
+    ):
+        assert words in log
+    assert len(list(reports(hand_overs))) > 10
+
+
+NOTE = "UPDATE onboarding_starter SET note = %s WHERE id = (SELECT min(id) FROM onboarding_starter)"
+
+
+@contextmanager
+def changing(done: HandOvers, statement: str, value: str) -> Iterator[Any]:
+    """A transaction of somebody beside the portal, open until the end of the block."""
+    database = done.portal.database
+    connection: Any = psycopg.connect(database.url) if IS_POSTGRESQL else sqlite3.connect(database.file, 20)
+    with closing(connection):
+        connection.execute(statement if IS_POSTGRESQL else statement.replace("%s", "?"), (value,))
+        yield connection
+
+
+def write(done: HandOvers, statement: str, value: str) -> None:
+    with changing(done, statement, value) as connection:
+        connection.commit()
+
+
+def test_a_value_in_a_row_is_found_in_the_files_and_in_the_dump(hand_overs: HandOvers) -> None:
+    write(hand_overs, NOTE, PLANT)
+
+    assert found("database files", hand_overs, PLANTED)
+    assert found("dump", hand_overs, PLANTED)
+
+
+def test_a_value_that_is_being_overwritten_is_found_in_the_journal(hand_overs: HandOvers) -> None:
+    write(hand_overs, NOTE, PLANT)
+
+    with changing(hand_overs, NOTE, ""):
+        journals = [path for path in hand_overs.portal.database.files() if is_journal(path)]
+        assert any(sightings(path.read_bytes(), PLANTED) for path in journals)
+
+
+def is_journal(path: Path) -> bool:
+    return path.name.endswith("-journal") or (path.parent.name == "pg_wal" and path.is_file())
+
+
+def test_a_value_in_a_session_is_found(hand_overs: HandOvers) -> None:
+    data = signing.dumps({"planted": PLANT}, compress=True, **sealed(hand_overs))
+
+    write(hand_overs, "INSERT INTO django_session VALUES ('planted', %s, '2040-01-01')", data)
+
+    assert found("sessions", hand_overs, PLANTED)
+
+
+def test_a_value_that_is_logged_is_found(hand_overs: HandOvers) -> None:
+    hand_overs.person("maria").get(f"/{PLANTED[0]}")
+
+    assert found("logs", hand_overs, PLANTED)
+
+
+def test_a_value_in_a_name_is_found_in_the_mail_and_in_the_answers(hand_overs: HandOvers) -> None:
+    running = hand_overs.portal
+    account = running.tenant.tenant.add_starter("planted", PLANT)
+
+    record(hand_overs.person("hanna"), account.id)
+
+    wait_for(lambda: found("mails", hand_overs, PLANTED), "the invitation")
+    assert found("answers", hand_overs, PLANTED)
+
+
+def test_a_value_in_a_temporary_file_is_found_with_its_name_and_without(hand_overs: HandOvers) -> None:
+    (hand_overs.temporary / "planted").write_text(PLANT)
+    with tempfile.TemporaryFile() as nameless:
+        nameless.write(PLANT.encode())
+        nameless.flush()
+
+        assert found("files", hand_overs, PLANTED)
+        assert found("files without a name", hand_overs, PLANTED)
+
+
+def test_a_value_in_an_error_is_found_in_its_report_and_on_the_technical_page(hand_overs: HandOvers) -> None:
+    visitor, (starter,) = hand_overs.person("maria"), hand_overs.portal.starters(1)
+
+    page = hand_overs.crash(visitor, starter, "before:pass_page", "plain", PLANT).page
+
+    assert found("error reports", hand_overs, PLANTED)
+    assert bool(sightings(page.encode(), PLANTED)) == (hand_overs.portal.environment["DEBUG"] == "on")
+
+
+def test_the_page_that_shows_a_pass_holds_it_in_groups_and_spelled_out(hand_overs: HandOvers) -> None:
+    showing = next(answer for answer in hand_overs.answers if shown_pass(answer.text))
+
+    seen = sightings(showing.content)
+
+    assert {">ZxQk<", ">vWjH<", ">YgTp<", ">RnLb<"} <= set(seen)
+    assert sum("</li><li>" in shape for shape in seen) == len(WORDS)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PLANT,
+        html.escape(json.dumps(PLANT)),
+        quote(repr(PLANT)),
+        repr(spelling.groups(PLANT)),
+        html.escape(pprint.pformat(spelling.spelled(PLANT))),
+        json.dumps({"spelled": spelling.spelled(PLANT)}),
+        PLANT.encode().hex(),
+        *(base64.b64encode(b"." * before + PLANT.encode()).decode() for before in range(3)),
+        *("\n" * before + PLANT for before in range(3)),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_each_shape_is_recognised(written: str, encoding: str) -> None:
+    assert sightings(written.encode(encoding), PLANTED, wide=True)
+    assert not sightings(written.encode(encoding), wide=True)
