@@ -6,11 +6,12 @@ export PORTAL_URL ?= http://localhost:$(PORT)
 export SANDBOX_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
 RUN = .venv-run/bin/python
 DEV = .venv/bin/python
-PYTEST = $(DEV) -m pytest -q -n auto --dist loadfile
+# Many tests wait for processes that they started: one more at work than there are cores.
+PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist loadfile
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench test test-sqlite test-postgresql test-faults breaks lint types format lock run-environment dev-environment
+.PHONY: help demo demo-reset tour bench test test-sqlite test-postgresql test-faults breaks mutants lint types format lock run-environment dev-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +50,10 @@ test-faults: dev-environment  ## kill, stop and cut off processes at exact momen
 
 bench: dev-environment  ## measure the way from the button to the pass, on both databases, as ratios
 	@$(DEV) manage.py bench
-	@$(DEV) -m tests.with_postgresql sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
+	@$(DEV) -m tests.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
+
+mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
+	@$(DEV) -m tests.mutation
 
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet

@@ -291,9 +291,8 @@ def _settle(
             changes: dict[str, Any] = {
                 "reason": reason,
                 "graph_request_id": facts.get("graph_request_id", "")[:64],
+                "method_id": method_id,
             }
-            if method_id:
-                changes["method_id"] = method_id
             if to == IssueState.REJECTED:
                 changes["ended_at"] = clock.now()
             move_issue(issue, to, event=f"issue.{to}", changes=changes, facts=facts)

@@ -125,9 +125,7 @@ def _check(table: tuple[Move[State], ...], source: State, target: State) -> None
 def diagram(table: tuple[Move[State], ...]) -> str:
     """The table as a Mermaid state diagram, for the documents."""
     sources = {move.source for move in table}
-    first = [move.source for move in table if all(other.target != move.source for other in table)]
-    start = first[0] if first else table[0].source
-    lines = ["stateDiagram-v2", f"    [*] --> {start}"]
+    lines = ["stateDiagram-v2", f"    [*] --> {table[0].source}"]  # a table begins where all begin
     # Mermaid ends a label at a colon or a semicolon, so it gets a comma.
     labels = (f"{move.when} ({move.who})".replace(":", ",") for move in table)
     lines += [

@@ -11,10 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 
 TOP = Path(__file__).resolve().parent.parent
+AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -130,19 +133,34 @@ BREAKS = (
 
 
 def main() -> int:
-    folder = Path(tempfile.mkdtemp(prefix="breaks-", dir=made(TOP / "var")))
+    """Two at a time, each in a copy of its own. 0 when every break was noticed."""
+    folders = [Path(tempfile.mkdtemp(prefix="breaks-", dir=made(TOP / "var"))) for _ in range(AT_A_TIME)]
+    free: Queue[Path] = Queue()
     try:
-        copied(folder)
-        green = [one for one in BREAKS if not turns_red(one, folder)]
+        for folder in folders:
+            copied(folder)
+            free.put(folder)
+        with ThreadPoolExecutor(AT_A_TIME) as threads:
+            noticed = list(threads.map(lambda one: turns_red(one, free), BREAKS))
     finally:
-        shutil.rmtree(folder)
+        for folder in folders:
+            shutil.rmtree(folder)
+    green = noticed.count(False)
     print(
-        f"\n{len(BREAKS)} breaks of {len({one.promise for one in BREAKS})} promises; {len(green)} went unnoticed."
+        f"\n{len(BREAKS)} breaks of {len({one.promise for one in BREAKS})} promises; {green} went unnoticed."
     )
     return 1 if green else 0
 
 
-def turns_red(one: Break, folder: Path) -> bool:
+def turns_red(one: Break, free: Queue[Path]) -> bool:
+    folder = free.get()
+    try:
+        return _turns_red(one, folder)
+    finally:
+        free.put(folder)
+
+
+def _turns_red(one: Break, folder: Path) -> bool:
     """Break the copy, run the tests, mend it again."""
     path = folder / one.file
     whole = path.read_text()

@@ -65,15 +65,13 @@ def encoded(word: str, shift: int) -> str:
 
 
 @cache
-def needles(words: tuple[str, ...]) -> list[bytes]:
-    return sorted({needle.encode() for word in words for needle in spellings(word)})
+def needles(words: tuple[str, ...], encoding: str) -> list[tuple[str, bytes]]:
+    return sorted((needle, needle.encode(encoding)) for word in words for needle in spellings(word))
 
 
 def sightings(content: bytes, words: tuple[str, ...] = WORDS, *, wide: bool = False) -> Counter[str]:
     """How often a part of a pass with these words stands here; `wide`: also in characters of two or four bytes."""
     found = Counter[str]()
-    for width in (1, 2, 4) if wide else (1,):
-        for start in range(width):
-            read = content[start::width] if wide else content
-            found.update({needle.decode(): read.count(needle) for needle in needles(words)})
+    for encoding in ("utf-8", "utf-16-le", "utf-32-le") if wide else ("utf-8",):
+        found.update({needle: content.count(written) for needle, written in needles(words, encoding)})
     return +found

@@ -33,7 +33,7 @@ from tests.databases import IS_POSTGRESQL
 from tests.memory import nameless_files_of
 from tests.replicas import Answer, Portal, Starter, portal, record
 
-ISSUES = int(os.environ.get("CANARY_ISSUES", "30"))
+ISSUES = int(os.environ.get("CANARY_ISSUES", "20"))
 PLANTED = ("JqXzKwVb", "MfDcNhGs")
 PLANT = "+&=<\"'%".join(PLANTED)
 
@@ -171,7 +171,7 @@ def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
         done = HandOvers(running, temporary, began)
         running.person = done.person  # type: ignore[method-assign,assignment]
         whole = request.param == "off"
-        orders, answers, issues = (CRASHES, ANSWERS, ISSUES) if whole else (WITH_A_PASS[::3], [], ISSUES // 6)
+        orders, answers, issues = (CRASHES, ANSWERS, ISSUES) if whole else (WITH_A_PASS[::3], [], ISSUES // 4)
         starters = running.starters(len(orders) + len(answers) + issues)
         waiting = iter(starters)
         marias = [done.person("maria") for _ in range(4)]

@@ -156,8 +156,12 @@ def test_a_process_that_stood_still_while_another_pass_was_made_shows_nothing(
             first = asleep.result()
 
         assert second.code, second.page
-        assert not first.code, "a pass was shown that had been given up"
-        assert site.issues(starter)[-1][0] == "held"
+        *before, last = site.issues(starter)
+        assert last[0] == "held"
+        # Where it fell asleep only after its page had left, the pass was taken back for want of a receipt.
+        assert not first.code or before == [("revoked", "no_receipt")], (
+            "a pass was shown that had been given up"
+        )
         assert lives(site, starter)
     site.settle()
     site.assert_sound()

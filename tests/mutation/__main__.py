@@ -1,0 +1,195 @@
+"""Makes every mistake in a copy of the project and runs the tests that should notice: `python -m tests.mutation`.
+
+MODULES="guards moves" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
+Ends with 1 when in any module more than one mistake in ten is noticed by no test.
+"""
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.mutation.mistakes import Mistake, mistakes
+
+TOP = Path(__file__).parents[2]
+HERE = TOP / "var" / "mutants"
+SURVIVORS = HERE / "survivors.json"
+NOTICED = HERE / "noticed.txt"
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+LEFT_OUT = (".git", ".env", ".venv*", ".*_cache", "__pycache__", "var", "staticfiles")
+OF_THE_DATABASE = {"DATABASE_URL", "PORTAL_DATA_DIR"}  # each copy has a SQLite file of its own
+MOST = 0.1
+
+# The tests that speak about a module, the quickest and most telling first.
+TESTS = {
+    "lifecycle": ("test_lifecycle_table", "test_lifecycle", "test_documents"),
+    "guards": (
+        "test_guards_table", "promises/test_4_only_a_safe_account_receives", "promises/test_5_nobody_does_it_alone",
+        "promises/test_3_only_the_manager_can_ask",
+    ),
+    "moves": (
+        "test_lifecycle_table", "test_handover_edges", "test_take_back", "test_withdraw", "test_reschedule",
+        "promises/test_7_everything_can_be_read_afterwards", "test_confirm", "test_reconciler",
+        "promises/test_6_the_outcome_is_always_known",
+    ),
+    "handover": (
+        "test_handover_edges", "promises/test_5_nobody_does_it_alone", "test_take_back", "test_confirm",
+        "promises/test_2_the_pass_is_written_nowhere", "promises/test_4_only_a_safe_account_receives",
+        "promises/test_7_everything_can_be_read_afterwards", "test_budget", "test_withdraw", "test_reconciler",
+        "promises/test_3_only_the_manager_can_ask", "promises/test_6_the_outcome_is_always_known",
+    ),
+}  # fmt: skip
+
+
+class Copy:
+    """The project once more, in a folder of its own where one module at a time is wrong."""
+
+    def __init__(self, number: int) -> None:
+        self.folder = HERE / f"copy-{number}"
+        self.said = HERE / f"copy-{number}.txt"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(TOP, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+
+    def who_notices(self, mistake: Mistake, patience: float) -> str:
+        """The first test that is not content, or nobody. One that waits for ever has noticed, too."""
+        path = self.folder / mistake.module
+        right = path.read_text()
+        path.write_text(mistake.source)
+        try:
+            return "" if self.test(Path(mistake.module).stem, patience) == 0 else self.first_failure()
+        except subprocess.TimeoutExpired:
+            return "(waited for ever)"
+        finally:
+            path.write_text(right)
+
+    def first_failure(self) -> str:
+        lines = self.said.read_text().splitlines()
+        return next(
+            (line for line in lines if line.startswith(("FAILED tests", "ERROR tests"))),
+            "(nothing could be imported)",
+        )
+
+    def test(self, name: str, patience: float | None = None) -> int:
+        for compiled in self.folder.glob(f"onboarding/__pycache__/{name}.*"):
+            compiled.unlink()  # two sources of one second and one size look the same to Python
+        tests = [f"tests/{file}.py" for file in TESTS[name]]
+        options = ["-qx", "--failed-first", "--tb=line", "-pno:playwright", "-pno:xdist"]
+        with self.said.open("w") as said:
+            run = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *options, *tests],
+                cwd=self.folder,
+                env={name: value for name, value in os.environ.items() if name not in OF_THE_DATABASE},
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            return run.wait(patience)
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
+
+
+@dataclass(frozen=True)
+class Result:
+    module: str
+    equivalent: int
+    mistakes: int
+    survivors: list[Mistake]
+
+    @property
+    def share(self) -> float:
+        return len(self.survivors) / self.mistakes
+
+
+def main() -> int:
+    names = os.environ.get("MODULES", "").split() or list(TESTS)
+    copies = [Copy(number) for number in range(int(os.environ.get("WORKERS", "2")))]
+    last = json.loads(SURVIVORS.read_text()) if SURVIVORS.exists() else {}
+    NOTICED.unlink(missing_ok=True)
+    started = time.monotonic()
+    results = []
+    for name in names:
+        results.append(examine(name, copies, last.get(name, []) if os.environ.get("AGAIN") else None))
+        last[name] = [one.name for one in results[-1].survivors]
+        SURVIVORS.write_text(json.dumps(last, indent=1))
+    report(results, (time.monotonic() - started) / 60)
+    return int(any(result.share > MOST for result in results))
+
+
+def examine(name: str, copies: list[Copy], again: list[str] | None) -> Result:
+    module = f"onboarding/{name}.py"
+    found = mistakes(module, (TOP / module).read_text())
+    harmless = equivalents(name)
+    if unknown := harmless - {one.name for one in found}:
+        sys.exit("equivalent.toml names mistakes that nobody can make:\n  " + "\n  ".join(sorted(unknown)))
+    found = [one for one in found if one.name not in harmless]
+    tried = [one for one in found if again is None or one.name in again]
+    patience = 20 + 2 * seconds_without_a_mistake(name, copies[0])
+    print(f"{module}: {len(tried)} mistakes", flush=True)
+    return Result(module, len(harmless), len(found), list(those_that_survive(tried, copies, patience)))
+
+
+def equivalents(name: str) -> set[str]:
+    """What changes nothing that anybody could promise, said one by one with the reason."""
+    return {f"onboarding/{name}.py {one}" for one in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
+
+
+def seconds_without_a_mistake(name: str, copy: Copy) -> float:
+    """Without a mistake everything must hold, or nothing would be learnt."""
+    started = time.monotonic()
+    if copy.test(name) != 0:
+        sys.exit(f"The tests of {name} fail without any mistake:\n{copy.said.read_text()}")
+    return time.monotonic() - started
+
+
+def those_that_survive(tried: list[Mistake], copies: list[Copy], patience: float) -> Iterator[Mistake]:
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def who_notices(mistake: Mistake) -> str:
+        copy = free.get()
+        try:
+            return copy.who_notices(mistake, patience)
+        finally:
+            free.put(copy)
+
+    with NOTICED.open("a") as noticed, ThreadPoolExecutor(len(copies)) as threads:
+        verdicts = zip(tried, threads.map(who_notices, tried), strict=True)
+        for number, (mistake, who) in enumerate(verdicts, 1):
+            print(f"{mistake.name}\n    {who or 'nobody'}", file=noticed, flush=True)
+            if not who:
+                print(
+                    f"  survives: {mistake.module}:{mistake.line} {mistake.place}: {mistake.change}",
+                    flush=True,
+                )
+                yield mistake
+            if number % 25 == 0:
+                print(f"  {number} of {len(tried)}", flush=True)
+
+
+def report(results: list[Result], minutes: float) -> None:
+    print(f"\n{'module':26}{'mistakes':>9}{'noticed':>9}{'survive':>9}{'share':>7}{'equivalent':>12}")
+    for one in results:
+        left = len(one.survivors)
+        numbers = f"{one.mistakes:9}{one.mistakes - left:9}{left:9}{one.share:7.1%}{one.equivalent:12}"
+        print(f"{one.module:26}{numbers}")
+    print(f"\n{minutes:.0f} minutes; who noticed what: {NOTICED.relative_to(TOP)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

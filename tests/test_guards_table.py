@@ -1,0 +1,226 @@
+"""Each guard at its edges: the last answer that it lets pass, and the first that it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from datetime import UTC, date, datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from onboarding import guards
+from onboarding.graph import Account, Facts, LivePass, Manager, Method
+from onboarding.models import PassIssue, PolicyVersion, Starter
+from tests.conftest import BY_KEY
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 9, 1, 7, tzinfo=UTC)
+NOW = START + timedelta(minutes=20)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+NOOR, MARIA, HANNA, AMIR, TOM = (BY_KEY[key].object_id for key in ("noor", "maria", "hanna", "amir", "tom"))
+
+
+def live_pass(reason: str = "EnabledByPolicy", method_id: str = "not-ours") -> LivePass:
+    return LivePass(method_id, NOW, NOW, 60, usable_once=True, usable=True, reason=reason)
+
+
+@pytest.fixture
+def question(person: Callable[[str], Any]) -> Callable[..., guards.Question]:
+    """Maria asks for Noor, with nothing against it but what a test says differently."""
+
+    def asked(
+        by: str = "maria",
+        *,
+        starter: dict[str, Any] | None = None,
+        account: dict[str, Any] | None = None,
+        manager: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+        signed_in_at: datetime | None = NOW - timedelta(minutes=1),
+    ) -> guards.Question:
+        known: dict[str, Any] = {
+            "account_id": NOOR, "start_date": date(2026, 9, 1), "start_time": time(7), "time_zone": "UTC",
+            "sign_in_looked_at": NOW, "last_sign_in_at": None, "sign_in_told": True, "shaped_by": [HANNA],
+            "recorded_by": person("hanna"),
+        }  # fmt: skip
+        directory: dict[str, Any] = {
+            "object_id": NOOR, "user_principal_name": "noor@contoso.example", "display_name": "Noor", "job_title": "",
+            "department": "", "mail": "", "employee_id": "", "hire_date": None, "created_at": START - DAY,
+            "enabled": True, "kind": "member",
+        }  # fmt: skip
+        boss: dict[str, Any] = {
+            "object_id": BY_KEY[by].object_id, "user_principal_name": "", "display_name": "", "mail": "",
+            "enabled": True, "kind": "member",
+        }  # fmt: skip
+        nothing: dict[str, Any] = {
+            "account": Account(**directory | (account or {})), "manager": Manager(**boss | (manager or {})),
+            "methods": (Method("password"),), "passes": (), "active_roles": (), "eligible_roles": (),
+            "role_groups": (),
+        }  # fmt: skip
+        return guards.Question(
+            Starter.objects.create(**known | (starter or {})),
+            Facts(**nothing | (facts or {})),
+            person(by),
+            signed_in_at,
+            PolicyVersion(sign_in_minutes=5),
+            NOW,
+        )
+
+    return asked
+
+
+def refusing(question: guards.Question) -> list[str]:
+    return [guard.code for guard in guards.refusals(question)]
+
+
+def hired(moment: datetime | None, *, made: datetime | None = LONG_AGO, told: bool = True) -> dict[str, Any]:
+    """An account of which only the hire date, and that nobody ever signed in, could make it new."""
+    return {"account": {"created_at": made, "hire_date": moment}, "starter": {"sign_in_told": told}}
+
+
+LET_THROUGH: dict[str, dict[str, Any]] = {
+    "nothing against it": {},
+    "made as early as new can be": {"account": {"created_at": START - 90 * DAY}},
+    "made as late as new can be": {"account": {"created_at": START + 31 * DAY}},
+    "made at a new start, hired long ago": {"account": {"hire_date": LONG_AGO}},
+    "hired as early as new can be": hired(START - 90 * DAY),
+    "hired as late as new can be": hired(START + 31 * DAY),
+    "hired into an account whose age is not told": hired(START, made=None),
+    "signed in as long ago as policy allows": {"signed_in_at": NOW - timedelta(minutes=5)},
+    "signed in by a clock that is two minutes ahead": {"signed_in_at": NOW + timedelta(minutes=2)},
+    "a password is the only method": {"facts": {"methods": (Method("password"), Method("password"))}},
+    "no method at all": {"facts": {"methods": ()}},
+    "a pass of somebody else that has expired": {"facts": {"passes": (live_pass("Expired"),)}},
+    "a pass of somebody else that was used": {"facts": {"passes": (live_pass("OneTimeUsed"),)}},
+}
+REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "another account answers": ({"account": {"object_id": TOM}}, ["same_account"]),
+    "no account was recorded": ({"starter": {"account_id": ""}}, ["same_account"]),
+    "no account on either side": (
+        {"starter": {"account_id": ""}, "account": {"object_id": ""}},
+        ["same_account"],
+    ),
+    "disabled": ({"account": {"enabled": False}}, ["enabled"]),
+    "not said whether enabled": ({"account": {"enabled": None}}, ["enabled"]),
+    "a guest": ({"account": {"kind": "guest"}}, ["internal_member"]),
+    "an external": ({"account": {"kind": "external"}}, ["internal_member"]),
+    "not said what kind": ({"account": {"kind": None}}, ["internal_member"]),
+    "made a second too early": ({"account": {"created_at": START - 90 * DAY - SECOND}}, ["is_new"]),
+    "made a second too late": ({"account": {"created_at": START + 31 * DAY + SECOND}}, ["is_new"]),
+    "neither made nor hired, as far as is known": (hired(None, made=None), ["is_new"]),
+    "hired a second too early": (hired(START - 90 * DAY - SECOND), ["is_new"]),
+    "hired a second too late": (hired(START + 31 * DAY + SECOND), ["is_new"]),
+    "hired into an account of unknown past": (hired(START, told=False), ["is_new"]),
+    "not read yet whether signed in to": ({"starter": {"sign_in_looked_at": None}}, ["never_signed_in"]),
+    "signed in to": ({"starter": {"last_sign_in_at": LONG_AGO}}, ["never_signed_in"]),
+    "a method besides the password": (
+        {"facts": {"methods": (Method("password"), Method("fido2"))}},
+        ["no_own_method"],
+    ),
+    "a method that nobody has heard of": ({"facts": {"methods": (Method("telepathy"),)}}, ["no_own_method"]),
+    "a role": ({"facts": {"active_roles": ("Reader",)}}, ["no_active_role"]),
+    "a role within reach": ({"facts": {"eligible_roles": ("Reader",)}}, ["no_eligible_role"]),
+    "a group that can carry roles": ({"facts": {"role_groups": ("Operators",)}}, ["no_role_group"]),
+    "no manager": ({"facts": {"manager": None}}, ["manager_now", "manager_enabled"]),
+    "another manager": ({"manager": {"object_id": TOM}}, ["manager_now"]),
+    "a disabled manager": ({"manager": {"enabled": False}}, ["manager_enabled"]),
+    "a manager of whom that is not said": ({"manager": {"enabled": None}}, ["manager_enabled"]),
+    "a guest as manager": ({"manager": {"kind": "guest"}}, ["manager_enabled"]),
+    "a manager of no known kind": ({"manager": {"kind": None}}, ["manager_enabled"]),
+    "confirmed by who recorded": ({"by": "hanna", "starter": {"shaped_by": []}}, ["three_people"]),
+    "confirmed by who shaped it": ({"starter": {"shaped_by": [TOM, MARIA]}}, ["three_people"]),
+    "confirmed by who receives": (
+        {"starter": {"account_id": MARIA}, "account": {"object_id": MARIA}},
+        ["three_people"],
+    ),
+    "recorded by who receives": (
+        {"starter": {"account_id": HANNA, "shaped_by": []}, "account": {"object_id": HANNA}},
+        ["three_people"],
+    ),
+    "shaped by who receives": ({"starter": {"shaped_by": [NOOR]}}, ["three_people"]),
+    "confirmed by an admin": ({"by": "amir"}, ["not_an_admin"]),
+    "not said when they signed in": ({"signed_in_at": None}, ["sign_in_is_fresh"]),
+    "signed in a second too long ago": (
+        {"signed_in_at": NOW - timedelta(minutes=5) - SECOND},
+        ["sign_in_is_fresh"],
+    ),
+    "signed in too far ahead": ({"signed_in_at": NOW + timedelta(minutes=2) + SECOND}, ["sign_in_is_fresh"]),
+    "a live pass of another tool": (
+        {"facts": {"passes": (live_pass("Expired"), live_pass())}},
+        ["no_foreign_pass"],
+    ),
+    "a pass that is not valid yet": ({"facts": {"passes": (live_pass("NotYetValid"),)}}, ["no_foreign_pass"]),
+}
+
+
+@pytest.mark.parametrize("how", LET_THROUGH.values(), ids=LET_THROUGH)
+def test_what_is_just_good_enough_is_let_through(question, how):
+    assert refusing(question(**how)) == []
+
+
+@pytest.mark.parametrize(("how", "codes"), REFUSED.values(), ids=REFUSED)
+def test_what_is_just_not_good_enough_is_refused_by_its_guard_alone(question, how, codes):
+    asked = question(**how)
+
+    assert refusing(asked) == codes
+    # Each says so by itself: the net below, where a guard that fails has said no, is for what nobody thought of.
+    assert [guard.code for guard in guards.GUARDS if guard.passes(asked) is False] == codes
+
+
+@pytest.mark.parametrize(
+    ("known", "listed", "codes"),
+    [("ours", "ours", []), ("ours", "theirs", ["no_foreign_pass"]), ("", "", ["no_foreign_pass"])],
+    ids=["made by the portal", "made by another tool", "without an id, as an answer that was lost"],
+)
+def test_a_live_pass_is_ours_only_if_an_issue_of_ours_names_it(question, known, listed, codes):
+    asked = question(facts={"passes": (live_pass(method_id=listed),)})
+    PassIssue.objects.create(
+        starter=asked.starter, account_id=NOOR, number=1, state="revoked", method_id=known, actor=asked.person,
+        policy=PolicyVersion.objects.get(), lifetime_minutes=60, lease_until=NOW,
+    )  # fmt: skip
+
+    assert refusing(asked) == codes
+
+
+def test_all_that_is_wrong_is_said_in_the_order_of_the_table(question):
+    asked = question(
+        signed_in_at=None, manager={"enabled": False}, account={"kind": "guest", "enabled": False}
+    )
+
+    assert refusing(asked) == ["enabled", "internal_member", "manager_enabled", "sign_in_is_fresh"]
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes", object()])
+def test_anything_but_a_plain_yes_is_a_no(question, monkeypatch, answer):
+    unsure = guards.Guard("unsure", lambda question: answer, "a sentence", "words")  # type: ignore[arg-type,return-value]
+    monkeypatch.setattr(guards, "GUARDS", (unsure,))
+
+    assert refusing(question()) == ["unsure"]
+
+
+def test_security_is_told_at_once_of_what_looks_like_an_attack_and_of_nothing_else():
+    assert {guard.code for guard in guards.GUARDS if guard.alarming} == {
+        "same_account", "is_new", "never_signed_in", "no_own_method", "no_active_role", "no_eligible_role",
+        "no_role_group", "manager_now", "manager_enabled", "no_foreign_pass",
+    }  # fmt: skip
+
+
+def test_a_guard_is_found_by_the_code_that_the_audit_keeps():
+    assert list(guards.BY_CODE.values()) == list(guards.GUARDS)
+    assert all(guards.BY_CODE[guard.code] is guard for guard in guards.GUARDS)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (guards.GUARDS[0], "passes"),
+        (guards.Question(*[SimpleNamespace()] * 4, PolicyVersion(), NOW), "person"),  # type: ignore[arg-type]
+    ],
+    ids=["a guard", "a question"],
+)
+def test_neither_a_question_nor_its_judges_can_be_exchanged_on_the_way(value, field):
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, field, None)
