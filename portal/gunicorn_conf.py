@@ -14,7 +14,9 @@ wsgi_app = "portal.wsgi:application"
 bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("PORTAL_PROCESSES", "2"))
 worker_class = "gthread"
-preload_app = True  # a process that died is replaced in milliseconds, and what they have in common is kept once
+preload_app = (
+    True  # a process that died is replaced in milliseconds, and what they have in common is kept once
+)
 threads = 8
 timeout = 120  # a request gives up long before: Graph's time limits and few retries are shorter
 graceful_timeout = 30
