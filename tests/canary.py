@@ -45,17 +45,23 @@ def recognisable() -> Iterator[None]:
         passes.new_code = made
 
 
+def plainly(word: str) -> set[str]:
+    """The word as it is, in groups as the page shows it, and spelled out on the page."""
+    return {word, f">{word[:4]}<", f">{word[4:]}<", "</li><li>".join(spelling.spelled(word))}
+
+
 def spellings(word: str) -> set[str]:
-    """The word as it is, encoded, in groups as the page shows it, in lists as Python prints them, and spelled out."""
-    groups = [word[:4], word[4:]]
-    lists = {str(list(group))[1:-1] for group in groups}
-    said = spelling.spelled(word)
-    between = ("</li><li>", "', '", "',\n '", '", "')
-    found = {word, word[::-1], word.encode().hex(), word.encode().hex().upper()}
-    found |= {f">{group}<" for group in groups} | lists | {json.dumps(list(group))[1:-1] for group in groups}
-    found |= {words.join(said) for words in between}
-    found |= {html.escape(one) for one in [*lists, "', '".join(said), "',\n '".join(said)]}
-    return found | {encoded(word, shift) for shift in range(3)}
+    """Also backwards, encoded, and in lists as Python, JSON and a page of Python's would print them."""
+    groups, said = [list(word[:4]), list(word[4:])], spelling.spelled(word)
+    lists = {str(group)[1:-1] for group in groups} | {json.dumps(group)[1:-1] for group in groups}
+    lists |= {between.join(said) for between in ("', '", "',\n '", '", "')}
+    lists |= {html.escape(one) for one in lists}
+    return (
+        plainly(word)
+        | lists
+        | {word[::-1], word.encode().hex(), word.encode().hex().upper()}
+        | {encoded(word, shift) for shift in range(3)}
+    )
 
 
 def encoded(word: str, shift: int) -> str:
@@ -65,8 +71,9 @@ def encoded(word: str, shift: int) -> str:
 
 
 @cache
-def needles(words: tuple[str, ...], encoding: str) -> list[tuple[str, bytes]]:
-    return sorted((needle, needle.encode(encoding)) for word in words for needle in spellings(word))
+def needles(words: tuple[str, ...], encoding: str = "utf-8") -> list[tuple[str, bytes]]:
+    kinds = spellings if encoding == "utf-8" else plainly
+    return sorted((needle, needle.encode(encoding)) for word in words for needle in kinds(word))
 
 
 def sightings(content: bytes, words: tuple[str, ...] = WORDS, *, wide: bool = False) -> Counter[str]:

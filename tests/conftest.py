@@ -49,6 +49,26 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     return refuse_to_skip((yield))
 
 
+# --- Who waits longest begins first -------------------------------------------------------------------------------
+
+LONG = (
+    "exact_kills",
+    "one_winner",
+    "canary.py",
+    "canary_memory",
+    "who_may_what",
+    "test_serve",
+    "test_6_",
+    "browser",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are given to the processes of a run in this order; a long one at the end would keep one alone at work."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
 # --- Nothing leaves this machine ------------------------------------------------------------------------------
 
 

@@ -64,6 +64,8 @@ class Person(Visitor):
         super().__init__(portal_url)
         self.key = key
         self.sign_in(key, "/")
+        self.signed_in_at = time.monotonic()
+        self.token = self.form_to("/signout/").fields["csrfmiddlewaretoken"]
 
     def get(self, path: str) -> requests.Response:
         """Look, and look again when the process that took the call has just died, as anybody would."""
@@ -76,6 +78,12 @@ class Person(Visitor):
 
     def again(self, page: str) -> None:
         self.sign_in(self.key, f"/signin/again/?next={page}")
+        self.signed_in_at = time.monotonic()
+
+    def stay_fresh(self, page: str) -> None:
+        """Sign in again before the portal asks for it, which it does after five minutes."""
+        if time.monotonic() - self.signed_in_at > 200:
+            self.again(page)
 
 
 @dataclass

@@ -144,7 +144,7 @@ class HandOvers:
         """Every page that somebody may open afterwards."""
         for key, path in (("maria", "/starters/{}/"), ("hanna", "/hr/{}/")):
             visitor = self.person(key)
-            for starter in starters:
+            for starter in starters[::3]:
                 assert visitor.get(path.format(starter.public_id)).status_code == 200
         for key in ("ada", "audrey"):
             visitor = self.person(key)
@@ -171,7 +171,10 @@ def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
         done = HandOvers(running, temporary, began)
         running.person = done.person  # type: ignore[method-assign,assignment]
         whole = request.param == "off"
-        orders, answers, issues = (CRASHES, ANSWERS, ISSUES) if whole else (WITH_A_PASS[::3], [], ISSUES // 4)
+        # Each way to crash comes once: those that happen before a pass was read, and every second after that, here.
+        late = WITH_A_PASS[::2] if whole else WITH_A_PASS[1::2]
+        orders = [one for one in CRASHES if one not in WITH_A_PASS] + late if whole else late
+        answers, issues = (ANSWERS, ISSUES) if whole else ([], ISSUES // 4)
         starters = running.starters(len(orders) + len(answers) + issues)
         waiting = iter(starters)
         marias = [done.person("maria") for _ in range(4)]
@@ -421,10 +424,17 @@ def test_the_page_that_shows_a_pass_holds_it_in_groups_and_spelled_out(hand_over
         json.dumps({"spelled": spelling.spelled(PLANT)}),
         PLANT.encode().hex(),
         *(base64.b64encode(b"." * before + PLANT.encode()).decode() for before in range(3)),
-        *("\n" * before + PLANT for before in range(3)),
     ],
 )
+def test_each_shape_is_recognised(written: str) -> None:
+    assert sightings(written.encode(), PLANTED)
+    assert not sightings(written.encode())
+
+
+@pytest.mark.parametrize("written", [PLANT, "\n" + PLANT, "</li><li>".join(spelling.spelled(PLANT))])
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le", "utf-16-be", "utf-32-le"])
-def test_each_shape_is_recognised(written: str, encoding: str) -> None:
+def test_a_page_is_recognised_in_memory_whatever_the_width_of_its_characters(
+    written: str, encoding: str
+) -> None:
     assert sightings(written.encode(encoding), PLANTED, wide=True)
     assert not sightings(written.encode(encoding), wide=True)

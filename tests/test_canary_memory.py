@@ -21,7 +21,7 @@ from tests.replicas import Portal, command_of, portal
 
 pytestmark = pytest.mark.skipif(not CAN_READ, reason=WHY_NOT)
 
-ISSUES = int(os.environ.get("CANARY_ISSUES", "20"))
+ISSUES = int(os.environ.get("CANARY_ISSUES", "12"))
 # Steps at which a crash meets a process that holds a pass; the last is followed by no work that tidies up after it.
 CRASHES = (
     "after:PassCode because_of_another",
