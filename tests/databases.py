@@ -34,11 +34,14 @@ class Database:
         return self if self.url else replace(self, file=folder / "portal.sqlite3")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask it directly, beside the portal; `%s` stands for a value."""
+        """Ask it directly, beside the portal; `%s` stands for a value.
+
+        Whoever asks SQLite next after a writer was killed puts its journal back, and so must be able to write.
+        """
         if self.url:
             with psycopg.connect(self.url) as connection:
                 return connection.execute(query.encode(), values).fetchall()
-        with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=20)) as connection:
+        with closing(sqlite3.connect(f"file:{self.file}?mode=rw", uri=True, timeout=20)) as connection:
             return connection.execute(query.replace("%s", "?"), values).fetchall()
 
     def one(self, query: str, *values: Any) -> Any:

@@ -179,7 +179,7 @@ class Portal:
             key, name = f"new{self.count}", f"New Starter{self.count}"
             account = self.tenant.tenant.add_starter(key, name, manager)
             made.append(Starter(key, name, account.id, record(hr, account.id)))
-        wait_for(lambda: not self._unread(made), "the worker to read the accounts", 60)
+        wait_for(lambda: not self._unread(made), "the worker to read the accounts", 180)
         return made
 
     def _unread(self, starters: list[Starter]) -> set[str]:
@@ -242,14 +242,14 @@ class Portal:
     def live(self) -> list[str]:
         """The ids of all passes of the portal that would open an account now."""
         tenant = self.tenant.tenant
-        ours = [one for one in tenant.passes if one.client_request_id and not one.ended]
+        ours = [one for one in list(tenant.passes) if one.client_request_id and not one.ended]
         return [one.id for one in ours if tenant.unusable_because(one) is None]
 
     def creations(self) -> list[str]:
         """The client-request-id of each request that asked for a pass."""
         return [
             one["client_request_id"]
-            for one in self.tenant.tenant.requests
+            for one in self.tenant.tenant.requests.copy()  # it grows meanwhile
             if one["method"] == "POST" and one["path"].endswith("/temporaryAccessPassMethods")
         ]
 
