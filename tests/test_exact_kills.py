@@ -217,6 +217,14 @@ def test_a_browser_that_hangs_up_leaves_nothing_alive(site: Portal, maria: Perso
     site.assert_sound()
 
 
+def assert_followed(site: Portal, maria: Person, starters: list[Starter]) -> None:
+    """Every worker that was to be killed was, and others finished what it had begun."""
+    site.settle(40 + 5 * ROUNDS)
+    assert site.tenant.tenant.faults.described() == []
+    assert_explained(site, maria, starters, {"revoked"})
+    site.assert_sound()
+
+
 @pytest.mark.parametrize("when", ["reading", "done", "answered"])
 def test_a_worker_killed_while_it_deletes_is_followed_by_another(
     site: Portal, maria: Person, when: str
@@ -227,10 +235,7 @@ def test_a_worker_killed_while_it_deletes_is_followed_by_another(
     for starter in starters:
         assert site.press(maria, starter).code  # and nobody says that it was seen
 
-    site.settle(40 + 5 * ROUNDS)
-    assert site.tenant.tenant.faults.described() == []
-    assert_explained(site, maria, starters, {"revoked"})
-    site.assert_sound()
+    assert_followed(site, maria, starters)
 
 
 @pytest.mark.parametrize("when", ["reading", "answered"])
@@ -244,7 +249,4 @@ def test_a_worker_killed_while_it_looks_for_a_lost_pass_is_followed_by_another(
         order(site, CREATION, drop="after")
         assert not site.press(maria, starter).code
 
-    site.settle(40 + 5 * ROUNDS)
-    assert site.tenant.tenant.faults.described() == []
-    assert_explained(site, maria, starters, {"revoked"})
-    site.assert_sound()
+    assert_followed(site, maria, starters)
