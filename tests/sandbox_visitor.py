@@ -44,7 +44,7 @@ class Visitor:
         }
         sent = {"Metadata": "true"} if headers is None else headers
         return requests.get(
-            f"{self.url}/metadata/identity/oauth2/token", params=asked, headers=sent, timeout=5
+            f"{self.url}/metadata/identity/oauth2/token", params=asked, headers=sent, timeout=30
         )
 
     def graph(
@@ -52,7 +52,7 @@ class Visitor:
     ) -> requests.Response:
         token = self.imds().json()["access_token"]
         sent = {"Authorization": f"Bearer {token}", **(headers or {})}
-        return requests.request(method, f"{self.url}/v1.0{path}", headers=sent, timeout=5, **more)
+        return requests.request(method, f"{self.url}/v1.0{path}", headers=sent, timeout=30, **more)
 
     def advanced(self, path: str) -> requests.Response:
         return self.graph("GET", path, headers={"ConsistencyLevel": "eventual"})
@@ -69,19 +69,19 @@ class Visitor:
     # --- Control ------------------------------------------------------------------------------------------
 
     def change(self, **wanted: Any) -> Any:
-        answer = requests.post(f"{self.url}/_control/change", json=wanted, timeout=5)
+        answer = requests.post(f"{self.url}/_control/change", json=wanted, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def fault(self, **fault: Any) -> None:
-        answer = requests.post(f"{self.url}/_control/faults", json=[fault], timeout=5)
+        answer = requests.post(f"{self.url}/_control/faults", json=[fault], timeout=30)
         assert answer.status_code == 200, answer.text
 
     def state(self) -> Any:
-        return requests.get(f"{self.url}/_control/state", timeout=5).json()
+        return requests.get(f"{self.url}/_control/state", timeout=30).json()
 
     def requests_seen(self) -> list[dict[str, Any]]:
-        return list(requests.get(f"{self.url}/_control/requests", timeout=5).json())
+        return list(requests.get(f"{self.url}/_control/requests", timeout=30).json())
 
     # --- Sign-in ------------------------------------------------------------------------------------------
 
@@ -104,13 +104,13 @@ class Visitor:
 
     def authorize(self, **more: str) -> requests.Response:
         return self.browser.get(
-            self.entra("oauth2/v2.0/authorize"), params=self.asking(**more), allow_redirects=False, timeout=5
+            self.entra("oauth2/v2.0/authorize"), params=self.asking(**more), allow_redirects=False, timeout=30
         )
 
     def pick(self, person: str, **more: str) -> requests.Response:
         fields = {**self.asking(**more), "person": person}
         return self.browser.post(
-            self.entra("oauth2/v2.0/authorize"), data=fields, allow_redirects=False, timeout=5
+            self.entra("oauth2/v2.0/authorize"), data=fields, allow_redirects=False, timeout=30
         )
 
     def redeem(self, code: str, verifier: str = "v" * 43, **more: str) -> requests.Response:
@@ -124,10 +124,10 @@ class Visitor:
             "client_assertion": self.imds(TOKEN_EXCHANGE_AUDIENCE).json()["access_token"],
             **more,
         }
-        return requests.post(self.entra("oauth2/v2.0/token"), data=form, timeout=5)
+        return requests.post(self.entra("oauth2/v2.0/token"), data=form, timeout=30)
 
     def claims(self, id_token: str) -> dict[str, Any]:
-        keys = jwt.PyJWKSet.from_dict(requests.get(self.entra("discovery/v2.0/keys"), timeout=5).json())
+        keys = jwt.PyJWKSet.from_dict(requests.get(self.entra("discovery/v2.0/keys"), timeout=30).json())
         key = keys[jwt.get_unverified_header(id_token)["kid"]]
         return dict(
             jwt.decode(id_token, key.key, algorithms=["RS256"], audience=self.options.sign_in_client_id)

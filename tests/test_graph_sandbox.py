@@ -38,11 +38,11 @@ def forget():
 
 
 def control(sandbox, verb, what):
-    requests.post(f"{sandbox.url}/_control/{verb}", json=what, timeout=5).raise_for_status()
+    requests.post(f"{sandbox.url}/_control/{verb}", json=what, timeout=30).raise_for_status()
 
 
 def starter(sandbox, key="noor"):
-    people = requests.get(f"{sandbox.url}/_control/state", timeout=5).json()["people"]
+    people = requests.get(f"{sandbox.url}/_control/state", timeout=30).json()["people"]
     return people[key]["properties"]["id"]
 
 
@@ -139,4 +139,4 @@ def test_mail_arrives_in_the_mailbox_page(client, sandbox, settings):
 
     GraphMailBackend().send_messages([message])
 
-    assert "A starter" in requests.get(f"{sandbox.url}/_control/mail", timeout=5).text
+    assert "A starter" in requests.get(f"{sandbox.url}/_control/mail", timeout=30).text

@@ -68,7 +68,7 @@ def test_it_says_where_it_is_and_stops_when_told() -> None:
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout
         said = program.stdout.readline()
-        answered = requests.get(f"http://127.0.0.1:{port}/_control/state", timeout=5).json()
+        answered = requests.get(f"http://127.0.0.1:{port}/_control/state", timeout=30).json()
         program.terminate()
         assert program.wait(10) == 0
 
@@ -91,7 +91,7 @@ def test_a_restart_keeps_passkeys_passes_mail_and_the_signing_key(tmp_path: Path
 
     with Sandbox(options=options) as second, Visitor(second) as visitor:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.get(f"{second.url}/v1.0{visitor.passes_of('noor')}", headers=headers, timeout=5)
+        answer = requests.get(f"{second.url}/v1.0{visitor.passes_of('noor')}", headers=headers, timeout=30)
 
         assert [found["id"] for found in answer.json()["value"]] == [made["id"]]
         assert visitor.state()["people"]["liam"]["properties"]["accountEnabled"] is False
@@ -110,7 +110,7 @@ def test_the_state_file_is_the_owners_alone_and_holds_no_code(tmp_path: Path) ->
 def test_what_is_noted_of_a_request_is_never_its_body() -> None:
     with Sandbox() as sandbox, Visitor(sandbox) as visitor:
         code = visitor.make_pass("noor").json()["temporaryAccessPass"]
-        visitor.browser.post(f"{visitor.url}/mysignins", data={"account": "a", "pass": code}, timeout=5)
+        visitor.browser.post(f"{visitor.url}/mysignins", data={"account": "a", "pass": code}, timeout=30)
         seen = visitor.requests_seen()
 
     assert [entry["path"] for entry in seen][-1] == "/mysignins"
@@ -123,7 +123,7 @@ def test_what_is_noted_of_a_request_is_never_its_body() -> None:
 def test_it_ends_though_clients_keep_their_connections() -> None:
     with requests.Session() as session:
         with Sandbox() as sandbox:
-            session.get(sandbox.url, timeout=5)
+            session.get(sandbox.url, timeout=30)
             before = threading.active_count()
         assert threading.active_count() < before
 

@@ -183,7 +183,7 @@ def test_a_long_list_comes_in_pages(visitor: Visitor) -> None:
     first = visitor.graph("GET", "/users?$filter=startsWith(displayName,'Starter')&$select=id").json()
     token = visitor.imds().json()["access_token"]
     second = requests.get(
-        first["@odata.nextLink"], headers={"Authorization": f"Bearer {token}"}, timeout=5
+        first["@odata.nextLink"], headers={"Authorization": f"Bearer {token}"}, timeout=30
     ).json()
 
     assert (len(first["value"]), len(second["value"])) == (100, 20)
@@ -206,7 +206,7 @@ def test_a_call_without_a_sound_token_is_401(visitor: Visitor, token: str | None
         token = jwt.encode({"aud": "https://graph.microsoft.com"}, "k" * 32)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    answer = requests.get(f"{visitor.url}/v1.0{user('noor')}", headers=headers, timeout=5)
+    answer = requests.get(f"{visitor.url}/v1.0{user('noor')}", headers=headers, timeout=30)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
     assert words in answer.json()["error"]["message"]
@@ -218,7 +218,7 @@ def test_expired_tokens_are_refused_and_a_new_one_sees_what_was_granted(visitor:
 
     visitor.change(tokens="expire")
 
-    assert requests.get(f"{visitor.url}/v1.0{user('noor')}", headers=old, timeout=5).status_code == 401
+    assert requests.get(f"{visitor.url}/v1.0{user('noor')}", headers=old, timeout=30).status_code == 401
     assert visitor.graph("GET", user("noor")).status_code == 200
 
 

@@ -49,7 +49,7 @@ def test_a_connection_dropped_after_the_work_leaves_a_pass_that_nobody_saw(visit
 
 
 def test_the_work_can_be_done_after_the_caller_gave_up(visitor: Visitor) -> None:
-    visitor.fault(method="POST", path=PASSES, drop="before", apply_after=0.3)
+    visitor.fault(method="POST", path=PASSES, drop="before", apply_after=1)
 
     with pytest.raises(requests.ConnectionError):
         visitor.make_pass("noor")
@@ -164,7 +164,7 @@ def test_delays_come_before_and_after_the_work(visitor: Visitor) -> None:
 
 
 def test_a_slow_answer_holds_up_nobody_else(visitor: Visitor) -> None:
-    visitor.fault(method="POST", path=PASSES, delay_after=5)
+    visitor.fault(method="POST", path=PASSES, delay_after=10)
     token = visitor.imds().json()["access_token"]
 
     with pytest.raises(requests.ReadTimeout):
@@ -177,7 +177,7 @@ def test_a_slow_answer_holds_up_nobody_else(visitor: Visitor) -> None:
     began = time.monotonic()
 
     assert live(visitor) == 1
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
 
 
 def test_a_fault_reaches_into_a_batch(visitor: Visitor) -> None:
@@ -198,7 +198,7 @@ def test_sign_in_and_the_identity_can_fail_too(visitor: Visitor) -> None:
 
     assert visitor.imds().status_code == 500
     with pytest.raises(requests.ConnectionError):
-        requests.get(visitor.entra("v2.0/.well-known/openid-configuration"), timeout=5)
+        requests.get(visitor.entra("v2.0/.well-known/openid-configuration"), timeout=30)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_sign_in_and_the_identity_can_fail_too(visitor: Visitor) -> None:
     ],
 )
 def test_a_senseless_fault_is_refused_in_words(visitor: Visitor, fault: object) -> None:
-    answer = requests.post(f"{visitor.url}/_control/faults", json=[fault], timeout=5)
+    answer = requests.post(f"{visitor.url}/_control/faults", json=[fault], timeout=30)
 
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -284,13 +284,13 @@ def test_a_reset_ends_all_faults_and_changes(visitor: Visitor) -> None:
     visitor.fault(path=".", status=500, times=None)
     visitor.change(person="noor", set={"accountEnabled": False})
 
-    requests.post(f"{visitor.url}/_control/reset", timeout=5)
+    requests.post(f"{visitor.url}/_control/reset", timeout=30)
 
     found = visitor.graph("GET", f"/users/{BY_KEY['noor'].object_id}?$select=accountEnabled")
     assert found.json()["accountEnabled"] is True
 
 
-def wait_until(true: object, seconds: float = 5) -> None:
+def wait_until(true: object, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"

@@ -25,11 +25,11 @@ def visitor() -> Iterator[Visitor]:
 
 def use_pass(visitor: Visitor, key: str, code: str) -> requests.Response:
     form = {"account": BY_KEY[key].user_principal_name, "pass": code}
-    return visitor.browser.post(f"{visitor.url}/mysignins", data=form, timeout=5)
+    return visitor.browser.post(f"{visitor.url}/mysignins", data=form, timeout=30)
 
 
 def register(visitor: Visitor) -> requests.Response:
-    return visitor.browser.post(f"{visitor.url}/mysignins/register", data={"name": "Blue key"}, timeout=5)
+    return visitor.browser.post(f"{visitor.url}/mysignins/register", data={"name": "Blue key"}, timeout=30)
 
 
 def test_a_pass_signs_in_and_a_passkey_is_registered_and_works(visitor: Visitor) -> None:
@@ -38,7 +38,7 @@ def test_a_pass_signs_in_and_a_passkey_is_registered_and_works(visitor: Visitor)
     welcome = use_pass(visitor, "noor", code)
     done = register(visitor)
     later = visitor.browser.post(
-        f"{visitor.url}/mysignins/passkey", data={"account": BY_KEY["noor"].user_principal_name}, timeout=5
+        f"{visitor.url}/mysignins/passkey", data={"account": BY_KEY["noor"].user_principal_name}, timeout=30
     )
 
     assert welcome.url.endswith("/mysignins/register")
@@ -109,21 +109,21 @@ def test_registration_ends_when_the_pass_is_taken_back(visitor: Visitor) -> None
 def test_mail_as_mime_is_accepted_and_shown(visitor: Visitor) -> None:
     answer = send_mime(visitor, message())
 
-    (mail,) = requests.get(f"{visitor.url}/_control/mail", timeout=5).json()
-    page = requests.get(f"{visitor.url}/mail/{mail['number']}", timeout=5)
+    (mail,) = requests.get(f"{visitor.url}/_control/mail", timeout=30).json()
+    page = requests.get(f"{visitor.url}/mail/{mail['number']}", timeout=30)
     assert answer.status_code == 202
     assert (mail["message_id"], mail["recipients"]) == ("<1@portal>", ["maria.lindqvist@contoso.example"])
     assert 'href="http://localhost:8000/s/1"' in page.text
     assert (
         "Noor starts"
-        in requests.get(f"{visitor.url}/mail?to=maria.lindqvist@contoso.example", timeout=5).text
+        in requests.get(f"{visitor.url}/mail?to=maria.lindqvist@contoso.example", timeout=30).text
     )
 
 
 def test_the_html_of_a_mail_can_run_nothing(visitor: Visitor) -> None:
     send_mime(visitor, message())
 
-    page, part = (requests.get(f"{visitor.url}/mail/1{end}", timeout=5) for end in ("", "/html"))
+    page, part = (requests.get(f"{visitor.url}/mail/1{end}", timeout=30) for end in ("", "/html"))
 
     assert "<script>" not in page.text and "<script>" in part.text
     assert "default-src 'none'" in part.headers["Content-Security-Policy"]
@@ -142,7 +142,7 @@ def test_mail_as_json_is_accepted(visitor: Visitor) -> None:
     }
 
     assert visitor.graph("POST", f"/users/{SHARED}/sendMail", json=body).status_code == 202
-    assert requests.get(f"{visitor.url}/_control/mail", timeout=5).json()[0]["text"] == "Good morning"
+    assert requests.get(f"{visitor.url}/_control/mail", timeout=30).json()[0]["text"] == "Good morning"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_mailbox_sends_in_its_own_name_only(visitor: Visitor) -> None:
 
 
 def test_the_first_page_names_everyone_and_what_to_try(visitor: Visitor) -> None:
-    page = requests.get(visitor.url, timeout=5)
+    page = requests.get(visitor.url, timeout=30)
 
     text = text_of(page).replace("&#x27;", "'")
     assert all(person.name in text and person.try_this in text for person in CAST)
@@ -184,14 +184,14 @@ def test_the_first_page_names_everyone_and_what_to_try(visitor: Visitor) -> None
 
 
 def test_the_button_lets_an_expected_account_appear(visitor: Visitor) -> None:
-    requests.post(f"{visitor.url}/appear", data={"person": "late"}, timeout=5)
+    requests.post(f"{visitor.url}/appear", data={"person": "late"}, timeout=30)
 
     assert visitor.graph("GET", "/users/lotte.vos@contoso.example").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/mail", "/mysignins", "/nothing-here"])
 def test_every_page_is_strict_and_says_it_is_pretend(visitor: Visitor, path: str) -> None:
-    page = requests.get(visitor.url + path, timeout=5)
+    page = requests.get(visitor.url + path, timeout=30)
 
     assert "Pretend tenant." in page.text
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self';")
@@ -200,14 +200,14 @@ def test_every_page_is_strict_and_says_it_is_pretend(visitor: Visitor, path: str
 
 def test_another_sites_page_may_not_act_here(visitor: Visitor) -> None:
     answer = requests.post(
-        f"{visitor.url}/_control/reset", headers={"Sec-Fetch-Site": "cross-site"}, timeout=5
+        f"{visitor.url}/_control/reset", headers={"Sec-Fetch-Site": "cross-site"}, timeout=30
     )
 
     assert answer.status_code == 403
 
 
 def test_a_foreign_name_that_leads_here_is_not_answered(visitor: Visitor) -> None:
-    assert requests.get(visitor.url, headers={"Host": "rebound.example"}, timeout=5).status_code == 421
+    assert requests.get(visitor.url, headers={"Host": "rebound.example"}, timeout=30).status_code == 421
 
 
 def message(sender: str = SHARED) -> EmailMessage:

@@ -91,9 +91,9 @@ def test_app_service_demands_its_header(visitor: Visitor) -> None:
         "client_id": visitor.options.identity_client_id,
     }
 
-    without = requests.get(f"{visitor.url}/msi/token", params=query, timeout=5)
+    without = requests.get(f"{visitor.url}/msi/token", params=query, timeout=30)
     with_it = requests.get(
-        f"{visitor.url}/msi/token", params=query, headers={"X-IDENTITY-HEADER": "sandbox"}, timeout=5
+        f"{visitor.url}/msi/token", params=query, headers={"X-IDENTITY-HEADER": "sandbox"}, timeout=30
     )
 
     assert without.status_code == 401

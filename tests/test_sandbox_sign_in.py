@@ -22,7 +22,7 @@ def visitor() -> Iterator[Visitor]:
 
 
 def test_the_metadata_names_only_https_addresses_of_the_reserved_origin(visitor: Visitor) -> None:
-    found = requests.get(visitor.entra("v2.0/.well-known/openid-configuration"), timeout=5).json()
+    found = requests.get(visitor.entra("v2.0/.well-known/openid-configuration"), timeout=30).json()
 
     origin = f"https://login.sandbox.invalid/{visitor.options.tenant_id}"
     assert found["issuer"] == f"{origin}/v2.0"
@@ -31,7 +31,7 @@ def test_the_metadata_names_only_https_addresses_of_the_reserved_origin(visitor:
 
 
 def test_the_published_keys_do_not_say_their_algorithm(visitor: Visitor) -> None:
-    (key,) = requests.get(visitor.entra("discovery/v2.0/keys"), timeout=5).json()["keys"]
+    (key,) = requests.get(visitor.entra("discovery/v2.0/keys"), timeout=30).json()["keys"]
 
     assert key["kty"] == "RSA"
     assert "alg" not in key
@@ -171,7 +171,7 @@ def test_signing_out_ends_single_sign_on_and_leads_back(visitor: Visitor) -> Non
         visitor.entra("oauth2/v2.0/logout"),
         params={"post_logout_redirect_uri": after},
         allow_redirects=False,
-        timeout=5,
+        timeout=30,
     )
 
     assert answer.headers["Location"] == after
@@ -188,9 +188,9 @@ def test_the_id_token_can_be_made_wrong_on_order(visitor: Visitor) -> None:
 
 
 def test_a_rolled_key_is_published_under_another_id(visitor: Visitor) -> None:
-    before = requests.get(visitor.entra("discovery/v2.0/keys"), timeout=5).json()["keys"][0]["kid"]
+    before = requests.get(visitor.entra("discovery/v2.0/keys"), timeout=30).json()["keys"][0]["kid"]
 
     visitor.change(signing_key="roll")
 
-    assert requests.get(visitor.entra("discovery/v2.0/keys"), timeout=5).json()["keys"][0]["kid"] != before
+    assert requests.get(visitor.entra("discovery/v2.0/keys"), timeout=30).json()["keys"][0]["kid"] != before
     assert visitor.sign_in("maria")["name"] == "Maria Lindqvist"

@@ -159,7 +159,7 @@ def test_a_worker_that_dies_is_started_again(lasting):
     os.kill(before, signal.SIGKILL)
 
     wait_for(lambda: _pid_of(lasting, "manage.py worker") not in {0, before}, "a new worker")
-    assert requests.get(f"{lasting.portal}/livez", timeout=5).ok
+    assert requests.get(f"{lasting.portal}/livez", timeout=30).ok
 
 
 def _pid_of(demo: Demo, words: str) -> int:

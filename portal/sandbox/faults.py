@@ -33,7 +33,7 @@ class Fault:
     skip, times     let so many pass first; then strike so often (1 unless said; null = always)
     delay           seconds before the work is done; delay_after: between the work and the answer
     drop            "before" or "after" the work: the connection closes without an answer
-    apply_after     with drop "before": do the work nevertheless, so many seconds later
+    apply_after     with drop "before": do the work nevertheless, so many seconds later, or when told to catch up
     status          answer this instead of doing the work; with applied: true, do the work and answer this
     headers, body   of that answer: JSON, or text (HTML, or nothing at all); without status, of the real one
     mutate, remove  change or remove fields of a JSON answer
@@ -131,7 +131,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
-        self._late: list[threading.Timer] = []
+        self._late: list[threading.Timer] = []  # work that was put off, with its timer running
         self.stopped: list[int] = []
 
     def greet(self, request: Request) -> None:
@@ -170,6 +170,13 @@ class Faults:
         timer.daemon = True
         timer.start()
         self._late.append(timer)
+
+    def catch_up(self) -> None:
+        """Do now what was put off, so that a test can say when, however slow the machine is."""
+        while self._late:
+            timer = self._late.pop()
+            timer.cancel()
+            timer.function()
 
     def _take(self, request: Request, *, at_the_door: bool = False) -> Fault | None:
         """The first that matches, counted down."""

@@ -85,7 +85,7 @@ def test_while_graph_does_not_answer_it_is_tried_again_until_it_is_gone(tenant, 
     requests.post(
         f"{tenant.url}/_control/faults",
         json=[{"method": "DELETE", "path": ".*temporaryAccessPassMethods.*", "status": 503, "times": 4}],
-        timeout=5,
+        timeout=30,
     )
 
     hurry(timedelta(seconds=15))
