@@ -36,7 +36,7 @@ class Confirmation:
     signed_in_at: datetime | None
     identity_check: str
     starter_version: int
-    policy_number: int
+    policy_key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ def confirm(confirmation: Confirmation) -> Outcome:
 
 def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     """Everything that can be found out before anything is written. No transaction is open here."""
-    starter, version = confirmation.starter, policy.in_force()
+    starter = confirmation.starter
+    version = policy.for_starter(starter)
     _nothing_in_the_way(confirmation, version)
     if not guards.is_fresh(confirmation.signed_in_at, version, clock.now()):
         _refuse(
@@ -145,7 +146,7 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
     starter = confirmation.starter
     if version.frozen:
         raise _Stop(NotNow("frozen"))
-    if (starter.version, version.number) != (confirmation.starter_version, confirmation.policy_number):
+    if (starter.version, version.key) != (confirmation.starter_version, confirmation.policy_key):
         raise _Stop(Overtaken())
     if starter.state != StarterState.INVITED or starter.open_issue() is not None:
         raise _Stop(Overtaken())
@@ -217,6 +218,7 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 actor=confirmation.person,
                 identity_check=confirmation.identity_check,
                 policy=version,
+                override=version.own,
                 lifetime_minutes=policy.lifetime(version),
                 intended_at=now,
                 lease_until=now + settings.PASS_LEASE,
@@ -226,7 +228,7 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 starter, None, event="issue.intent", by=confirmation.person, issue=issue, facts=_intent(issue)
             )
             issue.save(force_insert=True)
-            if policy.in_force().number != version.number:
+            if policy.for_starter(starter).key != version.key:
                 raise Changed("the policy has changed")
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
     except (Changed, IntegrityError):

@@ -46,7 +46,7 @@ def open_again(issue: PassIssue) -> None:
         key=f"{issue.pk}:{issue.state}",
         recipient="manager",
         reason=issue.get_reason_display(),
-        may_go_on=policy.attempts_left(issue.starter, policy.in_force()) > 0,
+        may_go_on=policy.attempts_left(issue.starter, policy.for_starter(issue.starter)) > 0,
     )
 
 
@@ -59,7 +59,7 @@ def cannot_take_back(issue: PassIssue) -> None:
     _write(
         "problem",
         issue.starter,
-        to=settings.SECURITY_ADDRESS,
+        to=security_address(),
         key=f"stuck:{issue.pk}",
         recipient="security",
         reason=reason,
@@ -71,12 +71,12 @@ def refused(starter: Starter, guards: Iterable[Guard]) -> None:
     guards = tuple(guards)
     reason = " ".join(guard.for_hr for guard in guards)
     key = f"{starter.version}:{'+'.join(guard.code for guard in guards)}"
-    _write("refused", starter, to=settings.HR_ADDRESS, key=f"hr:{key}", recipient="hr", reason=reason)
+    _write("refused", starter, to=hr_address(starter), key=f"hr:{key}", recipient="hr", reason=reason)
     if any(guard.alarming for guard in guards):
         _write(
             "refused",
             starter,
-            to=settings.SECURITY_ADDRESS,
+            to=security_address(),
             key=f"security:{key}",
             recipient="security",
             reason=reason,
@@ -100,7 +100,7 @@ def microsoft_refused(issue: PassIssue, refusal: str) -> None:
     _write(
         "refused",
         issue.starter,
-        to=settings.HR_ADDRESS,
+        to=hr_address(issue.starter),
         key=f"graph:{issue.pk}",
         recipient="hr",
         reason=reason,
@@ -111,12 +111,12 @@ def registered(starter: Starter) -> None:
     """To the manager and HR: the starter can sign in by their own means; nothing is left to do."""
     key = str(starter.version)
     _write("registered", starter, to=starter.manager_mail, key=f"manager:{key}", recipient="manager")
-    _write("registered", starter, to=settings.HR_ADDRESS, key=f"hr:{key}", recipient="hr")
+    _write("registered", starter, to=hr_address(starter), key=f"hr:{key}", recipient="hr")
 
 
 def account_found(starter: Starter) -> None:
     """To HR: the expected account has appeared; is it the right one?"""
-    _write("account_found", starter, to=settings.HR_ADDRESS, key=starter.found_account_id, recipient="hr")
+    _write("account_found", starter, to=hr_address(starter), key=starter.found_account_id, recipient="hr")
 
 
 def problem(starter: Starter) -> None:
@@ -125,11 +125,20 @@ def problem(starter: Starter) -> None:
     _write(
         "problem",
         starter,
-        to=settings.HR_ADDRESS,
+        to=hr_address(starter),
         key=key,
         recipient="hr",
         reason=starter.get_problem_display(),
     )
+
+
+def hr_address(starter: Starter) -> str:
+    """Where HR reads of this starter: as policy says, else as it was installed."""
+    return policy.for_starter(starter).hr_address or settings.HR_ADDRESS
+
+
+def security_address() -> str:
+    return policy.in_force().security_address or settings.SECURITY_ADDRESS
 
 
 def _write(

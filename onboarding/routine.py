@@ -24,7 +24,6 @@ FAILED = Starter.Problem.MAIL_FAILED
 TO_MANAGERS = {"invitation", "reminder"}
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
-AUDIT_DETAILS_KEPT = timedelta(days=365)
 
 
 # --- Starters: look again, invite when the time has come, remind on the day --------------------------------------
@@ -76,7 +75,7 @@ def _read_sign_in(starter: Starter) -> None:
     """Read whether the account was ever signed in to; only before our first pass, where the tenant tells."""
     if starter.first_pass_at is not None or starter.problem == Starter.Problem.ACCOUNT_GONE:
         return
-    version = policy.in_force()
+    version = policy.for_starter(starter)
     soon = clock.now() >= starter.starts_at - max(version.lead, version.before)
     if starter.state != StarterState.INVITED and not soon:  # Graph allows ten of these reads a minute
         return
@@ -90,7 +89,7 @@ def _read_sign_in(starter: Starter) -> None:
 
 
 def _calendar(starter: Starter) -> None:
-    now, version = clock.now(), policy.in_force()
+    now, version = clock.now(), policy.for_starter(starter)
     opens, closes = starter.window(version.before, version.after)
     if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
         if starter.problem in services.BLOCKING or not starter.account_id:
@@ -114,7 +113,7 @@ def _calendar(starter: Starter) -> None:
 
 
 def _next_look(starter: Starter) -> datetime:
-    now, version = clock.now(), policy.in_force()
+    now, version = clock.now(), policy.for_starter(starter)
     near = now >= starter.starts_at - version.lead - timedelta(days=1) or not starter.account_id
     lead, opens = starter.starts_at - version.lead, starter.starts_at - version.before
     planned = now + (LOOK_NEAR if near else LOOK_FAR)
@@ -171,16 +170,16 @@ def _is_stale(mail: Mail) -> bool:
 @handler("daily")
 def forget(_: str) -> datetime:
     """Once a day: erase what is no longer needed. The audit chain stays whole."""
-    now = clock.now()
+    now, rules = clock.now(), policy.in_force()
     Mail.objects.filter(sent_at__lt=now - MAIL_TEXT_KEPT).exclude(text="").update(text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     Turn.objects.filter(lapses_at__lt=now).delete()
     call_command("clearsessions")
-    finished = Starter.objects.filter(ended_at__lt=now - settings.RETENTION, erased_at=None)
+    finished = Starter.objects.filter(ended_at__lt=now - rules.retention, erased_at=None)
     for starter in finished.order_by("pk")[:500]:
         erase(starter)
     kept = AuditDetail.objects.filter(event__starter=OuterRef("public_id")).exclude(salt="")
-    old = Starter.objects.filter(Exists(kept), ended_at__lt=now - AUDIT_DETAILS_KEPT)
+    old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for public_id in old.order_by("pk").values_list("public_id", flat=True)[:500]:
         audit.erase(public_id)
     return now + timedelta(days=1)

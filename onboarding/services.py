@@ -279,7 +279,10 @@ def allow_another(*, starter: Starter, by: Any) -> None:
 
 
 def may_allow_another(starter: Starter) -> bool:
-    return starter.state == StarterState.INVITED and policy.attempts_left(starter, policy.in_force()) <= 0
+    return (
+        starter.state == StarterState.INVITED
+        and policy.attempts_left(starter, policy.for_starter(starter)) <= 0
+    )
 
 
 def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:

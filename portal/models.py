@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 HR, ADMIN, AUDITOR = "HR", "Admin", "Auditor"
 
 # What an admin may add by hand. Everything else in Django admin can be looked at and not be changed.
-ADDED_BY_ADMINS = {"onboarding.add_policyversion"}
+ADDED_BY_ADMINS = {"onboarding.add_policyversion", "onboarding.add_departmentpolicy"}
 # The applications whose tables an admin or auditor may look at.
 SHOWN_IN_ADMIN = {"portal", "onboarding"}
 

@@ -292,7 +292,6 @@ GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
 GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
 GRAPH_CONNECT_TIMEOUT = 3
 GRAPH_READ_TIMEOUT = env.whole("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
-RETENTION = timedelta(days=env.whole("RETENTION_DAYS", 30, low=1, high=365))
 
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------
 LOGGING = {

@@ -267,7 +267,7 @@ def confirmation(person: Callable[[str], User]) -> Callable[..., handover.Confir
             "signed_in_at": clock.now(),
             "identity_check": "in_person",
             "starter_version": starter.version,
-            "policy_number": policy.in_force().number,
+            "policy_key": policy.in_force().number,
         }
         return handover.Confirmation(**values | differently)
 

@@ -148,8 +148,8 @@ NONSENSE = {
     "no budget": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "0"}),
     "a budget without a span": ("GRAPH_BUDGET_SECONDS", {"GRAPH_BUDGET_SECONDS": "0"}),
     "endless patience": ("GRAPH_READ_TIMEOUT_SECONDS", {"GRAPH_READ_TIMEOUT_SECONDS": "600"}),
-    "half a day": ("RETENTION_DAYS", {"RETENTION_DAYS": "0.5"}),
-    "for ever": ("RETENTION_DAYS", {"RETENTION_DAYS": "9999"}),
+    "half a call": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "4.5"}),
+    "calls without end": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "9999"}),
     "shouting": ("LOG_LEVEL", {"LOG_LEVEL": "SHOUT"}),
 }
 

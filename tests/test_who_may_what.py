@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from onboarding import policy, services
 from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, PolicyVersion, Starter
+from onboarding.models.rules import SETTINGS
 from portal.models import User
 from portal.sandbox.people import Person
 from portal.sandbox.server import Sandbox
@@ -102,7 +103,9 @@ class World:
         """One form with a good value in every field that any page asks for: only the guard is in its way."""
         starter = self.starters.get(place.names, self.starters["noor"])
         ben = BY_KEY["ben"]
-        fields = {
+        settings = {name: getattr(policy.in_force(), name) for name in SETTINGS}
+        fields = {name: value for name, value in settings.items() if value is not None and value is not False} | {
+            "department": "Finance",
             "identity_check": "in_person", "version": starter.version, "policy": self.policy,
             "step": "save", "account": ben.user_principal_name, "seen": ben.object_id, "found": starter.account_id,
             "start_date": f"{timezone.localdate():%Y-%m-%d}", "start_time": "10:30", "time_zone": "UTC", "note": "A note",
@@ -111,7 +114,7 @@ class World:
             "action": "start_again", "_selected_action": self.rows["onboarding/job"], "name": "Another name",
             "username": "ada", "password": "password", "next": "/",
         }  # fmt: skip
-        return urlencode(fields)
+        return urlencode(fields, doseq=True)
 
 
 def table_of(place: Place) -> str:
@@ -132,9 +135,12 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
     services.withdraw_starter(starter=starters["emma"], by=person("hanna"), reason="A reason")
     tenant.tenant.accounts["moved"].manager = "tom"
     Job.objects.update(failed_at=timezone.now())
+    legal = PolicyVersion(department="legal", overrides=["attempts"], attempts=1, reason="One must do")
+    policy.add_version(legal, by=person("ada"))
     rows = {
         "portal/user": person("maria").pk,
-        "onboarding/policyversion": PolicyVersion.objects.first().pk,
+        "onboarding/policyversion": PolicyVersion.objects.get(department="").pk,
+        "onboarding/departmentpolicy": PolicyVersion.objects.get(department="legal").pk,
         "onboarding/starter": starters["noor"].pk,
         "onboarding/passissue": issue.pk,
         "onboarding/auditevent": AuditEvent.objects.first().pk,

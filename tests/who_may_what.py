@@ -156,9 +156,14 @@ TO_READ = {
     "change": _djangos(missing="302", posted="403"),
     "": _djangos(shows="302", missing="302"),  # an old address, which leads to `change`
 }
+POLICY = TO_READ | {
+    "add": _djangos(ADMIN, act=ADMIN),
+    "agree": _djangos(ADMIN, act=ADMIN, does="302 404"),  # a second admin puts a version in force
+}
 TABLES = {
     "portal/user": TO_READ,
-    "onboarding/policyversion": TO_READ | {"add": _djangos(ADMIN, act=ADMIN)},
+    "onboarding/policyversion": POLICY | {"in_force": _djangos(posted="405")},
+    "onboarding/departmentpolicy": POLICY,
     "onboarding/starter": TO_READ,
     "onboarding/passissue": TO_READ,
     "onboarding/auditevent": TO_READ,

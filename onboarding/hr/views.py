@@ -194,7 +194,7 @@ def _record_page(
 @hr_only
 def starter(request: HttpRequest, public_id: str) -> HttpResponse:
     one = starter_or_404(public_id)
-    version = policy.in_force()
+    version = policy.for_starter(one)
     context = {
         "starter": one,
         "badge": words.badge(one),

@@ -31,15 +31,16 @@ View = Callable[..., HttpResponse]
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Everybody's first page: the starters who wait for this person. From the last look at the directory."""
-    version, now = policy.in_force(), clock.now()
-    rows = []
+    now, rows = clock.now(), []
     mine = (
         Starter.objects.of_manager(getattr(request.user, "oid", ""))
         .filter(erased_at=None)
         .exclude(account_id="")
     )
-    for starter in mine.prefetch_related("issues").order_by("-starts_at")[:100]:
-        seen = situation.of(starter, version, now, signed_in_at=now)
+    shown = list(mine.prefetch_related("issues").order_by("-starts_at")[:100])
+    rules = policy.of_departments(starter.department for starter in shown)
+    for starter in shown:
+        seen = situation.of(starter, rules[starter.department], now, signed_in_at=now)
         rows.append(
             {
                 "name": starter.name,
@@ -99,7 +100,7 @@ def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
 def present(request: HttpRequest, starter: Starter) -> Situation:
     return situation.of(
         starter,
-        policy.in_force(),
+        policy.for_starter(starter),
         clock.now(),
         signed_in_at=_signed_in_at(request),
         waiting=budget.standing(starter, request.user),
@@ -126,7 +127,7 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
             signed_in_at=_signed_in_at(request),
             identity_check=form.cleaned_data["identity_check"],
             starter_version=form.cleaned_data["version"],
-            policy_number=form.cleaned_data["policy"],
+            policy_key=form.cleaned_data["policy"],
         )
     )
     if isinstance(outcome, handover.Shown):
@@ -173,7 +174,7 @@ def page(
     form: ConfirmForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    version = policy.in_force()
+    version = policy.for_starter(starter)
     address = reverse("managers:starter", args=[starter.public_id])
     check = form.data.get("identity_check", "") if form else ""
     if not check and budget.standing(
@@ -194,7 +195,7 @@ def page(
         "refresh_url": f"{address}?{urlencode({'identity_check': check})}" if check else address,
     }
     if seen.action == "confirm":
-        fresh = {"version": starter.version, "policy": version.number, "identity_check": check}
+        fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
         context["form"] = form if form and form.errors else ConfirmForm(initial=fresh)
     elif seen.action == "sign_in":
         context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': address})}"

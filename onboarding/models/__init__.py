@@ -3,7 +3,7 @@
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead
 from onboarding.models.budget import GraphBudget, Turn
 from onboarding.models.issue import PassIssue
-from onboarding.models.policy import PolicyVersion
+from onboarding.models.policy import PolicyActivation, PolicyVersion
 from onboarding.models.starter import Starter
 from onboarding.models.work import Heartbeat, Job, Mail
 
@@ -16,6 +16,7 @@ __all__ = [
     "Job",
     "Mail",
     "PassIssue",
+    "PolicyActivation",
     "PolicyVersion",
     "Starter",
     "Turn",

@@ -70,6 +70,14 @@ class PassIssue(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     identity_check = models.CharField(max_length=12, choices=IdentityCheck)
     policy = models.ForeignKey("onboarding.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    override = models.ForeignKey(
+        "onboarding.PolicyVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What the starter's department had otherwise.",
+    )
     lifetime_minutes = models.PositiveSmallIntegerField()
 
     intended_at = models.DateTimeField(default=timezone.now)

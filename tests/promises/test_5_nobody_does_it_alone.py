@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from onboarding import handover, policy, routine, services
 from onboarding.models import PassIssue, PolicyVersion, Starter
+from onboarding.models.rules import SETTINGS
 from tests.conftest import creations
 
 pytestmark = pytest.mark.django_db
@@ -123,8 +124,9 @@ def test_an_admin_who_is_also_the_manager_is_refused(tenant, invite, browser_of)
 
 
 def add_policy(browser: Client, **values):
-    shown = {"reason": "A test", "lifetime_minutes": 60, "opens_minutes_before": 120, "closes_days_after": 5}
-    shown |= {"invite_days_before": 3, "attempts": 3, "sign_in_minutes": 5}
+    shown = {name: getattr(policy.in_force(), name) for name in SETTINGS}
+    shown = {name: value for name, value in shown.items() if value is not None and value is not False}
+    shown["reason"] = "A test"
     return browser.post("/admin/onboarding/policyversion/add/", {**shown, **values})
 
 
