@@ -36,15 +36,17 @@ class Wait:
 
 
 @transaction.atomic
-def take_turn(starter: Starter, person: Any) -> Wait | None:
+def take_turn(starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
     """Take the calls of one issue for a person who waits, or a place in the queue. None means: go on.
 
-    A place is kept through reloads; it opens when the budget will have room and lapses a minute later.
+    `more` calls go before it, where passes of other tools are removed first. A place is kept through reloads; it
+    opens when the budget will have room and lapses a minute later.
     """
     row, now = _locked(), clock.now()
     mine, ahead = _in_line(starter, person, now)
-    if _free_at(row, CALLS_OF_AN_ISSUE, now) <= now and _room(row, now) >= CALLS_OF_AN_ISSUE * (ahead + 1):
-        _spend(row, CALLS_OF_AN_ISSUE, now)
+    calls = CALLS_OF_AN_ISSUE + more
+    if _free_at(row, calls, now) <= now and _room(row, now) >= calls + CALLS_OF_AN_ISSUE * ahead:
+        _spend(row, calls, now)
         if mine:
             mine.delete()
         return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
-from onboarding import graph
+from onboarding import clock, graph, guards, policy
+from onboarding.models import Starter
 
 # What can go wrong while asking: an alias, so that a door can catch it without knowing where it comes from.
 Trouble = graph.GraphError
@@ -15,6 +17,7 @@ Trouble = graph.GraphError
 class Found:
     account: graph.Account
     manager: graph.Manager | None
+    facts: graph.Facts | None = None  # what the guards look at; None where it could not all be read
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,21 @@ class Looked:
 
 def look_up(account_name_or_id: str) -> Looked:
     try:
-        return Looked(Found(*graph.client().look_up(account_name_or_id)))
+        account, manager = graph.client().look_up(account_name_or_id)
     except graph.NotFound:
         return Looked()
     except graph.GraphError:
         return Looked(
             trouble="The directory does not answer. Nothing you typed is lost; try again in a minute."
         )
+    try:
+        return Looked(Found(account, manager, graph.client().issue_facts(account.object_id, scarce=False)))
+    except graph.GraphError:
+        return Looked(Found(account, manager))
 
 
-def in_words(found: Found, *, recorder: Any) -> dict[str, Any]:
-    """Facts for HR to check, and warnings about what will be refused on the day."""
+def in_words(found: Found, *, recorder: Any, when: dict[str, Any]) -> dict[str, Any]:
+    """Facts for HR to check, and warnings about what will be refused on the day, as far as `when` is known."""
     account, manager = found.account, found.manager
     return {
         "account_name": account.user_principal_name,
@@ -46,8 +53,40 @@ def in_words(found: Found, *, recorder: Any) -> dict[str, Any]:
         "department": account.department,
         "hire_date": account.hire_date,
         "manager_name": manager.display_name if manager else "",
-        "warnings": _warnings(account, manager, recorder),
+        "warnings": [*_warnings(account, manager, recorder), *_refusals(found, recorder, when)],
     }
+
+
+def refusals(starter: Starter, found: Found) -> tuple[guards.Guard, ...]:
+    """What the guards say of a starter who is about to be saved."""
+    if found.facts is None:
+        return ()
+    rules = policy.of_department(found.account.department)
+    return guards.refusals(
+        guards.Question(starter, found.facts, None, None, rules, clock.now(), place=guards.Place.RECORDED)
+    )
+
+
+def _refusals(found: Found, recorder: Any, when: dict[str, Any]) -> list[str]:
+    if found.facts is None:
+        return ["The portal could not check everything just now. It checks again before the link is sent."]
+    dated = {"start_date", "start_time", "time_zone"} <= set(when)
+    start = when if dated else {"start_date": clock.now().date(), "start_time": time(9), "time_zone": "UTC"}
+    starter = Starter(
+        account_id=found.account.object_id,
+        recorded_by=recorder,
+        shaped_by=[recorder.oid],
+        seen=guards.seen_of(found.account, found.manager),
+        **{name: start[name] for name in ("start_date", "start_time", "time_zone")},
+    )
+    starter.starts_at = starter.start_local
+    told = SAID_ABOVE | (set() if found.manager else ABOUT_MANAGERS) | (set() if dated else ABOUT_DATES)
+    return [guard.for_hr for guard in refusals(starter, found) if guard.code not in told]
+
+
+SAID_ABOVE = {"enabled", "internal_member", "three_people"}  # by `_warnings`, in kinder words
+ABOUT_MANAGERS = {"manager_enabled", "same_manager"}
+ABOUT_DATES = {"is_new", "hire_date_agrees"}
 
 
 def _warnings(account: graph.Account, manager: graph.Manager | None, recorder: Any) -> list[str]:

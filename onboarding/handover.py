@@ -17,7 +17,7 @@ from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, budget, clock, graph, guards, jobs, notifications, policy
+from onboarding import audit, budget, caps, clock, graph, guards, jobs, notifications, policy
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 from onboarding.models.work import Job
@@ -37,6 +37,7 @@ class Confirmation:
     identity_check: str
     starter_version: int
     policy_key: int
+    replacing: frozenset[str] = frozenset()  # passes of other tools, which the manager was shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,25 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class ForeignPass:
+    """A live pass that the portal did not make: what a manager needs to know to decide about it."""
+
+    method_id: str
+    made_at: datetime
+    ends_at: datetime
+    once: bool
+
+    @classmethod
+    def of(cls, live: graph.LivePass) -> ForeignPass:
+        return cls(live.method_id, live.created_at, live.ends_at, live.usable_once is True)
+
+
+@dataclass(frozen=True)
 class Refused:
     """Guards said no. `step_up` when signing in again is all that is missing."""
 
     guards: tuple[guards.Guard, ...]
+    foreign: tuple[ForeignPass, ...] = ()  # of other tools, when they are all that is in the way
 
     @property
     def step_up(self) -> bool:
@@ -106,6 +122,7 @@ def confirm(confirmation: Confirmation) -> Outcome:
     try:
         version, facts = ready(confirmation)
         issue = claim(confirmation, version, facts)
+        make_way(issue, confirmation)
         return record(issue, create(issue))
     except _Stop as stop:
         return stop.outcome
@@ -131,7 +148,7 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     except graph.GraphError as error:
         log.error("no pass can be made: %s", error)
         raise _Stop(NotNow("unreachable")) from None
-    wait = budget.take_turn(starter, confirmation.person)
+    wait = budget.take_turn(starter, confirmation.person, more=len(confirmation.replacing))
     if wait is not None:
         raise _Stop(Waiting(wait))
     try:
@@ -149,6 +166,8 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
     if (starter.version, version.key) != (confirmation.starter_version, confirmation.policy_key):
         raise _Stop(Overtaken())
     if starter.state != StarterState.INVITED or starter.open_issue() is not None:
+        raise _Stop(Overtaken())
+    if confirmation.identity_check not in version.identity_checks:
         raise _Stop(Overtaken())
     if starter.sign_in_looked_at is None and starter.first_pass_at is None:
         raise _Stop(NotNow("not_read_yet"))
@@ -172,21 +191,34 @@ def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outco
     return NotNow(code)
 
 
-def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> None:
-    question = guards.Question(
-        confirmation.starter, facts, confirmation.person, confirmation.signed_in_at, version, clock.now()
+def _question(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> guards.Question:
+    return guards.Question(
+        confirmation.starter,
+        facts,
+        confirmation.person,
+        confirmation.signed_in_at,
+        version,
+        clock.now(),
+        replacing=confirmation.replacing,
     )
+
+
+def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> None:
+    question = _question(confirmation, version, facts)
     refusing = guards.refusals(question)
-    if not refusing:
-        return
-    budget.give_back(1)  # the POST will not be made
-    if not Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version).exists():
-        raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
-    _refuse(confirmation, version, refusing)
+    if refusing:
+        budget.give_back(1 + len(confirmation.replacing))  # the POST will not be made
+        same = Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version)
+        if not same.exists():
+            raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
+        _refuse(confirmation, version, refusing, tuple(map(ForeignPass.of, guards.foreign_passes(question))))
 
 
 def _refuse(
-    confirmation: Confirmation, version: PolicyVersion, refusing: tuple[guards.Guard, ...]
+    confirmation: Confirmation,
+    version: PolicyVersion,
+    refusing: tuple[guards.Guard, ...],
+    foreign: tuple[ForeignPass, ...] = (),
 ) -> NoReturn:
     codes = [guard.code for guard in refusing]
     with audit.change():
@@ -194,12 +226,14 @@ def _refuse(
             "issue.refused",
             by=confirmation.person,
             starter=confirmation.starter,
-            facts={"codes": codes, "policy": version.number},
+            facts={"codes": codes, "policy": version.key},
         )
         if codes != ["sign_in_is_fresh"]:
-            Starter.objects.filter(pk=confirmation.starter.pk).update(problem=Starter.Problem.REFUSED)
+            Starter.objects.filter(pk=confirmation.starter.pk).update(
+                problem=Starter.Problem.REFUSED, refused_for=codes
+            )
             notifications.refused(confirmation.starter, refusing)
-    raise _Stop(Refused(refusing))
+    raise _Stop(Refused(refusing, foreign if codes == ["no_foreign_pass"] else ()))
 
 
 # --- 1. Claim -----------------------------------------------------------------------------------------------
@@ -211,6 +245,7 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
     try:
         with audit.change():
             now = clock.now()
+            _within_the_day(confirmation, version)
             issue = PassIssue(
                 starter=starter,
                 account_id=starter.account_id,
@@ -222,17 +257,22 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 lifetime_minutes=policy.lifetime(version),
                 intended_at=now,
                 lease_until=now + settings.PASS_LEASE,
-                seen_before=[seen.method_id for seen in facts.passes],
+                seen_before=[seen.method_id for seen in facts.passes or ()],
             )
             move_starter(
-                starter, None, event="issue.intent", by=confirmation.person, issue=issue, facts=_intent(issue)
+                starter,
+                None,
+                event="issue.intent",
+                by=confirmation.person,
+                issue=issue,
+                facts=_intent(issue, confirmation, version, facts),
             )
             issue.save(force_insert=True)
             if policy.for_starter(starter).key != version.key:
                 raise Changed("the policy has changed")
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
     except (Changed, IntegrityError):
-        budget.give_back(1)
+        budget.give_back(1 + len(confirmation.replacing))
         raise _Stop(Overtaken()) from None
     except DatabaseError:
         log.exception("the intent could not be written; nothing was sent")
@@ -240,14 +280,47 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
     return issue
 
 
-def _intent(issue: PassIssue) -> dict[str, Any]:
+def _within_the_day(confirmation: Confirmation, version: PolicyVersion) -> None:
+    """Once more where it counts: whoever claims holds the end of the audit trail, so nobody counts beside them."""
+    if not (caps.manager_has_room(confirmation.person, version) and caps.site_has_room(version)):
+        raise Changed("as many passes as a day may bring")
+
+
+def _intent(
+    issue: PassIssue, confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
+) -> dict[str, Any]:
+    unchecked = guards.not_checked(_question(confirmation, version, facts))
     return {
+        **({"not_checked": unchecked} if unchecked else {}),
+        **({"department_policy": issue.override_id} if issue.override_id else {}),
         "number": issue.number,
         "identity_check": issue.identity_check,
         "policy": issue.policy_id,
         "lifetime_minutes": issue.lifetime_minutes,
         "single_use": True,
     }
+
+
+def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
+    """Delete the passes of other tools that the manager has chosen to replace; if that fails, nothing is made."""
+    for method_id in sorted(confirmation.replacing.intersection(issue.seen_before)):
+        try:
+            graph.client().delete_pass(issue.account_id, method_id)
+        except graph.Throttled as error:
+            _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
+            budget.pause(error.retry_after)
+            raise _Stop(Waiting(budget.take_place(issue.starter, issue.actor))) from None
+        except graph.GraphError as error:
+            _settle(issue, IssueState.REJECTED, Reason.NOT_REPLACED, error)
+            raise _Stop(Failed(issue)) from None
+        with audit.change():
+            audit.record(
+                "issue.replaced_foreign",
+                by=issue.actor,
+                starter=issue.starter,
+                issue=issue,
+                facts={"method_id": method_id},
+            )
 
 
 # --- 2 and 3. Create, and check the answer ----------------------------------------------------------------------

@@ -37,6 +37,12 @@ def reminder(starter: Starter) -> None:
     _write("reminder", starter, to=starter.manager_mail, key=str(starter.start_date), recipient="manager")
 
 
+def reminder_ahead(starter: Starter) -> None:
+    """To the manager, some days before: somebody starts, and this is what to do on the day."""
+    key = f"ahead:{starter.start_date}"
+    _write("reminder_ahead", starter, to=starter.manager_mail, key=key, recipient="manager")
+
+
 def open_again(issue: PassIssue) -> None:
     """To the manager: there is no pass now, why, and what to do."""
     _write(
@@ -81,6 +87,13 @@ def refused(starter: Starter, guards: Iterable[Guard]) -> None:
             recipient="security",
             reason=reason,
         )
+
+
+def recorded_in_spite(starter: Starter, guards: Iterable[Guard]) -> None:
+    """To security: somebody recorded a privileged or existing account as a starter. No pass can be made for it."""
+    reason = " ".join(guard.for_hr for guard in guards if guard.alarming)
+    key = f"recorded:{starter.version}"
+    _write("refused", starter, to=security_address(), key=key, recipient="security", reason=reason)
 
 
 MICROSOFT_REFUSALS = {

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef
 from onboarding import audit, clock, graph, jobs, notifications, policy, services
 from onboarding.jobs import TryLater, handler
 from onboarding.lifecycle import StarterState
-from onboarding.models import AuditDetail, Job, Mail, PassIssue, Starter, Turn
+from onboarding.models import Approval, AuditDetail, Job, Mail, PassIssue, PolicyVersion, Starter, Turn
 from onboarding.moves import Changed
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LOOK_FAR, LOOK_NEAR, LOOK_SOON = timedelta(hours=6), timedelta(minutes=15), timedelta(seconds=2)
 FAILURE_SHOWN = timedelta(hours=1)
 FAILED = Starter.Problem.MAIL_FAILED
-TO_MANAGERS = {"invitation", "reminder"}
+TO_MANAGERS = {"invitation", "reminder", "reminder_ahead"}
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
 
@@ -90,24 +90,30 @@ def _read_sign_in(starter: Starter) -> None:
 
 def _calendar(starter: Starter) -> None:
     now, version = clock.now(), policy.for_starter(starter)
-    opens, closes = starter.window(version.before, version.after)
+    _opens, closes = starter.window(version.before, version.after)
     if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
         if starter.problem in services.BLOCKING or not starter.account_id:
             with audit.change():
                 notifications.problem(starter)
         else:
             services.send_link(starter=starter, by=None)
-    if (
-        starter.state == StarterState.INVITED
-        and opens <= now <= closes
-        and starter.reminded_for != starter.start_date
-    ):
+    if starter.state == StarterState.INVITED and now <= closes:
+        _remind(starter, version, now)
+
+
+def _remind(starter: Starter, version: PolicyVersion, now: datetime) -> None:
+    """On the day, and so many days before as policy says. Whoever was invited within the hour needs no second mail."""
+    opens, _ = starter.window(version.before, version.after)
+    recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+    ahead = starter.starts_at - timedelta(days=version.remind_days_before)
+    if now < opens:
+        if version.remind_days_before and now >= ahead and not recent:
+            with audit.change():
+                notifications.reminder_ahead(starter)
+    elif version.remind_on_day and starter.reminded_for != starter.start_date:
         with audit.change():
-            claimed = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED).exclude(
-                reminded_for=starter.start_date
-            )
-            # Whoever was invited within the hour needs no second mail.
-            recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+            invited = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED)
+            claimed = invited.exclude(reminded_for=starter.start_date)
             if claimed.update(reminded_for=starter.start_date) and not recent:
                 notifications.reminder(starter)
 
@@ -116,8 +122,9 @@ def _next_look(starter: Starter) -> datetime:
     now, version = clock.now(), policy.for_starter(starter)
     near = now >= starter.starts_at - version.lead - timedelta(days=1) or not starter.account_id
     lead, opens = starter.starts_at - version.lead, starter.starts_at - version.before
+    ahead = starter.starts_at - timedelta(days=version.remind_days_before)
     planned = now + (LOOK_NEAR if near else LOOK_FAR)
-    return min([planned, *[moment for moment in (lead, opens) if moment > now]])
+    return min([planned, *[moment for moment in (lead, ahead, opens) if moment > now]])
 
 
 # --- Mail -------------------------------------------------------------------------------------------------------
@@ -190,15 +197,16 @@ def erase(starter: Starter) -> None:
     """Forget who the starter was; that somebody started, when, and how it went, stays."""
     blank = dict.fromkeys(
         [
-            "account_id", "found_account_id", "display_name", "job_title", "department",
-            "manager_id", "manager_name", "manager_mail", "note",
+            "account_id", "found_account_id", "display_name", "job_title", "department", "employee_id",
+            "first_manager_id", "manager_id", "manager_name", "manager_mail", "note",
         ],
         "",
     )  # fmt: skip
     account_name = f"erased-{starter.public_id}"
     Starter.objects.filter(pk=starter.pk).update(
-        **blank, account_name=account_name, hire_date=None, erased_at=clock.now()
+        **blank, seen={}, account_name=account_name, hire_date=None, erased_at=clock.now()
     )
+    Approval.objects.filter(starter=starter).update(reason="")
     PassIssue.objects.filter(starter=starter).update(account_id="")
     Mail.objects.filter(starter=starter).update(to="", subject="", text="", html="")
     audit.record("starter.erased", starter=starter)

@@ -18,7 +18,10 @@ from django.test import Client
 from django.utils import timezone
 
 from onboarding import audit_triggers, clock, graph, handover, jobs, policy, routine, services
+from onboarding.lifecycle import StarterState
 from onboarding.models import AuditHead, GraphBudget, PassIssue, PolicyVersion, Starter
+from onboarding.models.rules import SETTINGS
+from onboarding.moves import move_starter
 from portal import identity
 from portal.models import User
 from portal.sandbox.people import CAST
@@ -248,11 +251,35 @@ def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., 
 
     def invited(key: str = "noor", **how: Any) -> Starter:
         starter = record(key, **how)
-        services.send_link(starter=starter, by=starter.recorded_by)
+        try:
+            services.send_link(starter=starter, by=starter.recorded_by)
+        except services.CannotInvite:  # what is wrong with the account came after the link was sent
+            sent = Starter.objects.get(pk=starter.pk)
+            changes = {"invited_at": clock.now(), "problem": "", "refused_for": []}
+            move_starter(sent, StarterState.INVITED, event="starter.invited", changes=changes)
         routine.look(str(starter.pk))  # the worker reads what must be known before a pass
         return Starter.objects.select_related("recorded_by").get(pk=starter.pk)
 
     return invited
+
+
+@pytest.fixture
+def policy_says(person: Callable[[str], User]) -> Callable[..., PolicyVersion]:
+    """Put a version in force that says these things otherwise."""
+
+    def said(**otherwise: Any) -> PolicyVersion:
+        now = policy.in_force()
+        rules = {name: getattr(now, name) for name in SETTINGS} | otherwise
+        policy.add_version(PolicyVersion(**rules, reason="A test"), by=person("ada"))
+        return policy.in_force()
+
+    return said
+
+
+@pytest.fixture
+def managers_may_change(policy_says: Callable[..., PolicyVersion]) -> None:
+    """HR need not look again when the directory names another manager."""
+    policy_says(same_manager=False)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
 
-from onboarding import policy, services
+from onboarding import graph, guards, policy, services
 from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, PolicyVersion, Starter
 from onboarding.models.rules import SETTINGS
 from portal.models import User
@@ -134,6 +134,7 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
     starters |= {"liam": issue.starter, "late": record_without_account(BY_KEY["late"], by=person("hanna"))}
     services.withdraw_starter(starter=starters["emma"], by=person("hanna"), reason="A reason")
     tenant.tenant.accounts["moved"].manager = "tom"
+    look_again(starters["moved"], by=person("hanna"))
     Job.objects.update(failed_at=timezone.now())
     legal = PolicyVersion(department="legal", overrides=["attempts"], attempts=1, reason="One must do")
     policy.add_version(legal, by=person("ada"))
@@ -150,6 +151,12 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
     }
     fresh = {key: Starter.objects.get(pk=one.pk) for key, one in starters.items()}
     return World(tenant, fresh, issue, rows, codes, policy.in_force().number)
+
+
+def look_again(starter: Starter, *, by: User) -> None:
+    """HR accepts the manager of today."""
+    account, manager = graph.client().look_up(starter.account_id)
+    services.look_again(starter=starter, expected=guards.seen_of(account, manager), by=by)
 
 
 def record_without_account(who: Person, *, by: User) -> Starter:

@@ -103,6 +103,8 @@ OURS = {
     "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
     "hr:allow": Rule(act=HR),
     "hr:take-back": Rule(act=HR),
+    "hr:look-again": Rule(act=HR),
+    "hr:approve": Rule(look=HR, act=HR, does="302 200"),
     "signin:start": Rule(look=ANYONE, shows="302", **OPEN),
     "signin:callback": Rule(look=ANYONE, shows="400", **OPEN),  # an answer that belongs to no question
     "signin:again": Rule(look=SIGNED_IN, shows="302"),

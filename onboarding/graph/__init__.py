@@ -11,7 +11,7 @@ from onboarding.graph.errors import (
     Unavailable,
 )
 from onboarding.graph.passcode import PassCode
-from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
+from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method, PassPolicy
 
 __all__ = [
     "Account",
@@ -26,6 +26,7 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "PassCode",
+    "PassPolicy",
     "Refused",
     "Throttled",
     "Unavailable",

@@ -21,10 +21,12 @@ from onboarding.graph.transport import TokenSource, Transport
 from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
 
 PERSON = "id,userPrincipalName,displayName,mail,accountEnabled,userType,creationType,externalUserState"
-ACCOUNT = f"{PERSON},jobTitle,department,employeeId,employeeHireDate,createdDateTime"
+ACCOUNT = f"{PERSON},jobTitle,department,employeeId,employeeHireDate,createdDateTime,isManagementRestricted"
 # Entra's rules for a user principal name. It becomes part of a path, so what is not one is never sent.
 USER_PRINCIPAL_NAME = re.compile(r"[A-Za-z0-9'._!#^~$&+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
 WIDEST = "999"
+ELIGIBLE_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
+PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"  # noqa: S105 (an address)
 
 
 class Graph:
@@ -54,23 +56,27 @@ class Graph:
         """Say who the directory records as manager at this moment."""
         return reading.manager(self._transport.get(_address(f"{_account(object_id)}/manager", select=PERSON)))
 
-    def issue_facts(self, object_id: str) -> Facts:
-        """Read all that decides about a pass in one round trip; one call of it is of the scarce kind."""
+    def issue_facts(self, object_id: str, *, scarce: bool = True) -> Facts:
+        """Read all that decides about a pass in one round trip. One call of it is of the scarce kind: the methods,
+        which `scarce=False` leaves out."""
         user = _account(object_id)
         own = f"principalId eq '{object_id.lower()}'"
         membership = f"{user}/transitiveMemberOf/microsoft.graph"
         directory = "/roleManagement/directory"
         group = {"count": "true", "select": "id,displayName,isAssignableToRole", "top": WIDEST}
+        methods = {"methods": f"{user}/authentication/methods"} if scarce else {}
         answers = self._transport.batch(
             {
                 "account": _address(user, select=ACCOUNT),
                 "manager": _address(f"{user}/manager", select=PERSON),
-                "methods": f"{user}/authentication/methods",
+                **methods,
                 "roles": _address(f"{membership}.directoryRole", count="true", select="id,roleTemplateId"),
                 "groups": _address(f"{membership}.group", **group),
                 "owned": _address(f"{user}/ownedObjects/microsoft.graph.group", **group),
                 "assignments": _address(f"{directory}/roleAssignments", filter=own),
                 "eligible": _address(f"{directory}/roleEligibilityScheduleInstances", filter=own),
+                "eligible_groups": _address(ELIGIBLE_GROUPS, filter=own),
+                "pass_policy": PASS_POLICY,
             }
         )
         return reading.facts(answers, object_id.lower())

@@ -123,6 +123,19 @@ class EditForm(WhenForm):
         return cls(initial={name: getattr(starter, name) for name in names})
 
 
+class ApproveForm(forms.Form):
+    reason = forms.CharField(
+        label="Why is this right?",
+        max_length=300,
+        help_text="What you know, and whom you asked. Auditors read it.",
+        error_messages={"required": "Say why, for the record."},
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def clean_reason(self) -> str:
+        return plain(self.cleaned_data["reason"])
+
+
 class WithdrawForm(forms.Form):
     reason = forms.CharField(
         label="Why is this onboarding stopped?",

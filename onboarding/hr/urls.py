@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from onboarding.hr import views
+from onboarding.hr import second_look, views
 
 app_name = "hr"
 urlpatterns = [
@@ -15,4 +15,6 @@ urlpatterns = [
     path("<public_id:public_id>/withdraw/", views.withdraw, name="withdraw"),
     path("<public_id:public_id>/allow/", views.allow, name="allow"),
     path("<public_id:public_id>/take-back/", views.take_pass_back, name="take-back"),
+    path("<public_id:public_id>/look-again/", second_look.look_again, name="look-again"),
+    path("<public_id:public_id>/approve/", second_look.approve, name="approve"),
 ]

@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from onboarding import clock, directory, handover, policy, services
-from onboarding.hr import words
+from onboarding import caps, clock, directory, handover, policy, services
+from onboarding.hr import second_look, words
 from onboarding.hr.forms import EditForm, RecordForm, WithdrawForm
 from onboarding.lifecycle import UNFINISHED, IssueState, NotPermitted, StarterState
 from onboarding.models import PassIssue, Starter
@@ -161,9 +161,16 @@ def _save(request: HttpRequest, form: RecordForm, found: directory.Found | None)
             account_name=found.account.user_principal_name if found else form.cleaned_data["account"],
             account=found.account if found else None,
             manager=found.manager if found else None,
+            facts=found.facts if found else None,
             by=request.user,
             **form.when(),
         )
+    except caps.TooMany:
+        form.add_error(
+            None,
+            "You have recorded as many starters today as policy lets one person record. Ask an admin, or go on tomorrow.",
+        )
+        return _record_page(request, form, found=found, status=409)
     except services.AlreadyRecorded:
         form.add_error(
             "account", "This account is already recorded, and not finished. Look for it in the list."
@@ -181,7 +188,7 @@ def _record_page(
     expected: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    told = directory.in_words(found, recorder=request.user) if found else None
+    told = directory.in_words(found, recorder=request.user, when=form.cleaned_data) if found else None
     return render(
         request, "hr/record.html", {"form": form, "found": told, "expected": expected}, status=status
     )
@@ -207,6 +214,7 @@ def starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "send_label": "Send the link now" if one.state == StarterState.RECORDED else "Send the link again",
         "issues": words.issues(one),
         "history": words.history(one),
+        "second_look": second_look.of(one, request.user),
         "mails": [_mail(mail) for mail in one.mails.all()[:50]],
     }
     return render(request, "hr/starter.html", context)

@@ -92,6 +92,9 @@ EVENTS = {
     "starter.invited": "The manager was sent the link",
     "starter.link_sent": "The link was sent again",
     "starter.manager_changed": "The directory names another manager",
+    "starter.looked_again": "HR looked at what had changed in the directory",
+    "starter.refused": "The link was not sent",
+    "starter.approved": "Another person of HR approved",
     "starter.another_allowed": "Another pass was allowed",
     "starter.issued": "A pass was handed over",
     "starter.opened_again": "A new pass can be made",
@@ -100,6 +103,7 @@ EVENTS = {
     "starter.withdrawn": "Withdrawn",
     "starter.erased": "Personal details erased",
     "issue.refused": "No pass was made",
+    "issue.replaced_foreign": "A pass of another tool was removed, as the manager chose",
     "issue.intent": "The manager confirmed; a pass was asked for",
     "issue.shown": "The pass was shown",
     "issue.held": "The pass is on the manager's screen",
@@ -132,7 +136,7 @@ def history(starter: Starter) -> list[dict[str, Any]]:
 def _told(event: AuditEvent, personal: dict[str, str]) -> str:
     words = EVENTS.get(event.event, event.event)
     reason = event.facts.get("reason", "")
-    if event.event == "issue.refused":
+    if event.event in {"issue.refused", "starter.refused"}:
         known = [guards.BY_CODE[code].for_hr for code in event.facts["codes"] if code in guards.BY_CODE]
         return f"{words}. {' '.join(known) or 'The account could not be checked.'}"
     if reason and reason in PassIssue.Reason.values:

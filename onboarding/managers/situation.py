@@ -10,11 +10,12 @@ from django.conf import settings
 
 from onboarding import budget, guards
 from onboarding import policy as rules
+from onboarding.handover import ForeignPass
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 
 Tone = Literal["todo", "wait", "done", "problem", "stopped"]
-Action = Literal["", "confirm", "sign_in", "wait", "not_seen", "lost"]
+Action = Literal["", "confirm", "replace", "sign_in", "wait", "not_seen", "lost"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Situation:
     action: Action = ""
     refresh_seconds: int = 0
     wait: budget.Wait | None = field(default=None)
+    method_id: str = ""  # the pass of another tool that may be replaced
 
 
 def of(
@@ -35,8 +37,10 @@ def of(
     *,
     signed_in_at: datetime | None,
     waiting: budget.Wait | None = None,
+    refusing: tuple[guards.Guard, ...] = (),
 ) -> Situation:
-    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any."""
+    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any, and
+    `refusing` what the guards say that can be asked before the press."""
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
             "withdrawn",
@@ -54,7 +58,7 @@ def of(
     issue = starter.open_issue()
     if issue is not None:
         return _of_issue(issue, starter)
-    return _open(starter, policy, now, signed_in_at, waiting)
+    return _open(starter, policy, now, signed_in_at, waiting, refusing)
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
@@ -103,6 +107,7 @@ def _open(
     now: datetime,
     signed_in_at: datetime | None,
     waiting: budget.Wait | None,
+    refusing: tuple[guards.Guard, ...],
 ) -> Situation:
     opens, closes = starter.window(policy.before, policy.after)
     if policy.frozen:
@@ -131,6 +136,8 @@ def _open(
             "All passes for this person have been used up. Ask HR to allow another; it takes them one press.",
         )
         return Situation("used_up", "HR must allow another pass", lines, "problem")
+    if refusing:
+        return refused(refusing)
     before = _last_time(starter)
     if waiting is not None and waiting.until > now:
         return in_line(waiting, now)
@@ -185,6 +192,27 @@ def not_now(code: str) -> Situation:
     return Situation(code, "No pass was made", (_NOT_NOW[code], "Nothing is lost."), "problem")
 
 
+def foreign_pass(live: ForeignPass, starter: Starter) -> Situation:
+    """There is a pass that the portal did not make. It is replaced only if the manager says so."""
+    made, until = (moment.astimezone(starter.zone) for moment in (live.made_at, live.ends_at))
+    once = "works once" if live.once else "works more than once"
+    lines = (
+        f"It was made on {made:%A} {made.day} {made:%B} at {made:%H:%M} by another tool, {once}, until {until:%H:%M}.",
+        (
+            "If somebody has just given it to them, let them use that one. Replace it only if nobody knows it: from then "
+            "on it opens nothing."
+        ),
+    )
+    return Situation(
+        "foreign_pass",
+        f"{starter.name} has a pass already",
+        lines,
+        "problem",
+        "replace",
+        method_id=live.method_id,
+    )
+
+
 def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
     """One sentence is enough for the manager; the first refusal is the gravest."""
     lines = (refusing[0].for_manager, f"Reference: {', '.join(guard.code for guard in refusing)}.")
@@ -193,6 +221,7 @@ def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
 
 _FAILED = {
     PassIssue.Reason.REFUSED: "Microsoft refused to make a pass for this account. HR has been told.",
+    PassIssue.Reason.NOT_REPLACED: "The pass of the other tool could not be removed, so none was made. Try again in a minute.",
     PassIssue.Reason.UNREACHABLE: "Microsoft could not be reached, so nothing was made. Try again in a minute.",
     PassIssue.Reason.STRANGE_ANSWER: "Microsoft gave a pass that cannot be used. It is not shown, and is being deleted.",
     PassIssue.Reason.CRASHED: "This took too long. A pass that was made late is not shown, and it is being deleted.",

@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from onboarding import budget, clock, handover, policy
+from onboarding import budget, clock, guards, handover, policy
 from onboarding.lifecycle import NotPermitted
 from onboarding.managers import situation, spelling
 from onboarding.managers.forms import ConfirmForm
@@ -75,7 +75,8 @@ def managers_only(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest, public_id: str, **kwargs: Any) -> HttpResponse:
         try:
-            starter = starter_of_manager(request.user, public_id, guarded=request.method == "POST")
+            acting = request.method == "POST"
+            starter = starter_of_manager(request.user, public_id, guarded=acting, with_facts=not acting)
         except CannotTell:
             context = {
                 "title": "The directory does not answer",
@@ -98,12 +99,19 @@ def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
 
 
 def present(request: HttpRequest, starter: Starter) -> Situation:
+    rules, now = policy.for_starter(starter), clock.now()
+    refusing: tuple[guards.Guard, ...] = ()
+    if starter.facts is not None:
+        refusing = guards.refusals(
+            guards.Question(starter, starter.facts, request.user, None, rules, now, place=guards.Place.LOOKED)
+        )
     return situation.of(
         starter,
-        policy.for_starter(starter),
-        clock.now(),
+        rules,
+        now,
         signed_in_at=_signed_in_at(request),
         waiting=budget.standing(starter, request.user),
+        refusing=refusing,
     )
 
 
@@ -116,7 +124,7 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
     """Ask for the pass; the answer to this very request is the only one that ever shows it."""
     if any(len(values) > 1 for _, values in request.POST.lists()):
         raise BadRequest("a field came twice")
-    form = ConfirmForm(request.POST)
+    form = ConfirmForm(request.POST, rules=policy.for_starter(starter))
     if not form.is_valid():
         still_the_manager(request, starter)
         return page(request, starter, present(request, starter), form=form, status=400)
@@ -128,6 +136,7 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
             identity_check=form.cleaned_data["identity_check"],
             starter_version=form.cleaned_data["version"],
             policy_key=form.cleaned_data["policy"],
+            replacing=frozenset(filter(None, [form.cleaned_data["replace"]])),
         )
     )
     if isinstance(outcome, handover.Shown):
@@ -154,6 +163,8 @@ def answer_without_pass(
                 "sign_in", "First, confirm it is you", (outcome.guards[0].for_manager,), "todo", "sign_in"
             )
             return page(request, starter, fresh, status=403)
+        case handover.Refused(foreign=(live, *_)):
+            return page(request, starter, situation.foreign_pass(live, starter), form=form, status=403)
         case handover.Refused():
             return page(request, starter, situation.refused(outcome.guards), status=403)
         case handover.Waiting():
@@ -196,7 +207,10 @@ def page(
     }
     if seen.action == "confirm":
         fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
-        context["form"] = form if form and form.errors else ConfirmForm(initial=fresh)
+        context["form"] = form if form and form.errors else ConfirmForm(initial=fresh, rules=version)
+    elif seen.action == "replace":
+        context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": check}
+        context["replace"]["method_id"] = seen.method_id
     elif seen.action == "sign_in":
         context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': address})}"
     elif seen.action == "wait" and seen.wait is not None:

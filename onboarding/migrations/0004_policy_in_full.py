@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
             name="audit_days",
             field=models.PositiveSmallIntegerField(
                 default=365,
-                help_text="Who did what, by name. Afterwards the audit chain still proves that nothing was changed. A year is sensible.",
+                help_text="Who did what, by name. Afterwards the chain still proves that nothing was changed. A year is sensible.",
                 validators=[
                     django.core.validators.MinValueValidator(90),
                     django.core.validators.MaxValueValidator(1096),
@@ -310,7 +310,7 @@ class Migration(migrations.Migration):
             name="remind_days_before",
             field=models.PositiveSmallIntegerField(
                 default=0,
-                help_text="One more mail to the manager, so many days ahead. 1 is sensible where invitations go out early; 0 sends none.",
+                help_text="One more mail to the manager, so many days ahead. 1 is sensible where invitations go out early; 0: none.",
                 validators=[
                     django.core.validators.MinValueValidator(0),
                     django.core.validators.MaxValueValidator(29),

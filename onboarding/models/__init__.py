@@ -1,5 +1,6 @@
 """What is kept. There is no column anywhere that could hold a pass."""
 
+from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead
 from onboarding.models.budget import GraphBudget, Turn
 from onboarding.models.issue import PassIssue
@@ -8,6 +9,7 @@ from onboarding.models.starter import Starter
 from onboarding.models.work import Heartbeat, Job, Mail
 
 __all__ = [
+    "Approval",
     "AuditDetail",
     "AuditEvent",
     "AuditHead",

@@ -52,6 +52,7 @@ class PassIssue(models.Model):
         CRASHED = "crashed", "the portal stopped in the middle"
         THROTTLED = "throttled", "Microsoft asked us to wait"
         REFUSED = "refused", "Microsoft refused"
+        NOT_REPLACED = "not_replaced", "the pass of another tool could not be removed"
         UNREACHABLE = "unreachable", "Microsoft could not be reached"
         REGISTERED = "registered", "the starter set up their own way of signing in"
         USED = "used", "it was used, but no way of signing in was set up"

@@ -68,6 +68,8 @@ class Starter(models.Model):
         NO_MANAGER = "no_manager", "The directory names no manager"
         NO_MAILBOX = "no_mailbox", "The manager has no mailbox"
         MANAGER_RECORDED = "manager_recorded", "The manager is the person who recorded the starter"
+        ACCOUNT_CHANGED = "account_changed", "The account is no longer what HR saw"
+        MANAGER_CHANGED = "manager_changed", "The directory names another manager than HR saw"
         REFUSED = "refused", "The portal refused to make a pass"
         MAIL_FAILED = "mail_failed", "The mail to the manager could not be sent"
 
@@ -85,11 +87,18 @@ class Starter(models.Model):
     display_name = models.CharField(max_length=256, blank=True, default="")
     job_title = models.CharField(max_length=128, blank=True, default="")
     department = models.CharField(max_length=128, blank=True, default="")
+    employee_id = models.CharField(max_length=64, blank=True, default="")
     hire_date = models.DateTimeField(null=True, blank=True)
     manager_id = models.CharField(max_length=36, blank=True, default="")
     manager_name = models.CharField(max_length=256, blank=True, default="")
     manager_mail = models.CharField(max_length=320, blank=True, default="")
     looked_at = models.DateTimeField(null=True, blank=True)
+    # What HR saw when they said that this is the person, with this manager: see `guards.seen_of`.
+    seen = models.JSONField(default=dict, blank=True)
+    first_manager_id = models.CharField(max_length=36, blank=True, default="")
+    refused_for = models.JSONField(
+        default=list, blank=True, help_text="Codes of the guards that refused when they were last asked."
+    )
 
     # Kept as HR said it, local date and time with the zone's name: a zone's rules may change before the day.
     start_date = models.DateField()
@@ -113,6 +122,9 @@ class Starter(models.Model):
     extra_attempts = models.PositiveSmallIntegerField(default=0)
     ended_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
+
+    # What the directory said when the manager opened the page; never kept.
+    facts: Any = None
 
     objects = StarterQuerySet.as_manager()
 
@@ -149,6 +161,11 @@ class Starter(models.Model):
     @property
     def name(self) -> str:
         return self.display_name or self.account_name or "(erased)"
+
+    @property
+    def manager_was_changed(self) -> bool:
+        """HR has accepted another manager than the one they first saw."""
+        return bool(self.seen.get("manager_id", "") != self.first_manager_id)
 
     @property
     def zone(self) -> ZoneInfo:

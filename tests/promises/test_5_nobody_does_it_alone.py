@@ -53,6 +53,7 @@ def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, con
     assert refused_for(outcome) == ["three_people"]
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_who_moved_the_start_cannot_confirm_either(tenant, invite, person, confirmation):
     """Somebody of HR cannot open the window for a starter and then, as their manager, walk through it."""
     starter = invite("noor", by="hanna", starts_in=timedelta(days=20))
@@ -100,6 +101,7 @@ def test_who_recorded_cannot_be_the_one_who_receives(tenant, invite, person, con
     assert refused_for(outcome) == ["three_people"]
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_somebody_who_is_their_own_manager_gets_none(tenant, invite, confirmation):
     starter = invite("noor")
     tenant.tenant.accounts["noor"].manager = "noor"

@@ -34,6 +34,11 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET", "/roleManagement/directory/roleEligibilityScheduleInstances", roles.eligibilities),
         (
             "GET",
+            "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances",
+            roles.eligible_groups,
+        ),
+        (
+            "GET",
             "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass",
             policy.read,
         ),
