@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from onboarding import step_up
 from onboarding.graph import Account, Facts
 from onboarding.models import PolicyVersion, Starter
+from onboarding.step_up import Proof
 
 # An account counts as new when it was made, or its person was hired, this close to the start.
 NEW_BEFORE, NEW_AFTER = timedelta(days=90), timedelta(days=31)
@@ -28,6 +30,7 @@ class Question:
     signed_in_at: datetime | None
     policy: PolicyVersion
     now: datetime
+    proof: Proof | None = None  # of a sign-in for this starter alone, where policy asks for one
 
     @property
     def account(self) -> Account:
@@ -113,12 +116,16 @@ def not_an_admin(q: Question) -> bool:
 
 
 def is_fresh(signed_in_at: datetime | None, policy: PolicyVersion, now: datetime) -> bool:
-    """By `auth_time` of the token. Two minutes of clock difference are forgiven, a time far ahead is not."""
-    return signed_in_at is not None and timedelta(minutes=-2) <= now - signed_in_at <= policy.freshness
+    """By `auth_time` of the token."""
+    return signed_in_at is not None and step_up.is_recent(signed_in_at, policy, now)
 
 
 def sign_in_is_fresh(q: Question) -> bool:
     return is_fresh(q.signed_in_at, q.policy, q.now)
+
+
+def step_up_is_for_this(q: Question) -> bool:
+    return step_up.holds(q.proof, starter=q.starter, person=q.person, rules=q.policy, now=q.now)
 
 
 def no_foreign_pass(q: Question) -> bool:
@@ -228,6 +235,13 @@ GUARDS: tuple[Guard, ...] = (
         "The manager's sign-in was too old. They are asked to sign in again.",
     ),
     Guard(
+        "step_up_is_for_this",
+        step_up_is_for_this,
+        "Each pass needs a sign-in of its own, made from this page and not long ago. Sign in once more and confirm; "
+        "nothing was made.",
+        "The manager had not signed in for this very pass. They are asked to sign in again.",
+    ),
+    Guard(
         "no_foreign_pass",
         no_foreign_pass,
         f"There is already a pass for this account that was made elsewhere. {_HELP}",
@@ -237,6 +251,10 @@ GUARDS: tuple[Guard, ...] = (
     ),
 )
 BY_CODE = {guard.code: guard for guard in GUARDS}
+
+
+# What a new sign-in mends by itself: nobody else need hear of it.
+MENDED_BY_SIGNING_IN = frozenset({"sign_in_is_fresh", "step_up_is_for_this"})
 
 
 def refusals(question: Question) -> tuple[Guard, ...]:

@@ -17,11 +17,12 @@ from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, budget, clock, graph, guards, jobs, notifications, policy
+from onboarding import audit, budget, clock, graph, guards, jobs, notifications, policy, step_up
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 from onboarding.models.work import Job
 from onboarding.moves import Changed, move_issue, move_starter
+from onboarding.step_up import Proof
 
 log = logging.getLogger(__name__)
 Reason = PassIssue.Reason
@@ -37,6 +38,7 @@ class Confirmation:
     identity_check: str
     starter_version: int
     policy_key: int
+    proof: Proof | None = None  # of a sign-in for this starter alone, where policy asks for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Refused:
 
     @property
     def step_up(self) -> bool:
-        return [guard.code for guard in self.guards] == ["sign_in_is_fresh"]
+        codes = {guard.code for guard in self.guards}
+        return bool(codes) and codes <= guards.MENDED_BY_SIGNING_IN
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,7 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     starter = confirmation.starter
     version = policy.for_starter(starter)
     _nothing_in_the_way(confirmation, version)
-    if not guards.is_fresh(confirmation.signed_in_at, version, clock.now()):
-        _refuse(
-            confirmation, version, (guards.BY_CODE["sign_in_is_fresh"],)
-        )  # before anything scarce is spent
+    _signed_in_for_this(confirmation, version)
     if not jobs.a_worker_lives():
         log.error("no worker is alive: issuing is refused, since an unseen pass would stay")
         raise _Stop(NotNow("no_worker"))
@@ -157,6 +157,20 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
         raise _Stop(Overtaken())
 
 
+def _signed_in_for_this(confirmation: Confirmation, version: PolicyVersion) -> None:
+    """What a new sign-in would mend is asked before anything scarce is spent; with the guards it is asked again."""
+    now, said = clock.now(), confirmation
+    held = {
+        "sign_in_is_fresh": guards.is_fresh(said.signed_in_at, version, now),
+        "step_up_is_for_this": step_up.holds(
+            said.proof, starter=said.starter, person=said.person, rules=version, now=now
+        ),
+    }
+    refusing = tuple(guards.BY_CODE[code] for code, holds in held.items() if not holds)
+    if refusing:
+        _refuse(confirmation, version, refusing)
+
+
 def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
     """What cannot be checked counts as refused; nothing was made."""
     budget.give_back(1)
@@ -174,7 +188,13 @@ def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outco
 
 def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> None:
     question = guards.Question(
-        confirmation.starter, facts, confirmation.person, confirmation.signed_in_at, version, clock.now()
+        confirmation.starter,
+        facts,
+        confirmation.person,
+        confirmation.signed_in_at,
+        version,
+        clock.now(),
+        confirmation.proof,
     )
     refusing = guards.refusals(question)
     if not refusing:
@@ -196,7 +216,7 @@ def _refuse(
             starter=confirmation.starter,
             facts={"codes": codes, "policy": version.number},
         )
-        if codes != ["sign_in_is_fresh"]:
+        if not guards.MENDED_BY_SIGNING_IN.issuperset(codes):
             Starter.objects.filter(pk=confirmation.starter.pk).update(problem=Starter.Problem.REFUSED)
             notifications.refused(confirmation.starter, refusing)
     raise _Stop(Refused(refusing))
@@ -227,6 +247,9 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
             move_starter(
                 starter, None, event="issue.intent", by=confirmation.person, issue=issue, facts=_intent(issue)
             )
+            step_up.use(
+                confirmation.proof, starter=starter, person=confirmation.person, rules=version, now=now
+            )
             issue.save(force_insert=True)
             if policy.for_starter(starter).key != version.key:
                 raise Changed("the policy has changed")
@@ -234,6 +257,9 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
     except (Changed, IntegrityError):
         budget.give_back(1)
         raise _Stop(Overtaken()) from None
+    except step_up.Used:
+        budget.give_back(1)
+        _refuse(confirmation, version, (guards.BY_CODE["step_up_is_for_this"],))
     except DatabaseError:
         log.exception("the intent could not be written; nothing was sent")
         raise _Stop(NotNow("busy")) from None
@@ -247,6 +273,7 @@ def _intent(issue: PassIssue) -> dict[str, Any]:
         "policy": issue.policy_id,
         "lifetime_minutes": issue.lifetime_minutes,
         "single_use": True,
+        **({"step_up": issue.policy.step_up_context} if issue.policy.step_up_context else {}),
     }
 
 

@@ -34,9 +34,11 @@ def of(
     now: datetime,
     *,
     signed_in_at: datetime | None,
+    proven: bool = True,
     waiting: budget.Wait | None = None,
 ) -> Situation:
-    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any."""
+    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any, and
+    `proven` says whether the sign-in that policy asks for was made for this starter."""
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
             "withdrawn",
@@ -54,7 +56,7 @@ def of(
     issue = starter.open_issue()
     if issue is not None:
         return _of_issue(issue, starter)
-    return _open(starter, policy, now, signed_in_at, waiting)
+    return _open(starter, policy, now, proven and guards.is_fresh(signed_in_at, policy, now), waiting)
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
@@ -101,7 +103,7 @@ def _open(
     starter: Starter,
     policy: PolicyVersion,
     now: datetime,
-    signed_in_at: datetime | None,
+    is_signed_in_for_this: bool,
     waiting: budget.Wait | None,
 ) -> Situation:
     opens, closes = starter.window(policy.before, policy.after)
@@ -134,7 +136,7 @@ def _open(
     before = _last_time(starter)
     if waiting is not None and waiting.until > now:
         return in_line(waiting, now)
-    if not guards.is_fresh(signed_in_at, policy, now):
+    if not is_signed_in_for_this:
         lines = (
             "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page.",
         )
@@ -183,6 +185,11 @@ _NOT_NOW = {
 
 def not_now(code: str) -> Situation:
     return Situation(code, "No pass was made", (_NOT_NOW[code], "Nothing is lost."), "problem")
+
+
+def sign_in_again(refusing: tuple[guards.Guard, ...]) -> Situation:
+    """Only a new sign-in was missing: one sentence, and the way there."""
+    return Situation("sign_in", "First, confirm it is you", (refusing[-1].for_manager,), "todo", "sign_in")
 
 
 def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
