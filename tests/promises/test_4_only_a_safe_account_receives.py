@@ -226,5 +226,5 @@ def test_every_guard_of_the_floor_is_in_the_table():
     assert [guard.code for guard in guards.GUARDS] == [
         "same_account", "enabled", "internal_member", "is_new", "never_signed_in", "no_own_method", "no_active_role",
         "no_eligible_role", "no_role_group", "manager_now", "manager_enabled", "three_people", "not_an_admin",
-        "sign_in_is_fresh", "no_foreign_pass",
+        "sign_in_is_fresh", "step_up_is_for_this", "no_foreign_pass",
     ]  # fmt: skip
