@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from onboarding import approvals, caps
+from onboarding import approvals, caps, step_up
 from onboarding.graph import Account, Facts, LivePass, Manager
 from onboarding.models import PolicyVersion, Starter
 from onboarding.models.rules import Check, HireDate
 from onboarding.policy import lifetime
 from onboarding.policy_sense import lines
+from onboarding.step_up import Proof
 
 
 class Place(StrEnum):
@@ -47,6 +48,7 @@ class Question:
     now: datetime
     place: Place = Place.PRESSED
     replacing: frozenset[str] = frozenset()  # passes of other tools that the manager has chosen to replace
+    proof: Proof | None = None  # of a sign-in for this starter alone, where policy asks for one
 
     @property
     def account(self) -> Account:
@@ -240,12 +242,16 @@ def not_an_admin(q: Question) -> bool:
 
 
 def is_fresh(signed_in_at: datetime | None, policy: PolicyVersion, now: datetime) -> bool:
-    """By `auth_time` of the token. Two minutes of clock difference are forgiven, a time far ahead is not."""
-    return signed_in_at is not None and timedelta(minutes=-2) <= now - signed_in_at <= policy.freshness
+    """By `auth_time` of the token."""
+    return signed_in_at is not None and step_up.is_recent(signed_in_at, policy, now)
 
 
 def sign_in_is_fresh(q: Question) -> bool:
     return is_fresh(q.signed_in_at, q.policy, q.now)
+
+
+def step_up_is_for_this(q: Question) -> bool:
+    return step_up.holds(q.proof, starter=q.starter, person=q.person, rules=q.policy, now=q.now)
 
 
 def no_foreign_pass(q: Question) -> bool:
@@ -476,6 +482,15 @@ GUARDS: tuple[Guard, ...] = (
         at_press=True,
     ),
     Guard(
+        "step_up_is_for_this",
+        step_up_is_for_this,
+        "Each pass needs a sign-in of its own, made from this page and not long ago. Sign in once more and confirm; "
+        "nothing was made.",
+        "The manager had not signed in for this very pass. They are asked to sign in again.",
+        personal=True,
+        at_press=True,
+    ),
+    Guard(
         "no_foreign_pass",
         no_foreign_pass,
         f"There is already a pass for this account that was made elsewhere. {_HELP}",
@@ -486,6 +501,8 @@ GUARDS: tuple[Guard, ...] = (
     ),
 )
 BY_CODE = {one.code: one for guard in GUARDS for one in (guard, guard.unread)}
+# What a new sign-in mends by itself: nobody else need hear of it.
+MENDED_BY_SIGNING_IN = frozenset({"sign_in_is_fresh", "step_up_is_for_this"})
 
 
 class Verdict(StrEnum):

@@ -17,11 +17,12 @@ from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, budget, caps, clock, graph, guards, jobs, notifications, policy
+from onboarding import audit, budget, caps, clock, graph, guards, jobs, notifications, policy, step_up
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 from onboarding.models.work import Job
 from onboarding.moves import Changed, move_issue, move_starter
+from onboarding.step_up import Proof
 
 log = logging.getLogger(__name__)
 Reason = PassIssue.Reason
@@ -38,6 +39,7 @@ class Confirmation:
     starter_version: int
     policy_key: int
     replacing: frozenset[str] = frozenset()  # passes of other tools, which the manager was shown
+    proof: Proof | None = None  # of a sign-in for this starter alone, where policy asks for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Refused:
 
     @property
     def step_up(self) -> bool:
-        return [guard.code for guard in self.guards] == ["sign_in_is_fresh"]
+        codes = {guard.code for guard in self.guards}
+        return bool(codes) and codes <= guards.MENDED_BY_SIGNING_IN
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,7 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     starter = confirmation.starter
     version = policy.for_starter(starter)
     _nothing_in_the_way(confirmation, version)
-    if not guards.is_fresh(confirmation.signed_in_at, version, clock.now()):
-        _refuse(
-            confirmation, version, (guards.BY_CODE["sign_in_is_fresh"],)
-        )  # before anything scarce is spent
+    _signed_in_for_this(confirmation, version)
     if not jobs.a_worker_lives():
         log.error("no worker is alive: issuing is refused, since an unseen pass would stay")
         raise _Stop(NotNow("no_worker"))
@@ -176,6 +176,20 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
         raise _Stop(Overtaken())
 
 
+def _signed_in_for_this(confirmation: Confirmation, version: PolicyVersion) -> None:
+    """What a new sign-in would mend is asked before anything scarce is spent; with the guards it is asked again."""
+    now, said = clock.now(), confirmation
+    held = {
+        "sign_in_is_fresh": guards.is_fresh(said.signed_in_at, version, now),
+        "step_up_is_for_this": step_up.holds(
+            said.proof, starter=said.starter, person=said.person, rules=version, now=now
+        ),
+    }
+    refusing = tuple(guards.BY_CODE[code] for code, holds in held.items() if not holds)
+    if refusing:
+        _refuse(confirmation, version, refusing)
+
+
 def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
     """What cannot be checked counts as refused; nothing was made."""
     budget.give_back(1)
@@ -200,6 +214,7 @@ def _question(confirmation: Confirmation, version: PolicyVersion, facts: graph.F
         version,
         clock.now(),
         replacing=confirmation.replacing,
+        proof=confirmation.proof,
     )
 
 
@@ -228,7 +243,7 @@ def _refuse(
             starter=confirmation.starter,
             facts={"codes": codes, "policy": version.key},
         )
-        if codes != ["sign_in_is_fresh"]:
+        if not guards.MENDED_BY_SIGNING_IN.issuperset(codes):
             Starter.objects.filter(pk=confirmation.starter.pk).update(
                 problem=Starter.Problem.REFUSED, refused_for=codes
             )
@@ -267,6 +282,9 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 issue=issue,
                 facts=_intent(issue, confirmation, version, facts),
             )
+            step_up.use(
+                confirmation.proof, starter=starter, person=confirmation.person, rules=version, now=now
+            )
             issue.save(force_insert=True)
             if policy.for_starter(starter).key != version.key:
                 raise Changed("the policy has changed")
@@ -274,6 +292,9 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
     except (Changed, IntegrityError):
         budget.give_back(1 + len(confirmation.replacing))
         raise _Stop(Overtaken()) from None
+    except step_up.Used:
+        budget.give_back(1 + len(confirmation.replacing))
+        _refuse(confirmation, version, (guards.BY_CODE["step_up_is_for_this"],))
     except DatabaseError:
         log.exception("the intent could not be written; nothing was sent")
         raise _Stop(NotNow("busy")) from None
@@ -298,6 +319,7 @@ def _intent(
         "policy": issue.policy_id,
         "lifetime_minutes": issue.lifetime_minutes,
         "single_use": True,
+        **({"step_up": issue.policy.step_up_context} if issue.policy.step_up_context else {}),
     }
 
 

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
 from django.db.models import Exists, OuterRef
 
-from onboarding import audit, clock, graph, jobs, notifications, policy, services
+from onboarding import audit, clock, graph, jobs, notifications, policy, services, step_up
 from onboarding.jobs import TryLater, handler
 from onboarding.lifecycle import StarterState
 from onboarding.models import Approval, AuditDetail, Job, Mail, PassIssue, PolicyVersion, Starter, Turn
@@ -181,6 +181,7 @@ def forget(_: str) -> datetime:
     Mail.objects.filter(sent_at__lt=now - MAIL_TEXT_KEPT).exclude(text="").update(text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     Turn.objects.filter(lapses_at__lt=now).delete()
+    step_up.forget_used(now)
     call_command("clearsessions")
     finished = Starter.objects.filter(ended_at__lt=now - rules.retention, erased_at=None)
     for starter in finished.order_by("pk")[:500]:

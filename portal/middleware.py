@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
+from portal.signin.step_up import proofs
 from portal.views import PLAIN, session_over
 
 Next = Callable[[HttpRequest], HttpResponseBase]
@@ -91,19 +92,21 @@ def may_come_from_there(request: HttpRequest) -> bool:
 
 
 class SessionLimitsMiddleware:
-    """Ends a session at its absolute age, moves its idle limit, and says when the person last signed in."""
+    """Ends a session at its absolute age, moves its idle limit, and says when and for what the person signed in."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.auth_time = None  # type: ignore[attr-defined]
+        request.step_ups = {}  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             if is_too_old(request.session, timezone.now()):
                 logout(request)
             else:
                 stay_signed_in(request.session, timezone.now())
                 request.auth_time = moment(request.session.get("auth_time"))  # type: ignore[attr-defined]
+                request.step_ups = proofs(request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
 

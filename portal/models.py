@@ -103,6 +103,8 @@ class SignIn(models.Model):
     next_path = models.CharField(max_length=2000)
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     expected_oid = models.CharField(max_length=36, blank=True)
+    made_for = models.CharField(max_length=64, blank=True, default="")
+    context = models.CharField(max_length=3, blank=True, default="")
     created_at = models.DateTimeField(db_index=True)
 
     objects = SignInQuerySet.as_manager()
@@ -114,7 +116,11 @@ class SignIn(models.Model):
             models.CheckConstraint(
                 condition=models.Q(purpose="sign in") | ~models.Q(expected_oid=""),
                 name="step_up_names_its_person",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(context="") | (models.Q(purpose="step up") & ~models.Q(made_for="")),
+                name="context_is_for_something",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -212,6 +212,8 @@ AUTHENTICATION_BACKENDS = ["portal.signin.backend.EntraBackend"]
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # a person is unique by tenant id and object id together
 LOGIN_URL = "signin:start"
 LOGIN_REDIRECT_URL = "home"
+# What says which authentication context a purpose needs; named here, so that neither side imports the other.
+STEP_UP_CONTEXT = "onboarding.step_up.context_for"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK

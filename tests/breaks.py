@@ -67,6 +67,21 @@ BREAKS = (
         "tests/promises/test_3_only_the_manager_can_ask.py",
     ),
     Break(
+        3, "a sign-in made for one starter opens another", "onboarding/step_up.py",
+        "        and proof.starter == starter.public_id\n", "",
+        "tests/test_step_up.py -k not_of_this",
+    ),
+    Break(
+        3, "a sign-in made for one pass is not used up", "onboarding/step_up.py",
+        "        StepUpUsed.objects.create(proof=proof.id, used_at=now)\n", "        pass\n",
+        "tests/test_step_up.py -k counts_once",
+    ),
+    Break(
+        3, "a token without the context proves one", "portal/signin/views.py",
+        "begun.context not in person.contexts:", "begun.context in person.contexts:",
+        "tests/test_forged_sign_ins.py -k context",
+    ),
+    Break(
         4, "administrators pass (a guard)", "onboarding/guards.py",
         "def no_active_role(q: Question) -> bool:", "def no_active_role(q: Question) -> bool:\n    return True\n",
         "tests/promises/test_4_only_a_safe_account_receives.py",

@@ -140,6 +140,7 @@ CASES: dict[str, Case] = {
     ),
     "site_has_room": Case(lambda w: (w.made_passes(), w.policy_says(site_daily=1, manager_daily=2))),
     "sign_in_is_fresh": Case(lambda w: setattr(w, "signed_in_ago", timedelta(hours=1))),
+    "step_up_is_for_this": Case(lambda w: w.policy_says(step_up_context="c1")),
     "no_foreign_pass": Case(foreign_pass, "/authentication/methods$"),
 }  # fmt: skip
 WITH_FACTS = [code for code, case in CASES.items() if case.part]
@@ -197,7 +198,7 @@ def at_looking(world: World, browser_of: Any) -> tuple[int, set[str]]:
     if page.status_code != 200:
         return page.status_code, set()
     seen = page.context["situation"]
-    assert seen.code in {"ready", "refused"}, seen
+    assert seen.code in {"ready", "refused", "sign_in"}, seen
     codes = (
         seen.lines[1].removeprefix("Reference: ").rstrip(".").split(", ") if seen.code == "refused" else []
     )

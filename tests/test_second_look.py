@@ -26,7 +26,7 @@ def fields_of(page, action: str) -> dict[str, str]:
     """The hidden fields of the form on this page that leads there."""
     form = re.search(rf'action="{re.escape(action)}".*?</form>', page.content.decode(), re.S)
     assert form, f"no form leads to {action}"
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[0]))
+    return dict(re.findall(r'<input type="hidden" name="(\w+)"\s+value="([^"]*)"', form[0]))
 
 
 # --- The directory changed ------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_a_pass_of_another_tool_is_shown_and_replaced_only_on_explicit_choice(
     untouched = live_passes(tenant, "haspass") == [theirs]
     choice = {
         name: value
-        for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', first.content.decode())
+        for name, value in re.findall(r'name="(\w+)"\s+value="([^"]*)"', first.content.decode())
         if name in {"version", "policy", "identity_check", "replace"}
     }
     second = maria.post(page_of(starter), choice)

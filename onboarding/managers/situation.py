@@ -36,11 +36,14 @@ def of(
     now: datetime,
     *,
     signed_in_at: datetime | None,
+    proven: bool = True,
     waiting: budget.Wait | None = None,
     refusing: tuple[guards.Guard, ...] = (),
 ) -> Situation:
     """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any, and
-    `refusing` what the guards say that can be asked before the press."""
+    `refusing` what the guards say that can be asked before the press. `proven` says whether the sign-in that policy
+    asks for was made for this starter.
+    """
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
             "withdrawn",
@@ -58,7 +61,8 @@ def of(
     issue = starter.open_issue()
     if issue is not None:
         return _of_issue(issue, starter)
-    return _open(starter, policy, now, signed_in_at, waiting, refusing)
+    signed_in = proven and guards.is_fresh(signed_in_at, policy, now)
+    return _open(starter, policy, now, signed_in, waiting, refusing)
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
@@ -105,7 +109,7 @@ def _open(
     starter: Starter,
     policy: PolicyVersion,
     now: datetime,
-    signed_in_at: datetime | None,
+    is_signed_in_for_this: bool,
     waiting: budget.Wait | None,
     refusing: tuple[guards.Guard, ...],
 ) -> Situation:
@@ -141,7 +145,7 @@ def _open(
     before = _last_time(starter)
     if waiting is not None and waiting.until > now:
         return in_line(waiting, now)
-    if not guards.is_fresh(signed_in_at, policy, now):
+    if not is_signed_in_for_this:
         lines = (
             "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page.",
         )
@@ -198,10 +202,7 @@ def foreign_pass(live: ForeignPass, starter: Starter) -> Situation:
     once = "works once" if live.once else "works more than once"
     lines = (
         f"It was made on {made:%A} {made.day} {made:%B} at {made:%H:%M} by another tool, {once}, until {until:%H:%M}.",
-        (
-            "If somebody has just given it to them, let them use that one. Replace it only if nobody knows it: from then "
-            "on it opens nothing."
-        ),
+        "If somebody has just given it to them, let them use that one. Replace it only if nobody knows it.",
     )
     return Situation(
         "foreign_pass",
@@ -211,6 +212,11 @@ def foreign_pass(live: ForeignPass, starter: Starter) -> Situation:
         "replace",
         method_id=live.method_id,
     )
+
+
+def sign_in_again(refusing: tuple[guards.Guard, ...]) -> Situation:
+    """Only a new sign-in was missing: one sentence, and the way there."""
+    return Situation("sign_in", "First, confirm it is you", (refusing[-1].for_manager,), "todo", "sign_in")
 
 
 def refused(refusing: tuple[guards.Guard, ...]) -> Situation:

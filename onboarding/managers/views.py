@@ -16,9 +16,9 @@ from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from onboarding import budget, clock, guards, handover, policy
+from onboarding import budget, clock, guards, handover, policy, step_up
 from onboarding.lifecycle import NotPermitted
-from onboarding.managers import situation, spelling
+from onboarding.managers import said, situation, spelling
 from onboarding.managers.forms import ConfirmForm
 from onboarding.managers.situation import Situation
 from onboarding.models import PassIssue, Starter
@@ -110,6 +110,9 @@ def present(request: HttpRequest, starter: Starter) -> Situation:
         rules,
         now,
         signed_in_at=_signed_in_at(request),
+        proven=step_up.holds(
+            _proof(request, starter), starter=starter, person=request.user, rules=rules, now=now
+        ),
         waiting=budget.standing(starter, request.user),
         refusing=refusing,
     )
@@ -117,6 +120,11 @@ def present(request: HttpRequest, starter: Starter) -> Situation:
 
 def _signed_in_at(request: HttpRequest) -> Any:
     return getattr(request, "auth_time", None)
+
+
+def _proof(request: HttpRequest, starter: Starter) -> step_up.Proof | None:
+    """Of a sign-in that was made for this starter; the site keeps it in the session."""
+    return step_up.proof_for(starter, getattr(request, "step_ups", {}))
 
 
 @sensitive_variables()
@@ -137,6 +145,7 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
             starter_version=form.cleaned_data["version"],
             policy_key=form.cleaned_data["policy"],
             replacing=frozenset(filter(None, [form.cleaned_data["replace"]])),
+            proof=_proof(request, starter),
         )
     )
     if isinstance(outcome, handover.Shown):
@@ -159,10 +168,8 @@ def answer_without_pass(
     now_so = present(request, starter)
     match outcome:
         case handover.Refused(step_up=True):
-            fresh = Situation(
-                "sign_in", "First, confirm it is you", (outcome.guards[0].for_manager,), "todo", "sign_in"
-            )
-            return page(request, starter, fresh, status=403)
+            again = situation.sign_in_again(outcome.guards)
+            return page(request, starter, again, form=form, status=403)
         case handover.Refused(foreign=(live, *_)):
             return page(request, starter, situation.foreign_pass(live, starter), form=form, status=403)
         case handover.Refused():
@@ -187,11 +194,8 @@ def page(
 ) -> HttpResponse:
     version = policy.for_starter(starter)
     address = reverse("managers:starter", args=[starter.public_id])
-    check = form.data.get("identity_check", "") if form else ""
-    if not check and budget.standing(
-        starter, request.user
-    ):  # said before the wait began, kept in its address
-        check = request.GET.get("identity_check", "")
+    check = (form.data.get("identity_check", "") if form else "") or said.before(request, starter)
+    back = said.in_address(address, starter, request.user, check)
     context: dict[str, Any] = {
         "starter": starter,
         "facts": {
@@ -203,7 +207,7 @@ def page(
         "situation": seen,
         "lifetime_minutes": policy.lifetime(version),
         "refresh_seconds": seen.refresh_seconds,
-        "refresh_url": f"{address}?{urlencode({'identity_check': check})}" if check else address,
+        "refresh_url": back,
     }
     if seen.action == "confirm":
         fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
@@ -212,7 +216,8 @@ def page(
         context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": check}
         context["replace"]["method_id"] = seen.method_id
     elif seen.action == "sign_in":
-        context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': address})}"
+        purpose = {"for": starter.public_id} if version.step_up_context else {}
+        context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': back, **purpose})}"
     elif seen.action == "wait" and seen.wait is not None:
         context["wait"] = {"seconds": seen.wait.seconds(clock.now()), "position": seen.wait.ahead + 1}
     context["actions"] = _actions(request, starter, seen)

@@ -6,6 +6,7 @@ from onboarding.models.budget import GraphBudget, Turn
 from onboarding.models.issue import PassIssue
 from onboarding.models.policy import PolicyActivation, PolicyVersion
 from onboarding.models.starter import Starter
+from onboarding.models.step_up import StepUpUsed
 from onboarding.models.work import Heartbeat, Job, Mail
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "PolicyActivation",
     "PolicyVersion",
     "Starter",
+    "StepUpUsed",
     "Turn",
 ]

@@ -59,6 +59,7 @@ def _state(tenant: Tenant, _request: Request) -> Json:
         "policy": tenant.policy,
         "permissions": sorted(tenant.granted),
         "second_post": tenant.second_post,
+        "contexts": tenant.contexts,
         "tap_limit": tenant.throttle.limit,
         "clock_ahead": tenant.clock.ahead,
         "faults": tenant.faults.described(),
@@ -210,6 +211,19 @@ def _id_token(tenant: Tenant, changes: Json, _wanted: Json) -> Json:
     return changes
 
 
+def _contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> Json:
+    """`{"c1": [keys]}`: who meets the policy bound to a context; one not named has none, and everybody is granted it.
+
+    To have the token say otherwise, or say it as text: `{"id_token": {"set": {"acrs": "c1"}}}`.
+    """
+    if not isinstance(met, dict) or not {key for keys in met.values() for key in keys} <= set(
+        tenant.accounts
+    ):
+        raise ValueError("contexts is an object: for each context a list of people's keys.")
+    tenant.contexts = met
+    return met
+
+
 def _certificate(tenant: Tenant, pem: str, _wanted: Json) -> Json:
     names = thumbprints(pem)
     tenant.certificates.append(pem)
@@ -243,6 +257,7 @@ CHANGES: dict[str, Callable[[Tenant, Any, Json], Any]] = {
     "token_lifetime": _token_lifetime,
     "signing_key": _signing_key,
     "id_token": _id_token,
+    "contexts": _contexts,
     "certificate": _certificate,
     "clock_ahead": _clock_ahead,
     "projected_token": _projected_token,

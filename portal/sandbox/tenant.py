@@ -80,6 +80,8 @@ class Tenant:
         self.second_post = "replace"
         self.token_lifetime = 86399
         self.id_token_changes: dict[str, Any] = {}
+        # By authentication context: who meets it. One that is not here has no policy, and Entra grants it to everybody.
+        self.contexts: dict[str, list[str]] = {}
         self.certificates: list[str] = []
         self.mails: list[Mail] = []
         self.passes: list[Pass] = []
@@ -148,6 +150,10 @@ class Tenant:
             return "DisabledByPolicy"
         return None
 
+    def met(self, account: Account, asked: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the authentication contexts that were asked for, those whose policies this person meets."""
+        return tuple(name for name in asked if account.key in self.contexts.get(name, [account.key]))
+
     def in_scope(self, account: Account) -> bool:
         """Whether the pass policy is on and includes this person; an exclusion wins."""
         named = {account.id, *self.group_ids(account)}
@@ -197,6 +203,7 @@ class Tenant:
             "granted": sorted(self.granted),
             "policy": self.policy,
             "second_post": self.second_post,
+            "contexts": self.contexts,
             "certificates": self.certificates,
             "accounts": [asdict(account) for account in self.accounts.values()],
             "passes": [asdict(found) for found in self.passes],
@@ -210,6 +217,7 @@ class Tenant:
         self.granted = set(document["granted"])
         self.policy = document["policy"]
         self.second_post = document["second_post"]
+        self.contexts = document.get("contexts", {})
         self.certificates = document["certificates"]
         self.accounts.update({found["key"]: Account(**found) for found in document["accounts"]})
         self.passes = [Pass(**found) for found in document["passes"]]

@@ -228,7 +228,7 @@ def test_every_guard_of_the_floor_is_in_the_table():
         "no_active_role", "no_eligible_role", "no_role_group", "no_eligible_group", "not_restricted", "in_scope",
         "in_pass_policy", "same_person", "hire_date_agrees", "same_manager", "manager_now", "manager_enabled",
         "three_people", "approved", "not_an_admin", "manager_has_room", "site_has_room", "sign_in_is_fresh",
-        "no_foreign_pass",
+        "step_up_is_for_this", "no_foreign_pass",
     ]  # fmt: skip
 
 

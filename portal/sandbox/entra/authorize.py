@@ -104,7 +104,7 @@ def _granted(tenant: Tenant, request: Request, asked: Asked, account: Account, a
             redirect_uri=asked["redirect_uri"],
             challenge=asked["code_challenge"],
             nonce=asked["nonce"],
-            contexts=asked.contexts,
+            contexts=tenant.met(account, asked.contexts),
         )
     )
     return asked.back({"code": code, "session_state": session[:16]}, cookie_header(COOKIE, session))
