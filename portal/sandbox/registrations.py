@@ -45,6 +45,7 @@ class Registrations:
     other_grants: dict[str, list[str]] = field(
         default_factory=dict
     )  # the workload identity's are the tenant's
+    owners: dict[str, list[Json]] = field(default_factory=dict)  # of applications and groups, by object id
     groups: list[Group] = field(default_factory=list)  # besides those of the cast
     units: list[Json] = field(default_factory=list)
     identities: list[Json] = field(default_factory=list)
@@ -85,6 +86,7 @@ def new_principal(app_id: str, name: str, kind: str = "Application", object_id: 
         "servicePrincipalType": kind,
         "accountEnabled": True,
         "appRoleAssignmentRequired": False,
+        "tags": [],
         "appRoles": [],
     }
 

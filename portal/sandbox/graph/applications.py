@@ -58,6 +58,12 @@ def create(call: Call) -> Response:
     return json_answer({"@odata.context": f"{CONTEXT}#applications/$entity", **made}, 201)
 
 
+def owners(call: Call, application: str) -> Response:
+    call.allow(*READ)
+    found = call.tenant.registrations.owners.get(_application(call, application)["id"], [])
+    return Page(call, "directoryObjects", found).response()
+
+
 def trusted(call: Call, application: str) -> Response:
     call.allow(*READ)
     found = call.tenant.registrations.federated.get(_application(call, application)["id"], [])

@@ -27,13 +27,14 @@ def groups(call: Call) -> Response:
 
 def group(call: Call, group: str) -> Response:
     call.allow(*SEE)
-    for found in call.tenant.groups:
-        if found.object_id == group.lower():
-            shown = _group(found)
-            return json_answer(
-                {"@odata.context": f"{CONTEXT}#groups/$entity", **selected(call, shown, tuple(shown))}
-            )
-    raise not_found(group)
+    shown = _group(_found(call, group))
+    return json_answer({"@odata.context": f"{CONTEXT}#groups/$entity", **selected(call, shown, tuple(shown))})
+
+
+def owners(call: Call, group: str) -> Response:
+    call.allow(*SEE)
+    found = call.tenant.registrations.owners.get(_found(call, group).object_id, [])
+    return Page(call, "directoryObjects", found).response()
 
 
 def create_group(call: Call) -> Response:
@@ -92,6 +93,13 @@ def create_unit(call: Call) -> Response:
     made: Json = {"id": str(uuid.uuid4()), **dict.fromkeys(UNIT), **body}
     call.tenant.registrations.units.append(made)
     return json_answer({"@odata.context": f"{CONTEXT}#administrativeUnits/$entity", **made}, 201)
+
+
+def _found(call: Call, object_id: str) -> Group:
+    for found in call.tenant.groups:
+        if found.object_id == object_id.lower():
+            return found
+    raise not_found(object_id)
 
 
 def _group(found: Group) -> Json:

@@ -38,7 +38,7 @@ def read(call: Call, principal: str) -> Response:
 def create(call: Call) -> Response:
     call.allow("Application.ReadWrite.All", "Application.ReadWrite.OwnedBy")
     body = checked(
-        call.json(), known={"appId", "accountEnabled", "appRoleAssignmentRequired"}, needed=["appId"]
+        call.json(), known={"appId", "accountEnabled", "appRoleAssignmentRequired", "tags"}, needed=["appId"]
     )
     application = call.tenant.registrations.application_of(guid(body["appId"], "appId"))
     if application is None:
