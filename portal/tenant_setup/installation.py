@@ -9,6 +9,7 @@ from typing import Protocol
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from portal.signin.app import issuer
@@ -60,7 +61,7 @@ class Installation:
     @property
     def returns(self) -> list[str]:
         """Where sign-in and sign-out may lead back to."""
-        return [f"{self.portal_url}/signin/callback/", f"{self.portal_url}/signout/done/"]
+        return [f"{self.portal_url}{reverse(name)}" for name in ("signin:callback", "signin:signed_out")]
 
     @property
     def claims(self) -> list[str]:

@@ -198,7 +198,7 @@ def by_hand() -> ByHand:
                 "If people in your tenant may not consent to applications, consent for all of them to openid and profile "
                 "for the sign-in registration: it asks for nothing else."
             ),
-            "Whose a registration or a group is that was found by its name: who owns it can change it.",
+            "Who owns what was found by its name: anybody may have made it, and its owners can change it.",
             "On Kubernetes, or outside Azure: what differs there is in README, “What a real tenant needs”.",
         ),
     )

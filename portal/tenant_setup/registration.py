@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 
+from portal.models import ADMIN, AUDITOR, HR
 from portal.tenant_setup.installation import Installation
 from portal.tenant_setup.steps import Expected, Thing, by_client, by_name, ref
 
 # Ids of our own; they mean something only inside the registration.
 ROLES = (
-    ("HR", "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0001", "Records starters and sends their managers the link."),
-    ("Admin", "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0002", "Sets the policy, and can stop passes at once."),
-    ("Auditor", "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0003", "Reads everything that happened."),
+    (HR, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0001", "Records starters and sends their managers the link."),
+    (ADMIN, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0002", "Sets the policy, and can stop passes at once."),
+    (AUDITOR, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0003", "Reads everything that happened."),
 )
 TRUST = "workload-identity"
 NOWHERE = "`[]`"  # JMESPath: an empty list, where Graph answers null

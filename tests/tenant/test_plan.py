@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from hypothesis import settings as how
 from hypothesis import strategies as some
 
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
+from onboarding.models import PolicyVersion
 from portal.sandbox.graph.app_roles import APP_ROLES
 from portal.tenant_setup.installation import in_one_line, this_installation
-from portal.tenant_setup.plan import plan
+from portal.tenant_setup.plan import LIFETIME, plan
 from portal.tenant_setup.script import comment
 from portal.tenant_setup.shell import quoted
 from portal.tenant_setup.steps import ref
@@ -119,6 +121,10 @@ def test_where_mail_goes_another_way_no_mailbox_is_restricted(settings: LazySett
     assert "Exchange Online" not in said() + as_script()
 
 
+def test_the_lifetime_it_looks_for_is_the_portals_default() -> None:
+    assert PolicyVersion().lifetime_minutes == LIFETIME
+
+
 # --- What it never holds -------------------------------------------------------------------------------------------
 
 
@@ -147,8 +153,44 @@ def test_a_shell_can_read_it_and_stops_at_the_first_mistake(shell: str, tmp_path
     assert file.read_text().startswith("#!/bin/sh\n") and "\nset -eu\n" in file.read_text()
 
 
-# Whatever can be in the environment, and more: but no NUL, which no argument can hold.
-TEXT = some.text(some.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
+# Whatever can be in the environment, and more: but no NUL, which no argument can hold. What means something to a shell
+# comes often, and together.
+ANY = some.text(some.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+PIECES = [
+    "'",
+    '"',
+    "$",
+    "`",
+    "\\",
+    "$(x)",
+    "${x}",
+    "$x",
+    "`x`",
+    "!",
+    " ",
+    "\n",
+    "\t",
+    "a",
+    ";",
+    "&",
+    "#",
+    "*",
+    "%s",
+    "-",
+]
+TEXT = ANY | some.lists(some.sampled_from(PIECES) | ANY, max_size=12).map("".join)
+
+
+def as_the_shell_reads(texts: list[str]) -> list[str]:
+    printed = "".join(f"printf '%s\\0' {quoted(text)}\n" for text in texts)
+    out = subprocess.run(["/bin/sh", "-eu"], input=printed.encode(), capture_output=True, check=True).stdout
+    return out.decode().split("\0")[:-1]
+
+
+def test_what_means_something_to_the_shell_means_nothing_in_a_word_in_any_order() -> None:
+    texts = ["".join(pieces) for pieces in product(PIECES, repeat=3)]
+
+    assert as_the_shell_reads(texts) == texts
 
 
 @given(some.lists(TEXT, min_size=1, max_size=60))
@@ -156,11 +198,8 @@ TEXT = some.text(some.characters(exclude_characters="\0", exclude_categories=["C
 def test_any_text_is_one_word_to_the_shell(texts: list[str]) -> None:
     # What marks a reference is stripped from every name; here it would be a variable.
     texts = [text.replace("\ue000", "").replace("\ue001", "") for text in texts]
-    printed = "".join(f"printf '%s\\0' {quoted(text)}\n" for text in texts)
 
-    out = subprocess.run(["/bin/sh", "-eu"], input=printed.encode(), capture_output=True, check=True).stdout
-
-    assert out.decode().split("\0")[:-1] == texts
+    assert as_the_shell_reads(texts) == texts
 
 
 @given(TEXT, TEXT)
