@@ -184,7 +184,7 @@ grant() {
       return 0
       ;;
   esac
-  offered=$(read_of "/servicePrincipals/$microsoft_graph" "appRoles[?id=='$1'].value") || exit 1
+  offered=$(read_of "/servicePrincipals/$microsoft_graph?\$select=appRoles" "appRoles[?id=='$1'].value") || exit 1
   if [ "$offered" != "$2" ]; then
     [ "$3" = optional ] || stop "Microsoft Graph in this tenant does not offer $2."
     differs "Microsoft Graph in this tenant does not offer $2, which is optional."
@@ -203,7 +203,7 @@ others() {
     case $planned in
       *"$id"*) ;;
       *)
-        offered=$(read_of "/servicePrincipals/$microsoft_graph" "appRoles[?id=='$id'].value") || exit 1
+        offered=$(read_of "/servicePrincipals/$microsoft_graph?\$select=appRoles" "appRoles[?id=='$id'].value") || exit 1
         differs "it also has ${offered:-$id}, which the portal does not ask for: take it away."
         ;;
     esac

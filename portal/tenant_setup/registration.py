@@ -62,12 +62,12 @@ def registration(here: Installation) -> Thing:
             ],
         },
         expected=(
-            Expected("whose accounts may sign in", "signInAudience", "AzureADMyOrg"),
+            Expected("whose accounts may sign in (this tenant's alone)", "signInAudience", "AzureADMyOrg"),
             Expected(
                 "where sign-in may lead back to", "to_string(sort(web.redirectUris))", texts(here.returns)
             ),
-            Expected("the addresses of pages without a server", empty("spa.redirectUris"), "0"),
-            Expected("the addresses of apps on devices", empty("publicClient.redirectUris"), "0"),
+            Expected("how many addresses of pages without a server it has", empty("spa.redirectUris"), "0"),
+            Expected("how many addresses of apps on devices it has", empty("publicClient.redirectUris"), "0"),
             Expected(
                 "its optional claims in the ID token",
                 f"to_string(sort(optionalClaims.idToken[].name || {NOWHERE}))",

@@ -130,7 +130,7 @@ def test_the_lifetime_it_looks_for_is_the_portals_default() -> None:
 
 def test_no_secret_is_in_it(settings: LazySettings) -> None:
     settings.SECRET_KEY = "a-secret-of-the-site-" * 3
-    settings.DATABASES["default"]["PASSWORD"] = "the-password-of-the-database"
+    settings.EMAIL_HOST_PASSWORD = "the-password-of-the-mail-server"
 
     for text in (said(), as_script()):
         assert "a-secret-of-the-site" not in text and "the-password" not in text
