@@ -72,13 +72,12 @@ else:
         )
 # The audience of Graph tokens; the sandbox plays the global cloud.
 GRAPH_RESOURCE = "https://graph.microsoft.com" if SANDBOX else GRAPH_URL
-TOKEN_EXCHANGE_AUDIENCE = env.text(
-    "TOKEN_EXCHANGE_AUDIENCE",
-    {
-        "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
-        "login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
-    }.get(str(urlsplit(AUTHORITY_HOST).hostname), "api://AzureADTokenExchange"),
-)
+_other_clouds = {
+    "https://login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
+    "https://login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+}
+_audience = _other_clouds.get(AUTHORITY_HOST, "api://AzureADTokenExchange")
+TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", _audience)
 # What the workload identity is to be given; named, since the site knows of the work only that it is there.
 GRAPH_PERMISSIONS = "onboarding.graph.permissions.PERMISSIONS"
 AZURE_FEDERATED_TOKEN_FILE = env.file("AZURE_FEDERATED_TOKEN_FILE")

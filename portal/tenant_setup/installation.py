@@ -15,7 +15,9 @@ from django.utils.module_loading import import_string
 from portal.signin.app import issuer
 
 IDENTITY, RESOURCE_GROUP = "starter-pass-portal", "starter-passes"
-AZURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,89}")
+# As Azure names them.
+IDENTITY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
+GROUP_NAME = re.compile(r"[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]")
 LONGEST = 100  # Microsoft takes 256 characters for a name that holds it
 
 
@@ -52,11 +54,15 @@ class Installation:
     authentication_context: bool = False
 
     def __post_init__(self) -> None:
-        for option, name in (("--identity", self.identity_name), ("--resource-group", self.resource_group)):
-            if not AZURE_NAME.fullmatch(name):
-                raise ImproperlyConfigured(
-                    f"{option} must be 3 to 90 letters, digits, hyphens or underscores, not {name!r}."
-                )
+        if not IDENTITY_NAME.fullmatch(self.identity_name):
+            raise ImproperlyConfigured(
+                f"--identity must be 3 to 128 letters, digits, hyphens or underscores, not {self.identity_name!r}."
+            )
+        if not GROUP_NAME.fullmatch(self.resource_group) or self.resource_group.startswith("-"):
+            raise ImproperlyConfigured(
+                "--resource-group must be up to 90 letters, digits, hyphens, underscores, points or brackets, "
+                f"not {self.resource_group!r}."
+            )
 
     @property
     def returns(self) -> list[str]:
@@ -72,13 +78,15 @@ def this_installation(*, identity: str, resource_group: str, authentication_cont
     by_graph = not settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp")
     return Installation(
         tenant_id=settings.TENANT_ID,
-        graph_url=settings.GRAPH_RESOURCE,
+        graph_url=in_one_line(settings.GRAPH_RESOURCE),
         # As with Graph's audience: the sandbox plays the global cloud.
-        authority_host="https://login.microsoftonline.com" if settings.SANDBOX else settings.AUTHORITY_HOST,
-        issuer=issuer(),
+        authority_host=in_one_line(
+            "https://login.microsoftonline.com" if settings.SANDBOX else settings.AUTHORITY_HOST
+        ),
+        issuer=in_one_line(issuer()),
         audience=in_one_line(settings.TOKEN_EXCHANGE_AUDIENCE),
-        portal_url=settings.PORTAL_URL,
-        organisation=in_one_line(settings.ORGANISATION_NAME),
+        portal_url=in_one_line(settings.PORTAL_URL),
+        organisation=in_one_line(settings.ORGANISATION_NAME)[:LONGEST].rstrip(),
         mailbox=in_one_line(parseaddr(settings.MAIL_FROM)[1]) if by_graph else "",
         identity_client_id=settings.AZURE_CLIENT_ID,
         sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
@@ -92,4 +100,4 @@ def this_installation(*, identity: str, resource_group: str, authentication_cont
 def in_one_line(text: str) -> str:
     """A line break would end a comment of the script, and what follows it would be run."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())[:LONGEST].rstrip()
+    return " ".join(printable.split())

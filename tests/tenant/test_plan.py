@@ -213,6 +213,15 @@ def test_an_id_stands_where_it_is_meant_to_whatever_is_around_it(before: str, af
     assert out.decode() == f"{before}17{after}"
 
 
+@pytest.mark.parametrize(
+    "name", ["ORGANISATION_NAME", "PORTAL_URL", "MAIL_FROM", "TOKEN_EXCHANGE_AUDIENCE", "GRAPH_RESOURCE"]
+)
+def test_no_setting_begins_a_line_of_its_own(settings: LazySettings, name: str) -> None:
+    setattr(settings, name, f"{getattr(settings, name)}\ntouch owned\r\n\u2028touch owned")
+
+    assert not re.search(r"^\s*touch", said() + as_script(), re.M)
+
+
 @given(TEXT)
 @how(deadline=None, max_examples=100)
 def test_no_text_leaves_a_comment_of_the_script(text: str) -> None:
@@ -226,8 +235,11 @@ def test_no_text_leaves_a_comment_of_the_script(text: str) -> None:
 def test_a_name_that_azure_would_not_take_is_refused() -> None:
     with pytest.raises(CommandError, match="--identity must be"):
         said("--identity", "no'; rm -rf /")
-    with pytest.raises(CommandError, match="--resource-group must be"):
-        said("--resource-group", "x")
+    for name in ("", "$(touch owned)", "-group", "point.", "a b", "x" * 91):
+        with pytest.raises(CommandError, match="--resource-group must be"):
+            said(f"--resource-group={name}")
+
+    assert "in the resource group RG.portal-(weu)" in said("--resource-group", "RG.portal-(weu)")
 
 
 def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
