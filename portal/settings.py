@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,9 @@ SANDBOX_TENANT_ID = "5a4d0b0c-0000-4000-8000-000000000001"
 SANDBOX_URL = env.origin("SANDBOX_URL", "http://127.0.0.1:8401", example="http://127.0.0.1:8401")
 SANDBOX_LOGIN_ORIGIN = "https://login.sandbox.invalid"  # reserved: exists only inside this process
 TENANT_ID = SANDBOX_TENANT_ID if SANDBOX else env.guid("AZURE_TENANT_ID", required=True)
+
+# One command comes before the registrations: it plans them, serves nothing and calls nobody. All else needs their ids.
+PLANS_THE_TENANT = sys.argv[1:2] == ["setup_tenant"]
 
 DEBUG = env.switch("DEBUG")
 if DEBUG and not SANDBOX:
@@ -58,9 +62,9 @@ else:
         example="https://login.microsoftonline.com",
     )
     GRAPH_URL = env.origin("GRAPH_URL", "https://graph.microsoft.com", example="https://graph.microsoft.com")
-    AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID", required=True)
-    SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID", required=True)
-    if SIGN_IN_CLIENT_ID == AZURE_CLIENT_ID:
+    AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID", required=not PLANS_THE_TENANT)
+    SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID", required=not PLANS_THE_TENANT)
+    if SIGN_IN_CLIENT_ID and SIGN_IN_CLIENT_ID == AZURE_CLIENT_ID:
         raise refused(
             "SIGN_IN_CLIENT_ID",
             "must differ from AZURE_CLIENT_ID: the registration that signs people in has no Graph rights",
@@ -68,7 +72,14 @@ else:
         )
 # The audience of Graph tokens; the sandbox plays the global cloud.
 GRAPH_RESOURCE = "https://graph.microsoft.com" if SANDBOX else GRAPH_URL
-TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", "api://AzureADTokenExchange")
+_other_clouds = {
+    "https://login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
+    "https://login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+}
+_audience = _other_clouds.get(AUTHORITY_HOST, "api://AzureADTokenExchange")
+TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", _audience)
+# What the workload identity is to be given; named, since the site knows of the work only that it is there.
+GRAPH_PERMISSIONS = "onboarding.graph.permissions.PERMISSIONS"
 AZURE_FEDERATED_TOKEN_FILE = env.file("AZURE_FEDERATED_TOKEN_FILE")
 AZURE_CLIENT_CERTIFICATE_PATH = env.file("AZURE_CLIENT_CERTIFICATE_PATH")
 SIGN_IN_CERTIFICATE_PATH = env.file("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
@@ -102,7 +113,7 @@ if SECRET_KEY_FILE:
         ) from None
 else:
     # A sandbox may forget its key at each start; whoever is signed in signs in again.
-    SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX else "")
+    SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX or PLANS_THE_TENANT else "")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("django-insecure"):
     raise refused(
         "SECRET_KEY",

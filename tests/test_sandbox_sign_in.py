@@ -192,7 +192,7 @@ def test_a_secret_is_refused(visitor: Visitor) -> None:
 
 def test_signing_out_ends_single_sign_on_and_leads_back(visitor: Visitor) -> None:
     visitor.pick("maria")
-    after = "http://localhost:8000/signed-out/"
+    after = "http://localhost:8000/signout/done/"
 
     answer = visitor.browser.get(
         visitor.entra("oauth2/v2.0/logout"),

@@ -66,6 +66,36 @@ def test_a_real_tenant_is_reached_at_microsoft(start):
     assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" not in started["environ"]
 
 
+@pytest.mark.parametrize(
+    ("host", "audience"),
+    [
+        ("login.microsoftonline.com", "api://AzureADTokenExchange"),
+        ("login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+        ("login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+    ],
+)
+def test_each_cloud_has_its_own_audience_for_what_replaces_a_secret(start, host, audience):
+    named = REAL | {"AZURE_AUTHORITY_HOST": f"https://{host}"}
+
+    assert start(**named)["TOKEN_EXCHANGE_AUDIENCE"] == audience
+    assert start(**named, TOKEN_EXCHANGE_AUDIENCE="api://own")["TOKEN_EXCHANGE_AUDIENCE"] == "api://own"
+
+
+def test_only_the_plan_for_a_tenant_can_do_without_its_ids(start, monkeypatch):
+    without = {
+        name: value for name, value in REAL.items() if name not in ("AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID")
+    }
+
+    for arguments in (["manage.py", "serve"], ["manage.py"], ["manage.py", "serve", "setup_tenant"]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(ImproperlyConfigured, match="AZURE_CLIENT_ID is not set"):
+            start(**without)
+    monkeypatch.setattr(sys, "argv", ["manage.py", "setup_tenant"])
+    assert start(**without)["AZURE_CLIENT_ID"] == ""
+    with pytest.raises(ImproperlyConfigured, match="AZURE_CLIENT_ID must be a GUID"):
+        start(**without, AZURE_CLIENT_ID="nonsense")
+
+
 def test_cookies_are_bound_to_the_host_and_to_tls(start):
     started = start(**REAL)
 

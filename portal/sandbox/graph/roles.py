@@ -10,7 +10,7 @@ from collections.abc import Callable
 from portal.sandbox.graph.call import Call, Page, Refusal
 from portal.sandbox.graph.odata import demand_advanced, selected
 from portal.sandbox.graph.users import READ
-from portal.sandbox.people import GROUPS, ROLE_TEMPLATES
+from portal.sandbox.people import ROLE_TEMPLATES
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Json, Response
 
@@ -65,7 +65,7 @@ def eligible_groups(call: Call) -> Response:
             "startDateTime": "2026-01-05T08:00:00Z",
             "endDateTime": None,
         }
-        for group in GROUPS
+        for group in call.tenant.groups
         if group.name in names
     ]
     return Page(
@@ -77,7 +77,7 @@ def active_roles(tenant: Tenant, principal: str) -> list[str]:
     account = tenant.find(principal)
     if account:
         return account.directory_roles
-    return [name for group in GROUPS if group.object_id == principal for name in group.directory_roles]
+    return [name for group in tenant.groups if group.object_id == principal for name in group.directory_roles]
 
 
 def eligible_roles(tenant: Tenant, principal: str) -> list[str]:
