@@ -69,7 +69,7 @@ class DepartmentForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned["department"] = policy.normal(cleaned.get("department", ""))
         given = {name: cleaned.get(name) for name in BY_DEPARTMENT if cleaned.get(name) not in (None, "", [])}
         self.overrides = {
-            name: given[name] == "yes" if given[name] in {"yes", "no"} else given[name] for name in given
+            name: value == "yes" if value in ("yes", "no") else value for name, value in given.items()
         }
         if not self.errors:
             meant = policy.merged(
