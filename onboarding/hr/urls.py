@@ -2,17 +2,17 @@
 
 from django.urls import path
 
-from onboarding.hr import views
+from onboarding.hr.views import acts, changing, listing, recording, starter
 
 app_name = "hr"
 urlpatterns = [
-    path("", views.starters, name="list"),
-    path("new/", views.record, name="record"),
-    path("<public_id:public_id>/", views.starter, name="starter"),
-    path("<public_id:public_id>/edit/", views.edit, name="edit"),
-    path("<public_id:public_id>/send/", views.send, name="send"),
-    path("<public_id:public_id>/accept/", views.accept, name="accept"),
-    path("<public_id:public_id>/withdraw/", views.withdraw, name="withdraw"),
-    path("<public_id:public_id>/allow/", views.allow, name="allow"),
-    path("<public_id:public_id>/take-back/", views.take_pass_back, name="take-back"),
+    path("", listing.starters, name="list"),
+    path("new/", recording.record, name="record"),
+    path("<public_id:public_id>/", starter.starter, name="starter"),
+    path("<public_id:public_id>/edit/", changing.edit, name="edit"),
+    path("<public_id:public_id>/send/", acts.send, name="send"),
+    path("<public_id:public_id>/accept/", acts.accept, name="accept"),
+    path("<public_id:public_id>/withdraw/", changing.withdraw, name="withdraw"),
+    path("<public_id:public_id>/allow/", acts.allow, name="allow"),
+    path("<public_id:public_id>/take-back/", acts.take_pass_back, name="take-back"),
 ]

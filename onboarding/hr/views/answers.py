@@ -1,0 +1,41 @@
+"""What all of HR's pages have in common: the starter of an address, and how an act went, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from onboarding import directory, services
+from onboarding.lifecycle import NotPermitted
+from onboarding.models import Starter
+from onboarding.moves import Changed
+
+CHANGED = "Somebody or something changed this starter meanwhile. This is how it stands now; nothing of yours was saved."
+
+
+def starter_or_404(public_id: str) -> Starter:
+    found: Starter = get_object_or_404(Starter.objects.select_related("recorded_by"), public_id=public_id)
+    return found
+
+
+def done(request: HttpRequest, act: Callable[[], str | None], success: str = "") -> bool:
+    """Do it, and say how it went: in the words that `act` returns, else in those given."""
+    try:
+        success = act() or success
+    except (Changed, NotPermitted, services.AccountMoved):
+        messages.error(request, CHANGED)
+    except services.CannotInvite as problem:
+        messages.error(request, f"The link was not sent. {problem}.")
+    except services.OwnStarter:
+        messages.error(request, "You are this person's manager: somebody else in HR must do this.")
+    except services.AlreadyRecorded:
+        messages.error(request, "Another unfinished starter has this account. Withdraw one of the two.")
+    except directory.Trouble:
+        messages.error(request, "The directory does not answer. Nothing was changed; try again in a minute.")
+    else:
+        messages.success(request, success)
+        return True
+    return False
