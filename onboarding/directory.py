@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ class Looked:
     found: Found | None = None
     trouble: str = ""
 
+    def as_read(self) -> tuple[graph.Account, graph.Manager | None] | None:
+        """As the services take what was read a moment ago."""
+        return (self.found.account, self.found.manager) if self.found else None
+
 
 def look_up(account_name_or_id: str) -> Looked:
     try:
@@ -34,6 +39,19 @@ def look_up(account_name_or_id: str) -> Looked:
         return Looked(
             trouble="The directory does not answer. Nothing you typed is lost; try again in a minute."
         )
+
+
+def look_up_several(names: Sequence[str]) -> dict[str, Looked]:
+    """Look for many at once, each with an answer of its own."""
+    return {name: _looked(answer) for name, answer in graph.client().look_up_several(names).items()}
+
+
+def _looked(answer: tuple[graph.Account, graph.Manager | None] | graph.GraphError) -> Looked:
+    if isinstance(answer, graph.NotFound):
+        return Looked()
+    if isinstance(answer, graph.GraphError):
+        return Looked(trouble="The directory did not answer for this one. Try it again in a minute.")
+    return Looked(Found(*answer))
 
 
 def in_words(found: Found, *, recorder: Any) -> dict[str, Any]:

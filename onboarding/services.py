@@ -173,13 +173,19 @@ def _still_before_a_pass(starter: Starter) -> None:
         raise Changed("the onboarding has gone further, or is finished")
 
 
-def refresh(starter: Starter, *, by: Any | None = None) -> bool:
+def refresh(
+    starter: Starter,
+    *,
+    by: Any | None = None,
+    read: tuple[graph.Account, graph.Manager | None] | None = None,
+) -> bool:
     """Read the account and its manager anew. True: there is a new manager, who was sent the link.
 
-    Raises what `graph` raises; a missing account becomes a problem.
+    `read` is what the directory said a moment ago, of many at once. Raises what `graph` raises; a missing account
+    becomes a problem.
     """
     try:
-        account, manager = graph.client().look_up(starter.account_id)
+        account, manager = read or graph.client().look_up(starter.account_id)
     except graph.NotFound:
         starter.problem, starter.looked_at = Problem.ACCOUNT_GONE, clock.now()
         with audit.change():
@@ -223,11 +229,16 @@ def _problem(starter: Starter, facts: dict[str, Any]) -> str:
     return starter.problem if starter.problem in lasting else Problem.NONE
 
 
-def send_link(*, starter: Starter, by: Any | None) -> None:
+def send_link(
+    *,
+    starter: Starter,
+    by: Any | None,
+    read: tuple[graph.Account, graph.Manager | None] | None = None,
+) -> None:
     """Send the manager of today the link, the first time or again. Raises CannotInvite, GraphError, Changed."""
     if not starter.account_id:
         raise CannotInvite(starter.problem or Problem.ACCOUNT_MISSING)
-    told = refresh(starter, by=by)
+    told = refresh(starter, by=by, read=read)
     if starter.problem in BLOCKING:
         raise CannotInvite(starter.problem)
     with audit.change():

@@ -109,7 +109,7 @@ class World:
             "reason": "A reason", "lifetime_minutes": 30, "opens_minutes_before": 60, "closes_days_after": 3,
             "invite_days_before": 2, "attempts": 2, "sign_in_minutes": 4, "post": "yes", "index": 0,
             "action": "start_again", "_selected_action": self.rows["onboarding/job"], "name": "Another name",
-            "username": "ada", "password": "password", "next": "/",
+            "username": "ada", "password": "password", "next": "/", "starter": starter.public_id,
         }  # fmt: skip
         return urlencode(fields)
 

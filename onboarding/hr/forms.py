@@ -21,6 +21,20 @@ ACCOUNT_NAME = re.compile(r"[a-z0-9'_!#^~-]+(\.[a-z0-9'_!#^~+&=-]+)*@[a-z0-9-]+(
 EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 
 
+ZONES = [
+    (zone, zone.replace("_", " ")) for zone in sorted(available_timezones()) if "/" in zone or zone == "UTC"
+]
+
+
+def within_reason(start: date) -> date:
+    today = timezone.localdate()
+    if start < today - EARLIEST:
+        raise ValidationError("This date is more than a month ago. Is the year right?")
+    if start > today + LATEST:
+        raise ValidationError("This date is more than two years ahead. Is the year right?")
+    return start
+
+
 def plain(text: str) -> str:
     """Refuse control characters and those that turn the direction of writing: they can make a text lie."""
     text = text.replace("\r\n", "\n")  # how browsers send a new line
@@ -42,14 +56,7 @@ class WhenForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text="As the clock says where the starter works.",
     )
-    time_zone = forms.ChoiceField(
-        label="Time zone",
-        choices=[
-            (zone, zone.replace("_", " "))
-            for zone in sorted(available_timezones())
-            if "/" in zone or zone == "UTC"
-        ],
-    )
+    time_zone = forms.ChoiceField(label="Time zone", choices=ZONES)
     note = forms.CharField(
         label="Note for the manager",
         required=False,
@@ -59,13 +66,7 @@ class WhenForm(forms.Form):
     )
 
     def clean_start_date(self) -> date:
-        start: date = self.cleaned_data["start_date"]
-        today = timezone.localdate()
-        if start < today - EARLIEST:
-            raise ValidationError("This date is more than a month ago. Is the year right?")
-        if start > today + LATEST:
-            raise ValidationError("This date is more than two years ahead. Is the year right?")
-        return start
+        return within_reason(self.cleaned_data["start_date"])
 
     def clean_note(self) -> str:
         return plain(self.cleaned_data["note"])
@@ -121,6 +122,36 @@ class EditForm(WhenForm):
     def of(cls, starter: Starter) -> EditForm:
         names = ("start_date", "start_time", "time_zone", "note", "version")
         return cls(initial={name: getattr(starter, name) for name in names})
+
+
+class MoveForm(forms.Form):
+    """Moving several first days at once. What is left empty stays as each has it."""
+
+    start_date = forms.DateField(
+        label="Start date",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    start_time = forms.TimeField(
+        label="Start time",
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
+    time_zone = forms.ChoiceField(label="Time zone", required=False, choices=[("", "As each has it"), *ZONES])
+
+    def clean_start_date(self) -> date | None:
+        return within_reason(start) if (start := self.cleaned_data["start_date"]) else None
+
+    def clean(self) -> None:
+        if not self.errors and not any(self.cleaned_data.values()):
+            raise ValidationError("Say what to change: the date, the time or the zone.")
+
+    def for_one(self, starter: Starter) -> dict[str, Any]:
+        """The whole of when this one starts; the note stays theirs."""
+        kept = {name: getattr(starter, name) for name in ("start_date", "start_time", "time_zone")}
+        return kept | {
+            name: value for name, value in self.cleaned_data.items() if value is not None and value != ""
+        }
 
 
 class WithdrawForm(forms.Form):

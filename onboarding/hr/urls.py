@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from onboarding.hr.views import acts, changing, listing, recording, starter
+from onboarding.hr.views import acts, changing, listing, recording, starter, together
 
 app_name = "hr"
 urlpatterns = [
     path("", listing.starters, name="list"),
     path("new/", recording.record, name="record"),
+    path("together/", together.together, name="together"),
     path("<public_id:public_id>/", starter.starter, name="starter"),
     path("<public_id:public_id>/edit/", changing.edit, name="edit"),
     path("<public_id:public_id>/send/", acts.send, name="send"),

@@ -31,6 +31,18 @@ def badge(starter: Starter) -> dict[str, str]:
     return {"word": starter.get_state_display(), "tone": tone}
 
 
+def when(starter: Starter) -> str:
+    return f"{starter.start_local:%a} {starter.start_local.day} {starter.start_local:%b %Y, %H:%M}"
+
+
+def trouble(starter: Starter, lapsed_before: datetime) -> str:
+    """What is in the way, in a few words; nothing, once the onboarding is over."""
+    if not starter.is_unfinished:
+        return ""
+    late = "The time for this has passed" if starter.starts_at < lapsed_before else ""
+    return starter.get_problem_display() or late
+
+
 def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     """What happens next, and when, if nobody does anything."""
     issue = starter.open_issue()

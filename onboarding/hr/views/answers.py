@@ -21,21 +21,24 @@ def starter_or_404(public_id: str) -> Starter:
     return found
 
 
-def done(request: HttpRequest, act: Callable[[], str | None], success: str = "") -> bool:
+def said(act: Callable[[], str | None], success: str = "") -> tuple[bool, str]:
     """Do it, and say how it went: in the words that `act` returns, else in those given."""
     try:
-        success = act() or success
+        return True, act() or success
     except (Changed, NotPermitted, services.AccountMoved):
-        messages.error(request, CHANGED)
+        return False, CHANGED
     except services.CannotInvite as problem:
-        messages.error(request, f"The link was not sent. {problem}.")
+        return False, f"The link was not sent. {problem}."
     except services.OwnStarter:
-        messages.error(request, "You are this person's manager: somebody else in HR must do this.")
+        return False, "You are this person's manager: somebody else in HR must do this."
     except services.AlreadyRecorded:
-        messages.error(request, "Another unfinished starter has this account. Withdraw one of the two.")
+        return False, "Another unfinished starter has this account. Withdraw one of the two."
     except directory.Trouble:
-        messages.error(request, "The directory does not answer. Nothing was changed; try again in a minute.")
-    else:
-        messages.success(request, success)
-        return True
-    return False
+        return False, "The directory does not answer. Nothing was changed; try again in a minute."
+
+
+def done(request: HttpRequest, act: Callable[[], str | None], success: str = "") -> bool:
+    """Do it, and say on the next page how it went."""
+    is_done, words = said(act, success)
+    (messages.success if is_done else messages.error)(request, words)
+    return is_done
