@@ -30,9 +30,7 @@ def outcomes_of(page):
 
 def hidden_of(page):
     """What the page of the chosen keeps: whom, and what was seen of each."""
-    pairs = re.findall(r'<input type="hidden" name="((?:starter|seen-)[^"]*)" value="([^"]*)">', page)
-    fields = {name: value for name, value in pairs if name != "starter"}
-    return {**fields, "starter": [value for name, value in pairs if name == "starter"]}
+    return {"starter": re.findall(r'<input type="hidden" name="starter" value="([^"]*)">', page)}
 
 
 def chosen(browser, step, *starters, **more):
@@ -214,6 +212,30 @@ def test_without_having_seen_them_nobody_is_moved(browser_of, four):
 
     assert "4 of 4 not done" in page
     assert not AuditEvent.objects.filter(event="starter.rescheduled").exists()
+
+
+def test_two_hundred_are_moved_at_once(browser_of, person):
+    now = timezone.now()
+    starters = Starter.objects.bulk_create(
+        Starter(
+            account_name=f"person{n:03}@contoso.example",
+            account_id=f"70000000-0000-4000-8000-{n:012}",
+            start_date=now.date(),
+            start_time=now.time(),
+            starts_at=now,
+            time_zone="UTC",
+            recorded_by=person("hanna"),
+        )
+        for n in range(200)
+    )
+    hanna = browser_of("hanna")
+    page = chosen(hanna, "move", *starters)
+
+    fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat()}
+    done = page_of(hanna.post("/hr/together/", hidden_of(page) | fields))
+
+    assert "All 200 done" in done
+    assert Starter.objects.filter(start_date=IN_A_MONTH).count() == 200
 
 
 @pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])

@@ -49,9 +49,15 @@ def together(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> list[Any]:
     invitations = Count("mails", filter=Q(mails__kind="invitation"))
-    rows = Starter.objects.filter(public_id__in=request.POST.getlist("starter")[:LONG_PAGE], erased_at=None)
+    rows = Starter.objects.filter(public_id__in=list(_named(request))[:LONG_PAGE], erased_at=None)
     found = rows.select_related("recorded_by").annotate(invitations=invitations)
     return list(found.order_by("starts_at", "id"))
+
+
+def _named(request: HttpRequest) -> dict[str, str]:
+    """Who was ticked, and on the second page what was seen of each: `public id:seen`, one field for each."""
+    pairs = [value.partition(":") for value in request.POST.getlist("starter")]
+    return {public_id: seen for public_id, _, seen in pairs}
 
 
 def _seen(one: Any) -> str:
@@ -116,7 +122,7 @@ def _send(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
 
 
 def _each(request: HttpRequest, one: Any, act: Any, success: str) -> dict[str, Any]:
-    if request.POST.get(f"seen-{one.public_id}") != _seen(one):
+    if _named(request).get(one.public_id) != _seen(one):
         return {**_row(one), "is_done": False, "words": SEEN_OTHERWISE}
     is_done, told = said(act, success)
     return {**_row(one), "is_done": is_done, "words": told}
