@@ -191,7 +191,7 @@ def erase(starter: Starter) -> None:
     """Forget who the starter was; that somebody started, when, and how it went, stays."""
     blank = dict.fromkeys(
         [
-            "account_id", "found_account_id", "display_name", "job_title", "department",
+            "account_id", "found_account_id", "display_name", "job_title", "department", "employee_id",
             "manager_id", "manager_name", "manager_mail", "note",
         ],
         "",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, time
 from typing import Any
 
 from django.db import IntegrityError
 
-from onboarding import audit, clock, graph, handover, jobs, notifications, policy
+from onboarding import audit, clock, earlier, graph, handover, jobs, notifications, policy
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.models.work import Job
@@ -21,6 +22,10 @@ BLOCKING = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.MANAGER_RECORDED}
 
 class AlreadyRecorded(Exception):
     """This account has an unfinished starter."""
+
+
+class RecordedBefore(Exception):
+    """There are earlier records of this person that HR has not been shown."""
 
 
 class CannotInvite(Exception):
@@ -48,8 +53,16 @@ def record_starter(
     time_zone: str,
     note: str,
     by: Any,
+    knowing: Collection[str] | None = None,
 ) -> Starter:
-    """Record who starts when. Without `account` it is expected to appear under its name. Raises AlreadyRecorded."""
+    """Record who starts when. Without `account` it is expected to appear under its name.
+
+    `knowing` are the earlier records that `by` was shown and takes for another matter; None, where nobody is there to
+    be shown any. Raises AlreadyRecorded, RecordedBefore.
+    """
+    before = earlier.records_of(account or account_name) if knowing is not None else []
+    if not {one.starter.public_id for one in before} <= set(knowing or ()):
+        raise RecordedBefore(account_name)
     starter = Starter(
         account_name=account_name.lower(),
         start_date=start_date,
@@ -73,7 +86,9 @@ def record_starter(
                 "starter.recorded",
                 by=by,
                 starter=starter,
-                facts=_when(starter) | {"expected": account is None},
+                facts=_when(starter)
+                | {"expected": account is None}
+                | ({"recorded_before": len(before)} if before else {}),
                 personal=_who(starter),
             )
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
@@ -90,6 +105,7 @@ def directory_facts(account: graph.Account, manager: graph.Manager | None) -> di
         "job_title": account.job_title[:128],
         "department": account.department[:128],
         "hire_date": account.hire_date,
+        "employee_id": account.employee_id[:64],
         "manager_id": manager.object_id if manager else "",
         "manager_name": manager.display_name[:256] if manager else "",
         "manager_mail": manager.mail[:320] if manager else "",

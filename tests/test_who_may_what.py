@@ -110,6 +110,7 @@ class World:
             "invite_days_before": 2, "attempts": 2, "sign_in_minutes": 4, "post": "yes", "index": 0,
             "action": "start_again", "_selected_action": self.rows["onboarding/job"], "name": "Another name",
             "username": "ada", "password": "password", "next": "/", "starter": starter.public_id,
+            "accounts": ben.user_principal_name, "take": f"{ben.object_id}:",
         }  # fmt: skip
         return urlencode(fields)
 

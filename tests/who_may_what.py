@@ -96,6 +96,7 @@ OURS = {
     "managers:lost": Rule(act=ACTOR, **HIDDEN),
     "hr:list": Rule(look=HR),
     "hr:record": Rule(look=HR, act=HR),
+    "hr:several": Rule(look=HR, act=HR, does="302 200"),
     "hr:together": Rule(act=HR, does="200"),
     "hr:starter": Rule(look=HR),
     "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why it was not done

@@ -18,6 +18,7 @@ from onboarding.models import Starter
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What Entra lets a user principal name be; an expected account must be able to appear under it.
 ACCOUNT_NAME = re.compile(r"[a-z0-9'_!#^~-]+(\.[a-z0-9'_!#^~+&=-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
+MOST_ACCOUNTS = 200  # in one form
 EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 
 
@@ -111,6 +112,49 @@ class RecordForm(WhenForm):
 
     def when(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in ("start_date", "start_time", "time_zone", "note")}
+
+
+class SeveralForm(WhenForm):
+    """Many accounts for one day, one a line; what cannot be an account name is told beside its own row."""
+
+    accounts = forms.CharField(
+        label="Accounts",
+        max_length=MOST_ACCOUNTS * 125,
+        help_text=f"One a line, {MOST_ACCOUNTS} at most: account names or object ids, as copied from a list.",
+        widget=forms.Textarea(
+            attrs={"rows": 8, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Which accounts? Type or paste them, one a line."},
+    )
+    field_order = ["accounts", "start_date", "start_time", "time_zone", "note"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        initial = {"start_time": "09:00", "time_zone": settings.TIME_ZONE}
+        super().__init__(*args, **{**kwargs, "initial": {**initial, **(kwargs.get("initial") or {})}})
+
+    def clean_accounts(self) -> list[str]:
+        """Each once, in the order they were typed in."""
+        names = [name.strip().lower() for name in re.split(r"[\n,;\t]", plain(self.cleaned_data["accounts"]))]
+        found = list(dict.fromkeys(filter(None, names)))
+        if not found:
+            raise ValidationError("Which accounts? Type or paste them, one a line.")
+        if len(found) > MOST_ACCOUNTS:
+            raise ValidationError(
+                f"These are {len(found)} accounts. Record {MOST_ACCOUNTS} first, then the others."
+            )
+        return found
+
+    def look_only(self) -> bool:
+        for name in [name for name in self.errors if name != "accounts"]:
+            del self.errors[name]
+        return not self.errors
+
+    def when(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("start_date", "start_time", "time_zone", "note")}
+
+
+def is_account(typed: str) -> bool:
+    return bool(OBJECT_ID.fullmatch(typed) or ACCOUNT_NAME.fullmatch(typed)) and len(typed) <= 120
 
 
 class EditForm(WhenForm):

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from onboarding.hr.views import acts, changing, listing, recording, starter, together
+from onboarding.hr.views import acts, changing, listing, recording, several, starter, together
 
 app_name = "hr"
 urlpatterns = [
     path("", listing.starters, name="list"),
     path("new/", recording.record, name="record"),
+    path("new/several/", several.record_several, name="several"),
     path("together/", together.together, name="together"),
     path("<public_id:public_id>/", starter.starter, name="starter"),
     path("<public_id:public_id>/edit/", changing.edit, name="edit"),

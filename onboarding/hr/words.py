@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
+
 from onboarding import guards, policy
+from onboarding.earlier import Earlier
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import AuditDetail, AuditEvent, PassIssue, PolicyVersion, Starter
 
@@ -41,6 +45,29 @@ def trouble(starter: Starter, lapsed_before: datetime) -> str:
         return ""
     late = "The time for this has passed" if starter.starts_at < lapsed_before else ""
     return starter.get_problem_display() or late
+
+
+BEFORE = {
+    "account": "The same account",
+    "employee": "The same employee number, under another account",
+    "name": "The same name, under another account",
+}
+
+
+def recorded_before(found: Iterable[Earlier]) -> list[dict[str, str]]:
+    """Earlier records, for HR to compare before they record somebody."""
+    return [
+        {
+            "public_id": one.starter.public_id,
+            "name": one.starter.name,
+            "account_name": one.starter.account_name,
+            "why": BEFORE[one.why],
+            "when": when(one.starter),
+            "state": one.starter.get_state_display(),
+            "url": reverse("hr:starter", args=[one.starter.public_id]),
+        }
+        for one in found
+    ]
 
 
 def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:

@@ -86,6 +86,7 @@ class Starter(models.Model):
     job_title = models.CharField(max_length=128, blank=True, default="")
     department = models.CharField(max_length=128, blank=True, default="")
     hire_date = models.DateTimeField(null=True, blank=True)
+    employee_id = models.CharField(max_length=64, blank=True, default="")
     manager_id = models.CharField(max_length=36, blank=True, default="")
     manager_name = models.CharField(max_length=256, blank=True, default="")
     manager_mail = models.CharField(max_length=320, blank=True, default="")
@@ -122,6 +123,12 @@ class Starter(models.Model):
             models.Index(fields=["state", "starts_at", "id"], name="starter_by_state"),
             models.Index(fields=["manager_id", "state"], name="starter_by_manager"),
             models.Index(fields=["starts_at", "id"], name="starter_by_start"),
+            models.Index(fields=["start_date", "state"], name="starter_by_day"),
+            # Whether somebody was recorded before.
+            models.Index(fields=["account_id"], name="starter_by_account"),
+            models.Index(fields=["account_name"], name="starter_by_account_name"),
+            models.Index(fields=["display_name"], name="starter_by_name"),
+            models.Index(fields=["employee_id"], name="starter_by_employee"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -21,7 +21,9 @@ from onboarding.permissions import hr_only
 @hr_only
 def starters(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD":
-        return HttpResponse()  # the search asks so whether it may still read; the list itself would be thrown away
+        return (
+            HttpResponse()
+        )  # the search asks so whether it may still read; the list itself would be thrown away
     wanted = Wanted.of(request.GET)
     page = Paginator(wanted.in_order(), wanted.page_size).get_page(wanted.page or 1)
     lapsed = lapsed_before()
@@ -37,6 +39,7 @@ def starters(request: HttpRequest) -> HttpResponse:
         "sorts": SORTS,
         "columns": wanted.columns(),
         "new_url": reverse("hr:record"),
+        "several_url": reverse("hr:several"),
         "together_url": reverse("hr:together"),
         "count": page.paginator.count,
         "count_all": next(one["count"] for one in states if one["word"] == "All"),
