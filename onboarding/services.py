@@ -270,7 +270,7 @@ def send_link(
                 },
                 personal={"manager": starter.manager_id, "to": starter.manager_mail},
             )
-            notifications.invitation(starter, number=1)
+            notifications.invitation(starter, number=_next_number(starter))
             _tell_hr_what_blocks(starter)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
         elif starter.state == StarterState.INVITED:
@@ -287,8 +287,12 @@ def _send(starter: Starter, *, by: Any | None) -> None:
         starter=starter,
         personal={"manager": starter.manager_id, "to": starter.manager_mail},
     )
-    sent = starter.mails.filter(kind="invitation").count()
-    notifications.invitation(starter, number=sent + 1)
+    notifications.invitation(starter, number=_next_number(starter))
+
+
+def _next_number(starter: Starter) -> int:
+    """Who was invited once, and is recorded again, gets a mail of their own the second time."""
+    return starter.mails.filter(kind="invitation").count() + 1
 
 
 def allow_another(*, starter: Starter, by: Any) -> None:
@@ -310,7 +314,7 @@ def may_allow_another(starter: Starter) -> bool:
 
 
 def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
-    """Stop the onboarding for good. A live pass is taken back first: False says that this is under way.
+    """Stop the onboarding. A live pass is taken back first: False says that this is under way.
 
     Then the worker deletes the pass and withdraws the starter in the moment it is gone.
     """

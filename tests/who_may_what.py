@@ -103,6 +103,8 @@ OURS = {
     "hr:send": Rule(act=HR),
     "hr:accept": Rule(act=HR),
     "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
+    "hr:bring-back": Rule(look=HR, act=HR, does="302 200"),
+    "hr:account": Rule(look=HR, act=HR, does="302 200"),
     "hr:allow": Rule(act=HR),
     "hr:take-back": Rule(act=HR),
     "signin:start": Rule(look=ANYONE, shows="302", **OPEN),

@@ -44,6 +44,10 @@ def plain(text: str) -> str:
     return text
 
 
+def is_account(typed: str) -> bool:
+    return bool(OBJECT_ID.fullmatch(typed) or ACCOUNT_NAME.fullmatch(typed)) and len(typed) <= 120
+
+
 class WhenForm(forms.Form):
     """When somebody starts, and what their manager should know."""
 
@@ -73,8 +77,8 @@ class WhenForm(forms.Form):
         return plain(self.cleaned_data["note"])
 
 
-class RecordForm(WhenForm):
-    """A new starter. `seen` carries which account HR was shown, so that exactly that one is saved."""
+class AccountForm(forms.Form):
+    """Which account. `seen` carries the one HR was shown, so that exactly that one is taken."""
 
     account = forms.CharField(
         label="Account",
@@ -86,35 +90,53 @@ class RecordForm(WhenForm):
         error_messages={"required": "Which account will this person use?"},
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    field_order = ["account", "start_date", "start_time", "time_zone", "note", "seen"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        initial = {"start_time": "09:00", "time_zone": settings.TIME_ZONE}
-        super().__init__(*args, **{**kwargs, "initial": {**initial, **(kwargs.get("initial") or {})}})
 
     def clean_account(self) -> str:
         typed = plain(self.cleaned_data["account"]).strip().lower()
-        if not OBJECT_ID.fullmatch(typed) and not ACCOUNT_NAME.fullmatch(typed):
+        if not is_account(typed):
             raise ValidationError(
                 "This is neither an account name, like name@contoso.example, nor an object id."
             )
         return typed
 
-    def look_only(self) -> bool:
-        """To look somebody up the account is enough: the other fields may still be empty or wrong."""
-        for name in [name for name in self.errors if name != "account"]:
-            del self.errors[name]
-        return not self.errors
-
     @property
     def is_object_id(self) -> bool:
         return bool(OBJECT_ID.fullmatch(self.cleaned_data.get("account", "")))
+
+
+class ReplaceForm(AccountForm):
+    """Another account for a starter. `version` says which state of things HR was looking at."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class FirstDayForm(WhenForm):
+    """The first day of somebody new: it begins with the usual time, and can be left out while looking up."""
+
+    looked_up = ""  # the field that is enough for that
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        initial = {"start_time": "09:00", "time_zone": settings.TIME_ZONE}
+        super().__init__(*args, **{**kwargs, "initial": {**initial, **(kwargs.get("initial") or {})}})
+
+    def look_only(self) -> bool:
+        """To look somebody up the account is enough: the other fields may still be empty or wrong."""
+        for name in [name for name in self.errors if name != self.looked_up]:
+            del self.errors[name]
+        return not self.errors
 
     def when(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in ("start_date", "start_time", "time_zone", "note")}
 
 
-class SeveralForm(WhenForm):
+class RecordForm(AccountForm, FirstDayForm):
+    """A new starter."""
+
+    looked_up = "account"
+    field_order = ["account", "start_date", "start_time", "time_zone", "note", "seen"]
+
+
+class SeveralForm(FirstDayForm):
     """Many accounts for one day, one a line; what cannot be an account name is told beside its own row."""
 
     accounts = forms.CharField(
@@ -126,11 +148,8 @@ class SeveralForm(WhenForm):
         ),
         error_messages={"required": "Which accounts? Type or paste them, one a line."},
     )
+    looked_up = "accounts"
     field_order = ["accounts", "start_date", "start_time", "time_zone", "note"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        initial = {"start_time": "09:00", "time_zone": settings.TIME_ZONE}
-        super().__init__(*args, **{**kwargs, "initial": {**initial, **(kwargs.get("initial") or {})}})
 
     def clean_accounts(self) -> list[str]:
         """Each once, in the order they were typed in."""
@@ -143,18 +162,6 @@ class SeveralForm(WhenForm):
                 f"These are {len(found)} accounts. Record {MOST_ACCOUNTS} first, then the others."
             )
         return found
-
-    def look_only(self) -> bool:
-        for name in [name for name in self.errors if name != "accounts"]:
-            del self.errors[name]
-        return not self.errors
-
-    def when(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("start_date", "start_time", "time_zone", "note")}
-
-
-def is_account(typed: str) -> bool:
-    return bool(OBJECT_ID.fullmatch(typed) or ACCOUNT_NAME.fullmatch(typed)) and len(typed) <= 120
 
 
 class EditForm(WhenForm):
@@ -198,9 +205,11 @@ class MoveForm(forms.Form):
         }
 
 
-class WithdrawForm(forms.Form):
+class ReasonForm(forms.Form):
+    """What somebody does to a whole onboarding has a reason, which is kept."""
+
     reason = forms.CharField(
-        label="Why is this onboarding stopped?",
+        label="Why?",
         max_length=300,
         help_text="For the record; nobody is mailed about it.",
         error_messages={"required": "Say why, for the record."},
@@ -209,3 +218,15 @@ class WithdrawForm(forms.Form):
 
     def clean_reason(self) -> str:
         return plain(self.cleaned_data["reason"])
+
+
+class WithdrawForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "Why is this onboarding stopped?"
+
+
+class BringBackForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "Why is it brought back?"

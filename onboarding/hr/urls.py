@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from onboarding.hr.views import acts, changing, listing, recording, several, starter, together
+from onboarding.hr.views import account, acts, changing, listing, recording, several, starter, together
 
 app_name = "hr"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("<public_id:public_id>/send/", acts.send, name="send"),
     path("<public_id:public_id>/accept/", acts.accept, name="accept"),
     path("<public_id:public_id>/withdraw/", changing.withdraw, name="withdraw"),
+    path("<public_id:public_id>/bring-back/", changing.bring_back, name="bring-back"),
+    path("<public_id:public_id>/account/", account.replace, name="account"),
     path("<public_id:public_id>/allow/", acts.allow, name="allow"),
     path("<public_id:public_id>/take-back/", acts.take_pass_back, name="take-back"),
 ]

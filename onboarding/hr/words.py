@@ -35,6 +35,11 @@ def badge(starter: Starter) -> dict[str, str]:
     return {"word": starter.get_state_display(), "tone": tone}
 
 
+def moment(there: datetime) -> str:
+    """A moment in the zone it is given in."""
+    return f"{there:%A} {there.day} {there:%B, %H:%M}"
+
+
 def when(starter: Starter) -> str:
     return f"{starter.start_local:%a} {starter.start_local.day} {starter.start_local:%b %Y, %H:%M}"
 
@@ -80,9 +85,8 @@ def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     if starter.is_unfinished and now > closes and issue is None:
         return "Nothing: the time for this has passed. Change the start, or withdraw the starter."
 
-    def local(moment: Any) -> str:
-        there = moment.astimezone(starter.zone)
-        return f"{there:%A} {there.day} {there:%B, %H:%M}"
+    def local(then: datetime) -> str:
+        return moment(then.astimezone(starter.zone))
 
     match StarterState(starter.state):
         case StarterState.RECORDED if not starter.account_id:
@@ -137,6 +141,8 @@ EVENTS = {
     "starter.registered": "The starter set up their own way of signing in",
     "starter.withdrawal_asked": "Withdrawal asked for; the pass is taken back first",
     "starter.withdrawn": "Withdrawn",
+    "starter.brought_back": "Brought back, to begin anew",
+    "starter.account_replaced": "Another account was chosen; everything about it is judged anew",
     "starter.erased": "Personal details erased",
     "issue.refused": "No pass was made",
     "issue.intent": "The manager confirmed; a pass was asked for",

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from onboarding import directory, services
+from onboarding import corrections, directory, services
 from onboarding.lifecycle import NotPermitted
 from onboarding.models import Starter
 from onboarding.moves import Changed
@@ -33,6 +33,8 @@ def said(act: Callable[[], str | None], success: str = "") -> tuple[bool, str]:
         return False, "You are this person's manager: somebody else in HR must do this."
     except services.AlreadyRecorded:
         return False, "Another unfinished starter has this account. Withdraw one of the two."
+    except corrections.SameAccount:
+        return False, "This is the account that the starter has already."
     except directory.Trouble:
         return False, "The directory does not answer. Nothing was changed; try again in a minute."
 

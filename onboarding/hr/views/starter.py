@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from onboarding import clock, policy, services
+from onboarding import clock, corrections, policy, services
 from onboarding.hr import words
 from onboarding.hr.views.answers import starter_or_404
 from onboarding.lifecycle import IssueState, StarterState
@@ -48,9 +48,11 @@ def _urls(one: Starter) -> dict[str, str | None]:
         "send": bool(one.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
         "withdraw": one.is_unfinished,
         "allow": services.may_allow_another(one),
+        "bring_back": corrections.may_bring_back(one),
+        "account": corrections.may_replace_account(one),
         "take_back": issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD},
     }
-    names = {"take_back": "take-back"}
+    names = {"take_back": "take-back", "bring_back": "bring-back"}
     return {
         name: reverse(f"hr:{names.get(name, name)}", args=[one.public_id]) if may else None
         for name, may in possible.items()
