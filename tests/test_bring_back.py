@@ -77,6 +77,15 @@ def test_a_mail_that_had_not_gone_out_yet_does_not_go_out(invite, person, tenant
     assert now_of(back).state == "recorded" and not tenant.tenant.mails
 
 
+def test_it_does_not_go_out_after_a_new_invitation_either(invite, person, tenant, hurry):
+    starter = bring_back(withdraw(invite("noor", starts_in=timedelta(days=20)), person), person)
+    services.send_link(starter=starter, by=person("hanna"))
+
+    hurry()
+
+    assert Mail.objects.filter(kind="invitation", sent_at__isnull=False).count() == 1
+
+
 def test_the_manager_is_sent_a_link_of_its_own_when_the_time_comes(invite, person, tenant, hurry):
     starter = invite("noor")
     hurry()

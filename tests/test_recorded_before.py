@@ -165,6 +165,17 @@ def test_many_are_compared_in_one_question_to_the_database(record, tenant):
     assert [len(found[one.object_id]) for one in people] == [1, 1, 1, 0]
 
 
+def test_who_has_no_employee_number_shares_it_with_nobody(record, tenant):
+    for key in ("noor", "liam"):
+        tenant.tenant.accounts[key].properties["employeeId"] = None
+    another(record("sofia"), display_name=NOOR.name, employee_id="")
+    people = [graph.client().look_up(BY_KEY[key].object_id)[0] for key in ("noor", "liam")]
+
+    found = earlier.records_of_several(people)
+
+    assert [[one.why for one in found[who.object_id]] for who in people] == [["name"], []]
+
+
 def test_the_employee_number_is_forgotten_with_the_rest(withdrawn, time_machine, settings, hurry):
     from onboarding import routine
 

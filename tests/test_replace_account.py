@@ -169,6 +169,19 @@ def test_an_invitation_that_had_not_gone_out_does_not_go_out(invite, person, ten
     assert Mail.objects.get(kind="invitation").dropped_at is not None
 
 
+def test_a_link_that_waited_does_not_go_out_under_the_old_name_after_a_new_invitation(
+    invite, person, tenant, hurry
+):
+    starter = replace(invite("noor", starts_in=timedelta(days=20)), person)
+    services.send_link(starter=starter, by=person("hanna"))
+
+    hurry()
+
+    assert [mail.subject for mail in Mail.objects.filter(kind="invitation", sent_at__isnull=False)] == [
+        f"The first day of {LIAM.name}"
+    ]
+
+
 def test_nobody_is_mailed_where_nobody_was_invited(record, person, hurry):
     replace(record("noor", starts_in=timedelta(days=20)), person)
     hurry()
@@ -227,6 +240,17 @@ def test_while_the_outcome_of_a_press_is_not_known_it_stays(invite, person, conf
     starter = invite("noor")
     tenant.tenant.faults.add([{"method": "POST", "path": "temporaryAccessPassMethods", "drop": "after"}])
     handover.confirm(confirmation(starter))
+
+    with pytest.raises(Changed):
+        replace(starter, person)
+
+
+def test_after_a_press_that_may_have_made_one_too(invite, person, confirmation, tenant, time_passes):
+    starter = invite("noor")
+    tenant.tenant.faults.add([{"method": "POST", "path": "temporaryAccessPassMethods", "drop": "before"}])
+    handover.confirm(confirmation(starter))
+    time_passes(timedelta(minutes=10))
+    assert now_of(starter).issues.get().state == "void"
 
     with pytest.raises(Changed):
         replace(starter, person)
