@@ -94,6 +94,8 @@ class World:
                 values["object_id"] = self.starters["noor"].pk if there else 999_999
             case ("app_label",):
                 values["app_label"] = names if there else "auth"
+            case ("day",):
+                values["day"] = "2026-12-01" if there else "2026-02-31"
             case ("url",):
                 values["url"] = names if there else "nowhere/"
         return place.route.address(values)

@@ -97,6 +97,8 @@ OURS = {
     "hr:list": Rule(look=HR),
     "hr:record": Rule(look=HR, act=HR),
     "hr:several": Rule(look=HR, act=HR, does="302 200"),
+    "hr:today": Rule(look=HR),
+    "hr:day": Rule(look=HR),
     "hr:together": Rule(act=HR, does="200"),
     "hr:starter": Rule(look=HR),
     "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why it was not done
@@ -235,6 +237,7 @@ PLACES = {
     ("content_type_id", "object_id"): ("a row", UNKNOWN),
     ("app_label",): ("portal", "onboarding"),
     ("url",): ("onboarding", UNKNOWN),
+    ("day",): ("a day", UNKNOWN),
 }
 
 

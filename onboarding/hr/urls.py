@@ -1,14 +1,26 @@
 """Addresses of HR's door."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from onboarding.hr.views import account, acts, changing, listing, recording, several, starter, together
+from onboarding.hr.views import account, acts, changing, day, listing, recording, several, starter, together
+
+
+class Day(StringConverter):
+    """A day as it is written in an address; whether there is such a day, the page says."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+
+register_converter(Day, "day")
 
 app_name = "hr"
 urlpatterns = [
     path("", listing.starters, name="list"),
     path("new/", recording.record, name="record"),
     path("new/several/", several.record_several, name="several"),
+    path("day/", day.page, name="today"),
+    path("day/<day:day>/", day.page, name="day"),
     path("together/", together.together, name="together"),
     path("<public_id:public_id>/", starter.starter, name="starter"),
     path("<public_id:public_id>/edit/", changing.edit, name="edit"),
