@@ -180,6 +180,8 @@ def _told(event: AuditEvent, personal: dict[str, str]) -> str:
     if event.event == "issue.refused":
         known = [guards.BY_CODE[code].for_hr for code in event.facts["codes"] if code in guards.BY_CODE]
         return f"{words}. {' '.join(known) or 'The account could not be checked.'}"
+    if event.event == "starter.rescheduled" and event.facts.get("start"):
+        return f"{words}: the first day is {event.facts['start']} ({event.facts.get('zone', '')})"
     if reason and reason in PassIssue.Reason.values:
         words += f": {PassIssue.Reason(reason).label}"
     return f"{words}: {personal['reason']}" if "reason" in personal else words

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from onboarding import clock, corrections, policy, services
-from onboarding.hr import words
+from onboarding.hr import hands, story, words
 from onboarding.hr.views.answers import starter_or_404
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import Starter
@@ -22,12 +22,18 @@ from onboarding.permissions import hr_only
 @hr_only
 def starter(request: HttpRequest, public_id: str) -> HttpResponse:
     one = starter_or_404(public_id)
-    version = policy.in_force()
+    version, now = policy.in_force(), clock.now()
+    hand = hands.hand_of(one, version, now, hands.refusals_of([one]))
     context = {
         "starter": one,
         "badge": words.badge(one),
-        "problem": one.get_problem_display() if one.is_unfinished else "",
-        "next_step": {"text": words.next_step(one, version, clock.now())},
+        "hand": hand,
+        "hand_url": hands.place_of(one, hand) if hand and hand.place != "starter" else "",
+        "steps": story.steps(one, version),
+        "next_step": {
+            "text": words.next_step(one, version, now),
+            "lines": [] if hand else [story.if_not(one, version, now)],
+        },
         "found": bool(one.is_unfinished and one.found_account_id and not one.account_id),
         "accept_url": reverse("hr:accept", args=[public_id]),
         "link": settings.PORTAL_URL + reverse("managers:starter", args=[public_id]) if one.account_id else "",
