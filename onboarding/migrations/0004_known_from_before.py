@@ -22,6 +22,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="starter",
+            index=models.Index(
+                fields=["state", "start_date"], name="starter_kept", condition=models.Q(erased_at=None)
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="starter",
             index=models.Index(fields=["account_id"], name="starter_by_account"),
         ),
         migrations.AddIndex(

@@ -124,6 +124,8 @@ class Starter(models.Model):
             models.Index(fields=["manager_id", "state"], name="starter_by_manager"),
             models.Index(fields=["starts_at", "id"], name="starter_by_start"),
             models.Index(fields=["start_date", "state"], name="starter_by_day"),
+            # How many are in each state, and on which days: the list counts them at every look.
+            models.Index(fields=["state", "start_date"], name="starter_kept", condition=Q(erased_at=None)),
             # Whether somebody was recorded before.
             models.Index(fields=["account_id"], name="starter_by_account"),
             models.Index(fields=["account_name"], name="starter_by_account_name"),
