@@ -107,8 +107,7 @@ def hand_of(
         return None
     issue = starter.open_issue()
     if issue is not None and issue.state in {IssueState.SHOWN, IssueState.REVOKING}:
-        unseen = issue.state == IssueState.SHOWN or issue.reason in {Reason.NO_RECEIPT, Reason.NOT_SEEN}
-        return NOT_ACKNOWLEDGED if unseen else None
+        return NOT_ACKNOWLEDGED if _is_unseen(issue, now) else None
     if issue is None and now > starter.starts_at + version.after:
         return LATE
     if starter.problem == Problem.REFUSED:
@@ -118,6 +117,12 @@ def hand_of(
     if starter.state == StarterState.INVITED and issue is None:
         return _tried(starter, version)
     return None
+
+
+def _is_unseen(issue: PassIssue, now: datetime) -> bool:
+    if issue.state == IssueState.SHOWN:
+        return issue.receipt_until is not None and now > issue.receipt_until
+    return issue.reason in {Reason.NO_RECEIPT, Reason.NOT_SEEN}
 
 
 def _refused(codes: list[str]) -> Hand:
