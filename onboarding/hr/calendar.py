@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.urls import reverse
 
 from onboarding.hr.wanted import lapsed_before
-from onboarding.lifecycle import UNFINISHED, StarterState
+from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
+from onboarding.models.starter import in_need
 
 WEEKS, SIDE, HEAD, GAP = 6, 52, 24, 4
 LEVELS = 4  # of fullness, beside none
@@ -70,13 +71,12 @@ def weeks(shown: date, today: date) -> dict[str, Any]:
 
 def _counts(first: date, end: date) -> dict[date, tuple[int, int]]:
     """One query for all the days."""
-    needs = Q(state__in=UNFINISHED) & (~Q(problem="") | Q(starts_at__lt=lapsed_before()))
     rows = Starter.objects.filter(start_date__gte=first, start_date__lt=end, erased_at=None)
     counted = (
         rows.exclude(state=StarterState.WITHDRAWN)
         .order_by()
         .values("start_date")
-        .annotate(n=Count("pk"), hands=Count("pk", filter=needs))
+        .annotate(n=Count("pk"), hands=Count("pk", filter=in_need(lapsed_before())))
     )
     return {row["start_date"]: (row["n"], row["hands"]) for row in counted}
 

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from onboarding import clock, policy
 from onboarding.lifecycle import UNFINISHED, StarterState
 from onboarding.models import Starter
-from onboarding.models.starter import StarterQuerySet
+from onboarding.models.starter import StarterQuerySet, in_need
 
 PAGE, LONG_PAGE = 50, 200
 MOST_CHOICES = 100  # departments or managers in one field
@@ -237,8 +237,7 @@ def span_of(code: str, today: date) -> tuple[date, date] | None:
 
 
 def _hand() -> Any:
-    needs = Q(state__in=UNFINISHED) & (~Q(problem="") | Q(starts_at__lt=lapsed_before()))
-    return Case(When(needs, then=Value(0)), default=Value(1), output_field=IntegerField())
+    return Case(When(in_need(lapsed_before()), then=Value(0)), default=Value(1), output_field=IntegerField())
 
 
 def _date(text: str) -> date | None:

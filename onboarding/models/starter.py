@@ -23,13 +23,17 @@ def new_public_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+def in_need(lapsed_before: datetime) -> Q:
+    """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
+    return Q(state__in=UNFINISHED) & (~Q(problem="") | Q(starts_at__lt=lapsed_before))
+
+
 class StarterQuerySet(models.QuerySet["Starter"]):
     def unfinished(self) -> StarterQuerySet:
         return self.filter(state__in=UNFINISHED)
 
     def needing_a_hand(self, lapsed_before: datetime) -> StarterQuerySet:
-        """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
-        return self.unfinished().filter(~Q(problem="") | Q(starts_at__lt=lapsed_before))
+        return self.filter(in_need(lapsed_before))
 
     def of_manager(self, object_id: str) -> StarterQuerySet:
         """Starters whose manager was this person when the directory was last read."""
