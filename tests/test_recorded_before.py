@@ -122,7 +122,13 @@ def test_who_shares_a_number_a_name_or_an_account_is_warned_of(browser_of, recor
 
 
 @pytest.mark.parametrize(
-    "same", [{}, {"employee_id": ""}, {"display_name": "", "account_id": ""}, {"erased_at": timezone.now()}]
+    "same",
+    [
+        {},
+        {"employee_id": ""},
+        {"display_name": "", "account_id": ""},
+        {"erased_at": timezone.now(), "display_name": NOOR.name},
+    ],
 )
 def test_who_shares_nothing_is_not(browser_of, record, tenant, same):
     tenant.tenant.accounts["noor"].properties["employeeId"] = None

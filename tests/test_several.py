@@ -206,6 +206,20 @@ def test_the_same_account_under_two_names_is_saved_once(browser_of, tenant):
     assert Starter.objects.count() == 1
 
 
+def test_two_of_one_name_are_not_both_saved_without_a_look(browser_of, tenant):
+    tenant.tenant.accounts["liam"].properties["displayName"] = BY_KEY["noor"].name
+    hanna, both = browser_of("hanna"), ("noor", "liam")
+    first = page_of(hanna.post("/hr/new/several/", typed(*both)))
+
+    left = page_of(hanna.post("/hr/new/several/", typed(*both, step="save", take=list(ticks_of(first)))))
+    assert "There is a new record of this person" in rows_of(left)[name("liam")]
+    again = page_of(hanna.post("/hr/new/several/", typed("liam", shown=shown_of(left))))
+    assert "Recorded before? The same name, under another account" in rows_of(again)[name("liam")]
+
+    hanna.post("/hr/new/several/", typed("liam", step="save", take=list(ticks_of(again))))
+    assert Starter.objects.filter(display_name=BY_KEY["noor"].name).count() == 2
+
+
 def test_a_list_may_be_pasted_in_any_shape_and_a_name_twice_is_one(browser_of, tenant):
     pasted = f"{name('noor').upper()};{name('liam')}\t{name('noor')}\n\n  ,{name('sofia')}  "
 
