@@ -51,11 +51,11 @@ def rows_of(page):
 
 def ticks_of(page):
     """What each tick says, and whether it is set."""
-    return {value: bool(on) for value, on in re.findall(r'name="take" value="([^"]*)"( checked)?', page)}
+    return {value: bool(on) for value, on in re.findall(r'name="take"\s+value="([^"]*)"(\s+checked)?', page)}
 
 
 def shown_of(page):
-    return re.search(r'name="shown" value="([^"]*)"', page)[1]
+    return re.search(r'name="shown"\s+value="([^"]*)"', page)[1]
 
 
 def left_in(page):

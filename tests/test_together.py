@@ -30,7 +30,7 @@ def outcomes_of(page):
 
 def hidden_of(page):
     """What the page of the chosen keeps: whom, and what was seen of each."""
-    return {"starter": re.findall(r'<input type="hidden" name="starter" value="([^"]*)">', page)}
+    return {"starter": re.findall(r'<input type="hidden"\s+name="starter"\s+value="([^"]*)">', page)}
 
 
 def chosen(browser, step, *starters, **more):
