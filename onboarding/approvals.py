@@ -50,7 +50,7 @@ def missing(starter: Starter, rules: PolicyVersion) -> list[Need]:
     asked = needed(starter, rules)
     if not asked:
         return []
-    given = {(one.why, one.occasion) for one in starter.approvals.all()}
+    given = {(one.why, one.occasion) for one in starter.approvals.filter(voided_at=None)}
     return [need for need in asked if (need.why, need.occasion) not in given]
 
 
@@ -59,6 +59,11 @@ def given_by(starter: Starter) -> set[str]:
     if starter._state.adding:  # still being recorded
         return set()
     return {one.by.oid for one in starter.approvals.select_related("by")}
+
+
+def void(starter: Starter) -> None:
+    """Everything begins anew: what was agreed to must be agreed to again. Who agreed has taken part all the same."""
+    starter.approvals.filter(voided_at=None).update(voided_at=clock.now())
 
 
 def may_approve(starter: Starter, person: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
@@ -43,8 +44,24 @@ def look_up(account_name_or_id: str) -> Looked:
         return Looked(Found(account, manager))
 
 
-def in_words(found: Found, *, recorder: Any, when: dict[str, Any]) -> dict[str, Any]:
-    """Facts for HR to check, and warnings about what will be refused on the day, as far as `when` is known."""
+def look_up_several(names: Sequence[str]) -> dict[str, Looked]:
+    """Look for many at once, each with an answer of its own."""
+    return {name: _looked(answer) for name, answer in graph.client().look_up_several(names).items()}
+
+
+def _looked(answer: tuple[graph.Account, graph.Manager | None] | graph.GraphError) -> Looked:
+    if isinstance(answer, graph.NotFound):
+        return Looked()
+    if isinstance(answer, graph.GraphError):
+        return Looked(trouble="The directory did not answer for this one. Try it again in a minute.")
+    return Looked(Found(*answer))
+
+
+def in_words(found: Found, *, recorder: Any, when: dict[str, Any] | None) -> dict[str, Any]:
+    """Facts for HR to check, and warnings about what will be refused on the day, as far as `when` is known.
+
+    Without `when` the guards are not asked: the worker does that as soon as the starter is recorded.
+    """
     account, manager = found.account, found.manager
     return {
         "account_name": account.user_principal_name,
@@ -53,7 +70,10 @@ def in_words(found: Found, *, recorder: Any, when: dict[str, Any]) -> dict[str, 
         "department": account.department,
         "hire_date": account.hire_date,
         "manager_name": manager.display_name if manager else "",
-        "warnings": [*_warnings(account, manager, recorder), *_refusals(found, recorder, when)],
+        "warnings": [
+            *_warnings(account, manager, recorder),
+            *([] if when is None else _refusals(found, recorder, when)),
+        ],
     }
 
 

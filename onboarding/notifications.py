@@ -43,6 +43,23 @@ def reminder_ahead(starter: Starter) -> None:
     _write("reminder_ahead", starter, to=starter.manager_mail, key=key, recipient="manager")
 
 
+def account_replaced(starter: Starter) -> None:
+    """To the manager who was invited for the account that turned out to be the wrong one."""
+    _write(
+        "account_replaced",
+        starter,
+        to=starter.manager_mail,
+        key=str(starter.version),
+        recipient="former manager",
+    )
+
+
+def drop_unsent(starter: Starter) -> None:
+    """What a manager has not been sent yet is no longer true."""
+    waiting = starter.mails.filter(sent_at=None, dropped_at=None, kind__in=["invitation", "reminder"])
+    waiting.update(dropped_at=clock.now(), text="", html="")
+
+
 def open_again(issue: PassIssue) -> None:
     """To the manager: there is no pass now, why, and what to do."""
     _write(
@@ -196,9 +213,11 @@ def _context(starter: Starter, recipient: str, reason: str) -> dict[str, str]:
 
 
 def _page_of(recipient: str, starter: Starter) -> str:
-    """Where the reader can go: the manager and HR to the starter, security to its audit trail."""
+    """Where the reader can go: manager and HR to the starter, security to its audit trail, others to their own list."""
     if recipient == "security":
         return f"{reverse('admin:onboarding_auditevent_changelist')}?q={starter.public_id}"
+    if recipient == "former manager":
+        return reverse("home")
     return reverse("managers:starter" if recipient == "manager" else "hr:starter", args=[starter.public_id])
 
 

@@ -38,6 +38,8 @@ def look(starter_id: str) -> datetime | None:
     try:
         if starter.account_id:
             services.refresh(starter)
+            if starter.state == StarterState.RECORDED and starter.problem not in services.BLOCKING:
+                services.forewarn(starter)
         else:
             _look_for_account(starter)
         _calendar(starter)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from datetime import date, time
 from typing import Any
 
 from django.db import IntegrityError
 
-from onboarding import audit, caps, clock, graph, guards, handover, jobs, notifications, policy
+from onboarding import audit, caps, clock, earlier, graph, guards, handover, jobs, notifications, policy
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.models.work import Job
@@ -27,6 +29,10 @@ BLOCKING = {
 
 class AlreadyRecorded(Exception):
     """This account has an unfinished starter."""
+
+
+class RecordedBefore(Exception):
+    """There are earlier records of this person that HR has not been shown."""
 
 
 class CannotInvite(Exception):
@@ -55,11 +61,17 @@ def record_starter(
     note: str,
     by: Any,
     facts: graph.Facts | None = None,
+    knowing: Collection[str] | None = None,
 ) -> Starter:
     """Record who starts when. Without `account` it is expected to appear under its name.
 
-    Raises AlreadyRecorded, and TooMany where somebody records more than policy lets one person record in a day.
+    `knowing` are the earlier records that `by` was shown and takes for another matter; None, where nobody is there to
+    be shown any. Raises AlreadyRecorded, RecordedBefore, and TooMany where somebody records more than policy lets one
+    person record in a day.
     """
+    before = earlier.records_of(account or account_name) if knowing is not None else []
+    if not {one.starter.public_id for one in before} <= set(knowing or ()):
+        raise RecordedBefore(account_name)
     starter = Starter(
         account_name=account_name.lower(),
         start_date=start_date,
@@ -74,7 +86,7 @@ def record_starter(
         starter.problem = Problem.ACCOUNT_MISSING
     else:
         starter.account_id = account.object_id
-        for name, value in {**directory_facts(account, manager), **_seen(account, manager)}.items():
+        for name, value in {**directory_facts(account, manager), **seen_by_hr(account, manager)}.items():
             setattr(starter, name, value)
     try:
         with audit.change():
@@ -87,7 +99,8 @@ def record_starter(
                 by=by,
                 starter=starter,
                 facts=_when(starter)
-                | {"expected": account is None, "warned": [guard.code for guard in warned]},
+                | {"expected": account is None, "warned": [guard.code for guard in warned]}
+                | ({"recorded_before": len(before)} if before else {}),
                 personal=_who(starter),
             )
             if any(guard.alarming for guard in warned):
@@ -123,7 +136,7 @@ def directory_facts(account: graph.Account, manager: graph.Manager | None) -> di
     }
 
 
-def _seen(account: graph.Account, manager: graph.Manager | None) -> dict[str, Any]:
+def seen_by_hr(account: graph.Account, manager: graph.Manager | None) -> dict[str, Any]:
     """What HR saw when they chose this account; the day's directory is compared with it."""
     seen = guards.seen_of(account, manager)
     return {"seen": seen, "first_manager_id": seen["manager_id"]}
@@ -152,7 +165,7 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
                 by=by,
                 changes={
                     **facts,
-                    **_seen(account, manager),
+                    **seen_by_hr(account, manager),
                     "account_id": account.object_id,
                     "found_account_id": "",
                     "shaped_by": _with(starter, by),
@@ -249,7 +262,8 @@ def _still_before_a_pass(starter: Starter) -> None:
 def refresh(starter: Starter, *, by: Any | None = None, known: graph.Facts | None = None) -> bool:
     """Read the account and its manager anew, unless they are `known`. True: a new manager was sent the link.
 
-    Raises what `graph` raises; a missing account becomes a problem.
+    `read` is what the directory said a moment ago, of many at once. Raises what `graph` raises; a missing account
+    becomes a problem.
     """
     try:
         account, manager = (
@@ -336,7 +350,7 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
                 },
                 personal={"manager": starter.manager_id, "to": starter.manager_mail},
             )
-            notifications.invitation(starter, number=1)
+            notifications.invitation(starter, number=_next_number(starter))
             _tell_hr_what_blocks(starter)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
         elif starter.state == StarterState.INVITED:
@@ -369,6 +383,16 @@ def _guards_hold(starter: Starter, facts: graph.Facts, *, by: Any | None) -> Non
     raise CannotInvite(Problem.REFUSED)
 
 
+def forewarn(starter: Starter) -> None:
+    """Ask the guards of somebody who was recorded and not invited yet, so that HR knows long before the day."""
+    try:
+        facts = graph.client().issue_facts(starter.account_id, scarce=False)
+    except graph.GraphError:
+        return  # asked again with the next look, and before the link is sent
+    with suppress(CannotInvite):
+        _guards_hold(starter, facts, by=None)
+
+
 def _send(starter: Starter, *, by: Any | None) -> None:
     audit.record(
         "starter.link_sent",
@@ -376,8 +400,12 @@ def _send(starter: Starter, *, by: Any | None) -> None:
         starter=starter,
         personal={"manager": starter.manager_id, "to": starter.manager_mail},
     )
-    sent = starter.mails.filter(kind="invitation").count()
-    notifications.invitation(starter, number=sent + 1)
+    notifications.invitation(starter, number=_next_number(starter))
+
+
+def _next_number(starter: Starter) -> int:
+    """Who was invited once, and is recorded again, gets a mail of their own the second time."""
+    return starter.mails.filter(kind="invitation").count() + 1
 
 
 def allow_another(*, starter: Starter, by: Any) -> None:
@@ -402,7 +430,7 @@ def may_allow_another(starter: Starter) -> bool:
 
 
 def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
-    """Stop the onboarding for good. A live pass is taken back first: False says that this is under way.
+    """Stop the onboarding. A live pass is taken back first: False says that this is under way.
 
     Then the worker deletes the pass and withdraws the starter in the moment it is gone.
     """

@@ -95,6 +95,8 @@ class World:
                 values["object_id"] = self.starters["noor"].pk if there else 999_999
             case ("app_label",):
                 values["app_label"] = names if there else "auth"
+            case ("day",):
+                values["day"] = "2026-12-01" if there else "2026-02-31"
             case ("url",):
                 values["url"] = names if there else "nowhere/"
         return place.route.address(values)
@@ -112,7 +114,8 @@ class World:
             "reason": "A reason", "lifetime_minutes": 30, "opens_minutes_before": 60, "closes_days_after": 3,
             "invite_days_before": 2, "attempts": 2, "sign_in_minutes": 4, "post": "yes", "index": 0,
             "action": "start_again", "_selected_action": self.rows["onboarding/job"], "name": "Another name",
-            "username": "ada", "password": "password", "next": "/",
+            "username": "ada", "password": "password", "next": "/", "starter": starter.public_id,
+            "accounts": ben.user_principal_name, "take": f"{ben.object_id}:",
         }  # fmt: skip
         return urlencode(fields, doseq=True)
 

@@ -96,11 +96,17 @@ OURS = {
     "managers:lost": Rule(act=ACTOR, **HIDDEN),
     "hr:list": Rule(look=HR),
     "hr:record": Rule(look=HR, act=HR),
+    "hr:several": Rule(look=HR, act=HR, does="302 200"),
+    "hr:today": Rule(look=HR),
+    "hr:day": Rule(look=HR),
+    "hr:together": Rule(act=HR, does="200"),
     "hr:starter": Rule(look=HR),
     "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why it was not done
     "hr:send": Rule(act=HR),
     "hr:accept": Rule(act=HR),
     "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
+    "hr:bring-back": Rule(look=HR, act=HR, does="302 200"),
+    "hr:account": Rule(look=HR, act=HR, does="302 200"),
     "hr:allow": Rule(act=HR),
     "hr:take-back": Rule(act=HR),
     "hr:look-again": Rule(act=HR),
@@ -238,6 +244,7 @@ PLACES = {
     ("content_type_id", "object_id"): ("a row", UNKNOWN),
     ("app_label",): ("portal", "onboarding"),
     ("url",): ("onboarding", UNKNOWN),
+    ("day",): ("a day", UNKNOWN),
 }
 
 

@@ -130,6 +130,10 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=300)),
                 ("at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
+                    "voided_at",
+                    models.DateTimeField(blank=True, help_text="Everything began anew since.", null=True),
+                ),
+                (
                     "by",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -150,7 +154,9 @@ class Migration(migrations.Migration):
                 "ordering": ["-at"],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("starter", "why", "occasion"), name="one_approval_an_occasion"
+                        condition=models.Q(("voided_at", None)),
+                        fields=("starter", "why", "occasion"),
+                        name="one_approval_an_occasion",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("why__in", ["starter", "manager", "beyond"])),

@@ -22,11 +22,16 @@ class Approval(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=300)
     at = models.DateTimeField(default=timezone.now)
+    voided_at = models.DateTimeField(null=True, blank=True, help_text="Everything began anew since.")
 
     class Meta:
         ordering = ["-at"]
         constraints = [
-            models.UniqueConstraint(fields=["starter", "why", "occasion"], name="one_approval_an_occasion"),
+            models.UniqueConstraint(
+                fields=["starter", "why", "occasion"],
+                condition=models.Q(voided_at=None),
+                name="one_approval_an_occasion",
+            ),
             models.CheckConstraint(
                 condition=models.Q(why__in=["starter", "manager", "beyond"]), name="approval_is_for_something"
             ),

@@ -23,13 +23,17 @@ def new_public_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+def in_need(lapsed_before: datetime) -> Q:
+    """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
+    return Q(state__in=UNFINISHED) & (~Q(problem="") | Q(starts_at__lt=lapsed_before))
+
+
 class StarterQuerySet(models.QuerySet["Starter"]):
     def unfinished(self) -> StarterQuerySet:
         return self.filter(state__in=UNFINISHED)
 
     def needing_a_hand(self, lapsed_before: datetime) -> StarterQuerySet:
-        """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
-        return self.unfinished().filter(~Q(problem="") | Q(starts_at__lt=lapsed_before))
+        return self.filter(in_need(lapsed_before))
 
     def of_manager(self, object_id: str) -> StarterQuerySet:
         """Starters whose manager was this person when the directory was last read."""
@@ -134,6 +138,14 @@ class Starter(models.Model):
             models.Index(fields=["state", "starts_at", "id"], name="starter_by_state"),
             models.Index(fields=["manager_id", "state"], name="starter_by_manager"),
             models.Index(fields=["starts_at", "id"], name="starter_by_start"),
+            models.Index(fields=["start_date", "state"], name="starter_by_day"),
+            # How many are in each state, and on which days: the list counts them at every look.
+            models.Index(fields=["state", "start_date"], name="starter_kept", condition=Q(erased_at=None)),
+            # Whether somebody was recorded before.
+            models.Index(fields=["account_id"], name="starter_by_account"),
+            models.Index(fields=["account_name"], name="starter_by_account_name"),
+            models.Index(fields=["display_name"], name="starter_by_name"),
+            models.Index(fields=["employee_id"], name="starter_by_employee"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -105,3 +105,26 @@ def test_hrs_pages_fit(looks, starters):
     hr.press("Look up")
     hr.reads("The directory says")
     looks("hr-record-found")
+
+
+def test_hrs_pages_for_many_fit(looks, site, starters):
+    hr = looks.someone
+    hr.is_signed_in("hanna")
+    looks("hr-day", "/hr/day/")
+    hr.press_to_open("The same as a table")
+    looks("hr-day-table")
+    looks("hr-day-empty", "/hr/day/2030-01-01/")
+    looks("hr-account", f"{starters[0].hr_path}account/")
+    hr.page.goto("/hr/new/several/")
+    hr.page.get_by_label("Accounts").fill(f"{starters[0].account}\nben.carter@contoso.example\nwhat is this")
+    hr.press("Look them all up")
+    hr.reads("2 cannot be recorded as they are")
+    looks("hr-several")
+    hr.page.goto("/hr/")
+    hr.page.locator("[name=starter]").first.check()
+    hr.press("Move the first day…")
+    hr.reads("Those you chose")
+    looks("hr-move")
+    hr.press("Move this starter")
+    hr.reads("Say what to change")
+    looks("hr-move-mistake")
