@@ -73,13 +73,12 @@ DEVICES = (
         "A new Windows computer",
         "Where the computer itself is set up with the pass.",
         (
-            "Will you have a phone or a security key as well? Begin with that, in one of the other ways: the pass works once, and "
-            "the set-up of a computer may ask twice.",
+            "Is there a phone or a security key as well? Begin with that: the pass works once, and a computer may ask twice.",
             "Switch the computer on, choose “Set up for work or school”, and type your account name, then the pass.",
             "Go on without a break until Windows Hello has your face, finger or PIN.",
             "If the computer starts anew and asks you to sign in again, the pass is spent: your manager makes another.",
         ),
-        "A computer that already belongs to the organisation takes a pass on its lock screen only if it is set up for “Web sign-in”.",
+        "A computer that is set up already takes a pass on its lock screen only where “Web sign-in” is on.",
     ),
 )
 BY_KEY = {device.key: device for device in DEVICES}

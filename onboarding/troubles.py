@@ -16,7 +16,9 @@ class Trouble:
     number: str = ""
 
 
-AGAIN = "The manager takes the pass back on the portal’s page and makes another, with the starter beside them."
+AGAIN = (
+    "The manager takes the pass back on the portal’s page and makes another, with the starter beside them."
+)
 
 TROUBLES = (
     Trouble(
@@ -62,7 +64,9 @@ TROUBLES = (
         "browser-only",
         "The pass must be used for web sign-in",
         "The place where it was typed cannot take a pass: an app, or a Windows screen that asks for something else.",
-        ("Sign in with a browser first, at the address of step 1, and add the passkey there. Then go back to the app.",),
+        (
+            "Sign in with a browser first, at the address of step 1, and add the passkey there. Then go back to the app.",
+        ),
         "AADSTS130506",
     ),
     Trouble(

@@ -31,10 +31,36 @@ COLOURS = (
 )
 
 
+# Pages that say why not, with what they are given; `?page=` shows each as it is.
+REFUSALS: dict[str, dict[str, object]] = {
+    "400.html": {},
+    "403.html": {},
+    "403_csrf.html": {"page_url": "/"},
+    "403_elsewhere.html": {},
+    "404.html": {},
+    "405.html": {},
+    "413.html": {},
+    "500.html": {},
+    "503.html": {},
+    "managers/unavailable.html": {
+        "title": "The directory does not answer",
+        "text": "We cannot check just now that you are this person's manager.",
+        "url": "/",
+    },
+    "signin/again.html": {"url": "/"},
+    "signin/failed.html": {},
+    "signin/refused.html": {"text": "This site accepts accounts of one organisation only."},
+    "signin/session_over.html": {"sign_in_url": "/", "fields": [("note", "What was typed")], "action": "/"},
+    "signin/signed_out.html": {"end_session_url": "https://login.sandbox.invalid/"},
+}
+
+
 class Sample(forms.Form):
     """A form with everything that forms have here."""
 
-    account = forms.CharField(label="Account", help_text="The account name, as in noor.devries@contoso.example.")
+    account = forms.CharField(
+        label="Account", help_text="The account name, as in noor.devries@contoso.example."
+    )
     start = forms.TimeField(label="Time", widget=forms.TimeInput(attrs={"type": "time"}))
     zone = forms.ChoiceField(label="Time zone", choices=[("a", "Europe/Amsterdam"), ("b", "Asia/Tokyo")])
     note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3}))
@@ -52,7 +78,11 @@ def components(request: HttpRequest) -> HttpResponse:
     """Where nothing is real; with a real tenant there is no such page."""
     if not (settings.SANDBOX or settings.DEBUG):
         raise Http404
+    refusal = request.GET.get("page", "")
+    if refusal in REFUSALS:
+        return render(request, refusal, {**REFUSALS[refusal], "names_nobody": True})
     context = {
+        "refusals": list(REFUSALS),
         "tones": [{"tone": tone, "word": word, "says": says} for tone, word, says in TONES],
         "colours": [measured(one, on) for one, on in COLOURS],
         "empty": Sample(initial={"account": "noor.devries@contoso.example"}, prefix="fine"),

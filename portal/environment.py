@@ -95,7 +95,9 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
         if not value:
             return ""
         if not colour.HEX.fullmatch(value):
-            raise refused(name, "must be a colour as six hexadecimal digits", colour.tokens(scheme.name)["accent"])
+            raise refused(
+                name, "must be a colour as six hexadecimal digits", colour.tokens(scheme.name)["accent"]
+            )
         measured, ground = colour.least_contrast(value, scheme)
         if measured < colour.READABLE:
             raise refused(

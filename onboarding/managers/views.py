@@ -199,7 +199,9 @@ def page(
     if seen.action == "confirm":
         fresh = {"version": starter.version, "policy": version.number, "identity_check": check}
         context["form"] = form if form and form.errors else ConfirmForm(initial=fresh)
-        if signed_in_at := _signed_in_at(request):  # after that the button asks for a sign-in first, and says so
+        if signed_in_at := _signed_in_at(
+            request
+        ):  # after that the button asks for a sign-in first, and says so
             context["fresh_until"] = f"{(signed_in_at + version.freshness).astimezone(starter.zone):%H:%M}"
     elif seen.action == "sign_in":
         context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': address})}"
