@@ -1,6 +1,6 @@
 """`make pictures`: takes the pictures in the README, from the running demo, and makes them small.
 
-    python -m tests.browser.pictures
+python -m tests.browser.pictures
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 LARGEST = 60_000  # bytes, each
+SHADES = 64  # enough for words and a few grounds
 DESK, PHONE = (1120, 700), (390, 780)
 
 
@@ -76,7 +77,7 @@ def size(of: tuple[int, int]) -> dict[str, int]:
 def smaller(png: bytes) -> bytes:
     width, height, pixels = opened(png)
     counted = Counter(pixels)
-    table = [colour for colour, _ in counted.most_common(256)]
+    table = [colour for colour, _ in counted.most_common(SHADES)]
     number = {colour: at for at, colour in enumerate(table)}
     for colour in counted:
         if colour not in number:
