@@ -278,9 +278,7 @@ def outcome(answer: HttpResponse) -> str:
     return TO_SIGN_IN if to_sign_in else str(answer.status_code)
 
 
-CHANGING = re.compile(
-    r"""data-ends="\d+"|'nonce-[^']+'|nonce="[^"]+"|name="csrfmiddlewaretoken" value="[^"]+\""""
-)
+CHANGING = re.compile(r"""'nonce-[^']+'|nonce="[^"]+"|name="csrfmiddlewaretoken" value="[^"]+\"""")
 
 
 def fingerprint(answer: HttpResponse, address: str) -> tuple[Any, ...]:
