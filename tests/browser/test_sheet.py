@@ -73,6 +73,7 @@ def test_a_page_that_follows_interrupts_nobody_who_reads_on_it(site, tab):
     manager.page.clock.install()
     manager.follow("Done")
     manager.reads("It does not work?")
+    manager.page.wait_for_load_state()  # its scripts have begun
     manager.press_to_open("A password is asked for")
 
     site.hr.get(starter.hr_path)
@@ -92,9 +93,11 @@ def test_a_page_that_follows_renews_itself_when_nobody_is_busy_on_it(site, tab):
     manager.page.clock.install()
     manager.follow("Done")
     manager.reads("The pass was handed over")
+    manager.page.wait_for_load_state()  # its scripts have begun
     loaded = len([one for one in manager.asked if one.is_navigation_request()])
     with manager.page.expect_response(lambda answer: answer.request.method == "HEAD"):
         manager.page.clock.run_for("00:16")
+    manager.page.evaluate("fetch('/livez').then(() => null)")  # whatever follows the answer before has begun
     assert len([one for one in manager.asked if one.is_navigation_request()]) == loaded  # no news, no renewal
 
     site.hr.get(starter.hr_path)
