@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench test test-sqlite test-postgresql test-faults breaks mutants lint types format lock run-environment dev-environment
+.PHONY: help demo demo-reset tour bench test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: dev-environment  ## measure the way from the button to the pass, on both 
 
 mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
 	@$(DEV) -m tests.mutation
+
+pictures: dev-environment  ## take the pictures of docs/pictures anew, from the running demo
+	@$(DEV) -m tests.browser.pictures
 
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet

@@ -4,6 +4,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from onboarding.managers.views import home
+from onboarding.sheet import sheet
 
 
 class PublicId(StringConverter):
@@ -17,5 +18,6 @@ register_converter(PublicId, "public_id")
 urlpatterns = [
     path("", home, name="home"),
     path("starters/", include("onboarding.managers.urls")),
+    path("sheet/", sheet, name="sheet"),
     path("hr/", include("onboarding.hr.urls")),
 ]

@@ -11,12 +11,12 @@ from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from portal.signin.step_up import proofs
-from portal.views import PLAIN, session_over
+from portal.views import PLAIN, bare, session_over
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -49,6 +49,22 @@ class SecurityHeadersMiddleware:
         return response
 
 
+class WrongMethodMiddleware:
+    """Django answers an address that is opened in a way it does not take with an empty page. People get words."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_read = request.method != "HEAD" and "text/html" in request.headers.get("Accept", "")
+        if not (isinstance(response, HttpResponseNotAllowed) and is_read):
+            return response
+        page = bare("405.html", 405)
+        page["Allow"] = response["Allow"]
+        return page
+
+
 class SmallBodiesMiddleware:
     """Nothing here is uploaded. A large body is refused before anything reads it, or writes it to a disk."""
 
@@ -58,9 +74,7 @@ class SmallBodiesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return HttpResponse(
-                "This is larger than anything the portal takes.\n", status=413, content_type=PLAIN
-            )
+            return bare("413.html", 413)
         return self.get_response(request)
 
 
@@ -77,7 +91,7 @@ class FetchMetadataMiddleware:
         if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
             return HttpResponse(status=204)
         if not may_come_from_there(request):
-            return HttpResponse("This address opens only by a link or from the portal itself.\n", PLAIN, 403)
+            return bare("403_elsewhere.html", 403)
         return self.get_response(request)
 
 

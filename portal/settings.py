@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONCE, NONE, SELF, STRICT_DYNAMIC
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import colour
 from portal.environment import Environment, refused
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -124,6 +125,19 @@ if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("d
 # --- Words and people ---------------------------------------------------------------------------------------
 ORGANISATION_NAME = env.text("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")
 SUPPORT_CONTACT = env.text("SUPPORT_CONTACT", "the service desk")
+HELP_URL = env.link("HELP_URL")
+PRIVACY_NOTICE_URL = env.link("PRIVACY_NOTICE_URL")
+LOGO = env.logo("LOGO_FILE")
+ACCENT_COLOUR = env.accent("ACCENT_COLOUR", colour.LIGHT)
+ACCENT_COLOUR_DARK = env.accent("ACCENT_COLOUR_DARK", colour.DARK)
+ACCENT_SHEET = (
+    colour.sheet(
+        ACCENT_COLOUR or colour.tokens("light")["accent"],
+        ACCENT_COLOUR_DARK or colour.nearest(ACCENT_COLOUR, colour.DARK),
+    )
+    if ACCENT_COLOUR or ACCENT_COLOUR_DARK
+    else ""
+)
 HR_ADDRESS = env.text("HR_ADDRESS", "hr@contoso.example" if SANDBOX else "")
 SECURITY_ADDRESS = env.text("SECURITY_ADDRESS", "security@contoso.example" if SANDBOX else "")
 if not SANDBOX:
@@ -170,9 +184,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.WrongMethodMiddleware",
     "portal.middleware.SmallBodiesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.look.LookMiddleware",
     "portal.middleware.FetchMetadataMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

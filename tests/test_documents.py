@@ -36,6 +36,14 @@ def test_every_file_that_a_paper_names_is_there(paper):
     assert not [name for name in named if not (TOP / name).exists()]
 
 
+def test_the_pictures_are_all_shown_and_small():
+    pictures = sorted((TOP / "docs/pictures").iterdir())
+
+    shown = re.findall(r"(?:\]\(|src=\")(docs/pictures/[\w.-]+)", (TOP / "README.md").read_text())
+    assert sorted(shown) == [str(path.relative_to(TOP)) for path in pictures]
+    assert [path.name for path in pictures if path.stat().st_size > 60_000] == []
+
+
 def test_the_readme_names_only_targets_that_make_knows():
     targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.M))
 

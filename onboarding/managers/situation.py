@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 from django.conf import settings
@@ -28,6 +29,12 @@ class Situation:
     refresh_seconds: int = 0
     wait: budget.Wait | None = field(default=None)
     method_id: str = ""  # the pass of another tool that may be replaced
+
+    @property
+    def mark(self) -> str:
+        """Differs when there is news. How long somebody still waits is none."""
+        told = self.title if self.wait else f"{self.title} {' '.join(self.lines)}"
+        return sha256(f"{self.code} {told}".encode()).hexdigest()[:16]
 
 
 def of(
@@ -169,9 +176,9 @@ def _last_time(starter: Starter) -> tuple[str, ...]:
 
 def in_line(wait: budget.Wait, now: datetime) -> Situation:
     seconds = wait.seconds(now)
-    about = f"about {seconds} seconds" if seconds < 90 else f"about {round(seconds / 60)} minutes"
+    long = f" Your turn comes in about {round(seconds / 60)} minutes." if seconds >= 90 else ""
     lines = (
-        f"Microsoft makes only a few passes at a time. Your turn comes in {about}.",
+        f"Microsoft makes only a few passes at a time.{long}",
         "Keep this page open: your place is kept. The button appears at your turn; nothing happens by itself.",
     )
     return Situation(

@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from onboarding import budget, clock, guards, handover, policy, step_up
+from onboarding import budget, clock, guards, handover, policy, step_up, troubles
 from onboarding.lifecycle import NotPermitted
 from onboarding.managers import said, situation, spelling
 from onboarding.managers.forms import ConfirmForm
@@ -24,6 +24,7 @@ from onboarding.managers.situation import Situation
 from onboarding.models import PassIssue, Starter
 from onboarding.moves import Changed
 from onboarding.permissions import CannotTell, may_record, starter_of_manager
+from onboarding.sheet import where_to_go
 
 View = Callable[..., HttpResponse]
 
@@ -205,13 +206,17 @@ def page(
             "start_words": f"{starter.start_words} ({starter.time_zone})",
         },
         "situation": seen,
+        "troubles": troubles.TROUBLES if seen.code in {"shown", "held"} else (),
+        "sheet_url": reverse("sheet"),
         "lifetime_minutes": policy.lifetime(version),
-        "refresh_seconds": seen.refresh_seconds,
+        "follows": seen.refresh_seconds,
         "refresh_url": back,
     }
     if seen.action == "confirm":
         fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
         context["form"] = form if form and form.errors else ConfirmForm(initial=fresh, rules=version)
+        if signed_in_at := _signed_in_at(request):  # after that it asks for a sign-in first, and says so
+            context["fresh_until"] = f"{(signed_in_at + version.freshness).astimezone(starter.zone):%H:%M}"
     elif seen.action == "replace":
         context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": check}
         context["replace"]["method_id"] = seen.method_id
@@ -221,7 +226,9 @@ def page(
     elif seen.action == "wait" and seen.wait is not None:
         context["wait"] = {"seconds": seen.wait.seconds(clock.now()), "position": seen.wait.ahead + 1}
     context["actions"] = _actions(request, starter, seen)
-    return render(request, "managers/starter.html", context, status=status)
+    response = render(request, "managers/starter.html", context, status=status)
+    response["Situation"] = seen.mark  # a page that follows asks for the head, and compares
+    return response
 
 
 def _actions(request: HttpRequest, starter: Starter, seen: Situation) -> list[dict[str, Any]]:
@@ -260,7 +267,9 @@ def pass_page(request: HttpRequest, starter: Starter, shown: handover.Shown) -> 
         "receipt_url": reverse("managers:receipt", args=ids),
         "not_seen_url": reverse("managers:not-seen", args=ids),
         "receipt_seconds": int(settings.PASS_RECEIPT.total_seconds()),
-        "where_to_go": f"{settings.SANDBOX_URL}/mysignins" if settings.SANDBOX else "aka.ms/mysecurityinfo",
+        "where_to_go": where_to_go(),
+        "sheet_url": reverse("sheet"),
+        "keep_page": True,
         "page_url": reverse("managers:starter", args=[starter.public_id]),
     }
     try:
