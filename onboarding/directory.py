@@ -36,6 +36,11 @@ def look_up(account_name_or_id: str) -> Looked:
         )
 
 
+def sight() -> str:
+    """What this process's last questions showed: `answers`, `silent` or `not asked`. It asks nothing itself."""
+    return graph.client().sight.words
+
+
 def in_words(found: Found, *, recorder: Any) -> dict[str, Any]:
     """Facts for HR to check, and warnings about what will be refused on the day."""
     account, manager = found.account, found.manager

@@ -3,6 +3,7 @@
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
+from onboarding.health import readyz
 from onboarding.managers.views import home
 
 
@@ -18,4 +19,5 @@ urlpatterns = [
     path("", home, name="home"),
     path("starters/", include("onboarding.managers.urls")),
     path("hr/", include("onboarding.hr.urls")),
+    path("readyz", readyz, name="readyz"),
 ]

@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
@@ -61,6 +62,13 @@ class SmallBodiesMiddleware:
                 "This is larger than anything the portal takes.\n", status=413, content_type=PLAIN
             )
         return self.get_response(request)
+
+
+class HostMiddleware(CommonMiddleware):
+    """Only the portal's own name is answered, except about health: a load balancer asks each machine by its number."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        return None if request.path_info in settings.HEALTH_PATHS else super().process_request(request)
 
 
 class FetchMetadataMiddleware:

@@ -110,6 +110,7 @@ OURS = {
     "signin:signed_out": Rule(look=ANYONE, **OPEN),
     "csp-report": Rule(act=ANYONE, does="204", needs_token=False, **OPEN),
     "livez": Rule(look=ANYONE, **OPEN),
+    "readyz": Rule(look=ANYONE, shows="200 503", **OPEN),  # which of the two: test_health.py
 }
 
 # These looks write down that somebody began to sign in, so they are not to be had without wanting the answer.
@@ -317,7 +318,7 @@ def of_ours(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
         return Verdict(frozenset({rule.missing}))
     if ask.method == "POST":
         return Verdict(frozenset(rule.does.split()), may_change=True)
-    return Verdict(frozenset({rule.shows}))
+    return Verdict(frozenset(rule.shows.split()))
 
 
 def of_django(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:

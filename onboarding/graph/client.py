@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from base64 import b64encode
+from contextlib import AbstractContextManager
 from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -17,21 +18,34 @@ from django.views.decorators.debug import sensitive_variables
 from onboarding.graph import reading
 from onboarding.graph.answers import GUID, IDENTIFIER
 from onboarding.graph.errors import NotFound
+from onboarding.graph.sight import Sight
 from onboarding.graph.transport import TokenSource, Transport
 from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
+from onboarding.graph.waiting import Room
 
 PERSON = "id,userPrincipalName,displayName,mail,accountEnabled,userType,creationType,externalUserState"
 ACCOUNT = f"{PERSON},jobTitle,department,employeeId,employeeHireDate,createdDateTime"
 # Entra's rules for a user principal name. It becomes part of a path, so what is not one is never sent.
 USER_PRINCIPAL_NAME = re.compile(r"[A-Za-z0-9'._!#^~$&+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
 WIDEST = "999"
+AT_ONCE = 32  # where nobody says otherwise
 
 
 class Graph:
     """Microsoft Graph, for one tenant and one identity; safe to share between threads."""
 
-    def __init__(self, origin: str, tokens: TokenSource, *, connect: float, read: float) -> None:
-        self._transport = Transport(origin, tokens, connect=connect, read=read)
+    def __init__(
+        self, origin: str, tokens: TokenSource, *, connect: float, read: float, room: Room | None = None
+    ) -> None:
+        self._room = room or Room(AT_ONCE, at_the_door=0)
+        self.sight = Sight()
+        self._transport = Transport(
+            origin, tokens, connect=connect, read=read, room=self._room, sight=self.sight
+        )
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Hold a place among those who wait for Graph, for several calls that belong together. Raises Crowded."""
+        return self._room.turn()
 
     def prepare(self) -> None:
         """Have a token in hand, so that none is missing later. Raises Unavailable."""
@@ -137,6 +151,7 @@ def client() -> Graph:
                 import_string(settings.WORKLOAD_IDENTITY)(),
                 connect=settings.GRAPH_CONNECT_TIMEOUT,
                 read=settings.GRAPH_READ_TIMEOUT,
+                room=Room(settings.GRAPH_AT_ONCE, at_the_door=settings.GRAPH_AT_THE_DOOR),
             )
         return _client
 

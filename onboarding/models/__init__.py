@@ -2,6 +2,7 @@
 
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead
 from onboarding.models.budget import GraphBudget, Turn
+from onboarding.models.installation import Installation
 from onboarding.models.issue import PassIssue
 from onboarding.models.policy import PolicyVersion
 from onboarding.models.starter import Starter
@@ -13,6 +14,7 @@ __all__ = [
     "AuditHead",
     "GraphBudget",
     "Heartbeat",
+    "Installation",
     "Job",
     "Mail",
     "PassIssue",
