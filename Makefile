@@ -44,9 +44,11 @@ test-postgresql: dev-environment  ## run all tests on a real PostgreSQL, which i
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
 	@$(DEV) -m tests.breaks
 
-test-faults: dev-environment  ## kill, stop and cut off processes at exact moments, 50 times each, on both databases
-	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py
-	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py
+test-faults: dev-environment  ## processes killed at exact moments, databases held, lost and full, 50 times each, on both
+	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py tests/test_fault_rows.py \
+	  tests/test_disk_full.py
+	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py \
+	  tests/test_fault_rows.py tests/test_postgresql_lost.py
 
 bench: dev-environment  ## measure the way from the button to the pass, on both databases, as ratios
 	@$(DEV) manage.py bench

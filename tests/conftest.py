@@ -23,6 +23,10 @@ from portal import identity
 from portal.models import User
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
+from tests.databases import IS_POSTGRESQL
+
+# What can happen to one kind of database only.
+collect_ignore = ["test_disk_full.py" if IS_POSTGRESQL else "test_postgresql_lost.py"]
 
 BY_KEY = {person.key: person for person in CAST}
 ZONE = "Europe/Amsterdam"
@@ -60,6 +64,10 @@ LONG = (
     "test_serve",
     "test_6_",
     "browser",
+    "fault_rows",
+    "disk_full",
+    "postgresql_lost",
+    "restart",
 )
 
 

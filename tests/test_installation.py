@@ -53,12 +53,17 @@ def run(environment: Copy, *words: str, **other: str) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.parametrize("other", [ELSEWHERE, ANOTHER_TENANT], ids=["another address", "another tenant"])
 @pytest.mark.parametrize(
-    "words", [["serve", "--prepare"], ["worker", "--once"], ["check", "--deploy"]], ids=" ".join
+    ("words", "other"),
+    [
+        (["serve", "--prepare"], ELSEWHERE),
+        (["worker", "--once"], ELSEWHERE),
+        (["check", "--deploy"], ELSEWHERE),
+        (["check", "--deploy"], ANOTHER_TENANT),
+    ],
 )
 def test_a_restored_backup_with_other_settings_refuses_to_start(
-    backup: Copy, other: Copy, words: list[str]
+    backup: Copy, words: list[str], other: Copy
 ) -> None:
     address = ["--bind", f"127.0.0.1:{free_port()}"] if words[0] == "serve" else []
 
