@@ -293,8 +293,8 @@ WORKER_LOCK = timedelta(seconds=env.whole("WORKER_LOCK_SECONDS", 60, low=60 if n
 GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
 GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
 GRAPH_CONNECT_TIMEOUT = 3
-# Of a process's threads (`gunicorn_conf.py`) so many may wait for Graph, and so many more for one of these to be
-# done. The others are always free, for whatever does not need Graph: lists, health, what goes on meanwhile.
+# Of a process's threads (`gunicorn_conf.py`) so many may wait for Graph, and when it is slow so many more for one of
+# these to be done. The others stay free, for whatever does not need Graph: lists, health, what goes on meanwhile.
 GRAPH_AT_ONCE, GRAPH_AT_THE_DOOR = 10, 2
 GRAPH_READ_TIMEOUT = env.whole("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
 RETENTION = timedelta(days=env.whole("RETENTION_DAYS", 30, low=1, high=365))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -179,37 +180,72 @@ def test_there_are_always_threads_for_those_who_need_no_microsoft():
     assert gunicorn_conf.threads - waiting >= 4
 
 
-def test_who_comes_to_a_full_room_is_told_at_once_and_who_is_inside_goes_on():
-    room, full, leave = Room(1, at_the_door=0), threading.Event(), threading.Event()
-    went_on = []
+@contextmanager
+def full(room: Room) -> Iterator[None]:
+    """Somebody else is in each place of the room until the end of the block."""
+    leave, inside = threading.Event(), threading.Semaphore(0)
 
     def stay() -> None:
         with room.turn():
-            full.set()
+            inside.release()
             leave.wait(60)
-            with room.turn():  # whoever is inside needs no second place
-                went_on.append(True)
 
-    inside = threading.Thread(target=stay)
-    inside.start()
-    assert full.wait(60)
-    with pytest.raises(graph.Crowded), room.turn():
+    places = room._places - len(room._entered)
+    threads = [threading.Thread(target=stay) for _ in range(places)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        inside.acquire()
+    try:
+        yield
+    finally:
+        leave.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_where_it_is_slow_inside_who_comes_is_told_at_once():
+    room = Room(2, at_the_door=0, slow=0, patience=60)
+
+    with full(room), pytest.raises(graph.Crowded), room.turn():
         pass
-    leave.set()
-    inside.join()
 
-    assert went_on == [True]
-    with room.turn():  # and the place is free again
+    with room.turn():  # and afterwards there is room again
         pass
 
 
-def test_a_place_that_becomes_free_goes_to_who_stands_at_the_door():
-    room = Room(1, at_the_door=1, patience=60)
+def test_where_it_is_slow_a_few_may_stand_at_the_door():
+    room = Room(1, at_the_door=1, slow=0, patience=60)
     with ThreadPoolExecutor(1) as threads:
-        with room.turn():
+        with full(room):
             at_the_door = threads.submit(entered, room)
-            wait_for(lambda: not room._door._value, "somebody at the door")
+            wait_for(lambda: room._door, "somebody at the door")
+            with pytest.raises(graph.Crowded), room.turn():
+                pass
         assert at_the_door.result()
+
+
+def test_where_it_goes_quickly_all_may_wait_and_go_in_as_they_came():
+    room = Room(1, at_the_door=0, slow=60, patience=60)
+    with ThreadPoolExecutor(5) as threads:
+        with full(room):
+            crowd = [threads.submit(entered, room) for _ in range(5)]
+            wait_for(lambda: len(room._door) == 5, "a crowd at the door")
+        assert all(one.result() for one in crowd)
+
+
+def test_nobody_stands_at_the_door_for_ever():
+    room = Room(1, at_the_door=5, slow=60, patience=0.05)
+
+    with full(room), pytest.raises(graph.Crowded), room.turn():
+        pass
+
+
+def test_whoever_is_inside_needs_no_second_place():
+    room = Room(1, at_the_door=0, slow=0)
+
+    with room.turn(), room.turn():
+        pass
 
 
 def entered(room: Room) -> bool:
@@ -222,11 +258,12 @@ def test_a_press_in_a_crowd_makes_nothing_and_says_so(tenant, invite, browser_of
     starter, maria = invite("noor"), browser_of("maria")
     page = maria.get(f"/starters/{starter.public_id}/")
     seen = {name: page.context["form"].initial[name] for name in ("version", "policy")}
-    monkeypatch.setattr(graph.client(), "_room", Room(1, at_the_door=0))
-    monkeypatch.setattr(graph.client()._transport, "_room", graph.client()._room)
-    graph.client()._room._places.acquire()  # by somebody whom Microsoft lets wait
+    room = Room(1, at_the_door=0, slow=0)
+    monkeypatch.setattr(graph.client(), "_room", room)
+    monkeypatch.setattr(graph.client()._transport, "_room", room)
 
-    answer = maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
+    with full(room):
+        answer = maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
 
     assert answer.status_code == 503
     assert "Too many people are waiting for Microsoft" in answer.content.decode()
@@ -236,18 +273,22 @@ def test_a_press_in_a_crowd_makes_nothing_and_says_so(tenant, invite, browser_of
 
 @pytest.mark.django_db
 def test_a_press_that_was_begun_is_never_turned_away(tenant, invite, confirmation, monkeypatch):
-    """The room fills up between the questions about the account and the request for the pass."""
+    """The room is full and slow when the pass is asked for; whoever asks is one of those inside."""
     asked = confirmation(invite("noor"))
-    client, claim = graph.client(), handover.claim
+    room, claim = Room(2, at_the_door=0, slow=0), handover.claim
+    monkeypatch.setattr(graph.client(), "_room", room)
+    monkeypatch.setattr(graph.client()._transport, "_room", room)
 
-    def then_the_crowd_comes(*args, **kwargs):
-        while client._room._places.acquire(blocking=False):
-            pass
-        return claim(*args, **kwargs)
+    with ExitStack() as crowd:
 
-    monkeypatch.setattr(handover, "claim", then_the_crowd_comes)
+        def then_the_crowd_comes(*args, **kwargs):
+            crowd.enter_context(full(room))
+            return claim(*args, **kwargs)
 
-    assert isinstance(handover.confirm(asked), handover.Shown)
+        monkeypatch.setattr(handover, "claim", then_the_crowd_comes)
+        outcome = handover.confirm(asked)
+
+    assert isinstance(outcome, handover.Shown)
 
 
 @pytest.fixture(scope="module")

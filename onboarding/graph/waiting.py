@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from onboarding.graph.errors import Crowded
 
-PATIENCE = 5.0  # seconds at the door, which a Graph of the usual speed never needs
+PATIENCE = 10.0  # seconds at the door
+SLOW = 5.0  # seconds inside, which a Graph of the usual speed never needs
+GLANCE = 0.5  # seconds between looks at how it goes inside
 
 
 class _Inside(threading.local):
@@ -16,15 +19,21 @@ class _Inside(threading.local):
 
 
 class Room:
-    """So many inside, so few at the door; whoever comes after them is told so at once.
+    """So many inside. Who comes beyond that waits at the door while it goes quickly inside, as it mostly does.
 
-    A thread that is inside stays inside for all that it does there: what was begun is never turned away half-way.
+    When somebody has been inside for long, Microsoft is slow or silent: then only a few may stand at the door, and
+    all others are told at once. A thread that is inside stays inside for all that it does there: what was begun is
+    never turned away half-way.
     """
 
-    def __init__(self, inside: int, *, at_the_door: int, patience: float = PATIENCE) -> None:
-        self._places = threading.BoundedSemaphore(inside)
-        self._door = threading.BoundedSemaphore(at_the_door)
-        self._patience = patience
+    def __init__(
+        self, inside: int, *, at_the_door: int, slow: float = SLOW, patience: float = PATIENCE
+    ) -> None:
+        self._places, self._at_the_door = inside, at_the_door
+        self._slow, self._patience = slow, patience
+        self._changed = threading.Condition()
+        self._entered: dict[int, float] = {}  # by thread, when
+        self._door: list[int] = []
         self._inside = _Inside()
 
     @contextmanager
@@ -33,21 +42,33 @@ class Room:
         if self._inside.already:
             yield
             return
-        self._enter()
+        me = threading.get_ident()
+        with self._changed:
+            self._wait(me)
+            self._entered[me] = time.monotonic()
         self._inside.already = True
         try:
             yield
         finally:
             self._inside.already = False
-            self._places.release()
+            with self._changed:
+                del self._entered[me]
+                self._changed.notify_all()
 
-    def _enter(self) -> None:
-        if self._places.acquire(blocking=False):
+    def _wait(self, me: int) -> None:
+        if len(self._entered) < self._places and not self._door:
             return
-        if not self._door.acquire(blocking=False):
-            raise Crowded("Too many are waiting for Microsoft Graph already.")
+        until = time.monotonic() + self._patience
+        self._door.append(me)
         try:
-            if not self._places.acquire(timeout=self._patience):
-                raise Crowded("Those who wait for Microsoft Graph get no answer.")
+            while len(self._entered) >= self._places or self._door[0] != me:
+                now = time.monotonic()
+                if now > until or (self._is_slow(now) and self._door.index(me) >= self._at_the_door):
+                    raise Crowded("Too many are waiting for Microsoft Graph already.")
+                self._changed.wait(GLANCE)
         finally:
-            self._door.release()
+            self._door.remove(me)
+            self._changed.notify_all()
+
+    def _is_slow(self, now: float) -> bool:
+        return bool(self._entered) and now - min(self._entered.values()) >= self._slow
