@@ -7,6 +7,7 @@ with another address it would invite people to the wrong place; with another ten
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +28,7 @@ def described() -> tuple[str, str]:
 
 def complaint() -> str:
     """Why these settings must not open this database, and what to do; empty where they may, or it is not made yet."""
-    if Installation._meta.db_table not in connection.introspection.table_names():
+    if not is_made():
         return ""
     row, (tenant, address) = Installation.objects.filter(id=1).first(), described()
     if row is not None and (row.tenant_id, row.address) == (tenant, address):
@@ -38,6 +39,13 @@ def complaint() -> str:
         "one a DATABASE_URL of its own. If the portal itself has moved here, say so on the record: "
         "manage.py adopt_database --reason 'why it moved'"
     )
+
+
+def is_made() -> bool:
+    """Whether the database is there at all. Asking SQLite for one that is not would make an empty file."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return False
+    return Installation._meta.db_table in connection.introspection.table_names()
 
 
 @checks.register(TAG, deploy=True)

@@ -17,8 +17,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import audit_triggers, clock, graph, handover, jobs, policy, routine, services
-from onboarding.models import AuditHead, GraphBudget, PassIssue, PolicyVersion, Starter
+from onboarding import audit_triggers, clock, graph, handover, installation, jobs, policy, routine, services
+from onboarding.models import AuditHead, GraphBudget, Installation, PassIssue, PolicyVersion, Starter
 from portal import identity
 from portal.models import User
 from portal.sandbox.people import CAST
@@ -120,6 +120,8 @@ def first_rows(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
     AuditHead.objects.get_or_create(id=1)
     GraphBudget.objects.get_or_create(id=1)
+    tenant_id, address = installation.described()
+    Installation.objects.get_or_create(id=1, defaults={"tenant_id": tenant_id, "address": address})
     if not PolicyVersion.objects.exists():
         PolicyVersion.objects.create(reason="The defaults")
 

@@ -75,6 +75,17 @@ def test_a_restored_backup_with_other_settings_refuses_to_start(
     assert "Traceback" not in done.stderr
 
 
+def test_where_no_database_is_made_yet_there_is_nothing_to_refuse_and_none_is_made(
+    backup: Copy, tmp_path: Path
+) -> None:
+    nowhere = {"PORTAL_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": ""}
+
+    done = run(backup, "check", "--deploy", **nowhere)
+
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_the_pretend_tenant_does_not_open_a_real_backup(backup: Copy, tmp_path: Path) -> None:
     pretended = {
         **{name: value for name, value in backup.items() if name not in REAL and name != "BEHIND_PROXY"},

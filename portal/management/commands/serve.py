@@ -39,6 +39,7 @@ class Command(BaseCommand):
                 f"{address} cannot be listened on: is the port in use? Choose another with --bind."
             )
         os.umask(0o077)  # the database holds sessions: only this user reads what is written
+        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         refuse_another_installations_database()
         if prepare:
             prepare_everything()
@@ -67,7 +68,6 @@ def refuse_another_installations_database() -> None:
 
 def prepare_everything() -> None:
     """Migrate, and collect the static files. Who does it at the same time waits: one after the other."""
-    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     call_command("migrate", interactive=False, verbosity=0)
     with folder_to_oneself(settings.VAR_DIR):
         call_command("collectstatic", interactive=False, verbosity=0)
