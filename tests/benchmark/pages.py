@@ -31,7 +31,7 @@ def measure(site: Portal) -> Iterator[tuple[str, float, float]]:
     for what, session, path in (
         ("/livez", requests.Session(), "/livez"),
         ("/readyz", requests.Session(), "/readyz"),
-        ("the sign-in page of who is signed out", requests.Session(), "/signout/done/"),
+        ("the page after signing out", requests.Session(), "/signout/done/"),
         ("the manager's first page", maria.http, "/"),
         ("the starter's page (asks Microsoft)", maria.http, starter.page),
         ("HR's list", hanna.http, "/hr/"),
