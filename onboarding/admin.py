@@ -50,7 +50,7 @@ class MailAdmin(ReadOnly):
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
-    list_display = ("worker", "beat_at")
+    list_display = ("worker", "beat_at", "clock_skew")
 
 
 @admin.register(Job)

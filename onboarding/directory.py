@@ -44,6 +44,11 @@ def look_up(account_name_or_id: str) -> Looked:
         return Looked(Found(account, manager))
 
 
+def sight() -> str:
+    """What this process's last questions showed: `answers`, `silent` or `not asked`. It asks nothing itself."""
+    return graph.client().sight.words
+
+
 def look_up_several(names: Sequence[str]) -> dict[str, Looked]:
     """Look for many at once, each with an answer of its own."""
     return {name: _looked(answer) for name, answer in graph.client().look_up_several(names).items()}

@@ -123,10 +123,15 @@ class _Stop(Exception):
 def confirm(confirmation: Confirmation) -> Outcome:
     """Make one pass for one starter and hand it to the caller to show; or say why there is none."""
     try:
-        version, facts = ready(confirmation)
-        issue = claim(confirmation, version, facts)
-        make_way(issue, confirmation)
-        return record(issue, create(issue))
+        with (
+            graph.client().turn()
+        ):  # held from the first question to the last: none is turned away in between
+            version, facts = ready(confirmation)
+            issue = claim(confirmation, version, facts)
+            make_way(issue, confirmation)
+            return record(issue, create(issue))
+    except graph.Crowded:
+        return NotNow("crowded")
     except _Stop as stop:
         return stop.outcome
 

@@ -3,6 +3,7 @@
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
+from onboarding.health import readyz
 from onboarding.managers.views import home
 from onboarding.sheet import sheet
 
@@ -20,4 +21,5 @@ urlpatterns = [
     path("starters/", include("onboarding.managers.urls")),
     path("sheet/", sheet, name="sheet"),
     path("hr/", include("onboarding.hr.urls")),
+    path("readyz", readyz, name="readyz"),
 ]

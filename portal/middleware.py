@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
@@ -76,6 +77,13 @@ class SmallBodiesMiddleware:
         if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return bare("413.html", 413)
         return self.get_response(request)
+
+
+class HostMiddleware(CommonMiddleware):
+    """Only the portal's own name is answered, except about health: a load balancer asks each machine by its number."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        return None if request.path_info in settings.HEALTH_PATHS else super().process_request(request)
 
 
 class FetchMetadataMiddleware:

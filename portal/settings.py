@@ -96,6 +96,8 @@ PORTAL_URL = env.origin(
 LOOPBACK = urlsplit(PORTAL_URL).scheme == "http"
 if LOOPBACK and not SANDBOX:
     raise refused("PORTAL_URL", "must be https with a real tenant", "https://starters.contoso.example")
+# Asked by the machine's own address, often without TLS, by whoever decides where visitors are sent.
+HEALTH_PATHS = ("/livez", "/readyz")
 ALLOWED_HOSTS = [str(urlsplit(PORTAL_URL).hostname)]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 FORCE_SCRIPT_NAME = ""  # the site is at the root of its address, whatever a header says
@@ -191,7 +193,7 @@ MIDDLEWARE = [
     "portal.look.LookMiddleware",
     "portal.middleware.FetchMetadataMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "portal.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SessionLimitsMiddleware",
@@ -255,7 +257,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # --- Headers ------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = not LOOPBACK
-SECURE_REDIRECT_EXEMPT = [r"^livez$"]
+SECURE_REDIRECT_EXEMPT = [rf"^{path.strip('/')}$" for path in HEALTH_PATHS]
 SECURE_HSTS_SECONDS = 0 if LOOPBACK else 63072000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOOPBACK
 SECURE_HSTS_PRELOAD = not LOOPBACK
@@ -320,6 +322,9 @@ WORKER_LOCK = timedelta(seconds=env.whole("WORKER_LOCK_SECONDS", 60, low=60 if n
 GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
 GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
 GRAPH_CONNECT_TIMEOUT = 3
+# Of a process's threads (`gunicorn_conf.py`) so many may wait for Graph, and when it is slow so many more for one of
+# these to be done. The others stay free, for whatever does not need Graph: lists, health, what goes on meanwhile.
+GRAPH_AT_ONCE, GRAPH_AT_THE_DOOR = 10, 2
 GRAPH_READ_TIMEOUT = env.whole("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
 
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------

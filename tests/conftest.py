@@ -17,15 +17,19 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import audit_triggers, clock, graph, handover, jobs, policy, routine, services
+from onboarding import audit_triggers, clock, graph, handover, installation, jobs, policy, routine, services
 from onboarding.lifecycle import StarterState
-from onboarding.models import AuditHead, GraphBudget, PassIssue, PolicyVersion, Starter
+from onboarding.models import AuditHead, GraphBudget, Installation, PassIssue, PolicyVersion, Starter
 from onboarding.models.rules import SETTINGS
 from onboarding.moves import move_starter
 from portal import identity
 from portal.models import User
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
+from tests.databases import IS_POSTGRESQL
+
+# What can happen to one kind of database only.
+collect_ignore = ["test_disk_full.py" if IS_POSTGRESQL else "test_postgresql_lost.py"]
 
 BY_KEY = {person.key: person for person in CAST}
 ZONE = "Europe/Amsterdam"
@@ -63,6 +67,10 @@ LONG = (
     "test_serve",
     "test_6_",
     "browser",
+    "fault_rows",
+    "disk_full",
+    "postgresql_lost",
+    "restart",
 )
 
 
@@ -115,6 +123,8 @@ def first_rows(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
     AuditHead.objects.get_or_create(id=1)
     GraphBudget.objects.get_or_create(id=1)
+    tenant_id, address = installation.described()
+    Installation.objects.get_or_create(id=1, defaults={"tenant_id": tenant_id, "address": address})
     if not PolicyVersion.objects.exists():
         PolicyVersion.objects.create(reason="The defaults")
 

@@ -2,6 +2,7 @@
 
 from onboarding.graph.client import Graph, client, forget_client
 from onboarding.graph.errors import (
+    Crowded,
     GraphError,
     Incomplete,
     NotFound,
@@ -16,6 +17,7 @@ from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manag
 __all__ = [
     "Account",
     "CreatedPass",
+    "Crowded",
     "Facts",
     "Graph",
     "GraphError",

@@ -7,6 +7,7 @@ import re
 import threading
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import islice
 from urllib.parse import quote
@@ -19,8 +20,10 @@ from django.views.decorators.debug import sensitive_variables
 from onboarding.graph import reading
 from onboarding.graph.answers import GUID, IDENTIFIER, Answer
 from onboarding.graph.errors import GraphError, NotFound, Throttled, Unavailable
+from onboarding.graph.sight import Sight
 from onboarding.graph.transport import TokenSource, Transport
 from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
+from onboarding.graph.waiting import Room
 
 PERSON = "id,userPrincipalName,displayName,mail,accountEnabled,userType,creationType,externalUserState"
 ACCOUNT = f"{PERSON},jobTitle,department,employeeId,employeeHireDate,createdDateTime,isManagementRestricted"
@@ -29,14 +32,25 @@ USER_PRINCIPAL_NAME = re.compile(r"[A-Za-z0-9'._!#^~$&+=-]{1,64}@[A-Za-z0-9][A-Z
 WIDEST = "999"
 ELIGIBLE_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
 PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"  # noqa: S105 (an address)
-AT_ONCE = 10  # people in one `$batch`: it holds twenty questions, and who somebody is takes two
+PEOPLE_AT_ONCE = 10  # people in one `$batch`: it holds twenty questions, and who somebody is takes two
+AT_ONCE = 32  # where nobody says otherwise
 
 
 class Graph:
     """Microsoft Graph, for one tenant and one identity; safe to share between threads."""
 
-    def __init__(self, origin: str, tokens: TokenSource, *, connect: float, read: float) -> None:
-        self._transport = Transport(origin, tokens, connect=connect, read=read)
+    def __init__(
+        self, origin: str, tokens: TokenSource, *, connect: float, read: float, room: Room | None = None
+    ) -> None:
+        self._room = room or Room(AT_ONCE, at_the_door=0)
+        self.sight = Sight()
+        self._transport = Transport(
+            origin, tokens, connect=connect, read=read, room=self._room, sight=self.sight
+        )
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Hold a place among those who wait for Graph, for several calls that belong together. Raises Crowded."""
+        return self._room.turn()
 
     def prepare(self) -> None:
         """Have a token in hand, so that none is missing later. Raises Unavailable."""
@@ -53,7 +67,7 @@ class Graph:
         Once Graph says that it is busy or cannot be reached, nobody else is asked for.
         """
         found: dict[str, tuple[Account, Manager | None] | GraphError] = {}
-        for names_of_one in batched(dict.fromkeys(names), AT_ONCE):
+        for names_of_one in batched(dict.fromkeys(names), PEOPLE_AT_ONCE):
             found |= self._look_up_some(names_of_one)
             broken = next((one for one in found.values() if isinstance(one, (Unavailable, Throttled))), None)
             if broken is not None:
@@ -176,6 +190,7 @@ def client() -> Graph:
                 import_string(settings.WORKLOAD_IDENTITY)(),
                 connect=settings.GRAPH_CONNECT_TIMEOUT,
                 read=settings.GRAPH_READ_TIMEOUT,
+                room=Room(settings.GRAPH_AT_ONCE, at_the_door=settings.GRAPH_AT_THE_DOOR),
             )
         return _client
 

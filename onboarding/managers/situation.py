@@ -191,6 +191,7 @@ def in_line(wait: budget.Wait, now: datetime) -> Situation:
 _NOT_NOW = {
     "frozen": "No passes are made at the moment; the notice above says why.",
     "no_worker": f"The portal is not fully running, so it makes no pass. Tell {settings.SUPPORT_CONTACT}.",
+    "crowded": "Too many people are waiting for Microsoft at this moment. Try again in a minute.",
     "unreachable": "Microsoft cannot be reached at the moment. Try again in a minute.",
     "not_checkable": "The portal could not check the account just now, so it made no pass. Try again in a minute.",
     "account_gone": "The account is not in the directory. If it is brand new, try again in some minutes; else HR will help.",

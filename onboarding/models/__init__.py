@@ -3,6 +3,7 @@
 from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead
 from onboarding.models.budget import GraphBudget, Turn
+from onboarding.models.installation import Installation
 from onboarding.models.issue import PassIssue
 from onboarding.models.policy import PolicyActivation, PolicyVersion
 from onboarding.models.starter import Starter
@@ -16,6 +17,7 @@ __all__ = [
     "AuditHead",
     "GraphBudget",
     "Heartbeat",
+    "Installation",
     "Job",
     "Mail",
     "PassIssue",

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from onboarding.lifecycle import OPEN_ISSUE, UNFINISHED, IssueState, StarterState
+from onboarding.models.words import all_of
 
 if TYPE_CHECKING:
     from onboarding.models.issue import PassIssue
@@ -41,15 +42,7 @@ class StarterQuerySet(models.QuerySet["Starter"]):
 
     def matching(self, words: str) -> StarterQuerySet:
         """Each word must stand in the name, the account name, the department or the manager's name."""
-        found = self
-        for word in words.split():
-            found = found.filter(
-                Q(display_name__icontains=word)
-                | Q(account_name__icontains=word)
-                | Q(department__icontains=word)
-                | Q(manager_name__icontains=word)
-            )
-        return found
+        return self.filter(*all_of(words, self.db))
 
 
 class Starter(models.Model):
@@ -146,6 +139,12 @@ class Starter(models.Model):
             models.Index(fields=["account_name"], name="starter_by_account_name"),
             models.Index(fields=["display_name"], name="starter_by_name"),
             models.Index(fields=["employee_id"], name="starter_by_employee"),
+            # The lists count by state, and do not show who was erased.
+            models.Index(
+                fields=["state", "starts_at", "id"],
+                name="starter_not_erased",
+                condition=Q(erased_at__isnull=True),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

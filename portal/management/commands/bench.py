@@ -27,7 +27,7 @@ FACTS = (
 )  # fmt: skip
 
 
-AT_ONCE = 16  # as many as the shipped site answers at a time: two processes of eight threads
+AT_ONCE = 16  # who press at the same time
 GRAPH_SECONDS = 0.3  # a usual time for one answer of the real Graph
 ONLY_WHAT_IS_WAITED_FOR = r"\$batch$|temporaryAccessPassMethods$"  # and not each part of a batch
 
