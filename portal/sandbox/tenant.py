@@ -29,6 +29,7 @@ GRANTED = (
     "RoleManagement.Read.Directory",
     "GroupMember.Read.All",
     "AuditLog.Read.All",
+    "PrivilegedEligibilitySchedule.Read.AzureADGroup",
 )
 POLICY: dict[str, Any] = {
     "@odata.type": "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration",
