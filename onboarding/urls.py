@@ -1,8 +1,10 @@
 """Addresses of the work."""
 
+from django.contrib import admin
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
+from onboarding.doctor.views import doctor
 from onboarding.managers.views import home
 
 
@@ -18,4 +20,5 @@ urlpatterns = [
     path("", home, name="home"),
     path("starters/", include("onboarding.managers.urls")),
     path("hr/", include("onboarding.hr.urls")),
+    path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),  # before admin itself
 ]
