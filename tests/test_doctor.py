@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_site
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -385,6 +386,26 @@ def test_a_check_rests_only_on_checks_before_it():
         assert check.id not in seen
         assert set(check.needs) <= seen, check.id
         seen.add(check.id)
+
+
+def test_what_is_left_out_for_one_reason_is_told_together(well):
+    well.tenant.policy["state"] = "disabled"
+
+    said = run()[1]
+
+    assert said.count("– left out  Guard ") == len([one for one in checks() if one.id.startswith("guard.")])
+    # Once for what is read, once for the guards: the account's scope, which rests on the policy, stands between.
+    assert said.count("Not looked at: it rests on “The test account can be read”.") == 2
+
+
+def test_the_document_explains_every_check():
+    paper = (settings_of_site.BASE_DIR / "docs/doctor.md").read_text()
+    families = {"permission.NAME", "guard.CODE"}
+    explained = set(re.findall(r"`((?:[a-z]+)\.(?:[a-z_]+|NAME|CODE))`", paper)) - families
+
+    own = {one.id for one in checks() if not re.match(r"guard\.|permission\.(?!too_wide)", one.id)}
+    assert {name for name in own if name not in explained} == set()
+    assert all(f"`{family}`" in paper for family in families)
 
 
 # --- The page -----------------------------------------------------------------------------------------------------

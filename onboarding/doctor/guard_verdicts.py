@@ -22,7 +22,7 @@ from onboarding.guards import GUARDS, Guard, Question
 from onboarding.models import Starter
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-NO_ROW = -1  # so that what belongs to the starter can be asked for, and is not there
+NO_ROW = -1  # so that what belongs to the starter, or to the manager, can be asked for, and is not there
 # What the guards cannot do without.
 NEEDED = tuple(fact.id for fact in FACTS if not fact.rule)
 # Each of these is named by itself where it is wrong; a verdict on top would name it twice.
@@ -98,7 +98,7 @@ def _manager(visit: Visit) -> object:
     manager, people = visit.parts.manager, get_user_model().objects
     oid = manager.object_id if manager else NOBODY
     known = people.filter(tid=settings.TENANT_ID, oid=oid).first()
-    return known or get_user_model()(tid=settings.TENANT_ID, oid=oid)
+    return known or get_user_model()(pk=NO_ROW, tid=settings.TENANT_ID, oid=oid)
 
 
 CHECKS = tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -45,9 +46,12 @@ def as_json(told: tuple[Told, ...]) -> str:
 
 
 def as_text(told: tuple[Told, ...]) -> str:
+    """One line a check, and below it what was found. What is left out for one reason in a row is told together."""
     lines: list[str] = []
-    for one in told:
-        mark = MARKS[one.state]
-        lines.append(f"{mark.shape} {mark.word:<9} {one.title}")
-        lines += [f"            {words}" for words in (one.detail, one.fix and f"→ {one.fix}") if words]
+    for _, together in groupby(told, key=lambda one: one.detail if one.state == "skipped" else one.id):
+        group = list(together)
+        mark = MARKS[group[0].state]
+        lines += [f"{mark.shape} {mark.word:<9} {one.title}" for one in group]
+        last = group[-1]
+        lines += [f"            {words}" for words in (last.detail, last.fix and f"→ {last.fix}") if words]
     return "\n".join([*lines, "", summary(told)])
