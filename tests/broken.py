@@ -392,6 +392,12 @@ def _claims() -> Iterator[Broken]:
             says=f"The registration lacks {name}",
         )
     yield Broken(
+        "a context is wanted and acrs is not asked for",
+        "signin.claims",
+        all_of(rules(step_up_context="c1"), registered(claims=CLAIMS, roles=["HR", "Admin", "Auditor"])),
+        says="The registration lacks acrs",
+    )
+    yield Broken(
         "an app role is missing",
         "signin.roles",
         registered(claims=CLAIMS, roles=["HR", "Admin"]),

@@ -24,10 +24,12 @@ from onboarding.models import GraphBudget, Mail, PolicyVersion
 from portal.models import ClaimsSeen
 from portal.running import free_port
 from portal.sandbox import control
+from portal.sandbox.entra.assertions import projected_token
 from portal.sandbox.people import BY_KEY
 from portal.sandbox.web import Request
-from tests.broken import EVERY_BREAK, NO_P2, NOOR, PATHS, SIGN_INS, Broken, Installation, by_smtp
+from tests.broken import EVERY_BREAK, NO_P2, NOOR, PATHS, SIGN_INS, Broken, Installation, by_smtp, registered
 from tests.conftest import forget_everything_cached
+from tests.test_architecture import reaches
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +165,31 @@ def test_a_check_that_fails_itself_is_named_and_the_others_are_looked_at(well, l
 
     assert seen.wrong == ["audit.end"]
     assert "ZeroDivisionError" in seen.text
+
+
+def test_another_way_to_prove_the_identity_is_told(well, look, tmp_path):
+    token = tmp_path / "token"
+    token.write_text(projected_token(well.tenant))
+    well.settings.AZURE_FEDERATED_TOKEN_FILE = str(token)
+
+    seen = look()
+
+    assert set(seen.states.values()) == {"ok"}
+    assert "by federated token file" in seen.text
+
+    token.write_text("")
+    assert look().wrong == ["identity.token"]
+
+
+def test_a_context_that_a_policy_wants_is_among_the_claims(well, look):
+    well.rules(step_up_context="c1")
+    registered(claims=["auth_time", "acct", "login_hint", "acrs"], roles=["HR", "Admin", "Auditor"])(well)
+
+    assert set(look().states.values()) == {"ok"}
+
+
+def test_the_page_is_a_door_and_does_not_know_that_microsoft_exists():
+    assert reaches("onboarding/doctor/views.py", "onboarding.graph", "msal", "requests") == []
 
 
 # --- What policy goes on without ---------------------------------------------------------------------------------

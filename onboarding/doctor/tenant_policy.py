@@ -7,7 +7,6 @@ from onboarding.doctor.frame import Check, Finding
 from onboarding.doctor.reads import not_read
 from onboarding.doctor.visit import Visit
 from onboarding.graph.outcomes import PassRules, Target
-from onboarding.models import PolicyVersion
 
 PERMISSION = "Policy.Read.AuthenticationMethod"
 WHERE = "Entra admin centre, Authentication methods, Temporary Access Pass"
@@ -31,7 +30,9 @@ def bounds_hold_ours(visit: Visit) -> Finding:
     theirs = _rules(visit)
     low, high = theirs.shortest_minutes, theirs.longest_minutes
     outside = [
-        f"{whose} asks for {minutes} minutes" for whose, minutes in _lifetimes() if not low <= minutes <= high
+        f"{whose} asks for {minutes} minutes"
+        for whose, minutes in _lifetimes(visit)
+        if not low <= minutes <= high
     ]
     if outside:
         return Finding(
@@ -44,7 +45,7 @@ def bounds_hold_ours(visit: Visit) -> Finding:
     return Finding(
         "ok",
         f"Entra gives passes of {low} to {high} minutes{f', and {said}' if said else ''}; "
-        f"{'; '.join(f'{whose}: {minutes} minutes' for whose, minutes in _lifetimes())}, always single use.",
+        f"{'; '.join(f'{whose}: {minutes} minutes' for whose, minutes in _lifetimes(visit))}, always single use.",
     )
 
 
@@ -64,17 +65,11 @@ def _named(targets: tuple[Target, ...]) -> str:
     return ", ".join(map(str, targets))
 
 
-def _lifetimes() -> list[tuple[str, int]]:
+def _lifetimes(visit: Visit) -> list[tuple[str, int]]:
     """The site's, and that of every department which has another."""
-    site = policy.in_force()
-    names = PolicyVersion.objects.active().exclude(department="").order_by("department")
-    departments = list(names.values_list("department", flat=True).distinct())
-    own = policy.of_departments(departments)
-    found = [("the site's policy", policy.lifetime(site))]
-    return found + [
-        (f"the department “{name}”", policy.lifetime(rules))
-        for name, rules in own.items()
-        if policy.lifetime(rules) != policy.lifetime(site)
+    found = [(whose, policy.lifetime(rules)) for whose, rules in visit.policies]
+    return [
+        (whose, minutes) for whose, minutes in found if (whose, minutes) == found[0] or minutes != found[0][1]
     ]
 
 

@@ -44,6 +44,20 @@ class Visit:
         return policy.in_force()
 
     @cached_property
+    def policies(self) -> list[tuple[str, PolicyVersion]]:
+        """Every policy in force, with whose it is: the site's, and those of departments."""
+        own = PolicyVersion.objects.active().exclude(department="").order_by("department")
+        departments = policy.of_departments(own.values_list("department", flat=True).distinct())
+        return [("the site's policy", self.rules)] + [
+            (f"the department “{name}”", rules) for name, rules in departments.items()
+        ]
+
+    @property
+    def asks_for_context(self) -> bool:
+        """Whether any policy wants a sign-in that met an authentication context."""
+        return any(rules.step_up_context for _, rules in self.policies)
+
+    @cached_property
     def pass_rules(self) -> tuple[Look, PassRules | None]:
         return self.diagnosis.pass_rules()
 

@@ -6,11 +6,9 @@ doctor's round and answers with a state, words, and what to do. Nobody signs in,
 
 from __future__ import annotations
 
-import re
-import secrets
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 import jwt
 import requests
@@ -20,29 +18,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from portal.identity import TokenUnavailable, explained, http_session
+from portal.identity import explained, http_session
 from portal.models import ADMIN, AUDITOR, HR, ClaimsSeen
 from portal.signin.app import application, authority, issuer
 from portal.signin.seen import OPTIONAL
 from portal.signin.tokens import read_json
-from portal.signin.views import UNREACHABLE
+from portal.signin.way_back import UNKNOWN_ADDRESS, UNKNOWN_CLIENT, UNKNOWN_TENANT, Answer, ask
 
 Finding = tuple[str, str, str]
 
-AADSTS = re.compile(r"AADSTS(\d{4,9})")
-UNKNOWN_CLIENT, UNKNOWN_TENANT = {"700016"}, {"90002", "900023"}
-UNKNOWN_ADDRESS = {"50011", "500113", "500117"}
-LARGEST_PAGE = 200_000
 ROLES = (HR, ADMIN, AUDITOR)
 WHERE = "Entra admin centre, App registrations"
-
-
-class Answer(NamedTuple):
-    """What the authorize endpoint made of one redirect URI: it came back there, or the numbers of its errors."""
-
-    came_back: bool
-    numbers: frozenset[str] = frozenset()
-    problem: str = ""
 
 
 def entra_answers(_visit: Any) -> Finding:
@@ -107,88 +93,62 @@ def _not_told(answer: Answer) -> Finding:
 
 
 def _asked(visit: Any, name: str) -> Answer:
-    answer: Answer = visit.keep(f"authorize {name}", lambda: _ask(_address(name)))
+    answer: Answer = visit.keep(f"authorize {name}", lambda: ask(_address(name)))
     return answer
-
-
-def _ask(address: str) -> Answer:
-    """Without anybody signed in, `prompt=none` is refused: at the redirect URI, and only at one that is registered."""
-    query = {
-        "client_id": settings.SIGN_IN_CLIENT_ID,
-        "response_type": "code",
-        "response_mode": "query",
-        "redirect_uri": address,
-        "scope": "openid profile",
-        "state": "doctor",
-        "nonce": secrets.token_hex(32),
-        "code_challenge": secrets.token_urlsafe(32),
-        "code_challenge_method": "S256",
-        "prompt": "none",
-    }
-    try:
-        with http_session() as session:
-            session.max_redirects = 1  # requests wants room for one, also where it is told to follow none
-            answer = session.get(f"{authority()}/oauth2/v2.0/authorize", params=query, allow_redirects=False)
-    except requests.RequestException as error:
-        return Answer(False, problem=type(error).__name__)
-    back = urlsplit(answer.headers.get("Location", ""))
-    if answer.is_redirect and back._replace(query="", fragment="").geturl() == address:
-        return Answer(bool(parse_qs(back.query).get("error")))
-    return Answer(
-        False, frozenset(AADSTS.findall(answer.text[:LARGEST_PAGE])), f"status {answer.status_code}"
-    )
 
 
 def _address(name: str) -> str:
     return settings.PORTAL_URL + reverse(name)
 
 
-@sensitive_variables()
 def assertion_is_accepted(visit: Any) -> Finding:
     """The registration proves itself as it does when a code is redeemed, only without a person."""
-    result = visit.keep("sign-in token", _token_of_registration)
-    if isinstance(result.get("access_token"), str):
+    proof: Proof = visit.keep("sign-in proof", prove)
+    if proof.is_accepted:
         return "ok", "Entra takes the portal's proof for the sign-in registration.", ""
     return (
         "wrong",
-        f"Entra does not take the portal's proof for the sign-in registration: {explained(result)}.",
+        f"Entra does not take the portal's proof for the sign-in registration: {proof.problem}.",
         (
-            f"Give the registration a federated credential ({WHERE}, Certificates & secrets) with issuer {issuer()}, subject "
-            "the managed identity's object (principal) id and not its client id, audience "
+            f"Give the registration a federated credential ({WHERE}, Certificates & secrets) with issuer {issuer()}, "
+            "subject the managed identity's object (principal) id and not its client id, audience "
             f"{settings.TOKEN_EXCHANGE_AUDIENCE}. On Kubernetes: the cluster's issuer and the service account. With a "
             "certificate: register it there. A new one works after some minutes."
         ),
     )
 
 
-@sensitive_variables()
 def registration_has_no_rights(visit: Any) -> Finding:
-    token = visit.keep("sign-in token", _token_of_registration)["access_token"]
-    try:
-        roles = jwt.decode(token, options={"verify_signature": False}).get("roles") or []
-    except jwt.PyJWTError:
-        return "unknown", "The token's own words about itself cannot be read.", ""
+    roles = visit.keep("sign-in proof", prove).rights
     if roles:
-        named = ", ".join(sorted(str(role)[:100] for role in roles))
         return (
             "wrong",
-            f"The registration that signs people in has rights of its own in Graph: {named}.",
+            f"The registration that signs people in has rights of its own in Graph: {', '.join(roles)}.",
             "Take them away. Only the workload identity has rights, so that what faces the browser can do nothing else.",
         )
     return "ok", "It has none.", ""
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of the registration's proof; the token itself is not kept."""
+
+    is_accepted: bool
+    rights: tuple[str, ...] = ()
+    problem: str = ""
+
+
 @sensitive_variables()
-def _token_of_registration() -> dict[str, Any]:
+def prove() -> Proof:
     try:
         result: Any = application().acquire_token_for_client(scopes=[f"{settings.GRAPH_RESOURCE}/.default"])
-    except TokenUnavailable as error:
-        return {"error": type(error).__name__}
-    except UNREACHABLE as error:
-        return {"error": type(error).__name__}
-    except Exception as error:  # MSAL raises many kinds, and its texts may hold an answer
-        return {"error": type(error).__name__}
-    return result if isinstance(result, dict) else {}
+        token = result.get("access_token")
+        if not isinstance(token, str):
+            return Proof(False, problem=explained(result))
+        roles = jwt.decode(token, options={"verify_signature": False}).get("roles") or []
+        return Proof(True, rights=tuple(sorted(str(role)[:100] for role in roles)))
+    except Exception as error:  # MSAL raises many kinds, and their texts may hold a whole answer
+        return Proof(False, problem=type(error).__name__)
 
 
 def claims_are_told(visit: Any) -> Finding:
@@ -203,15 +163,17 @@ def claims_are_told(visit: Any) -> Finding:
         )
     else:
         return "unknown", "Not known until somebody signs in.", "Sign in once, and run the doctor again."
-    missing = [name for name in OPTIONAL if name not in there]
+    # A sign-in brings it only when it was asked for: its absence in the last one says nothing.
+    needed = [*OPTIONAL, "acrs"] if registered is not None and visit.asks_for_context else OPTIONAL
+    missing = [name for name in needed if name not in there]
     if missing:
         return (
             "wrong",
             f"{source} lacks {', '.join(missing)}.",
-            f"Add the optional claims {', '.join(OPTIONAL)} to the ID token ({WHERE}, Token configuration)"
+            f"Add the optional claims {', '.join(needed)} to the ID token ({WHERE}, Token configuration)"
             + ("." if registered is not None else ", then sign in once more."),
         )
-    return "ok", f"{source} has {', '.join(OPTIONAL)}.", ""
+    return "ok", f"{source} has {', '.join(needed)}.", ""
 
 
 def roles_are_there(visit: Any) -> Finding:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from portal.sandbox.graph import batch, groups, mail, mailboxes, methods, passes, policy, roles, users
+from portal.sandbox.graph import batch, groups, mail, methods, passes, policy, roles, users
 from portal.sandbox.graph.call import Call, Refusal
 from portal.sandbox.graph.permissions import roles_of_token
 from portal.sandbox.tenant import Tenant
@@ -19,7 +19,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     (method, re.compile(f"/v1.0{path}", re.IGNORECASE), handler)
     for method, path, handler in (
         ("GET", "/users", users.search),
-        ("GET", USER, mailboxes.read_user),
+        ("GET", USER, users.read),
         ("GET", f"{USER}/manager", users.manager),
         ("GET", f"{USER}/transitiveMemberOf/microsoft.graph.group", groups.member_of),
         ("GET", f"{USER}/ownedObjects/microsoft.graph.group", groups.owned),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portal.sandbox.graph import users
 from portal.sandbox.graph.call import CONTEXT, Call
 from portal.sandbox.graph.odata import selected
 from portal.sandbox.web import Json, Response, json_answer
@@ -10,11 +9,11 @@ from portal.sandbox.web import Json, Response, json_answer
 OBJECT_ID = "5c0ffee0-0000-4000-8000-0000000000f1"
 
 
-def read_user(call: Call, user: str) -> Response:
-    """One account by object id or name, the mailbox among them."""
-    if user.lower() not in {OBJECT_ID, call.tenant.options.mailbox.lower()}:
-        return users.read(call, user)
-    call.allow(*users.READ)
+def is_named(call: Call, user: str) -> bool:
+    return user.lower() in {OBJECT_ID, call.tenant.options.mailbox.lower()}
+
+
+def shown(call: Call) -> Response:
     mailbox = call.tenant.options.mailbox
     properties: Json = {
         "id": OBJECT_ID,
