@@ -45,8 +45,8 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(
         "RoleManagement.Read.Directory",
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
-        "see administrator roles, active and eligible (a tenant that refuses the eligible ones, for want of a "
-        "licence, gets no passes yet)",
+        "see administrator roles, active and eligible (where a tenant has no licence for the eligible ones, the "
+        "policy must say that the portal may go on without)",
     ),
     Permission(
         "AuditLog.Read.All",
@@ -58,14 +58,15 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(
         "Policy.Read.AuthenticationMethod",
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
-        "read the tenant's pass policy; without it nobody can say beforehand that Entra will refuse a pass",
+        "see beforehand that Entra would give this person such a pass; without it the policy must say that the "
+        "portal may go on without",
         optional=True,
     ),
     Permission(
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
-        "see who may join a group that PIM manages (needs Entra ID P2); without it such a group shows only once "
-        "it is joined",
+        "see who may join a group that PIM manages (needs Entra ID P2); without it the policy must say that the "
+        "portal may go on without",
         optional=True,
     ),
 )
