@@ -323,6 +323,8 @@ def _guards() -> Iterator[Broken]:
         yield Broken(
             f"the guards see: {key}", f"guard.{guard}", lambda it: it.person("amir"), BY_KEY[key].object_id
         )
+    yield Broken("a guest as manager", "guard.manager_enabled", lambda _it: None, BY_KEY["gil"].object_id)
+    yield Broken("no manager", "fact.manager", lambda _it: None, BY_KEY["ben"].object_id, "names no manager")
     name = BY_KEY["outofscope"].user_principal_name
     yield Broken("the account is out of scope", "account.scope", lambda _it: None, name)
 

@@ -83,6 +83,12 @@ def fact_can_be_read(fact: Fact, visit: Visit) -> Finding:
         budget.pause(look.seconds)  # nobody asks again before that
     if not look.is_read:
         return not_read(look, visit.rules, permission=fact.permission, rule=fact.rule, licence=fact.licence)
+    if fact.part == "manager" and visit.parts.manager is None:
+        return Finding(
+            "wrong",
+            "The directory names no manager for this account, so nobody could confirm.",
+            "Give the test account a manager in the directory, or name another account.",
+        )
     return Finding("ok", "Read.")
 
 
