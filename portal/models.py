@@ -125,3 +125,17 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} begun {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class ClaimsSeen(models.Model):
+    """One row: which of the claims that must be asked for were in the last id token, and when. Nothing of the person."""
+
+    names = models.JSONField(default=list)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "claims seen"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_row_of_claims_seen")]
+
+    def __str__(self) -> str:
+        return ", ".join(self.names) or "none"

@@ -86,6 +86,17 @@ AZURE_CLIENT_CERTIFICATE_PATH = env.file("AZURE_CLIENT_CERTIFICATE_PATH")
 SIGN_IN_CERTIFICATE_PATH = env.file("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
 # The source of the workload identity's tokens, named as Django names its mail backend.
 WORKLOAD_IDENTITY = "portal.identity.workload_identity"
+# Where the doctor's checks are, in the order in which it looks; the site names them, so that neither imports the other.
+DOCTOR_CHECKS = [
+    "onboarding.doctor.installation",
+    "onboarding.doctor.identity",
+    "onboarding.doctor.tenant_policy",
+    "onboarding.doctor.account",
+    "onboarding.doctor.guard_verdicts",
+    "onboarding.doctor.mail",
+    "portal.signin.doctor",
+    "portal.doctor",
+]
 # How all that is asked of Microsoft is sent: with one deadline for a whole answer.
 HTTP_ADAPTER = "portal.deadline.Punctual"
 

@@ -148,6 +148,7 @@ def _djangos(look: str = STAFF, **more: Any) -> Rule:
 
 
 ADMIN_ITSELF = {
+    "doctor": _djangos(ADMIN, act=ADMIN, does="200"),
     "admin:index": _djangos(),
     "admin:login": _djangos(shows="302"),
     "admin:logout": _djangos(shows="405", act=STAFF, does="200"),

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from portal.environment import GUID
 from portal.identity import http_session
+from portal.signin import seen
 from portal.signin.app import issuer
 from portal.signin.roles import roles_in
 
@@ -50,6 +51,7 @@ class Person:
 
 def verify(id_token: str, *, nonce: str) -> Person:
     claims = genuine_claims(id_token)
+    seen.note(claims)
     check_home(claims)
     if claims["nonce"] != nonce:
         raise TokenRefused("not_genuine", "the token answers another sign-in (nonce)")
@@ -79,6 +81,8 @@ def genuine_claims(id_token: str) -> dict[str, Any]:
             options={"require": NEEDED, "strict_aud": True},
         )
     except jwt.MissingRequiredClaimError as error:
+        # Its signature was found good before its claims were looked at.
+        seen.note(jwt.decode(id_token, options={"verify_signature": False}))
         reason = (
             "not_set_up" if error.claim == "auth_time" else "not_genuine"
         )  # an optional claim, to be asked for
