@@ -87,9 +87,9 @@ for (const one of document.querySelectorAll("a[href], button, input:not([type=hi
     || one.textContent || one.title;
   if (!name.trim()) found.push(`a control without a name: ${one.outerHTML.slice(0, 80)}`);
   const style = getComputedStyle(one);
-  const box = (one.closest(".choice") ?? one).getBoundingClientRect();
+  const box = (one.closest(".choice, .pick label") ?? one).getBoundingClientRect();
   if (one.matches("a") && style.display === "inline") continue;  // in a sentence
-  if (Math.min(box.width, box.height) < 24) found.push(`smaller than 24 px: ${called(one)}`);
+  if (Math.min(box.width, box.height) < 24) found.push(`smaller than 24 px: ${called(one)} ${one.outerHTML.slice(0, 90)}`);
   if (one.matches("main :is(button, .button, select, input, textarea, summary)") && box.height < 43.5)
     found.push(`smaller than 44 px: ${called(one)}`);
 }
