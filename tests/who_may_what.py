@@ -175,7 +175,8 @@ POLICY = TO_READ | {
 TABLES = {
     "portal/user": TO_READ,
     "onboarding/policyversion": POLICY | {"in_force": _djangos(posted="405")},
-    "onboarding/departmentpolicy": POLICY,
+    # The form is the site's; a department's says "as the site" where nothing is chosen.
+    "onboarding/departmentpolicy": POLICY | {"add": _djangos(ADMIN, act=ADMIN, does="302 200")},
     "onboarding/starter": TO_READ,
     "onboarding/passissue": TO_READ,
     "onboarding/auditevent": TO_READ,
@@ -345,7 +346,7 @@ def of_django(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
     if rule.look not in words:
         return denied(rule.others)
     if ask == POST and rule.act in words:
-        return Verdict(frozenset({rule.does}), may_change=True)
+        return Verdict(frozenset(rule.does.split()), may_change=True)
     if ask == POST and rule.posted:
         return Verdict(frozenset({rule.posted}))
     return Verdict(frozenset({rule.missing if place.names == UNKNOWN else rule.shows}))
