@@ -2,7 +2,6 @@
 
 from onboarding.graph.client import Graph, client, forget_client
 from onboarding.graph.errors import (
-    Crowded,
     GraphError,
     Incomplete,
     NotFound,
@@ -12,12 +11,11 @@ from onboarding.graph.errors import (
     Unavailable,
 )
 from onboarding.graph.passcode import PassCode
-from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method, PassPolicy
+from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
 
 __all__ = [
     "Account",
     "CreatedPass",
-    "Crowded",
     "Facts",
     "Graph",
     "GraphError",
@@ -28,7 +26,6 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "PassCode",
-    "PassPolicy",
     "Refused",
     "Throttled",
     "Unavailable",

@@ -1,1 +1,0 @@
-"""What is well with the installation and what is not, found out without changing anything."""

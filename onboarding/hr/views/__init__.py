@@ -1,1 +1,0 @@
-"""HR's door, a module for each thing that is done there."""
