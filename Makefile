@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench test test-sqlite test-postgresql test-faults breaks mutants lint types format lock run-environment dev-environment
+.PHONY: help demo demo-reset tour bench load test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,16 +44,25 @@ test-postgresql: dev-environment  ## run all tests on a real PostgreSQL, which i
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
 	@$(DEV) -m tests.breaks
 
-test-faults: dev-environment  ## kill, stop and cut off processes at exact moments, 50 times each, on both databases
-	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py
-	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py
+test-faults: dev-environment  ## processes killed at exact moments, databases held, lost and full, 50 times each, on both
+	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py tests/test_fault_rows.py \
+	  tests/test_disk_full.py
+	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py \
+	  tests/test_fault_rows.py tests/test_postgresql_lost.py
 
-bench: dev-environment  ## measure the way from the button to the pass, on both databases, as ratios
-	@$(DEV) manage.py bench
+bench: dev-environment  ## measure passes, pages, lists of a million, memory and start-up, on both databases
+	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark
 	@$(DEV) -m tests.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
+	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.benchmark
+
+load: dev-environment  ## hundreds of managers within a minute, each with a starter (LOAD="--starters 5000" for all)
+	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.load $(LOAD)
 
 mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
 	@$(DEV) -m tests.mutation
+
+pictures: dev-environment  ## take the pictures of docs/pictures anew, from the running demo
+	@$(DEV) -m tests.browser.pictures
 
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet

@@ -5,53 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from onboarding import jobs, policy
-from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, PolicyVersion, Starter
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    """To look at. Who may look is the user model's `has_perm`; nobody adds, changes or deletes here."""
-
-    actions: Any = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-@admin.register(PolicyVersion)
-class PolicyVersionAdmin(ReadOnly):
-    """Adding a version puts it in force at once. A new one starts from the one in force."""
-
-    list_display = ("number", "created_at", "by_name", "reason", "frozen", "lifetime_minutes", "attempts")
-    readonly_fields = ("created_at", "created_by", "single_use")
-    fieldsets = (
-        (None, {"fields": ("reason", "frozen")}),
-        ("The pass", {"fields": ("lifetime_minutes", "single_use", "attempts", "sign_in_minutes")}),
-        ("When", {"fields": ("invite_days_before", "opens_minutes_before", "closes_days_after")}),
-        ("Who and when", {"fields": ("created_by", "created_at")}),
-    )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("onboarding.add_policyversion")
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        newest = policy.in_force()
-        return {name: getattr(newest, name) for name in policy.SETTABLE}
-
-    def save_model(self, request: HttpRequest, obj: PolicyVersion, form: Any, change: bool) -> None:
-        policy.add_version(obj, by=request.user)  # type: ignore[arg-type]  # our user model
-
-    def log_addition(self, *args: Any) -> Any:
-        """The audit trail tells of it; Django's own log would tell it twice."""
+from onboarding import jobs
+from onboarding import policy_admin as policy_admin  # registers the policy's own pages
+from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, Starter
+from onboarding.read_only import ReadOnly
 
 
 @admin.register(Starter)
@@ -59,6 +21,12 @@ class StarterAdmin(ReadOnly):
     list_display = ("name", "state", "start_date", "start_time", "time_zone", "manager_name", "problem")
     list_filter = ("state", "problem")
     search_fields = ("display_name", "account_name", "manager_name")
+    readonly_fields = ("policy",)
+
+    @admin.display(description="policy in force")
+    def policy(self, starter: Starter) -> SafeString:
+        url = f"{reverse('admin:onboarding_policyversion_in_force')}?starter={starter.public_id}"
+        return format_html('<a href="{}">Which policy holds for this starter, and why</a>', url)
 
 
 @admin.register(PassIssue)
@@ -82,7 +50,7 @@ class MailAdmin(ReadOnly):
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
-    list_display = ("worker", "beat_at")
+    list_display = ("worker", "beat_at", "clock_skew")
 
 
 @admin.register(Job)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from onboarding import clock
+from onboarding import clock, policy
 from onboarding.models import GraphBudget, Starter, Turn
 
 CALLS_OF_AN_ISSUE = 2
@@ -36,15 +36,17 @@ class Wait:
 
 
 @transaction.atomic
-def take_turn(starter: Starter, person: Any) -> Wait | None:
+def take_turn(starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
     """Take the calls of one issue for a person who waits, or a place in the queue. None means: go on.
 
-    A place is kept through reloads; it opens when the budget will have room and lapses a minute later.
+    `more` calls go before it, where passes of other tools are removed first. A place is kept through reloads; it
+    opens when the budget will have room and lapses a minute later.
     """
     row, now = _locked(), clock.now()
     mine, ahead = _in_line(starter, person, now)
-    if _free_at(row, CALLS_OF_AN_ISSUE, now) <= now and _room(row, now) >= CALLS_OF_AN_ISSUE * (ahead + 1):
-        _spend(row, CALLS_OF_AN_ISSUE, now)
+    calls = CALLS_OF_AN_ISSUE + more
+    if _free_at(row, calls, now) <= now and _room(row, now) >= calls + CALLS_OF_AN_ISSUE * ahead:
+        _spend(row, calls, now)
         if mine:
             mine.delete()
         return None
@@ -71,7 +73,7 @@ def _place(
 ) -> Wait:
     free_at = _free_at(row, CALLS_OF_AN_ISSUE, now)
     if mine is None:
-        opens = free_at + ahead * _pace()
+        opens = free_at + ahead * _pace(row)
         mine = Turn.objects.create(
             starter=starter, person=person, asked_at=now, opens_at=opens, lapses_at=opens + TURN_LASTS
         )
@@ -102,7 +104,7 @@ def take_for_work(calls: int = 1, *, yields: bool = True) -> float:
         _spend(row, calls, now)
         return 0.0
     paused = (_paused_until(row, now) - now).total_seconds()
-    return max(1.0, min(paused, 600.0), _span().total_seconds() / 5)
+    return max(1.0, min(paused, 600.0), row.span.total_seconds() / 5)
 
 
 @transaction.atomic
@@ -124,33 +126,33 @@ def pause(seconds: float) -> None:
 
 
 def _locked() -> GraphBudget:
-    return GraphBudget.objects.select_for_update().get(id=1)
+    """The one row, and how large the budget is: as policy says, or else as it was installed."""
+    row, rules = GraphBudget.objects.select_for_update().get(id=1), policy.in_force()
+    row.calls = rules.graph_calls or settings.GRAPH_BUDGET_CALLS
+    row.span = timedelta(seconds=rules.graph_seconds or settings.GRAPH_BUDGET_SECONDS)
+    return row
 
 
-def _span() -> timedelta:
-    return timedelta(seconds=settings.GRAPH_BUDGET_SECONDS)
-
-
-def _pace() -> timedelta:
+def _pace(row: GraphBudget) -> timedelta:
     """How long the budget needs for one issue."""
-    return _span() * CALLS_OF_AN_ISSUE / settings.GRAPH_BUDGET_CALLS
+    return row.span * CALLS_OF_AN_ISSUE / row.calls
 
 
 def _in_window(row: GraphBudget, now: datetime) -> list[float]:
     # A time ahead of now can only come from a clock that was set back; it must not block for ever.
-    oldest = (now - _span()).timestamp()
+    oldest = (now - row.span).timestamp()
     return [at for at in row.recent if oldest < at <= now.timestamp() + 1]
 
 
 def _room(row: GraphBudget, now: datetime) -> int:
-    return settings.GRAPH_BUDGET_CALLS - len(_in_window(row, now))
+    return row.calls - len(_in_window(row, now))
 
 
 def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
     """When so many calls fit, were nobody else to come."""
     recent = sorted(_in_window(row, now))
-    too_many = len(recent) + calls - settings.GRAPH_BUDGET_CALLS
-    fits = now if too_many <= 0 else datetime.fromtimestamp(recent[too_many - 1], tz=now.tzinfo) + _span()
+    too_many = len(recent) + calls - row.calls
+    fits = now if too_many <= 0 else datetime.fromtimestamp(recent[too_many - 1], tz=now.tzinfo) + row.span
     return max(fits, _paused_until(row, now), now)
 
 

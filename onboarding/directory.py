@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
-from onboarding import graph
+from onboarding import clock, graph, guards, policy
+from onboarding.models import Starter
 
 # What can go wrong while asking: an alias, so that a door can catch it without knowing where it comes from.
 Trouble = graph.GraphError
@@ -15,6 +18,7 @@ Trouble = graph.GraphError
 class Found:
     account: graph.Account
     manager: graph.Manager | None
+    facts: graph.Facts | None = None  # what the guards look at; None where it could not all be read
 
 
 @dataclass(frozen=True)
@@ -27,17 +31,42 @@ class Looked:
 
 def look_up(account_name_or_id: str) -> Looked:
     try:
-        return Looked(Found(*graph.client().look_up(account_name_or_id)))
+        account, manager = graph.client().look_up(account_name_or_id)
     except graph.NotFound:
         return Looked()
     except graph.GraphError:
         return Looked(
             trouble="The directory does not answer. Nothing you typed is lost; try again in a minute."
         )
+    try:
+        return Looked(Found(account, manager, graph.client().issue_facts(account.object_id, scarce=False)))
+    except graph.GraphError:
+        return Looked(Found(account, manager))
 
 
-def in_words(found: Found, *, recorder: Any) -> dict[str, Any]:
-    """Facts for HR to check, and warnings about what will be refused on the day."""
+def sight() -> str:
+    """What this process's last questions showed: `answers`, `silent` or `not asked`. It asks nothing itself."""
+    return graph.client().sight.words
+
+
+def look_up_several(names: Sequence[str]) -> dict[str, Looked]:
+    """Look for many at once, each with an answer of its own."""
+    return {name: _looked(answer) for name, answer in graph.client().look_up_several(names).items()}
+
+
+def _looked(answer: tuple[graph.Account, graph.Manager | None] | graph.GraphError) -> Looked:
+    if isinstance(answer, graph.NotFound):
+        return Looked()
+    if isinstance(answer, graph.GraphError):
+        return Looked(trouble="The directory did not answer for this one. Try it again in a minute.")
+    return Looked(Found(*answer))
+
+
+def in_words(found: Found, *, recorder: Any, when: dict[str, Any] | None) -> dict[str, Any]:
+    """Facts for HR to check, and warnings about what will be refused on the day, as far as `when` is known.
+
+    Without `when` the guards are not asked: the worker does that as soon as the starter is recorded.
+    """
     account, manager = found.account, found.manager
     return {
         "account_name": account.user_principal_name,
@@ -46,8 +75,43 @@ def in_words(found: Found, *, recorder: Any) -> dict[str, Any]:
         "department": account.department,
         "hire_date": account.hire_date,
         "manager_name": manager.display_name if manager else "",
-        "warnings": _warnings(account, manager, recorder),
+        "warnings": [
+            *_warnings(account, manager, recorder),
+            *([] if when is None else _refusals(found, recorder, when)),
+        ],
     }
+
+
+def refusals(starter: Starter, found: Found) -> tuple[guards.Guard, ...]:
+    """What the guards say of a starter who is about to be saved."""
+    if found.facts is None:
+        return ()
+    rules = policy.of_department(found.account.department)
+    return guards.refusals(
+        guards.Question(starter, found.facts, None, None, rules, clock.now(), place=guards.Place.RECORDED)
+    )
+
+
+def _refusals(found: Found, recorder: Any, when: dict[str, Any]) -> list[str]:
+    if found.facts is None:
+        return ["The portal could not check everything just now. It checks again before the link is sent."]
+    dated = {"start_date", "start_time", "time_zone"} <= set(when)
+    start = when if dated else {"start_date": clock.now().date(), "start_time": time(9), "time_zone": "UTC"}
+    starter = Starter(
+        account_id=found.account.object_id,
+        recorded_by=recorder,
+        shaped_by=[recorder.oid],
+        seen=guards.seen_of(found.account, found.manager),
+        **{name: start[name] for name in ("start_date", "start_time", "time_zone")},
+    )
+    starter.starts_at = starter.start_local
+    told = SAID_ABOVE | (set() if found.manager else ABOUT_MANAGERS) | (set() if dated else ABOUT_DATES)
+    return [guard.for_hr for guard in refusals(starter, found) if guard.code not in told]
+
+
+SAID_ABOVE = {"enabled", "internal_member", "three_people"}  # by `_warnings`, in kinder words
+ABOUT_MANAGERS = {"manager_enabled", "same_manager"}
+ABOUT_DATES = {"is_new", "hire_date_agrees"}
 
 
 def _warnings(account: graph.Account, manager: graph.Manager | None, recorder: Any) -> list[str]:

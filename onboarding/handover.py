@@ -17,11 +17,12 @@ from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, budget, clock, graph, guards, jobs, notifications, policy
+from onboarding import audit, budget, caps, clock, graph, guards, jobs, notifications, policy, step_up
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 from onboarding.models.work import Job
 from onboarding.moves import Changed, move_issue, move_starter
+from onboarding.step_up import Proof
 
 log = logging.getLogger(__name__)
 Reason = PassIssue.Reason
@@ -36,7 +37,9 @@ class Confirmation:
     signed_in_at: datetime | None
     identity_check: str
     starter_version: int
-    policy_number: int
+    policy_key: int
+    replacing: frozenset[str] = frozenset()  # passes of other tools, which the manager was shown
+    proof: Proof | None = None  # of a sign-in for this starter alone, where policy asks for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,30 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class ForeignPass:
+    """A live pass that the portal did not make: what a manager needs to know to decide about it."""
+
+    method_id: str
+    made_at: datetime
+    ends_at: datetime
+    once: bool
+
+    @classmethod
+    def of(cls, live: graph.LivePass) -> ForeignPass:
+        return cls(live.method_id, live.created_at, live.ends_at, live.usable_once is True)
+
+
+@dataclass(frozen=True)
 class Refused:
     """Guards said no. `step_up` when signing in again is all that is missing."""
 
     guards: tuple[guards.Guard, ...]
+    foreign: tuple[ForeignPass, ...] = ()  # of other tools, when they are all that is in the way
 
     @property
     def step_up(self) -> bool:
-        return [guard.code for guard in self.guards] == ["sign_in_is_fresh"]
+        codes = {guard.code for guard in self.guards}
+        return bool(codes) and codes <= guards.MENDED_BY_SIGNING_IN
 
 
 @dataclass(frozen=True)
@@ -104,9 +123,15 @@ class _Stop(Exception):
 def confirm(confirmation: Confirmation) -> Outcome:
     """Make one pass for one starter and hand it to the caller to show; or say why there is none."""
     try:
-        version, facts = ready(confirmation)
-        issue = claim(confirmation, version, facts)
-        return record(issue, create(issue))
+        with (
+            graph.client().turn()
+        ):  # held from the first question to the last: none is turned away in between
+            version, facts = ready(confirmation)
+            issue = claim(confirmation, version, facts)
+            make_way(issue, confirmation)
+            return record(issue, create(issue))
+    except graph.Crowded:
+        return NotNow("crowded")
     except _Stop as stop:
         return stop.outcome
 
@@ -116,12 +141,10 @@ def confirm(confirmation: Confirmation) -> Outcome:
 
 def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     """Everything that can be found out before anything is written. No transaction is open here."""
-    starter, version = confirmation.starter, policy.in_force()
+    starter = confirmation.starter
+    version = policy.for_starter(starter)
     _nothing_in_the_way(confirmation, version)
-    if not guards.is_fresh(confirmation.signed_in_at, version, clock.now()):
-        _refuse(
-            confirmation, version, (guards.BY_CODE["sign_in_is_fresh"],)
-        )  # before anything scarce is spent
+    _signed_in_for_this(confirmation, version)
     if not jobs.a_worker_lives():
         log.error("no worker is alive: issuing is refused, since an unseen pass would stay")
         raise _Stop(NotNow("no_worker"))
@@ -130,7 +153,7 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     except graph.GraphError as error:
         log.error("no pass can be made: %s", error)
         raise _Stop(NotNow("unreachable")) from None
-    wait = budget.take_turn(starter, confirmation.person)
+    wait = budget.take_turn(starter, confirmation.person, more=len(confirmation.replacing))
     if wait is not None:
         raise _Stop(Waiting(wait))
     try:
@@ -145,15 +168,31 @@ def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> N
     starter = confirmation.starter
     if version.frozen:
         raise _Stop(NotNow("frozen"))
-    if (starter.version, version.number) != (confirmation.starter_version, confirmation.policy_number):
+    if (starter.version, version.key) != (confirmation.starter_version, confirmation.policy_key):
         raise _Stop(Overtaken())
     if starter.state != StarterState.INVITED or starter.open_issue() is not None:
+        raise _Stop(Overtaken())
+    if confirmation.identity_check not in version.identity_checks:
         raise _Stop(Overtaken())
     if starter.sign_in_looked_at is None and starter.first_pass_at is None:
         raise _Stop(NotNow("not_read_yet"))
     opens, closes = starter.window(version.before, version.after)
     if not opens <= clock.now() <= closes or policy.attempts_left(starter, version) <= 0:
         raise _Stop(Overtaken())
+
+
+def _signed_in_for_this(confirmation: Confirmation, version: PolicyVersion) -> None:
+    """What a new sign-in would mend is asked before anything scarce is spent; with the guards it is asked again."""
+    now, said = clock.now(), confirmation
+    held = {
+        "sign_in_is_fresh": guards.is_fresh(said.signed_in_at, version, now),
+        "step_up_is_for_this": step_up.holds(
+            said.proof, starter=said.starter, person=said.person, rules=version, now=now
+        ),
+    }
+    refusing = tuple(guards.BY_CODE[code] for code, holds in held.items() if not holds)
+    if refusing:
+        _refuse(confirmation, version, refusing)
 
 
 def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
@@ -171,21 +210,35 @@ def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outco
     return NotNow(code)
 
 
-def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> None:
-    question = guards.Question(
-        confirmation.starter, facts, confirmation.person, confirmation.signed_in_at, version, clock.now()
+def _question(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> guards.Question:
+    return guards.Question(
+        confirmation.starter,
+        facts,
+        confirmation.person,
+        confirmation.signed_in_at,
+        version,
+        clock.now(),
+        replacing=confirmation.replacing,
+        proof=confirmation.proof,
     )
+
+
+def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts) -> None:
+    question = _question(confirmation, version, facts)
     refusing = guards.refusals(question)
-    if not refusing:
-        return
-    budget.give_back(1)  # the POST will not be made
-    if not Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version).exists():
-        raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
-    _refuse(confirmation, version, refusing)
+    if refusing:
+        budget.give_back(1 + len(confirmation.replacing))  # the POST will not be made
+        same = Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version)
+        if not same.exists():
+            raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
+        _refuse(confirmation, version, refusing, tuple(map(ForeignPass.of, guards.foreign_passes(question))))
 
 
 def _refuse(
-    confirmation: Confirmation, version: PolicyVersion, refusing: tuple[guards.Guard, ...]
+    confirmation: Confirmation,
+    version: PolicyVersion,
+    refusing: tuple[guards.Guard, ...],
+    foreign: tuple[ForeignPass, ...] = (),
 ) -> NoReturn:
     codes = [guard.code for guard in refusing]
     with audit.change():
@@ -193,12 +246,14 @@ def _refuse(
             "issue.refused",
             by=confirmation.person,
             starter=confirmation.starter,
-            facts={"codes": codes, "policy": version.number},
+            facts={"codes": codes, "policy": version.key},
         )
-        if codes != ["sign_in_is_fresh"]:
-            Starter.objects.filter(pk=confirmation.starter.pk).update(problem=Starter.Problem.REFUSED)
+        if not guards.MENDED_BY_SIGNING_IN.issuperset(codes):
+            Starter.objects.filter(pk=confirmation.starter.pk).update(
+                problem=Starter.Problem.REFUSED, refused_for=codes
+            )
             notifications.refused(confirmation.starter, refusing)
-    raise _Stop(Refused(refusing))
+    raise _Stop(Refused(refusing, foreign if codes == ["no_foreign_pass"] else ()))
 
 
 # --- 1. Claim -----------------------------------------------------------------------------------------------
@@ -210,6 +265,7 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
     try:
         with audit.change():
             now = clock.now()
+            _within_the_day(confirmation, version)
             issue = PassIssue(
                 starter=starter,
                 account_id=starter.account_id,
@@ -217,35 +273,81 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 actor=confirmation.person,
                 identity_check=confirmation.identity_check,
                 policy=version,
+                override=version.own,
                 lifetime_minutes=policy.lifetime(version),
                 intended_at=now,
                 lease_until=now + settings.PASS_LEASE,
-                seen_before=[seen.method_id for seen in facts.passes],
+                seen_before=[seen.method_id for seen in facts.passes or ()],
             )
             move_starter(
-                starter, None, event="issue.intent", by=confirmation.person, issue=issue, facts=_intent(issue)
+                starter,
+                None,
+                event="issue.intent",
+                by=confirmation.person,
+                issue=issue,
+                facts=_intent(issue, confirmation, version, facts),
+            )
+            step_up.use(
+                confirmation.proof, starter=starter, person=confirmation.person, rules=version, now=now
             )
             issue.save(force_insert=True)
-            if policy.in_force().number != version.number:
+            if policy.for_starter(starter).key != version.key:
                 raise Changed("the policy has changed")
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
     except (Changed, IntegrityError):
-        budget.give_back(1)
+        budget.give_back(1 + len(confirmation.replacing))
         raise _Stop(Overtaken()) from None
+    except step_up.Used:
+        budget.give_back(1 + len(confirmation.replacing))
+        _refuse(confirmation, version, (guards.BY_CODE["step_up_is_for_this"],))
     except DatabaseError:
         log.exception("the intent could not be written; nothing was sent")
         raise _Stop(NotNow("busy")) from None
     return issue
 
 
-def _intent(issue: PassIssue) -> dict[str, Any]:
+def _within_the_day(confirmation: Confirmation, version: PolicyVersion) -> None:
+    """Once more where it counts: whoever claims holds the end of the audit trail, so nobody counts beside them."""
+    if not (caps.manager_has_room(confirmation.person, version) and caps.site_has_room(version)):
+        raise Changed("as many passes as a day may bring")
+
+
+def _intent(
+    issue: PassIssue, confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
+) -> dict[str, Any]:
+    unchecked = guards.not_checked(_question(confirmation, version, facts))
     return {
+        **({"not_checked": unchecked} if unchecked else {}),
+        **({"department_policy": issue.override_id} if issue.override_id else {}),
         "number": issue.number,
         "identity_check": issue.identity_check,
         "policy": issue.policy_id,
         "lifetime_minutes": issue.lifetime_minutes,
         "single_use": True,
+        **({"step_up": issue.policy.step_up_context} if issue.policy.step_up_context else {}),
     }
+
+
+def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
+    """Delete the passes of other tools that the manager has chosen to replace; if that fails, nothing is made."""
+    for method_id in sorted(confirmation.replacing.intersection(issue.seen_before)):
+        try:
+            graph.client().delete_pass(issue.account_id, method_id)
+        except graph.Throttled as error:
+            _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
+            budget.pause(error.retry_after)
+            raise _Stop(Waiting(budget.take_place(issue.starter, issue.actor))) from None
+        except graph.GraphError as error:
+            _settle(issue, IssueState.REJECTED, Reason.NOT_REPLACED, error)
+            raise _Stop(Failed(issue)) from None
+        with audit.change():
+            audit.record(
+                "issue.replaced_foreign",
+                by=issue.actor,
+                starter=issue.starter,
+                issue=issue,
+                facts={"method_id": method_id},
+            )
 
 
 # --- 2 and 3. Create, and check the answer ----------------------------------------------------------------------

@@ -67,6 +67,13 @@ STARTER_MOVES: tuple[Move[StarterState], ...] = (
         "HR",
         "the onboarding is stopped, its pass taken back first",
     ),
+    Move(StarterState.INVITED, StarterState.RECORDED, "HR", "another account is chosen, and judged anew"),
+    Move(
+        StarterState.WITHDRAWN,
+        StarterState.RECORDED,
+        "HR",
+        "the withdrawal is undone in time, and all begins anew",
+    ),
 )
 
 ISSUE_MOVES: tuple[Move[IssueState], ...] = (

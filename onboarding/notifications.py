@@ -37,6 +37,29 @@ def reminder(starter: Starter) -> None:
     _write("reminder", starter, to=starter.manager_mail, key=str(starter.start_date), recipient="manager")
 
 
+def reminder_ahead(starter: Starter) -> None:
+    """To the manager, some days before: somebody starts, and this is what to do on the day."""
+    key = f"ahead:{starter.start_date}"
+    _write("reminder_ahead", starter, to=starter.manager_mail, key=key, recipient="manager")
+
+
+def account_replaced(starter: Starter) -> None:
+    """To the manager who was invited for the account that turned out to be the wrong one."""
+    _write(
+        "account_replaced",
+        starter,
+        to=starter.manager_mail,
+        key=str(starter.version),
+        recipient="former manager",
+    )
+
+
+def drop_unsent(starter: Starter) -> None:
+    """What a manager has not been sent yet is no longer true."""
+    waiting = starter.mails.filter(sent_at=None, dropped_at=None, kind__in=["invitation", "reminder"])
+    waiting.update(dropped_at=clock.now(), text="", html="")
+
+
 def open_again(issue: PassIssue) -> None:
     """To the manager: there is no pass now, why, and what to do."""
     _write(
@@ -46,7 +69,7 @@ def open_again(issue: PassIssue) -> None:
         key=f"{issue.pk}:{issue.state}",
         recipient="manager",
         reason=issue.get_reason_display(),
-        may_go_on=policy.attempts_left(issue.starter, policy.in_force()) > 0,
+        may_go_on=policy.attempts_left(issue.starter, policy.for_starter(issue.starter)) > 0,
     )
 
 
@@ -59,7 +82,7 @@ def cannot_take_back(issue: PassIssue) -> None:
     _write(
         "problem",
         issue.starter,
-        to=settings.SECURITY_ADDRESS,
+        to=security_address(),
         key=f"stuck:{issue.pk}",
         recipient="security",
         reason=reason,
@@ -71,16 +94,23 @@ def refused(starter: Starter, guards: Iterable[Guard]) -> None:
     guards = tuple(guards)
     reason = " ".join(guard.for_hr for guard in guards)
     key = f"{starter.version}:{'+'.join(guard.code for guard in guards)}"
-    _write("refused", starter, to=settings.HR_ADDRESS, key=f"hr:{key}", recipient="hr", reason=reason)
+    _write("refused", starter, to=hr_address(starter), key=f"hr:{key}", recipient="hr", reason=reason)
     if any(guard.alarming for guard in guards):
         _write(
             "refused",
             starter,
-            to=settings.SECURITY_ADDRESS,
+            to=security_address(),
             key=f"security:{key}",
             recipient="security",
             reason=reason,
         )
+
+
+def recorded_in_spite(starter: Starter, guards: Iterable[Guard]) -> None:
+    """To security: somebody recorded a privileged or existing account as a starter. No pass can be made for it."""
+    reason = " ".join(guard.for_hr for guard in guards if guard.alarming)
+    key = f"recorded:{starter.version}"
+    _write("refused", starter, to=security_address(), key=key, recipient="security", reason=reason)
 
 
 MICROSOFT_REFUSALS = {
@@ -100,7 +130,7 @@ def microsoft_refused(issue: PassIssue, refusal: str) -> None:
     _write(
         "refused",
         issue.starter,
-        to=settings.HR_ADDRESS,
+        to=hr_address(issue.starter),
         key=f"graph:{issue.pk}",
         recipient="hr",
         reason=reason,
@@ -111,12 +141,12 @@ def registered(starter: Starter) -> None:
     """To the manager and HR: the starter can sign in by their own means; nothing is left to do."""
     key = str(starter.version)
     _write("registered", starter, to=starter.manager_mail, key=f"manager:{key}", recipient="manager")
-    _write("registered", starter, to=settings.HR_ADDRESS, key=f"hr:{key}", recipient="hr")
+    _write("registered", starter, to=hr_address(starter), key=f"hr:{key}", recipient="hr")
 
 
 def account_found(starter: Starter) -> None:
     """To HR: the expected account has appeared; is it the right one?"""
-    _write("account_found", starter, to=settings.HR_ADDRESS, key=starter.found_account_id, recipient="hr")
+    _write("account_found", starter, to=hr_address(starter), key=starter.found_account_id, recipient="hr")
 
 
 def problem(starter: Starter) -> None:
@@ -125,11 +155,20 @@ def problem(starter: Starter) -> None:
     _write(
         "problem",
         starter,
-        to=settings.HR_ADDRESS,
+        to=hr_address(starter),
         key=key,
         recipient="hr",
         reason=starter.get_problem_display(),
     )
+
+
+def hr_address(starter: Starter) -> str:
+    """Where HR reads of this starter: as policy says, else as it was installed."""
+    return policy.for_starter(starter).hr_address or settings.HR_ADDRESS
+
+
+def security_address() -> str:
+    return policy.in_force().security_address or settings.SECURITY_ADDRESS
 
 
 def _write(
@@ -174,9 +213,11 @@ def _context(starter: Starter, recipient: str, reason: str) -> dict[str, str]:
 
 
 def _page_of(recipient: str, starter: Starter) -> str:
-    """Where the reader can go: the manager and HR to the starter, security to its audit trail."""
+    """Where the reader can go: manager and HR to the starter, security to its audit trail, others to their own list."""
     if recipient == "security":
         return f"{reverse('admin:onboarding_auditevent_changelist')}?q={starter.public_id}"
+    if recipient == "former manager":
+        return reverse("home")
     return reverse("managers:starter" if recipient == "manager" else "hr:starter", args=[starter.public_id])
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
 from onboarding import graph
+from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 
 View = Callable[..., HttpResponse]
@@ -36,14 +37,17 @@ class CannotTell(Exception):
     """The directory does not answer, so nobody can say whether this is the manager. Only for who last was."""
 
 
-def starter_of_manager(user: Any, public_id: str, *, guarded: bool = False) -> Starter:
+def starter_of_manager(
+    user: Any, public_id: str, *, guarded: bool = False, with_facts: bool = False
+) -> Starter:
     """The starter, if this person is their manager in the directory now.
 
     Raises Http404 for everybody else, just as for a starter that does not exist; CannotTell when the directory
     does not answer and this was the manager when it last did.
 
     `guarded` says that the guards will ask the directory themselves in a moment: then whoever was the manager
-    when it was last read need not be asked for twice.
+    when it was last read need not be asked for twice. `with_facts` reads what the guards can be asked beforehand in
+    the same round trip, where the page may offer a pass; it stands in `starter.facts`.
     """
     starter = Starter.objects.select_related("recorded_by").filter(public_id=public_id).first()
     if starter is None or not starter.account_id:
@@ -55,7 +59,7 @@ def starter_of_manager(user: Any, public_id: str, *, guarded: bool = False) -> S
     if guarded and starter.manager_id == user.oid:
         return starter
     try:
-        manager = graph.client().read_manager(starter.account_id)
+        manager = _manager_now(starter, with_facts)
     except graph.NotFound:
         raise Http404 from None
     except graph.GraphError:
@@ -65,3 +69,18 @@ def starter_of_manager(user: Any, public_id: str, *, guarded: bool = False) -> S
     if manager is None or manager.object_id != user.oid:
         raise Http404
     return starter
+
+
+def _manager_now(starter: Starter, with_facts: bool) -> graph.Manager | None:
+    """Who the directory names. Raises NotFound, GraphError."""
+    if with_facts and starter.state == StarterState.INVITED and starter.open_issue() is None:
+        try:
+            facts = graph.client().issue_facts(starter.account_id, scarce=False)
+        except graph.NotFound:
+            raise
+        except graph.GraphError:
+            pass  # the page can do without: the guards are asked again, all of them, at the press
+        else:
+            starter.facts = facts
+            return facts.manager
+    return graph.client().read_manager(starter.account_id)

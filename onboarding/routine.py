@@ -10,10 +10,10 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
 from django.db.models import Exists, OuterRef
 
-from onboarding import audit, clock, graph, jobs, notifications, policy, services
+from onboarding import audit, clock, graph, jobs, notifications, policy, services, step_up
 from onboarding.jobs import TryLater, handler
 from onboarding.lifecycle import StarterState
-from onboarding.models import AuditDetail, Job, Mail, PassIssue, Starter, Turn
+from onboarding.models import Approval, AuditDetail, Job, Mail, PassIssue, PolicyVersion, Starter, Turn
 from onboarding.moves import Changed
 
 log = logging.getLogger(__name__)
@@ -21,10 +21,9 @@ log = logging.getLogger(__name__)
 LOOK_FAR, LOOK_NEAR, LOOK_SOON = timedelta(hours=6), timedelta(minutes=15), timedelta(seconds=2)
 FAILURE_SHOWN = timedelta(hours=1)
 FAILED = Starter.Problem.MAIL_FAILED
-TO_MANAGERS = {"invitation", "reminder"}
+TO_MANAGERS = {"invitation", "reminder", "reminder_ahead"}
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
-AUDIT_DETAILS_KEPT = timedelta(days=365)
 
 
 # --- Starters: look again, invite when the time has come, remind on the day --------------------------------------
@@ -39,6 +38,8 @@ def look(starter_id: str) -> datetime | None:
     try:
         if starter.account_id:
             services.refresh(starter)
+            if starter.state == StarterState.RECORDED and starter.problem not in services.BLOCKING:
+                services.forewarn(starter)
         else:
             _look_for_account(starter)
         _calendar(starter)
@@ -76,7 +77,7 @@ def _read_sign_in(starter: Starter) -> None:
     """Read whether the account was ever signed in to; only before our first pass, where the tenant tells."""
     if starter.first_pass_at is not None or starter.problem == Starter.Problem.ACCOUNT_GONE:
         return
-    version = policy.in_force()
+    version = policy.for_starter(starter)
     soon = clock.now() >= starter.starts_at - max(version.lead, version.before)
     if starter.state != StarterState.INVITED and not soon:  # Graph allows ten of these reads a minute
         return
@@ -90,35 +91,42 @@ def _read_sign_in(starter: Starter) -> None:
 
 
 def _calendar(starter: Starter) -> None:
-    now, version = clock.now(), policy.in_force()
-    opens, closes = starter.window(version.before, version.after)
+    now, version = clock.now(), policy.for_starter(starter)
+    _opens, closes = starter.window(version.before, version.after)
     if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
         if starter.problem in services.BLOCKING or not starter.account_id:
             with audit.change():
                 notifications.problem(starter)
         else:
             services.send_link(starter=starter, by=None)
-    if (
-        starter.state == StarterState.INVITED
-        and opens <= now <= closes
-        and starter.reminded_for != starter.start_date
-    ):
+    if starter.state == StarterState.INVITED and now <= closes:
+        _remind(starter, version, now)
+
+
+def _remind(starter: Starter, version: PolicyVersion, now: datetime) -> None:
+    """On the day, and so many days before as policy says. Whoever was invited within the hour needs no second mail."""
+    opens, _ = starter.window(version.before, version.after)
+    recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+    ahead = starter.starts_at - timedelta(days=version.remind_days_before)
+    if now < opens:
+        if version.remind_days_before and now >= ahead and not recent:
+            with audit.change():
+                notifications.reminder_ahead(starter)
+    elif version.remind_on_day and starter.reminded_for != starter.start_date:
         with audit.change():
-            claimed = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED).exclude(
-                reminded_for=starter.start_date
-            )
-            # Whoever was invited within the hour needs no second mail.
-            recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+            invited = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED)
+            claimed = invited.exclude(reminded_for=starter.start_date)
             if claimed.update(reminded_for=starter.start_date) and not recent:
                 notifications.reminder(starter)
 
 
 def _next_look(starter: Starter) -> datetime:
-    now, version = clock.now(), policy.in_force()
+    now, version = clock.now(), policy.for_starter(starter)
     near = now >= starter.starts_at - version.lead - timedelta(days=1) or not starter.account_id
     lead, opens = starter.starts_at - version.lead, starter.starts_at - version.before
+    ahead = starter.starts_at - timedelta(days=version.remind_days_before)
     planned = now + (LOOK_NEAR if near else LOOK_FAR)
-    return min([planned, *[moment for moment in (lead, opens) if moment > now]])
+    return min([planned, *[moment for moment in (lead, ahead, opens) if moment > now]])
 
 
 # --- Mail -------------------------------------------------------------------------------------------------------
@@ -171,16 +179,17 @@ def _is_stale(mail: Mail) -> bool:
 @handler("daily")
 def forget(_: str) -> datetime:
     """Once a day: erase what is no longer needed. The audit chain stays whole."""
-    now = clock.now()
+    now, rules = clock.now(), policy.in_force()
     Mail.objects.filter(sent_at__lt=now - MAIL_TEXT_KEPT).exclude(text="").update(text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     Turn.objects.filter(lapses_at__lt=now).delete()
+    step_up.forget_used(now)
     call_command("clearsessions")
-    finished = Starter.objects.filter(ended_at__lt=now - settings.RETENTION, erased_at=None)
+    finished = Starter.objects.filter(ended_at__lt=now - rules.retention, erased_at=None)
     for starter in finished.order_by("pk")[:500]:
         erase(starter)
     kept = AuditDetail.objects.filter(event__starter=OuterRef("public_id")).exclude(salt="")
-    old = Starter.objects.filter(Exists(kept), ended_at__lt=now - AUDIT_DETAILS_KEPT)
+    old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for public_id in old.order_by("pk").values_list("public_id", flat=True)[:500]:
         audit.erase(public_id)
     return now + timedelta(days=1)
@@ -191,15 +200,16 @@ def erase(starter: Starter) -> None:
     """Forget who the starter was; that somebody started, when, and how it went, stays."""
     blank = dict.fromkeys(
         [
-            "account_id", "found_account_id", "display_name", "job_title", "department",
-            "manager_id", "manager_name", "manager_mail", "note",
+            "account_id", "found_account_id", "display_name", "job_title", "department", "employee_id",
+            "first_manager_id", "manager_id", "manager_name", "manager_mail", "note",
         ],
         "",
     )  # fmt: skip
     account_name = f"erased-{starter.public_id}"
     Starter.objects.filter(pk=starter.pk).update(
-        **blank, account_name=account_name, hire_date=None, erased_at=clock.now()
+        **blank, seen={}, account_name=account_name, hire_date=None, erased_at=clock.now()
     )
+    Approval.objects.filter(starter=starter).update(reason="")
     PassIssue.objects.filter(starter=starter).update(account_id="")
     Mail.objects.filter(starter=starter).update(to="", subject="", text="", html="")
     audit.record("starter.erased", starter=starter)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from datetime import date, time
 from typing import Any
 
 from django.db import IntegrityError
 
-from onboarding import audit, clock, graph, handover, jobs, notifications, policy
+from onboarding import audit, caps, clock, earlier, graph, guards, handover, jobs, notifications, policy
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.models.work import Job
@@ -16,11 +18,21 @@ from onboarding.moves import Changed, move_starter
 Problem = Starter.Problem
 # With one of these nobody can be sent the link. A manager without a mailbox finds the starter on their own page.
 NO_MAIL = Problem.NO_MAILBOX
-BLOCKING = {Problem.ACCOUNT_GONE, Problem.NO_MANAGER, Problem.MANAGER_RECORDED}
+BLOCKING = {
+    Problem.ACCOUNT_GONE,
+    Problem.ACCOUNT_CHANGED,
+    Problem.NO_MANAGER,
+    Problem.MANAGER_CHANGED,
+    Problem.MANAGER_RECORDED,
+}
 
 
 class AlreadyRecorded(Exception):
     """This account has an unfinished starter."""
+
+
+class RecordedBefore(Exception):
+    """There are earlier records of this person that HR has not been shown."""
 
 
 class CannotInvite(Exception):
@@ -48,8 +60,18 @@ def record_starter(
     time_zone: str,
     note: str,
     by: Any,
+    facts: graph.Facts | None = None,
+    knowing: Collection[str] | None = None,
 ) -> Starter:
-    """Record who starts when. Without `account` it is expected to appear under its name. Raises AlreadyRecorded."""
+    """Record who starts when. Without `account` it is expected to appear under its name.
+
+    `knowing` are the earlier records that `by` was shown and takes for another matter; None, where nobody is there to
+    be shown any. Raises AlreadyRecorded, RecordedBefore, and TooMany where somebody records more than policy lets one
+    person record in a day.
+    """
+    before = earlier.records_of(account or account_name) if knowing is not None else []
+    if not {one.starter.public_id for one in before} <= set(knowing or ()):
+        raise RecordedBefore(account_name)
     starter = Starter(
         account_name=account_name.lower(),
         start_date=start_date,
@@ -64,22 +86,38 @@ def record_starter(
         starter.problem = Problem.ACCOUNT_MISSING
     else:
         starter.account_id = account.object_id
-        for name, value in directory_facts(account, manager).items():
+        for name, value in {**directory_facts(account, manager), **seen_by_hr(account, manager)}.items():
             setattr(starter, name, value)
     try:
         with audit.change():
+            warned = _warned(starter, facts)
+            if not caps.recorder_has_room(by, policy.for_starter(starter)):
+                raise caps.TooMany
             starter.save(force_insert=True)
             audit.record(
                 "starter.recorded",
                 by=by,
                 starter=starter,
-                facts=_when(starter) | {"expected": account is None},
+                facts=_when(starter)
+                | {"expected": account is None, "warned": [guard.code for guard in warned]}
+                | ({"recorded_before": len(before)} if before else {}),
                 personal=_who(starter),
             )
+            if any(guard.alarming for guard in warned):
+                notifications.recorded_in_spite(starter, warned)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
     except IntegrityError:
         raise AlreadyRecorded(account_name) from None
     return starter
+
+
+def _warned(starter: Starter, facts: graph.Facts | None) -> tuple[guards.Guard, ...]:
+    """What would be refused if this were the day. HR was told; that they saved it all the same is written down."""
+    if facts is None:
+        return ()
+    starter.starts_at = starter.start_local
+    rules, place = policy.for_starter(starter), guards.Place.RECORDED
+    return guards.refusals(guards.Question(starter, facts, None, None, rules, clock.now(), place=place))
 
 
 def directory_facts(account: graph.Account, manager: graph.Manager | None) -> dict[str, Any]:
@@ -90,11 +128,18 @@ def directory_facts(account: graph.Account, manager: graph.Manager | None) -> di
         "job_title": account.job_title[:128],
         "department": account.department[:128],
         "hire_date": account.hire_date,
+        "employee_id": account.employee_id[:64],
         "manager_id": manager.object_id if manager else "",
         "manager_name": manager.display_name[:256] if manager else "",
         "manager_mail": manager.mail[:320] if manager else "",
         "looked_at": clock.now(),
     }
+
+
+def seen_by_hr(account: graph.Account, manager: graph.Manager | None) -> dict[str, Any]:
+    """What HR saw when they chose this account; the day's directory is compared with it."""
+    seen = guards.seen_of(account, manager)
+    return {"seen": seen, "first_manager_id": seen["manager_id"]}
 
 
 def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
@@ -120,6 +165,7 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
                 by=by,
                 changes={
                     **facts,
+                    **seen_by_hr(account, manager),
                     "account_id": account.object_id,
                     "found_account_id": "",
                     "shaped_by": _with(starter, by),
@@ -130,6 +176,46 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
     except IntegrityError:
         raise AlreadyRecorded(starter.account_name) from None
+
+
+def look_again(*, starter: Starter, expected: dict[str, str], by: Any) -> None:
+    """HR has seen what changed in the directory, and says that it is still right. `expected` is what they were shown.
+
+    A manager who is new gets the link. Raises AccountMoved when the directory has changed since, OwnStarter, Changed.
+    """
+    account, manager = graph.client().look_up(starter.account_id)
+    now = guards.seen_of(account, manager)
+    if now != expected or account.object_id != starter.account_id:
+        raise AccountMoved(starter.account_id)
+    _still_before_a_pass(starter)
+    if by.oid == now["manager_id"]:
+        raise OwnStarter
+    before, invited = dict(starter.seen), starter.state == StarterState.INVITED
+    with audit.change():
+        move_starter(
+            starter,
+            None,
+            event="starter.looked_again",
+            by=by,
+            changes={
+                **directory_facts(account, manager),
+                "seen": now,
+                "shaped_by": _with(starter, by),
+                "problem": Problem.NONE,
+            },
+            facts={"changed": sorted(name for name in now if before.get(name) != now[name])},
+            personal={
+                f"{name}_{when}": str(values.get(name, ""))
+                for when, values in (("before", before), ("now", now))
+                for name in now
+                if before.get(name) != now[name]
+            },
+        )
+        starter.problem = _problem(starter, directory_facts(account, manager))
+        Starter.objects.filter(pk=starter.pk).update(problem=starter.problem)
+        if invited and before.get("manager_id") != now["manager_id"] and starter.problem not in BLOCKING:
+            _send(starter, by=by)
+        jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
 
 
 def reschedule(
@@ -173,13 +259,16 @@ def _still_before_a_pass(starter: Starter) -> None:
         raise Changed("the onboarding has gone further, or is finished")
 
 
-def refresh(starter: Starter, *, by: Any | None = None) -> bool:
-    """Read the account and its manager anew. True: there is a new manager, who was sent the link.
+def refresh(starter: Starter, *, by: Any | None = None, known: graph.Facts | None = None) -> bool:
+    """Read the account and its manager anew, unless they are `known`. True: a new manager was sent the link.
 
-    Raises what `graph` raises; a missing account becomes a problem.
+    `read` is what the directory said a moment ago, of many at once. Raises what `graph` raises; a missing account
+    becomes a problem.
     """
     try:
-        account, manager = graph.client().look_up(starter.account_id)
+        account, manager = (
+            (known.account, known.manager) if known else graph.client().look_up(starter.account_id)
+        )
     except graph.NotFound:
         starter.problem, starter.looked_at = Problem.ACCOUNT_GONE, clock.now()
         with audit.change():
@@ -213,8 +302,16 @@ def _tell_hr_what_blocks(starter: Starter) -> None:
 
 
 def _problem(starter: Starter, facts: dict[str, Any]) -> str:
+    rules, seen = policy.for_starter(starter), starter.seen
+    drifted = [
+        name for name, field in SEEN_IN.items() if seen and seen.get(name, facts[field]) != facts[field]
+    ]
+    if rules.same_person and drifted:
+        return Problem.ACCOUNT_CHANGED
     if not facts["manager_id"]:
         return Problem.NO_MANAGER
+    if rules.same_manager and seen.get("manager_id", "") != facts["manager_id"]:
+        return Problem.MANAGER_CHANGED
     if not facts["manager_mail"]:
         return Problem.NO_MAILBOX
     if facts["manager_id"] in starter.shaped_by:
@@ -223,13 +320,22 @@ def _problem(starter: Starter, facts: dict[str, Any]) -> str:
     return starter.problem if starter.problem in lasting else Problem.NONE
 
 
+# What was seen of a person, and the field that holds what the directory says now.
+SEEN_IN = {"name": "display_name", "account_name": "account_name", "employee_id": "employee_id"}
+
+
 def send_link(*, starter: Starter, by: Any | None) -> None:
     """Send the manager of today the link, the first time or again. Raises CannotInvite, GraphError, Changed."""
     if not starter.account_id:
         raise CannotInvite(starter.problem or Problem.ACCOUNT_MISSING)
-    told = refresh(starter, by=by)
-    if starter.problem in BLOCKING:
+    try:
+        facts = graph.client().issue_facts(starter.account_id, scarce=False)
+    except graph.NotFound:
+        facts = None
+    told = refresh(starter, by=by, known=facts)
+    if starter.problem in BLOCKING or facts is None:
         raise CannotInvite(starter.problem)
+    _guards_hold(starter, facts, by=by)
     with audit.change():
         if starter.state == StarterState.RECORDED:
             move_starter(
@@ -240,10 +346,11 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
                 changes={
                     "invited_at": clock.now(),
                     "problem": NO_MAIL if not starter.manager_mail else Problem.NONE,
+                    "refused_for": [],
                 },
                 personal={"manager": starter.manager_id, "to": starter.manager_mail},
             )
-            notifications.invitation(starter, number=1)
+            notifications.invitation(starter, number=_next_number(starter))
             _tell_hr_what_blocks(starter)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
         elif starter.state == StarterState.INVITED:
@@ -253,6 +360,39 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
             raise Changed("the link is no longer needed")
 
 
+def _guards_hold(starter: Starter, facts: graph.Facts, *, by: Any | None) -> None:
+    """Ask every guard that can be asked before the day. What time will not put right keeps the link back."""
+    rules = policy.for_starter(starter)
+    question = guards.Question(starter, facts, None, None, rules, clock.now(), place=guards.Place.SENT)
+    refusing = guards.blocking(guards.refusals(question))
+    codes = [guard.code for guard in refusing]
+    if not refusing:
+        if starter.refused_for or starter.problem == Problem.REFUSED:
+            starter.problem, starter.refused_for = Problem.NONE, []
+            Starter.objects.filter(pk=starter.pk).update(problem=Problem.NONE, refused_for=[])
+        return
+    with audit.change():
+        known = Starter.objects.filter(pk=starter.pk, problem=Problem.REFUSED, refused_for=codes)
+        if not known.exists():  # the worker asks again and again: it is told once
+            Starter.objects.filter(pk=starter.pk).update(problem=Problem.REFUSED, refused_for=codes)
+            audit.record(
+                "starter.refused", by=by, starter=starter, facts={"codes": codes, "policy": rules.key}
+            )
+            notifications.refused(starter, refusing)
+    starter.problem, starter.refused_for = Problem.REFUSED, codes
+    raise CannotInvite(Problem.REFUSED)
+
+
+def forewarn(starter: Starter) -> None:
+    """Ask the guards of somebody who was recorded and not invited yet, so that HR knows long before the day."""
+    try:
+        facts = graph.client().issue_facts(starter.account_id, scarce=False)
+    except graph.GraphError:
+        return  # asked again with the next look, and before the link is sent
+    with suppress(CannotInvite):
+        _guards_hold(starter, facts, by=None)
+
+
 def _send(starter: Starter, *, by: Any | None) -> None:
     audit.record(
         "starter.link_sent",
@@ -260,8 +400,12 @@ def _send(starter: Starter, *, by: Any | None) -> None:
         starter=starter,
         personal={"manager": starter.manager_id, "to": starter.manager_mail},
     )
-    sent = starter.mails.filter(kind="invitation").count()
-    notifications.invitation(starter, number=sent + 1)
+    notifications.invitation(starter, number=_next_number(starter))
+
+
+def _next_number(starter: Starter) -> int:
+    """Who was invited once, and is recorded again, gets a mail of their own the second time."""
+    return starter.mails.filter(kind="invitation").count() + 1
 
 
 def allow_another(*, starter: Starter, by: Any) -> None:
@@ -279,11 +423,14 @@ def allow_another(*, starter: Starter, by: Any) -> None:
 
 
 def may_allow_another(starter: Starter) -> bool:
-    return starter.state == StarterState.INVITED and policy.attempts_left(starter, policy.in_force()) <= 0
+    return (
+        starter.state == StarterState.INVITED
+        and policy.attempts_left(starter, policy.for_starter(starter)) <= 0
+    )
 
 
 def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
-    """Stop the onboarding for good. A live pass is taken back first: False says that this is under way.
+    """Stop the onboarding. A live pass is taken back first: False says that this is under way.
 
     Then the worker deletes the pass and withdraws the starter in the moment it is gone.
     """

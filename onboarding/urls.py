@@ -1,9 +1,13 @@
 """Addresses of the work."""
 
+from django.contrib import admin
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
+from onboarding.doctor.views import doctor
+from onboarding.health import readyz
 from onboarding.managers.views import home
+from onboarding.sheet import sheet
 
 
 class PublicId(StringConverter):
@@ -17,5 +21,8 @@ register_converter(PublicId, "public_id")
 urlpatterns = [
     path("", home, name="home"),
     path("starters/", include("onboarding.managers.urls")),
+    path("sheet/", sheet, name="sheet"),
     path("hr/", include("onboarding.hr.urls")),
+    path("readyz", readyz, name="readyz"),
+    path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),  # before admin itself
 ]

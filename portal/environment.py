@@ -10,6 +10,9 @@ from zoneinfo import available_timezones
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import colour
+from portal.logo import Logo, Unfit, read
+
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -70,6 +73,39 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
         value = self.text(name)
         if value and not Path(value).is_file():
             raise refused(name, "must name a file that can be read", "/etc/portal/file.pem")
+        return value
+
+    def link(self, name: str) -> str:
+        """A page elsewhere that people are sent to."""
+        value = self.text(name)
+        if value and (urlsplit(value).scheme != "https" or not urlsplit(value).hostname or " " in value):
+            raise refused(name, "must be an https address", "https://intranet.contoso.example/help")
+        return value
+
+    def logo(self, name: str) -> Logo | None:
+        path = self.text(name)
+        try:
+            return read(path) if path else None
+        except Unfit as unfit:
+            raise refused(name, str(unfit), "/etc/portal/logo.svg") from None
+
+    def accent(self, name: str, scheme: colour.Scheme) -> str:
+        """A colour in which words can be read on all grounds of the scheme."""
+        value = self.text(name).lower()
+        if not value:
+            return ""
+        if not colour.HEX.fullmatch(value):
+            raise refused(
+                name, "must be a colour as six hexadecimal digits", colour.tokens(scheme.name)["accent"]
+            )
+        measured, ground = colour.least_contrast(value, scheme)
+        if measured < colour.READABLE:
+            raise refused(
+                name,
+                f"{value} has a contrast of {measured:.2f}:1 on the {scheme.name} {ground}, and words need "
+                f"{colour.READABLE}:1 (WCAG 2.2 AA). The nearest that will do is in the example",
+                colour.nearest(value, scheme),
+            )
         return value
 
     def zone(self, name: str, default: str) -> str:

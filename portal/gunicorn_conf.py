@@ -17,9 +17,9 @@ worker_class = "gthread"
 preload_app = (
     True  # a process that died is replaced in milliseconds, and what they have in common is kept once
 )
-threads = 8
+threads = 16  # more than may wait for Graph at once: GRAPH_AT_ONCE in the settings
 timeout = 120  # a request gives up long before: Graph's time limits and few retries are shorter
-graceful_timeout = 30
+graceful_timeout = 25  # told to stop, it finishes what is in hand; whoever runs it waits a little longer
 keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 60

@@ -7,6 +7,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 # What every record has, and what Django adds that is not plain.
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 LONGEST = 4000
@@ -24,8 +26,14 @@ class JsonFormatter(logging.Formatter):
         }
         line |= {key: value for key, value in vars(record).items() if key not in ORDINARY and is_plain(value)}
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)[-LONGEST:]
+            line["exception"] = self.told(record.exc_info)
         return json.dumps(line, default=str)
+
+    def told(self, problem: Any) -> str:
+        """Where it happened; but a database that is away or held happens everywhere, and one line says it all."""
+        if isinstance(problem[1], OperationalError | InterfaceError):
+            return f"{type(problem[1]).__name__}: {problem[1]}".replace("\n", " ")[:300]
+        return self.formatException(problem)[-LONGEST:]
 
 
 def is_plain(value: object) -> bool:

@@ -11,11 +11,13 @@ from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
-from portal.views import PLAIN, session_over
+from portal.signin.step_up import proofs
+from portal.views import PLAIN, bare, session_over
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -48,6 +50,22 @@ class SecurityHeadersMiddleware:
         return response
 
 
+class WrongMethodMiddleware:
+    """Django answers an address that is opened in a way it does not take with an empty page. People get words."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_read = request.method != "HEAD" and "text/html" in request.headers.get("Accept", "")
+        if not (isinstance(response, HttpResponseNotAllowed) and is_read):
+            return response
+        page = bare("405.html", 405)
+        page["Allow"] = response["Allow"]
+        return page
+
+
 class SmallBodiesMiddleware:
     """Nothing here is uploaded. A large body is refused before anything reads it, or writes it to a disk."""
 
@@ -57,10 +75,15 @@ class SmallBodiesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return HttpResponse(
-                "This is larger than anything the portal takes.\n", status=413, content_type=PLAIN
-            )
+            return bare("413.html", 413)
         return self.get_response(request)
+
+
+class HostMiddleware(CommonMiddleware):
+    """Only the portal's own name is answered, except about health: a load balancer asks each machine by its number."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        return None if request.path_info in settings.HEALTH_PATHS else super().process_request(request)
 
 
 class FetchMetadataMiddleware:
@@ -76,7 +99,7 @@ class FetchMetadataMiddleware:
         if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
             return HttpResponse(status=204)
         if not may_come_from_there(request):
-            return HttpResponse("This address opens only by a link or from the portal itself.\n", PLAIN, 403)
+            return bare("403_elsewhere.html", 403)
         return self.get_response(request)
 
 
@@ -91,19 +114,21 @@ def may_come_from_there(request: HttpRequest) -> bool:
 
 
 class SessionLimitsMiddleware:
-    """Ends a session at its absolute age, moves its idle limit, and says when the person last signed in."""
+    """Ends a session at its absolute age, moves its idle limit, and says when and for what the person signed in."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.auth_time = None  # type: ignore[attr-defined]
+        request.step_ups = {}  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             if is_too_old(request.session, timezone.now()):
                 logout(request)
             else:
                 stay_signed_in(request.session, timezone.now())
                 request.auth_time = moment(request.session.get("auth_time"))  # type: ignore[attr-defined]
+                request.step_ups = proofs(request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
 

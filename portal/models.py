@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 HR, ADMIN, AUDITOR = "HR", "Admin", "Auditor"
 
 # What an admin may add by hand. Everything else in Django admin can be looked at and not be changed.
-ADDED_BY_ADMINS = {"onboarding.add_policyversion"}
+ADDED_BY_ADMINS = {"onboarding.add_policyversion", "onboarding.add_departmentpolicy"}
 # The applications whose tables an admin or auditor may look at.
 SHOWN_IN_ADMIN = {"portal", "onboarding"}
 
@@ -103,6 +103,8 @@ class SignIn(models.Model):
     next_path = models.CharField(max_length=2000)
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     expected_oid = models.CharField(max_length=36, blank=True)
+    made_for = models.CharField(max_length=64, blank=True, default="")
+    context = models.CharField(max_length=3, blank=True, default="")
     created_at = models.DateTimeField(db_index=True)
 
     objects = SignInQuerySet.as_manager()
@@ -114,8 +116,26 @@ class SignIn(models.Model):
             models.CheckConstraint(
                 condition=models.Q(purpose="sign in") | ~models.Q(expected_oid=""),
                 name="step_up_names_its_person",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(context="") | (models.Q(purpose="step up") & ~models.Q(made_for="")),
+                name="context_is_for_something",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.purpose} begun {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class ClaimsSeen(models.Model):
+    """One row: which of the claims that must be asked for were in the last id token, and when. Nothing of the person."""
+
+    names = models.JSONField(default=list)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "claims seen"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_row_of_claims_seen")]
+
+    def __str__(self) -> str:
+        return ", ".join(self.names) or "none"

@@ -60,6 +60,24 @@ def running(*words: str, complaints: int | None = None, **variables: str) -> Ite
         shutil.rmtree(folder, ignore_errors=True)
 
 
+# One manager of the pretend tenant receives everybody who is measured or tried; policy would not let a real one.
+MORE_A_DAY = """
+from onboarding.models import PolicyVersion
+PolicyVersion.objects.create(
+    reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000, **{otherwise}
+)
+"""
+
+
+def allow_more_a_day(environment: Mapping[str, str], **otherwise: object) -> None:
+    """Let one manager make more passes in a day than policy lets them, in the portal that has this environment.
+
+    `otherwise` is what policy says differently besides.
+    """
+    code = MORE_A_DAY.format(otherwise=otherwise)
+    subprocess.run(manage("shell", "-v", "0", "-c", code), env=dict(environment), check=True)
+
+
 def wait_for(look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     """What `look` finds, as soon as it finds something. Raises TimeoutError."""
     deadline = time.monotonic() + seconds

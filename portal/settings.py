@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONCE, NONE, SELF, STRICT_DYNAMIC
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import colour
 from portal.environment import Environment, refused
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +27,9 @@ SANDBOX_TENANT_ID = "5a4d0b0c-0000-4000-8000-000000000001"
 SANDBOX_URL = env.origin("SANDBOX_URL", "http://127.0.0.1:8401", example="http://127.0.0.1:8401")
 SANDBOX_LOGIN_ORIGIN = "https://login.sandbox.invalid"  # reserved: exists only inside this process
 TENANT_ID = SANDBOX_TENANT_ID if SANDBOX else env.guid("AZURE_TENANT_ID", required=True)
+
+# One command comes before the registrations: it plans them, serves nothing and calls nobody. All else needs their ids.
+PLANS_THE_TENANT = sys.argv[1:2] == ["setup_tenant"]
 
 DEBUG = env.switch("DEBUG")
 if DEBUG and not SANDBOX:
@@ -58,9 +63,9 @@ else:
         example="https://login.microsoftonline.com",
     )
     GRAPH_URL = env.origin("GRAPH_URL", "https://graph.microsoft.com", example="https://graph.microsoft.com")
-    AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID", required=True)
-    SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID", required=True)
-    if SIGN_IN_CLIENT_ID == AZURE_CLIENT_ID:
+    AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID", required=not PLANS_THE_TENANT)
+    SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID", required=not PLANS_THE_TENANT)
+    if SIGN_IN_CLIENT_ID and SIGN_IN_CLIENT_ID == AZURE_CLIENT_ID:
         raise refused(
             "SIGN_IN_CLIENT_ID",
             "must differ from AZURE_CLIENT_ID: the registration that signs people in has no Graph rights",
@@ -68,12 +73,30 @@ else:
         )
 # The audience of Graph tokens; the sandbox plays the global cloud.
 GRAPH_RESOURCE = "https://graph.microsoft.com" if SANDBOX else GRAPH_URL
-TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", "api://AzureADTokenExchange")
+_other_clouds = {
+    "https://login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
+    "https://login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+}
+_audience = _other_clouds.get(AUTHORITY_HOST, "api://AzureADTokenExchange")
+TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", _audience)
+# What the workload identity is to be given; named, since the site knows of the work only that it is there.
+GRAPH_PERMISSIONS = "onboarding.graph.permissions.PERMISSIONS"
 AZURE_FEDERATED_TOKEN_FILE = env.file("AZURE_FEDERATED_TOKEN_FILE")
 AZURE_CLIENT_CERTIFICATE_PATH = env.file("AZURE_CLIENT_CERTIFICATE_PATH")
 SIGN_IN_CERTIFICATE_PATH = env.file("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
 # The source of the workload identity's tokens, named as Django names its mail backend.
 WORKLOAD_IDENTITY = "portal.identity.workload_identity"
+# Where the doctor's checks are, in the order in which it looks; the site names them, so that neither imports the other.
+DOCTOR_CHECKS = [
+    "onboarding.doctor.installation",
+    "onboarding.doctor.identity",
+    "onboarding.doctor.tenant_policy",
+    "onboarding.doctor.account",
+    "onboarding.doctor.guard_verdicts",
+    "onboarding.doctor.mail",
+    "portal.signin.doctor",
+    "portal.doctor",
+]
 # How all that is asked of Microsoft is sent: with one deadline for a whole answer.
 HTTP_ADAPTER = "portal.deadline.Punctual"
 
@@ -84,6 +107,8 @@ PORTAL_URL = env.origin(
 LOOPBACK = urlsplit(PORTAL_URL).scheme == "http"
 if LOOPBACK and not SANDBOX:
     raise refused("PORTAL_URL", "must be https with a real tenant", "https://starters.contoso.example")
+# Asked by the machine's own address, often without TLS, by whoever decides where visitors are sent.
+HEALTH_PATHS = ("/livez", "/readyz")
 ALLOWED_HOSTS = [str(urlsplit(PORTAL_URL).hostname)]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 FORCE_SCRIPT_NAME = ""  # the site is at the root of its address, whatever a header says
@@ -102,7 +127,7 @@ if SECRET_KEY_FILE:
         ) from None
 else:
     # A sandbox may forget its key at each start; whoever is signed in signs in again.
-    SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX else "")
+    SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX or PLANS_THE_TENANT else "")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("django-insecure"):
     raise refused(
         "SECRET_KEY",
@@ -113,6 +138,19 @@ if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("d
 # --- Words and people ---------------------------------------------------------------------------------------
 ORGANISATION_NAME = env.text("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")
 SUPPORT_CONTACT = env.text("SUPPORT_CONTACT", "the service desk")
+HELP_URL = env.link("HELP_URL")
+PRIVACY_NOTICE_URL = env.link("PRIVACY_NOTICE_URL")
+LOGO = env.logo("LOGO_FILE")
+ACCENT_COLOUR = env.accent("ACCENT_COLOUR", colour.LIGHT)
+ACCENT_COLOUR_DARK = env.accent("ACCENT_COLOUR_DARK", colour.DARK)
+ACCENT_SHEET = (
+    colour.sheet(
+        ACCENT_COLOUR or colour.tokens("light")["accent"],
+        ACCENT_COLOUR_DARK or colour.nearest(ACCENT_COLOUR, colour.DARK),
+    )
+    if ACCENT_COLOUR or ACCENT_COLOUR_DARK
+    else ""
+)
 HR_ADDRESS = env.text("HR_ADDRESS", "hr@contoso.example" if SANDBOX else "")
 SECURITY_ADDRESS = env.text("SECURITY_ADDRESS", "security@contoso.example" if SANDBOX else "")
 if not SANDBOX:
@@ -159,12 +197,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.WrongMethodMiddleware",
     "portal.middleware.SmallBodiesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.look.LookMiddleware",
     "portal.middleware.FetchMetadataMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "portal.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SessionLimitsMiddleware",
@@ -212,6 +252,8 @@ AUTHENTICATION_BACKENDS = ["portal.signin.backend.EntraBackend"]
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # a person is unique by tenant id and object id together
 LOGIN_URL = "signin:start"
 LOGIN_REDIRECT_URL = "home"
+# What says which authentication context a purpose needs; named here, so that neither side imports the other.
+STEP_UP_CONTEXT = "onboarding.step_up.context_for"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK
@@ -226,7 +268,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # --- Headers ------------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = not LOOPBACK
-SECURE_REDIRECT_EXEMPT = [r"^livez$"]
+SECURE_REDIRECT_EXEMPT = [rf"^{path.strip('/')}$" for path in HEALTH_PATHS]
 SECURE_HSTS_SECONDS = 0 if LOOPBACK else 63072000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOOPBACK
 SECURE_HSTS_PRELOAD = not LOOPBACK
@@ -254,7 +296,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 65536
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 250  # HR ticks two hundred starters at most
 # Error reports never show a local variable of any frame, whatever it is called.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.errors.NothingLocalFilter"
 
@@ -291,8 +333,10 @@ WORKER_LOCK = timedelta(seconds=env.whole("WORKER_LOCK_SECONDS", 60, low=60 if n
 GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
 GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
 GRAPH_CONNECT_TIMEOUT = 3
+# Of a process's threads (`gunicorn_conf.py`) so many may wait for Graph, and when it is slow so many more for one of
+# these to be done. The others stay free, for whatever does not need Graph: lists, health, what goes on meanwhile.
+GRAPH_AT_ONCE, GRAPH_AT_THE_DOOR = 10, 2
 GRAPH_READ_TIMEOUT = env.whole("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
-RETENTION = timedelta(days=env.whole("RETENTION_DAYS", 30, low=1, high=365))
 
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------
 LOGGING = {

@@ -6,12 +6,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import views
+from portal.components import components
 
 urlpatterns = [
     path("", include("onboarding.urls")),
     path("", include("portal.signin.urls")),
     path("admin/", admin.site.urls),
     path("csp-report", views.csp_report, name="csp-report"),
+    path("components/", components, name="components"),
     path("livez", views.livez, name="livez"),
 ]
 

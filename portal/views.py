@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -81,7 +81,8 @@ def is_from_our_own_page(request: HttpRequest) -> bool:
 @login_not_required
 @require_safe
 def livez(_request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok\n", content_type=PLAIN)
+    """This process answers. It asks nobody: whoever does not get this answer should start the process anew."""
+    return JsonResponse({"status": "alive"})
 
 
 @csrf_exempt

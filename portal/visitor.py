@@ -69,7 +69,7 @@ class Visitor:
         self.page = requests.Response()
 
     def get(self, path: str) -> requests.Response:
-        self.page = self.http.get(urljoin(self.portal_url, path), timeout=30)
+        self.page = self.http.get(urljoin(self.portal_url, path), timeout=90)
         return self.page
 
     def post(self, path: str, fields: dict[str, str], *, follow: bool = True) -> requests.Response:

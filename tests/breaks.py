@@ -67,14 +67,49 @@ BREAKS = (
         "tests/promises/test_3_only_the_manager_can_ask.py",
     ),
     Break(
+        3, "a sign-in made for one starter opens another", "onboarding/step_up.py",
+        "        and proof.starter == starter.public_id\n", "",
+        "tests/test_step_up.py -k not_of_this",
+    ),
+    Break(
+        3, "a sign-in made for one pass is not used up", "onboarding/step_up.py",
+        "        StepUpUsed.objects.create(proof=proof.id, used_at=now)\n", "        pass\n",
+        "tests/test_step_up.py -k counts_once",
+    ),
+    Break(
+        3, "a token without the context proves one", "portal/signin/views.py",
+        "begun.context not in person.contexts:", "begun.context in person.contexts:",
+        "tests/test_forged_sign_ins.py -k context",
+    ),
+    Break(
         4, "administrators pass (a guard)", "onboarding/guards.py",
         "def no_active_role(q: Question) -> bool:", "def no_active_role(q: Question) -> bool:\n    return True\n",
         "tests/promises/test_4_only_a_safe_account_receives.py",
     ),
     Break(
         4, "a guard that fails lets pass", "onboarding/guards.py",
-        "has said no\n        return False", "has said no\n        return True",
+        "has said no\n        return Verdict.REFUSES", "has said no\n        return Verdict.HOLDS",
         "tests/promises/test_4_only_a_safe_account_receives.py",
+    ),
+    Break(
+        4, "the tenant's silence counts as a yes", "onboarding/guards.py",
+        "return Verdict.SKIPPED if wanted == Check.SKIP else Verdict.UNREAD", "return Verdict.SKIPPED",
+        "tests/test_guards_everywhere.py -k what_the_tenant_keeps_back",
+    ),
+    Break(
+        4, "a pass of another tool is replaced unasked", "onboarding/guards.py",
+        "for live in foreign_passes(q)} <= q.replacing", "for live in foreign_passes(q)} is not None",
+        "tests/test_second_look.py -k another_tool",
+    ),
+    Break(
+        5, "who wrote a policy puts it in force", "onboarding/policy.py",
+        "if version.created_by is None or version.created_by.oid == by.oid:", "if version.created_by is None:",
+        "tests/test_policy.py -k until_the_other_has_agreed",
+    ),
+    Break(
+        5, "who recorded approves", "onboarding/approvals.py",
+        "took_part = {starter.recorded_by.oid, *starter.shaped_by}", "took_part: set[str] = set()",
+        "tests/test_second_look.py -k another_in_hr_approves",
     ),
     Break(
         5, "who recorded can confirm (a guard)", "onboarding/guards.py",

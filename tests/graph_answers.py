@@ -70,6 +70,7 @@ def person(**changed: object) -> dict[str, object]:
         "userType": "Member",
         "creationType": None,
         "externalUserState": None,
+        "isManagementRestricted": None,
         **changed,
     }
 
@@ -121,6 +122,20 @@ def error(code: str, message: str) -> dict[str, object]:
     return {"error": {"code": code, "message": message, "innerError": inner}}
 
 
+def pass_policy(**changed: object) -> dict[str, object]:
+    return {
+        "@odata.type": "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration",
+        "id": "TemporaryAccessPass",
+        "state": "enabled",
+        "minimumLifetimeInMinutes": 60,
+        "maximumLifetimeInMinutes": 480,
+        "isUsableOnce": False,
+        "includeTargets": [{"id": "all_users", "targetType": "group"}],
+        "excludeTargets": [],
+        **changed,
+    }
+
+
 def parts(**changed: tuple[int, object]) -> dict[str, tuple[int, object]]:
     """Return the answers about a starter with nothing against her; changed ones by name."""
     return {
@@ -132,6 +147,8 @@ def parts(**changed: tuple[int, object]) -> dict[str, tuple[int, object]]:
         "owned": (200, many()),
         "assignments": (200, many()),
         "eligible": (200, many()),
+        "eligible_groups": (200, many()),
+        "pass_policy": (200, pass_policy()),
         **changed,
     }
 

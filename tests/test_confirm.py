@@ -382,7 +382,7 @@ def test_without_a_token_no_pass_is_made_and_nothing_is_claimed(tenant, fault, i
     ("path", "status", "said"),
     [
         ("authentication/methods", 403, "could not check the account just now"),
-        ("roleEligibilityScheduleInstances", 403, "could not check the account just now"),
+        ("roleAssignments", 403, "could not check the account just now"),
         ("transitiveMemberOf", 500, "could not check the account just now"),
         (f"/users/{NOOR}$", 404, "The account is not in the directory"),
     ],

@@ -36,6 +36,14 @@ def test_every_file_that_a_paper_names_is_there(paper):
     assert not [name for name in named if not (TOP / name).exists()]
 
 
+def test_the_pictures_are_all_shown_and_small():
+    pictures = sorted((TOP / "docs/pictures").iterdir())
+
+    shown = re.findall(r"(?:\]\(|src=\")(docs/pictures/[\w.-]+)", (TOP / "README.md").read_text())
+    assert sorted(shown) == [str(path.relative_to(TOP)) for path in pictures]
+    assert [path.name for path in pictures if path.stat().st_size > 60_000] == []
+
+
 def test_the_readme_names_only_targets_that_make_knows():
     targets = set(re.findall(r"^([a-z-]+):", (TOP / "Makefile").read_text(), re.M))
 
@@ -44,12 +52,11 @@ def test_the_readme_names_only_targets_that_make_knows():
     assert {"demo", "test", "tour"} <= named <= targets
 
 
-def test_the_readme_names_the_permissions_that_the_pretend_tenant_demands():
+def test_the_pretend_tenant_has_given_nothing_that_a_real_one_is_not_asked_for():
+    from onboarding.graph.permissions import PERMISSIONS
     from portal.sandbox.tenant import GRANTED
 
-    named = set(re.findall(r"\| `([\w.-]+\.All|[\w.-]+\.Directory)`", (TOP / "README.md").read_text()))
-
-    assert {name for name in GRANTED if name != "Policy.Read.AuthenticationMethod"} <= named
+    assert set(GRANTED) <= {permission.name for permission in PERMISSIONS}
 
 
 def test_the_decisions_are_all_in_their_list():

@@ -439,6 +439,190 @@ def test_an_earlier_sign_in_cannot_answer_a_step_up(client, entra):
     assert client.session["auth_time"] == before
 
 
+# --- A step-up for one purpose, with an authentication context ------------------------------------------------------
+
+NOORS, LIAMS = "purpose-of-noor", "purpose-of-liam"
+
+
+def context_of(purpose: str, *, person: Any) -> str:
+    """In the place of the function that the work names."""
+    return {NOORS: "c1", LIAMS: "c2"}.get(purpose, "")
+
+
+@pytest.fixture
+def signed_in(client, entra, settings):
+    """Noor, who signed in a while ago at a portal whose purposes need contexts."""
+    settings.STEP_UP_CONTEXT = f"{__name__}.context_of"
+    entra.changes = {"auth_time": NOW - 900}
+    come_back(client, entra)
+    entra.changes = {}
+    return client
+
+
+def proofs(client: Client) -> dict[str, Any]:
+    return client.session.get("step_ups", {})
+
+
+def again(purpose: str) -> str:
+    return f"/signin/again/?{urlencode({'next': '/', 'for': purpose})}"
+
+
+MET = {
+    "a list of one": ["c1"],
+    "text": "c1",
+    "among others": ["c9", "c1", 7, None],
+}
+NOT_MET: dict[str, Any] = {
+    "missing": None,
+    "an empty list": [],
+    "nothing, as text": "",
+    "another context": ["c2"],
+    "another context as text": "c2",
+    "a longer name": ["c10", "c11"],
+    "a name around it": ["xc1", "c1x", " c1", "c1 "],
+    "capitals": ["C1"],
+    "several in one text": "c1 c2",
+    "a list written as text": '["c1"]',
+    "a list in a list": [["c1"]],
+    "an object": {"c1": True},
+    "an object of OpenID Connect": {"essential": True, "value": "c1"},
+    "a plain yes": True,
+    "a number": 1,
+}
+
+
+@pytest.mark.parametrize("name", MET)
+def test_a_context_that_was_met_becomes_a_proof_for_its_purpose_alone(signed_in, entra, name):
+    entra.changes = {"acrs": MET[name]}
+
+    response = come_back(signed_in, entra, again(NOORS))
+
+    assert response.status_code == 302
+    assert list(proofs(signed_in)) == [NOORS]
+    proof = proofs(signed_in)[NOORS]
+    assert (proof["for"], proof["oid"]) == (NOORS, NOOR) and "c1" in proof["contexts"]
+    assert len(bytes.fromhex(proof["id"])) == 16
+    assert proof["at"] == signed_in.session["auth_time"] >= NOW
+
+
+@pytest.mark.parametrize("name", NOT_MET)
+def test_a_token_without_the_context_proves_nothing(signed_in, entra, name):
+    before = signed_in.session["auth_time"]
+    entra.changes = {"acrs": NOT_MET[name]}
+
+    response = come_back(signed_in, entra, again(NOORS))
+
+    assert response.status_code == 403 and "This sign-in was not enough" in says(response)
+    assert proofs(signed_in) == {}
+    assert signed_in.session["auth_time"] == before and is_signed_in(signed_in)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"oid": LIAM}, "someone else"),
+        ({"auth_time": NOW - 600}, "once more"),
+        ({"auth_time": None}, "not fully set up"),
+        ({"auth_time": NOW + 3600}, "could not be trusted"),
+        ({"nonce": "0" * 64}, "could not be trusted"),
+        ({"tid": OTHER_TENANT}, "another organisation"),
+        ({"aud": "99999999-0000-4000-8000-00000000000f"}, "could not be trusted"),
+        ({"exp": NOW - 3600, "iat": NOW - 7200, "nbf": NOW - 7200}, "could not be trusted"),
+    ],
+    ids=[
+        "other person",
+        "stale",
+        "undated",
+        "ahead",
+        "other sign-in",
+        "other tenant",
+        "other app",
+        "expired",
+    ],
+)
+def test_a_context_counts_only_in_an_honest_token_of_this_person_and_moment(signed_in, entra, changes, text):
+    before = signed_in.session["auth_time"]
+    entra.changes = {"acrs": ["c1"]} | changes
+
+    response = come_back(signed_in, entra, again(NOORS))
+
+    assert response.status_code == 403 and text in says(response)
+    assert proofs(signed_in) == {} and signed_in.session["auth_time"] == before
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_context_that_entra_did_not_sign_proves_nothing(signed_in, entra, name):
+    entra.changes, entra.sign = {"acrs": ["c1"]}, SIGNATURES[name]
+
+    response = come_back(signed_in, entra, again(NOORS))
+
+    assert response.status_code == 403 and proofs(signed_in) == {}
+    assert "could not be trusted" in says(response)
+
+
+def test_a_context_of_one_purpose_is_not_that_of_another(signed_in, entra):
+    entra.changes = {"acrs": ["c1"]}
+    come_back(signed_in, entra, again(NOORS))
+    first = proofs(signed_in)
+
+    response = come_back(signed_in, entra, again(LIAMS))  # which needs c2
+
+    assert response.status_code == 403 and "not enough" in says(response)
+    assert proofs(signed_in) == first
+
+
+def test_the_answer_to_one_purpose_cannot_be_brought_as_that_to_another(signed_in, entra):
+    """Two are under way; the token of the first comes with the state of the second."""
+    entra.changes = {"acrs": ["c1", "c2"]}
+    first = leave(signed_in, entra, again(NOORS))
+    nonce = entra.nonce
+    second = leave(signed_in, entra, again(LIAMS))
+    entra.nonce = nonce
+
+    assert signed_in.get("/signin/callback/", second).status_code == 403
+    assert proofs(signed_in) == {}
+    assert signed_in.get("/signin/callback/", first).status_code == 302
+    assert list(proofs(signed_in)) == [NOORS]
+
+
+def test_an_answer_that_was_used_makes_no_second_proof(signed_in, entra):
+    entra.changes = {"acrs": ["c1"]}
+    query = leave(signed_in, entra, again(NOORS))
+    signed_in.get("/signin/callback/", query)
+    first = proofs(signed_in)
+
+    assert signed_in.get("/signin/callback/", query).status_code == 400
+    assert proofs(signed_in) == first
+
+
+def test_each_step_up_makes_a_proof_of_its_own(signed_in, entra):
+    entra.changes = {"acrs": ["c1"]}
+    ids = set()
+    for _ in range(2):
+        come_back(signed_in, entra, again(NOORS))
+        ids.add(proofs(signed_in)[NOORS]["id"])
+
+    assert len(ids) == 2 and len(proofs(signed_in)) == 1
+
+
+@pytest.mark.parametrize("path", ["/signin/?next=/&for=purpose-of-noor", "/signin/again/?next=/"])
+def test_a_context_that_nobody_asked_for_proves_nothing(signed_in, entra, path):
+    entra.changes = {"acrs": ["c1", "c2"]}
+
+    assert come_back(signed_in, entra, path).status_code == 302
+    assert proofs(signed_in) == {}
+
+
+def test_proofs_end_with_the_session(signed_in, entra):
+    entra.changes = {"acrs": ["c1"]}
+    come_back(signed_in, entra, again(NOORS))
+    entra.changes = {"oid": LIAM}
+
+    come_back(signed_in, entra)  # somebody else signs in, in the same browser
+
+    assert is_signed_in(signed_in) and proofs(signed_in) == {}
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -10,11 +10,12 @@ from django.core import serializers
 from django.core.management import call_command
 from django.utils import timezone
 
-from onboarding import audit, models, routine, services
-from onboarding.models import AuditDetail, AuditEvent, Job, Mail, PassIssue, Starter, Turn
+from onboarding import audit, models, policy, routine, services
+from onboarding.models import AuditDetail, AuditEvent, Job, Mail, PassIssue, PolicyVersion, Starter, Turn
 from tests.conftest import BY_KEY, live_passes
 
 pytestmark = pytest.mark.django_db
+RETENTION, AUDIT_KEPT = timedelta(days=30), timedelta(days=365)
 NOOR = BY_KEY["noor"]
 WHO = [
     NOOR.name,
@@ -65,7 +66,7 @@ def test_who_a_finished_starter_was_is_forgotten_after_the_retention(withdrawn, 
     before = kept(but=[AuditDetail])
     assert all(fact in before for fact in WHO)
 
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
 
     after = kept(but=[AuditDetail])
     assert [fact for fact in WHO if fact in after] == []
@@ -75,7 +76,7 @@ def test_who_a_finished_starter_was_is_forgotten_after_the_retention(withdrawn, 
 def test_nobody_is_forgotten_before(withdrawn, time_machine, settings):
     withdrawn()
 
-    forget_after(time_machine, settings.RETENTION - timedelta(minutes=1))
+    forget_after(time_machine, RETENTION - timedelta(minutes=1))
 
     starter = Starter.objects.get()
     assert starter.erased_at is None and starter.display_name == NOOR.name
@@ -95,7 +96,7 @@ def test_how_it_went_stays_when_who_it_was_is_forgotten(withdrawn, time_machine,
     before = withdrawn()
     issue = PassIssue.objects.get()
 
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
 
     starter, after = Starter.objects.get(), PassIssue.objects.get()
     assert (starter.state, starter.start_date, starter.ended_at) == (
@@ -107,9 +108,9 @@ def test_how_it_went_stays_when_who_it_was_is_forgotten(withdrawn, time_machine,
     assert after.account_id == "" and AuditEvent.objects.filter(event="starter.erased").count() == 1
 
 
-def test_the_retention_is_the_one_that_is_set(withdrawn, time_machine, settings):
+def test_the_retention_is_the_one_that_policy_sets(withdrawn, time_machine, person):
     withdrawn()
-    settings.RETENTION = timedelta(days=2)
+    policy.add_version(PolicyVersion(retention_days=2, reason="Sooner"), by=person("ada"))
 
     forget_after(time_machine, timedelta(days=2, seconds=1))
 
@@ -120,7 +121,7 @@ def test_two_who_are_forgotten_do_not_stand_in_each_others_way(record, person, t
     for key in ("noor", "liam"):
         services.withdraw_starter(starter=record(key), by=person("hanna"), reason="x")
 
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
 
     assert Starter.objects.filter(erased_at=None).count() == 0
     assert Starter.objects.values("account_name").distinct().count() == 2
@@ -128,7 +129,7 @@ def test_two_who_are_forgotten_do_not_stand_in_each_others_way(record, person, t
 
 def test_the_account_of_somebody_forgotten_can_be_recorded_again(withdrawn, record, time_machine, settings):
     withdrawn()
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
 
     again = record("noor")
 
@@ -139,7 +140,7 @@ def test_the_page_of_somebody_forgotten_says_nothing_about_them(
     withdrawn, browser_of, time_machine, settings
 ):
     starter = withdrawn()
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
 
     hr = browser_of("hanna").get(f"/hr/{starter.public_id}/")
     manager = browser_of("maria").get(f"/starters/{starter.public_id}/")
@@ -157,8 +158,8 @@ def test_the_chain_verifies_after_everybody_is_forgotten(withdrawn, time_machine
     events = AuditEvent.objects.count()
     anchor = models.AuditHead.objects.get().hash
 
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
-    forget_after(time_machine, routine.AUDIT_DETAILS_KEPT)
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, AUDIT_KEPT)
     call_command("verify_audit", "--head", anchor)
 
     assert list(audit.verify(anchor)) == []
@@ -168,7 +169,7 @@ def test_the_chain_verifies_after_everybody_is_forgotten(withdrawn, time_machine
 
 def test_who_did_what_can_be_read_for_a_year_and_then_no_longer(withdrawn, time_machine, settings):
     withdrawn()
-    forget_after(time_machine, routine.AUDIT_DETAILS_KEPT - timedelta(minutes=1))
+    forget_after(time_machine, AUDIT_KEPT - timedelta(minutes=1))
     within = json.dumps(list(AuditDetail.objects.values_list("values", flat=True)))
 
     forget_after(time_machine, timedelta(minutes=2))
@@ -183,7 +184,7 @@ def test_forgetting_leaves_the_trail_of_others_alone(record, person, time_machin
     gone, stays = record("noor"), record("liam")
     services.withdraw_starter(starter=gone, by=person("hanna"), reason="x")
 
-    forget_after(time_machine, routine.AUDIT_DETAILS_KEPT + timedelta(days=1))
+    forget_after(time_machine, AUDIT_KEPT + timedelta(days=1))
 
     mine = AuditDetail.objects.filter(event__starter=stays.public_id)
     assert [detail.values["name"] for detail in mine] == ["Liam O'Brien"]
@@ -267,7 +268,7 @@ def test_places_in_the_queue_that_lapsed_are_cleared_away(record, person, time_m
 def test_forgetting_is_done_every_day_by_itself(withdrawn, hurry, time_machine, settings):
     withdrawn()
     routine.start_daily()
-    for _ in range(settings.RETENTION.days + 2):
+    for _ in range(RETENTION.days + 2):
         Job.objects.exclude(key="daily:forget").delete()
         hurry()
         time_machine.move_to(timezone.now() + timedelta(days=1, seconds=1))
@@ -285,7 +286,7 @@ def test_forgetting_is_done_every_day_by_itself(withdrawn, hurry, time_machine, 
 
 def test_forgetting_twice_changes_nothing_more(withdrawn, time_machine, settings):
     withdrawn()
-    forget_after(time_machine, settings.RETENTION + timedelta(seconds=1))
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
     once = kept()
 
     routine.forget("")

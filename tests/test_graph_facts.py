@@ -26,6 +26,7 @@ from tests.graph_answers import (
     many,
     method,
     parts,
+    pass_policy,
     person,
 )
 
@@ -58,6 +59,7 @@ def test_a_starter_with_nothing_against_her(mocked_graph):
         created_at=datetime(2026, 10, 1, 9, 30, 0, 123456, tzinfo=UTC),
         enabled=True,
         kind="member",
+        restricted=False,
     )
     assert found.manager is not None
     assert (found.manager.object_id, found.manager.enabled, found.manager.kind) == (MARIA, True, "member")
@@ -147,11 +149,67 @@ def test_no_manager_is_a_normal_answer(mocked_graph):
     assert facts(mocked_graph, manager=MISSING).manager is None
 
 
-@pytest.mark.parametrize("name", ["methods", "roles", "groups", "owned", "assignments", "eligible"])
+CLOSED = (403, error("Authorization_RequestDenied", "Insufficient privileges."))
+NO_LICENCE = (400, error("AadPremiumLicenseRequired", "The tenant needs to have a premium license."))
+
+
+@pytest.mark.parametrize("name", ["methods", "roles", "groups", "owned", "assignments"])
+@pytest.mark.parametrize("answer", [CLOSED, NO_LICENCE], ids=["no right", "no licence"])
+def test_a_part_of_the_floor_that_is_kept_from_us_fails_the_whole(mocked_graph, name, answer):
+    with pytest.raises(ours.Refused):
+        facts(mocked_graph, **{name: answer})
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("eligible", "eligible_roles"),
+        ("eligible_groups", "eligible_groups"),
+        ("pass_policy", "pass_policy"),
+    ],
+)
+@pytest.mark.parametrize("answer", [CLOSED, NO_LICENCE], ids=["no right", "no licence"])
+def test_what_a_tenant_may_keep_from_us_is_not_known_and_everything_else_is(
+    mocked_graph, name, field, answer
+):
+    found = facts(mocked_graph, **{name: answer})
+
+    assert getattr(found, field) is None
+    assert found.active_roles == () and found.account.enabled is True
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "maybe"}, {"state": None}, {"minimumLifetimeInMinutes": "60"}, {"maximumLifetimeInMinutes": None},
+        {"includeTargets": None}, {"excludeTargets": None}, {"includeTargets": [{"id": None}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_pass_policy_that_does_not_say_everything_fails_the_whole(mocked_graph, wrong):
+    with pytest.raises(ours.Incomplete):
+        facts(mocked_graph, pass_policy=(200, pass_policy(**wrong)))
+
+
+def test_a_restricted_unit_is_told_and_not_guessed(mocked_graph):
+    def read(account):
+        mocked_graph.reset()
+        return facts(mocked_graph, account=(200, account)).account.restricted
+
+    silent = person()
+    del silent["isManagementRestricted"]
+    assert read(person(isManagementRestricted=True)) is True
+    assert read(person(isManagementRestricted=None)) is False
+    assert read(person(isManagementRestricted="no")) is None
+    assert read(silent) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["methods", "roles", "groups", "owned", "assignments", "eligible", "eligible_groups"]
+)
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ((403, error("Authorization_RequestDenied", "Insufficient privileges.")), ours.Refused),
         ((400, error("Request_UnsupportedQuery", "x")), ours.Refused),
         ((401, error("InvalidAuthenticationToken", "x")), ours.Refused),
         ((424, error("FailedDependency", "x")), ours.Refused),

@@ -195,7 +195,7 @@ def test_while_a_pass_is_in_doubt_no_other_is_made(tenant, claimed, confirmation
     assert (creations(tenant), spent()) == ([], before)
 
 
-@pytest.mark.parametrize("changed", [{"starter_version": 99}, {"policy_number": 99}])
+@pytest.mark.parametrize("changed", [{"starter_version": 99}, {"policy_key": 99}])
 def test_who_saw_another_state_of_things_is_overtaken_before_anything_is_spent(
     tenant, invite, confirmation, changed
 ):

@@ -403,7 +403,7 @@ def test_a_worker_outlives_a_database_that_was_away(done, worker_here, monkeypat
     command = worker.Command()
     ask("x")
     with monkeypatch.context() as broken:
-        broken.setattr(jobs, "beat", lambda _: (_ for _ in ()).throw(DatabaseError("away")))
+        broken.setattr(jobs, "beat", lambda *_, **__: (_ for _ in ()).throw(DatabaseError("away")))
         first = command.one("w")
 
     second = command.one("w")

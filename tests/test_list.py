@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from onboarding import services
+from onboarding.hr.wanted import DAYS
 from onboarding.models import Starter
 from tests.conftest import BY_KEY
 
@@ -36,7 +37,7 @@ def names_of(page):
 
 def chips_of(page):
     """Each filter's word with its count, and which one is on."""
-    chips = re.search(r'<ul class="chips">(.*?)</ul>', page, re.S)[1]
+    chips = "".join(re.findall(r'<ul class="chips">(.*?)</ul>', page, re.S))
     found = re.findall(
         r'<a href="[^"]*"( aria-current="true")?>([^<]*?)\s*<span class="count">(\d+)', chips, re.S
     )
@@ -87,7 +88,7 @@ def test_every_state_is_said_in_words(browser_of, record, state, word):
     page = page_of(browser_of("hanna").get(f"/hr/?state={state}"))
 
     assert len(rows_of(page)) == 1 and word in rows_of(page)[0]
-    assert chips_of(page)[1] == [word]
+    assert chips_of(page)[1] == [word, "Any day"]
 
 
 def test_a_row_says_who_what_when_and_whose(browser_of, record):
@@ -138,7 +139,8 @@ def mixed(many):
 def test_every_filter_says_how_many_it_holds(browser_of, mixed):
     counts, current = chips_of(page_of(browser_of("hanna").get("/hr/")))
 
-    assert counts == {
+    states = {word: count for word, count in counts.items() if word not in dict(DAYS).values()}
+    assert states == {
         "Unfinished": 8,
         "Needs a hand": 1,
         "All": 10,
@@ -148,7 +150,7 @@ def test_every_filter_says_how_many_it_holds(browser_of, mixed):
         "Can sign in": 1,
         "Withdrawn": 1,
     }
-    assert current == ["Unfinished"]
+    assert current == ["Unfinished", "Any day"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_filter_shows_what_its_count_says(browser_of, mixed, chosen, found):
 def test_a_filter_that_does_not_exist_shows_the_unfinished(browser_of, mixed):
     page = page_of(browser_of("hanna").get("/hr/?state=deleted'--"))
 
-    assert len(rows_of(page)) == 8 and chips_of(page)[1] == ["Unfinished"]
+    assert len(rows_of(page)) == 8 and chips_of(page)[1] == ["Unfinished", "Any day"]
 
 
 def test_counts_follow_the_search(browser_of, mixed):
@@ -224,6 +226,140 @@ def test_filters_keep_the_search_and_the_search_keeps_the_filter(browser_of, mix
     assert '<input type="hidden" name="state" value="invited">' in page
 
 
+def test_a_search_in_one_state_stays_in_it_and_the_unfinished_can_be_chosen_while_searching(
+    browser_of, mixed
+):
+    page = page_of(browser_of("hanna").get("/hr/?q=person"))
+    unfinished = page_of(browser_of("hanna").get("/hr/?q=person&state=unfinished"))
+
+    assert len(rows_of(page)) == 10 and chips_of(page)[1] == ["All", "Any day"]
+    assert 'href="/hr/?q=person&amp;state=unfinished"' in page
+    assert len(rows_of(unfinished)) == 8 and chips_of(unfinished)[1] == ["Unfinished", "Any day"]
+
+
+# --- Days, departments, managers --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spread(many, time_machine):
+    """On a Wednesday: who started on Monday, starts today, on Sunday, on the next Monday and the one after."""
+    time_machine.move_to(datetime(2026, 11, 25, 8, tzinfo=UTC), tick=False)
+    starters = many(5, manager_id="m-1", manager_name="Maria Lindqvist", department="Finance")
+    days = (23, 25, 29, 30, 7)
+    for starter, day in zip(starters, days, strict=True):
+        month = 12 if day == 7 else 11
+        Starter.objects.filter(pk=starter.pk).update(
+            start_date=date(2026, month, day), starts_at=datetime(2026, month, day, 9, tzinfo=UTC)
+        )
+    Starter.objects.filter(pk=starters[1].pk).update(
+        department="Legal", manager_id="m-2", manager_name="Tom Becker"
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({"day": "before"}, [1]),
+        ({"day": "today"}, [2]),
+        ({"day": "week"}, [1, 2, 3]),
+        ({"day": "next"}, [4]),
+        ({"on": "2026-12-07"}, [5]),
+        ({"on": "2026-12-07", "day": "today"}, [5]),
+        ({"on": "2026-13-07", "day": "yesterday"}, [1, 2, 3, 4, 5]),
+        ({"department": "Legal"}, [2]),
+        ({"manager": "m-1"}, [1, 3, 4, 5]),
+        ({"manager": "m-1", "day": "week"}, [1, 3]),
+        ({"manager": "m-3"}, []),
+    ],
+)
+def test_the_list_can_be_narrowed_to_days_a_department_and_a_manager(browser_of, spread, chosen, found):
+    page = page_of(browser_of("hanna").get("/hr/", chosen))
+
+    assert sorted(names_of(page)) == [f"Person {n:03}" for n in found]
+
+
+def test_every_choice_says_how_many_it_would_find(browser_of, spread):
+    page = page_of(browser_of("hanna").get("/hr/?manager=m-1&day=week"))
+
+    counts, current = chips_of(page)
+    assert counts["Unfinished"] == 2
+    days = {word: counts[word] for word in ("Any day", "Before today", "Today", "This week", "Next week")}
+    assert days == {"Any day": 4, "Before today": 1, "Today": 0, "This week": 2, "Next week": 1}
+    assert current == ["Unfinished", "This week"]
+    assert '<option value="m-1" selected>Maria Lindqvist (2)</option>' in page
+    assert '<option value="m-2">Tom Becker (1)</option>' in page
+    assert '<option value="Finance">Finance (2)</option>' in page and "Legal" not in page
+
+
+def test_choices_keep_each_other(browser_of, spread):
+    page = page_of(
+        browser_of("hanna").get("/hr/?q=person&state=recorded&day=week&department=Finance&sort=name")
+    )
+
+    kept = "q=person&amp;state=recorded&amp;day=next&amp;department=Finance&amp;sort=name"
+    assert f'href="/hr/?{kept}"' in page
+    assert '<input type="hidden" name="day" value="week">' in page
+
+
+# --- Order ------------------------------------------------------------------------------------------------------------------
+
+
+def test_what_needs_a_hand_stands_first_and_then_the_first_day(browser_of, many):
+    starters = many(4)
+    Starter.objects.filter(pk=starters[3].pk).update(problem="no_manager")
+    Starter.objects.filter(pk=starters[2].pk).update(starts_at=timezone.now() - timedelta(days=6))
+
+    page = page_of(browser_of("hanna").get("/hr/"))
+
+    assert names_of(page) == [f"Person {n:03}" for n in (3, 4, 1, 2)]
+    assert "The time for this has passed" in rows_of(page)[0]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("start", [1, 2, 3]),
+        ("-start", [3, 2, 1]),
+        ("name", [2, 1, 3]),
+        ("-name", [3, 1, 2]),
+        ("manager", [3, 2, 1]),
+        ("-manager", [1, 2, 3]),
+        ("state", [2, 3, 1]),
+        ("-state", [1, 3, 2]),
+        ("recorded_by__name", [1, 2, 3]),
+    ],
+)
+def test_the_list_is_sorted_as_it_is_asked(browser_of, many, sort, order):
+    starters = many(3)
+    given = [("B", "Z", "issued"), ("A", "Y", "recorded"), ("C", "X", "invited")]
+    for starter, (name, manager, state) in zip(starters, given, strict=True):
+        Starter.objects.filter(pk=starter.pk).update(display_name=name, manager_name=manager, state=state)
+
+    page = page_of(browser_of("hanna").get("/hr/", {"sort": sort}))
+
+    assert names_of(page) == [given[n - 1][0] for n in order]
+
+
+def test_the_head_says_what_it_is_sorted_by_and_leads_to_the_other_way_round(browser_of, many):
+    many(60)
+
+    page = page_of(browser_of("hanna").get("/hr/?sort=name"))
+
+    assert page.count("aria-sort") == 1
+    assert '<th scope="col" aria-sort="ascending"><a href="/hr/?sort=-name">Name</a>' in page
+    assert '<th scope="col"><a href="/hr/?sort=start">Starts</a>' in page
+    assert 'rel="next" href="/hr/?sort=name&amp;page=2"' in page
+
+
+def test_two_hundred_fit_on_a_page_where_they_are_wanted(browser_of, many):
+    many(60)
+
+    page = page_of(browser_of("hanna").get("/hr/?show=200"))
+
+    assert len(rows_of(page)) == 60 and 'rel="next"' not in page
+    assert 'href="/hr/">50 on a page' in page
+
+
 # --- Page after page ------------------------------------------------------------------------------------------------------
 
 
@@ -256,19 +392,20 @@ def test_a_page_that_does_not_exist_is_the_nearest_one(browser_of, many, number,
     assert names_of(page)[0] == f"Person {first:03}"
 
 
-def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(browser_of, many):
+@pytest.mark.parametrize("path", ["/hr/", "/hr/?show=200&q=person&day=week&sort=manager&department=x"])
+def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(browser_of, many, path):
     hanna = browser_of("hanna")
     hanna.get("/hr/")  # the first look at any page begins a session
     many(2)
     with CaptureQueriesContext(connection) as few:
-        hanna.get("/hr/")
+        hanna.get(path)
     Starter.objects.all().delete()
-    many(50)
+    many(220, problem="no_manager")
 
     with CaptureQueriesContext(connection) as lots:
-        hanna.get("/hr/")
+        hanna.get(path)
 
-    assert len(lots) == len(few)
+    assert len(lots) == len(few) <= 16, len(lots)
 
 
 # --- What the list never does -----------------------------------------------------------------------------------------------
@@ -353,3 +490,10 @@ def test_a_starter_whose_time_is_over_needs_a_hand(browser_of, record):
     page = page_of(browser_of("hanna").get("/hr/", {"state": "problem"}))
 
     assert len(rows_of(page)) == 1
+
+
+def test_to_ask_whether_the_list_may_still_be_read_costs_nothing(browser_of, record):
+    record("noor")
+
+    assert browser_of("hanna").head("/hr/").status_code == 200
+    assert browser_of("maria").head("/hr/").status_code == 403

@@ -42,6 +42,7 @@ def write(record):
             notifications.registered(starter)
             notifications.account_found(starter)
             notifications.problem(starter)
+            notifications.account_replaced(starter)
         return list(Mail.objects.order_by("pk"))
 
     return written
@@ -53,7 +54,16 @@ def write(record):
 def test_every_mail_is_text_and_html_that_say_the_same(write):
     mails = write()
 
-    kinds = {"invitation", "reminder", "taken_back", "problem", "refused", "registered", "account_found"}
+    kinds = {
+        "invitation",
+        "reminder",
+        "taken_back",
+        "problem",
+        "refused",
+        "registered",
+        "account_found",
+        "account_replaced",
+    }
     assert {mail.kind for mail in mails} == kinds
     for mail in mails:
         assert mail.subject and "Noor de Vries" in mail.text and "Noor de Vries" in mail.html, mail.kind
@@ -75,6 +85,7 @@ def test_every_reader_gets_what_is_theirs(write):
         ("registered", MANAGER),
         ("registered", HR),
         ("account_found", HR),
+        ("account_replaced", MANAGER),
     }
 
 

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import services
 from onboarding.models import AuditEvent, Job, Starter
 from tests.conftest import BY_KEY
 
@@ -148,7 +147,7 @@ def test_recording_makes_no_pass_and_sends_nobody_a_mail(browser_of, tenant, mai
 
     asked = {one["path"] for one in tenant.tenant.requests}
 
-    assert not any("authentication" in path for path in asked)
+    assert not any("/authentication/" in path for path in asked)
     assert not Job.objects.filter(key__startswith="mail:").exists() and not mailoutbox
 
 
@@ -344,13 +343,30 @@ def test_an_expected_name_is_not_recorded_twice(browser_of, tenant):
     assert Starter.objects.count() == 1
 
 
-def test_an_account_whose_onboarding_was_withdrawn_can_be_recorded_again(browser_of, record, person):
-    services.withdraw_starter(starter=record("noor"), by=person("hanna"), reason="Starts later")
+# --- One after the other ------------------------------------------------------------------------------------------------
 
-    response = browser_of("hanna").post("/hr/new/", typed(step="save", seen=NOOR.object_id))
 
-    assert response.status_code == 302
-    assert list(Starter.objects.order_by("pk").values_list("state", flat=True)) == ["withdrawn", "recorded"]
+@pytest.mark.parametrize("step", ["save-next", "expect-next"])
+def test_after_one_the_next_begins_with_the_same_day_time_and_zone(browser_of, tenant, step):
+    hanna = browser_of("hanna")
+    who = NOOR if step == "save-next" else LATE
+    fields = typed(step=step, account=who.user_principal_name, seen=NOOR.object_id)
+
+    response = hanna.post("/hr/new/", fields)
+    page = page_of(hanna.get(response["Location"]))
+
+    assert response.status_code == 302 and response["Location"].startswith("/hr/new/?")
+    assert "is recorded." in page and 'name="account"' in page
+    assert sorted(lost(page, fields)) == ["account", "note"]  # these belong to one person
+    assert "1 starts on" in html.unescape(page)
+    assert Starter.objects.get().account_name == who.user_principal_name
+
+
+def test_a_day_in_the_address_only_fills_the_form(browser_of, tenant):
+    page = page_of(browser_of("hanna").get('/hr/new/?start_date="><script>&time_zone=Mars&seen=x&account=y'))
+
+    assert "<script>" not in page.replace('<script type="module"', "")
+    assert 'name="account" value' not in page and not tenant.tenant.requests
 
 
 # --- Who may ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import jwt
 import pytest
@@ -122,6 +123,32 @@ def test_an_authentication_context_that_was_asked_for_is_in_the_token(visitor: V
     assert claims["acrs"] == ["c1"]
 
 
+def test_a_context_is_granted_to_whom_its_policy_is_met_by_and_without_a_policy_to_everybody(
+    visitor: Visitor,
+) -> None:
+    visitor.change(contexts={"c1": ["tom"]})
+    asked = '{"id_token":{"acrs":{"essential":true,"values":["c1","c2"]}}}'
+
+    assert visitor.sign_in("maria", claims=asked)["acrs"] == ["c2"]
+    assert visitor.sign_in("tom", claims=asked)["acrs"] == ["c1", "c2"]
+    assert "acrs" not in visitor.sign_in("maria", claims='{"id_token":{"acrs":{"value":"c1"}}}')
+    assert "acrs" not in visitor.sign_in("tom")
+    assert visitor.state()["contexts"] == {"c1": ["tom"]}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"set": {"acrs": "c1"}}, {"set": {"acrs": ["c7"]}}, {"remove": ["acrs"]}]
+)
+def test_a_context_can_be_withheld_exchanged_and_written_as_text(
+    visitor: Visitor, changes: dict[str, Any]
+) -> None:
+    visitor.change(id_token=changes)
+
+    claims = visitor.sign_in("maria", claims='{"id_token":{"acrs":{"value":"c1"}}}')
+
+    assert claims.get("acrs") == changes.get("set", {}).get("acrs")
+
+
 def test_a_code_works_once(visitor: Visitor) -> None:
     code = returned(visitor.pick("maria"))["code"]
 
@@ -165,7 +192,7 @@ def test_a_secret_is_refused(visitor: Visitor) -> None:
 
 def test_signing_out_ends_single_sign_on_and_leads_back(visitor: Visitor) -> None:
     visitor.pick("maria")
-    after = "http://localhost:8000/signed-out/"
+    after = "http://localhost:8000/signout/done/"
 
     answer = visitor.browser.get(
         visitor.entra("oauth2/v2.0/logout"),

@@ -79,6 +79,7 @@ def test_sending_again_is_a_mail_of_its_own(browser_of, invite, hurry, tenant):
     assert Starter.objects.get().state == "invited"
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_sending_again_goes_to_the_manager_of_today_once(browser_of, invite, hurry, tenant):
     starter = invite("noor")
     hurry()
@@ -122,6 +123,7 @@ def test_a_manager_who_recorded_the_starter_is_not_invited(browser_of, record, t
     assert Starter.objects.get().state == "recorded" and not Mail.objects.exists()
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_what_was_put_right_in_the_directory_lets_the_link_go(browser_of, record, hurry, tenant):
     starter, hanna = record("ben"), browser_of("hanna")
     press_send(hanna, starter)

@@ -15,6 +15,7 @@ from django.conf import settings as running
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from onboarding import installation
 from portal.environment import Environment
 
 ROOT = Path(__file__).parent.parent
@@ -64,6 +65,36 @@ def test_a_real_tenant_is_reached_at_microsoft(start):
     assert started["GRAPH_URL"] == started["GRAPH_RESOURCE"] == "https://graph.microsoft.com"
     assert started["ALLOWED_HOSTS"] == ["starters.contoso.example"]
     assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" not in started["environ"]
+
+
+@pytest.mark.parametrize(
+    ("host", "audience"),
+    [
+        ("login.microsoftonline.com", "api://AzureADTokenExchange"),
+        ("login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+        ("login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+    ],
+)
+def test_each_cloud_has_its_own_audience_for_what_replaces_a_secret(start, host, audience):
+    named = REAL | {"AZURE_AUTHORITY_HOST": f"https://{host}"}
+
+    assert start(**named)["TOKEN_EXCHANGE_AUDIENCE"] == audience
+    assert start(**named, TOKEN_EXCHANGE_AUDIENCE="api://own")["TOKEN_EXCHANGE_AUDIENCE"] == "api://own"
+
+
+def test_only_the_plan_for_a_tenant_can_do_without_its_ids(start, monkeypatch):
+    without = {
+        name: value for name, value in REAL.items() if name not in ("AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID")
+    }
+
+    for arguments in (["manage.py", "serve"], ["manage.py"], ["manage.py", "serve", "setup_tenant"]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(ImproperlyConfigured, match="AZURE_CLIENT_ID is not set"):
+            start(**without)
+    monkeypatch.setattr(sys, "argv", ["manage.py", "setup_tenant"])
+    assert start(**without)["AZURE_CLIENT_ID"] == ""
+    with pytest.raises(ImproperlyConfigured, match="AZURE_CLIENT_ID must be a GUID"):
+        start(**without, AZURE_CLIENT_ID="nonsense")
 
 
 def test_cookies_are_bound_to_the_host_and_to_tls(start):
@@ -148,8 +179,8 @@ NONSENSE = {
     "no budget": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "0"}),
     "a budget without a span": ("GRAPH_BUDGET_SECONDS", {"GRAPH_BUDGET_SECONDS": "0"}),
     "endless patience": ("GRAPH_READ_TIMEOUT_SECONDS", {"GRAPH_READ_TIMEOUT_SECONDS": "600"}),
-    "half a day": ("RETENTION_DAYS", {"RETENTION_DAYS": "0.5"}),
-    "for ever": ("RETENTION_DAYS", {"RETENTION_DAYS": "9999"}),
+    "half a call": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "4.5"}),
+    "calls without end": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "9999"}),
     "shouting": ("LOG_LEVEL", {"LOG_LEVEL": "SHOUT"}),
 }
 
@@ -227,8 +258,9 @@ def deployed(settings, **changes: object) -> set[str]:
 
 
 @pytest.fixture
-def for_real(settings, start):
+def for_real(settings, start, monkeypatch):
     """Settings of a real tenant behind a proxy, as far as checks read them."""
+    monkeypatch.setattr(installation, "complaint", lambda: "")  # whose the database is: test_installation.py
     for name, value in start(**REAL, BEHIND_PROXY="on", ORGANISATION_NAME="Contoso").items():
         if name.isupper() and name not in {"DATABASES", "STORAGES", "LOGGING"}:
             setattr(settings, name, value)
@@ -239,6 +271,7 @@ def test_a_sound_installation_has_nothing_to_answer_for(for_real):
     assert deployed(for_real) <= {"portal.I001"}
 
 
+@pytest.mark.django_db
 def test_an_installer_hears_that_the_tenant_is_pretended(settings):
     assert "portal.W001" in deployed(settings)
 

@@ -270,7 +270,8 @@ def test_signing_out_needs_a_press_of_a_button(tenant, client, microsoft):
 
 # --- What is open ------------------------------------------------------------------------------------------
 
-OPEN = {"signin:start", "signin:callback", "signin:out", "signin:signed_out", "csp-report", "livez"}
+OPEN = {"signin:start", "signin:callback", "signin:out", "signin:signed_out", "csp-report", "livez", "readyz"}
+OPEN |= {"sheet", "components"}
 
 
 def every_view(resolver=None, namespace=""):

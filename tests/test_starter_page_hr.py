@@ -94,11 +94,11 @@ def test_the_managers_address_is_there_to_copy(browser_of, record):
 @pytest.mark.parametrize(
     ("state", "offered"),
     [
-        ("recorded", {"send", "edit", "withdraw"}),
-        ("invited", {"send", "edit", "withdraw"}),
+        ("recorded", {"send", "edit", "withdraw", "account"}),
+        ("invited", {"send", "edit", "withdraw", "account"}),
         ("issued", {"withdraw"}),
         ("registered", set()),
-        ("withdrawn", set()),
+        ("withdrawn", {"bring-back"}),
     ],
 )
 def test_only_what_can_be_done_is_offered(browser_of, record, state, offered):
@@ -107,7 +107,7 @@ def test_only_what_can_be_done_is_offered(browser_of, record, state, offered):
 
     page = page_of(browser_of("hanna"), starter)
 
-    names = ("send", "edit", "withdraw", "allow", "take-back", "accept")
+    names = ("send", "edit", "withdraw", "allow", "take-back", "accept", "account", "bring-back")
     assert {name for name in names if f"/hr/{starter.public_id}/{name}/" in page} == offered
 
 

@@ -1,4 +1,4 @@
-"""HR stops an onboarding for good, in any state; a live pass is taken back first."""
+"""HR stops an onboarding, in any state; a live pass is taken back first."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def test_a_reason_is_needed_and_what_was_typed_stays(browser_of, record, reason,
 def test_the_form_says_what_it_means(browser_of, record):
     page = browser_of("hanna").get(f"/hr/{record('noor').public_id}/withdraw/").content.decode()
 
-    assert "This cannot be undone." in page
+    assert "it can be brought back, and then begins anew." in page
     assert state() == "recorded"
 
 

@@ -121,6 +121,7 @@ def test_hr_is_told_once_what_keeps_the_manager_from_being_invited(record, hurry
     assert "The directory names no manager" in tenant.tenant.mails[0].text
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_what_was_put_right_in_the_directory_goes_on_by_itself(record, hurry, tenant, time_machine):
     record("ben", starts_in=timedelta(days=1))
     hurry()
@@ -266,6 +267,7 @@ def test_an_expected_account_is_found_when_it_appears_and_hr_is_told_once(
     assert AuditEvent.objects.filter(event="starter.account_found").count() == 1
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_a_new_manager_is_sent_the_link_once(invite, hurry, tenant, time_machine):
     invite("noor")
     hurry()
@@ -279,6 +281,7 @@ def test_a_new_manager_is_sent_the_link_once(invite, hurry, tenant, time_machine
     assert AuditEvent.objects.filter(event="starter.manager_changed").count() == 1
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_a_new_manager_is_sent_the_link_after_a_refusal_too(
     invite, confirmation, hurry, tenant, time_machine
 ):
@@ -293,6 +296,7 @@ def test_a_new_manager_is_sent_the_link_after_a_refusal_too(
     assert "tom.becker@contoso.example" in to(tenant)
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_a_new_manager_of_somebody_not_invited_yet_gets_only_the_invitation(
     record, hurry, tenant, time_machine
 ):
@@ -307,6 +311,7 @@ def test_a_new_manager_of_somebody_not_invited_yet_gets_only_the_invitation(
     assert before == [] and to(tenant) == ["tom.becker@contoso.example"]
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_a_new_manager_who_recorded_the_starter_is_not_sent_the_link_and_hr_is_told(
     invite, hurry, tenant, time_machine
 ):

@@ -2,6 +2,7 @@
 
 from onboarding.graph.client import Graph, client, forget_client
 from onboarding.graph.errors import (
+    Crowded,
     GraphError,
     Incomplete,
     NotFound,
@@ -11,11 +12,12 @@ from onboarding.graph.errors import (
     Unavailable,
 )
 from onboarding.graph.passcode import PassCode
-from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
+from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method, PassPolicy
 
 __all__ = [
     "Account",
     "CreatedPass",
+    "Crowded",
     "Facts",
     "Graph",
     "GraphError",
@@ -26,6 +28,7 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "PassCode",
+    "PassPolicy",
     "Refused",
     "Throttled",
     "Unavailable",

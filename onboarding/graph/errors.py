@@ -27,6 +27,10 @@ class Unavailable(GraphError):
     """Nothing changed: the request did not leave, or it only read, or it may be sent again safely."""
 
 
+class Crowded(Unavailable):
+    """Nothing was asked: too many of this process wait for Graph already."""
+
+
 class Incomplete(Unavailable):
     """An answer came, without something that a decision needs."""
 

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from onboarding.graph.answers import Answer, Record
 from onboarding.graph.errors import NotFound, OutcomeUnknown
 from onboarding.graph.passcode import PassCode
-from onboarding.graph.values import Account, CreatedPass, Facts, Kind, LivePass, Manager, Method
+from onboarding.graph.values import Account, CreatedPass, Facts, Kind, LivePass, Manager, Method, PassPolicy
 
 CODE = re.compile(r"[!-~]{8,48}")
 SOMEONE_IN_CONTEXT = re.compile(r"#users\((?:'|%27)([^'%)]*)", re.IGNORECASE)
@@ -31,6 +31,7 @@ def account(record: Record) -> Account:
         created_at=record.moment("createdDateTime"),
         enabled=record.flag("accountEnabled"),
         kind=_kind(record),
+        restricted=_restricted(record),
     )
 
 
@@ -87,11 +88,14 @@ def facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
     for name, answer in answers.items():
         if answer.status == 404 and name not in {"manager", "methods"}:
             raise answer.incomplete(name)
-        refuse_unless_read(answer, absence_is_fine=name == "manager")
+        if not (name in MAY_BE_CLOSED and is_closed(answer)):
+            refuse_unless_read(answer, absence_is_fine=name == "manager")
     person = account(answers["account"].record())
     if person.object_id != object_id:
         raise answers["account"].incomplete("the account that was asked for")
-    methods, passes = methods_and_passes(answers["methods"].record())
+    methods, passes = (
+        methods_and_passes(answers["methods"].record()) if "methods" in answers else (None, None)
+    )
     groups = {**_role_groups(answers["groups"]), **_role_groups(answers["owned"])}
     active = {*_ids(answers["roles"], "roleTemplateId"), *_ids(answers["assignments"], "roleDefinitionId")}
     return Facts(
@@ -100,8 +104,43 @@ def facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
         methods=methods,
         passes=passes,
         active_roles=tuple(sorted(active)),
-        eligible_roles=tuple(sorted(_ids(answers["eligible"], "roleDefinitionId"))),
+        eligible_roles=_ids_where_open(answers["eligible"], "roleDefinitionId"),
+        groups=tuple(sorted(record.guid("id") for record in answers["groups"].record().every())),
         role_groups=tuple(sorted(groups)),
+        eligible_groups=_ids_where_open(answers["eligible_groups"], "groupId"),
+        pass_policy=None
+        if is_closed(answers["pass_policy"])
+        else pass_policy(answers["pass_policy"].record()),
+    )
+
+
+# What a tenant may keep from the portal, for want of a licence or a right; a guard says what follows from that.
+MAY_BE_CLOSED = frozenset({"eligible", "eligible_groups", "pass_policy"})
+# How Graph says that a tenant has no licence for Privileged Identity Management.
+NO_LICENCE = ("licen", "premium")
+
+
+def is_closed(answer: Answer) -> bool:
+    """True where the tenant does not let the portal read this at all: no right, or no licence for it."""
+    if answer.status == 403:
+        return True
+    error = answer.content.get("error") if isinstance(answer.content, dict) else None
+    said = f"{error.get('code')} {error.get('message')}".casefold() if isinstance(error, dict) else ""
+    return answer.status == 400 and any(sign in said for sign in NO_LICENCE)
+
+
+def pass_policy(record: Record) -> PassPolicy:
+    """Read the tenant's policy for passes; what is missing or of another kind makes it unreadable."""
+    shortest, longest = record.number("minimumLifetimeInMinutes"), record.number("maximumLifetimeInMinutes")
+    state = record.text("state")
+    if shortest is None or longest is None or state not in {"enabled", "disabled"}:
+        raise record.incomplete("the bounds of the pass policy")
+    return PassPolicy(
+        enabled=state == "enabled",
+        shortest_minutes=shortest,
+        longest_minutes=longest,
+        included=frozenset(target.identifier("id").lower() for target in record.records("includeTargets")),
+        excluded=frozenset(target.identifier("id").lower() for target in record.records("excludeTargets")),
     )
 
 
@@ -161,11 +200,22 @@ def _kind(record: Record) -> Kind | None:
     return kinds.get(record.text("userType").casefold())
 
 
+def _restricted(record: Record) -> bool | None:
+    """Graph says null for an account in no restricted unit; nothing at all means that it was not told."""
+    if record.has("isManagementRestricted") and record.raw("isManagementRestricted") is None:
+        return False
+    return record.flag("isManagementRestricted")
+
+
 def _method_type(record: Record) -> str:
     prefix, _, name = record.text("@odata.type").rpartition(".")
     if not prefix or not name:
         raise record.incomplete("the type of an authentication method")
     return name.removesuffix("AuthenticationMethod")
+
+
+def _ids_where_open(answer: Answer, name: str) -> tuple[str, ...] | None:
+    return None if is_closed(answer) else tuple(sorted(_ids(answer, name)))
 
 
 def _ids(answer: Answer, name: str) -> set[str]:

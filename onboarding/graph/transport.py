@@ -23,6 +23,8 @@ from urllib3.util.retry import Retry
 
 from onboarding.graph.answers import Answer, Record
 from onboarding.graph.errors import OutcomeUnknown, Unavailable
+from onboarding.graph.sight import Sight
+from onboarding.graph.waiting import Room
 
 LARGEST_READ = 4 * 1024 * 1024
 LARGEST_WRITE = 64 * 1024
@@ -76,19 +78,23 @@ def patience(*methods: str) -> Patience:
 
 
 class Transport:
-    """Sends requests to one Graph, with one identity."""
+    """Sends requests to one Graph, with one identity; `room` says how many threads may wait for it at once."""
 
-    def __init__(self, origin: str, tokens: TokenSource, *, connect: float, read: float) -> None:
+    def __init__(
+        self, origin: str, tokens: TokenSource, *, connect: float, read: float, room: Room, sight: Sight
+    ) -> None:
         self._base = f"{origin}/v1.0"
         self._local = origin.startswith("http:")
         self._tokens = tokens
         self._timeout = (connect, read)
+        self._room, self._sight = room, sight
         self._session = _session(_pool(patience("GET", "DELETE")), local=self._local)
         # A batch of reads is itself a read, though it travels as a POST. No other POST is ever repeated.
         self._session.mount(f"{self._base}/$batch", _pool(patience("POST")))
 
     def prepare(self) -> None:
-        self._token()
+        with self._room.turn():
+            self._token()
 
     def get(self, path: str) -> Answer:
         return self._repeatable("GET", path)
@@ -113,12 +119,18 @@ class Transport:
     @sensitive_variables()
     def write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
         """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
+        with self._room.turn():
+            return self._write_once(path, content, kind=kind, request_id=request_id)
+
+    @sensitive_variables()
+    def _write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
         token = self._token()
         headers = {"Content-Type": kind, "client-request-id": request_id, "Connection": "close"}
         with _session(_pool(Retry(0)), local=self._local) as session:
             try:
                 answer = self._send(session, "POST", path, token, headers, content, limit=LARGEST_WRITE)
             except Exception as error:  # whatever it is, the request may have arrived
+                self._sight.nothing_heard()
                 # Words only: kept under a name, the error and this frame would keep each other, and what was read.
                 sent, problem, name = not never_left(error), _unreachable(error), type(error).__name__
             else:
@@ -132,10 +144,11 @@ class Transport:
 
     def _repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
         """Send what can be sent again. A 401 was not carried out, so a fresh token gets one more try."""
-        answer = self._once(method, path, self._token(), content)
-        if answer.status == 401:
-            answer = self._once(method, path, self._token(fresh=True), content)
-        return answer
+        with self._room.turn():
+            answer = self._once(method, path, self._token(), content)
+            if answer.status == 401:
+                answer = self._once(method, path, self._token(fresh=True), content)
+            return answer
 
     def _once(self, method: str, path: str, token: str, content: bytes | None) -> Answer:
         headers = {"client-request-id": str(uuid.uuid4()), **_consistency(path)}
@@ -144,6 +157,7 @@ class Transport:
         try:
             return self._send(self._session, method, path, token, headers, content, limit=LARGEST_READ)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            self._sight.nothing_heard()
             problem = _unreachable(error)
         raise Unavailable(problem, client_request_id=headers["client-request-id"])
 
@@ -169,6 +183,7 @@ class Transport:
             allow_redirects=False,  # a redirect would carry the token, or the work, to another place
             stream=True,
         ) as response:
+            self._sight.heard(response.status_code, response.headers.get("Date"))
             return Answer(
                 status=response.status_code,
                 content=_parsed(_body(response, limit=limit, seconds=self._timeout[1])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -27,6 +28,8 @@ class Account:
     created_at: datetime | None
     enabled: bool | None
     kind: Kind | None
+    # In a restricted management administrative unit, where only its own administrators may act.
+    restricted: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,39 @@ class LivePass:
 
 
 @dataclass(frozen=True, slots=True)
+class PassPolicy:
+    """The tenant's own policy for passes: whether there are any, for whom, and how long they may last."""
+
+    enabled: bool
+    shortest_minutes: int
+    longest_minutes: int
+    included: frozenset[str]  # object ids of people and groups, or `all_users`
+    excluded: frozenset[str]
+
+    def includes(self, object_id: str, groups: Iterable[str]) -> bool:
+        """An exclusion wins over every inclusion, as in Entra."""
+        named = {object_id, *groups}
+        return self.enabled and not named & self.excluded and bool({"all_users", *named} & self.included)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that decides whether an account may get a pass, read in one moment and complete."""
+    """Everything that decides whether an account may get a pass, read in one moment and complete.
+
+    None stands for a part that the tenant does not let the portal read, for want of a right or a licence. A part
+    that failed in any other way fails the whole. `methods` and `passes` are None also where they were not asked for.
+    """
 
     account: Account
     manager: Manager | None
-    methods: tuple[Method, ...]
-    passes: tuple[LivePass, ...]
+    methods: tuple[Method, ...] | None
+    passes: tuple[LivePass, ...] | None
     active_roles: tuple[str, ...]
-    eligible_roles: tuple[str, ...]
+    eligible_roles: tuple[str, ...] | None
+    groups: tuple[str, ...]
     role_groups: tuple[str, ...]
+    eligible_groups: tuple[str, ...] | None
+    pass_policy: PassPolicy | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

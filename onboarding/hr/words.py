@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
+
 from onboarding import guards, policy
+from onboarding.earlier import Earlier
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import AuditDetail, AuditEvent, PassIssue, PolicyVersion, Starter
 
@@ -31,6 +35,46 @@ def badge(starter: Starter) -> dict[str, str]:
     return {"word": starter.get_state_display(), "tone": tone}
 
 
+def moment(there: datetime) -> str:
+    """A moment in the zone it is given in."""
+    return f"{there:%A} {there.day} {there:%B, %H:%M}"
+
+
+def when(starter: Starter) -> str:
+    return f"{starter.start_local:%a} {starter.start_local.day} {starter.start_local:%b %Y, %H:%M}"
+
+
+def trouble(starter: Starter, lapsed_before: datetime) -> str:
+    """What is in the way, in a few words; nothing, once the onboarding is over."""
+    if not starter.is_unfinished:
+        return ""
+    late = "The time for this has passed" if starter.starts_at < lapsed_before else ""
+    return starter.get_problem_display() or late
+
+
+BEFORE = {
+    "account": "The same account",
+    "employee": "The same employee number, under another account",
+    "name": "The same name, under another account",
+}
+
+
+def recorded_before(found: Iterable[Earlier]) -> list[dict[str, str]]:
+    """Earlier records, for HR to compare before they record somebody."""
+    return [
+        {
+            "public_id": one.starter.public_id,
+            "name": one.starter.name,
+            "account_name": one.starter.account_name,
+            "why": BEFORE[one.why],
+            "when": when(one.starter),
+            "state": one.starter.get_state_display(),
+            "url": reverse("hr:starter", args=[one.starter.public_id]),
+        }
+        for one in found
+    ]
+
+
 def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     """What happens next, and when, if nobody does anything."""
     issue = starter.open_issue()
@@ -41,9 +85,8 @@ def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     if starter.is_unfinished and now > closes and issue is None:
         return "Nothing: the time for this has passed. Change the start, or withdraw the starter."
 
-    def local(moment: Any) -> str:
-        there = moment.astimezone(starter.zone)
-        return f"{there:%A} {there.day} {there:%B, %H:%M}"
+    def local(then: datetime) -> str:
+        return moment(then.astimezone(starter.zone))
 
     match StarterState(starter.state):
         case StarterState.RECORDED if not starter.account_id:
@@ -92,14 +135,20 @@ EVENTS = {
     "starter.invited": "The manager was sent the link",
     "starter.link_sent": "The link was sent again",
     "starter.manager_changed": "The directory names another manager",
+    "starter.looked_again": "HR looked at what had changed in the directory",
+    "starter.refused": "The link was not sent",
+    "starter.approved": "Another person of HR approved",
     "starter.another_allowed": "Another pass was allowed",
     "starter.issued": "A pass was handed over",
     "starter.opened_again": "A new pass can be made",
     "starter.registered": "The starter set up their own way of signing in",
     "starter.withdrawal_asked": "Withdrawal asked for; the pass is taken back first",
     "starter.withdrawn": "Withdrawn",
+    "starter.brought_back": "Brought back, to begin anew",
+    "starter.account_replaced": "Another account was chosen; everything about it is judged anew",
     "starter.erased": "Personal details erased",
     "issue.refused": "No pass was made",
+    "issue.replaced_foreign": "A pass of another tool was removed, as the manager chose",
     "issue.intent": "The manager confirmed; a pass was asked for",
     "issue.shown": "The pass was shown",
     "issue.held": "The pass is on the manager's screen",
@@ -132,9 +181,11 @@ def history(starter: Starter) -> list[dict[str, Any]]:
 def _told(event: AuditEvent, personal: dict[str, str]) -> str:
     words = EVENTS.get(event.event, event.event)
     reason = event.facts.get("reason", "")
-    if event.event == "issue.refused":
+    if event.event in {"issue.refused", "starter.refused"}:
         known = [guards.BY_CODE[code].for_hr for code in event.facts["codes"] if code in guards.BY_CODE]
         return f"{words}. {' '.join(known) or 'The account could not be checked.'}"
+    if event.event == "starter.rescheduled" and event.facts.get("start"):
+        return f"{words}: the first day is {event.facts['start']} ({event.facts.get('zone', '')})"
     if reason and reason in PassIssue.Reason.values:
         words += f": {PassIssue.Reason(reason).label}"
     return f"{words}: {personal['reason']}" if "reason" in personal else words

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
+from onboarding.models import PolicyVersion
 from onboarding.models.issue import IdentityCheck
 
 
@@ -17,3 +20,10 @@ class ConfirmForm(forms.Form):
     # What the manager saw: if either has changed since, they see the new page before anything is made.
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
     policy = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    # The pass of another tool that they were shown and chose to replace. An account has at most one.
+    replace = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, rules: PolicyVersion, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accepted = [choice for choice in IdentityCheck.choices if choice[0] in rules.identity_checks]
+        self.fields["identity_check"].choices = accepted  # type: ignore[attr-defined]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 from django.conf import settings
 
 from onboarding import budget, guards
 from onboarding import policy as rules
+from onboarding.handover import ForeignPass
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 
 Tone = Literal["todo", "wait", "done", "problem", "stopped"]
-Action = Literal["", "confirm", "sign_in", "wait", "not_seen", "lost"]
+Action = Literal["", "confirm", "replace", "sign_in", "wait", "not_seen", "lost"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class Situation:
     action: Action = ""
     refresh_seconds: int = 0
     wait: budget.Wait | None = field(default=None)
+    method_id: str = ""  # the pass of another tool that may be replaced
+
+    @property
+    def mark(self) -> str:
+        """Differs when there is news. How long somebody still waits is none."""
+        told = self.title if self.wait else f"{self.title} {' '.join(self.lines)}"
+        return sha256(f"{self.code} {told}".encode()).hexdigest()[:16]
 
 
 def of(
@@ -34,9 +43,14 @@ def of(
     now: datetime,
     *,
     signed_in_at: datetime | None,
+    proven: bool = True,
     waiting: budget.Wait | None = None,
+    refusing: tuple[guards.Guard, ...] = (),
 ) -> Situation:
-    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any."""
+    """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any, and
+    `refusing` what the guards say that can be asked before the press. `proven` says whether the sign-in that policy
+    asks for was made for this starter.
+    """
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
             "withdrawn",
@@ -54,7 +68,8 @@ def of(
     issue = starter.open_issue()
     if issue is not None:
         return _of_issue(issue, starter)
-    return _open(starter, policy, now, signed_in_at, waiting)
+    signed_in = proven and guards.is_fresh(signed_in_at, policy, now)
+    return _open(starter, policy, now, signed_in, waiting, refusing)
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
@@ -101,8 +116,9 @@ def _open(
     starter: Starter,
     policy: PolicyVersion,
     now: datetime,
-    signed_in_at: datetime | None,
+    is_signed_in_for_this: bool,
     waiting: budget.Wait | None,
+    refusing: tuple[guards.Guard, ...],
 ) -> Situation:
     opens, closes = starter.window(policy.before, policy.after)
     if policy.frozen:
@@ -131,10 +147,12 @@ def _open(
             "All passes for this person have been used up. Ask HR to allow another; it takes them one press.",
         )
         return Situation("used_up", "HR must allow another pass", lines, "problem")
+    if refusing:
+        return refused(refusing)
     before = _last_time(starter)
     if waiting is not None and waiting.until > now:
         return in_line(waiting, now)
-    if not guards.is_fresh(signed_in_at, policy, now):
+    if not is_signed_in_for_this:
         lines = (
             "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page.",
         )
@@ -158,9 +176,9 @@ def _last_time(starter: Starter) -> tuple[str, ...]:
 
 def in_line(wait: budget.Wait, now: datetime) -> Situation:
     seconds = wait.seconds(now)
-    about = f"about {seconds} seconds" if seconds < 90 else f"about {round(seconds / 60)} minutes"
+    long = f" Your turn comes in about {round(seconds / 60)} minutes." if seconds >= 90 else ""
     lines = (
-        f"Microsoft makes only a few passes at a time. Your turn comes in {about}.",
+        f"Microsoft makes only a few passes at a time.{long}",
         "Keep this page open: your place is kept. The button appears at your turn; nothing happens by itself.",
     )
     return Situation(
@@ -173,6 +191,7 @@ def in_line(wait: budget.Wait, now: datetime) -> Situation:
 _NOT_NOW = {
     "frozen": "No passes are made at the moment; the notice above says why.",
     "no_worker": f"The portal is not fully running, so it makes no pass. Tell {settings.SUPPORT_CONTACT}.",
+    "crowded": "Too many people are waiting for Microsoft at this moment. Try again in a minute.",
     "unreachable": "Microsoft cannot be reached at the moment. Try again in a minute.",
     "not_checkable": "The portal could not check the account just now, so it made no pass. Try again in a minute.",
     "account_gone": "The account is not in the directory. If it is brand new, try again in some minutes; else HR will help.",
@@ -185,6 +204,29 @@ def not_now(code: str) -> Situation:
     return Situation(code, "No pass was made", (_NOT_NOW[code], "Nothing is lost."), "problem")
 
 
+def foreign_pass(live: ForeignPass, starter: Starter) -> Situation:
+    """There is a pass that the portal did not make. It is replaced only if the manager says so."""
+    made, until = (moment.astimezone(starter.zone) for moment in (live.made_at, live.ends_at))
+    once = "works once" if live.once else "works more than once"
+    lines = (
+        f"It was made on {made:%A} {made.day} {made:%B} at {made:%H:%M} by another tool, {once}, until {until:%H:%M}.",
+        "If somebody has just given it to them, let them use that one. Replace it only if nobody knows it.",
+    )
+    return Situation(
+        "foreign_pass",
+        f"{starter.name} has a pass already",
+        lines,
+        "problem",
+        "replace",
+        method_id=live.method_id,
+    )
+
+
+def sign_in_again(refusing: tuple[guards.Guard, ...]) -> Situation:
+    """Only a new sign-in was missing: one sentence, and the way there."""
+    return Situation("sign_in", "First, confirm it is you", (refusing[-1].for_manager,), "todo", "sign_in")
+
+
 def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
     """One sentence is enough for the manager; the first refusal is the gravest."""
     lines = (refusing[0].for_manager, f"Reference: {', '.join(guard.code for guard in refusing)}.")
@@ -193,6 +235,7 @@ def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
 
 _FAILED = {
     PassIssue.Reason.REFUSED: "Microsoft refused to make a pass for this account. HR has been told.",
+    PassIssue.Reason.NOT_REPLACED: "The pass of the other tool could not be removed, so none was made. Try again in a minute.",
     PassIssue.Reason.UNREACHABLE: "Microsoft could not be reached, so nothing was made. Try again in a minute.",
     PassIssue.Reason.STRANGE_ANSWER: "Microsoft gave a pass that cannot be used. It is not shown, and is being deleted.",
     PassIssue.Reason.CRASHED: "This took too long. A pass that was made late is not shown, and it is being deleted.",

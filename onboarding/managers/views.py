@@ -16,14 +16,15 @@ from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from onboarding import budget, clock, handover, policy
+from onboarding import budget, clock, guards, handover, policy, step_up, troubles
 from onboarding.lifecycle import NotPermitted
-from onboarding.managers import situation, spelling
+from onboarding.managers import said, situation, spelling
 from onboarding.managers.forms import ConfirmForm
 from onboarding.managers.situation import Situation
 from onboarding.models import PassIssue, Starter
 from onboarding.moves import Changed
 from onboarding.permissions import CannotTell, may_record, starter_of_manager
+from onboarding.sheet import where_to_go
 
 View = Callable[..., HttpResponse]
 
@@ -31,15 +32,16 @@ View = Callable[..., HttpResponse]
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Everybody's first page: the starters who wait for this person. From the last look at the directory."""
-    version, now = policy.in_force(), clock.now()
-    rows = []
+    now, rows = clock.now(), []
     mine = (
         Starter.objects.of_manager(getattr(request.user, "oid", ""))
         .filter(erased_at=None)
         .exclude(account_id="")
     )
-    for starter in mine.prefetch_related("issues").order_by("-starts_at")[:100]:
-        seen = situation.of(starter, version, now, signed_in_at=now)
+    shown = list(mine.prefetch_related("issues").order_by("-starts_at")[:100])
+    rules = policy.of_departments(starter.department for starter in shown)
+    for starter in shown:
+        seen = situation.of(starter, rules[starter.department], now, signed_in_at=now)
         rows.append(
             {
                 "name": starter.name,
@@ -74,7 +76,8 @@ def managers_only(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest, public_id: str, **kwargs: Any) -> HttpResponse:
         try:
-            starter = starter_of_manager(request.user, public_id, guarded=request.method == "POST")
+            acting = request.method == "POST"
+            starter = starter_of_manager(request.user, public_id, guarded=acting, with_facts=not acting)
         except CannotTell:
             context = {
                 "title": "The directory does not answer",
@@ -97,12 +100,22 @@ def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
 
 
 def present(request: HttpRequest, starter: Starter) -> Situation:
+    rules, now = policy.for_starter(starter), clock.now()
+    refusing: tuple[guards.Guard, ...] = ()
+    if starter.facts is not None:
+        refusing = guards.refusals(
+            guards.Question(starter, starter.facts, request.user, None, rules, now, place=guards.Place.LOOKED)
+        )
     return situation.of(
         starter,
-        policy.in_force(),
-        clock.now(),
+        rules,
+        now,
         signed_in_at=_signed_in_at(request),
+        proven=step_up.holds(
+            _proof(request, starter), starter=starter, person=request.user, rules=rules, now=now
+        ),
         waiting=budget.standing(starter, request.user),
+        refusing=refusing,
     )
 
 
@@ -110,12 +123,17 @@ def _signed_in_at(request: HttpRequest) -> Any:
     return getattr(request, "auth_time", None)
 
 
+def _proof(request: HttpRequest, starter: Starter) -> step_up.Proof | None:
+    """Of a sign-in that was made for this starter; the site keeps it in the session."""
+    return step_up.proof_for(starter, getattr(request, "step_ups", {}))
+
+
 @sensitive_variables()
 def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
     """Ask for the pass; the answer to this very request is the only one that ever shows it."""
     if any(len(values) > 1 for _, values in request.POST.lists()):
         raise BadRequest("a field came twice")
-    form = ConfirmForm(request.POST)
+    form = ConfirmForm(request.POST, rules=policy.for_starter(starter))
     if not form.is_valid():
         still_the_manager(request, starter)
         return page(request, starter, present(request, starter), form=form, status=400)
@@ -126,7 +144,9 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
             signed_in_at=_signed_in_at(request),
             identity_check=form.cleaned_data["identity_check"],
             starter_version=form.cleaned_data["version"],
-            policy_number=form.cleaned_data["policy"],
+            policy_key=form.cleaned_data["policy"],
+            replacing=frozenset(filter(None, [form.cleaned_data["replace"]])),
+            proof=_proof(request, starter),
         )
     )
     if isinstance(outcome, handover.Shown):
@@ -149,10 +169,10 @@ def answer_without_pass(
     now_so = present(request, starter)
     match outcome:
         case handover.Refused(step_up=True):
-            fresh = Situation(
-                "sign_in", "First, confirm it is you", (outcome.guards[0].for_manager,), "todo", "sign_in"
-            )
-            return page(request, starter, fresh, status=403)
+            again = situation.sign_in_again(outcome.guards)
+            return page(request, starter, again, form=form, status=403)
+        case handover.Refused(foreign=(live, *_)):
+            return page(request, starter, situation.foreign_pass(live, starter), form=form, status=403)
         case handover.Refused():
             return page(request, starter, situation.refused(outcome.guards), status=403)
         case handover.Waiting():
@@ -173,13 +193,10 @@ def page(
     form: ConfirmForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    version = policy.in_force()
+    version = policy.for_starter(starter)
     address = reverse("managers:starter", args=[starter.public_id])
-    check = form.data.get("identity_check", "") if form else ""
-    if not check and budget.standing(
-        starter, request.user
-    ):  # said before the wait began, kept in its address
-        check = request.GET.get("identity_check", "")
+    check = (form.data.get("identity_check", "") if form else "") or said.before(request, starter)
+    back = said.in_address(address, starter, request.user, check)
     context: dict[str, Any] = {
         "starter": starter,
         "facts": {
@@ -189,19 +206,29 @@ def page(
             "start_words": f"{starter.start_words} ({starter.time_zone})",
         },
         "situation": seen,
+        "troubles": troubles.TROUBLES if seen.code in {"shown", "held"} else (),
+        "sheet_url": reverse("sheet"),
         "lifetime_minutes": policy.lifetime(version),
-        "refresh_seconds": seen.refresh_seconds,
-        "refresh_url": f"{address}?{urlencode({'identity_check': check})}" if check else address,
+        "follows": seen.refresh_seconds,
+        "refresh_url": back,
     }
     if seen.action == "confirm":
-        fresh = {"version": starter.version, "policy": version.number, "identity_check": check}
-        context["form"] = form if form and form.errors else ConfirmForm(initial=fresh)
+        fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
+        context["form"] = form if form and form.errors else ConfirmForm(initial=fresh, rules=version)
+        if signed_in_at := _signed_in_at(request):  # after that it asks for a sign-in first, and says so
+            context["fresh_until"] = f"{(signed_in_at + version.freshness).astimezone(starter.zone):%H:%M}"
+    elif seen.action == "replace":
+        context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": check}
+        context["replace"]["method_id"] = seen.method_id
     elif seen.action == "sign_in":
-        context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': address})}"
+        purpose = {"for": starter.public_id} if version.step_up_context else {}
+        context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': back, **purpose})}"
     elif seen.action == "wait" and seen.wait is not None:
         context["wait"] = {"seconds": seen.wait.seconds(clock.now()), "position": seen.wait.ahead + 1}
     context["actions"] = _actions(request, starter, seen)
-    return render(request, "managers/starter.html", context, status=status)
+    response = render(request, "managers/starter.html", context, status=status)
+    response["Situation"] = seen.mark  # a page that follows asks for the head, and compares
+    return response
 
 
 def _actions(request: HttpRequest, starter: Starter, seen: Situation) -> list[dict[str, Any]]:
@@ -240,7 +267,9 @@ def pass_page(request: HttpRequest, starter: Starter, shown: handover.Shown) -> 
         "receipt_url": reverse("managers:receipt", args=ids),
         "not_seen_url": reverse("managers:not-seen", args=ids),
         "receipt_seconds": int(settings.PASS_RECEIPT.total_seconds()),
-        "where_to_go": f"{settings.SANDBOX_URL}/mysignins" if settings.SANDBOX else "aka.ms/mysecurityinfo",
+        "where_to_go": where_to_go(),
+        "sheet_url": reverse("sheet"),
+        "keep_page": True,
         "page_url": reverse("managers:starter", args=[starter.public_id]),
     }
     try:

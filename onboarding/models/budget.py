@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -12,6 +14,10 @@ class GraphBudget(models.Model):
 
     recent = models.JSONField(default=list, help_text="Times of the last calls, in seconds since 1970.")
     paused_until = models.DateTimeField(null=True, blank=True)
+
+    # How much there is; filled in from the policy by whoever takes the row.
+    calls: int
+    span: timedelta
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_graph_budget")]

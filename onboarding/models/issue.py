@@ -52,6 +52,7 @@ class PassIssue(models.Model):
         CRASHED = "crashed", "the portal stopped in the middle"
         THROTTLED = "throttled", "Microsoft asked us to wait"
         REFUSED = "refused", "Microsoft refused"
+        NOT_REPLACED = "not_replaced", "the pass of another tool could not be removed"
         UNREACHABLE = "unreachable", "Microsoft could not be reached"
         REGISTERED = "registered", "the starter set up their own way of signing in"
         USED = "used", "it was used, but no way of signing in was set up"
@@ -70,6 +71,14 @@ class PassIssue(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     identity_check = models.CharField(max_length=12, choices=IdentityCheck)
     policy = models.ForeignKey("onboarding.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    override = models.ForeignKey(
+        "onboarding.PolicyVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What the starter's department had otherwise.",
+    )
     lifetime_minutes = models.PositiveSmallIntegerField()
 
     intended_at = models.DateTimeField(default=timezone.now)

@@ -1,24 +1,29 @@
-"""The policy, as versions that are only ever added; the highest number is in force."""
+"""The policy, as versions that are only ever added; of those that are in force, the highest number counts."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-SHORTEST_LIFETIME, LONGEST_LIFETIME = 10, 480
+from onboarding.models.rules import LONGEST_LIFETIME, SHORTEST_LIFETIME, Rules
 
 
-def between(low: int, high: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(low), MaxValueValidator(high)]
+class PolicyQuerySet(models.QuerySet["PolicyVersion"]):
+    def active(self) -> PolicyQuerySet:
+        """Those that have ever been in force; a version that waits for a second admin is not among them."""
+        return self.filter(Q(needs_second=False) | Q(activation__isnull=False))
+
+    def waiting(self) -> PolicyQuerySet:
+        return self.filter(needs_second=True, activation__isnull=True)
 
 
-class PolicyVersion(models.Model):
-    """One version. Nobody changes it afterwards; each pass issue names the version it was made under."""
+class PolicyVersion(Rules):
+    """One version, of the site or of one department. Nobody changes it; each pass names the version it was made under."""
 
     number = models.BigAutoField(primary_key=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -35,48 +40,23 @@ class PolicyVersion(models.Model):
         max_length=300,
         help_text="Why the policy changes. Auditors read it, and the banner of a freeze shows it.",
     )
-    frozen = models.BooleanField(
-        "freeze: no pass is made",
-        default=False,
-        help_text="Stops issuing at once, everywhere, and shows a banner with your name and the reason above.",
+    department = models.CharField(
+        "department",
+        max_length=128,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="As the directory spells it. Empty: the site.",
     )
-    lifetime_minutes = models.PositiveSmallIntegerField(
-        "lifetime of a pass (minutes)",
-        default=60,
-        validators=between(SHORTEST_LIFETIME, LONGEST_LIFETIME),
-        help_text="10 to 480, and within what the tenant allows. As short as a first sign-in needs: 60 is sensible.",
+    overrides = models.JSONField(
+        default=list, editable=False, help_text="What a department has otherwise; the rest is as the site."
     )
-    single_use = models.BooleanField(default=True, editable=False)
-    opens_minutes_before = models.PositiveSmallIntegerField(
-        "window opens (minutes before the start)",
-        default=120,
-        validators=between(0, 1440),
-        help_text="How long before the start a manager can confirm. 120 lets an early starter in.",
-    )
-    closes_days_after = models.PositiveSmallIntegerField(
-        "window closes (days after the start)",
-        default=5,
-        validators=between(1, 30),
-        help_text="How long after the start a manager can still confirm. 5 covers a late first day.",
-    )
-    invite_days_before = models.PositiveSmallIntegerField(
-        "mail to the manager (days before the start)",
-        default=3,
-        validators=between(0, 30),
-        help_text="When the manager gets the link. It opens nothing before the window.",
-    )
-    attempts = models.PositiveSmallIntegerField(
-        "passes for one starter",
-        default=3,
-        validators=between(1, 10),
-        help_text="After this many, HR must allow another.",
-    )
-    sign_in_minutes = models.PositiveSmallIntegerField(
-        "sign-in at most (minutes old)",
-        default=5,
-        validators=between(1, 60),
-        help_text="A manager who signed in longer ago is asked to sign in again before confirming.",
-    )
+    needs_second = models.BooleanField(default=False, editable=False)
+
+    objects = PolicyQuerySet.as_manager()
+
+    # Set on the policy of one starter only, which is put together and never saved.
+    own: PolicyVersion | None = None
 
     class Meta:
         ordering = ["-number"]
@@ -99,26 +79,36 @@ class PolicyVersion(models.Model):
                 ),
                 name="policy_window_bounded",
             ),
+            models.CheckConstraint(
+                condition=Q(new_days_before__gte=1, new_days_before__lte=365, new_days_after__lte=90),
+                name="policy_new_is_new",
+            ),
+            models.CheckConstraint(
+                condition=Q(eligible_roles__in=["refuse", "skip"]), name="policy_privileged_is_checked"
+            ),
+            models.CheckConstraint(
+                condition=Q(manager_daily__gte=1, manager_daily__lte=1000, site_daily__lte=100000),
+                name="policy_has_caps",
+            ),
+            models.CheckConstraint(
+                condition=Q(department="") | Q(frozen=False), name="policy_freezes_everywhere"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"policy {self.number}"
 
-    @property
-    def before(self) -> timedelta:
-        return timedelta(minutes=self.opens_minutes_before)
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Only ever added. A version that is there, or was put together for a starter, cannot be written over."""
+        if not self._state.adding or self.own is not None:
+            raise TypeError("A policy version is only ever added.")
+        super().save(*args, **kwargs)
 
     @property
-    def after(self) -> timedelta:
-        return timedelta(days=self.closes_days_after)
-
-    @property
-    def lead(self) -> timedelta:
-        return timedelta(days=self.invite_days_before)
-
-    @property
-    def freshness(self) -> timedelta:
-        return timedelta(minutes=self.sign_in_minutes)
+    def key(self) -> int:
+        """Changes whenever anything in force for this starter does. A newer version always has a higher number, since
+        one that waited while another came into force can no longer be activated."""
+        return max(self.number, self.own.number) if self.own else self.number
 
     @property
     def by_name(self) -> str:
@@ -127,3 +117,26 @@ class PolicyVersion(models.Model):
     @property
     def at(self) -> datetime:
         return self.created_at
+
+
+class PolicyActivation(models.Model):
+    """A second admin agreed: from here on the version is in force."""
+
+    version = models.OneToOneField(PolicyVersion, on_delete=models.PROTECT, related_name="activation")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "policy activation"
+
+    def __str__(self) -> str:
+        return f"activation of {self.version_id}"
+
+
+class DepartmentPolicy(PolicyVersion):
+    """The versions of departments, with a place of their own in Django admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "department policy"
+        verbose_name_plural = "department policies"

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from onboarding.lifecycle import OPEN_ISSUE, UNFINISHED, IssueState, StarterState
+from onboarding.models.words import all_of
 
 if TYPE_CHECKING:
     from onboarding.models.issue import PassIssue
@@ -23,13 +24,17 @@ def new_public_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+def in_need(lapsed_before: datetime) -> Q:
+    """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
+    return Q(state__in=UNFINISHED) & (~Q(problem="") | Q(starts_at__lt=lapsed_before))
+
+
 class StarterQuerySet(models.QuerySet["Starter"]):
     def unfinished(self) -> StarterQuerySet:
         return self.filter(state__in=UNFINISHED)
 
     def needing_a_hand(self, lapsed_before: datetime) -> StarterQuerySet:
-        """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
-        return self.unfinished().filter(~Q(problem="") | Q(starts_at__lt=lapsed_before))
+        return self.filter(in_need(lapsed_before))
 
     def of_manager(self, object_id: str) -> StarterQuerySet:
         """Starters whose manager was this person when the directory was last read."""
@@ -37,15 +42,7 @@ class StarterQuerySet(models.QuerySet["Starter"]):
 
     def matching(self, words: str) -> StarterQuerySet:
         """Each word must stand in the name, the account name, the department or the manager's name."""
-        found = self
-        for word in words.split():
-            found = found.filter(
-                Q(display_name__icontains=word)
-                | Q(account_name__icontains=word)
-                | Q(department__icontains=word)
-                | Q(manager_name__icontains=word)
-            )
-        return found
+        return self.filter(*all_of(words, self.db))
 
 
 class Starter(models.Model):
@@ -68,6 +65,8 @@ class Starter(models.Model):
         NO_MANAGER = "no_manager", "The directory names no manager"
         NO_MAILBOX = "no_mailbox", "The manager has no mailbox"
         MANAGER_RECORDED = "manager_recorded", "The manager is the person who recorded the starter"
+        ACCOUNT_CHANGED = "account_changed", "The account is no longer what HR saw"
+        MANAGER_CHANGED = "manager_changed", "The directory names another manager than HR saw"
         REFUSED = "refused", "The portal refused to make a pass"
         MAIL_FAILED = "mail_failed", "The mail to the manager could not be sent"
 
@@ -85,11 +84,18 @@ class Starter(models.Model):
     display_name = models.CharField(max_length=256, blank=True, default="")
     job_title = models.CharField(max_length=128, blank=True, default="")
     department = models.CharField(max_length=128, blank=True, default="")
+    employee_id = models.CharField(max_length=64, blank=True, default="")
     hire_date = models.DateTimeField(null=True, blank=True)
     manager_id = models.CharField(max_length=36, blank=True, default="")
     manager_name = models.CharField(max_length=256, blank=True, default="")
     manager_mail = models.CharField(max_length=320, blank=True, default="")
     looked_at = models.DateTimeField(null=True, blank=True)
+    # What HR saw when they said that this is the person, with this manager: see `guards.seen_of`.
+    seen = models.JSONField(default=dict, blank=True)
+    first_manager_id = models.CharField(max_length=36, blank=True, default="")
+    refused_for = models.JSONField(
+        default=list, blank=True, help_text="Codes of the guards that refused when they were last asked."
+    )
 
     # Kept as HR said it, local date and time with the zone's name: a zone's rules may change before the day.
     start_date = models.DateField()
@@ -114,6 +120,9 @@ class Starter(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
 
+    # What the directory said when the manager opened the page; never kept.
+    facts: Any = None
+
     objects = StarterQuerySet.as_manager()
 
     class Meta:
@@ -122,6 +131,20 @@ class Starter(models.Model):
             models.Index(fields=["state", "starts_at", "id"], name="starter_by_state"),
             models.Index(fields=["manager_id", "state"], name="starter_by_manager"),
             models.Index(fields=["starts_at", "id"], name="starter_by_start"),
+            models.Index(fields=["start_date", "state"], name="starter_by_day"),
+            # How many are in each state, and on which days: the list counts them at every look.
+            models.Index(fields=["state", "start_date"], name="starter_kept", condition=Q(erased_at=None)),
+            # Whether somebody was recorded before.
+            models.Index(fields=["account_id"], name="starter_by_account"),
+            models.Index(fields=["account_name"], name="starter_by_account_name"),
+            models.Index(fields=["display_name"], name="starter_by_name"),
+            models.Index(fields=["employee_id"], name="starter_by_employee"),
+            # The lists count by state, and do not show who was erased.
+            models.Index(
+                fields=["state", "starts_at", "id"],
+                name="starter_not_erased",
+                condition=Q(erased_at__isnull=True),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -149,6 +172,11 @@ class Starter(models.Model):
     @property
     def name(self) -> str:
         return self.display_name or self.account_name or "(erased)"
+
+    @property
+    def manager_was_changed(self) -> bool:
+        """HR has accepted another manager than the one they first saw."""
+        return bool(self.seen.get("manager_id", "") != self.first_manager_id)
 
     @property
     def zone(self) -> ZoneInfo:

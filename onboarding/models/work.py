@@ -71,6 +71,11 @@ class Heartbeat(models.Model):
 
     worker = models.CharField(max_length=100, unique=True)
     beat_at = models.DateTimeField()
+    clock_skew = models.IntegerField(
+        null=True,
+        blank=True,
+        help_text="Seconds by which Microsoft's clock was ahead of this worker's, when it last answered.",
+    )
 
     def __str__(self) -> str:
         return self.worker

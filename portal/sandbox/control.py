@@ -16,7 +16,11 @@ from typing import Any
 
 from portal.sandbox.clock import graph_time, parse_time
 from portal.sandbox.entra.assertions import projected_token
+from portal.sandbox.identity import administrator_token
+from portal.sandbox.options import GRAPH_RESOURCE
 from portal.sandbox.records import Account, Pass
+from portal.sandbox.resources import AUDIENCE as AZURE_RESOURCE
+from portal.sandbox.resources import SUBSCRIPTION_ID
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.tokens import thumbprints
 from portal.sandbox.web import Json, Request, Response, json_answer
@@ -58,7 +62,9 @@ def _state(tenant: Tenant, _request: Request) -> Json:
         "past_passes": [_pass(tenant, found) for found in tenant.passes if found.ended],
         "policy": tenant.policy,
         "permissions": sorted(tenant.granted),
+        "registrations": tenant.registrations.document(),
         "second_post": tenant.second_post,
+        "contexts": tenant.contexts,
         "tap_limit": tenant.throttle.limit,
         "clock_ahead": tenant.clock.ahead,
         "faults": tenant.faults.described(),
@@ -210,6 +216,19 @@ def _id_token(tenant: Tenant, changes: Json, _wanted: Json) -> Json:
     return changes
 
 
+def _contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> Json:
+    """`{"c1": [keys]}`: who meets the policy bound to a context; one not named has none, and everybody is granted it.
+
+    To have the token say otherwise, or say it as text: `{"id_token": {"set": {"acrs": "c1"}}}`.
+    """
+    if not isinstance(met, dict) or not {key for keys in met.values() for key in keys} <= set(
+        tenant.accounts
+    ):
+        raise ValueError("contexts is an object: for each context a list of people's keys.")
+    tenant.contexts = met
+    return met
+
+
 def _certificate(tenant: Tenant, pem: str, _wanted: Json) -> Json:
     names = thumbprints(pem)
     tenant.certificates.append(pem)
@@ -219,6 +238,23 @@ def _certificate(tenant: Tenant, pem: str, _wanted: Json) -> Json:
 def _clock_ahead(tenant: Tenant, seconds: float, _wanted: Json) -> float:
     tenant.clock.ahead = float(seconds)
     return tenant.clock.ahead
+
+
+def _set_up(tenant: Tenant, done: bool, _wanted: Json) -> bool:
+    """`false`: a tenant that nobody has prepared for the portal yet."""
+    if done is not False:
+        raise ValueError("set_up can only be undone: false.")
+    tenant.undo_set_up()
+    return done
+
+
+def _administrator(tenant: Tenant, permissions: list[str], _wanted: Json) -> Json:
+    """Tokens of whoever sets the tenant up, with these permissions of Graph: one for Graph, one for Azure."""
+    return {
+        "graph": administrator_token(tenant, GRAPH_RESOURCE, permissions),
+        "azure": administrator_token(tenant, AZURE_RESOURCE, []),
+        "subscription": SUBSCRIPTION_ID,
+    }
 
 
 def _resume(tenant: Tenant, _word: bool, _wanted: Json) -> int:
@@ -243,10 +279,13 @@ CHANGES: dict[str, Callable[[Tenant, Any, Json], Any]] = {
     "token_lifetime": _token_lifetime,
     "signing_key": _signing_key,
     "id_token": _id_token,
+    "contexts": _contexts,
     "certificate": _certificate,
     "clock_ahead": _clock_ahead,
     "projected_token": _projected_token,
     "resume": _resume,
+    "set_up": _set_up,
+    "administrator": _administrator,
 }
 HANDLERS: dict[tuple[str, str], Callable[[Tenant, Request], Any]] = {
     ("GET", "state"): _state,

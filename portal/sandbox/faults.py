@@ -73,7 +73,7 @@ class Fault:
 
     def strike(self, request: Request, work: Work, faults: Faults) -> Response:
         request.hide_for = self.hide_for
-        time.sleep(self.delay)
+        faults.pause(self.delay)
         if self.drop == "before":
             if self.apply_after is not None:
                 faults.later(self.apply_after, lambda: work(request))
@@ -86,7 +86,7 @@ class Fault:
         deed = self.deed(request, faults)
         if self.moment == "done":
             deed()
-        time.sleep(self.delay_after)
+        faults.pause(self.delay_after)
         changed = self._changed(standing_in(self.status) if self.status is not None else response)
         changed.afterwards = deed if self.moment == "answered" else None
         return changed
@@ -132,6 +132,7 @@ class Faults:
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
         self._late: list[threading.Timer] = []  # work that was put off, with its timer running
+        self._over = threading.Event()
         self.stopped: list[int] = []
 
     def greet(self, request: Request) -> None:
@@ -158,12 +159,19 @@ class Faults:
             self._waiting.extend(faults)
 
     def end(self) -> None:
-        """Nothing of these strikes any more, and no work that was put off is done."""
+        """Nothing of these strikes any more, who was made to wait goes on, and no work that was put off is done."""
         with self._lock:
+            self._over.set()
+            self._over = threading.Event()
             self._waiting.clear()
             for timer in self._late:
                 timer.cancel()
         self.resume()
+
+    def pause(self, seconds: float) -> None:
+        """Make somebody wait, until it is said that all this is over."""
+        if seconds:
+            self._over.wait(seconds)
 
     def later(self, seconds: float, work: Callable[[], object]) -> None:
         timer = threading.Timer(seconds, work)

@@ -13,6 +13,8 @@ from portal.sandbox.web import Request, Response, json_answer
 IMDS_PATH, APP_SERVICE_PATH = "/metadata/identity/oauth2/token", "/msi/token"
 IMDS_VERSIONS, APP_SERVICE_VERSION = {"2018-02-01", "2019-08-01", "2021-12-13"}, "2019-08-01"
 APP_SERVICE_HEADER = "sandbox"  # the value of IDENTITY_HEADER beside IDENTITY_ENDPOINT
+AZURE_CLI_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+ADMINISTRATOR_ID = "5a4d0b0c-0000-4000-8000-0000000000e1"
 RESOURCES = (GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE)
 
 
@@ -81,6 +83,12 @@ def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) ->
         "generation": tenant.token_generation,
         **({"roles": sorted(tenant.granted)} if named and tenant.granted else {}),
     }
+
+
+def administrator_token(tenant: Tenant, audience: str, permissions: list[str]) -> str:
+    """What the Azure CLI holds for whoever signed in to set the tenant up."""
+    claims = app_claims(tenant, AZURE_CLI_ID, audience, ADMINISTRATOR_ID)
+    return tenant.keys.sign({**claims, "roles": sorted(permissions)})
 
 
 def _resource(request: Request) -> str:

@@ -63,6 +63,9 @@ class Person:
     directory_roles: tuple[str, ...] = ()
     eligible_roles: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
+    owned_groups: tuple[Group, ...] = ()
+    eligible_groups: tuple[Group, ...] = ()
+    restricted: bool = False
 
     @property
     def object_id(self) -> str:
@@ -278,6 +281,38 @@ CAST: tuple[Person, ...] = (
         "Administrator through a group",
         "The role is not hers, and she has it.",
         groups=(ACCOUNT_TEAM,),
+    ),
+    refused(
+        "groupowner",
+        53,
+        "Oriana West",
+        "Owns a role-assignable group",
+        "She can put herself into it.",
+        owned_groups=(SERVER_OPERATORS,),
+    ),
+    refused(
+        "groupeligible",
+        54,
+        "Ines Falk",
+        "May become a member of a powerful group",
+        "PIM for groups lets her in whenever she asks.",
+        eligible_groups=(ACCOUNT_TEAM,),
+    ),
+    refused(
+        "restricted",
+        55,
+        "Ruben Cole",
+        "In a restricted administrative unit",
+        "Somebody put him there to be left alone.",
+        restricted=True,
+    ),
+    refused(
+        "misdated",
+        56,
+        "Mila Frost",
+        "Hired half a year from now",
+        "The date in the directory and the one HR typed do not agree.",
+        hired_days_ago=-180,
     ),
     refused(
         "moved",

@@ -26,6 +26,7 @@ class Account:
     eligible_roles: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     owned_groups: list[str] = field(default_factory=list)
+    eligible_groups: list[str] = field(default_factory=list)
     methods: list[dict[str, Any]] = field(default_factory=list)
     exists: bool = True
     last_sign_in: float | None = None
@@ -146,13 +147,15 @@ def account_of(person: Person, now: float) -> Account:
             "createdDateTime": graph_seconds(now - person.created_days_ago * DAY),
             "onPremisesSyncEnabled": None,
             "usageLocation": "NL",
-            "isManagementRestricted": None,
+            "isManagementRestricted": True if person.restricted else None,
         },
         manager=person.manager,
         app_roles=list(person.app_roles),
         directory_roles=list(person.directory_roles),
         eligible_roles=list(person.eligible_roles),
         groups=[group.name for group in person.groups],
+        owned_groups=[group.name for group in person.owned_groups],
+        eligible_groups=[group.name for group in person.eligible_groups],
         methods=[password_method(), *([passkey_method("Passkey", now - DAY)] if person.has_passkey else [])],
         exists=person.exists,
         last_sign_in=None if signed_in is None else now - signed_in * DAY,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal.sandbox import control, entra, graph, identity, index, mailbox, pages, starter_sign_in
+from portal.sandbox import (
+    control,
+    entra,
+    graph,
+    identity,
+    index,
+    mailbox,
+    pages,
+    resources,
+    starter_sign_in,
+)
 from portal.sandbox.clock import graph_time
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Request, Response, json_answer
@@ -44,6 +54,9 @@ def _work(tenant: Tenant, request: Request) -> Response:
             with tenant.lock:
                 tenant.save()
         return response
+    if request.path.startswith("/subscriptions"):
+        with tenant.lock:
+            return resources.answer(tenant, request)
     page = PAGES.get((request.method, request.path))
     if page:
         return page(tenant, request)

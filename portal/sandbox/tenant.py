@@ -15,8 +15,9 @@ from typing import Any
 from portal.sandbox.clock import Clock, graph_seconds
 from portal.sandbox.faults import Faults
 from portal.sandbox.options import Limit, Options
-from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, starter
+from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, Group, starter
 from portal.sandbox.records import Account, Mail, Pass, account_of, digest_of, new_salt
+from portal.sandbox.registrations import Registrations, set_up
 from portal.sandbox.sessions import Sessions
 from portal.sandbox.throttle import Throttle
 from portal.sandbox.tokens import KeyRing
@@ -29,6 +30,7 @@ GRANTED = (
     "RoleManagement.Read.Directory",
     "GroupMember.Read.All",
     "AuditLog.Read.All",
+    "PrivilegedEligibilitySchedule.Read.AzureADGroup",
 )
 POLICY: dict[str, Any] = {
     "@odata.type": "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration",
@@ -41,6 +43,14 @@ POLICY: dict[str, Any] = {
     "isUsableOnce": False,
     "excludeTargets": [{"id": NO_PASSES.object_id, "targetType": "group"}],
     "includeTargets": [{"id": "all_users", "targetType": "group", "isRegistrationRequired": False}],
+}
+# As Microsoft gives a tenant in which nobody has chosen anything.
+FIRST_POLICY: dict[str, Any] = {
+    **POLICY,
+    "state": "disabled",
+    "defaultLength": 8,
+    "minimumLifetimeInMinutes": 60,
+    "excludeTargets": [],
 }
 MAILS_KEPT, REQUESTS_KEPT = 10_000, 50_000
 
@@ -76,9 +86,12 @@ class Tenant:
         self.throttle = Throttle(self.options.tap_limit)
         self.granted = set(GRANTED)
         self.policy = json.loads(json.dumps(POLICY))
+        self.registrations = set_up(self.options)
         self.second_post = "replace"
         self.token_lifetime = 86399
         self.id_token_changes: dict[str, Any] = {}
+        # By authentication context: who meets it. One that is not here has no policy, and Entra grants it to everybody.
+        self.contexts: dict[str, list[str]] = {}
         self.certificates: list[str] = []
         self.mails: list[Mail] = []
         self.passes: list[Pass] = []
@@ -107,11 +120,15 @@ class Tenant:
 
     def group_ids(self, account: Account) -> set[str]:
         names = {EVERYONE.name, *account.groups} if not account.external else set(account.groups)
-        return {group.object_id for group in GROUPS if group.name in names}
+        return {group.object_id for group in self.groups if group.name in names}
 
     def pass_of(self, account: Account) -> Pass | None:
         """The one pass an account can have, live or used up."""
         return next((found for found in self.passes if found.person == account.key and not found.ended), None)
+
+    @property
+    def groups(self) -> list[Group]:
+        return [*GROUPS, *self.registrations.groups]
 
     # --- Passes -------------------------------------------------------------------------------------------
 
@@ -147,6 +164,10 @@ class Tenant:
             return "DisabledByPolicy"
         return None
 
+    def met(self, account: Account, asked: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the authentication contexts that were asked for, those whose policies this person meets."""
+        return tuple(name for name in asked if account.key in self.contexts.get(name, [account.key]))
+
     def in_scope(self, account: Account) -> bool:
         """Whether the pass policy is on and includes this person; an exclusion wins."""
         named = {account.id, *self.group_ids(account)}
@@ -161,6 +182,11 @@ class Tenant:
         account = self.accounts[key]
         account.exists = True
         account.properties["createdDateTime"] = graph_seconds(self.clock.now())
+
+    def undo_set_up(self) -> None:
+        """As before anybody prepared it for the portal: no registration, no identity, no right, no passes."""
+        self.registrations, self.granted = Registrations(), set()
+        self.policy = json.loads(json.dumps(FIRST_POLICY))
 
     def add_starter(self, key: str, name: str, manager: str = "maria") -> Account:
         number = 1000 + len(self.accounts)
@@ -195,12 +221,19 @@ class Tenant:
             "ahead": self.clock.ahead,
             "granted": sorted(self.granted),
             "policy": self.policy,
+            "set_up_for": self._set_up_for,
+            "registrations": self.registrations.document(),
             "second_post": self.second_post,
+            "contexts": self.contexts,
             "certificates": self.certificates,
             "accounts": [asdict(account) for account in self.accounts.values()],
             "passes": [asdict(found) for found in self.passes],
             "mails": [asdict(mail) for mail in self.mails],
         }
+
+    @property
+    def _set_up_for(self) -> list[str]:
+        return [self.options.identity_client_id, self.options.sign_in_client_id, self.options.portal_url]
 
     def _load(self, document: dict[str, Any]) -> None:
         self.keys = KeyRing(document["key"])
@@ -208,7 +241,10 @@ class Tenant:
         self.clock.ahead = document["ahead"]
         self.granted = set(document["granted"])
         self.policy = document["policy"]
+        if document.get("set_up_for") == self._set_up_for:
+            self.registrations = Registrations.of(document["registrations"])
         self.second_post = document["second_post"]
+        self.contexts = document.get("contexts", {})
         self.certificates = document["certificates"]
         self.accounts.update({found["key"]: Account(**found) for found in document["accounts"]})
         self.passes = [Pass(**found) for found in document["passes"]]

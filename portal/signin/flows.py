@@ -14,14 +14,23 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.models import SignIn, User
 from portal.signin.app import application, for_browser
+from portal.signin.step_up import claims_challenge
 
 BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def begin(
-    request: HttpRequest, *, next_path: str, max_age: int, prompt: str | None = None, same: User | None = None
+    request: HttpRequest,
+    *,
+    next_path: str,
+    max_age: int,
+    prompt: str | None = None,
+    same: User | None = None,
+    made_for: str = "",
+    context: str = "",
 ) -> HttpResponse:
-    """Remember the flow and send the browser to Microsoft; `same` is who must come back, at a step-up."""
+    """Remember the flow and send the browser to Microsoft; `same` is who must come back, at a step-up, and `context`
+    what they must meet there for the purpose that the step-up is made for."""
     flow = application().initiate_auth_code_flow(
         [],
         redirect_uri=settings.PORTAL_URL + reverse("signin:callback"),
@@ -29,6 +38,7 @@ def begin(
         prompt=prompt,
         max_age=max_age,
         login_hint=same.user_principal_name if same else None,
+        claims_challenge=claims_challenge(context),
     )
     # We check the age of the proof ourselves; MSAL's complaint about it would contain the whole token.
     flow.pop("max_age")
@@ -43,6 +53,8 @@ def begin(
         next_path=next_path,
         purpose=SignIn.Purpose.STEP_UP if same else SignIn.Purpose.SIGN_IN,
         expected_oid=same.oid if same else "",
+        made_for=made_for,
+        context=context,
         created_at=timezone.now(),
     )
     return response

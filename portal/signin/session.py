@@ -10,11 +10,13 @@ from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from portal.signin.step_up import keep_proof
 from portal.signin.tokens import Person
 
 
-def enter(request: HttpRequest, person: Person) -> None:
-    """Begin a session, or renew the proof in the one this person already has.
+def enter(request: HttpRequest, person: Person, *, made_for: str = "") -> None:
+    """Begin a session, or renew the proof in the one this person already has; `made_for` is what a step-up with an
+    authentication context is for.
 
     Renewing changes the session's id and keeps its CSRF token: pages open in other tabs can still be sent.
     """
@@ -25,6 +27,8 @@ def enter(request: HttpRequest, person: Person) -> None:
         login(request, user)
     request.session["auth_time"] = person.auth_time
     request.session["login_hint"] = person.login_hint
+    if made_for:
+        keep_proof(request, made_for, person)
 
 
 @receiver(user_logged_in, dispatch_uid="portal.session_began")

@@ -5,6 +5,7 @@ MSAL no longer does this: since 1.38 it accepts an unsigned token of a foreign i
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -16,11 +17,13 @@ from django.conf import settings
 
 from portal.environment import GUID
 from portal.identity import http_session
+from portal.signin import seen
 from portal.signin.app import issuer
 from portal.signin.roles import roles_in
 
 LEEWAY = 60  # seconds that two clocks may differ
 KEYS_LAST = 24 * 3600
+CONTEXT = re.compile(r"c[1-9][0-9]?")
 NEEDED = ["iss", "aud", "exp", "nbf", "iat", "nonce", "tid", "oid", "auth_time"]
 
 
@@ -43,10 +46,12 @@ class Person:
     roles: tuple[str, ...]
     auth_time: int
     login_hint: str
+    contexts: tuple[str, ...] = ()  # authentication contexts whose rules this sign-in met
 
 
 def verify(id_token: str, *, nonce: str) -> Person:
     claims = genuine_claims(id_token)
+    seen.note(claims)
     check_home(claims)
     if claims["nonce"] != nonce:
         raise TokenRefused("not_genuine", "the token answers another sign-in (nonce)")
@@ -59,6 +64,7 @@ def verify(id_token: str, *, nonce: str) -> Person:
         roles=roles_in(claims),
         auth_time=claims["auth_time"],
         login_hint=words(claims, "login_hint", 2000),
+        contexts=contexts(claims.get("acrs")),
     )
 
 
@@ -75,6 +81,8 @@ def genuine_claims(id_token: str) -> dict[str, Any]:
             options={"require": NEEDED, "strict_aud": True},
         )
     except jwt.MissingRequiredClaimError as error:
+        # Its signature was found good before its claims were looked at.
+        seen.note(jwt.decode(id_token, options={"verify_signature": False}))
         reason = (
             "not_set_up" if error.claim == "auth_time" else "not_genuine"
         )  # an optional claim, to be asked for
@@ -104,6 +112,12 @@ def home_providers() -> set[str]:
 def check_auth_time(auth_time: object) -> None:
     if not isinstance(auth_time, int) or isinstance(auth_time, bool) or auth_time > time.time() + LEEWAY:
         raise TokenRefused("not_genuine", "the time of authentication makes no sense")
+
+
+def contexts(acrs: object) -> tuple[str, ...]:
+    """Entra gives one as text or several as a list; what is neither names none."""
+    named = acrs if isinstance(acrs, list) else [acrs]
+    return tuple(name for name in named if isinstance(name, str) and CONTEXT.fullmatch(name))
 
 
 def words(claims: dict[str, Any], name: str, longest: int) -> str:

@@ -21,13 +21,34 @@ from portal.models import SignIn
 from portal.signin import flows, tokens
 from portal.signin.app import application, end_session_url
 from portal.signin.session import enter
+from portal.signin.step_up import asked_for
 from portal.signin.tokens import Person, TokenRefused
-from portal.signin.words import ENDINGS
+from portal.signin.words import ending_of
 
 logger = logging.getLogger(__name__)
 
 # What may be wrong with the way to Microsoft. MSAL says ValueError when an authority does not answer as one.
 UNREACHABLE = (OSError, requests.RequestException, MsalServiceError)
+
+# Microsoft's words for: not with this device, place or way of signing in.
+CONDITIONS_NOT_MET = {
+    f"AADSTS{number}"
+    for number in (
+        50074,
+        50076,
+        50079,
+        50097,
+        50158,
+        53000,
+        53001,
+        53002,
+        53003,
+        53004,
+        500121,
+        530002,
+        530003,
+    )
+}
 
 
 @login_not_required
@@ -41,8 +62,9 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def again(request: HttpRequest) -> HttpResponse:
-    """Prove it once more, now, as the same person."""
-    return leave(request, max_age=0, prompt="login", same=request.user)
+    """Prove it once more, now, as the same person; `?for=` names what for, where that needs a context."""
+    made_for, context = asked_for(request)
+    return leave(request, max_age=0, prompt="login", same=request.user, made_for=made_for, context=context)
 
 
 def leave(request: HttpRequest, **how: Any) -> HttpResponse:
@@ -51,7 +73,8 @@ def leave(request: HttpRequest, **how: Any) -> HttpResponse:
         return flows.begin(request, next_path=next_path, **how)
     except (*UNREACHABLE, ValueError) as error:
         logger.error("Sign-in could not begin: %s", type(error).__name__)
-        return ending(request, "unavailable", next_path)
+        is_step_up, made_for = "same" in how, how.get("made_for", "")
+        return ending(request, "unavailable", next_path, step_up=is_step_up, made_for=made_for)
 
 
 @login_not_required
@@ -68,8 +91,9 @@ def callback(request: HttpRequest) -> HttpResponse:
         person = proven(begun, answer)
     except TokenRefused as refusal:
         logger.warning("Sign-in refused: %s", refusal, extra={"reason": refusal.reason})
-        return ending(request, refusal.reason, begun.next_path, step_up=bool(begun.expected_oid))
-    enter(request, person)
+        is_step_up, made_for = bool(begun.expected_oid), begun.made_for
+        return ending(request, refusal.reason, begun.next_path, step_up=is_step_up, made_for=made_for)
+    enter(request, person, made_for=begun.made_for)
     logger.info("Signed in", extra={"tid": person.tid, "oid": person.oid, "purpose": begun.purpose})
     return redirect(begun.next_path)
 
@@ -83,6 +107,8 @@ def proven(begun: SignIn, answer: dict[str, str]) -> Person:
             raise TokenRefused("other_person", "another person answered the request to sign in again")
         if person.auth_time < begun.created_at.timestamp() - tokens.LEEWAY:
             raise TokenRefused("stale", "the person was not asked to sign in again")
+    if begun.context and begun.context not in person.contexts:
+        raise TokenRefused("not_met", f"the token does not hold the context {begun.context}")
     return person
 
 
@@ -106,14 +132,21 @@ def refused_by_microsoft(result: dict[str, Any]) -> TokenRefused:
     detail = f"Microsoft answered {str(result['error'])[:60]} {code[0] if code else ''}".rstrip()
     if code and code[0] == "AADSTS50105":
         return TokenRefused("not_assigned", detail)
+    if result["error"] == "interaction_required" or (code and code[0] in CONDITIONS_NOT_MET):
+        return TokenRefused("not_met", detail)
     return TokenRefused("cancelled" if result["error"] == "access_denied" else "not_genuine", detail)
 
 
-def ending(request: HttpRequest, reason: str, next_path: str = "/", *, step_up: bool = False) -> HttpResponse:
-    end = ENDINGS[reason]
+def ending(
+    request: HttpRequest, reason: str, next_path: str = "/", *, step_up: bool = False, made_for: str = ""
+) -> HttpResponse:
+    """The page that says what happened, with a way to try again; after a step-up also one back, still signed in."""
+    end = ending_of(reason, step_up=step_up)
     query = {"next": next_path} | ({"another": "1"} if end.another_account else {})
+    query |= {"for": made_for} if made_for else {}
     url = f"{reverse('signin:again' if step_up else 'signin:start')}?{urlencode(query)}"
     context = {"title": end.title, "text": end.text, "url": url, "reason": reason}
+    context |= {"back_url": next_path} if step_up else {}
     return render(request, end.template, context, status=end.status)
 
 

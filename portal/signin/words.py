@@ -72,6 +72,14 @@ ENDINGS = {
         "This step needs a sign-in from this very moment, and Microsoft answered with an earlier one. "
         "Please sign in once more, and type your password or use your key when asked.",
     ),
+    "not_met": Ending(
+        "signin/again.html",
+        403,
+        "This sign-in was not enough",
+        "Your organisation asks for more at this step than this sign-in gave, such as a security key or one of its own "
+        "devices. Nothing was done, and nothing is lost. Try once more with those at hand; if it happens twice, tell "
+        "the contact below.",
+    ),
     "not_set_up": Ending(
         REFUSED,
         403,
@@ -86,3 +94,31 @@ ENDINGS = {
         "Microsoft's sign-in could not be reached. Nothing was done. Please try again in a minute.",
     ),
 }
+
+# The same where somebody who is signed in was asked once more: they still are, whatever came back.
+AT_STEP_UP = {
+    "cancelled": Ending(
+        "signin/again.html",
+        400,
+        "You did not sign in once more",
+        "Confirming that it is you was cancelled. Nothing was done. Nothing is lost either: you are still signed in, "
+        "and can go on whenever you like.",
+    ),
+    "not_genuine": Ending(
+        "signin/again.html",
+        403,
+        "This did not confirm that it is you",
+        "The answer that came back could not be trusted. Nothing was done, and nothing is lost. Please try once more. "
+        "If it happens twice, tell the contact below.",
+    ),
+    "unavailable": Ending(
+        "signin/again.html",
+        503,
+        "Signing in is not possible just now",
+        "Microsoft's sign-in could not be reached. Nothing was done, and nothing is lost. Please try again in a minute.",
+    ),
+}
+
+
+def ending_of(reason: str, *, step_up: bool) -> Ending:
+    return AT_STEP_UP[reason] if step_up and reason in AT_STEP_UP else ENDINGS[reason]

@@ -14,7 +14,7 @@ import requests
 import responses
 
 from tests.conftest import BY_KEY
-from tests.graph_answers import ORIGIN, V1, boss, error, listed_pass, many, method, person
+from tests.graph_answers import ORIGIN, V1, boss, error, listed_pass, many, method, pass_policy, person
 
 IDENTITY = "http://identity.test"
 ELSEWHERE = "https://elsewhere.test"
@@ -29,9 +29,10 @@ def now() -> str:
 
 
 def noor(**changed: object) -> dict[str, object]:
-    """Noor's account, made just now."""
-    name = NOOR.user_principal_name
-    return person(id=NOOR.object_id, userPrincipalName=name, createdDateTime=now()) | changed
+    """Noor's account as HR saw it, made just now."""
+    who = {"displayName": NOOR.name, "userPrincipalName": NOOR.user_principal_name}
+    when = {"createdDateTime": now(), "employeeHireDate": now()}
+    return person(id=NOOR.object_id, employeeId=f"{NOOR.number:06d}", **who, **when) | changed
 
 
 def maria(**changed: object) -> dict[str, object]:
@@ -136,6 +137,8 @@ class FakeGraph:
         if path.endswith("/authentication/methods"):
             passes = [{"@odata.type": PASS_TYPE, **made} for made in self.passes.values()]
             return many(method("password"), *passes)
+        if path.endswith("/temporaryAccessPass"):
+            return pass_policy()
         if path.endswith("/manager"):
             return maria()
         return noor() if "/users/" in path and path.count("/") == 3 else many()

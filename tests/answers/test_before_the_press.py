@@ -26,6 +26,7 @@ ROLES, GROUPS, OWNED = (
     "/owned",
 )
 ACTIVE, ELIGIBLE = "/roleAssignments$", "/roleEligibilityScheduleInstances$"
+ELIGIBLE_GROUPS = "/privilegedAccess/group/eligibilityScheduleInstances$"
 HTML = "<html><title>Welcome to our proxy</title></html>"
 SOMEBODY = "5c0ffee0-0000-4000-8000-000000000040"
 
@@ -53,6 +54,16 @@ def no(*codes: str) -> End:
     alarmed = {("refused", SECURITY)} if any(guard.alarming for guard in refusing) else set()
     says = refusing[0].for_manager.partition(".")[0]
     return End(403, says, list(codes), {("refused", HR)} | alarmed, "refused")
+
+
+FOREIGN = End(
+    403,
+    "by another tool, works once",
+    ["no_foreign_pass"],
+    {("refused", HR), ("refused", SECURITY)},
+    "refused",
+)
+NO_LICENCE = error("AadPremiumLicenseRequired", "The tenant needs to have a premium licence.")
 
 
 def of(path: str, status: int | None = None, **answer: Any) -> dict[str, Any]:
@@ -90,22 +101,25 @@ ROWS: list[tuple[str, Any, End]] = [
         SHOWN,
     ),
     ("1 a pass that expired is no pass", listing(METHODS, found(methodUsabilityReason="Expired")), SHOWN),
-    # Replacing a pass of another tool is not offered: it is never touched, and HR and security are told.
-    ("9 a pass made elsewhere", listing(METHODS, found()), no("no_foreign_pass")),
-    (
-        "9 a pass with an unknown reason",
-        listing(METHODS, found(methodUsabilityReason="Eclipse")),
-        no("no_foreign_pass"),
-    ),
+    # A pass of another tool is shown, and never touched by itself; HR and security are told.
+    ("9 a pass made elsewhere", listing(METHODS, found()), FOREIGN),
+    ("9 a pass with an unknown reason", listing(METHODS, found(methodUsabilityReason="Eclipse")), FOREIGN),
     ("9 a pass without times", listing(METHODS, found(startDateTime=None)), NOT_CHECKABLE),
     ("11 the token is refused once", of(BATCH, 401), SHOWN),
     ("11 the token is refused twice", of(BATCH, 401, times=2), NOT_CHECKABLE),
     ("12 the right to anything is missing", of(BATCH, 403), NOT_CHECKABLE),
     *(
         (f"13 no right to read {path.strip('$')}", of(path, 403), NOT_CHECKABLE)
-        for path in (METHODS, ROLES, GROUPS, OWNED, ACTIVE, ELIGIBLE, ACCOUNT, MANAGER)
+        for path in (METHODS, ROLES, GROUPS, OWNED, ACTIVE, ACCOUNT, MANAGER)
     ),
-    ("13 no right, and an empty list beside it", of(ELIGIBLE, 403, body={"value": []}), NOT_CHECKABLE),
+    ("13 no right to read roles to take up", of(ELIGIBLE, 403), no("no_eligible_role.unread")),
+    ("13 no licence for them", of(ELIGIBLE, 400, body=NO_LICENCE), no("no_eligible_role.unread")),
+    ("13 no right to read groups to take up", of(ELIGIBLE_GROUPS, 403), no("no_eligible_group.unread")),
+    (
+        "13 no right, and an empty list beside it",
+        of(ELIGIBLE, 403, body={"value": []}),
+        no("no_eligible_role.unread"),
+    ),
     (
         "13 a group of which only the id is seen",
         listing(GROUPS, {"id": GROUP, "displayName": None, "isAssignableToRole": None}),
@@ -138,8 +152,8 @@ ROWS: list[tuple[str, Any, End]] = [
     ("15 not known to every service yet", of(METHODS, 404), GONE),
     # The account is there, so what is "not found" of it could not be read.
     ("15 not found, and an empty list beside it", of(ELIGIBLE, 404, body={"value": []}), NOT_CHECKABLE),
-    ("16 no manager", of(MANAGER, 404), no("manager_now", "manager_enabled")),
-    ("16 another manager", with_(MANAGER, id=SOMEBODY), no("manager_now")),
+    ("16 no manager", of(MANAGER, 404), no("same_manager", "manager_now", "manager_enabled")),
+    ("16 another manager", with_(MANAGER, id=SOMEBODY), no("same_manager", "manager_now")),
     ("16 a manager without an id", of(MANAGER, remove=["id"]), NOT_CHECKABLE),
     ("19 busy", of(BATCH, 429, headers={"Retry-After": "20"}), BUSY),
     ("19 busy, no time named", of(BATCH, 429), BUSY),
@@ -175,6 +189,12 @@ ROWS: list[tuple[str, Any, End]] = [
     ("24 a role", listing(ROLES, {"id": "r", "roleTemplateId": GLOBAL_ADMINISTRATOR}), no("no_active_role")),
     ("24 a role of the tenant's own", listing(ACTIVE, {"roleDefinitionId": "own"}), no("no_active_role")),
     ("24 a role to take up", listing(ELIGIBLE, {"roleDefinitionId": "own"}), no("no_eligible_role")),
+    ("24 a group to take up", listing(ELIGIBLE_GROUPS, {"groupId": GROUP}), no("no_eligible_group")),
+    ("24 in a restricted unit", with_(ACCOUNT, isManagementRestricted=True), no("not_restricted")),
+    ("24 not told whether in one", of(ACCOUNT, remove=["isManagementRestricted"]), no("not_restricted")),
+    ("24 another name", with_(ACCOUNT, displayName="Somebody else"), no("same_person")),
+    ("24 another number", with_(ACCOUNT, employeeId="999999"), no("same_person")),
+    ("24 hired next year", with_(ACCOUNT, employeeHireDate="2099-01-01T00:00:00Z"), no("hire_date_agrees")),
     ("24 a group for roles", listing(GROUPS, {"id": GROUP, "isAssignableToRole": True}), no("no_role_group")),
     ("24 owns such a group", listing(OWNED, {"id": GROUP, "isAssignableToRole": True}), no("no_role_group")),
     ("24 a guest", with_(ACCOUNT, userType="Guest"), no("internal_member")),
@@ -253,7 +273,7 @@ def test_an_error_of_one_part_is_kept_by_its_code_for_whoever_looks_for_it(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any
 ) -> None:
     starter = invite("noor")
-    order(path=ELIGIBLE, status=403, body=error("Authorization_RequestDenied", "Insufficient privileges."))
+    order(path=ACTIVE, status=403, body=error("Authorization_RequestDenied", "Insufficient privileges."))
 
     browser_of("maria").post(page_of(starter), form_of(starter))
 

@@ -208,6 +208,12 @@ IN_HRS_WORDS = {
 every_row = pytest.mark.parametrize(("row", "answer", "end"), ROWS, ids=[name for name, *_ in ROWS])
 
 
+@pytest.fixture(autouse=True)
+def what_the_tenant_wants_is_learned_from_its_answer(policy_says: Any) -> None:
+    """Its policy may change between our look at it and the creation: here we do not look."""
+    policy_says(pass_policy="off")
+
+
 @pytest.fixture
 def press(
     order: Callable[..., None], invite: Callable[..., Starter], browser_of: Any, story: Any

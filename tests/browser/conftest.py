@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from portal.running import running
+from portal.running import allow_more_a_day, running
 from tests.browser.site import Site
 from tests.browser.tab import Tab
 from tests.databases import fresh_database
@@ -65,6 +65,7 @@ def site() -> Iterator[Site]:
     with fresh_database() as database:
         how = {"GRAPH_BUDGET_CALLS": "1000", "DATABASE_URL": database.url}
         with running("--throttle", "off", **how) as demo:
+            allow_more_a_day(demo.environment)
             yield Site(demo, database.at(demo.folder))
 
 

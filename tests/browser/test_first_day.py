@@ -88,7 +88,7 @@ def said(word, character):
 def leaves_the_page(manager):
     manager.follow("Done")
     manager.reads("The pass was handed over")
-    expect(manager.page.locator("meta[http-equiv=refresh]")).to_have_count(1)  # it follows by itself
+    expect(manager.page.locator("[data-follows]")).to_have_count(1)  # it follows by itself
 
 
 def registers_a_passkey(starter, site, account, code):

@@ -79,6 +79,7 @@ def test_a_manager_confirms_reads_hides_and_leaves_with_the_keyboard(site, manag
     manager.page.keyboard.press("Space")
     expect(manager.page.locator(".spelled li")).to_have_count(len(code))
     expect(manager.page.locator(".spelled li").first).to_be_visible()
+    tabs_to(manager, "Other devices", most=1)
     tabs_to(manager, "Done", most=1)
     manager.page.keyboard.press("Enter")
 

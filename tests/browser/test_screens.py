@@ -1,33 +1,26 @@
-"""The main pages on a small phone, a phone in the dark and a desk: nothing is cut off, nothing scrolls sideways.
+"""The main pages in their states, narrow and wide, light and dark: nothing is cut off, everything can be read and used.
 
-With SCREENSHOTS naming a folder, each page is also put there as a picture.
+320 px is also a desk's window at 400 % zoom. With SCREENSHOTS naming a folder, each page is put there as a picture.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from portal.components import REFUSALS
+from tests.browser import checks
+
 pytestmark = pytest.mark.browser
 
 PICTURES = os.environ.get("SCREENSHOTS", "")
-SCREENS = {
-    "small": (320, 640, "light"),
-    "phone-dark": (390, 844, "dark"),
-    "desk-light": (1280, 800, "light"),
-}
-SIDEWAYS = """() => {
-  const root = document.documentElement;
-  const wide = [...document.querySelectorAll("body *")].filter((one) =>
-    one.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(one).clipPath === "none");
-  return root.scrollWidth > root.clientWidth ? wide.map((one) => one.outerHTML.slice(0, 120)) : [];
-}"""
-TOO_SMALL = """() => [...document.querySelectorAll("main button, main .button, main summary, main select")]
-  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 43.5)
-  .map((one) => one.outerHTML.slice(0, 120))"""
+WIDTHS = {320: 640, 768: 1024, 1440: 900}
+SCREENS = tuple(product(WIDTHS, ("light", "dark")))
+A_FEW = ((320, "dark"), (1440, "light"))  # for pages that are made alike
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +35,22 @@ def looks(tab):
     """Look at a page on every screen."""
     someone = tab(reduced_motion="reduce")  # a picture shows no half-done change of colours
 
-    def at(name, path=""):
+    def at(name, path="", screens=SCREENS):
         if path:
             someone.page.goto(path)
-        for screen, (width, height, colours) in SCREENS.items():
-            someone.page.set_viewport_size({"width": width, "height": height})
+        for width, colours in screens:
+            someone.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
             someone.page.emulate_media(color_scheme=colours)
-            assert someone.page.evaluate(SIDEWAYS) == [], f"{name} on {screen}"
-            assert someone.page.evaluate(TOO_SMALL) == [], f"{name} on {screen}"
+            assert checks.complaints(someone.page) == [], f"{name}, {width} px, {colours}"
             if PICTURES:
-                someone.page.screenshot(path=Path(PICTURES) / f"{name}-{screen}.png", full_page=True)
+                picture = Path(PICTURES) / f"{name}-{width}-{colours}.png"
+                someone.page.screenshot(path=picture, full_page=True)
+        someone.page.set_viewport_size({"width": 320, "height": 640})
+        assert checks.complaints_when_spaced_out(someone.page) == [], name
+        someone.page.emulate_media(forced_colors="active")
+        assert checks.complaints_in_forced_colours(someone.page) == [], name
+        someone.page.emulate_media(forced_colors="none")
+        assert checks.complaints_of_the_keyboard(someone.page) == [], name
 
     at.someone = someone
     return at
@@ -105,3 +104,37 @@ def test_hrs_pages_fit(looks, starters):
     hr.press("Look up")
     hr.reads("The directory says")
     looks("hr-record-found")
+
+
+def test_hrs_pages_for_many_fit(looks, site, starters):
+    hr = looks.someone
+    hr.is_signed_in("hanna")
+    looks("hr-day", "/hr/day/")
+    hr.press_to_open("The same as a table")
+    looks("hr-day-table")
+    looks("hr-day-empty", "/hr/day/2030-01-01/")
+    looks("hr-account", f"{starters[0].hr_path}account/")
+    hr.page.goto("/hr/new/several/")
+    hr.page.get_by_label("Accounts").fill(f"{starters[0].account}\nben.carter@contoso.example\nwhat is this")
+    hr.press("Look them all up")
+    hr.reads("2 cannot be recorded as they are")
+    looks("hr-several")
+    hr.page.goto("/hr/")
+    hr.page.locator("[name=starter]").first.check()
+    hr.press("Move the first day…")
+    hr.reads("Those you chose")
+    looks("hr-move")
+    hr.press("Move this starter")
+    hr.reads("Say what to change")
+    looks("hr-move-mistake")
+
+
+def test_the_pages_for_everybody_fit(looks):
+    looks("sheet", "/sheet/")
+    looks("sheet-windows", "/sheet/?with=windows")
+    looks("components", "/components/")
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_page_that_says_why_not_fits(looks, refusal):
+    looks(f"refusal-{refusal.replace('/', '-')}", f"/components/?page={refusal}", A_FEW)

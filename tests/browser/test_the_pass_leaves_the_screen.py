@@ -166,4 +166,4 @@ def test_i_did_not_see_it_takes_the_pass_back(site, manager):
 
     manager.reads("Nobody should use it any more.")
     assert not manager.holds(code)
-    expect(manager.page.locator("meta[http-equiv=refresh]")).to_have_count(1)  # it follows by itself
+    expect(manager.page.locator("[data-follows]")).to_have_count(1)  # it follows by itself

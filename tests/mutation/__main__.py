@@ -37,7 +37,7 @@ TESTS = {
     "lifecycle": ("test_lifecycle_table", "test_lifecycle", "test_documents"),
     "guards": (
         "test_guards_table", "promises/test_4_only_a_safe_account_receives", "promises/test_5_nobody_does_it_alone",
-        "promises/test_3_only_the_manager_can_ask",
+        "promises/test_3_only_the_manager_can_ask", "test_step_up", "test_guards_everywhere", "test_second_look",
     ),
     "moves": (
         "test_lifecycle_table", "test_handover_edges", "test_take_back", "test_withdraw", "test_reschedule",
@@ -48,7 +48,8 @@ TESTS = {
         "test_handover_edges", "promises/test_5_nobody_does_it_alone", "test_take_back", "test_confirm",
         "promises/test_2_the_pass_is_written_nowhere", "promises/test_4_only_a_safe_account_receives",
         "promises/test_7_everything_can_be_read_afterwards", "test_budget", "test_withdraw", "test_reconciler",
-        "promises/test_3_only_the_manager_can_ask", "promises/test_6_the_outcome_is_always_known",
+        "promises/test_3_only_the_manager_can_ask", "test_step_up", "test_second_look",
+        "promises/test_6_the_outcome_is_always_known",
     ),
 }  # fmt: skip
 

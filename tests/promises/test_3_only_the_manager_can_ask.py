@@ -60,6 +60,7 @@ def test_somebody_who_is_not_signed_in_is_sent_to_sign_in(tenant, invite):
     assert creations(tenant) == []
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_the_manager_of_today_can_and_the_one_of_yesterday_cannot(tenant, invite, browser_of):
     starter = invite("noor")
     maria, tom = browser_of("maria"), browser_of("tom")
@@ -113,6 +114,7 @@ def test_a_link_cannot_choose_the_managers_answer_for_them(tenant, invite, brows
     assert "checked" not in page
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_it_is_asked_again_where_the_pass_is_made(tenant, invite, confirmation):
     """Even a confirmation that came past the door is judged by the directory of that moment."""
     starter = invite("noor")

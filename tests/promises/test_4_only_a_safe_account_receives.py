@@ -90,7 +90,7 @@ def test_the_guard_itself_takes_what_was_not_read_for_a_no(invite):
     starter = invite("noor")
     starter.sign_in_looked_at = None
 
-    assert guards.never_signed_in(SimpleNamespace(starter=starter)) is False
+    assert guards.never_signed_in(SimpleNamespace(starter=starter, place=guards.Place.PRESSED)) is False
 
 
 def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, confirmation):
@@ -224,7 +224,19 @@ def test_a_guard_that_fails_itself_refuses(tenant, invite, confirmation, monkeyp
 
 def test_every_guard_of_the_floor_is_in_the_table():
     assert [guard.code for guard in guards.GUARDS] == [
-        "same_account", "enabled", "internal_member", "is_new", "never_signed_in", "no_own_method", "no_active_role",
-        "no_eligible_role", "no_role_group", "manager_now", "manager_enabled", "three_people", "not_an_admin",
-        "sign_in_is_fresh", "no_foreign_pass",
+        "same_account", "not_denied", "enabled", "internal_member", "is_new", "never_signed_in", "no_own_method",
+        "no_active_role", "no_eligible_role", "no_role_group", "no_eligible_group", "not_restricted", "in_scope",
+        "in_pass_policy", "same_person", "hire_date_agrees", "same_manager", "manager_now", "manager_enabled",
+        "three_people", "approved", "not_an_admin", "manager_has_room", "site_has_room", "sign_in_is_fresh",
+        "step_up_is_for_this", "no_foreign_pass",
     ]  # fmt: skip
+
+
+def test_no_policy_switches_off_the_floor():
+    """Privileged, disabled, guest, existing, another person, three people: no setting reaches these."""
+    settable = {guard.code for guard in guards.GUARDS if guard.setting}
+
+    assert settable == {
+        "never_signed_in", "no_eligible_role", "no_eligible_group", "not_restricted", "in_pass_policy", "same_person",
+        "hire_date_agrees", "same_manager",
+    }  # fmt: skip

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from onboarding import handover, policy, routine, services
 from onboarding.models import PassIssue, PolicyVersion, Starter
+from onboarding.models.rules import SETTINGS
 from tests.conftest import creations
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,7 @@ def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, con
     assert refused_for(outcome) == ["three_people"]
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_who_moved_the_start_cannot_confirm_either(tenant, invite, person, confirmation):
     """Somebody of HR cannot open the window for a starter and then, as their manager, walk through it."""
     starter = invite("noor", by="hanna", starts_in=timedelta(days=20))
@@ -99,6 +101,7 @@ def test_who_recorded_cannot_be_the_one_who_receives(tenant, invite, person, con
     assert refused_for(outcome) == ["three_people"]
 
 
+@pytest.mark.usefixtures("managers_may_change")
 def test_somebody_who_is_their_own_manager_gets_none(tenant, invite, confirmation):
     starter = invite("noor")
     tenant.tenant.accounts["noor"].manager = "noor"
@@ -123,8 +126,9 @@ def test_an_admin_who_is_also_the_manager_is_refused(tenant, invite, browser_of)
 
 
 def add_policy(browser: Client, **values):
-    shown = {"reason": "A test", "lifetime_minutes": 60, "opens_minutes_before": 120, "closes_days_after": 5}
-    shown |= {"invite_days_before": 3, "attempts": 3, "sign_in_minutes": 5}
+    shown = {name: getattr(policy.in_force(), name) for name in SETTINGS}
+    shown = {name: value for name, value in shown.items() if value is not None and value is not False}
+    shown["reason"] = "A test"
     return browser.post("/admin/onboarding/policyversion/add/", {**shown, **values})
 
 

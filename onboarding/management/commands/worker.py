@@ -9,10 +9,10 @@ import socket
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from onboarding import clock, jobs, reconciler, routine
+from onboarding import clock, graph, installation, jobs, reconciler, routine
 
 log = logging.getLogger(__name__)
 # Importing these modules names their handlers.
@@ -29,6 +29,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if words := installation.complaint():
+            raise CommandError(words)
         self.stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         """Beat, and do one job if one is due. A database that is away is waited for."""
         try:
             close_old_connections()
-            jobs.beat(name)
+            jobs.beat(name, clock_skew=graph.client().sight.clock_skew)
             job = jobs.claim(clock.now())
             if job is not None:
                 jobs.work(job)

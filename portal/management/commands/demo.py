@@ -16,10 +16,13 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.management.commands.serve import programs
+from portal.management.commands.serve import (
+    prepare_everything,
+    programs,
+    refuse_another_installations_database,
+)
 from portal.sandbox.people import CAST
 from portal.supervisor import Program, Supervisor, manage, port_is_free
 
@@ -48,8 +51,8 @@ class Command(BaseCommand):
         os.umask(0o077)  # the database holds sessions: only this user reads what is written
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         settings.SECRET_KEY = kept_key(settings.VAR_DIR / "secret-key")
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        refuse_another_installations_database()
+        prepare_everything()
         state = settings.VAR_DIR / "sandbox.json"
         tenant = Program(
             "The pretend tenant", manage("sandbox", "--state", str(state), "--throttle", throttle)

@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal.one_at_a_time import folder_to_oneself
 from portal.supervisor import CLEAN_MEMORY, Program, Supervisor, manage, port_is_free
 
 
@@ -37,16 +39,14 @@ class Command(BaseCommand):
                 f"{address} cannot be listened on: is the port in use? Choose another with --bind."
             )
         os.umask(0o077)  # the database holds sessions: only this user reads what is written
+        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+        refuse_another_installations_database()
         if prepare:
-            self.prepare()
+            prepare_everything()
         self.refuse_half_made()
         supervisor = Supervisor(programs(address, processes))
         supervisor.start()
         sys.exit(supervisor.run())
-
-    def prepare(self) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
 
     def refuse_half_made(self) -> None:
         executor = MigrationExecutor(connection)
@@ -58,6 +58,19 @@ class Command(BaseCommand):
             raise CommandError(
                 "The static files are not collected. Run `manage.py collectstatic`, or serve with --prepare."
             )
+
+
+def refuse_another_installations_database() -> None:
+    """Before anything is changed in it. Whose a database is, the work knows: it registers the check."""
+    for message in run_checks(tags=["installation"], include_deployment_checks=True):
+        raise CommandError(str(message.msg))
+
+
+def prepare_everything() -> None:
+    """Migrate, and collect the static files. Who does it at the same time waits: one after the other."""
+    call_command("migrate", interactive=False, verbosity=0)
+    with folder_to_oneself(settings.VAR_DIR):
+        call_command("collectstatic", interactive=False, verbosity=0)
 
 
 def programs(address: str, processes: int) -> list[Program]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from portal.sandbox.options import Options
-from portal.sandbox.web import Response, redirect, with_query
+from portal.sandbox.tenant import Tenant
+from portal.sandbox.web import Json, Response, redirect, with_query
 
 FIELDS = (
     "client_id",
@@ -86,23 +86,31 @@ class Asked:
         return self.back({"error": error, "error_description": description, **more})
 
 
-def read(options: Options, fields: Mapping[str, str]) -> Asked:
+def read(tenant: Tenant, fields: Mapping[str, str]) -> Asked:
     asked = Asked({name: fields[name] for name in FIELDS if fields.get(name)})
-    if asked["client_id"].lower() != options.sign_in_client_id:
+    application = tenant.registrations.application_of(asked["client_id"].lower())
+    if application is None:
         raise Mistaken(
             700016, f"Application with identifier '{asked['client_id']}' was not found in the directory."
         )
-    if not may_receive(options, asked["redirect_uri"]):
+    if not may_receive(application, asked["redirect_uri"]):
         raise Mistaken(
             50011, f"The redirect URI '{asked['redirect_uri']}' does not match those of the application."
         )
     return asked
 
 
-def may_receive(options: Options, address: str) -> bool:
-    """The portal's own address; and http on this machine, which Entra allows on any port."""
+def may_receive(application: Json, address: str) -> bool:
+    """An address that is registered; of http on this machine Entra ignores the port."""
+    registered: list[str] = application["web"]["redirectUris"]
+    return address in registered or portless(address) in [portless(one) for one in registered]
+
+
+def portless(address: str) -> str:
     parts = urlsplit(address)
-    return origin_of(address) == options.portal_url or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return (
+        f"http://localhost{parts.path}" if parts.scheme == "http" and parts.hostname in LOOPBACK else address
+    )
 
 
 def origin_of(address: str) -> str:

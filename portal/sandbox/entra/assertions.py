@@ -11,7 +11,6 @@ from cryptography.x509 import load_pem_x509_certificate
 from portal.sandbox.entra.errors import TokenRefused
 from portal.sandbox.options import (
     CLUSTER_ISSUER,
-    IDENTITY_PRINCIPAL_ID,
     SERVICE_ACCOUNT,
     TOKEN_EXCHANGE_AUDIENCE,
 )
@@ -27,7 +26,7 @@ def authenticated_client(tenant: Tenant, request: Request) -> str:
     """The client id that the form proves; TokenRefused otherwise."""
     form, options = request.form, tenant.options
     client_id = form.get("client_id", "").lower()
-    if client_id not in (options.sign_in_client_id, options.identity_client_id):
+    if client_id != options.identity_client_id and not tenant.registrations.application_of(client_id):
         raise TokenRefused(
             "unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found."
         )
@@ -60,7 +59,7 @@ def authenticated_client(tenant: Tenant, request: Request) -> str:
 
 
 def _check_federated(tenant: Tenant, client_id: str, assertion: str, issuer: str) -> None:
-    """Registered are: the managed identity for sign-in, and the service account for both applications."""
+    """Whom the registration trusts; and the service account, for both applications."""
     claims = jwt.decode(
         assertion,
         tenant.keys.private_key.public_key(),
@@ -68,9 +67,12 @@ def _check_federated(tenant: Tenant, client_id: str, assertion: str, issuer: str
         audience=TOKEN_EXCHANGE_AUDIENCE,
         options=NEEDED,  # type: ignore[arg-type]
     )
-    by_identity = issuer == tenant.options.issuer and claims["sub"] == IDENTITY_PRINCIPAL_ID
     by_cluster = issuer == CLUSTER_ISSUER and claims["sub"] == SERVICE_ACCOUNT
-    if not by_cluster and not (by_identity and client_id == tenant.options.sign_in_client_id):
+    trusted = any(
+        (one["issuer"], one["subject"], one["audiences"]) == (issuer, claims["sub"], [claims["aud"]])
+        for one in tenant.registrations.trusted_by(client_id)
+    )
+    if not by_cluster and not trusted:
         raise TokenRefused(
             "invalid_client",
             700213,

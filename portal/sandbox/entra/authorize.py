@@ -27,7 +27,7 @@ CANCEL = "cancel"
 def show(tenant: Tenant, request: Request) -> Response:
     """The picker; or at once back to the portal when this browser is signed in and that will do."""
     try:
-        asked = asking.read(tenant.options, request.query)
+        asked = asking.read(tenant, request.query)
     except Mistaken as mistake:
         return error_page(mistake.number, mistake.message)
     if asked.fault:
@@ -45,7 +45,7 @@ def show(tenant: Tenant, request: Request) -> Response:
 
 def choose(tenant: Tenant, request: Request) -> Response:
     try:
-        asked = asking.read(tenant.options, request.form)
+        asked = asking.read(tenant, request.form)
     except Mistaken as mistake:
         return error_page(mistake.number, mistake.message)
     if asked.fault:
@@ -104,7 +104,7 @@ def _granted(tenant: Tenant, request: Request, asked: Asked, account: Account, a
             redirect_uri=asked["redirect_uri"],
             challenge=asked["code_challenge"],
             nonce=asked["nonce"],
-            contexts=asked.contexts,
+            contexts=tenant.met(account, asked.contexts),
         )
     )
     return asked.back({"code": code, "session_state": session[:16]}, cookie_header(COOKIE, session))

@@ -15,11 +15,12 @@ from portal.sandbox.tenant import Tenant
 from portal.sandbox.tokens import base64url, lifetime, unique
 
 ID_TOKEN_SECONDS = 3600
+OPTIONAL = {"auth_time", "acct", "login_hint", "acrs", "sid"}
 
 
 def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
     changes = tenant.id_token_changes
-    claims = {**_claims(tenant.options, account, grant), **changes.get("set", {})}
+    claims = {**_registered(tenant, _claims(tenant.options, account, grant)), **changes.get("set", {})}
     for name in changes.get("remove", ()):
         claims.pop(name, None)
     if changes.get("signature") == "none":
@@ -29,6 +30,16 @@ def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
     if changes.get("signature") == "unknown key":
         return jwt.encode(claims, generate_private_key(65537, 2048), "RS256", {"kid": "not-published"})
     return tenant.keys.sign(claims)
+
+
+def _registered(tenant: Tenant, claims: dict[str, Any]) -> dict[str, Any]:
+    """Optional claims come when the registration asks for them, roles when it has them."""
+    application = tenant.registrations.application_of(claims["aud"]) or {}
+    asked = {claim["name"] for claim in (application.get("optionalClaims") or {}).get("idToken", [])}
+    roles = {role["value"] for role in application.get("appRoles", ())}
+    kept = {name: value for name, value in claims.items() if name not in OPTIONAL or name in asked}
+    held = [role for role in kept.pop("roles", ()) if role in roles]
+    return {**kept, **({"roles": held} if held else {})}
 
 
 def _claims(options: Options, account: Account, grant: Grant) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def answer(tenant: Tenant, request: Request) -> Response:
     tenant.sessions.sign_out(request.cookie(COOKIE))
     forgotten = cookie_header(COOKIE, "", delete=True)
     after = request.query.get("post_logout_redirect_uri", "")
-    if after and may_receive(tenant.options, after):
+    if any(may_receive(one, after) for one in tenant.registrations.applications):
         return redirect(after, 302, forgotten)
     response = page("You signed out", tag("p", "It is a good idea to close all browser windows."))
     response.headers.update(forgotten)

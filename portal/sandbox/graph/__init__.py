@@ -6,7 +6,20 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from portal.sandbox.graph import batch, groups, mail, methods, passes, policy, roles, users
+from portal.sandbox.graph import (
+    applications,
+    batch,
+    containers,
+    groups,
+    mail,
+    methods,
+    passes,
+    policy,
+    policy_changes,
+    principals,
+    roles,
+    users,
+)
 from portal.sandbox.graph.call import Call, Refusal
 from portal.sandbox.graph.permissions import roles_of_token
 from portal.sandbox.tenant import Tenant
@@ -15,6 +28,9 @@ from portal.sandbox.web import Request, Response
 Handler = Callable[..., Response]
 USER = r"/users/(?P<user>[^/]+)"
 PASSES = f"{USER}/authentication/temporaryAccessPassMethods"
+APPLICATION = r"/applications/(?P<application>[^/]+)"
+PRINCIPAL = r"/servicePrincipals/(?P<principal>[^/]+)"
+PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"  # noqa: S105
 ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     (method, re.compile(f"/v1.0{path}", re.IGNORECASE), handler)
     for method, path, handler in (
@@ -34,9 +50,31 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET", "/roleManagement/directory/roleEligibilityScheduleInstances", roles.eligibilities),
         (
             "GET",
-            "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass",
-            policy.read,
+            "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances",
+            roles.eligible_groups,
         ),
+        ("GET", PASS_POLICY, policy.read),
+        # What only whoever sets the tenant up asks for.
+        ("PATCH", PASS_POLICY, policy_changes.change),
+        ("GET", "/applications", applications.listed),
+        ("POST", "/applications", applications.create),
+        ("GET", APPLICATION, applications.read),
+        ("GET", f"{APPLICATION}/owners", applications.owners),
+        ("GET", f"{APPLICATION}/federatedIdentityCredentials", applications.trusted),
+        ("POST", f"{APPLICATION}/federatedIdentityCredentials", applications.trust),
+        ("GET", rf"{APPLICATION}/federatedIdentityCredentials/(?P<name>[^/]+)", applications.trusted_one),
+        ("GET", "/servicePrincipals", principals.listed),
+        ("POST", "/servicePrincipals", principals.create),
+        ("GET", PRINCIPAL, principals.read),
+        ("GET", f"{PRINCIPAL}/appRoleAssignments", principals.granted),
+        ("POST", f"{PRINCIPAL}/appRoleAssignedTo", principals.grant),
+        ("GET", "/groups", containers.groups),
+        ("POST", "/groups", containers.create_group),
+        ("GET", r"/groups/(?P<group>[^/]+)", containers.group),
+        ("GET", r"/groups/(?P<group>[^/]+)/owners", containers.owners),
+        ("GET", "/directory/administrativeUnits", containers.units),
+        ("POST", "/directory/administrativeUnits", containers.create_unit),
+        ("GET", r"/directory/administrativeUnits/(?P<unit>[^/]+)", containers.unit),
     )
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portal.sandbox.graph.call import Call, Page
 from portal.sandbox.graph.odata import demand_advanced, selected
 from portal.sandbox.graph.users import READ
-from portal.sandbox.people import GROUPS, Group
+from portal.sandbox.people import Group
 from portal.sandbox.web import Json, Response
 
 SEE = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All", "Group.ReadWrite.All")
@@ -16,13 +16,13 @@ def member_of(call: Call, user: str) -> Response:
     account = call.account(user)
     demand_advanced(call)
     mine = call.tenant.group_ids(account)
-    return _page(call, [group for group in GROUPS if group.object_id in mine])
+    return _page(call, [group for group in call.tenant.groups if group.object_id in mine])
 
 
 def owned(call: Call, user: str) -> Response:
     call.allow(*READ)
     account = call.account(user)
-    return _page(call, [group for group in GROUPS if group.name in account.owned_groups])
+    return _page(call, [group for group in call.tenant.groups if group.name in account.owned_groups])
 
 
 def _page(call: Call, groups: list[Group]) -> Response:

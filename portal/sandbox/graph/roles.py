@@ -10,12 +10,13 @@ from collections.abc import Callable
 from portal.sandbox.graph.call import Call, Page, Refusal
 from portal.sandbox.graph.odata import demand_advanced, selected
 from portal.sandbox.graph.users import READ
-from portal.sandbox.people import GROUPS, ROLE_TEMPLATES
+from portal.sandbox.people import ROLE_TEMPLATES
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Json, Response
 
 SEE = ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Directory.Read.All")
 SEE_ELIGIBLE = ("RoleEligibilitySchedule.Read.Directory", "RoleManagement.Read.Directory")
+SEE_ELIGIBLE_GROUPS = ("PrivilegedEligibilitySchedule.Read.AzureADGroup",)
 PRINCIPAL = re.compile(r"principalId eq '([^']+)'")
 RolesOf = Callable[[Tenant, str], list[str]]
 
@@ -48,11 +49,35 @@ def eligibilities(call: Call) -> Response:
     return _page(call, "roleManagement/directory/roleEligibilityScheduleInstances", eligible_roles, more)
 
 
+def eligible_groups(call: Call) -> Response:
+    """PIM for groups: what a person may become a member or an owner of."""
+    call.allow(*SEE_ELIGIBLE_GROUPS)
+    principal = _principal(call)
+    account = call.tenant.find(principal)
+    names = account.eligible_groups if account else []
+    items: list[Json] = [
+        {
+            "id": f"{group.object_id}_member_{principal}",
+            "principalId": principal,
+            "groupId": group.object_id,
+            "accessId": "member",
+            "memberType": "direct",
+            "startDateTime": "2026-01-05T08:00:00Z",
+            "endDateTime": None,
+        }
+        for group in call.tenant.groups
+        if group.name in names
+    ]
+    return Page(
+        call, "identityGovernance/privilegedAccess/group/eligibilityScheduleInstances", items
+    ).response()
+
+
 def active_roles(tenant: Tenant, principal: str) -> list[str]:
     account = tenant.find(principal)
     if account:
         return account.directory_roles
-    return [name for group in GROUPS if group.object_id == principal for name in group.directory_roles]
+    return [name for group in tenant.groups if group.object_id == principal for name in group.directory_roles]
 
 
 def eligible_roles(tenant: Tenant, principal: str) -> list[str]:
@@ -61,12 +86,7 @@ def eligible_roles(tenant: Tenant, principal: str) -> list[str]:
 
 
 def _page(call: Call, context: str, roles_of: RolesOf, more: Json) -> Response:
-    match = PRINCIPAL.fullmatch(call.query.get("$filter", ""))
-    if match is None:
-        raise Refusal(
-            400, "Request_UnsupportedQuery", "This sandbox answers only $filter=principalId eq '…' here."
-        )
-    principal = match[1]
+    principal = _principal(call)
     items: list[Json] = [
         {
             "id": base64.urlsafe_b64encode(
@@ -80,6 +100,15 @@ def _page(call: Call, context: str, roles_of: RolesOf, more: Json) -> Response:
         for name in roles_of(call.tenant, principal)
     ]
     return Page(call, context, items).response()
+
+
+def _principal(call: Call) -> str:
+    match = PRINCIPAL.fullmatch(call.query.get("$filter", ""))
+    if match is None:
+        raise Refusal(
+            400, "Request_UnsupportedQuery", "This sandbox answers only $filter=principalId eq '…' here."
+        )
+    return match[1]
 
 
 def _as_graph(call: Call, name: str) -> Json:

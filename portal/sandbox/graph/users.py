@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portal.sandbox.clock import graph_seconds
+from portal.sandbox.graph import mailboxes
 from portal.sandbox.graph.call import CONTEXT, Call, Page, Refusal, not_found, throttled
 from portal.sandbox.graph.odata import advanced, filtered, searched, selected
 from portal.sandbox.records import Account
@@ -31,6 +32,8 @@ SIGN_IN_ACTIVITY = "signInActivity"
 def read(call: Call, user: str) -> Response:
     call.allow(*READ)
     _spend_on_sign_in_activity(call)
+    if mailboxes.is_named(call, user):
+        return mailboxes.shown(call)
     account = call.account(user)
     return json_answer({"@odata.context": f"{CONTEXT}#users/$entity", **_shown(call, account)})
 

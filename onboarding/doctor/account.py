@@ -1,0 +1,138 @@
+"""What the guards read, part by part, tried with a named test account: so that no manager is the first to find out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from onboarding import budget
+from onboarding.doctor.frame import Check, Finding
+from onboarding.doctor.reads import not_read
+from onboarding.doctor.visit import Visit
+from onboarding.graph.outcomes import Look, Outcome
+
+USERS, GROUPS, ROLES = "User.Read.All", "GroupMember.Read.All", "RoleManagement.Read.Directory"
+METHODS, SIGN_INS = "UserAuthenticationMethod.Read.All", "AuditLog.Read.All"
+ELIGIBLE_GROUPS = "PrivilegedEligibilitySchedule.Read.AzureADGroup"
+PIM = "Entra ID P2 or ID Governance"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One part of what the guards read; `rule` is the setting of policy that may do without it."""
+
+    part: str
+    title: str
+    permission: str
+    rule: str = ""
+    licence: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"fact.{self.part}"
+
+
+FACTS = (
+    Fact("manager", "The account's manager can be read", USERS),
+    Fact("restricted", "Whether the account is in a restricted unit can be read", USERS),
+    Fact("methods", "The account's ways to sign in can be read", METHODS),
+    Fact("roles", "The administrator roles that the account holds can be read", ROLES),
+    Fact("assignments", "The account's role assignments can be read", ROLES),
+    Fact("eligible", "The roles that the account may activate can be read", ROLES, "eligible_roles", PIM),
+    Fact("groups", "Which of its groups can carry roles can be read", GROUPS),
+    Fact("owned", "Which of the groups it owns can carry roles can be read", GROUPS),
+    Fact(
+        "eligible_groups",
+        "The groups that the account may activate can be read",
+        ELIGIBLE_GROUPS,
+        "eligible_groups",
+        PIM,
+    ),
+    Fact("sign_ins", "When the account last signed in can be read", SIGN_INS, "sign_ins", "Entra ID P1"),
+)
+
+
+def account_can_be_read(visit: Visit) -> Finding:
+    if not visit.account:
+        return Finding(
+            "skipped",
+            "No test account was named. Give one that could be a starter's, and this and what rests on it is tried.",
+        )
+    parts = visit.parts
+    look = parts.missing or parts.look("account")
+    if look.outcome == Outcome.ABSENT:
+        return Finding(
+            "wrong",
+            "The directory has no account of this name.",
+            "Give the test account's user principal name or object id as the directory has it.",
+        )
+    if not look.is_read:
+        return not_read(look, visit.rules, permission=USERS)
+    return Finding("ok", f"Object id {parts.object_id}.")
+
+
+def fact_can_be_read(fact: Fact, visit: Visit) -> Finding:
+    look = _look(fact, visit)
+    if look is None:
+        return Finding(
+            "unknown",
+            f"Not asked: people or the worker use Graph's small budget now; free in {visit.wait_for_methods:.0f} seconds.",
+            "Run the doctor again in a moment.",
+        )
+    if look.outcome == Outcome.BUSY and fact.part == "methods":
+        budget.pause(look.seconds)  # nobody asks again before that
+    if not look.is_read:
+        return not_read(look, visit.rules, permission=fact.permission, rule=fact.rule, licence=fact.licence)
+    if fact.part == "manager" and visit.parts.manager is None:
+        return Finding(
+            "wrong",
+            "The directory names no manager for this account, so nobody could confirm.",
+            "Give the test account a manager in the directory, or name another account.",
+        )
+    return Finding("ok", "Read.")
+
+
+def _look(fact: Fact, visit: Visit) -> Look | None:
+    if fact.part == "methods":
+        return None if visit.wait_for_methods else visit.diagnosis.add_methods(visit.parts)
+    if fact.part == "sign_ins":
+        return visit.diagnosis.add_sign_ins(visit.parts)
+    return visit.parts.look(fact.part)
+
+
+def is_in_scope(visit: Visit) -> Finding:
+    """Where Entra would refuse, a manager would learn it from the refusal."""
+    parts, rules = visit.parts, visit.pass_rules[1]
+    assert rules is not None  # noqa: S101 (this check rests on the one that read it)
+    if rules.gives_to(parts.object_id, parts.groups):
+        return Finding("ok", "Entra would give this account a pass.")
+    return Finding(
+        "wrong",
+        "The tenant's pass policy excludes this account, or does not include it.",
+        "Put the account into a group that the policy includes, and take it out of those that it excludes.",
+    )
+
+
+CHECKS = (
+    Check(
+        "fact.account",
+        "The test account can be read",
+        account_can_be_read,
+        needs=("graph.reach", "database.migrations", f"permission.{USERS}"),
+    ),
+    *(
+        Check(
+            fact.id,
+            fact.title,
+            partial(fact_can_be_read, fact),
+            needs=("fact.account", f"permission.{fact.permission}"),
+        )
+        for fact in FACTS
+    ),
+    Check(
+        "account.scope",
+        "The tenant's pass policy gives the test account a pass",
+        is_in_scope,
+        needs=("policy.on", "policy.scope", "fact.account", "fact.groups"),
+    ),
+)

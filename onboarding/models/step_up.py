@@ -1,0 +1,18 @@
+"""Sign-ins made for one pass that were used for it. Kept for a day, so that none is used twice."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class StepUpUsed(models.Model):
+    """The database holds that a proof gives one pass, whatever presses come at once and wherever."""
+
+    proof = models.CharField(max_length=32, unique=True)
+    used_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "used step-up"
+
+    def __str__(self) -> str:
+        return f"step-up used {self.used_at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,148 @@
+"""What whoever sets a tenant up makes in it: applications, service principals, identities, groups, units."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from portal.sandbox.options import IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE, Options
+from portal.sandbox.people import Group
+from portal.sandbox.web import Json
+
+APPLICATION: Json = {
+    "displayName": None,
+    "signInAudience": "AzureADMyOrg",
+    "web": {
+        "redirectUris": [],
+        "logoutUrl": None,
+        "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False},
+    },
+    "spa": {"redirectUris": []},
+    "publicClient": {"redirectUris": []},
+    "isFallbackPublicClient": None,
+    "optionalClaims": None,
+    "appRoles": [],
+    "requiredResourceAccess": [],
+    "passwordCredentials": [],
+    "keyCredentials": [],
+    "identifierUris": [],
+    "notes": None,
+}
+SIGN_IN_APPLICATION_ID = "5a4d0b0c-0000-4000-8000-0000000000b0"
+SIGN_IN_PRINCIPAL_ID = "5a4d0b0c-0000-4000-8000-0000000000b2"
+ROLES = ("HR", "Admin", "Auditor")
+
+
+@dataclass
+class Registrations:
+    """Plain records, spelled as Graph and Azure spell them."""
+
+    applications: list[Json] = field(default_factory=list)
+    federated: dict[str, list[Json]] = field(default_factory=dict)  # by the application's object id
+    principals: list[Json] = field(default_factory=list)  # but Graph's own
+    other_grants: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # the workload identity's are the tenant's
+    owners: dict[str, list[Json]] = field(default_factory=dict)  # of applications and groups, by object id
+    groups: list[Group] = field(default_factory=list)  # besides those of the cast
+    units: list[Json] = field(default_factory=list)
+    identities: list[Json] = field(default_factory=list)
+    resource_groups: list[str] = field(default_factory=lambda: ["starter-passes"])
+
+    def application_of(self, client_id: str) -> Json | None:
+        return next((found for found in self.applications if found["appId"] == client_id), None)
+
+    def trusted_by(self, client_id: str) -> list[Json]:
+        """The federated credentials of one application."""
+        found = self.application_of(client_id)
+        return self.federated.get(found["id"], []) if found else []
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Registrations:
+        return cls(**{**document, "groups": [Group(**found) for found in document["groups"]]})
+
+
+def new_application(body: Json, app_id: str | None = None, object_id: str | None = None) -> Json:
+    made = {**json.loads(json.dumps(APPLICATION)), **body}
+    made["web"] = {**APPLICATION["web"], **(body.get("web") or {})}
+    return {
+        "id": object_id or str(uuid.uuid4()),
+        "appId": app_id or str(uuid.uuid4()),
+        "publisherDomain": "contoso.example",
+        **made,
+    }
+
+
+def new_principal(app_id: str, name: str, kind: str = "Application", object_id: str | None = None) -> Json:
+    return {
+        "id": object_id or str(uuid.uuid4()),
+        "appId": app_id,
+        "displayName": name,
+        "servicePrincipalType": kind,
+        "accountEnabled": True,
+        "appRoleAssignmentRequired": False,
+        "tags": [],
+        "appRoles": [],
+    }
+
+
+def set_up(options: Options) -> Registrations:
+    """As somebody has set the tenant up for the portal; without the group and the unit, which it can lack."""
+    made = Registrations()
+    made.principals = [
+        new_principal(
+            options.identity_client_id, "starter-pass-portal", "ManagedIdentity", IDENTITY_PRINCIPAL_ID
+        ),
+        new_principal(options.sign_in_client_id, "Starter passes", object_id=SIGN_IN_PRINCIPAL_ID),
+    ]
+    made.applications = [
+        new_application(
+            {
+                "displayName": "Starter passes",
+                "web": {"redirectUris": [f"{options.portal_url}{end}" for end in RETURNS]},
+                "optionalClaims": {
+                    "idToken": [optional(name) for name in ("auth_time", "acct", "login_hint", "acrs")],
+                    "accessToken": [],
+                    "saml2Token": [],
+                },
+                "appRoles": [app_role(name) for name in ROLES],
+            },
+            options.sign_in_client_id,
+            SIGN_IN_APPLICATION_ID,
+        )
+    ]
+    made.federated[SIGN_IN_APPLICATION_ID] = [
+        {
+            "id": str(uuid.uuid4()),
+            "name": "workload-identity",
+            "issuer": options.issuer,
+            "subject": IDENTITY_PRINCIPAL_ID,
+            "audiences": [TOKEN_EXCHANGE_AUDIENCE],
+            "description": None,
+        }
+    ]
+    return made
+
+
+RETURNS = ("/signin/callback/", "/signout/done/")
+
+
+def optional(name: str) -> Json:
+    return {"name": name, "source": None, "essential": False, "additionalProperties": []}
+
+
+def app_role(name: str) -> Json:
+    return {
+        "id": str(uuid.uuid4()),
+        "value": name,
+        "allowedMemberTypes": ["User"],
+        "displayName": name,
+        "description": name,
+        "isEnabled": True,
+        "origin": "Application",
+    }

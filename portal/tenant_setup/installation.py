@@ -1,0 +1,103 @@
+"""The names of this installation, as its settings have them, made safe to stand in any line of text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import parseaddr
+from typing import Protocol
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse
+from django.utils.module_loading import import_string
+
+from portal.signin.app import issuer
+
+IDENTITY, RESOURCE_GROUP = "starter-pass-portal", "starter-passes"
+# As Azure names them.
+IDENTITY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
+GROUP_NAME = re.compile(r"[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]")
+LONGEST = 100  # Microsoft takes 256 characters for a name that holds it
+
+
+class Permission(Protocol):
+    """One row of the table that the setting GRAPH_PERMISSIONS names."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def app_role_id(self) -> str: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def optional(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An id that is not known yet is empty: then the script makes what it names."""
+
+    tenant_id: str
+    graph_url: str
+    authority_host: str
+    issuer: str
+    audience: str
+    portal_url: str
+    organisation: str
+    mailbox: str  # empty where mail does not go by Graph
+    identity_client_id: str
+    sign_in_client_id: str
+    permissions: tuple[Permission, ...]
+    identity_name: str = IDENTITY
+    resource_group: str = RESOURCE_GROUP
+    authentication_context: bool = False
+
+    def __post_init__(self) -> None:
+        if not IDENTITY_NAME.fullmatch(self.identity_name):
+            raise ImproperlyConfigured(
+                f"--identity must be 3 to 128 letters, digits, hyphens or underscores, not {self.identity_name!r}."
+            )
+        if not GROUP_NAME.fullmatch(self.resource_group) or self.resource_group.startswith("-"):
+            raise ImproperlyConfigured(
+                "--resource-group must be up to 90 letters, digits, hyphens, underscores, points or brackets, "
+                f"not {self.resource_group!r}."
+            )
+
+    @property
+    def returns(self) -> list[str]:
+        """Where sign-in and sign-out may lead back to."""
+        return [f"{self.portal_url}{reverse(name)}" for name in ("signin:callback", "signin:signed_out")]
+
+    @property
+    def claims(self) -> list[str]:
+        return ["auth_time", "acct", "login_hint", *(["acrs"] if self.authentication_context else [])]
+
+
+def this_installation(*, identity: str, resource_group: str, authentication_context: bool) -> Installation:
+    by_graph = not settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp")
+    return Installation(
+        tenant_id=settings.TENANT_ID,
+        graph_url=in_one_line(settings.GRAPH_RESOURCE),
+        # As with Graph's audience: the sandbox plays the global cloud.
+        authority_host=in_one_line(
+            "https://login.microsoftonline.com" if settings.SANDBOX else settings.AUTHORITY_HOST
+        ),
+        issuer=in_one_line(issuer()),
+        audience=in_one_line(settings.TOKEN_EXCHANGE_AUDIENCE),
+        portal_url=in_one_line(settings.PORTAL_URL),
+        organisation=in_one_line(settings.ORGANISATION_NAME)[:LONGEST].rstrip(),
+        mailbox=in_one_line(parseaddr(settings.MAIL_FROM)[1]) if by_graph else "",
+        identity_client_id=settings.AZURE_CLIENT_ID,
+        sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
+        permissions=tuple(import_string(settings.GRAPH_PERMISSIONS)),
+        identity_name=identity,
+        resource_group=resource_group,
+        authentication_context=authentication_context,
+    )
+
+
+def in_one_line(text: str) -> str:
+    """A line break would end a comment of the script, and what follows it would be run."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())

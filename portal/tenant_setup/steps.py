@@ -1,0 +1,114 @@
+"""The kinds of steps. Most are a `Thing`: looked for, made when it is not there, compared when it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from portal.tenant_setup.installation import Permission
+
+# `ref("group")` inside a text stands for the id that the step of that key found or made. The two marks cannot be
+# printed, and no name of an installation holds what cannot be printed.
+OPENS, CLOSES = "\ue000", "\ue001"
+REFERENCE = re.compile(f"{OPENS}([a-z_]+){CLOSES}")
+
+
+def ref(key: str) -> str:
+    return f"{OPENS}{key}{CLOSES}"
+
+
+def by_name(called: str) -> str:
+    return "$filter=displayName eq '{}'".format(called.replace("'", "''"))
+
+
+def by_client(client_id: str) -> str:
+    return f"$filter=appId eq '{client_id}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`words` say what for, a sentence each."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a thing must be like: what that is called, how the CLI reads it, and what it reads then."""
+
+    what: str
+    query: str
+    value: str
+    address: str = ""  # where this is read, if not at the thing itself
+
+
+@dataclass(frozen=True, slots=True)
+class Thing(Step):
+    """One object of the directory."""
+
+    key: str
+    place: str  # the list it is in, and where it is made
+    look: str  # an OData query, or nothing
+    pick: str  # which of the list it is
+    body: dict[str, Any]
+    expected: tuple[Expected, ...]
+    called: str = ""
+    also: tuple[tuple[str, str], ...] = ()  # what else later steps refer to, and how the CLI reads it
+    has_owners: bool = False  # anybody may have made one of this name before: then it is said whose it is
+    must_exist: str = ""  # then it is never made, and this says what is wrong
+    by_hand: str = ""  # what to do where the CLI's own sign-in has no right to this
+
+    @property
+    def address(self) -> str:
+        return f"{self.place}/{ref(self.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn(Step):
+    """The CLI is signed in to this tenant, and Graph's own service principal is known."""
+
+    tenant_id: str
+    graph_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Step):
+    """The workload identity: a user-assigned managed identity, and its service principal."""
+
+    client_id: str
+    called: str
+    resource_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grants(Step):
+    permissions: tuple[Permission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassPolicy(Step):
+    """The group's place in the tenant's pass policy; `lifetime` in minutes must lie within its bounds."""
+
+    lifetime: int
+    by_hand: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox(Step):
+    """Lines for Exchange Online PowerShell: that is not Graph, so the script only shows them."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand(Step):
+    """What nobody but the organisation can decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variables(Step):
+    """What the portal's environment is to hold: the values of ids are references."""
+
+    variables: tuple[tuple[str, str], ...]

@@ -1,0 +1,73 @@
+"""So many starters at once, written straight into the database: a large organisation after some Septembers."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import psycopg
+
+from tests.databases import Database
+
+WORDS = {
+    "first": """Anna Ben Chloe Dirk Elif Femke Gerrit Hanneke Ines Joost Katja Lars Maarten Noor Oskar Pieter Quirine
+        Rosa Sanne Thijs Ulrike Vera Willem Xander Yara Zeynep Amir Bram Carla Daan Esther Floor Guus Hugo Iris Jasper
+        Kim Lotte Mila Nina""",
+    "last": """Jansen Bakker Visser Smit Meijer Mulder Dekker Brouwer Vermeulen Koster Hendriks Kramer Prins Blom Huisman
+        Peters Scholten Willems Hoekstra Koning Maas Verbeek Jacobs Vink Kuipers Post Kok Schouten Wolters Molenaar
+        Sanders Martens Groen Dijkstra Bosman Postma Boer Hofman Lindqvist Okafor Nguyen Kowalski Schneider Rossi
+        Garcia Novak Haddad Ozturk Larsen Murphy Silva""",
+    "team": "Finance People Production Research Sales Support Logistics Legal Care Teaching",
+}
+
+# Of a hundred, so many are finished; the others are spread over what there is to do.
+INSERT = """
+{numbers} INSERT INTO onboarding_starter (public_id, state, version, problem, account_name, account_id, found_account_id,
+  display_name, job_title, department, manager_id, manager_name, manager_mail, start_date, start_time, time_zone,
+  starts_at, note, sign_in_told, recorded_by_id, shaped_by, recorded_at, extra_attempts)
+SELECT 'benchbench' || {padded}, CASE WHEN n % 100 < 92 THEN 'registered' WHEN n % 100 < 96 THEN 'withdrawn'
+  WHEN n % 100 < 98 THEN 'invited' WHEN n % 100 < 99 THEN 'recorded' ELSE 'registered' END, 1,
+  CASE WHEN n % 1000 = 97 THEN 'no_manager' ELSE '' END,
+  lower(f.word || '.' || l.word) || n || '@contoso.example', '0000be0c-0000-4000-8000-' || {padded}, '',
+  f.word || ' ' || l.word, 'Employee', t.word, '0000be0d-0000-4000-8000-' || {manager}, g.word || ' ' || m.word, '',
+  {day}, '09:00:00', 'Europe/Amsterdam', {moment}, '', {false}, {by}, '[]', {now}, 0
+FROM numbers JOIN words_first f ON f.i = n % 40 JOIN words_last l ON l.i = (n / 40) % 51
+  JOIN words_team t ON t.i = n % 10 JOIN words_first g ON g.i = (n / 7) % 40 JOIN words_last m ON m.i = (n / 11) % 51
+"""
+SQLITE = {
+    "padded": "substr('000000000000' || n, -12)",
+    "manager": "substr('000000000000' || (n / 20), -12)",
+    "day": "date('2020-01-01', '+' || (n % 2500) || ' days')",
+    "moment": "datetime('2020-01-01 07:00', '+' || (n % 2500) || ' days')",
+    "now": "datetime('now')",
+    "false": "0",
+}
+POSTGRESQL = {
+    "padded": "lpad(n::text, 12, '0')",
+    "manager": "lpad((n / 20)::text, 12, '0')",
+    "day": "date '2020-01-01' + n % 2500",
+    "moment": "timestamptz '2020-01-01 07:00+00' + (n % 2500) * interval '1 day'",
+    "now": "now()",
+    "false": "false",
+}
+
+
+def fill(database: Database, start: int, end: int, recorded_by: int) -> None:
+    """Starters number `start` to `end`, and statistics of them as a database in use has."""
+    statements = [_table(name, words.split()) for name, words in WORDS.items()]
+    dialect = POSTGRESQL if database.url else SQLITE
+    numbers = f"WITH RECURSIVE numbers(n) AS (SELECT {start} UNION ALL SELECT n + 1 FROM numbers WHERE n < {end - 1})"  # noqa: S608
+    insert = INSERT.format(**dialect, by=recorded_by, numbers=numbers)
+    if database.url:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            for one in (*statements, insert, "VACUUM ANALYZE onboarding_starter"):
+                connection.execute(one.encode())
+        return
+    with closing(sqlite3.connect(database.file, timeout=60)) as connection:
+        for one in (*statements, insert, "ANALYZE"):
+            connection.executescript(f"{one};")
+
+
+def _table(name: str, words: list[str]) -> str:
+    rows = ", ".join(f"({i}, '{word}')" for i, word in enumerate(words))
+    return f"CREATE TEMP TABLE words_{name} (i integer, word varchar(40)); INSERT INTO words_{name} VALUES {rows}"  # noqa: S608

@@ -1,0 +1,19 @@
+"""What a release may do to tables that the release before still uses: add what may stay empty, and fill it."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+from onboarding import migrations as ours
+
+NEWEST = max(Path(ours.__path__[0]).glob("[0-9]*.py")).stem
+
+
+class Migration(migrations.Migration):
+    dependencies = [("onboarding", NEWEST)]
+    operations = [
+        migrations.RunSQL("ALTER TABLE onboarding_starter ADD COLUMN cost_centre varchar(20) NULL"),
+        migrations.RunSQL("ALTER TABLE onboarding_passissue ADD COLUMN place varchar(20) NULL"),
+        migrations.RunSQL("UPDATE onboarding_starter SET cost_centre = '' WHERE cost_centre IS NULL"),
+        migrations.RunSQL("CREATE INDEX starter_by_cost_centre ON onboarding_starter (cost_centre)"),
+    ]

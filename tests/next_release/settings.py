@@ -1,0 +1,6 @@
+"""The shipped settings, and one migration more."""
+
+from portal.settings import *  # noqa: F403
+from portal.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.next_release"]

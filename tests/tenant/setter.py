@@ -1,0 +1,108 @@
+"""Whoever sets up a tenant: writes the script from the settings, and really runs it against the pretend tenant."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+
+from portal.sandbox.registrations import Registrations
+from portal.sandbox.server import Sandbox
+from tests.sandbox_visitor import Visitor
+from tests.tenant.azure_cli import AzureCli
+
+GROUP, UNIT, SIGN_IN = "Starters, Contoso", "Privileged accounts, Contoso", "Starter passes, Contoso"
+PASS_POLICY = "authenticationMethodConfigurations/temporaryAccessPass"
+Change = Callable[[Any], None]  # of the pretend tenant
+PORTAL = "https://starters.contoso.example"
+# What a pipeline is given to do all of it; a person who signed in lacks the policy.
+RIGHTS = (
+    "AdministrativeUnit.ReadWrite.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "Application.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Policy.ReadWrite.AuthenticationMethod",
+)
+DONE: list[str] = []  # a tenant that was set up once, by the settings of the tests
+
+
+class Setter(Visitor):
+    """A visitor of a pretend tenant that nobody has set up, with a CLI on their path."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        super().__init__(sandbox)
+        self.folder, self.cli = folder, AzureCli(self.url)
+        (folder / "bin").mkdir()
+        self.cli.write(folder / "bin/az")
+        sleep = folder / "bin/sleep"  # nobody waits for a pretend directory
+        sleep.write_text("#!/bin/sh\n")
+        sleep.chmod(0o755)
+        self.change(set_up=False)
+
+    def __enter__(self) -> Setter:
+        self.cli.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cli.__exit__()
+        super().__exit__()
+
+    def script(self, *options: str) -> str:
+        said = StringIO()
+        call_command("setup_tenant", "--script", "-", *options, stdout=said, stderr=StringIO())
+        return said.getvalue()
+
+    def run(
+        self,
+        script: str | None = None,
+        *,
+        rights: tuple[str, ...] = RIGHTS,
+        signed_in: bool = True,
+        shell: str = "sh",
+    ) -> subprocess.CompletedProcess[str]:
+        tokens = self.change(administrator=list(rights))["administrator"]
+        self.cli.sign_in(tokens if signed_in else {"graph": ""}, tokens["subscription"])
+        file = self.folder / "setup.sh"
+        file.write_text(self.script() if script is None else script, encoding="utf-8")
+        return subprocess.run(
+            [*([shell, "sh"] if shell == "busybox" else [shell]), str(file)],
+            env={"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
+            cwd=self.folder,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    def complete(self) -> None:
+        """As after a first run; remembered, since a run takes a second."""
+        tenant = self.sandbox.tenant
+        if not DONE:
+            assert self.run().returncode == 0
+            DONE.append(json.dumps([tenant.registrations.document(), sorted(tenant.granted), tenant.policy]))
+        registrations, granted, tenant.policy = json.loads(DONE[0])
+        tenant.registrations, tenant.granted = Registrations.of(registrations), set(granted)
+
+    def made(self) -> Any:
+        """What is in the tenant, without what differs from run to run."""
+        state = self.state()
+        return {"policy": state["policy"], "permissions": state["permissions"], **state["registrations"]}
+
+    def writes(self, script: Callable[[], Any]) -> list[str]:
+        """What was asked for but to read, while that ran."""
+        before = len(self.requests_seen())
+        script()
+        return [
+            f"{seen['method']} {seen['path']}"
+            for seen in self.requests_seen()[before:]
+            if seen["method"] not in ("GET", "HEAD")
+        ]
+
+
+def variables(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())

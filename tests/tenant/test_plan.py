@@ -1,0 +1,282 @@
+"""The plan for a tenant in words and as a script: both say the same, for this installation, without a secret."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from io import StringIO
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import settings as how
+from hypothesis import strategies as some
+
+from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
+from onboarding.models import PolicyVersion
+from portal.sandbox.graph.app_roles import APP_ROLES
+from portal.tenant_setup.installation import in_one_line, this_installation
+from portal.tenant_setup.plan import LIFETIME, plan
+from portal.tenant_setup.script import comment
+from portal.tenant_setup.shell import quoted
+from portal.tenant_setup.steps import ref
+from tests.test_settings import REAL
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PERMISSION = re.compile(r"\b[A-Z][A-Za-z]+(?:[.-][A-Z][A-Za-z]+){2,}\b|\b[A-Z]\w+\.Send\b")
+
+
+@pytest.fixture(autouse=True)
+def installation(settings: LazySettings) -> None:
+    settings.AZURE_CLIENT_ID = settings.SIGN_IN_CLIENT_ID = ""
+    settings.PORTAL_URL, settings.ORGANISATION_NAME = "https://starters.contoso.example", "Contoso"
+
+
+def said(*options: str) -> str:
+    out = StringIO()
+    call_command("setup_tenant", *options, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def as_script(*options: str) -> str:
+    return said("--script", "-", *options)
+
+
+# --- What it names -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [(), ("--script", "-")], ids=["words", "script"])
+def test_it_names_every_permission_and_no_other(options: tuple[str, ...]) -> None:
+    text = said(*options).replace("'Application Mail.Send'", "")  # a role of Exchange, for one mailbox
+
+    named = {name for name in PERMISSION.findall(text) if name in APP_ROLES or name in TOO_WIDE}
+
+    assert named == {permission.name for permission in PERMISSIONS}
+    for permission in PERMISSIONS:
+        assert permission.app_role_id in text
+        assert APP_ROLES[permission.name] == permission.app_role_id  # as Microsoft publishes it
+
+
+def test_the_words_and_the_script_have_the_same_steps_in_the_same_order() -> None:
+    in_words = re.findall(r"^(\d+)\. ([^:\n]+)", said(), re.M)
+    in_script = re.findall(r"^# ---- (\d+)\. (.+?) -+$", as_script(), re.M)
+
+    assert in_words == in_script and len(in_words) == 12
+
+
+def test_every_sentence_of_the_words_is_in_the_script_too() -> None:
+    script = " ".join(as_script().replace("\n# ", " ").split())
+    here = this_installation(identity="i-d-e", resource_group="r-g", authentication_context=False)
+
+    assert not [
+        sentence
+        for step in plan(here)
+        for sentence in step.words
+        if "i-d-e" not in sentence and " ".join(sentence.split()) not in script
+    ]
+
+
+def test_it_is_for_this_installation(settings: LazySettings) -> None:
+    settings.TENANT_ID = "11111111-2222-3333-4444-555555555555"
+    settings.AUTHORITY_HOST, settings.SANDBOX = "https://login.microsoftonline.us", False
+    settings.GRAPH_RESOURCE = "https://graph.microsoft.us"
+    settings.TOKEN_EXCHANGE_AUDIENCE = "api://AzureADTokenExchangeUSGov"
+    settings.PORTAL_URL = "https://first.day.example"
+
+    for text in (said("--identity", "our-identity", "--resource-group", "our-group"), as_script()):
+        assert "https://login.microsoftonline.us/11111111-2222-3333-4444-555555555555/v2.0" in text
+        assert "https://first.day.example/signin/callback/" in text
+        assert "https://first.day.example/signout/done/" in text
+        assert "AZURE_AUTHORITY_HOST=https://login.microsoftonline.us" in text
+        assert "GRAPH_URL=https://graph.microsoft.us" in text
+        assert "TOKEN_EXCHANGE_AUDIENCE=api://AzureADTokenExchangeUSGov" in text
+        assert "pretend" not in text
+    assert "our-identity, in the resource group our-group" in said(
+        "--identity", "our-identity", "--resource-group", "our-group"
+    )
+
+
+def test_in_the_usual_cloud_three_ids_and_the_address_are_enough() -> None:
+    named = re.findall(r"^ +([A-Z_]+)=", said(), re.M)
+
+    assert named == ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID", "PORTAL_URL"]
+
+
+def test_an_authentication_context_is_asked_for_when_wanted() -> None:
+    assert '"name": "acrs"' not in as_script()
+    assert '"name": "acrs"' in as_script("--acrs") and "acrs" in said("--acrs")
+
+
+def test_where_mail_goes_another_way_no_mailbox_is_restricted(settings: LazySettings) -> None:
+    assert "New-ManagementRoleAssignment" in said()
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+
+    assert "Exchange Online" not in said() + as_script()
+
+
+def test_the_lifetime_it_looks_for_is_the_portals_default() -> None:
+    assert PolicyVersion().lifetime_minutes == LIFETIME
+
+
+# --- What it never holds -------------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_in_it(settings: LazySettings) -> None:
+    settings.SECRET_KEY = "a-secret-of-the-site-" * 3
+    settings.EMAIL_HOST_PASSWORD = "the-password-of-the-mail-server"
+
+    for text in (said(), as_script()):
+        assert "a-secret-of-the-site" not in text and "the-password" not in text
+        assert not re.search(r"addPassword|credential reset|get-access-token", text)
+
+
+def test_nothing_is_deleted_or_overwritten_by_it() -> None:
+    methods = re.findall(r"\bgraph (\w+)", as_script())
+
+    assert set(methods) == {"get", "post", "patch"} and methods.count("patch") == 1
+    assert not re.search(r"\baz \w+ (delete|update|remove)", as_script())
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_can_read_it_and_stops_at_the_first_mistake(shell: str, tmp_path: Path) -> None:
+    file = tmp_path / "setup.sh"
+    call_command("setup_tenant", "--script", str(file), stderr=StringIO())
+
+    assert subprocess.run([shell, "-n", str(file)], capture_output=True, check=False).stderr == b""
+    assert file.read_text().startswith("#!/bin/sh\n") and "\nset -eu\n" in file.read_text()
+
+
+# Whatever can be in the environment, and more: but no NUL, which no argument can hold. What means something to a shell
+# comes often, and together.
+ANY = some.text(some.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+PIECES = [
+    "'",
+    '"',
+    "$",
+    "`",
+    "\\",
+    "$(x)",
+    "${x}",
+    "$x",
+    "`x`",
+    "!",
+    " ",
+    "\n",
+    "\t",
+    "a",
+    ";",
+    "&",
+    "#",
+    "*",
+    "%s",
+    "-",
+]
+TEXT = ANY | some.lists(some.sampled_from(PIECES) | ANY, max_size=12).map("".join)
+
+
+def as_the_shell_reads(texts: list[str]) -> list[str]:
+    printed = "".join(f"printf '%s\\0' {quoted(text)}\n" for text in texts)
+    out = subprocess.run(["/bin/sh", "-eu"], input=printed.encode(), capture_output=True, check=True).stdout
+    return out.decode().split("\0")[:-1]
+
+
+def test_what_means_something_to_the_shell_means_nothing_in_a_word_in_any_order() -> None:
+    texts = ["".join(pieces) for pieces in product(PIECES, repeat=3)]
+
+    assert as_the_shell_reads(texts) == texts
+
+
+@given(some.lists(TEXT, min_size=1, max_size=60))
+@how(deadline=None, max_examples=40)
+def test_any_text_is_one_word_to_the_shell(texts: list[str]) -> None:
+    # What marks a reference is stripped from every name; here it would be a variable.
+    texts = [text.replace("\ue000", "").replace("\ue001", "") for text in texts]
+
+    assert as_the_shell_reads(texts) == texts
+
+
+@given(TEXT, TEXT)
+@how(deadline=None, max_examples=40)
+def test_an_id_stands_where_it_is_meant_to_whatever_is_around_it(before: str, after: str) -> None:
+    before, after = in_one_line(before), in_one_line(after)
+    script = f"the_id=17\nprintf %s {quoted(before + ref('the_id') + after)}"
+
+    out = subprocess.run(["/bin/sh", "-eu"], input=script.encode(), capture_output=True, check=True).stdout
+
+    assert out.decode() == f"{before}17{after}"
+
+
+@pytest.mark.parametrize(
+    "name", ["ORGANISATION_NAME", "PORTAL_URL", "MAIL_FROM", "TOKEN_EXCHANGE_AUDIENCE", "GRAPH_RESOURCE"]
+)
+def test_no_setting_begins_a_line_of_its_own(settings: LazySettings, name: str) -> None:
+    setattr(settings, name, f"{getattr(settings, name)}\ntouch owned\r\n\u2028touch owned")
+
+    assert not re.search(r"^\s*touch", said() + as_script(), re.M)
+
+
+@given(TEXT)
+@how(deadline=None, max_examples=100)
+def test_no_text_leaves_a_comment_of_the_script(text: str) -> None:
+    for line in comment(in_one_line(text), text):
+        assert line.startswith("# ") and "\n" not in line and "\r" not in line
+
+
+# --- The command ---------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_azure_would_not_take_is_refused() -> None:
+    with pytest.raises(CommandError, match="--identity must be"):
+        said("--identity", "no'; rm -rf /")
+    for name in ("", "$(touch owned)", "-group", "point.", "a b", "x" * 91):
+        with pytest.raises(CommandError, match="--resource-group must be"):
+            said(f"--resource-group={name}")
+
+    assert "in the resource group RG.portal-(weu)" in said("--resource-group", "RG.portal-(weu)")
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"cannot be written: No such file or directory\."):
+        said("--script", str(tmp_path / "nowhere" / "setup.sh"))
+
+
+def test_the_pretend_tenants_plan_says_that_it_is_an_example() -> None:
+    err = StringIO()
+
+    call_command("setup_tenant", stdout=StringIO(), stderr=err)
+
+    assert "this is the plan for the pretend one, as an example" in err.getvalue()
+
+
+def manage(*arguments: str, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    variables: dict[str, Any] = {name: value for name, value in REAL.items() if name not in without}
+    environment = {"PATH": os.environ["PATH"], **variables}
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+IDS = ("AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID", "SECRET_KEY")
+
+
+def test_it_is_the_one_command_that_runs_before_the_registrations_are_there() -> None:
+    planned = manage("setup_tenant", without=IDS)
+    checked = manage("check", without=IDS)
+
+    assert planned.returncode == 0 and "A user-assigned managed identity" in planned.stdout
+    assert "pretend" not in planned.stdout + planned.stderr
+    assert checked.returncode != 0 and "AZURE_CLIENT_ID is not set" in checked.stderr
+
+
+def test_it_needs_the_names_that_the_registrations_hold() -> None:
+    without_address = manage("setup_tenant", without=(*IDS, "PORTAL_URL"))
+
+    assert without_address.returncode != 0 and "PORTAL_URL is not set" in without_address.stderr

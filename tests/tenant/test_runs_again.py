@@ -1,0 +1,234 @@
+"""Setting up a tenant that is set up already, wholly or partly or otherwise: found, compared, and left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+
+from onboarding.graph.permissions import PERMISSIONS
+from portal.sandbox.people import BY_KEY
+from tests.tenant.setter import PORTAL, Change, Setter, variables
+
+
+def test_a_second_run_changes_nothing_and_says_so(setter: Setter) -> None:
+    first = setter.run()
+    before = setter.made()
+
+    runs: list[Any] = []
+    written = setter.writes(lambda: runs.append(setter.run()))
+
+    assert written == [] and setter.made() == before
+    assert (runs[0].returncode, runs[0].stdout) == (0, first.stdout)
+    assert "Nothing was changed: 15 things were there already." in runs[0].stderr
+    assert "made (" not in runs[0].stderr and "DIFFERS" not in runs[0].stderr
+
+
+def test_with_its_ids_in_the_settings_it_finds_the_same_by_them(
+    setter: Setter, settings: LazySettings
+) -> None:
+    found = variables(setter.run().stdout)
+    settings.AZURE_CLIENT_ID, settings.SIGN_IN_CLIENT_ID = (
+        found["AZURE_CLIENT_ID"],
+        found["SIGN_IN_CLIENT_ID"],
+    )
+    settings.ORGANISATION_NAME = "Contoso"
+    setter.sandbox.tenant.registrations.applications[0]["displayName"] = "Renamed since"
+
+    done: list[Any] = []
+    written = setter.writes(lambda: done.append(setter.run()))
+
+    assert written == [] and done[0].returncode == 0
+    assert variables(done[0].stdout) == found
+
+
+@pytest.mark.parametrize("name", ["AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID"])
+def test_an_id_of_the_settings_that_the_tenant_does_not_know_stops_it(
+    setter: Setter, settings: LazySettings, name: str
+) -> None:
+    setattr(settings, name, "00000000-1111-2222-3333-444444444444")
+
+    done = setter.run()
+
+    assert done.returncode == 1 and f"is {name} right?" in done.stderr and done.stdout == ""
+    assert setter.made()["applications"] == []
+
+
+def forget_trust(made: Any) -> None:
+    made.registrations.federated.clear()
+
+
+def forget_enterprise_application(made: Any) -> None:
+    made.registrations.principals = [
+        one for one in made.registrations.principals if one["servicePrincipalType"] == "ManagedIdentity"
+    ]
+
+
+def forget_registration(made: Any) -> None:
+    made.registrations.applications.clear()
+    forget_trust(made)
+    forget_enterprise_application(made)
+
+
+def forget_group(made: Any) -> None:
+    made.registrations.groups.clear()
+    made.policy["includeTargets"] = []
+
+
+GONE: dict[str, tuple[Change, int]] = {
+    "the registration": (forget_registration, 3),
+    "the enterprise application": (forget_enterprise_application, 1),
+    "the trust": (forget_trust, 1),
+    "the group": (forget_group, 2),
+    "the unit": (lambda made: made.registrations.units.clear(), 1),
+    "the policy": (lambda made: made.policy.update(state="disabled"), 1),
+    "the policy's group": (lambda made: made.policy.update(includeTargets=[]), 1),
+    "a needed right": (lambda made: made.granted.discard(PERMISSIONS[0].name), 1),
+    "an optional right": (lambda made: made.granted.discard(PERMISSIONS[-1].name), 1),
+}
+
+
+@pytest.mark.parametrize("what", GONE)
+def test_only_what_is_missing_is_made_again(setter: Setter, what: str) -> None:
+    setter.complete()
+    forget, times = GONE[what]
+    forget(setter.sandbox.tenant)
+
+    runs: list[Any] = []
+    written = setter.writes(lambda: runs.append(setter.run()))
+
+    assert runs[0].returncode == 0, runs[0].stderr
+    assert len(written) == times and f"Made: {times}. Were there already: {15 - times}." in runs[0].stderr
+
+
+def of_application(**values: Any) -> Change:
+    return lambda made: made.registrations.applications[0].update(values)
+
+
+def web(**values: Any) -> Change:
+    return lambda made: made.registrations.applications[0]["web"].update(values)
+
+
+def of_principal(kind: str, **values: Any) -> Change:
+    def change(made: Any) -> None:
+        for one in made.registrations.principals:
+            if one["servicePrincipalType"] == kind:
+                one.update(values)
+
+    return change
+
+
+def of_trust(**values: Any) -> Change:
+    return lambda made: next(iter(made.registrations.federated.values()))[0].update(values)
+
+
+def another_trusted(made: Any) -> None:
+    trusted = next(iter(made.registrations.federated.values()))
+    trusted.append({**trusted[0], "id": "other", "name": "other", "subject": "somebody-else"})
+
+
+def granted_to_sign_in(made: Any) -> None:
+    principal = next(
+        one for one in made.registrations.principals if one["servicePrincipalType"] != "ManagedIdentity"
+    )
+    made.registrations.other_grants[principal["id"]] = ["User.Read.All"]
+
+
+def group_excluded(made: Any) -> None:
+    made.policy["excludeTargets"] = [{"id": made.registrations.groups[0].object_id, "targetType": "group"}]
+
+
+def roles_off(made: Any) -> None:
+    for role in made.registrations.applications[0]["appRoles"]:
+        role["isEnabled"] = False
+
+
+def implicit(which: str) -> Change:
+    return lambda made: made.registrations.applications[0]["web"]["implicitGrantSettings"].update(
+        {which: True}
+    )
+
+
+def for_everybody(made: Any) -> None:
+    made.policy["includeTargets"] = [{"id": "all_users", "targetType": "group"}]
+
+
+def lifetimes(least: int, most: int) -> Change:
+    return lambda made: made.policy.update(minimumLifetimeInMinutes=least, maximumLifetimeInMinutes=most)
+
+
+DIFFERENT: dict[str, tuple[Change, str]] = {
+    "other tenants": (of_application(signInAudience="AzureADMultipleOrgs"), "It is AzureADMultipleOrgs"),
+    "another return": (web(redirectUris=[f"{PORTAL}/signin/callback/", "https://evil.example/"]), "evil.example"),
+    "a page of scripts": (of_application(spa={"redirectUris": ["https://evil.example/"]}), "without a server"),
+    "an app on devices": (of_application(publicClient={"redirectUris": ["https://evil.example/"]}), "on devices"),
+    "no optional claims": (of_application(optionalClaims=None), "optional claims in the ID token. It is []"),
+    "a role less": (lambda made: made.registrations.applications[0]["appRoles"].pop(), '["Admin","HR"]'),
+    "a role that is off": (roles_off, "its app roles. It is []"),
+    "a secret": (of_application(passwordCredentials=[{"keyId": "k"}]), "how many secrets it has. It is 1"),
+    "asks for rights": (of_application(requiredResourceAccess=[{"resourceAppId": "x"}]), "asks for rights in"),
+    "access tokens without a code": (implicit("enableAccessTokenIssuance"), "access tokens are given"),
+    "id tokens without a code": (implicit("enableIdTokenIssuance"), "ID tokens are given"),
+    "switched off": (of_principal("Application", accountEnabled=False), "whether people may sign in"),
+    "roles needed": (of_principal("Application", appRoleAssignmentRequired=True), "managers have none"),
+    "sign-in has a right": (granted_to_sign_in, "how many application permissions it has. It is 1"),
+    "another issuer": (of_trust(issuer="https://evil.example"), "its issuer. It is https://evil.example"),
+    "another subject": (of_trust(subject="5a4d0b0c-0000-4000-8000-0000000000a1"), "its subject"),
+    "another audience": (of_trust(audiences=["api://other"]), "its audience"),
+    "trusts somebody else": (another_trusted, "how many the registration trusts. It is 2"),
+    "a right too many": (lambda made: made.granted.add("User.ReadWrite.All"), "it also has User.ReadWrite.All"),
+    "an open unit": (lambda made: made.registrations.units[0].update(isMemberManagementRestricted=None), "reach"),
+    "a policy for all": (for_everybody, "on for everybody"),
+    "an excluded group": (group_excluded, "the group is excluded as well"),
+    "short passes": (lifetimes(10, 30), "from 10 to 30 minutes"),
+    "long passes": (lifetimes(61, 480), "from 61 to 480 minutes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_what_differs_is_said_and_left(setter: Setter, what: str) -> None:
+    setter.complete()
+    change, said = DIFFERENT[what]
+    change(setter.sandbox.tenant)
+    before = setter.made()
+
+    runs: list[Any] = []
+    written = setter.writes(lambda: runs.append(setter.run()))
+
+    assert written == [] and setter.made() == before
+    assert runs[0].returncode == 2 and runs[0].stderr.count("DIFFERS") == 1, runs[0].stderr
+    assert said in runs[0].stderr.split("Not as planned, and left as it is:")[1]
+
+
+def test_a_policy_that_is_on_for_others_stays_on_for_them(setter: Setter) -> None:
+    mine = {"id": BY_KEY["maria"].object_id, "targetType": "user", "isRegistrationRequired": False}
+    setter.change(policy={"state": "enabled", "includeTargets": [mine]})
+
+    setter.run()
+
+    group = setter.sandbox.tenant.registrations.groups[0].object_id
+    policy = setter.made()["policy"]
+    assert [target["id"] for target in policy["includeTargets"]] == [mine["id"], group]
+    assert policy["includeTargets"][0] == mine
+
+
+def test_it_says_whose_what_was_there_is(setter: Setter) -> None:
+    setter.complete()
+    made = setter.sandbox.tenant.registrations
+    mallory = {"@odata.type": "#microsoft.graph.user", "id": "m", "displayName": "Mallory"}
+    made.owners = {made.applications[0]["id"]: [mallory], made.groups[0].object_id: [mallory]}
+
+    said = setter.run().stderr
+
+    assert said.count('its owners: ["Mallory"]') == 2
+
+
+def test_two_of_one_name_stop_it_before_anything_is_taken_for_the_right_one(setter: Setter) -> None:
+    setter.complete()
+    made = setter.sandbox.tenant.registrations
+    made.applications.append({**made.applications[0], "id": "x", "appId": "y"})
+
+    done = setter.run()
+
+    assert done.returncode == 1 and "There is more than one" in done.stderr

@@ -1,0 +1,145 @@
+"""Setting up a tenant when something fails: a clear sentence, nothing half made, and another run completes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+
+from onboarding.graph.permissions import PERMISSIONS
+from tests.tenant.setter import GROUP, PASS_POLICY, RIGHTS, UNIT, Setter
+
+WRITES = [
+    ("PUT", "userAssignedIdentities", "the workload identity"),
+    ("POST", r"/v1\.0/applications$", "the sign-in registration"),
+    ("POST", r"/v1\.0/servicePrincipals$", "the sign-in registration's enterprise application"),
+    ("POST", "federatedIdentityCredentials", "the trust in the workload identity"),
+    ("POST", "appRoleAssignedTo", "the rights of the workload identity in Microsoft Graph"),
+    ("POST", r"/v1\.0/groups$", "the onboarding group"),
+    ("POST", "administrativeUnits", "the unit for privileged accounts"),
+    ("PATCH", PASS_POLICY, "the tenant's pass policy"),
+]
+
+
+LOST = [
+    entry for entry in WRITES if entry[1] in ("appRoleAssignedTo", PASS_POLICY) or "applications" in entry[1]
+]
+FAILS = [(*entry, {"status": 503}) for entry in WRITES] + [(*entry, {"drop": "after"}) for entry in LOST]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "step", "how"), FAILS, ids=[f"{fails[2]}, {next(iter(fails[3]))}" for fails in FAILS]
+)
+def test_a_call_that_fails_stops_it_with_a_clear_sentence_and_a_rerun_completes_it(
+    setter: Setter, method: str, path: str, step: str, how: dict[str, Any]
+) -> None:
+    setter.fault(method=method, path=path, **how)
+
+    stopped = setter.run()
+    completed = setter.run()
+
+    assert stopped.returncode == 1 and stopped.stdout == ""
+    assert (
+        f"stopped at: {step}".lower() in stopped.stderr.lower() and "run this script again" in stopped.stderr
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert [len(setter.made()[kind]) for kind in ("applications", "groups", "units", "identities")] == [1] * 4
+    assert setter.made()["permissions"] == sorted(permission.name for permission in PERMISSIONS)
+    assert setter.made()["policy"]["state"] == "enabled"
+
+
+@pytest.mark.parametrize("skip", range(0, 35, 6))
+def test_a_reading_that_fails_anywhere_stops_it_too(setter: Setter, skip: int) -> None:
+    setter.complete()
+    setter.fault(method="GET", path="^/v1", skip=skip, status=500)
+
+    stopped = setter.run()
+
+    assert stopped.returncode == 1 and stopped.stdout == "" and "Stopped at: " in stopped.stderr
+
+
+def test_another_tenant_stops_it_before_anything_is_done(setter: Setter) -> None:
+    script = setter.script().replace(f"right_tenant {setter.options.tenant_id}", "right_tenant another")
+
+    runs: list[Any] = []
+    written = setter.writes(lambda: runs.append(setter.run(script)))
+
+    assert written == [] and runs[0].returncode == 1
+    assert "signed in to another tenant" in runs[0].stderr
+
+
+def test_who_is_not_signed_in_is_told_to(setter: Setter) -> None:
+    done = setter.run(signed_in=False)
+
+    assert done.returncode == 1 and f"az login --tenant {setter.options.tenant_id}" in done.stderr
+
+
+def test_without_its_resource_group_it_stops(setter: Setter) -> None:
+    done = setter.run(setter.script("--resource-group", "elsewhere"))
+
+    assert done.returncode == 1 and "There is no resource group elsewhere" in done.stderr
+
+
+def test_a_workload_identity_that_is_an_application_is_not_taken(
+    setter: Setter, settings: LazySettings
+) -> None:
+    setter.complete()
+    for one in setter.sandbox.tenant.registrations.principals:
+        one["servicePrincipalType"] = "Application"
+
+    done = setter.run()
+
+    assert done.returncode == 1 and "not a managed identity" in done.stderr
+
+
+def test_a_directory_that_shows_things_late_is_waited_for(setter: Setter) -> None:
+    nothing_yet = {"status": 200, "body": {"value": []}}
+    setter.fault(method="GET", path="^/v1.0/servicePrincipals$", skip=1, times=2, **nothing_yet)
+    setter.fault(method="GET", path="^/v1.0/applications/[^/]+$", times=2, status=404)
+    setter.fault(method="GET", path="^/v1.0/groups/[^/]+$", times=1, status=404)
+
+    done = setter.run()
+
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was changed" in setter.run().stderr
+
+
+def test_what_a_person_may_not_do_with_the_cli_is_left_for_them_in_words(setter: Setter) -> None:
+    mine = tuple(right for right in RIGHTS if right[:6] not in ("Policy", "Admini"))
+
+    done = setter.run(rights=mine)
+
+    assert done.returncode == 2 and "SIGN_IN_CLIENT_ID" in done.stdout
+    left = done.stderr.split("Left for you to do:")[1]
+    assert f"include the group “{GROUP}”" in left and f"add “{UNIT}”" in left
+    assert setter.made()["policy"]["state"] == "disabled" and setter.made()["units"] == []
+    assert setter.run().returncode == 0
+
+
+@pytest.mark.parametrize("right", ["AppRoleAssignment", "Application.", "Group."])
+def test_any_other_right_that_is_missing_stops_it(setter: Setter, right: str) -> None:
+    done = setter.run(rights=tuple(one for one in RIGHTS if not one.startswith(right)))
+
+    assert done.returncode == 1 and "Forbidden" in done.stderr and "Stopped at: " in done.stderr
+
+
+def test_a_permission_that_the_cloud_does_not_offer_stops_it_only_if_it_is_needed(
+    setter: Setter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from portal.sandbox.graph.principals import GRAPH
+
+    all_of_them = GRAPH["appRoles"]
+    optional, needed = PERMISSIONS[-1], PERMISSIONS[0]
+    without = {
+        name: [one for one in all_of_them if one["value"] != name] for name in (optional.name, needed.name)
+    }
+
+    monkeypatch.setitem(GRAPH, "appRoles", without[optional.name])
+    lacking = setter.run()
+    monkeypatch.setitem(GRAPH, "appRoles", without[needed.name])
+    setter.sandbox.tenant.granted.discard(needed.name)
+    stopped = setter.run()
+
+    assert lacking.returncode == 2 and f"does not offer {optional.name}, which is optional" in lacking.stderr
+    assert stopped.returncode == 1 and f"does not offer {needed.name}." in stopped.stderr

@@ -1,0 +1,379 @@
+"""The policy: versions that are only added, a second admin who agrees, what a department has otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.utils import DatabaseError, IntegrityError
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from onboarding import audit_triggers, policy, policy_sense
+from onboarding.models import AuditEvent, PassIssue, PolicyActivation, PolicyVersion, Starter
+from onboarding.models.policy import DepartmentPolicy
+from onboarding.models.rules import BY_DEPARTMENT, SETTINGS
+from portal.models import User
+
+pytestmark = pytest.mark.django_db
+
+ADD = "/admin/onboarding/policyversion/add/"
+ADD_FOR_DEPARTMENT = "/admin/onboarding/departmentpolicy/add/"
+
+
+def filled(**differently: Any) -> dict[str, Any]:
+    """The form as it opens, with what an admin types otherwise."""
+    now = policy.in_force()
+    values = {name: getattr(now, name) for name in SETTINGS} | {"reason": "A test"} | differently
+    return {name: value for name, value in values.items() if value is not None and value is not False}
+
+
+@pytest.fixture
+def two_admins(person):
+    """Ada and Amir have both signed in lately."""
+    for key in ("ada", "amir"):
+        User.objects.filter(pk=person(key).pk).update(last_login=timezone.now())
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    return dict(answer.context["adminform"].form.errors)
+
+
+# --- Versions ---------------------------------------------------------------------------------------------------
+
+
+def test_a_new_version_starts_from_the_one_in_force_and_says_what_differs(browser_of):
+    ada = browser_of("ada")
+    opened = ada.get(ADD).context["adminform"].form.initial
+
+    answer = ada.post(ADD, filled(lifetime_minutes=30, reason="Shorter is enough"))
+
+    assert answer.status_code == 302, errors(answer)
+    assert opened["lifetime_minutes"] == 60
+    assert policy.in_force().lifetime_minutes == 30
+    event = AuditEvent.objects.get(event="policy.changed")
+    assert event.facts == {
+        "from": 1,
+        "to": policy.in_force().number,
+        "changed": {"lifetime_minutes": [60, 30]},
+    }
+    assert (
+        event.detail.values["by_name"] == "Ada Jansen"
+        and event.detail.values["reason"] == "Shorter is enough"
+    )
+    page = ada.get("/admin/onboarding/policyversion/").content.decode()
+    assert "lifetime of a pass (minutes): 60 → 30" in page
+
+
+def test_a_version_cannot_be_written_over_in_python_either(db):
+    version = policy.in_force()
+    version.lifetime_minutes = 480
+
+    with pytest.raises(TypeError, match="only ever added"):
+        version.save()
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("onboarding_policyversion", "attempts"), ("onboarding_policyactivation", "version_id")],
+)
+def test_the_database_itself_keeps_versions_and_agreements_as_they_are(person, statement, table, column):
+    PolicyActivation.objects.create(version=policy.in_force(), by=person("ada"))
+    audit_triggers.install(connection)
+    try:
+        with (
+            pytest.raises(DatabaseError, match="only ever added"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement.format(table, column, column))
+    finally:
+        audit_triggers.remove(connection)
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        {"lifetime_minutes": 481}, {"lifetime_minutes": 9}, {"single_use": False}, {"attempts": 0}, {"attempts": 11},
+        {"sign_in_minutes": 61}, {"sign_in_minutes": 0}, {"opens_minutes_before": 1441}, {"closes_days_after": 31},
+        {"new_days_before": 366}, {"new_days_after": 91}, {"eligible_roles": "off"}, {"manager_daily": 0},
+        {"site_daily": 100001}, {"department": "legal", "frozen": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_database_knows_the_floors_too(forbidden):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PolicyVersion.objects.create(reason="By hand", **forbidden)
+
+
+def test_the_audit_says_that_the_deny_list_changed_and_names_nobody(person):
+    emergency = "5c0ffee0-0000-4000-8000-000000000099"
+
+    policy.add_version(PolicyVersion(deny_list=emergency, reason="Emergency accounts"), by=person("ada"))
+
+    facts = AuditEvent.objects.get(event="policy.changed").facts
+    assert facts["changed"] == {"deny_list": ["changed", "changed"]}
+    assert emergency not in str(facts)
+
+
+# --- A second admin ----------------------------------------------------------------------------------------------
+
+
+def test_with_two_admins_a_version_waits_until_the_other_has_agreed(two_admins, browser_of):
+    ada, amir = browser_of("ada"), browser_of("amir")
+
+    ada.post(ADD, filled(lifetime_minutes=30))
+    waiting = PolicyVersion.objects.waiting().get()
+    before = policy.in_force().lifetime_minutes
+    own = ada.post(f"/admin/onboarding/policyversion/{waiting.number}/agree/", follow=True)
+    between = policy.in_force().lifetime_minutes
+    seen = amir.get(f"/admin/onboarding/policyversion/{waiting.number}/agree/").content.decode()
+    amir.post(f"/admin/onboarding/policyversion/{waiting.number}/agree/")
+
+    assert (before, between, policy.in_force().lifetime_minutes) == (60, 60, 30)
+    assert "another admin must" in own.content.decode()
+    assert "<td>60</td>" in seen and "<td>30</td>" in seen
+    assert [e.event for e in AuditEvent.objects.order_by("seq")] == ["policy.proposed", "policy.activated"]
+
+
+def test_nobody_but_an_admin_agrees(two_admins, browser_of, person):
+    policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
+    waiting = PolicyVersion.objects.waiting().get()
+
+    for key in ("audrey", "hanna", "maria"):
+        answer = browser_of(key).post(f"/admin/onboarding/policyversion/{waiting.number}/agree/")
+        assert answer.status_code == 403, key
+
+    assert policy.in_force().lifetime_minutes == 60
+
+
+def test_freezing_waits_for_nobody_and_going_on_does(two_admins, browser_of):
+    ada = browser_of("ada")
+
+    ada.post(ADD, filled(frozen=True, reason="An attack"))
+    frozen = policy.in_force().frozen
+    ada.post(ADD, filled(frozen=False, reason="It is over"))
+
+    assert frozen is True
+    assert policy.in_force().frozen is True
+    assert PolicyVersion.objects.waiting().count() == 1
+
+
+def test_freezing_and_something_else_at_once_is_no_way_around_the_second_admin(two_admins, browser_of):
+    browser_of("ada").post(ADD, filled(frozen=True, lifetime_minutes=480, reason="An attack"))
+
+    assert policy.in_force().frozen is False
+    assert policy.in_force().lifetime_minutes == 60
+
+
+def test_a_version_that_was_overtaken_cannot_come_into_force(two_admins, person):
+    policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
+    old = PolicyVersion.objects.waiting().get()
+    policy.add_version(PolicyVersion(frozen=True, reason="An attack"), by=person("ada"))
+
+    with pytest.raises(policy.CannotActivate, match="changed since"):
+        policy.activate(old.number, by=person("amir"))
+
+    assert policy.in_force().frozen is True
+
+
+def test_nobody_agrees_twice(two_admins, person):
+    policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
+    number = PolicyVersion.objects.waiting().get().number
+    policy.activate(number, by=person("amir"))
+
+    with pytest.raises(policy.CannotActivate):
+        policy.activate(number, by=person("amir"))
+
+
+def test_an_admin_of_long_ago_is_not_waited_for(two_admins, person):
+    User.objects.filter(pk=person("amir").pk).update(last_login=timezone.now() - timedelta(days=91))
+
+    assert policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada")) is True
+
+
+@pytest.mark.parametrize(("choice", "waits"), [("always", True), ("never", False)])
+def test_policy_says_whether_a_second_admin_is_needed(person, choice, waits):
+    policy.add_version(PolicyVersion(second_admin=choice, reason="As we want it"), by=person("ada"))
+
+    in_force = policy.add_version(
+        PolicyVersion(second_admin=choice, attempts=2, reason="Next"), by=person("ada")
+    )
+
+    assert in_force is not waits
+
+
+# --- Departments ---------------------------------------------------------------------------------------------------
+
+
+def test_a_department_has_what_it_says_and_the_rest_as_the_site(record, browser_of):
+    starter = record("noor")
+    Starter.objects.filter(pk=starter.pk).update(department="  Legal ")
+    starter.refresh_from_db()
+    ada = browser_of("ada")
+
+    answer = ada.post(
+        ADD_FOR_DEPARTMENT,
+        {"department": "LEGAL", "reason": "Much to lose", "attempts": 1, "approve_all": "yes"},
+    )
+    ada.post(ADD, filled(lifetime_minutes=30))
+
+    assert answer.status_code == 302, errors(answer)
+    rules = policy.for_starter(starter)
+    assert (rules.attempts, rules.approve_all, rules.lifetime_minutes) == (1, True, 30)
+    assert (policy.in_force().attempts, policy.in_force().approve_all) == (3, False)
+    page = ada.get(f"/admin/onboarding/policyversion/in-force/?starter={starter.public_id}").content.decode()
+    assert "version 2\n" in page and "(department)" in page and "Much to lose" in page
+    listed = ada.get("/admin/onboarding/departmentpolicy/").content.decode()
+    assert "legal" in listed and "passes for one starter: 3 → 1" in listed
+
+
+def test_a_version_without_anything_of_its_own_ends_what_a_department_had(person, browser_of):
+    policy.add_version(
+        PolicyVersion(department="legal", overrides=["attempts"], attempts=1, reason="Less"), by=person("ada")
+    )
+
+    browser_of("ada").post(ADD_FOR_DEPARTMENT, {"department": "Legal", "reason": "As the others"})
+
+    assert policy.of_department("Legal").attempts == 3
+
+
+def test_a_change_of_the_departments_policy_reaches_pages_that_are_open(invite, browser_of, person, tenant):
+    starter, maria = invite("noor"), browser_of("maria")
+    key = policy.for_starter(starter).key
+    own = PolicyVersion(
+        department=policy.normal(starter.department),
+        overrides=["lifetime_minutes"],
+        lifetime_minutes=20,
+        reason="Less",
+    )
+    policy.add_version(own, by=person("ada"))
+    form = {"identity_check": "in_person", "version": starter.version, "policy": key}
+
+    answer = maria.post(f"/starters/{starter.public_id}/", form)
+
+    assert answer.status_code == 409
+    assert PassIssue.objects.count() == 0
+    form["policy"] = policy.for_starter(starter).key
+    assert maria.post(f"/starters/{starter.public_id}/", form).status_code == 200
+    issue = PassIssue.objects.get()
+    assert (issue.lifetime_minutes, issue.policy_id, issue.override_id) == (20, 1, own.number)
+
+
+def test_freezing_cannot_be_a_departments_own(browser_of):
+    browser_of("ada").post(ADD_FOR_DEPARTMENT, {"department": "Legal", "reason": "Stop", "frozen": "on"})
+
+    assert policy.of_department("Legal").frozen is False
+
+
+# --- Nonsense --------------------------------------------------------------------------------------------------------
+
+NONSENSE = {
+    "nothing accepted": ({"identity_checks": []}, "identity_checks"),
+    "mailed after it opened": ({"invite_days_before": 0, "opens_minutes_before": 120}, "invite_days_before"),
+    "reminded before the first mail": ({"remind_days_before": 3}, "remind_days_before"),
+    "hire date stricter than the window": ({"closes_days_after": 30, "hire_date_days": 5}, "hire_date_days"),
+    "dies before the sign-in is old": ({"lifetime_minutes": 10, "sign_in_minutes": 60}, "lifetime_minutes"),
+    "fewer for a manager than for a starter": ({"manager_daily": 2}, "manager_daily"),
+    "fewer for all than for one": ({"site_daily": 10}, "site_daily"),
+    "audit forgets before the list": ({"audit_days": 90, "retention_days": 120}, "audit_days"),
+    "half a budget": ({"graph_calls": 5}, "graph_seconds"),
+    "a name among object ids": ({"deny_list": "breakglass@contoso.example"}, "deny_list"),
+    "half an id": ({"scope_groups": "96000000-0000"}, "scope_groups"),
+    "no domain": ({"scope_domains": "contoso"}, "scope_domains"),
+    "for those only who never": (
+        {
+            "scope_groups": "96000000-0000-4000-8000-000000000001",
+            "deny_list": "96000000-0000-4000-8000-000000000001",
+        },
+        "scope_groups",
+    ),
+    "no context": ({"step_up_context": "mfa"}, "step_up_context"),
+}
+
+
+@pytest.mark.parametrize(("typed", "where"), NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_refused_beside_its_field_and_nothing_typed_is_lost(browser_of, typed, where):
+    answer = browser_of("ada").post(ADD, filled(reason="What I typed", **typed))
+
+    assert answer.status_code == 200
+    assert list(errors(answer)) == [where]
+    assert "What I typed" in answer.content.decode()
+    assert PolicyVersion.objects.count() == 1
+
+
+def test_every_setting_says_what_it_does_and_what_is_sensible():
+    for name in SETTINGS:
+        field = PolicyVersion._meta.get_field(name)
+        assert len(str(field.help_text)) > 15, name
+
+
+def test_the_lists_are_tidied_as_they_are_saved(browser_of):
+    typed = "  96000000-0000-4000-8000-00000000000A \n\n96000000-0000-4000-8000-00000000000a\n"
+
+    browser_of("ada").post(ADD, filled(deny_list=typed))
+
+    assert policy.in_force().deny_list == "96000000-0000-4000-8000-00000000000a"
+
+
+# --- Whatever admins do ---------------------------------------------------------------------------------------------
+
+ACTION = some.tuples(
+    some.sampled_from(["", "legal", "it"]),
+    some.sampled_from(["attempts", "lifetime_minutes", "approve_all", "frozen"]),
+    some.integers(min_value=1, max_value=10),
+    some.sampled_from(["ada", "amir"]),
+    some.booleans(),  # the other admin looks at the oldest that waits
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=some.lists(ACTION, max_size=8))
+def test_whatever_admins_do_one_policy_holds_and_its_key_tells_every_change(two_admins, person, actions):
+    """The values in force are those of the newest agreed versions, and no two different ones share a key."""
+    with transaction.atomic():
+        seen: dict[tuple[str, int], dict[str, Any]] = {}
+        for department, name, number, who, agrees in actions:
+            value: Any = {"attempts": number, "lifetime_minutes": 10 * number}.get(name, number % 2 == 0)
+            site = {n: getattr(policy.in_force(), n) for n in SETTINGS}
+            if department:
+                own = {} if name == "frozen" else {name: value}
+                version = PolicyVersion(
+                    **site | {"frozen": False} | own, department=department, overrides=list(own), reason="One"
+                )
+            else:
+                version = PolicyVersion(**site | {name: value}, reason="One")
+            policy.add_version(version, by=person(who))
+            waiting = PolicyVersion.objects.waiting().order_by("number").first()
+            if agrees and waiting is not None:
+                other = "amir" if waiting.created_by == person("ada") else "ada"
+                try:
+                    policy.activate(waiting.number, by=person(other))
+                except policy.CannotActivate:
+                    assert PolicyVersion.objects.active().filter(number__gt=waiting.number).exists()
+            for whose in ("", "legal", "it", "unheard of"):
+                rules = policy.of_department(whose)
+                values = {n: getattr(rules, n) for n in SETTINGS}
+                assert seen.setdefault((whose, rules.key), values) == values
+                assert rules.frozen == policy.in_force().frozen
+                assert 10 <= policy.lifetime(rules) <= 480 and rules.single_use
+                if rules.own is None:
+                    assert values == {n: getattr(policy.in_force(), n) for n in SETTINGS}
+                for origin in policy.origins(rules):
+                    assert getattr(origin.version, origin.name) == origin.value
+            for agreed in PolicyActivation.objects.select_related("version"):
+                assert agreed.by_id != agreed.version.created_by_id
+        transaction.set_rollback(True)
+
+
+def test_what_a_department_may_have_otherwise_is_a_setting_and_never_the_freeze():
+    assert set(BY_DEPARTMENT) < set(SETTINGS)
+    assert {"frozen", "deny_list", "second_admin", "site_daily", "same_person", "same_manager"}.isdisjoint(
+        BY_DEPARTMENT
+    )
+    assert issubclass(DepartmentPolicy, PolicyVersion)
+    assert list(policy_sense.nonsense(PolicyVersion())) == []

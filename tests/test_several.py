@@ -1,0 +1,296 @@
+"""HR records many for one day: all looked up and shown, and only those that were ticked are saved."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from onboarding import services
+from onboarding.models import AuditEvent, Starter
+from tests.conftest import BY_KEY
+
+pytestmark = pytest.mark.django_db
+SOON = (timezone.localdate() + timedelta(days=7)).isoformat()
+
+
+def name(key):
+    return BY_KEY[key].user_principal_name
+
+
+def typed(*keys, **differently):
+    fields = {
+        "accounts": "\r\n".join(name(key) if key in BY_KEY else key for key in keys),
+        "start_date": SOON,
+        "start_time": "08:30",
+        "time_zone": "Europe/Lisbon",
+        "note": "Come to the <side> door",
+        "step": "look",
+    }
+    return fields | differently
+
+
+def page_of(response, status=200):
+    assert response.status_code == status, response.content.decode()[:3000]
+    return html.unescape(response.content.decode())
+
+
+def rows_of(page):
+    """Each row's words, by the account that was typed."""
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S)
+    rows = re.findall(r"<tr>(.*?)</tr>", body[1] if body else "", re.S)
+    told = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+    return {
+        re.search(r'class="exact"><bdi>(.*?)</bdi>', row)[1]: words
+        for row, words in zip(rows, told, strict=True)
+    }
+
+
+def ticks_of(page):
+    """What each tick says, and whether it is set."""
+    return {value: bool(on) for value, on in re.findall(r'name="take"\s+value="([^"]*)"(\s+checked)?', page)}
+
+
+def shown_of(page):
+    return re.search(r'name="shown"\s+value="([^"]*)"', page)[1]
+
+
+def left_in(page):
+    return re.search(r'<textarea name="accounts".*?>\n?(.*?)</textarea>', page, re.S)[1].split()
+
+
+def test_all_are_shown_with_what_the_directory_says_and_nothing_is_saved(browser_of, tenant):
+    page = page_of(
+        browser_of("hanna").post("/hr/new/several/", typed("noor", "liam", "ben", "guest", "late", "what?"))
+    )
+
+    rows = rows_of(page)
+    assert "Noor de Vries" in rows[name("noor")] and "Maria Lindqvist" in rows[name("noor")]
+    assert "names no manager" in rows[name("ben")] and "guest account" in rows[name("guest").lower()]
+    assert "There is no such account yet" in rows[name("late")]
+    assert "neither an account name" in rows["what?"]
+    assert next(iter(rows)) == "what?"  # what cannot be recorded stands first
+    assert not Starter.objects.exists()
+    assert len([one for one in tenant.tenant.requests if one["path"].endswith("/$batch")]) == 1
+
+
+def test_those_with_nothing_odd_about_them_are_ticked_at_once(browser_of, tenant):
+    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "ben", "late", "what?")))
+
+    assert ticks_of(page) == {
+        f"{BY_KEY['noor'].object_id}:": True,
+        f"{BY_KEY['ben'].object_id}:": False,
+        f"{name('late')}:": False,
+    }
+
+
+def test_those_ticked_are_saved_for_the_day_and_the_list_shows_them(browser_of, tenant, person):
+    hanna = browser_of("hanna")
+    page = page_of(hanna.post("/hr/new/several/", typed("noor", "liam")))
+
+    response = hanna.post("/hr/new/several/", typed("noor", "liam", step="save", take=list(ticks_of(page))))
+
+    assert response.status_code == 302 and response["Location"] == f"/hr/?state=all&on={SOON}"
+    assert "2 starters are recorded." in page_of(hanna.get(response["Location"]))
+    noor, liam = Starter.objects.order_by("id")
+    assert (noor.account_id, liam.account_id) == (BY_KEY["noor"].object_id, BY_KEY["liam"].object_id)
+    assert {
+        (one.start_date.isoformat(), f"{one.start_time:%H:%M}", one.time_zone) for one in (noor, liam)
+    } == {(SOON, "08:30", "Europe/Lisbon")}
+    assert noor.note == "Come to the <side> door" and noor.recorded_by == person("hanna")
+    assert AuditEvent.objects.filter(event="starter.recorded").count() == 2
+
+
+def test_what_was_not_ticked_or_failed_stays_and_what_was_saved_is_told_apart(browser_of, record, tenant):
+    record("sofia")
+    hanna = browser_of("hanna")
+    keys = ("noor", "liam", "sofia", "ben", "what?")
+    page = page_of(hanna.post("/hr/new/several/", typed(*keys)))
+
+    after = page_of(
+        hanna.post(
+            "/hr/new/several/",
+            typed(*keys, step="save", shown=shown_of(page), take=[f"{BY_KEY['noor'].object_id}:"]),
+        )
+    )
+
+    assert "1 recorded" in after and "Noor de Vries</bdi></a>" in after
+    rows = rows_of(after)
+    assert set(rows) == {name("liam"), name("sofia"), name("ben"), "what?"}
+    assert "already recorded, and not finished" in rows[name("sofia")]
+    assert sorted(left_in(after)) == sorted(rows)
+    assert ticks_of(after)[f"{BY_KEY['liam'].object_id}:"] is False  # it was seen, and left out
+    assert SOON in after and ">\nCome to the <side> door</textarea>" in after
+    assert Starter.objects.count() == 2
+
+
+def test_nothing_is_saved_that_was_not_seen(browser_of, tenant):
+    """A tick names the account that was shown; the name may belong to another one by now."""
+    hanna = browser_of("hanna")
+    fields = typed(
+        "noor", "liam", step="save", take=["5c0ffee0-0000-4000-8000-00000000dead:", name("noor") + ":"]
+    )
+
+    page = page_of(hanna.post("/hr/new/several/", fields), 400)
+
+    assert "Look at each, then tick" in page and len(ticks_of(page)) == 2
+    assert not Starter.objects.exists()
+
+
+def test_a_name_that_was_to_be_expected_and_exists_by_now_is_shown_first(browser_of, tenant):
+    hanna = browser_of("hanna")
+    take = list(ticks_of(page_of(hanna.post("/hr/new/several/", typed("late")))))
+    tenant.tenant.appear("late")
+
+    page = page_of(hanna.post("/hr/new/several/", typed("late", step="save", take=take)), 400)
+
+    assert "Lotte Vos" in rows_of(page)[name("late")]
+    assert not Starter.objects.exists()
+
+
+def test_an_account_that_does_not_exist_yet_is_recorded_as_expected(browser_of, tenant):
+    browser_of("hanna").post("/hr/new/several/", typed("late", step="save", take=[f"{name('late')}:"]))
+
+    starter = Starter.objects.get()
+    assert (starter.account_name, starter.account_id, starter.problem) == (
+        name("late"),
+        "",
+        "account_missing",
+    )
+
+
+def test_who_was_recorded_before_is_told_and_not_ticked_by_itself(browser_of, record, person, tenant):
+    before = record("noor")
+    services.withdraw_starter(starter=before, by=person("hanna"), reason="x")
+    hanna = browser_of("hanna")
+
+    page = page_of(hanna.post("/hr/new/several/", typed("noor")))
+    without = page_of(
+        hanna.post("/hr/new/several/", typed("noor", step="save", take=[f"{before.account_id}:"])), 400
+    )
+    known = f"{before.account_id}:{before.public_id}"
+    hanna.post("/hr/new/several/", typed("noor", step="save", take=[known]))
+
+    assert "Recorded before? The same account" in rows_of(page)[name("noor")]
+    assert ticks_of(page) == ticks_of(without) == {known: False}
+    assert Starter.objects.filter(state="recorded").count() == 1
+
+
+def test_a_look_keeps_what_was_unticked_and_ticks_what_is_new(browser_of, tenant):
+    hanna = browser_of("hanna")
+    first = page_of(hanna.post("/hr/new/several/", typed("noor", "liam")))
+
+    again = page_of(
+        hanna.post(
+            "/hr/new/several/",
+            typed("noor", "liam", "sofia", shown=shown_of(first), take=[f"{BY_KEY['liam'].object_id}:"]),
+        )
+    )
+
+    assert ticks_of(again) == {
+        f"{BY_KEY['noor'].object_id}:": False,
+        f"{BY_KEY['liam'].object_id}:": True,
+        f"{BY_KEY['sofia'].object_id}:": True,
+    }
+
+
+def test_the_same_account_under_two_names_is_saved_once(browser_of, tenant):
+    fields = typed("noor", BY_KEY["noor"].object_id, step="save", take=[f"{BY_KEY['noor'].object_id}:"])
+
+    page = page_of(browser_of("hanna").post("/hr/new/several/", fields))
+
+    assert "1 recorded" in page and "already recorded" in rows_of(page)[BY_KEY["noor"].object_id]
+    assert Starter.objects.count() == 1
+
+
+def test_two_of_one_name_are_not_both_saved_without_a_look(browser_of, tenant):
+    tenant.tenant.accounts["liam"].properties["displayName"] = BY_KEY["noor"].name
+    hanna, both = browser_of("hanna"), ("noor", "liam")
+    first = page_of(hanna.post("/hr/new/several/", typed(*both)))
+
+    left = page_of(hanna.post("/hr/new/several/", typed(*both, step="save", take=list(ticks_of(first)))))
+    assert "There is a new record of this person" in rows_of(left)[name("liam")]
+    again = page_of(hanna.post("/hr/new/several/", typed("liam", shown=shown_of(left))))
+    assert "Recorded before? The same name, under another account" in rows_of(again)[name("liam")]
+
+    hanna.post("/hr/new/several/", typed("liam", step="save", take=list(ticks_of(again))))
+    assert Starter.objects.filter(display_name=BY_KEY["noor"].name).count() == 2
+
+
+def test_a_list_may_be_pasted_in_any_shape_and_a_name_twice_is_one(browser_of, tenant):
+    pasted = f"{name('noor').upper()};{name('liam')}\t{name('noor')}\n\n  ,{name('sofia')}  "
+
+    page = page_of(browser_of("hanna").post("/hr/new/several/", typed(accounts=pasted)))
+
+    assert set(rows_of(page)) == {name("noor"), name("liam"), name("sofia")}
+
+
+def test_two_hundred_are_looked_up_and_saved_in_twenty_round_trips_each(browser_of, tenant):
+    names = [f"person.{n:03}@contoso.example" for n in range(200)]
+    hanna = browser_of("hanna")
+    page = page_of(hanna.post("/hr/new/several/", typed(*names)))
+    trips = len([one for one in tenant.tenant.requests if one["path"].endswith("/$batch")])
+
+    response = hanna.post("/hr/new/several/", typed(*names, step="save", take=list(ticks_of(page))))
+
+    assert trips == 20 and len(rows_of(page)) == 200
+    assert response.status_code == 302 and Starter.objects.count() == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("accounts", "", "Type or paste them, one a line"),
+        ("accounts", " ,;\n", "Type or paste them, one a line"),
+        ("accounts", "\n".join(f"p{n}@contoso.example" for n in range(201)), "These are 201 accounts"),
+        ("accounts", "noor\u200b@contoso.example", "characters that cannot be seen"),
+        ("start_date", "", "When does this person start?"),
+        ("start_time", "25:00", "Enter a valid time"),
+        ("time_zone", "Mars/Olympus", "Select a valid choice"),
+        ("note", "x\u202e", "characters that cannot be seen"),
+    ],
+)
+def test_a_mistake_stands_beside_its_field_and_nothing_is_lost(browser_of, tenant, field, value, error):
+    take = [f"{BY_KEY['noor'].object_id}:"]
+    fields = typed("noor", step="save", take=take) | {field: value}
+
+    page = page_of(browser_of("hanna").post("/hr/new/several/", fields), 400)
+
+    beside = re.search(rf'<div id="id_{field}_error">(.*?)</div>', page, re.S)[1]
+    assert error in beside
+    if field != "accounts":
+        assert left_in(page) == [name("noor")] and ticks_of(page) == {take[0]: True}
+    assert not Starter.objects.exists()
+
+
+def test_looking_up_needs_nothing_but_the_accounts(browser_of, tenant):
+    page = page_of(
+        browser_of("hanna").post("/hr/new/several/", typed("noor", start_date="", start_time="25:00"))
+    )
+
+    assert "Noor de Vries" in rows_of(page)[name("noor")]
+
+
+def test_a_directory_that_does_not_answer_loses_nothing(browser_of, tenant):
+    tenant.tenant.faults.add([{"path": r"/\$batch", "status": 429, "times": None}])
+
+    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "liam")))
+
+    assert all("The directory did not answer for this one" in words for words in rows_of(page).values())
+    assert left_in(page) == [name("noor"), name("liam")]
+
+
+def test_opening_the_page_asks_nobody(browser_of, tenant):
+    page_of(browser_of("hanna").get("/hr/new/several/", typed("noor", step="save")))
+
+    assert not tenant.tenant.requests and not Starter.objects.exists()
+
+
+@pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])
+def test_nobody_but_hr_records_several(browser_of, tenant, key):
+    response = browser_of(key).post("/hr/new/several/", typed("noor"))
+
+    assert response.status_code == 403 and not tenant.tenant.requests

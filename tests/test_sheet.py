@@ -1,0 +1,96 @@
+"""The starter's sheet: anyone may read it, it names nobody, and it says what Microsoft's numbers mean."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.conf import settings as running
+from django.utils.html import escape
+
+from onboarding import policy
+from onboarding.models import PolicyVersion
+from onboarding.sheet import DEVICES
+from onboarding.troubles import TROUBLES
+from portal.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def without_nonce(response) -> str:
+    return re.sub(r'nonce="[^"]+"', "", response.content.decode())
+
+
+def test_anyone_reads_it_without_signing_in(client):
+    page = client.get("/sheet/").content.decode()
+
+    assert "Your first sign-in" in page
+    assert "within ten minutes" in page
+    for device in DEVICES:
+        assert escape(device.name) in page and device.key in page
+
+
+@pytest.mark.parametrize("number", ["130501", "130504", "130506", "130507"])
+def test_each_number_that_microsoft_shows_is_explained(client, number):
+    assert f"AADSTS{number}" in client.get("/sheet/").content.decode()
+
+
+def test_every_trouble_says_what_it_means_and_what_to_do(client):
+    page = client.get("/sheet/").content.decode()
+
+    assert len({one.name for one in TROUBLES}) == len(TROUBLES) >= 6
+    for one in TROUBLES:
+        assert one.do
+        for words in (one.sees, one.means, *one.do):
+            assert escape(words) in page
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.key)
+def test_one_way_alone_can_be_chosen_and_printed(client, device):
+    page = client.get(f"/sheet/?with={device.key}").content.decode()
+
+    assert re.findall(r'<h2 id="(\w+)-name">', page) == [device.key]
+    assert "AADSTS130507" in page
+
+
+def test_an_unknown_way_shows_all_of_them(client):
+    assert without_nonce(client.get("/sheet/?with=<script>")) == without_nonce(client.get("/sheet/"))
+
+
+def test_it_is_the_same_for_everybody_and_names_nobody(client):
+    stranger = without_nonce(client.get("/sheet/"))
+    maria = User.objects.create(
+        tid=running.TENANT_ID,
+        oid="maria",
+        name="Maria Lindqvist",
+        user_principal_name="maria@x",
+        roles=["HR"],
+    )
+    client.force_login(maria)
+    policy.add_version(PolicyVersion(frozen=True, reason="A stolen laptop"), by=maria)
+
+    assert without_nonce(client.get("/sheet/")) == stranger
+    assert "Maria" not in stranger
+
+
+def test_who_is_not_signed_in_is_not_told_who_stopped_issuing(client):
+    ada = User.objects.create(
+        tid=running.TENANT_ID, oid="ada", name="Ada Jansen", user_principal_name="ada@x", roles=["Admin"]
+    )
+    policy.add_version(PolicyVersion(frozen=True, reason="A stolen laptop"), by=ada)
+
+    assert "Ada" not in client.get("/signout/done/").content.decode()
+    client.force_login(ada)
+    assert "A stolen laptop" in client.get("/").content.decode()
+
+
+def test_it_leads_to_microsoft_and_in_the_pretend_tenant_to_the_pretended_one(client, settings):
+    assert f"{settings.SANDBOX_URL}/mysignins" in client.get("/sheet/").content.decode()
+
+    settings.SANDBOX = False
+
+    assert "aka.ms/mysecurityinfo" in client.get("/sheet/").content.decode()
+
+
+def test_it_takes_no_form(client):
+    assert client.post("/sheet/").status_code == 405
