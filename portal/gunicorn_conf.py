@@ -20,7 +20,9 @@ preload_app = (
 threads = 16  # more than may wait for Graph at once: GRAPH_AT_ONCE in the settings
 timeout = 120  # a request gives up long before: Graph's time limits and few retries are shorter
 graceful_timeout = 25  # told to stop, it finishes what is in hand; whoever runs it waits a little longer
-keepalive = 5
+# Longer than any proxy in front keeps an idle connection (a minute, as a rule): a press must never travel on one that
+# is closed in that moment, since whoever sent it cannot know whether it arrived. An idle connection holds no thread.
+keepalive = 75
 limit_request_line = 4094
 limit_request_fields = 60
 forwarder_headers = ""  # no header may move the site to another path

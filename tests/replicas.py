@@ -206,8 +206,8 @@ class Portal:
         try:
             page = visitor.post(f"{visitor.portal_url}{starter.page}", form)
             answer = Answer(starter, page.status_code, page.text)
-        except requests.RequestException:
-            answer = Answer(starter, 0)
+        except requests.RequestException as error:
+            answer = Answer(starter, 0, f"no answer: {error!r}")
         self.answers.append(answer)
         if receipt and answer.code:
             self.acknowledge(visitor, answer)

@@ -77,7 +77,7 @@ class World:
     issue: PassIssue
     rows: dict[str, Any]
     codes: list[str]  # every pass that was ever made here
-    policy: int
+    policy: PolicyVersion
 
     def address(self, place: Place) -> str:
         there, names = place.names != UNKNOWN, place.names
@@ -105,10 +105,10 @@ class World:
         """One form with a good value in every field that any page asks for: only the guard is in its way."""
         starter = self.starters.get(place.names, self.starters["noor"])
         ben = BY_KEY["ben"]
-        settings = {name: getattr(policy.in_force(), name) for name in SETTINGS}
+        settings = {name: getattr(self.policy, name) for name in SETTINGS}
         fields = {name: value for name, value in settings.items() if value is not None and value is not False} | {
             "department": "Finance", "identity_checks": "in_person",
-            "identity_check": "in_person", "version": starter.version, "policy": self.policy,
+            "identity_check": "in_person", "version": starter.version, "policy": self.policy.number,
             "step": "save", "account": ben.user_principal_name, "seen": ben.object_id, "found": starter.account_id,
             "start_date": f"{timezone.localdate():%Y-%m-%d}", "start_time": "10:30", "time_zone": "UTC", "note": "A note",
             "reason": "A reason", "lifetime_minutes": 30, "opens_minutes_before": 60, "closes_days_after": 3,
@@ -153,7 +153,7 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
         "onboarding/job": Job.objects.first().pk,
     }
     fresh = {key: Starter.objects.get(pk=one.pk) for key, one in starters.items()}
-    return World(tenant, fresh, issue, rows, codes, policy.in_force().number)
+    return World(tenant, fresh, issue, rows, codes, policy.in_force())
 
 
 def look_again(starter: Starter, *, by: User) -> None:
