@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment
+.PHONY: help demo demo-reset tour bench load test test-sqlite test-postgresql test-faults breaks mutants pictures lighthouse lint types format lock run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ dev-environment:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is not installed; Python 3.11 or newer is needed." >&2; exit 1; }
 	@$(PYTHON) requirements/install.py dev
 
+page-tools:
+	@$(PYTHON) requirements/node.py pages
+
 demo: run-environment  ## try the portal against a pretend tenant (PORT=9000 make demo for another port)
 	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(RUN) manage.py demo
 
@@ -35,10 +38,10 @@ tour: run-environment  ## run the main job by itself, step by step, with the evi
 
 test: test-sqlite test-postgresql  ## run all tests on both databases; says what it had to skip
 
-test-sqlite: dev-environment  ## run all tests on SQLite
+test-sqlite: dev-environment page-tools  ## run all tests on SQLite
 	@echo "Tests on SQLite"; DATABASE_URL= $(PYTEST) $(TESTS)
 
-test-postgresql: dev-environment  ## run all tests on a real PostgreSQL, which it brings along
+test-postgresql: dev-environment page-tools  ## run all tests on a real PostgreSQL, which it brings along
 	@echo "Tests on PostgreSQL"; $(DEV) -m tests.with_postgresql $(PYTEST) $(TESTS)
 
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red

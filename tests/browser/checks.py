@@ -32,18 +32,24 @@ function contrast(one, other) {
 }
 """
 
-LAYOUT = r"""
+WIDTH = r"""
 const root = document.documentElement;
 if (root.scrollWidth > root.clientWidth) {
   const wide = [...document.querySelectorAll("body *")]
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && shown(one));
   found.push(`scrolls sideways: ${wide.map(called).slice(0, 3)}`);
 }
+"""
+
+LAYOUT = (
+    WIDTH
+    + r"""
 for (const one of document.querySelectorAll("body *")) {
   if (!shown(one) || getComputedStyle(one).overflowX === "visible" || one.matches("input, textarea, select")) continue;
   if (one.scrollWidth > one.clientWidth + 1) found.push(`cuts off its words: ${called(one)}`);
 }
 """
+)
 
 STRUCTURE = r"""
 const only = (selector, what) => {
@@ -197,6 +203,10 @@ def _ask(page: Page, script: str) -> list[str]:
 def complaints(page: Page) -> list[str]:
     """What is wrong with a page as it stands now: layout, structure, controls, colours, motion."""
     return _ask(page, "".join(f"{{ {part} }}" for part in (LAYOUT, STRUCTURE, CONTROLS, COLOURS, STILL)))
+
+
+def complaints_of_width(page: Page) -> list[str]:
+    return _ask(page, WIDTH)
 
 
 def complaints_when_spaced_out(page: Page) -> list[str]:

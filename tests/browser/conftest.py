@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from portal.running import allow_more_a_day, running
+from tests.browser import nu
+from tests.browser.looking import Looks
 from tests.browser.site import Site
 from tests.browser.tab import Tab
 from tests.databases import fresh_database
@@ -84,3 +86,21 @@ def tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Tab]]:
     assert [complaint for one in tabs for complaint in one.complaints()] == []
     assert [dialog for one in tabs for dialog in one.dialogs] == []
     assert [address for one in tabs for address in one.from_elsewhere] == []
+
+
+@pytest.fixture(scope="package")
+def checker() -> Iterator[nu.Checker | None]:
+    """None where it is not installed, which a test of `test_screens.py` tells."""
+    if not nu.IS_HERE:
+        yield None
+        return
+    with nu.checker() as one:
+        yield one
+
+
+@pytest.fixture
+def looks(tab: Callable[..., Tab], checker: nu.Checker | None) -> Iterator[Looks]:
+    """Look at pages on every screen. A picture shows no half-done change of colours."""
+    one = Looks(tab(reduced_motion="reduce"), checker)
+    yield one
+    assert not one.wrong, one.told()

@@ -1,26 +1,16 @@
-"""The main pages in their states, narrow and wide, light and dark: nothing is cut off, everything can be read and used.
-
-320 px is also a desk's window at 400 % zoom. With SCREENSHOTS naming a folder, each page is put there as a picture.
-"""
+"""The main pages in their states, narrow and wide, light and dark: nothing is cut off, everything can be read and used."""
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from itertools import product
-from pathlib import Path
 
 import pytest
 
 from portal.components import REFUSALS
-from tests.browser import checks
+from tests.browser import axe, nu
+from tests.browser.looking import A_FEW
 
 pytestmark = pytest.mark.browser
-
-PICTURES = os.environ.get("SCREENSHOTS", "")
-WIDTHS = {320: 640, 768: 1024, 1440: 900}
-SCREENS = tuple(product(WIDTHS, ("light", "dark")))
-A_FEW = ((320, "dark"), (1440, "light"))  # for pages that are made alike
 
 
 @pytest.fixture(scope="module")
@@ -30,30 +20,21 @@ def starters(site):
     return site.starter(display_name=long), site.starter(starts_in=timedelta(days=2))
 
 
-@pytest.fixture
-def looks(tab):
-    """Look at a page on every screen."""
-    someone = tab(reduced_motion="reduce")  # a picture shows no half-done change of colours
+@pytest.mark.skipif(not axe.IS_HERE, reason="axe-core is not installed (make page-tools; it needs npm)")
+def test_axe_finds_what_is_wrong(tab):
+    page = tab().page
+    page.set_content("<html lang=en><title>A page</title><main><h1>Words</h1><input></main></html>")
 
-    def at(name, path="", screens=SCREENS):
-        if path:
-            someone.page.goto(path)
-        for width, colours in screens:
-            someone.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
-            someone.page.emulate_media(color_scheme=colours)
-            assert checks.complaints(someone.page) == [], f"{name}, {width} px, {colours}"
-            if PICTURES:
-                picture = Path(PICTURES) / f"{name}-{width}-{colours}.png"
-                someone.page.screenshot(path=picture, full_page=True)
-        someone.page.set_viewport_size({"width": 320, "height": 640})
-        assert checks.complaints_when_spaced_out(someone.page) == [], name
-        someone.page.emulate_media(forced_colors="active")
-        assert checks.complaints_in_forced_colours(someone.page) == [], name
-        someone.page.emulate_media(forced_colors="none")
-        assert checks.complaints_of_the_keyboard(someone.page) == [], name
+    assert any("label" in violation for violation in axe.Axe(page).violations())
 
-    at.someone = someone
-    return at
+
+@pytest.mark.skipif(
+    not nu.IS_HERE, reason="the HTML checker is not installed (make page-tools; it needs npm, java)"
+)
+def test_the_checker_finds_what_is_wrong(checker):
+    assert checker.errors(nu.BARE) == []
+    (wrong,) = checker.errors(f"{nu.BARE}<p id=a><p id=a>")
+    assert wrong.startswith("Duplicate ID “a”.")
 
 
 def test_a_managers_pages_fit(looks, site, starters):

@@ -1,0 +1,56 @@
+"""The Nu HTML checker, as a server of its own on this machine: what it calls an error in a page as it was sent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+
+from portal.running import free_port, wait_for
+from tests.browser.axe import NODE
+
+JAR = NODE / "vnu-jar" / "build" / "dist" / "vnu.jar"
+JAVA = shutil.which("java")
+IS_HERE = bool(JAVA) and JAR.is_file()
+BARE = "<!DOCTYPE html><html lang=en><title>A page</title><p>Words"
+
+
+class Checker:
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def errors(self, html: str) -> list[str]:
+        """What is wrong, with where it stands. What the checker only advises is left alone."""
+        answer = requests.post(
+            self.address, data=html.encode(), headers={"Content-Type": "text/html; charset=utf-8"}, timeout=20
+        )
+        told = [one for one in answer.json()["messages"] if one["type"] != "info"]
+        return [f"{one['message']} {' '.join(one.get('extract', '').split())}" for one in told]
+
+
+@contextmanager
+def checker() -> Iterator[Checker]:
+    port = free_port()
+    own = f"-Dnu.validator.servlet.bind-address=127.0.0.1 -cp {JAR} nu.validator.servlet.Main {port}"
+    server = subprocess.Popen(  # small and quick to start; the schemas want a deep stack
+        [str(JAVA), "-Xss4m", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *own.split(" ")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        one = Checker(f"http://127.0.0.1:{port}/?out=json")
+        wait_for(lambda: _answers(one), "the HTML checker to start", 60)
+        yield one
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _answers(one: Checker) -> bool:
+    try:
+        return one.errors(BARE) == []
+    except requests.RequestException:
+        return False
