@@ -16,10 +16,18 @@ from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, Start
 from onboarding.read_only import ReadOnly
 
 
+class Named(admin.ChoicesFieldListFilter):
+    """Where nothing is set the filter says so; a link without a word could be neither read nor heard."""
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "none"}
+
+
 @admin.register(Starter)
 class StarterAdmin(ReadOnly):
     list_display = ("name", "state", "start_date", "start_time", "time_zone", "manager_name", "problem")
-    list_filter = ("state", "problem")
+    list_filter = ("state", ("problem", Named))
     search_fields = ("display_name", "account_name", "manager_name")
     readonly_fields = ("policy",)
 
@@ -32,7 +40,7 @@ class StarterAdmin(ReadOnly):
 @admin.register(PassIssue)
 class PassIssueAdmin(ReadOnly):
     list_display = ("id", "starter", "number", "state", "reason", "actor", "intended_at", "valid_until")
-    list_filter = ("state", "reason")
+    list_filter = ("state", ("reason", Named))
 
 
 @admin.register(AuditEvent)
@@ -53,20 +61,43 @@ class HeartbeatAdmin(ReadOnly):
     list_display = ("worker", "beat_at", "clock_skew")
 
 
+MEANINGS = {
+    "mail": "A mail was not sent: the mailbox or the mail server refused it. See its last error; mend that first.",
+    "look": "A starter's account was not looked at: the directory did not answer.",
+    "issue": "A pass was not seen to its end. It is tried for ever; the last error says what stands in the way.",
+    "daily": "What is no longer needed was not forgotten.",
+}
+
+
 @admin.register(Job)
 class JobAdmin(ReadOnly):
     """Jobs that were given up stand first; an admin can start them again."""
 
-    list_display = ("key", "priority", "due_at", "attempts", "failed_at", "done_at", "last_error")
+    list_display = ("key", "priority", "state", "due_at", "attempts", "last_error", "meaning")
     list_filter = ("priority", ("failed_at", admin.EmptyFieldListFilter))
     ordering = ("-failed_at", "priority", "due_at")
+    readonly_fields = ("state", "meaning")
     actions = ("start_again",)
 
-    @admin.action(description="Start the chosen jobs again", permissions=["view"])
+    @admin.display(description="state", ordering="failed_at")
+    def state(self, job: Job) -> str:
+        if job.failed_at:
+            return f"given up {job.failed_at:%d %B, %H:%M} UTC"
+        if job.done_at:
+            return "done"
+        return "waits to be tried again" if job.attempts else "waits"
+
+    @admin.display(description="what it means")
+    def meaning(self, job: Job) -> str:
+        if not (job.failed_at or job.attempts):
+            return "–"
+        return MEANINGS.get(job.key.partition(":")[0], "A job of a kind that this release does not know.")
+
+    def has_start_again_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_admin", False))
+
+    @admin.action(description="Start the chosen jobs again", permissions=["start_again"])
     def start_again(self, request: HttpRequest, queryset: Any) -> None:
-        if not getattr(request.user, "is_admin", False):
-            messages.error(request, "Only an admin can start a job again.")
-            return
         for job in queryset:
             jobs.start_again(job)
-        messages.success(request, "The jobs are waiting for a worker again.")
+        messages.success(request, "The jobs that were given up are waiting for a worker again.")
