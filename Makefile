@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load test test-sqlite test-postgresql test-faults breaks mutants pictures lighthouse lint types format lock run-environment dev-environment page-tools
+.PHONY: help demo demo-reset tour bench load test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
