@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.views.debug import ExceptionReporter
 
-from onboarding import handover, notifications
+from onboarding import handover, letters
 from onboarding.managers import spelling, views
 from onboarding.models import PassIssue, Starter
 from portal.visitor import shown_pass
@@ -189,7 +189,7 @@ def test_no_column_could_hold_it():
 
 
 def test_no_message_has_a_place_for_it():
-    context = notifications._context(
+    context = letters.context(
         Starter(display_name="Noor", start_date=_date(), start_time=_time(), time_zone="UTC"), "manager", ""
     )
 
