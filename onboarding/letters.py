@@ -118,7 +118,7 @@ def _others_are_due(mail: Mail, now: datetime) -> bool:
         reminded = Q(reminded_for=F("start_date"), reminded_for__isnull=False)
         opened = Q(starts_at__lte=soon + rules.before, starts_at__gte=now - rules.after)
         due |= Q(state=StarterState.INVITED) & opened & ~reminded
-    theirs = Starter.objects.in_charge_is(mail.reader_id).exclude(account_id="")
+    theirs = Starter.objects.of_manager(mail.reader_id).exclude(account_id="")
     return theirs.filter(due, starts_at__gte=now - rules.after).exclude(pk=starter.pk).exists()
 
 

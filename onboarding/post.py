@@ -85,8 +85,8 @@ def _holds(mail: Mail) -> bool:
     """Whether the mail is still true. One about several is written again without those of whom it is not."""
     if mail.kind != letters.DIGEST:
         return is_true(mail)
-    parts = list(mail.parts.filter(dropped_at=None).select_related("starter").order_by("pk"))
-    kept = _true_ones(parts)
+    parts = list(mail.parts.select_related("starter").order_by("pk"))
+    kept = _true_ones([part for part in parts if part.dropped_at is None])
     if kept and len(kept) < len(parts):
         letters.write_again(mail, kept)
     return bool(kept)

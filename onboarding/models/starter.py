@@ -37,11 +37,7 @@ class StarterQuerySet(models.QuerySet["Starter"]):
         return self.filter(in_need(lapsed_before))
 
     def of_manager(self, object_id: str) -> StarterQuerySet:
-        """Starters whose manager was this person when the directory was last read."""
-        return self.filter(manager_id=object_id) if object_id else self.none()
-
-    def in_charge_is(self, object_id: str) -> StarterQuerySet:
-        """Starters whom this person may confirm, by the last reading: their manager, or who stands in for them."""
+        """Starters whom this person may confirm, by the last reading: as their manager, or as who stands in for them."""
         if not object_id:
             return self.none()
         return self.filter(Q(manager_id=object_id, stand_in_id="") | Q(stand_in_id=object_id))
