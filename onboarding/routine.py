@@ -73,7 +73,9 @@ def _look_for_account(starter: Starter) -> None:
 
 def _read_sign_in(starter: Starter) -> None:
     """Read whether the account was ever signed in to; only before our first pass, where the tenant tells."""
-    if starter.first_pass_at is not None or starter.problem == Starter.Problem.ACCOUNT_GONE:
+    if not starter.account_id or starter.problem == Starter.Problem.ACCOUNT_GONE:
+        return
+    if starter.first_pass_at is not None:
         return
     version = policy.for_starter(starter)
     soon = clock.now() >= starter.starts_at - max(version.lead, version.before)

@@ -293,6 +293,9 @@ NONSENSE = {
         "scope_groups",
     ),
     "no context": ({"step_up_context": "mfa"}, "step_up_context"),
+    "others hear of it before the manager": ({"remind_on_day": False}, "escalate_to"),
+    "nobody on duty": ({"escalate_to": "duty"}, "duty_address"),
+    "told at midnight": ({"escalate_hour": 24}, "escalate_hour"),
 }
 
 
