@@ -331,6 +331,10 @@ ACTION = some.tuples(
 )
 
 
+def everything(rules: PolicyVersion) -> dict[str, Any]:
+    return {name: getattr(rules, name) for name in SETTINGS}
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=some.lists(ACTION, max_size=8))
 def test_whatever_admins_do_one_policy_holds_and_its_key_tells_every_change(two_admins, person, actions):
@@ -339,7 +343,7 @@ def test_whatever_admins_do_one_policy_holds_and_its_key_tells_every_change(two_
         seen: dict[tuple[str, int], dict[str, Any]] = {}
         for department, name, number, who, agrees in actions:
             value: Any = {"attempts": number, "lifetime_minutes": 10 * number}.get(name, number % 2 == 0)
-            site = {n: getattr(policy.in_force(), n) for n in SETTINGS}
+            site = everything(policy.in_force())
             if department:
                 own = {} if name == "frozen" else {name: value}
                 version = PolicyVersion(
@@ -357,12 +361,12 @@ def test_whatever_admins_do_one_policy_holds_and_its_key_tells_every_change(two_
                     assert PolicyVersion.objects.active().filter(number__gt=waiting.number).exists()
             for whose in ("", "legal", "it", "unheard of"):
                 rules = policy.of_department(whose)
-                values = {n: getattr(rules, n) for n in SETTINGS}
+                values = everything(rules)
                 assert seen.setdefault((whose, rules.key), values) == values
                 assert rules.frozen == policy.in_force().frozen
                 assert 10 <= policy.lifetime(rules) <= 480 and rules.single_use
                 if rules.own is None:
-                    assert values == {n: getattr(policy.in_force(), n) for n in SETTINGS}
+                    assert values == everything(policy.in_force())
                 for origin in policy.origins(rules):
                     assert getattr(origin.version, origin.name) == origin.value
             for agreed in PolicyActivation.objects.select_related("version"):
