@@ -40,9 +40,21 @@ def needed(starter: Starter, rules: PolicyVersion) -> list[Need]:
             rules.approve_manager and bool(starter.first_manager_id) and starter.manager_was_changed,
             Need(Why.MANAGER, starter.seen.get("manager_id", "")),
         ),
+        (rules.approve_manager and starter.is_routed, Need(Why.MANAGER, routing(starter))),
         (rules.approve_beyond and starter.extra_attempts > 0, Need(Why.BEYOND, str(starter.extra_attempts))),
     ]
     return [need for wanted, need in asked if wanted]
+
+
+def routing(starter: Starter) -> str:
+    """What a routing is approved as: past whom, and to whom."""
+    return f"{starter.stand_in_for} {starter.stand_in_id}"
+
+
+def void_routing(starter: Starter) -> None:
+    """Whoever agreed to it agreed to that one; the same again is another matter."""
+    given = starter.approvals.filter(why=Why.MANAGER, occasion=routing(starter), voided_at=None)
+    given.update(voided_at=clock.now())
 
 
 def missing(starter: Starter, rules: PolicyVersion) -> list[Need]:
@@ -69,7 +81,8 @@ def void(starter: Starter) -> None:
 def may_approve(starter: Starter, person: Any) -> bool:
     """Somebody of HR who neither recorded nor changed this starter, is not their manager and not the starter."""
     took_part = {starter.recorded_by.oid, *starter.shaped_by}
-    return bool(person.is_hr) and person.oid not in {*took_part, starter.manager_id, starter.account_id}
+    theirs = {starter.manager_id, starter.stand_in_id, starter.account_id}
+    return bool(person.is_hr) and person.oid not in took_part | theirs
 
 
 @audit.change()

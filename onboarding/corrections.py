@@ -11,7 +11,18 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from onboarding import approvals, audit, clock, earlier, graph, jobs, notifications, policy, services
+from onboarding import (
+    approvals,
+    audit,
+    clock,
+    earlier,
+    graph,
+    in_charge,
+    jobs,
+    notifications,
+    policy,
+    services,
+)
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 from onboarding.models.work import Job
@@ -22,6 +33,8 @@ Problem = Starter.Problem
 NOT_SENT_YET: dict[str, Any] = {
     "invited_at": None,
     "reminded_for": None,
+    "escalated_for": None,
+    **in_charge.NOT_ROUTED,
     "extra_attempts": 0,
     "found_account_id": "",
     "refused_for": [],
@@ -62,7 +75,7 @@ def bring_back(*, starter: Starter, by: Any, reason: str) -> None:
     """Undo a withdrawal: the starter is recorded, and nobody is invited. Raises Changed, OwnStarter, AlreadyRecorded."""
     if not may_bring_back(starter):
         raise Changed("it is not withdrawn, or the time for it is over")
-    if by.oid == starter.manager_id:
+    if by.oid in {starter.manager_id, starter.stand_in_id}:
         raise OwnStarter
     # What happened before our first pass was read before it, and cannot be read any more.
     read = NOT_READ_YET if starter.first_pass_at is None else {}
@@ -77,6 +90,7 @@ def bring_back(*, starter: Starter, by: Any, reason: str) -> None:
                 by=by,
                 changes={
                     **NOT_SENT_YET,
+                    "schedule": starter.schedule + 1,
                     **read,
                     "ended_at": None,
                     "problem": Problem.NONE if starter.account_id else Problem.ACCOUNT_MISSING,
@@ -138,6 +152,7 @@ def replace_account(
                 by=by,
                 changes={
                     **NOT_SENT_YET,
+                    "schedule": starter.schedule + 1,
                     **NOT_READ_YET,
                     **facts,
                     "problem": Problem.NONE if account else Problem.ACCOUNT_MISSING,

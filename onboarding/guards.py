@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from onboarding import approvals, caps, step_up
+from onboarding import approvals, caps, in_charge, step_up
 from onboarding.graph import Account, Facts, LivePass, Manager
 from onboarding.models import PolicyVersion, Starter
 from onboarding.models.rules import Check, HireDate
@@ -55,11 +55,16 @@ class Question:
         return self.facts.account
 
     @property
+    def in_charge(self) -> Manager | None:
+        """The manager in the directory; where HR routed it and that still holds, the manager of that manager."""
+        return in_charge.of(self.starter, self.facts.manager, self.facts.above)
+
+    @property
     def confirmer(self) -> str:
-        """Who confirms, or would: while nobody is there, the manager in the directory."""
+        """Who confirms, or would: while nobody is there, who is in charge in the directory."""
         if self.person is not None:
             return str(self.person.oid)
-        return self.facts.manager.object_id if self.facts.manager else ""
+        return self.in_charge.object_id if self.in_charge else ""
 
 
 @dataclass(frozen=True)
@@ -209,12 +214,13 @@ def hire_date_agrees(q: Question) -> bool:
 
 
 def manager_now(q: Question) -> bool:
-    manager = q.facts.manager
-    return manager is not None and manager.object_id == q.person.oid
+    """The manager; and instead of them, only where HR routed it, the manager of that very manager."""
+    return q.in_charge is not None and q.in_charge.object_id == q.person.oid
 
 
 def manager_enabled(q: Question) -> bool:
-    manager = q.facts.manager
+    """Of who confirms. A manager past whom HR routed it may be away for good."""
+    manager = q.in_charge
     return manager is not None and manager.enabled is True and manager.kind == "member"
 
 
@@ -424,7 +430,7 @@ GUARDS: tuple[Guard, ...] = (
         "manager_now",
         manager_now,
         f"The directory no longer names you as this person's manager. {_HELP}",
-        "Who confirmed is not the manager in the directory. The manager named there can confirm.",
+        "Who confirmed is not the manager in the directory, nor who stands in for them now. Whoever is can confirm.",
         alarming=True,
         personal=True,
     ),
@@ -432,7 +438,8 @@ GUARDS: tuple[Guard, ...] = (
         "manager_enabled",
         manager_enabled,
         f"Your own account cannot do this. {_HELP}",
-        "The manager's account is disabled or a guest.",
+        "The account of the manager, or of who stands in for them, is disabled or a guest; or nobody is above the manager "
+        "any more.",
         alarming=True,
     ),
     Guard(

@@ -157,7 +157,7 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     if wait is not None:
         raise _Stop(Waiting(wait))
     try:
-        facts = graph.client().issue_facts(starter.account_id)
+        facts = graph.client().issue_facts(starter.account_id, above=starter.stand_in_for)
     except graph.GraphError as error:
         raise _Stop(_facts_missing(confirmation, error)) from None
     _guards_hold(confirmation, version, facts)
@@ -319,6 +319,7 @@ def _intent(
     return {
         **({"not_checked": unchecked} if unchecked else {}),
         **({"department_policy": issue.override_id} if issue.override_id else {}),
+        **({"stand_in": True} if confirmation.starter.is_routed else {}),
         "number": issue.number,
         "identity_check": issue.identity_check,
         "policy": issue.policy_id,

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
-from onboarding import notifications
-from onboarding.models import Starter
+from onboarding import letters
+from onboarding.letters import Reader
+from onboarding.models import Mail, Starter
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
-# Mails whose words depend on who reads them; all others are written to the manager or to HR alone.
+# Whom each kind is written to; all others are written to the manager.
 READERS = {
-    "problem": ("hr", "security"),
-    "refused": ("manager", "hr", "security"),
-    "registered": ("manager", "hr"),
-    "account_found": ("hr",),
-    "account_replaced": ("former manager",),
+    "account_found": (Reader.HR,),
+    "account_replaced": (Reader.FORMER,),
+    "digest": (Reader.MANAGER, Reader.DUTY),
+    "escalation": (Reader.ABOVE, Reader.DUTY, Reader.HR),
+    "invitation": (Reader.MANAGER, Reader.STAND_IN),
+    "not_asked": (Reader.FORMER,),
+    "problem": (Reader.HR, Reader.SECURITY),
+    "refused": (Reader.MANAGER, Reader.HR, Reader.SECURITY),
+    "registered": (Reader.MANAGER, Reader.HR),
+    "unexpected": (Reader.SECURITY, Reader.HR),
 }
 REASON = "This is where the reason stands, in a sentence or two."
 STARTER = Starter(public_id="0" * 22, display_name="Robin Adler (invented)")
@@ -39,27 +45,28 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 @dataclass(frozen=True)
 class Preview:
     kind: str
-    reader: str
+    reader: Reader
 
     @property
     def title(self) -> str:
-        return f"{self.kind.replace('_', ' ').capitalize()}, to {self.reader.replace('hr', 'HR')}"
+        return f"{self.kind.replace('_', ' ').capitalize()}, to {self.reader.label}"
+
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """Its `subject`, `text` and `html`."""
+        if self.kind == letters.DIGEST:
+            return letters.together(
+                [Mail(kind=kind, starter=STARTER, recipient=self.reader) for kind in self.parts]
+            )
+        return letters.rendered(
+            self.kind, {**letters.context(STARTER, self.reader, REASON), "may_go_on": True}
+        )
 
     @property
-    def subject(self) -> str:
-        return " ".join(self._of("subject.txt").split())
-
-    @property
-    def text(self) -> str:
-        return self._of("txt")
-
-    @property
-    def html(self) -> str:
-        return self._of("html")
-
-    def _of(self, ending: str) -> str:
-        context = notifications._context(STARTER, self.reader, REASON)
-        return render_to_string(f"emails/{self.kind}.{ending}", {**context, "may_go_on": True})
+    def parts(self) -> tuple[str, ...]:
+        """What a mail about several has lines for: who may confirm is asked to, others are told that nobody did."""
+        asked = tuple(kind for kind in letters.GATHERED if kind != "escalation")
+        return asked if self.reader in letters.CONFIRMERS else ("escalation", "escalation")
 
 
 def kinds() -> list[str]:
@@ -68,7 +75,7 @@ def kinds() -> list[str]:
 
 def previews() -> Iterator[Preview]:
     for kind in kinds():
-        for reader in READERS.get(kind, ("manager",)):
+        for reader in READERS.get(kind, (Reader.MANAGER,)):
             yield Preview(kind, reader)
 
 
@@ -76,7 +83,7 @@ def previews() -> Iterator[Preview]:
 def mails(request: HttpRequest) -> HttpResponse:
     """All of them as text; with `kind` and `to` in the query, one as its HTML."""
     if kind := request.GET.get("kind", ""):
-        return one_as_html(kind, request.GET.get("to", ""))
+        return _one_as_html(kind, request.GET.get("to", ""))
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": "Mails, as they are written",
@@ -85,8 +92,8 @@ def mails(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/mails.html", context)
 
 
-def one_as_html(kind: str, reader: str) -> HttpResponse:
-    chosen = Preview(kind, reader)
-    if chosen not in list(previews()):
-        raise Http404
-    return HttpResponse(chosen.html, headers={"Content-Security-Policy": POLICY})
+def _one_as_html(kind: str, reader: str) -> HttpResponse:
+    for preview in previews():
+        if (preview.kind, preview.reader) == (kind, reader):
+            return HttpResponse(preview.written["html"], headers={"Content-Security-Policy": POLICY})
+    raise Http404

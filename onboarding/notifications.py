@@ -6,71 +6,108 @@ key is not written again; its Message-ID is made from the key, so that even a ma
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+from collections.abc import Collection, Iterable
 
 from django.conf import settings
-from django.template.loader import render_to_string
-from django.urls import reverse
 
-from onboarding import clock, policy
+from onboarding import clock, graph, letters, policy
 from onboarding.guards import Guard
-from onboarding.jobs import ask
-from onboarding.models import Mail, PassIssue, Starter
-from onboarding.models.work import Job
+from onboarding.letters import Reader
+from onboarding.models import PassIssue, Starter
 
 
 def invitation(starter: Starter, *, number: int) -> None:
-    """To the manager: the link, and what to do on the day. `number` tells a repeated sending from the first."""
-    _write(
-        "invitation",
-        starter,
-        to=starter.manager_mail,
-        key=f"{starter.manager_id}:{number}",
-        recipient="manager",
-    )
+    """To who may confirm: the link, and what to do on the day. `number` tells a repeated sending from the first."""
+    _to_who_may_confirm("invitation", starter, key=f"{starter.in_charge_id}:{number}")
 
 
 def reminder(starter: Starter) -> None:
-    """To the manager, when the window opens: today is the day."""
-    _write("reminder", starter, to=starter.manager_mail, key=str(starter.start_date), recipient="manager")
+    """To who may confirm, when the window opens: today is the day."""
+    _to_who_may_confirm("reminder", starter, key=f"{starter.start_date}:{starter.schedule}")
 
 
 def reminder_ahead(starter: Starter) -> None:
-    """To the manager, some days before: somebody starts, and this is what to do on the day."""
-    key = f"ahead:{starter.start_date}"
-    _write("reminder_ahead", starter, to=starter.manager_mail, key=key, recipient="manager")
+    """To who may confirm, some days before: somebody starts, and this is what to do on the day."""
+    _to_who_may_confirm("reminder_ahead", starter, key=f"{starter.start_date}:{starter.schedule}")
+
+
+def _to_who_may_confirm(kind: str, starter: Starter, *, key: str) -> None:
+    """The manager, or who stands in for them."""
+    letters.write(
+        kind,
+        starter,
+        to=starter.in_charge_mail,
+        key=key,
+        recipient=Reader.STAND_IN if starter.is_routed else Reader.MANAGER,
+        reader_id=starter.in_charge_id,
+    )
+
+
+def escalation(starter: Starter, above: graph.Manager | None) -> None:
+    """To others, on the first day: nobody has confirmed. `above` is the manager's manager, if they are to be told."""
+    rules = policy.for_starter(starter)
+    key = f"{starter.start_date}:{starter.schedule}"
+    if above is not None:
+        to, reader, reader_id = above.mail, Reader.ABOVE, above.object_id
+    elif rules.duty_address:
+        to, reader, reader_id = rules.duty_address, Reader.DUTY, ""
+    else:
+        to, reader, reader_id = hr_address(starter), Reader.HR, ""
+    letters.write("escalation", starter, to=to, key=key, recipient=reader, reader_id=reader_id)
+
+
+def not_asked_any_more(starter: Starter, *, to: str, reader_id: str) -> None:
+    """To who was sent the link and may not confirm any more: another was chosen, or the manager confirms again."""
+    key = f"{reader_id}:{starter.version}"
+    letters.write("not_asked", starter, to=to, key=key, recipient=Reader.FORMER, reader_id=reader_id)
 
 
 def account_replaced(starter: Starter) -> None:
     """To the manager who was invited for the account that turned out to be the wrong one."""
-    _write(
+    letters.write(
         "account_replaced",
         starter,
-        to=starter.manager_mail,
+        to=starter.in_charge_mail,
         key=str(starter.version),
-        recipient="former manager",
+        recipient=Reader.FORMER,
     )
 
 
-def drop_unsent(starter: Starter) -> None:
-    """What a manager has not been sent yet is no longer true."""
-    waiting = starter.mails.filter(sent_at=None, dropped_at=None, kind__in=["invitation", "reminder"])
+def drop_unsent(starter: Starter, kinds: Collection[str] = letters.GATHERED) -> None:
+    """What was not sent yet is no longer true."""
+    waiting = starter.mails.filter(sent_at=None, dropped_at=None, kind__in=kinds)
     waiting.update(dropped_at=clock.now(), text="", html="")
 
 
 def open_again(issue: PassIssue) -> None:
     """To the manager: there is no pass now, why, and what to do."""
-    _write(
+    letters.write(
         "taken_back",
         issue.starter,
-        to=issue.starter.manager_mail,
+        to=issue.starter.in_charge_mail,
         key=f"{issue.pk}:{issue.state}",
-        recipient="manager",
+        recipient=Reader.STAND_IN if issue.starter.is_routed else Reader.MANAGER,
         reason=issue.get_reason_display(),
         may_go_on=policy.attempts_left(issue.starter, policy.for_starter(issue.starter)) > 0,
     )
+
+
+def used_early(issue: PassIssue) -> None:
+    """To security and HR: the pass was used before the person was to start."""
+    _unexpected(issue, "early", "The pass was used before the start. Who used it, and was the starter there?")
+
+
+def replaced_elsewhere(issue: PassIssue) -> None:
+    """To security and HR: while our pass was out, somebody made another with another tool."""
+    reason = "Another tool made a pass for the same account, which ended the portal’s own. Who made it, and for whom?"
+    _unexpected(issue, "replaced", reason)
+
+
+def _unexpected(issue: PassIssue, what: str, reason: str) -> None:
+    starter = issue.starter
+    for reader, to in ((Reader.SECURITY, security_address()), (Reader.HR, hr_address(starter))):
+        key = f"{what}:{reader}:{issue.pk}"
+        letters.write("unexpected", starter, to=to, key=key, recipient=reader, reason=reason)
 
 
 def cannot_take_back(issue: PassIssue) -> None:
@@ -79,12 +116,12 @@ def cannot_take_back(issue: PassIssue) -> None:
         "For ten minutes the portal could not make sure that a pass is gone. "
         "It keeps trying; IT can delete it in Entra."
     )
-    _write(
+    letters.write(
         "problem",
         issue.starter,
         to=security_address(),
         key=f"stuck:{issue.pk}",
-        recipient="security",
+        recipient=Reader.SECURITY,
         reason=reason,
     )
 
@@ -94,14 +131,16 @@ def refused(starter: Starter, guards: Iterable[Guard]) -> None:
     guards = tuple(guards)
     reason = " ".join(guard.for_hr for guard in guards)
     key = f"{starter.version}:{'+'.join(guard.code for guard in guards)}"
-    _write("refused", starter, to=hr_address(starter), key=f"hr:{key}", recipient="hr", reason=reason)
+    letters.write(
+        "refused", starter, to=hr_address(starter), key=f"hr:{key}", recipient=Reader.HR, reason=reason
+    )
     if any(guard.alarming for guard in guards):
-        _write(
+        letters.write(
             "refused",
             starter,
             to=security_address(),
             key=f"security:{key}",
-            recipient="security",
+            recipient=Reader.SECURITY,
             reason=reason,
         )
 
@@ -110,7 +149,9 @@ def recorded_in_spite(starter: Starter, guards: Iterable[Guard]) -> None:
     """To security: somebody recorded a privileged or existing account as a starter. No pass can be made for it."""
     reason = " ".join(guard.for_hr for guard in guards if guard.alarming)
     key = f"recorded:{starter.version}"
-    _write("refused", starter, to=security_address(), key=key, recipient="security", reason=reason)
+    letters.write(
+        "refused", starter, to=security_address(), key=key, recipient=Reader.SECURITY, reason=reason
+    )
 
 
 MICROSOFT_REFUSALS = {
@@ -127,12 +168,12 @@ MICROSOFT_REFUSALS = {
 def microsoft_refused(issue: PassIssue, refusal: str) -> None:
     """To HR: Microsoft said no, or gave a pass that cannot be used."""
     reason = MICROSOFT_REFUSALS.get(refusal, f"Microsoft refused. IT can look for request {issue.pk}.")
-    _write(
+    letters.write(
         "refused",
         issue.starter,
         to=hr_address(issue.starter),
         key=f"graph:{issue.pk}",
-        recipient="hr",
+        recipient=Reader.HR,
         reason=reason,
     )
 
@@ -140,24 +181,27 @@ def microsoft_refused(issue: PassIssue, refusal: str) -> None:
 def registered(starter: Starter) -> None:
     """To the manager and HR: the starter can sign in by their own means; nothing is left to do."""
     key = str(starter.version)
-    _write("registered", starter, to=starter.manager_mail, key=f"manager:{key}", recipient="manager")
-    _write("registered", starter, to=hr_address(starter), key=f"hr:{key}", recipient="hr")
+    reader = Reader.STAND_IN if starter.is_routed else Reader.MANAGER
+    letters.write("registered", starter, to=starter.in_charge_mail, key=f"manager:{key}", recipient=reader)
+    letters.write("registered", starter, to=hr_address(starter), key=f"hr:{key}", recipient=Reader.HR)
 
 
 def account_found(starter: Starter) -> None:
     """To HR: the expected account has appeared; is it the right one?"""
-    _write("account_found", starter, to=hr_address(starter), key=starter.found_account_id, recipient="hr")
+    letters.write(
+        "account_found", starter, to=hr_address(starter), key=starter.found_account_id, recipient=Reader.HR
+    )
 
 
 def problem(starter: Starter) -> None:
     """To HR: something keeps this onboarding from going on."""
     key = f"{starter.problem}:{starter.start_date}"
-    _write(
+    letters.write(
         "problem",
         starter,
         to=hr_address(starter),
         key=key,
-        recipient="hr",
+        recipient=Reader.HR,
         reason=starter.get_problem_display(),
     )
 
@@ -169,58 +213,3 @@ def hr_address(starter: Starter) -> str:
 
 def security_address() -> str:
     return policy.in_force().security_address or settings.SECURITY_ADDRESS
-
-
-def _write(
-    kind: str,
-    starter: Starter,
-    *,
-    to: str,
-    key: str,
-    recipient: str,
-    reason: str = "",
-    may_go_on: bool = True,
-) -> None:
-    if not to:
-        return
-    context = {**_context(starter, recipient, reason), "may_go_on": may_go_on}
-    mail, made = Mail.objects.get_or_create(
-        message_id=_message_id(f"{kind}:{starter.public_id}:{key}"),
-        defaults={
-            "kind": kind,
-            "starter": starter,
-            "to": to,
-            "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", context).split())[:200],
-            "text": render_to_string(f"emails/{kind}.txt", context),
-            "html": render_to_string(f"emails/{kind}.html", context),
-            "written_at": clock.now(),
-        },
-    )
-    if made:
-        ask(f"mail:{mail.pk}", priority=Job.Priority.MAIL)
-
-
-def _context(starter: Starter, recipient: str, reason: str) -> dict[str, str]:
-    return {
-        "starter_name": starter.name,
-        "link": settings.PORTAL_URL + _page_of(recipient, starter),
-        "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
-        "organisation_name": settings.ORGANISATION_NAME,
-        "support_contact": settings.SUPPORT_CONTACT,
-        "recipient": recipient,
-        "reason": reason,
-    }
-
-
-def _page_of(recipient: str, starter: Starter) -> str:
-    """Where the reader can go: manager and HR to the starter, security to its audit trail, others to their own list."""
-    if recipient == "security":
-        return f"{reverse('admin:onboarding_auditevent_changelist')}?q={starter.public_id}"
-    if recipient == "former manager":
-        return reverse("home")
-    return reverse("managers:starter" if recipient == "manager" else "hr:starter", args=[starter.public_id])
-
-
-def _message_id(key: str) -> str:
-    host = urlsplit(settings.PORTAL_URL).hostname
-    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"

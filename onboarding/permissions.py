@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
-from onboarding import graph
+from onboarding import graph, in_charge
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 
@@ -40,7 +40,7 @@ class CannotTell(Exception):
 def starter_of_manager(
     user: Any, public_id: str, *, guarded: bool = False, with_facts: bool = False
 ) -> Starter:
-    """The starter, if this person is their manager in the directory now.
+    """The starter, if this person is their manager in the directory now, or stands in for the manager as HR routed it.
 
     Raises Http404 for everybody else, just as for a starter that does not exist; CannotTell when the directory
     does not answer and this was the manager when it last did.
@@ -53,17 +53,17 @@ def starter_of_manager(
     if starter is None or not starter.account_id:
         raise Http404
     if not starter.is_unfinished:
-        if starter.manager_id != user.oid:
+        if starter.in_charge_id != user.oid:
             raise Http404
         return starter
-    if guarded and starter.manager_id == user.oid:
+    if guarded and starter.in_charge_id == user.oid:
         return starter
     try:
-        manager = _manager_now(starter, with_facts)
+        manager = _in_charge_now(starter, with_facts)
     except graph.NotFound:
         raise Http404 from None
     except graph.GraphError:
-        if starter.manager_id != user.oid:
+        if starter.in_charge_id != user.oid:
             raise Http404 from None
         raise CannotTell from None
     if manager is None or manager.object_id != user.oid:
@@ -71,16 +71,18 @@ def starter_of_manager(
     return starter
 
 
-def _manager_now(starter: Starter, with_facts: bool) -> graph.Manager | None:
-    """Who the directory names. Raises NotFound, GraphError."""
+def _in_charge_now(starter: Starter, with_facts: bool) -> graph.Manager | None:
+    """Who may confirm by what the directory says. Raises NotFound, GraphError."""
     if with_facts and starter.state == StarterState.INVITED and starter.open_issue() is None:
         try:
-            facts = graph.client().issue_facts(starter.account_id, scarce=False)
+            facts = graph.client().issue_facts(starter.account_id, scarce=False, above=starter.stand_in_for)
         except graph.NotFound:
             raise
         except graph.GraphError:
             pass  # the page can do without: the guards are asked again, all of them, at the press
         else:
             starter.facts = facts
-            return facts.manager
+            return in_charge.of(starter, facts.manager, facts.above)
+    if starter.is_routed:
+        return in_charge.of(starter, *graph.client().read_managers(starter.account_id, starter.stand_in_for))
     return graph.client().read_manager(starter.account_id)

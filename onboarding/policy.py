@@ -19,7 +19,7 @@ from onboarding.models.rules import LONGEST_LIFETIME, SETTINGS, SHORTEST_LIFETIM
 # Who has not signed in for so long is no longer counted on to agree with another admin.
 STILL_AN_ADMIN = timedelta(days=90)
 # Settings that may name somebody: the audit trail, which is never erased, says only that they changed.
-NOT_TOLD = frozenset({"deny_list", "hr_address", "security_address"})
+NOT_TOLD = frozenset({"deny_list", "hr_address", "security_address", "duty_address"})
 
 
 class CannotActivate(Exception):

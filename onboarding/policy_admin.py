@@ -29,7 +29,10 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The manager's sign-in", ("sign_in_minutes", "step_up_context")),
     (
         "When",
-        ("invite_days_before", "remind_days_before", "remind_on_day", "opens_minutes_before", "closes_days_after"),
+        (
+            "invite_days_before", "remind_days_before", "remind_on_day", "escalate_to", "escalate_hour",
+            "opens_minutes_before", "closes_days_after",
+        ),
     ),
     (
         "Which accounts",
@@ -43,7 +46,8 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("More people", ("second_admin", "approve_all", "approve_manager", "approve_beyond")),
     (
         "Records, addresses and Graph",
-        ("retention_days", "audit_days", "hr_address", "security_address", "graph_calls", "graph_seconds"),
+        ("retention_days", "audit_days", "hr_address", "security_address", "duty_address", "graph_calls",
+         "graph_seconds"),
     ),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from onboarding.models.rules import HireDate, Rules
+from onboarding.models.rules import EscalateTo, HireDate, Rules
 
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
@@ -33,6 +33,7 @@ def nonsense(rules: Rules) -> Iterator[tuple[str, str]]:
             "remind_days_before",
             "A reminder must come after the first mail. Choose fewer days than that one has.",
         )
+    yield from _escalation(rules)
     if rules.hire_date != HireDate.OFF and rules.hire_date_days < rules.closes_days_after:
         yield (
             "hire_date_days",
@@ -51,6 +52,19 @@ def nonsense(rules: Rules) -> Iterator[tuple[str, str]]:
     if (rules.graph_calls is None) != (rules.graph_seconds is None):
         yield "graph_seconds", "Give both the calls and their seconds, or neither."
     yield from _lists(rules)
+
+
+def _escalation(rules: Rules) -> Iterator[tuple[str, str]]:
+    if rules.escalate_to == EscalateTo.DUTY and not rules.duty_address:
+        yield (
+            "duty_address",
+            "Nobody would be told. Give the address, or tell the manager’s manager or nobody.",
+        )
+    if rules.escalate_to != EscalateTo.NOBODY and not rules.remind_on_day:
+        yield (
+            "escalate_to",
+            "Others would hear of it before the manager is reminded. Remind on the day as well, or tell nobody.",
+        )
 
 
 def _lists(rules: Rules) -> Iterator[tuple[str, str]]:

@@ -176,6 +176,7 @@ def _watch(issue: PassIssue, now: datetime) -> datetime | None:
     mine = next((live for live in passes if live.method_id == issue.method_id), None)
     if any(method.is_own for method in methods):
         _delete(issue, mine, now)
+        _if_early(issue, now)
         _end(issue, IssueState.CLOSED, reason=Reason.REGISTERED, starter_to=StarterState.REGISTERED)
         return None
     if mine is None:
@@ -193,15 +194,40 @@ def _missing(issue: PassIssue, passes: tuple[graph.LivePass, ...], now: datetime
     newer = any(live.method_id not in issue.seen_before for live in passes)
     if now < _listed_by(issue) and not newer:  # what stood there before ours may be listed in its place
         return _next_look(issue, now)
-    replaced = any(live.usable for live in passes)
-    _end(issue, IssueState.CLOSED, reason=Reason.REPLACED if replaced else Reason.GONE)
+    others = [live.method_id for live in passes if live.usable]
+    if others:
+        with audit.change():
+            _end(issue, IssueState.CLOSED, reason=Reason.REPLACED)
+            audit.record(
+                "issue.replaced_elsewhere", starter=issue.starter, issue=issue, facts={"method_ids": others}
+            )
+            notifications.replaced_elsewhere(issue)
+    else:
+        _end(issue, IssueState.CLOSED, reason=Reason.GONE)
     return None
+
+
+def _if_early(issue: PassIssue, now: datetime) -> None:
+    """A pass whose use is seen before the start: whoever used it may not be the starter. Told once."""
+    if issue.used_at is not None or now >= issue.starter.starts_at:
+        return
+    with audit.change():
+        if PassIssue.objects.filter(pk=issue.pk, used_at=None).update(used_at=now):
+            starts = issue.starter.starts_at.isoformat(timespec="minutes")
+            audit.record(
+                "issue.used_early",
+                starter=issue.starter,
+                issue=issue,
+                facts={"number": issue.number, "starts_at": starts},
+            )
+            notifications.used_early(issue)
 
 
 def _used(issue: PassIssue, mine: graph.LivePass, now: datetime) -> datetime | None:
     """Used: there are ten minutes to register a method. After that the pass led to nothing."""
     if issue.used_at is None:
         with audit.change():
+            _if_early(issue, now)
             PassIssue.objects.filter(pk=issue.pk, used_at__isnull=True).update(used_at=now)
             audit.record("issue.used", starter=issue.starter, issue=issue, facts={"number": issue.number})
         return now + timedelta(seconds=10)
@@ -237,6 +263,8 @@ def _take_off(issue: PassIssue, now: datetime) -> datetime | None:
         if now < (issue.shown_at or issue.intended_at) + settings.PASS_QUARANTINE / 2:
             raise TryLater(5)
     served = issue.reason == Reason.NO_RECEIPT and _has_own_method(issue)
+    if served:
+        _if_early(issue, now)
     _end(issue, IssueState.REVOKED, starter_to=StarterState.REGISTERED if served else StarterState.INVITED)
     return None
 

@@ -1,27 +1,25 @@
-"""What the worker does by itself: looks at the directory, invites, reminds, sends mail, forgets in time."""
+"""What the worker does by itself: looks at the directory, invites, reminds, tells others, forgets in time."""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
 from django.db.models import Exists, OuterRef
 
-from onboarding import audit, clock, graph, jobs, notifications, policy, services, step_up
+from onboarding import audit, clock, graph, jobs, letters, moments, notifications, policy, services, step_up
 from onboarding.jobs import TryLater, handler
 from onboarding.lifecycle import StarterState
 from onboarding.models import Approval, AuditDetail, Job, Mail, PassIssue, PolicyVersion, Starter, Turn
+from onboarding.models.rules import EscalateTo
+from onboarding.moments import Moments
 from onboarding.moves import Changed
 
 log = logging.getLogger(__name__)
 
 LOOK_FAR, LOOK_NEAR, LOOK_SOON = timedelta(hours=6), timedelta(minutes=15), timedelta(seconds=2)
-FAILURE_SHOWN = timedelta(hours=1)
-FAILED = Starter.Problem.MAIL_FAILED
-TO_MANAGERS = {"invitation", "reminder", "reminder_ahead"}
+LOOK_LATE, LOOKED_ON = timedelta(days=1), timedelta(days=30)
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
 
@@ -75,7 +73,9 @@ def _look_for_account(starter: Starter) -> None:
 
 def _read_sign_in(starter: Starter) -> None:
     """Read whether the account was ever signed in to; only before our first pass, where the tenant tells."""
-    if starter.first_pass_at is not None or starter.problem == Starter.Problem.ACCOUNT_GONE:
+    if not starter.account_id or starter.problem == Starter.Problem.ACCOUNT_GONE:
+        return
+    if starter.first_pass_at is not None:
         return
     version = policy.for_starter(starter)
     soon = clock.now() >= starter.starts_at - max(version.lead, version.before)
@@ -92,27 +92,26 @@ def _read_sign_in(starter: Starter) -> None:
 
 def _calendar(starter: Starter) -> None:
     now, version = clock.now(), policy.for_starter(starter)
-    _opens, closes = starter.window(version.before, version.after)
-    if starter.state == StarterState.RECORDED and now >= starter.starts_at - version.lead:
+    due = moments.of(starter, version)
+    if starter.state == StarterState.RECORDED and due.invited <= now <= due.closes:
         if starter.problem in services.BLOCKING or not starter.account_id:
             with audit.change():
                 notifications.problem(starter)
         else:
             services.send_link(starter=starter, by=None)
-    if starter.state == StarterState.INVITED and now <= closes:
-        _remind(starter, version, now)
+    if starter.state == StarterState.INVITED and now <= due.closes:
+        _remind(starter, due, now)
+        _escalate(starter, version, due, now)
 
 
-def _remind(starter: Starter, version: PolicyVersion, now: datetime) -> None:
+def _remind(starter: Starter, due: Moments, now: datetime) -> None:
     """On the day, and so many days before as policy says. Whoever was invited within the hour needs no second mail."""
-    opens, _ = starter.window(version.before, version.after)
     recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
-    ahead = starter.starts_at - timedelta(days=version.remind_days_before)
-    if now < opens:
-        if version.remind_days_before and now >= ahead and not recent:
+    if now < due.opens:
+        if due.reminded_ahead is not None and now >= due.reminded_ahead and not recent:
             with audit.change():
                 notifications.reminder_ahead(starter)
-    elif version.remind_on_day and starter.reminded_for != starter.start_date:
+    elif due.reminded is not None and starter.reminded_for != starter.start_date:
         with audit.change():
             invited = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED)
             claimed = invited.exclude(reminded_for=starter.start_date)
@@ -120,57 +119,41 @@ def _remind(starter: Starter, version: PolicyVersion, now: datetime) -> None:
                 notifications.reminder(starter)
 
 
-def _next_look(starter: Starter) -> datetime:
-    now, version = clock.now(), policy.for_starter(starter)
-    near = now >= starter.starts_at - version.lead - timedelta(days=1) or not starter.account_id
-    lead, opens = starter.starts_at - version.lead, starter.starts_at - version.before
-    ahead = starter.starts_at - timedelta(days=version.remind_days_before)
-    planned = now + (LOOK_NEAR if near else LOOK_FAR)
-    return min([planned, *[moment for moment in (lead, ahead, opens) if moment > now]])
-
-
-# --- Mail -------------------------------------------------------------------------------------------------------
-
-
-@handler("mail")
-def send(mail_id: str) -> None:
-    """Send one mail. Killed after the last dot, it is sent again under the same Message-ID: never lost."""
-    mail = Mail.objects.select_related("starter").get(pk=mail_id)
-    if mail.sent_at or mail.dropped_at:
+def _escalate(starter: Starter, version: PolicyVersion, due: Moments, now: datetime) -> None:
+    """Nobody has confirmed, and it is late: others are told, once. What only HR can put right is no manager's fault."""
+    if due.escalated is None or now < due.escalated or starter.escalated_for == starter.start_date:
         return
-    if _is_stale(mail):
-        Mail.objects.filter(pk=mail.pk).update(dropped_at=clock.now(), text="", html="")
+    if starter.problem in {*services.BLOCKING, Starter.Problem.REFUSED} or starter.issues.exists():
         return
-    message = EmailMultiAlternatives(
-        subject=mail.subject,
-        body=mail.text,
-        from_email=settings.MAIL_FROM,
-        to=[mail.to],
-        headers={"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
-    )
-    message.attach_alternative(mail.html, "text/html")
+    above = _above(starter) if version.escalate_to == EscalateTo.ABOVE else None
+    with audit.change():
+        invited = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED)
+        if invited.exclude(escalated_for=starter.start_date).update(escalated_for=starter.start_date):
+            notifications.escalation(starter, above)
+            told = {"manager": above.object_id} if above else {}
+            facts = {"to": version.escalate_to, "found": above is not None}
+            audit.record("starter.escalated", starter=starter, facts=facts, personal=told)
+
+
+def _above(starter: Starter) -> graph.Manager | None:
+    """The manager of who should confirm, as the directory says now; nobody where no mail should go to them."""
     try:
-        message.send()
-    except graph.Throttled as error:
-        raise TryLater(error.retry_after) from None
-    except Exception:
-        _tell_of_failure(mail)
-        raise
-    Mail.objects.filter(pk=mail.pk).update(sent_at=clock.now())
-    Starter.objects.filter(mails=mail, problem=FAILED).update(problem=Starter.Problem.NONE)
+        above = graph.client().read_manager(starter.in_charge_id)
+    except graph.NotFound:
+        return None
+    if above is None or not above.mail or above.enabled is not True or above.kind != "member":
+        return None
+    return None if above.object_id in {starter.account_id, starter.in_charge_id} else above
 
 
-def _tell_of_failure(mail: Mail) -> None:
-    """A manager's mail that cannot be sent for an hour is put on HR's list; it is tried on all the same."""
-    if mail.kind in TO_MANAGERS and clock.now() > mail.written_at + FAILURE_SHOWN:
-        Starter.objects.filter(mails=mail, problem="").update(problem=FAILED)
-
-
-def _is_stale(mail: Mail) -> bool:
-    """A link to somebody who has been withdrawn since is no longer true."""
-    return (
-        mail.kind in TO_MANAGERS and mail.starter is not None and mail.starter.state != StarterState.INVITED
-    )
+def _next_look(starter: Starter) -> datetime | None:
+    """Often near the day, seldom before; after the window once a day for a month, and then no more."""
+    now, version = clock.now(), policy.for_starter(starter)
+    due = moments.of(starter, version)
+    if now > due.closes:
+        return now + LOOK_LATE if now < due.closes + LOOKED_ON else None
+    near = now >= due.invited - timedelta(days=1) or not starter.account_id
+    return min([now + (LOOK_NEAR if near else LOOK_FAR), *due.after(now)])
 
 
 # --- Forgetting -----------------------------------------------------------------------------------------------------
@@ -181,6 +164,9 @@ def forget(_: str) -> datetime:
     """Once a day: erase what is no longer needed. The audit chain stays whole."""
     now, rules = clock.now(), policy.in_force()
     Mail.objects.filter(sent_at__lt=now - MAIL_TEXT_KEPT).exclude(text="").update(text="", html="")
+    # One about several says where it went in each of those rows, which are forgotten with their starters.
+    together = Mail.objects.filter(kind=letters.DIGEST, written_at__lt=now - MAIL_TEXT_KEPT).exclude(box="")
+    together.update(to="", box="", subject="", text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     Turn.objects.filter(lapses_at__lt=now).delete()
     step_up.forget_used(now)
@@ -201,7 +187,8 @@ def erase(starter: Starter) -> None:
     blank = dict.fromkeys(
         [
             "account_id", "found_account_id", "display_name", "job_title", "department", "employee_id",
-            "first_manager_id", "manager_id", "manager_name", "manager_mail", "note",
+            "first_manager_id", "manager_id", "manager_name", "manager_mail", "note", "stand_in_for", "stand_in_id",
+            "stand_in_name", "stand_in_mail",
         ],
         "",
     )  # fmt: skip
@@ -211,7 +198,7 @@ def erase(starter: Starter) -> None:
     )
     Approval.objects.filter(starter=starter).update(reason="")
     PassIssue.objects.filter(starter=starter).update(account_id="")
-    Mail.objects.filter(starter=starter).update(to="", subject="", text="", html="")
+    Mail.objects.filter(starter=starter).update(to="", reader_id="", box="", subject="", text="", html="")
     audit.record("starter.erased", starter=starter)
 
 

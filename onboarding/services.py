@@ -9,7 +9,21 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from onboarding import audit, caps, clock, earlier, graph, guards, handover, jobs, notifications, policy
+from onboarding import (
+    approvals,
+    audit,
+    caps,
+    clock,
+    earlier,
+    graph,
+    guards,
+    handover,
+    in_charge,
+    jobs,
+    letters,
+    notifications,
+    policy,
+)
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.models.work import Job
@@ -24,6 +38,7 @@ BLOCKING = {
     Problem.NO_MANAGER,
     Problem.MANAGER_CHANGED,
     Problem.MANAGER_RECORDED,
+    Problem.NO_STAND_IN,
 }
 
 
@@ -183,15 +198,17 @@ def look_again(*, starter: Starter, expected: dict[str, str], by: Any) -> None:
 
     A manager who is new gets the link. Raises AccountMoved when the directory has changed since, OwnStarter, Changed.
     """
-    account, manager = graph.client().look_up(starter.account_id)
+    account, manager, above = _read(starter)
     now = guards.seen_of(account, manager)
     if now != expected or account.object_id != starter.account_id:
         raise AccountMoved(starter.account_id)
     _still_before_a_pass(starter)
     if by.oid == now["manager_id"]:
         raise OwnStarter
+    _not_their_manager(starter, by)
     before, invited = dict(starter.seen), starter.state == StarterState.INVITED
     with audit.change():
+        end_if_void(starter, manager)
         move_starter(
             starter,
             None,
@@ -211,10 +228,10 @@ def look_again(*, starter: Starter, expected: dict[str, str], by: Any) -> None:
                 if before.get(name) != now[name]
             },
         )
-        starter.problem = _problem(starter, directory_facts(account, manager))
+        starter.problem = _problem(starter, directory_facts(account, manager), manager, above)
         Starter.objects.filter(pk=starter.pk).update(problem=starter.problem)
         if invited and before.get("manager_id") != now["manager_id"] and starter.problem not in BLOCKING:
-            _send(starter, by=by)
+            send_to_who_may_confirm(starter, by=by)
         jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
 
 
@@ -225,7 +242,11 @@ def reschedule(
     _still_before_a_pass(starter)
     _not_their_manager(starter, by)
     moved = Starter(start_date=start_date, start_time=start_time, time_zone=time_zone)
+    anew: dict[str, Any] = {}
     with audit.change():
+        if moved.start_local != starter.starts_at or start_date != starter.start_date:
+            notifications.drop_unsent(starter, letters.DATED)
+            anew = {"reminded_for": None, "escalated_for": None, "schedule": starter.schedule + 1}
         move_starter(
             starter,
             None,
@@ -236,6 +257,7 @@ def reschedule(
                 "start_time": start_time,
                 "time_zone": time_zone,
                 "starts_at": moved.start_local,
+                **anew,
                 "shaped_by": _with(starter, by),
                 "note": note,
             },
@@ -246,7 +268,7 @@ def reschedule(
 
 def _not_their_manager(starter: Starter, by: Any) -> None:
     """Who sets the time or allows a pass takes part in making it, and so cannot be the one who confirms."""
-    if by.oid == starter.manager_id:
+    if by.oid in {starter.manager_id, starter.stand_in_id}:
         raise OwnStarter
 
 
@@ -260,15 +282,13 @@ def _still_before_a_pass(starter: Starter) -> None:
 
 
 def refresh(starter: Starter, *, by: Any | None = None, known: graph.Facts | None = None) -> bool:
-    """Read the account and its manager anew, unless they are `known`. True: a new manager was sent the link.
+    """Read the account and its manager anew, unless they are `known`. True: who may confirm now was sent the link.
 
-    `read` is what the directory said a moment ago, of many at once. Raises what `graph` raises; a missing account
+    `known` is what the directory said a moment ago, of many at once. Raises what `graph` raises; a missing account
     becomes a problem.
     """
     try:
-        account, manager = (
-            (known.account, known.manager) if known else graph.client().look_up(starter.account_id)
-        )
+        account, manager, above = _read(starter, known)
     except graph.NotFound:
         starter.problem, starter.looked_at = Problem.ACCOUNT_GONE, clock.now()
         with audit.change():
@@ -277,8 +297,11 @@ def refresh(starter: Starter, *, by: Any | None = None, known: graph.Facts | Non
         return False
     facts = directory_facts(account, manager)
     changed = bool(starter.looked_at) and starter.manager_id != facts["manager_id"]
-    facts["problem"] = _problem(starter, facts)
+    had_no_mail, address = starter.problem in {NO_MAIL, Problem.MAIL_REFUSED}, starter.in_charge_mail
     with audit.change():
+        end_if_void(starter, manager)
+        facts |= _stand_in_now(starter, manager, above)
+        facts["problem"] = _problem(starter, facts, manager, above)
         Starter.objects.filter(pk=starter.pk).update(**facts)
         if changed:
             audit.record(
@@ -288,11 +311,53 @@ def refresh(starter: Starter, *, by: Any | None = None, known: graph.Facts | Non
             )
         for name, value in facts.items():
             setattr(starter, name, value)
-        told = changed and starter.state == StarterState.INVITED and starter.problem not in BLOCKING
+        mended = had_no_mail and starter.in_charge_mail not in {"", address}
+        waits = starter.state == StarterState.INVITED and starter.problem not in BLOCKING
+        told = waits and (changed or mended)
         if told:
-            _send(starter, by=by)
+            send_to_who_may_confirm(starter, by=by)
         _tell_hr_what_blocks(starter)
     return told
+
+
+def _read(
+    starter: Starter, known: graph.Facts | None = None
+) -> tuple[graph.Account, graph.Manager | None, graph.Manager | None]:
+    """The account, its manager, and the manager of that manager where HR routed it; in one round trip."""
+    if known is not None:
+        return known.account, known.manager, known.above
+    if not starter.is_routed:
+        return *graph.client().look_up(starter.account_id), None
+    found = graph.client().look_up_several([starter.account_id, starter.stand_in_for])
+    theirs, past = found[starter.account_id], found[starter.stand_in_for]
+    if isinstance(theirs, graph.GraphError):
+        raise theirs
+    if isinstance(past, graph.GraphError) and not isinstance(past, graph.NotFound):
+        raise past
+    return *theirs, None if isinstance(past, graph.NotFound) else past[1]
+
+
+def end_if_void(starter: Starter, manager: graph.Manager | None) -> None:
+    """A routing past somebody who is not the manager any more is void. Who stood in hears of it."""
+    if not starter.is_routed or in_charge.is_routed_past(starter, manager):
+        return
+    past, gone = starter.stand_in_for, starter.stand_in_id
+    approvals.void_routing(starter)
+    if starter.state == StarterState.INVITED:
+        notifications.not_asked_any_more(starter, to=starter.stand_in_mail, reader_id=gone)
+    Starter.objects.filter(pk=starter.pk).update(**in_charge.NOT_ROUTED)
+    for name, value in in_charge.NOT_ROUTED.items():
+        setattr(starter, name, value)
+    audit.record("starter.routing_void", starter=starter, personal={"manager": past, "stand_in": gone})
+
+
+def _stand_in_now(
+    starter: Starter, manager: graph.Manager | None, above: graph.Manager | None
+) -> dict[str, str]:
+    person = in_charge.of(starter, manager, above)
+    if not starter.is_routed or person is None:
+        return {}
+    return {"stand_in_name": person.display_name[:256], "stand_in_mail": person.mail[:320]}
 
 
 def _tell_hr_what_blocks(starter: Starter) -> None:
@@ -301,7 +366,9 @@ def _tell_hr_what_blocks(starter: Starter) -> None:
         notifications.problem(starter)
 
 
-def _problem(starter: Starter, facts: dict[str, Any]) -> str:
+def _problem(
+    starter: Starter, facts: dict[str, Any], manager: graph.Manager | None, above: graph.Manager | None
+) -> str:
     rules, seen = policy.for_starter(starter), starter.seen
     drifted = [
         name for name, field in SEEN_IN.items() if seen and seen.get(name, facts[field]) != facts[field]
@@ -312,11 +379,16 @@ def _problem(starter: Starter, facts: dict[str, Any]) -> str:
         return Problem.NO_MANAGER
     if rules.same_manager and seen.get("manager_id", "") != facts["manager_id"]:
         return Problem.MANAGER_CHANGED
-    if not facts["manager_mail"]:
+    person = in_charge.of(starter, manager, above)
+    if person is None:
+        return Problem.NO_STAND_IN
+    if not person.mail:
         return Problem.NO_MAILBOX
-    if facts["manager_id"] in starter.shaped_by:
+    if person.object_id in starter.shaped_by:
         return Problem.MANAGER_RECORDED
     lasting = {Problem.REFUSED, Problem.MAIL_FAILED}
+    if starter.in_charge_mail == person.mail[:320]:
+        lasting.add(Problem.MAIL_REFUSED)
     return starter.problem if starter.problem in lasting else Problem.NONE
 
 
@@ -329,7 +401,7 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
     if not starter.account_id:
         raise CannotInvite(starter.problem or Problem.ACCOUNT_MISSING)
     try:
-        facts = graph.client().issue_facts(starter.account_id, scarce=False)
+        facts = graph.client().issue_facts(starter.account_id, scarce=False, above=starter.stand_in_for)
     except graph.NotFound:
         facts = None
     told = refresh(starter, by=by, known=facts)
@@ -345,17 +417,17 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
                 by=by,
                 changes={
                     "invited_at": clock.now(),
-                    "problem": NO_MAIL if not starter.manager_mail else Problem.NONE,
+                    "problem": NO_MAIL if not starter.in_charge_mail else Problem.NONE,
                     "refused_for": [],
                 },
-                personal={"manager": starter.manager_id, "to": starter.manager_mail},
+                personal={"manager": starter.in_charge_id, "to": starter.in_charge_mail},
             )
             notifications.invitation(starter, number=_next_number(starter))
             _tell_hr_what_blocks(starter)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
         elif starter.state == StarterState.INVITED:
             if not told:
-                _send(starter, by=by)
+                send_to_who_may_confirm(starter, by=by)
         else:
             raise Changed("the link is no longer needed")
 
@@ -386,19 +458,20 @@ def _guards_hold(starter: Starter, facts: graph.Facts, *, by: Any | None) -> Non
 def forewarn(starter: Starter) -> None:
     """Ask the guards of somebody who was recorded and not invited yet, so that HR knows long before the day."""
     try:
-        facts = graph.client().issue_facts(starter.account_id, scarce=False)
+        facts = graph.client().issue_facts(starter.account_id, scarce=False, above=starter.stand_in_for)
     except graph.GraphError:
         return  # asked again with the next look, and before the link is sent
     with suppress(CannotInvite):
         _guards_hold(starter, facts, by=None)
 
 
-def _send(starter: Starter, *, by: Any | None) -> None:
+def send_to_who_may_confirm(starter: Starter, *, by: Any | None) -> None:
+    """The link once more, or for somebody new; inside the transaction of what causes it."""
     audit.record(
         "starter.link_sent",
         by=by,
         starter=starter,
-        personal={"manager": starter.manager_id, "to": starter.manager_mail},
+        personal={"manager": starter.in_charge_id, "to": starter.in_charge_mail},
     )
     notifications.invitation(starter, number=_next_number(starter))
 
@@ -452,14 +525,16 @@ def withdraw_starter(*, starter: Starter, by: Any, reason: str) -> bool:
             )
         return False
     # A pass that is being made right now finds the version changed and is deleted, never shown.
-    move_starter(
-        starter,
-        StarterState.WITHDRAWN,
-        event="starter.withdrawn",
-        by=by,
-        changes={"ended_at": clock.now(), "problem": Problem.NONE},
-        personal={"reason": reason},
-    )
+    with audit.change():
+        notifications.drop_unsent(starter)
+        move_starter(
+            starter,
+            StarterState.WITHDRAWN,
+            event="starter.withdrawn",
+            by=by,
+            changes={"ended_at": clock.now(), "problem": Problem.NONE},
+            personal={"reason": reason},
+        )
     return True
 
 

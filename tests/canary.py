@@ -52,7 +52,7 @@ def plainly(word: str) -> set[str]:
 
 def spellings(word: str) -> set[str]:
     """Also backwards, encoded, and in lists as Python, JSON and a page of Python's would print them."""
-    groups, said = [list(word[:4]), list(word[4:])], spelling.spelled(word)
+    groups, said = [list(word[:4]), list(word[4:])], list(spelling.spelled(word))
     lists = {str(group)[1:-1] for group in groups} | {json.dumps(group)[1:-1] for group in groups}
     lists |= {between.join(said) for between in ("', '", "',\n '", '", "')}
     lists |= {html.escape(one) for one in lists}

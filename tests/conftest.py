@@ -340,7 +340,7 @@ def held(shown: Callable[..., handover.Shown]) -> Callable[..., PassIssue]:
 @pytest.fixture
 def hurry() -> Callable[[], int]:
     """Let a worker do everything that is due; with `ahead`, after so much time has gone by everywhere."""
-    from onboarding import reconciler, routine  # noqa: F401  (names the handlers)
+    from onboarding import post, reconciler, routine  # noqa: F401  (names the handlers)
 
     def done(ahead: timedelta = timedelta(0), most: int = 200) -> int:
         with time_machine.travel(timezone.now() + ahead) if ahead else nullcontext():

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from onboarding import handover, services
+from onboarding import handover, policy, services
 from onboarding.hr import calendar, hands
 from onboarding.models import AuditEvent, PassIssue, Starter
 from tests.conftest import BY_KEY
@@ -203,7 +203,7 @@ def test_passes_used_up_and_a_time_that_is_over_are_told(browser_of, today, invi
     for number in (1, 2, 3):
         PassIssue.objects.create(
             starter=starter, account_id=f"x{number}", number=number, state="closed", counted=True,
-            actor=starter.recorded_by, policy_id=1, lifetime_minutes=60, lease_until=timezone.now(),
+            actor=starter.recorded_by, policy_id=policy.in_force().number, lifetime_minutes=60, lease_until=timezone.now(),
         )  # fmt: skip
     long_ago = timezone.localdate() - timedelta(days=9)
     many(1, long_ago, state="invited")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from onboarding import clock, directory, graph, guards, handover, routine, services
+from onboarding import clock, directory, graph, guards, handover, policy, routine, services
 from onboarding.guards import Place
 from onboarding.lifecycle import StarterState
 from onboarding.models import AuditEvent, Mail, PassIssue, Starter
@@ -62,7 +62,7 @@ class World:
         )
         PassIssue.objects.create(
             starter=other, account_id="x", number=1, state="closed", actor=self.person("maria"), lifetime_minutes=60,
-            policy_id=1, lease_until=timezone.now(), identity_check="known",
+            policy_id=policy.in_force().number, lease_until=timezone.now(), identity_check="known",
         )  # fmt: skip
 
 

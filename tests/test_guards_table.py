@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -239,3 +239,58 @@ def test_a_guard_is_found_by_the_code_that_the_audit_keeps():
 def test_neither_a_question_nor_its_judges_can_be_exchanged_on_the_way(value, field):
     with pytest.raises(FrozenInstanceError):
         setattr(value, field, None)
+
+
+# --- Before the press ---------------------------------------------------------------------------------------------
+
+EARLY = (guards.Place.RECORDED, guards.Place.SENT, guards.Place.LOOKED)
+COSTS_OR_AGES = {
+    "no_own_method", "no_foreign_pass", "manager_has_room", "site_has_room", "sign_in_is_fresh", "step_up_is_for_this",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("place", "left_out"),
+    [
+        (guards.Place.RECORDED, COSTS_OR_AGES | {"manager_now", "not_an_admin"}),
+        (guards.Place.SENT, COSTS_OR_AGES | {"manager_now", "not_an_admin"}),
+        (guards.Place.LOOKED, COSTS_OR_AGES),
+        (guards.Place.PRESSED, set()),
+    ],
+)
+def test_each_place_asks_all_but_what_it_cannot_know_or_may_not_cost(place, left_out):
+    assert {guard.code for guard in guards.GUARDS if not guard.is_asked_at(place)} == left_out
+
+
+@pytest.mark.parametrize("place", EARLY)
+def test_what_the_worker_has_not_read_yet_is_not_held_against_anybody_before_the_press(question, place):
+    unread = hired(START, told=False)
+    unread["starter"]["sign_in_looked_at"] = None
+    asked = question(**unread, place=place)
+
+    assert refusing(asked) == []
+    assert refusing(replace(asked, policy=PolicyVersion(sign_ins="refuse", hire_date="off"))) == []
+    assert refusing(replace(asked, place=guards.Place.PRESSED)) == ["is_new", "never_signed_in"]
+
+
+@pytest.mark.parametrize("place", guards.Place)
+def test_what_was_asked_in_vain_makes_no_old_account_new(question, place):
+    assert refusing(question(**hired(START, told=False), place=place)) == ["is_new"]
+
+
+def test_who_presses_is_who_confirms_and_before_that_who_is_in_charge(question):
+    pressed = question(manager={"object_id": TOM}, starter={"shaped_by": [MARIA]})
+    early = replace(pressed, person=None, place=guards.Place.RECORDED)
+    nobody = replace(early, facts=replace(early.facts, manager=None))
+
+    assert (pressed.confirmer, early.confirmer, nobody.confirmer) == (MARIA, TOM, "")
+    assert refusing(pressed) == ["manager_now", "three_people"]
+    assert "three_people" not in refusing(early)
+
+
+def test_what_the_tenant_keeps_back_is_said_in_words_of_its_own_and_alarms_nobody():
+    for guard in guards.GUARDS:
+        unread = guards.BY_CODE[f"{guard.code}.unread"]
+        assert unread.for_manager != guard.for_manager and "Nothing was made" in unread.for_manager
+        assert unread.for_hr != guard.for_hr and "policy" in unread.for_hr
+        assert not unread.alarming

@@ -25,6 +25,8 @@ ELSEWHERE = {"PORTAL_URL": "https://staging.contoso.example"}
 ANOTHER_TENANT = {"AZURE_TENANT_ID": "99999999-2222-3333-4444-555555555555"}
 Copy = dict[str, str]
 
+pytestmark = pytest.mark.django_db
+
 
 # --- As somebody at a command line meets it ------------------------------------------------------------------------
 

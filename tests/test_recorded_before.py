@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from onboarding import earlier, graph, services
+from onboarding import earlier, graph, policy, services
 from onboarding.models import AuditEvent, Starter
 from tests.conftest import BY_KEY
 
@@ -186,7 +186,7 @@ def test_the_employee_number_is_forgotten_with_the_rest(withdrawn, time_machine,
     from onboarding import routine
 
     Starter.objects.update(employee_id="000020")
-    time_machine.move_to(timezone.now() + settings.RETENTION + timedelta(seconds=1))
+    time_machine.move_to(timezone.now() + policy.in_force().retention + timedelta(seconds=1))
 
     routine.forget("")
 

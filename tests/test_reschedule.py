@@ -187,6 +187,65 @@ def test_the_manager_is_reminded_of_the_new_day_too(record, hurry, person, time_
     assert Starter.objects.get().reminded_for == new_day
 
 
+def test_a_reminder_of_the_old_day_that_was_not_sent_is_not_sent(record, hurry, person, tenant, time_machine):
+    starter = record("noor", starts_in=timedelta(hours=30))
+    hurry()
+    tenant.tenant.faults.add({"path": ".*/sendMail", "method": "POST", "status": 503, "times": None})
+    time_machine.move_to(starter.starts_at - timedelta(hours=1))
+    hurry()
+    tenant.tenant.faults.end()
+
+    move(starter, person, start_date=timezone.localdate() + timedelta(days=10))
+    hurry(timedelta(minutes=30))
+
+    reminder = Mail.objects.get(kind="reminder")
+    assert reminder.dropped_at and not reminder.sent_at
+    assert [mail.subject for mail in tenant.tenant.mails] == ["The first day of Noor de Vries"]
+
+
+@pytest.mark.parametrize("there_and_back", [False, True], ids=["another hour", "there and back"])
+def test_a_day_that_was_moved_is_reminded_of_anew(record, hurry, person, time_machine, there_and_back):
+    starter = record("noor", starts_in=timedelta(hours=30))
+    hurry()
+    time_machine.move_to(starter.starts_at - timedelta(hours=1))
+    hurry()
+    same = {
+        "start_date": starter.start_date,
+        "start_time": starter.start_time,
+        "time_zone": starter.time_zone,
+    }
+    later = (starter.start_local + timedelta(hours=4)).time()
+
+    if there_and_back:
+        move(starter, person, start_date=IN_A_MONTH)
+        move(starter, person, **same)
+    else:
+        move(starter, person, **{**same, "start_time": later})
+    time_machine.move_to(Starter.objects.get().starts_at - timedelta(minutes=45))
+    hurry()
+    hurry(timedelta(minutes=11))
+
+    assert Mail.objects.filter(kind="reminder").count() == 2
+    assert Mail.objects.filter(kind="reminder", sent_at__isnull=False).count() == 2
+
+
+def test_another_note_alone_reminds_of_nothing_anew(record, hurry, person, time_machine):
+    starter = record("noor", starts_in=timedelta(hours=30))
+    hurry()
+    time_machine.move_to(starter.starts_at - timedelta(hours=1))
+    hurry()
+    same = {
+        "start_date": starter.start_date,
+        "start_time": starter.start_time,
+        "time_zone": starter.time_zone,
+    }
+
+    move(starter, person, **same, note="Comes by train")
+    hurry(timedelta(minutes=20))
+
+    assert Mail.objects.filter(kind="reminder").count() == 1
+
+
 def test_a_confirmation_of_the_day_before_the_move_makes_no_pass(invite, person, confirmation, tenant):
     starter = invite("noor")
     said = confirmation(starter)

@@ -78,7 +78,7 @@ CALLS: list[tuple[str, str, Any, tuple[str, ...]]] = [
     (
         "POST",
         GIVEN,
-        given(IDENTITY_PRINCIPAL_ID, "PrivilegedEligibilitySchedule.Read.AzureADGroup"),
+        given(IDENTITY_PRINCIPAL_ID, "Reports.Read.All"),
         ("AppRoleAssignment.ReadWrite.All", "Application.Read.All"),
     ),
     ("GET", "/groups", None, ("GroupMember.Read.All",)),
@@ -197,7 +197,7 @@ def test_graph_has_a_service_principal_that_names_its_permissions(someone: Admin
 
 
 def test_a_grant_is_in_the_identitys_next_token(someone: Administrator) -> None:
-    role = "PrivilegedEligibilitySchedule.Read.AzureADGroup"
+    role = "Reports.Read.All"
 
     made = someone.ask("POST", GIVEN, given(IDENTITY_PRINCIPAL_ID, role))
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from onboarding import approvals, budget, clock, guards, handover, routine, services
+from onboarding import approvals, budget, clock, guards, handover, policy, routine, services
 from onboarding.models import Approval, AuditEvent, GraphBudget, Mail, PassIssue, Starter
 from onboarding.moves import Changed
 from tests.conftest import BY_KEY, creations, live_passes
@@ -218,7 +218,8 @@ def test_each_pass_beyond_the_limit_needs_an_approval_of_its_own(invite, person,
     starter = invite("noor")
     PassIssue.objects.create(
         starter=starter, account_id=starter.account_id, number=1, state="revoked", counted=True, lifetime_minutes=60,
-        actor=person("maria"), policy_id=1, lease_until=clock.now(), identity_check="known", method_id="gone",
+        actor=person("maria"), policy_id=policy.in_force().number, lease_until=clock.now(), identity_check="known",
+        method_id="gone",
     )  # fmt: skip
     services.allow_another(starter=fresh(starter), by=person("hanna"))
 

@@ -107,6 +107,7 @@ OURS = {
     "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
     "hr:bring-back": Rule(look=HR, act=HR, does="302 200"),
     "hr:account": Rule(look=HR, act=HR, does="302 200"),
+    "hr:stand-in": Rule(look=HR, act=HR, does="302 200"),
     "hr:allow": Rule(act=HR),
     "hr:take-back": Rule(act=HR),
     "hr:look-again": Rule(act=HR),

@@ -103,19 +103,31 @@ class Graph:
         """Say who the directory records as manager at this moment."""
         return reading.manager(self._transport.get(_address(f"{_account(object_id)}/manager", select=PERSON)))
 
-    def issue_facts(self, object_id: str, *, scarce: bool = True) -> Facts:
+    def read_managers(self, object_id: str, manager_id: str) -> tuple[Manager | None, Manager | None]:
+        """Say who the directory records as manager, and as the manager of `manager_id`, in one round trip."""
+        answers = self._transport.batch(
+            {
+                "manager": _address(f"{_account(object_id)}/manager", select=PERSON),
+                "above": _address(f"{_account(manager_id)}/manager", select=PERSON),
+            }
+        )
+        return reading.manager(answers["manager"]), reading.manager(answers["above"])
+
+    def issue_facts(self, object_id: str, *, scarce: bool = True, above: str = "") -> Facts:
         """Read all that decides about a pass in one round trip. One call of it is of the scarce kind: the methods,
-        which `scarce=False` leaves out."""
+        which `scarce=False` leaves out. `above` is somebody whose manager is read as well."""
         user = _account(object_id)
         own = f"principalId eq '{object_id.lower()}'"
         membership = f"{user}/transitiveMemberOf/microsoft.graph"
         directory = "/roleManagement/directory"
         group = {"count": "true", "select": "id,displayName,isAssignableToRole", "top": WIDEST}
         methods = {"methods": f"{user}/authentication/methods"} if scarce else {}
+        second = {"above": _address(f"{_account(above)}/manager", select=PERSON)} if above else {}
         answers = self._transport.batch(
             {
                 "account": _address(user, select=ACCOUNT),
                 "manager": _address(f"{user}/manager", select=PERSON),
+                **second,
                 **methods,
                 "roles": _address(f"{membership}.directoryRole", count="true", select="id,roleTemplateId"),
                 "groups": _address(f"{membership}.group", **group),

@@ -86,10 +86,10 @@ def facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
     # that is "not found" could not be read.
     refuse_unless_read(answers["account"])
     for name, answer in answers.items():
-        if answer.status == 404 and name not in {"manager", "methods"}:
+        if answer.status == 404 and name not in {"manager", "above", "methods"}:
             raise answer.incomplete(name)
         if not (name in MAY_BE_CLOSED and is_closed(answer)):
-            refuse_unless_read(answer, absence_is_fine=name == "manager")
+            refuse_unless_read(answer, absence_is_fine=name in {"manager", "above"})
     person = account(answers["account"].record())
     if person.object_id != object_id:
         raise answers["account"].incomplete("the account that was asked for")
@@ -111,6 +111,7 @@ def facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
         pass_policy=None
         if is_closed(answers["pass_policy"])
         else pass_policy(answers["pass_policy"].record()),
+        above=manager(answers["above"]) if "above" in answers else None,
     )
 
 

@@ -107,6 +107,7 @@ class Facts:
     role_groups: tuple[str, ...]
     eligible_groups: tuple[str, ...] | None
     pass_policy: PassPolicy | None
+    above: Manager | None = None  # the manager of the manager, where that was asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)

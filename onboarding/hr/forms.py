@@ -239,6 +239,17 @@ class WithdrawForm(ReasonForm):
         self.fields["reason"].label = "Why is this onboarding stopped?"
 
 
+class StandInForm(ReasonForm):
+    """`seen` is who would stand in, as HR was shown; `step` says whether it is routed or taken back."""
+
+    seen = forms.CharField(required=False, max_length=36, widget=forms.HiddenInput)
+    step = forms.ChoiceField(choices=[("route", "route"), ("end", "end")], widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "For the record; it stands on the audit trail and in no mail."
+
+
 class BringBackForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -98,6 +98,18 @@ FIXES: dict[str, Hand] = {
         "The portal keeps trying for a day. Give them the address yourself, and ask an admin to look at the job.",
         label="The address",
     ),
+    Problem.MAIL_REFUSED: Hand(
+        "The manager’s address takes no mail.",
+        "Ask whoever keeps the directory to put the address right: then the link is sent by itself. Until then give them "
+        "the address of the starter’s page yourself.",
+        label="The address",
+    ),
+    Problem.NO_STAND_IN: Hand(
+        "Whoever stands in is not the manager’s manager any more.",
+        "Nobody can confirm. Take the routing back, or route it anew to who is above the manager now.",
+        "stand-in",
+        "Look at the routing",
+    ),
 }
 
 

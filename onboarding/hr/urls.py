@@ -4,7 +4,18 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from onboarding.hr import second_look
-from onboarding.hr.views import account, acts, changing, day, listing, recording, several, starter, together
+from onboarding.hr.views import (
+    account,
+    acts,
+    changing,
+    day,
+    listing,
+    recording,
+    several,
+    stand_in,
+    starter,
+    together,
+)
 
 
 class Day(StringConverter):
@@ -30,6 +41,7 @@ urlpatterns = [
     path("<public_id:public_id>/withdraw/", changing.withdraw, name="withdraw"),
     path("<public_id:public_id>/bring-back/", changing.bring_back, name="bring-back"),
     path("<public_id:public_id>/account/", account.replace, name="account"),
+    path("<public_id:public_id>/stand-in/", stand_in.stand_in, name="stand-in"),
     path("<public_id:public_id>/allow/", acts.allow, name="allow"),
     path("<public_id:public_id>/take-back/", acts.take_pass_back, name="take-back"),
     path("<public_id:public_id>/look-again/", second_look.look_again, name="look-again"),

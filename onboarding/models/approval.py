@@ -12,7 +12,7 @@ class Approval(models.Model):
 
     class Why(models.TextChoices):
         STARTER = "starter", "every starter of this department needs a second person of HR"
-        MANAGER = "manager", "HR accepted another manager than the first"
+        MANAGER = "manager", "HR accepted another manager than the first, or let somebody stand in for them"
         BEYOND = "beyond", "one more pass than the limit was allowed"
 
     starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="approvals")

@@ -41,6 +41,12 @@ class HireDate(models.TextChoices):
     REQUIRED = "required", "check it, and refuse where the directory has none"
 
 
+class EscalateTo(models.TextChoices):
+    NOBODY = "nobody", "nobody"
+    ABOVE = "above", "the manager’s manager"
+    DUTY = "duty", "the duty address"
+
+
 class SecondAdmin(models.TextChoices):
     WHEN_TWO = "when_two", "while two admins have signed in within three months"
     ALWAYS = "always", "always"
@@ -125,6 +131,24 @@ class Rules(models.Model):
         "reminder on the day",
         default=True,
         help_text="A mail to the manager when the window opens. Sensible: managers do this twice a year.",
+    )
+
+    escalate_to = models.CharField(
+        "tell, when nobody has confirmed",
+        max_length=8,
+        choices=EscalateTo,
+        default=EscalateTo.ABOVE,
+        db_default=EscalateTo.ABOVE,
+        help_text="One mail on the first day. The manager’s manager is read from the directory at that moment; where it "
+        "names none who gets mail, the duty address is told, or else HR. Sensible: a manager who is ill does not press.",
+    )
+    escalate_hour = models.PositiveSmallIntegerField(
+        "tell them at (hour of the first day)",
+        default=11,
+        db_default=11,
+        validators=between(1, 23),
+        help_text="1 to 23, by the clock where the starter works, and never sooner than an hour after the start. "
+        "11 leaves a manager the morning.",
     )
 
     # --- Which accounts ---------------------------------------------------------------------------------------
@@ -297,6 +321,13 @@ class Rules(models.Model):
         default="",
         help_text="Told at once when a pass was asked for a privileged or existing account. Empty: as installed.",
     )
+    duty_address = models.EmailField(
+        "duty address",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Who can find another to confirm on a first day, like a service desk. Empty: the address of HR.",
+    )
     graph_calls = models.PositiveSmallIntegerField(
         "Microsoft Graph: calls of the scarce kind",
         null=True,
@@ -339,8 +370,8 @@ class Rules(models.Model):
 # What a department may have otherwise. The rest is the same for everybody.
 BY_DEPARTMENT = (
     "lifetime_minutes", "attempts", "identity_checks", "sign_in_minutes", "step_up_context", "opens_minutes_before",
-    "closes_days_after", "invite_days_before", "remind_days_before", "remind_on_day", "new_days_before",
-    "new_days_after", "hire_date", "hire_date_days", "manager_daily", "approve_all", "approve_manager",
-    "approve_beyond", "hr_address",
+    "closes_days_after", "invite_days_before", "remind_days_before", "remind_on_day", "escalate_to", "escalate_hour",
+    "new_days_before", "new_days_after", "hire_date", "hire_date_days", "manager_daily", "approve_all", "approve_manager",
+    "approve_beyond", "hr_address", "duty_address",
 )  # fmt: skip
 SETTINGS = tuple(field.name for field in Rules._meta.local_fields if field.editable)

@@ -37,8 +37,10 @@ class StarterQuerySet(models.QuerySet["Starter"]):
         return self.filter(in_need(lapsed_before))
 
     def of_manager(self, object_id: str) -> StarterQuerySet:
-        """Starters whose manager was this person when the directory was last read."""
-        return self.filter(manager_id=object_id) if object_id else self.none()
+        """Starters whom this person may confirm, by the last reading: as their manager, or as who stands in for them."""
+        if not object_id:
+            return self.none()
+        return self.filter(Q(manager_id=object_id, stand_in_id="") | Q(stand_in_id=object_id))
 
     def matching(self, words: str) -> StarterQuerySet:
         """Each word must stand in the name, the account name, the department or the manager's name."""
@@ -69,6 +71,8 @@ class Starter(models.Model):
         MANAGER_CHANGED = "manager_changed", "The directory names another manager than HR saw"
         REFUSED = "refused", "The portal refused to make a pass"
         MAIL_FAILED = "mail_failed", "The mail to the manager could not be sent"
+        MAIL_REFUSED = "mail_refused", "The manager’s address takes no mail"
+        NO_STAND_IN = "no_stand_in", "Whoever stands in is not the manager’s manager any more"
 
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     state = models.CharField(max_length=12, choices=State, default=State.RECORDED)
@@ -97,6 +101,12 @@ class Starter(models.Model):
         default=list, blank=True, help_text="Codes of the guards that refused when they were last asked."
     )
 
+    # HR routed it past the manager to the manager's own manager: for whom, and to whom. See `in_charge.py`.
+    stand_in_for = models.CharField(max_length=36, blank=True, default="", db_default="")
+    stand_in_id = models.CharField(max_length=36, blank=True, default="", db_default="")
+    stand_in_name = models.CharField(max_length=256, blank=True, default="", db_default="")
+    stand_in_mail = models.CharField(max_length=320, blank=True, default="", db_default="")
+
     # Kept as HR said it, local date and time with the zone's name: a zone's rules may change before the day.
     start_date = models.DateField()
     start_time = models.TimeField()
@@ -116,6 +126,12 @@ class Starter(models.Model):
     recorded_at = models.DateTimeField(default=timezone.now)
     invited_at = models.DateTimeField(null=True, blank=True)
     reminded_for = models.DateField(null=True, blank=True)
+    escalated_for = models.DateField(null=True, blank=True)
+    schedule = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Counts how often the first day was moved, or everything began anew.",
+    )
     extra_attempts = models.PositiveSmallIntegerField(default=0)
     ended_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
@@ -130,6 +146,9 @@ class Starter(models.Model):
         indexes = [
             models.Index(fields=["state", "starts_at", "id"], name="starter_by_state"),
             models.Index(fields=["manager_id", "state"], name="starter_by_manager"),
+            models.Index(
+                fields=["stand_in_id", "state"], name="starter_by_stand_in", condition=~Q(stand_in_id="")
+            ),
             models.Index(fields=["starts_at", "id"], name="starter_by_start"),
             models.Index(fields=["start_date", "state"], name="starter_by_day"),
             # How many are in each state, and on which days: the list counts them at every look.
@@ -177,6 +196,24 @@ class Starter(models.Model):
     def manager_was_changed(self) -> bool:
         """HR has accepted another manager than the one they first saw."""
         return bool(self.seen.get("manager_id", "") != self.first_manager_id)
+
+    @property
+    def is_routed(self) -> bool:
+        """HR lets the manager's own manager confirm in the manager's place."""
+        return bool(self.stand_in_id)
+
+    @property
+    def in_charge_id(self) -> str:
+        """Who may confirm, by the last reading of the directory."""
+        return self.stand_in_id or self.manager_id
+
+    @property
+    def in_charge_name(self) -> str:
+        return self.stand_in_name if self.is_routed else self.manager_name
+
+    @property
+    def in_charge_mail(self) -> str:
+        return self.stand_in_mail if self.is_routed else self.manager_mail
 
     @property
     def zone(self) -> ZoneInfo:

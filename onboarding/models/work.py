@@ -44,9 +44,29 @@ class Job(models.Model):
 
 
 class Mail(models.Model):
-    """One message, kept as it will be sent, under one Message-ID however often it must be tried."""
+    """One message, kept as it will be sent, under one Message-ID however often it must be tried.
+
+    What goes to one reader together with others stays a row of its own, and names the mail in which it went.
+    """
+
+    class Reader(models.TextChoices):
+        MANAGER = "manager", "the manager"
+        STAND_IN = "stand-in", "who stands in for the manager"
+        FORMER = "former manager", "who is not asked any more"
+        ABOVE = "above", "the manager’s manager"
+        DUTY = "duty", "the duty address"
+        HR = "hr", "HR"
+        SECURITY = "security", "security"
 
     kind = models.CharField(max_length=20)
+    recipient = models.CharField(max_length=20, choices=Reader, blank=True, default="", db_default="")
+    reader_id = models.CharField(
+        max_length=36,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The object id of who reads it, if known.",
+    )
     starter = models.ForeignKey(
         "onboarding.Starter", on_delete=models.PROTECT, related_name="mails", null=True, blank=True
     )
@@ -58,9 +78,17 @@ class Mail(models.Model):
     written_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
     dropped_at = models.DateTimeField(null=True, blank=True, help_text="No longer true when its turn came.")
+    refused_at = models.DateTimeField(null=True, blank=True, help_text="The address takes no mail.")
+    # Mails with the same `box` go to one reader, not too often: together in one, the `digest`, or by themselves.
+    box = models.CharField(max_length=40, blank=True, default="", db_default="")
+    released_at = models.DateTimeField(null=True, blank=True, help_text="On its way since then.")
+    digest = models.ForeignKey("self", on_delete=models.SET_NULL, related_name="parts", null=True, blank=True)
 
     class Meta:
         ordering = ["-written_at"]
+        indexes = [
+            models.Index(fields=["box", "written_at"], name="mail_by_box", condition=~Q(box="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

@@ -217,7 +217,7 @@ def complaints_in_forced_colours(page: Page) -> list[str]:
     return _ask(page, FORCED)
 
 
-def complaints_of_the_keyboard(page: Page, most: int = 60) -> list[str]:
+def complaints_of_the_keyboard(page: Page, most: int = 250) -> list[str]:
     """Walk through the page with Tab, once around: every stop is seen, and nobody is caught anywhere."""
     wrong: list[str] = []
     page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.views.debug import ExceptionReporter
 
-from onboarding import handover, notifications
+from onboarding import handover, letters
 from onboarding.managers import spelling, views
 from onboarding.models import PassIssue, Starter
 from portal.visitor import shown_pass
@@ -189,7 +190,7 @@ def test_no_column_could_hold_it():
 
 
 def test_no_message_has_a_place_for_it():
-    context = notifications._context(
+    context = letters.context(
         Starter(display_name="Noor", start_date=_date(), start_time=_time(), time_zone="UTC"), "manager", ""
     )
 
@@ -219,6 +220,21 @@ def test_the_answer_may_be_stored_by_nobody(codes, invite, browser_of):
     (code,) = codes
     assert not found_in(repr(dict(answer.items())), code)
     assert not found_in(repr(answer.cookies), code)
+
+
+@pytest.mark.parametrize("parts", [spelling.groups("ab7+cd8-"), spelling.spelled("ab7+cd8-")])
+def test_a_template_that_asks_for_what_is_not_there_prints_no_pass(parts, caplog, monkeypatch):
+    """Django writes the whole context into its log then, and the loops' variables with it."""
+    page = "{% for part in parts %}{{ part }} {% if nothing %}{% endif %}{{ nothing.at.all }}{% endfor %}"
+
+    monkeypatch.setattr(logging.getLogger("django"), "propagate", True)
+    with caplog.at_level("DEBUG", "django.template"):
+        Template(page).render(Context({"parts": parts}))
+
+    assert "nothing" in caplog.text and str(parts) in caplog.text
+    assert all(said not in caplog.text.replace(page, "") for said in ("'a', 'b'", "'small a', 'small b'"))
+    with pytest.raises(TypeError):
+        json.dumps(parts)
 
 
 def test_the_steps_of_the_hand_over_hide_their_locals_from_error_reports():

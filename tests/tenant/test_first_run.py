@@ -60,6 +60,7 @@ def test_it_ends_with_the_variables_of_the_portal_and_nothing_else_on_standard_o
     }
 
 
+@pytest.mark.django_db
 def test_people_sign_in_with_what_it_made_and_only_who_is_in_the_group_gets_a_pass(
     setter: Setter, settings: LazySettings
 ) -> None:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from onboarding import corrections, directory, services
+from onboarding import corrections, directory, routing, services
 from onboarding.lifecycle import NotPermitted
 from onboarding.models import Starter
 from onboarding.moves import Changed
@@ -31,6 +31,8 @@ def said(act: Callable[[], str | None], success: str = "") -> tuple[bool, str]:
         return False, f"The link was not sent. {problem}."
     except services.OwnStarter:
         return False, "You are this person's manager: somebody else in HR must do this."
+    except routing.CannotStandIn as why:
+        return False, f"Nothing was changed. {why}"
     except services.AlreadyRecorded:
         return False, "Another unfinished starter has this account. Withdraw one of the two."
     except corrections.SameAccount:

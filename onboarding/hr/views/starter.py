@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from onboarding import clock, corrections, policy, services
-from onboarding.hr import hands, second_look, story, words
+from onboarding import clock, corrections, policy, routing, services
+from onboarding.hr import hands, second_look, story, told, words
 from onboarding.hr.views.answers import starter_or_404
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import Starter
@@ -42,7 +40,7 @@ def starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "issues": words.issues(one),
         "history": words.history(one),
         "second_look": second_look.of(one, request.user),
-        "mails": [_mail(mail) for mail in one.mails.all()[:50]],
+        "mails": told.mails(one),
     }
     return render(request, "hr/starter.html", context)
 
@@ -57,15 +55,11 @@ def _urls(one: Starter) -> dict[str, str | None]:
         "allow": services.may_allow_another(one),
         "bring_back": corrections.may_bring_back(one),
         "account": corrections.may_replace_account(one),
+        "stand_in": routing.may_route(one),
         "take_back": issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD},
     }
-    names = {"take_back": "take-back", "bring_back": "bring-back"}
+    names = {"take_back": "take-back", "bring_back": "bring-back", "stand_in": "stand-in"}
     return {
         name: reverse(f"hr:{names.get(name, name)}", args=[one.public_id]) if may else None
         for name, may in possible.items()
     }
-
-
-def _mail(mail: Any) -> dict[str, Any]:
-    told = "sent" if mail.sent_at else "no longer needed, not sent" if mail.dropped_at else "not yet sent"
-    return {"at": mail.sent_at or mail.written_at, "to": mail.to, "subject": mail.subject, "words": told}

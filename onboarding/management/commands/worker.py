@@ -12,11 +12,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from onboarding import clock, graph, installation, jobs, reconciler, routine
+from onboarding import clock, graph, installation, jobs, post, reconciler, routine
 
 log = logging.getLogger(__name__)
 # Importing these modules names their handlers.
-HANDLERS = (reconciler.reconcile, routine.look, routine.send, routine.forget)
+HANDLERS = (reconciler.reconcile, routine.look, routine.forget, post.send, post.post)
 
 
 class Command(BaseCommand):
