@@ -118,9 +118,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 def first_rows(request: pytest.FixtureRequest) -> None:
     """A test that commits for real ends with empty tables: put back what the migrations bring."""
     marker = request.node.get_closest_marker("django_db")
-    if marker is None:
+    if marker is None and not {"db", "transactional_db"} & set(request.fixturenames):
         return
-    request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
+    commits = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
+    request.getfixturevalue("transactional_db" if commits else "db")
     AuditHead.objects.get_or_create(id=1)
     GraphBudget.objects.get_or_create(id=1)
     tenant_id, address = installation.described()

@@ -99,6 +99,12 @@ class Answer:
         return shown_pass(self.page)
 
     @property
+    def words(self) -> str:
+        """What a person reads of it."""
+        _, _, main = self.page.rpartition("<main")
+        return " ".join(re.sub(r"<[^>]*>", " ", f"<main{main}").split())
+
+    @property
     def receipt_path(self) -> str:
         found = RECEIPT.search(self.page)
         return found[1] if found else ""

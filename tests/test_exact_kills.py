@@ -96,11 +96,12 @@ def assert_explained(site: Portal, maria: Person, starters: list[Starter], allow
         end = issues[-1][0] if issues else ""
         assert end in allowed, issues
         ends[end] += 1
+        maria.stay_fresh(starter.page)
         maria.get(starter.page)
         assert EXPLAINED[end] in maria.text, maria.text
         if end != "held":
             again = site.press(maria, starter, receipt=True)
-            assert again.code, again.page
+            assert again.code, again.words
     return ends
 
 
@@ -156,7 +157,7 @@ def test_a_process_that_stood_still_while_another_pass_was_made_shows_nothing(
             site.tenant.tenant.faults.resume()
             first = asleep.result()
 
-        assert second.code, second.page
+        assert second.code, second.words
         *before, last = site.issues(starter)
         assert last[0] == "held"
         # Where it fell asleep only after its page had left, the pass was taken back for want of a receipt.
@@ -234,7 +235,8 @@ def test_a_worker_killed_while_it_deletes_is_followed_by_another(
     order(site, DELETION, caller="kill", moment=when, times=ROUNDS)
 
     for starter in starters:
-        assert site.press(maria, starter).code  # and nobody says that it was seen
+        answer = site.press(maria, starter)
+        assert answer.code, answer.words  # and nobody says that it was seen
 
     assert_followed(site, maria, starters)
 
@@ -248,6 +250,7 @@ def test_a_worker_killed_while_it_looks_for_a_lost_pass_is_followed_by_another(
 
     for starter in starters:
         order(site, CREATION, drop="after")
-        assert not site.press(maria, starter).code
+        answer = site.press(maria, starter)
+        assert not answer.code, answer.words
 
     assert_followed(site, maria, starters)
