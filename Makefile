@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment page-tools
+.PHONY: help demo demo-reset tour bench load queue test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: dev-environment  ## measure passes, pages, lists of a million, memory and
 
 load: dev-environment  ## hundreds of managers within a minute, each with a starter (LOAD="--starters 5000" for all)
 	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.load $(LOAD)
+
+queue: dev-environment  ## two hundred managers at once, and Microsoft at its published limit: a quarter of an hour
+	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.in_line $(QUEUE)
 
 mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
 	@$(DEV) -m tests.mutation

@@ -64,7 +64,7 @@ def running(*words: str, complaints: int | None = None, **variables: str) -> Ite
 MORE_A_DAY = """
 from onboarding.models import PolicyVersion
 PolicyVersion.objects.create(
-    reason="Tried in bulk", manager_daily=10**6, hr_daily=10**6, site_daily=10**6, **{otherwise}
+    reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000, **{otherwise}
 )
 """
 

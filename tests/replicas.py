@@ -25,6 +25,7 @@ import requests
 from django.conf import settings
 
 from portal.running import allow_more_a_day, free_port, up, wait_for
+from portal.sandbox.caller import command_of
 from portal.sandbox.server import Sandbox
 from portal.supervisor import manage
 from portal.visitor import Visitor, shown_pass
@@ -126,6 +127,7 @@ class Portal:
     replicas: list[subprocess.Popen[bytes]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     count: int = 0
+    manager: str = "maria"  # of the starters that are recorded from now on
 
     # --- Its processes --------------------------------------------------------------------------------------
 
@@ -180,13 +182,20 @@ class Portal:
         person.portal_url = url or self.urls[0]
         return person
 
-    def starters(self, count: int, manager: str = "maria") -> list[Starter]:
+    def new_manager(self) -> Person:
+        """Somebody who has made no pass today: policy lets nobody make more than a thousand."""
+        self.count += 1
+        self.manager = f"boss{self.count}"
+        self.tenant.tenant.add_starter(self.manager, f"Boss Number{self.count}")
+        return self.person(self.manager)
+
+    def starters(self, count: int, manager: str = "") -> list[Starter]:
         """So many new people, recorded by HR to start now, with their manager invited."""
         hr, made = self.person("hanna"), []
         for _ in range(count):
             self.count += 1
             key, name = f"new{self.count}", f"New Starter{self.count}"
-            account = self.tenant.tenant.add_starter(key, name, manager)
+            account = self.tenant.tenant.add_starter(key, name, manager or self.manager)
             made.append(Starter(key, name, account.id, record(hr, account.id)))
         wait_for(lambda: not self._unread(made), "the worker to read the accounts", 180)
         return made
@@ -360,10 +369,3 @@ def parents() -> dict[int, int]:
             except OSError:
                 continue  # it ended meanwhile
     return found
-
-
-def command_of(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""

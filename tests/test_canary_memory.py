@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from portal.running import wait_for
+from portal.sandbox.caller import command_of
 from tests.canary import recognisable, sightings
 from tests.memory import CAN_READ, WHY_NOT, memory_of
-from tests.replicas import Portal, command_of, portal
+from tests.replicas import Portal, portal
 
 pytestmark = pytest.mark.skipif(not CAN_READ, reason=WHY_NOT)
 

@@ -25,6 +25,14 @@ def process_at(connection: socket.socket) -> int:
     raise LookupError("the caller has hung up")
 
 
+def command_of(process: int) -> str:
+    """How the process was started; nothing where it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
 def send_signal(process: int, name: str) -> None:
     with suppress(ProcessLookupError):  # it was faster
         os.kill(process, SIGNALS[name])

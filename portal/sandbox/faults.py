@@ -30,6 +30,7 @@ class Fault:
     """One entry of `POST /_control/faults`. What is not named stays as it is.
 
     method, path    which requests: a method, and a regular expression found in the path
+    by              only those of a process whose command holds this word
     skip, times     let so many pass first; then strike so often (1 unless said; null = always)
     delay           seconds before the work is done; delay_after: between the work and the answer
     drop            "before" or "after" the work: the connection closes without an answer
@@ -46,6 +47,7 @@ class Fault:
 
     method: str | None = None
     path: str = ""
+    by: str = ""
     skip: int = 0
     times: int | None = 1
     delay: float = 0
@@ -65,7 +67,15 @@ class Fault:
     wait: float = 0
 
     def matches(self, request: Request) -> bool:
-        return self.method in (None, request.method) and re.search(self.path, request.path) is not None
+        asked = self.method in (None, request.method) and re.search(self.path, request.path) is not None
+        return asked and (not self.by or self._is_by(request))
+
+    def _is_by(self, request: Request) -> bool:
+        connection = request.connection
+        try:
+            return connection is not None and self.by in caller.command_of(caller.process_at(connection))
+        except LookupError:
+            return False
 
     @property
     def is_at_the_door(self) -> bool:
@@ -225,6 +235,8 @@ def fault_of(entry: Any) -> Fault:
         raise ValueError("drop must be before or after.")
     if fault.caller not in (None, "cut", *caller.SIGNALS) or fault.moment not in MOMENTS:
         raise ValueError("caller must be kill, stop or cut, and moment reading, done or answered.")
+    if not isinstance(fault.by, str):
+        raise ValueError("by must be a word.")
     try:
         re.compile(fault.path)
     except (re.error, TypeError):

@@ -48,12 +48,11 @@ def answered_by(
     """Let one call to Graph go to another server; returns the seconds that it took."""
 
     def answered(call: str, origin: str) -> list[float]:
-        settings.GRAPH_READ_TIMEOUT = LIMIT
         took, real = [], getattr(Graph, call)
 
         def elsewhere(self: Graph, *args: Any, **kwargs: Any) -> Any:
             monkeypatch.setattr(Graph, call, real)
-            settings.GRAPH_URL = origin
+            settings.GRAPH_URL, settings.GRAPH_READ_TIMEOUT = origin, LIMIT
             graph.forget_client()
             started = time.monotonic()
             try:

@@ -15,8 +15,9 @@ from pathlib import Path
 import requests
 
 from portal.running import free_port, up, wait_for
+from portal.sandbox.caller import command_of
 from portal.supervisor import CLEAN_MEMORY
-from tests.replicas import Portal, command_of
+from tests.replicas import Portal
 
 ROUNDS = 60
 
