@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,14 @@ DIGEST = "digest"
 CONFIRMERS = frozenset({Reader.MANAGER, Reader.STAND_IN})
 
 
+class Haste(Enum):
+    """When a mail may leave that goes with others."""
+
+    IN_TURN = "together with what is due soon, and ten minutes after the one before"
+    SOON = "together with what is due soon: the first day is here, and the manager has no link yet"
+    NOW = "at once: somebody in HR pressed for it, and may have the manager on the telephone"
+
+
 def write(
     kind: str,
     starter: Starter,
@@ -48,6 +57,7 @@ def write(
     reader_id: str = "",
     reason: str = "",
     may_go_on: bool = True,
+    haste: Haste = Haste.IN_TURN,
 ) -> None:
     """Keep one mail as it will be sent, and ask for its sending, in the transaction of what it tells of."""
     if not to:
@@ -67,23 +77,25 @@ def write(
         },
     )
     if made:
-        _hand_in(mail)
+        _hand_in(mail, haste)
 
 
-def _hand_in(mail: Mail) -> None:
+def _hand_in(mail: Mail, haste: Haste) -> None:
     now = clock.now()
-    leaves = _leaves_at(mail, now) if mail.box else now
+    leaves = _leaves_at(mail, haste, now) if mail.box else now
     if leaves > now:
         ask(f"post:{mail.box}", priority=Job.Priority.MAIL, due_at=leaves)
     else:
         release(mail)
 
 
-def _leaves_at(mail: Mail, now: datetime) -> datetime:
+def _leaves_at(mail: Mail, haste: Haste, now: datetime) -> datetime:
     """At once, unless the reader was written to a moment ago, or others are waiting or about to be due."""
+    if haste is Haste.NOW:
+        return now
     waiting = waiting_in(mail.box).exclude(pk=mail.pk).exists()
     gathered = now + GATHER if waiting or _others_are_due(mail, now) else now
-    return max(not_before(mail.box, now), gathered)
+    return gathered if haste is Haste.SOON else max(not_before(mail.box, now), gathered)
 
 
 def release(mail: Mail) -> None:

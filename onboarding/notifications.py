@@ -12,13 +12,13 @@ from django.conf import settings
 
 from onboarding import clock, graph, letters, policy
 from onboarding.guards import Guard
-from onboarding.letters import Reader
+from onboarding.letters import Haste, Reader
 from onboarding.models import PassIssue, Starter
 
 
-def invitation(starter: Starter, *, number: int) -> None:
+def invitation(starter: Starter, *, number: int, haste: Haste = Haste.IN_TURN) -> None:
     """To who may confirm: the link, and what to do on the day. `number` tells a repeated sending from the first."""
-    _to_who_may_confirm("invitation", starter, key=f"{starter.in_charge_id}:{number}")
+    _to_who_may_confirm("invitation", starter, key=f"{starter.in_charge_id}:{number}", haste=haste)
 
 
 def reminder(starter: Starter) -> None:
@@ -31,7 +31,7 @@ def reminder_ahead(starter: Starter) -> None:
     _to_who_may_confirm("reminder_ahead", starter, key=f"{starter.start_date}:{starter.schedule}")
 
 
-def _to_who_may_confirm(kind: str, starter: Starter, *, key: str) -> None:
+def _to_who_may_confirm(kind: str, starter: Starter, *, key: str, haste: Haste = Haste.IN_TURN) -> None:
     """The manager, or who stands in for them."""
     letters.write(
         kind,
@@ -40,6 +40,7 @@ def _to_who_may_confirm(kind: str, starter: Starter, *, key: str) -> None:
         key=key,
         recipient=Reader.STAND_IN if starter.is_routed else Reader.MANAGER,
         reader_id=starter.in_charge_id,
+        haste=haste,
     )
 
 

@@ -106,7 +106,7 @@ def _calendar(starter: Starter) -> None:
 
 def _remind(starter: Starter, due: Moments, now: datetime) -> None:
     """On the day, and so many days before as policy says. Whoever was invited within the hour needs no second mail."""
-    recent = starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+    recent = _invited_just_now(starter, now)
     if now < due.opens:
         if due.reminded_ahead is not None and now >= due.reminded_ahead and not recent:
             with audit.change():
@@ -119,9 +119,15 @@ def _remind(starter: Starter, due: Moments, now: datetime) -> None:
                 notifications.reminder(starter)
 
 
+def _invited_just_now(starter: Starter, now: datetime) -> bool:
+    return starter.invited_at is not None and starter.invited_at > now - timedelta(hours=1)
+
+
 def _escalate(starter: Starter, version: PolicyVersion, due: Moments, now: datetime) -> None:
     """Nobody has confirmed, and it is late: others are told, once. What only HR can put right is no manager's fault."""
     if due.escalated is None or now < due.escalated or starter.escalated_for == starter.start_date:
+        return
+    if _invited_just_now(starter, now):
         return
     if starter.problem in {*services.BLOCKING, Starter.Problem.REFUSED} or starter.issues.exists():
         return

@@ -21,9 +21,11 @@ from onboarding import (
     in_charge,
     jobs,
     letters,
+    moments,
     notifications,
     policy,
 )
+from onboarding.letters import Haste
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, Starter
 from onboarding.models.work import Job
@@ -396,8 +398,11 @@ def _problem(
 SEEN_IN = {"name": "display_name", "account_name": "account_name", "employee_id": "employee_id"}
 
 
-def send_link(*, starter: Starter, by: Any | None) -> None:
-    """Send the manager of today the link, the first time or again. Raises CannotInvite, GraphError, Changed."""
+def send_link(*, starter: Starter, by: Any | None, together: bool = False) -> None:
+    """Send the manager of today the link, the first time or again. Raises CannotInvite, GraphError, Changed.
+
+    It leaves at once when somebody asks for it; `together` with many others it goes in one mail a manager.
+    """
     if not starter.account_id:
         raise CannotInvite(starter.problem or Problem.ACCOUNT_MISSING)
     try:
@@ -422,12 +427,12 @@ def send_link(*, starter: Starter, by: Any | None) -> None:
                 },
                 personal={"manager": starter.in_charge_id, "to": starter.in_charge_mail},
             )
-            notifications.invitation(starter, number=_next_number(starter))
+            _invite(starter, None if together else by)
             _tell_hr_what_blocks(starter)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
         elif starter.state == StarterState.INVITED:
             if not told:
-                send_to_who_may_confirm(starter, by=by)
+                send_to_who_may_confirm(starter, by=by, together=together)
         else:
             raise Changed("the link is no longer needed")
 
@@ -465,7 +470,7 @@ def forewarn(starter: Starter) -> None:
         _guards_hold(starter, facts, by=None)
 
 
-def send_to_who_may_confirm(starter: Starter, *, by: Any | None) -> None:
+def send_to_who_may_confirm(starter: Starter, *, by: Any | None, together: bool = False) -> None:
     """The link once more, or for somebody new; inside the transaction of what causes it."""
     audit.record(
         "starter.link_sent",
@@ -473,7 +478,13 @@ def send_to_who_may_confirm(starter: Starter, *, by: Any | None) -> None:
         starter=starter,
         personal={"manager": starter.in_charge_id, "to": starter.in_charge_mail},
     )
-    notifications.invitation(starter, number=_next_number(starter))
+    _invite(starter, None if together else by)
+
+
+def _invite(starter: Starter, by: Any | None) -> None:
+    is_the_day = moments.of(starter, policy.for_starter(starter)).opens <= clock.now()
+    haste = Haste.NOW if by is not None else Haste.SOON if is_the_day else Haste.IN_TURN
+    notifications.invitation(starter, number=_next_number(starter), haste=haste)
 
 
 def _next_number(starter: Starter) -> int:

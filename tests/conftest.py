@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from aiosmtpd.controller import Controller
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
@@ -24,9 +25,11 @@ from onboarding.models.rules import SETTINGS
 from onboarding.moves import move_starter
 from portal import identity
 from portal.models import User
+from portal.running import free_port
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
 from tests.databases import IS_POSTGRESQL
+from tests.mail_server import Peer
 
 # What can happen to one kind of database only.
 collect_ignore = ["test_disk_full.py" if IS_POSTGRESQL else "test_postgresql_lost.py"]
@@ -336,6 +339,18 @@ def held(shown: Callable[..., handover.Shown]) -> Callable[..., PassIssue]:
         return issue
 
     return acknowledged
+
+
+@pytest.fixture
+def peer(tenant: Any, settings: Any) -> Iterator[Peer]:
+    """A real mail server on this machine, to which the portal sends by SMTP."""
+    handler = Peer()
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", controller.port, False
+    yield handler
+    controller.stop()
 
 
 @pytest.fixture

@@ -266,3 +266,49 @@ def test_an_empty_box_asks_for_nothing_more(many, hurry):
 
     assert not Job.objects.filter(key__startswith="post:", done_at=None).exists()
     assert post.post("0" * 40) is None
+
+
+# --- What does not wait -------------------------------------------------------------------------------------------
+
+
+def test_the_link_for_which_hr_presses_leaves_at_once_whatever_went_before(
+    many, record, person, tenant, hurry
+):
+    many(3)
+    hurry()
+    starter = record("noor", starts_in=timedelta(days=2))
+
+    services.send_link(starter=starter, by=person("hanna"))
+    hurry()
+
+    assert [subject for _, subject in sent(tenant)] == [
+        "The first day of Starter 0",
+        "The first day of Noor de Vries",
+    ]
+
+
+def test_the_links_that_hr_sends_together_are_one_mail_for_one_manager(record, person, tenant, hurry):
+    starters = [record(key, starts_in=timedelta(days=20)) for key in ("noor", "liam", "sofia")]
+
+    for starter in starters:
+        services.send_link(starter=starter, by=person("hanna"), together=True)
+    hurry()
+    hurry(11 * MINUTE)
+
+    assert [subject for _, subject in sent(tenant)] == [
+        "The first day of Noor de Vries",
+        "2 starters wait for you to do something",
+    ]
+
+
+def test_on_the_day_itself_the_first_link_does_not_wait_for_the_end_of_a_pause(many, record, tenant, hurry):
+    many(1)
+    hurry()
+    record("noor")  # starts now; the worker sends the link
+
+    hurry()
+
+    assert [subject for _, subject in sent(tenant)] == [
+        "The first day of Starter 0",
+        "The first day of Noor de Vries",
+    ]

@@ -186,3 +186,25 @@ def test_after_the_window_nobody_is_told(record, hurry, time_machine):
     hurry()
 
     assert escalated() == []
+
+
+def test_a_manager_who_was_invited_after_the_hour_has_an_hour_before_others_are_told(
+    record, hurry, time_machine, tenant
+):
+    starter = record("noor", starts_in=timedelta(days=2))
+    Starter.objects.update(problem="account_changed")
+    late_hour = moments.of(starter, policy.in_force()).escalated + timedelta(hours=1)
+    time_machine.move_to(late_hour)
+    Starter.objects.update(problem="")
+    hurry()
+    jobs.beat("a worker")
+    invited_at = Starter.objects.get().invited_at
+    before = escalated()
+
+    for minutes in (30, 31, 15):
+        time_machine.move_to(timezone.now() + timedelta(minutes=minutes))
+        hurry()
+
+    assert invited_at is not None and before == []
+    assert escalated() == [CEO.mail]
+    assert Mail.objects.get(kind="escalation").written_at - invited_at >= timedelta(hours=1)

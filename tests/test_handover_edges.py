@@ -256,9 +256,9 @@ def test_a_refusal_is_written_down_and_shows_in_the_list_at_that_starter_alone(
 def test_who_changed_under_the_checks_is_overtaken_and_not_refused(invite, confirmation, monkeypatch):
     starter, other, read = invite("disabled"), invite("noor"), Graph.issue_facts
 
-    def changed_meanwhile(self: Graph, *args: Any) -> Any:
+    def changed_meanwhile(self: Graph, *args: Any, **kwargs: Any) -> Any:
         Starter.objects.filter(pk=starter.pk).update(version=other.version + 7)
-        return read(self, *args)
+        return read(self, *args, **kwargs)
 
     said = confirmation(starter)
     Starter.objects.filter(pk=other.pk).update(version=said.starter.version)

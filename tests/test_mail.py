@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
 from datetime import timedelta
-from email import message_from_bytes, policy
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.conf import settings as configured
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
@@ -234,45 +231,6 @@ def test_what_stood_in_the_mail_when_it_was_written_is_what_is_sent(invite, hurr
 
 
 # --- By SMTP --------------------------------------------------------------------------------------------------------------
-
-
-class Peer:
-    """A mail server that plays what a test puts into `answers`, then accepts everything."""
-
-    def __init__(self):
-        self.answers = []
-        self.recipients_refused = []
-        self.got = []
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
-        if self.recipients_refused:
-            return self.recipients_refused.pop(0)
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        answer = self.answers.pop(0) if self.answers else "250 OK"
-        if answer.startswith(("250", "drop")):
-            mime = message_from_bytes(envelope.content, policy=policy.default)
-            self.got.append((envelope.rcpt_tos, mime))
-        if answer == "drop":
-            server.transport.abort()
-        return "250 OK" if answer == "drop" else answer
-
-
-@pytest.fixture
-def peer(tenant, settings):
-    """A real mail server on this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    handler = Peer()
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", port, False
-    yield handler
-    controller.stop()
 
 
 def the_mail():

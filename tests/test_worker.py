@@ -206,7 +206,8 @@ def test_who_was_invited_within_the_hour_is_not_reminded(invite, hurry, tenant, 
         hurry()
         time_machine.move_to(timezone.now() + timedelta(minutes=40))
 
-    assert len(to(tenant)) == 1 and not reminders(tenant)
+    # Others hear of it only when that hour is over; how late in the day it is depends on when this runs.
+    assert to(tenant).count(BY_KEY["maria"].mail) == 1 and not reminders(tenant)
 
 
 def test_who_handed_over_a_pass_before_the_reminder_gets_none(record, hurry, tenant, time_machine):

@@ -109,7 +109,7 @@ def _send(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
     """One after the other: everything that the guards look at is read for each, in one round trip."""
 
     def send(one: Any) -> None:
-        services.send_link(starter=one, by=request.user)
+        services.send_link(starter=one, by=request.user, together=True)
 
     return [
         _each(request, one, lambda one=one: send(one), "The link is on its way to the manager.")

@@ -1,0 +1,199 @@
+"""Two hundred managers press in the same moment, and Microsoft takes its published five calls in ten seconds.
+
+`python -m tests.with_postgresql --durable python -m tests.in_line` (`make queue`). Each follows the page they were given
+as a browser does: it looks again when it says so, and they press, and sign in afresh where that is asked, when the
+button is there. They must be served in the order in which they came, Microsoft must tell nobody twice to wait, and the
+last may wait at most a tenth longer than Microsoft's limit makes necessary; else it ends with status 1. It takes as
+long as that: five seconds a manager, since a pass costs two calls and two passes fit into ten seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import requests
+
+from portal.running import Running, allow_more_a_day, running
+from portal.supervisor import manage
+from portal.visitor import Visitor, shown_pass
+from tests.load import (
+    acknowledged,
+    control,
+    newcomers,
+    outcome,
+    read_by_the_worker,
+    recorded,
+    say,
+    settled,
+    spread,
+)
+
+CALLS, SECONDS, A_PASS = 5, 10, 2  # Microsoft's limit, and what a pass takes of it
+PUBLISHED = f"""
+from onboarding.models import PolicyVersion
+last = PolicyVersion.objects.order_by("-pk").first()
+last.pk, last.graph_calls, last.graph_seconds, last.reason = None, {CALLS}, {SECONDS}, "As published"
+last.save(force_insert=True)
+"""
+LOOKS_AGAIN = re.compile(r'data-seconds="(\d+)"')
+PLACE = re.compile(r"number (\d+) in the line|You are (next)")
+
+
+def main(count: int) -> int:
+    url = os.environ["DATABASE_URL"]
+    quiet = {"GRAPH_BUDGET_CALLS": "1000", "DATABASE_URL": url, "PASS_RECEIPT_SECONDS": "60"}
+    with running("--throttle", "off", **quiet) as demo:
+        allow_more_a_day(demo.environment)
+        people = newcomers(demo, count)
+        pages = recorded(demo, people)
+        read_by_the_worker(url, count)
+        managers = [Manager(demo, key, page) for (key, _), page in zip(people, pages, strict=True)]
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(Manager.opens, managers))
+        subprocess.run(manage("shell", "-v", "0", "-c", PUBLISHED), env=dict(demo.environment), check=True)
+        control(demo, "change", {"tap_limit": [CALLS, SECONDS]})
+        say(f"{count} managers have their page open; Microsoft takes {CALLS} calls in {SECONDS} seconds")
+        began = time.monotonic()
+        line = Line(url)
+        with ThreadPoolExecutor(count + 1) as threads:
+            coming = [threads.submit(one.comes) for one in managers]
+            while not all(one.done() for one in coming):
+                line.look()
+                time.sleep(1)
+            for one in coming:
+                one.result()
+        settled(url)
+        return report(managers, began, throttled(demo), line, outcome(demo, url))
+
+
+class Manager:
+    """One manager with a browser: what the page said, and when the pass came."""
+
+    def __init__(self, demo: Running, key: str, page: str) -> None:
+        self.key, self.page, self.visitor = key, page, Visitor(demo.portal_url)
+        self.places: list[int] = []
+        self.answers: Counter[int] = Counter()
+        self.pressed_at = self.served_at = 0.0
+
+    def opens(self) -> None:
+        self.visitor.sign_in(self.key, self.page)
+        self.visitor.http.hooks["response"].append(
+            lambda got, *_, **__: self.answers.update([got.status_code])
+        )
+
+    def comes(self) -> None:
+        self.pressed_at = time.monotonic()
+        deadline = self.pressed_at + 3600
+        while not self.served_at and time.monotonic() < deadline:
+            try:
+                self.does_what_the_page_asks()
+            except requests.RequestException:
+                time.sleep(5)
+
+    def does_what_the_page_asks(self) -> None:
+        text = self.visitor.page.text
+        if "First, confirm it is you" in text:
+            self.visitor.sign_in(self.key, f"/signin/again/?next={self.page}")
+        elif 'name="identity_check"' in text and "data-turn" not in text:
+            self.visitor.send(self.visitor.form_with("identity_check", "version"), identity_check="in_person")
+            self.looks()
+        else:
+            found = LOOKS_AGAIN.search(text)
+            time.sleep(int(found[1]) if found else 5)
+            self.visitor.get(self.page)
+            self.looks()
+
+    def looks(self) -> None:
+        text = self.visitor.page.text
+        if found := PLACE.search(text):
+            self.places.append(int(found[1] or 1))
+        if shown_pass(text):
+            self.served_at = time.monotonic()
+            receipt = text.split('data-receipt-url="')[1].split('"')[0]
+            token = self.visitor.form_to("/not-seen/").fields["csrfmiddlewaretoken"]
+            acknowledged(self.visitor, receipt, {"csrfmiddlewaretoken": token})
+
+    @property
+    def waited(self) -> float:
+        return self.served_at - self.pressed_at
+
+
+def throttled(demo: Running) -> Counter[int]:
+    """How often Microsoft told a call about one account to wait: how many accounts once, how many twice."""
+    requests_seen = requests.get(f"{demo.sandbox_url}/_control/requests", timeout=60).json()
+    told = Counter(one["path"] for one in requests_seen if one["status"] == 429)
+    return Counter(told.values())
+
+
+class Line:
+    """Who was given a place, in which order, and who was served in which order; as the database tells."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.places: dict[str, int] = {}
+
+    def look(self) -> None:
+        self.places |= dict(self._rows("SELECT s.public_id, t.id FROM onboarding_turn t {of} ORDER BY t.id"))
+
+    def served(self) -> list[str]:
+        return [
+            row[0]
+            for row in self._rows(
+                "SELECT s.public_id FROM onboarding_passissue t {of} ORDER BY t.intended_at"
+            )
+        ]
+
+    def overtaken(self) -> int:
+        """How many were served before somebody whose place was before theirs."""
+        places = [self.places[one] for one in self.served() if one in self.places]
+        return sum(1 for n, place in enumerate(places) if any(later < place for later in places[n + 1 :]))
+
+    def _rows(self, question: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            of = "JOIN onboarding_starter s ON s.id = t.starter_id"
+            return connection.execute(question.format(of=of).encode()).fetchall()
+
+
+def report(
+    managers: list[Manager], began: float, told: Counter[int], line: Line, after: dict[str, int]
+) -> int:
+    count, overtaken = len(managers), line.overtaken()
+    served = [one for one in managers if one.served_at]
+    backwards = sum(1 for one in managers if one.places != sorted(one.places, reverse=True))
+    allowed = (count - 1) // (CALLS // A_PASS) * SECONDS
+    last = max(one.served_at for one in served) - began
+    answers = sum((one.answers for one in managers), Counter[int]())
+    say("from the first press to the pass in hand, seconds: " + spread([one.waited for one in served]))
+    say(f"the last after {last:.0f} s; the limit allows {allowed} s: {last / allowed:.2f} times that")
+    say(f"served before somebody who stood before them: {overtaken}; places that went backwards: {backwards}")
+    say(
+        f"told to wait by Microsoft: {sum(told.values())}, twice for the same: {sum(n for t, n in told.items() if t > 1)}"
+    )
+    say("answers: " + ", ".join(f"{status}: {n}" for status, n in sorted(answers.items())))
+    for what, number in after.items():
+        say(f"{what}: {number}")
+    errors = sum(n for status, n in answers.items() if status >= 500 and status != 503)
+    right = (
+        len(served) == count
+        and overtaken == backwards == errors == 0
+        and not any(times > 1 for times in told)
+        and last <= 1.1 * allowed
+        and list(after.values()) == [count, count, 0, count]
+    )
+    say("All in their order." if right else "This is not as it must be.")
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--managers", type=int, default=200)
+    sys.exit(main(words.parse_args().managers))
