@@ -129,7 +129,9 @@ def _others_are_due(mail: Mail, now: datetime) -> bool:
     if rules.remind_on_day:
         reminded = Q(reminded_for=F("start_date"), reminded_for__isnull=False)
         opened = Q(starts_at__lte=soon + rules.before, starts_at__gte=now - rules.after)
-        due |= Q(state=StarterState.INVITED) & opened & ~reminded
+        # Whoever was invited within the hour is not reminded on top of it.
+        invited = Q(state=StarterState.INVITED) & ~Q(invited_at__gt=now - timedelta(hours=1))
+        due |= invited & opened & ~reminded
     theirs = Starter.objects.of_manager(mail.reader_id).exclude(account_id="")
     return theirs.filter(due, starts_at__gte=now - rules.after).exclude(pk=starter.pk).exists()
 

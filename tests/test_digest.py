@@ -312,3 +312,14 @@ def test_on_the_day_itself_the_first_link_does_not_wait_for_the_end_of_a_pause(m
         "The first day of Starter 0",
         "The first day of Noor de Vries",
     ]
+
+
+def test_who_was_invited_a_moment_ago_is_about_to_be_due_for_nothing(record, tenant, hurry):
+    for key in ("liam", "noor"):
+        record(key)
+        hurry()
+
+    assert [subject for _, subject in sent(tenant)] == [
+        f"The first day of {BY_KEY['liam'].name}",
+        "The first day of Noor de Vries",
+    ]
