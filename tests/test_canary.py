@@ -377,7 +377,7 @@ def test_a_value_that_is_logged_is_found(hand_overs: HandOvers) -> None:
 
 def test_a_value_in_a_name_is_found_in_the_mail_and_in_the_answers(hand_overs: HandOvers) -> None:
     running = hand_overs.portal
-    account = running.tenant.tenant.add_starter("planted", PLANT)
+    account = running.tenant.tenant.add_starter("planted", PLANT, "tom")  # whose mails nothing holds back
 
     record(hand_overs.person("hanna"), account.id)
 
