@@ -43,7 +43,7 @@ class Haste(Enum):
     """When a mail may leave that goes with others."""
 
     IN_TURN = "together with what is due soon, and ten minutes after the one before"
-    SOON = "together with what is due soon: the first day is here, and the manager has no link yet"
+    SOON = "at once, unless the reader was written to a moment ago: the first day is here, and there was no link yet"
     NOW = "at once: somebody in HR pressed for it, and may have the manager on the telephone"
 
 
@@ -91,11 +91,15 @@ def _hand_in(mail: Mail, haste: Haste) -> None:
 
 def _leaves_at(mail: Mail, haste: Haste, now: datetime) -> datetime:
     """At once, unless the reader was written to a moment ago, or others are waiting or about to be due."""
-    if haste is Haste.NOW:
+    if haste is Haste.NOW or (haste is Haste.SOON and not _was_written_to(mail.box, since=now - GATHER)):
         return now
     waiting = waiting_in(mail.box).exclude(pk=mail.pk).exists()
     gathered = now + GATHER if waiting or _others_are_due(mail, now) else now
-    return gathered if haste is Haste.SOON else max(not_before(mail.box, now), gathered)
+    return max(not_before(mail.box, now), gathered)
+
+
+def _was_written_to(box: str, *, since: datetime) -> bool:
+    return Mail.objects.filter(box=box, released_at__gt=since).exists()
 
 
 def release(mail: Mail) -> None:

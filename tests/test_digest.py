@@ -301,9 +301,12 @@ def test_the_links_that_hr_sends_together_are_one_mail_for_one_manager(record, p
     ]
 
 
-def test_on_the_day_itself_the_first_link_does_not_wait_for_the_end_of_a_pause(many, record, tenant, hurry):
+def test_on_the_day_itself_the_first_link_does_not_wait_for_the_end_of_a_pause(
+    many, record, tenant, hurry, time_machine
+):
     many(1)
     hurry()
+    time_machine.move_to(timezone.now() + 3 * MINUTE)
     record("noor")  # starts now; the worker sends the link
 
     hurry()
@@ -314,12 +317,25 @@ def test_on_the_day_itself_the_first_link_does_not_wait_for_the_end_of_a_pause(m
     ]
 
 
-def test_who_was_invited_a_moment_ago_is_about_to_be_due_for_nothing(record, tenant, hurry):
-    for key in ("liam", "noor"):
+def test_a_crowd_on_the_day_itself_is_one_mail_and_then_another(record, tenant, hurry):
+    for key in ("noor", "liam", "sofia"):
         record(key)
-        hurry()
+
+    hurry()
+    hurry(11 * MINUTE)
 
     assert [subject for _, subject in sent(tenant)] == [
-        f"The first day of {BY_KEY['liam'].name}",
         "The first day of Noor de Vries",
+        "2 starters wait for you to do something",
     ]
+
+
+def test_who_was_invited_a_moment_ago_is_about_to_be_due_for_nothing(record, tenant, hurry, time_machine):
+    record("liam")
+    hurry()
+    time_machine.move_to(timezone.now() + 11 * MINUTE)
+    record("noor", starts_in=timedelta(days=2))
+
+    hurry()
+
+    assert len(sent(tenant)) == 2

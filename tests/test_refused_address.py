@@ -10,11 +10,10 @@ from django.utils import timezone
 
 from onboarding import graph, post, services
 from onboarding.models import AuditEvent, Job, Mail, Starter
-from tests.test_mail import MANAGER, peer
+from tests.test_mail import MANAGER
 
 pytestmark = pytest.mark.django_db
 REFUSED = Starter.Problem.MAIL_REFUSED
-SERVER = peer  # the fixture of a real mail server
 
 
 def by_smtp(request):

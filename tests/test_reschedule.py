@@ -205,6 +205,7 @@ def test_a_reminder_of_the_old_day_that_was_not_sent_is_not_sent(record, hurry, 
 
 @pytest.mark.parametrize("there_and_back", [False, True], ids=["another hour", "there and back"])
 def test_a_day_that_was_moved_is_reminded_of_anew(record, hurry, person, time_machine, there_and_back):
+    time_machine.move_to(timezone.now().replace(hour=4))  # so that four hours later is the same day
     starter = record("noor", starts_in=timedelta(hours=30))
     hurry()
     time_machine.move_to(starter.starts_at - timedelta(hours=1))

@@ -94,7 +94,8 @@ def test_those_ticked_are_saved_for_the_day_and_the_list_shows_them(browser_of, 
     response = hanna.post("/hr/new/several/", typed("noor", "liam", step="save", take=list(ticks_of(page))))
 
     assert response.status_code == 302 and response["Location"] == f"/hr/?state=all&on={SOON}"
-    assert "2 starters are recorded." in page_of(hanna.get(response["Location"]))
+    page = page_of(hanna.get(response["Location"]))
+    assert "2 starters are recorded. Each account is checked now" in page
     noor, liam = Starter.objects.order_by("id")
     assert (noor.account_id, liam.account_id) == (BY_KEY["noor"].object_id, BY_KEY["liam"].object_id)
     assert {

@@ -23,6 +23,7 @@ from onboarding.permissions import hr_only
 NOT_A_NAME = "This is neither an account name, like name@contoso.example, nor an object id."
 NO_SUCH_ID = "No account has this object id. Check it, or type the account name instead."
 RECORDED = "This account is already recorded, and not finished."
+CHECKED_NEXT = "Each account is checked now; what stands in the way of a pass shows here within minutes."
 NOTHING_TICKED = "Look at each, then tick those that are right."
 
 
@@ -122,7 +123,8 @@ def _saved(request: HttpRequest, form: SeveralForm, rows: list[Row]) -> HttpResp
     saved = [row.saved for row in rows if row.saved]
     left = [row for row in rows if not row.saved]
     if not left:
-        messages.success(request, f"{len(saved)} starter{'s are' if len(saved) > 1 else ' is'} recorded.")
+        recorded = f"{len(saved)} starter{'s are' if len(saved) > 1 else ' is'} recorded."
+        messages.success(request, f"{recorded} {CHECKED_NEXT}")
         return redirect(Wanted(on=request.POST["start_date"], state="all").url())
     rest = SeveralForm({**request.POST.dict(), "accounts": "\n".join(row.typed for row in left)})
     return _page(request, rest, left, saved=saved, status=200 if saved else 409)
