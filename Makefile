@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load queue test test-sqlite test-postgresql test-faults breaks mutants pictures lint types format lock run-environment dev-environment page-tools
+.PHONY: help demo demo-reset tour bench load queue test test-sqlite test-postgresql test-faults breaks mutants lighthouse pictures lint types format lock run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ queue: dev-environment  ## two hundred managers at once, and Microsoft at its pu
 
 mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
 	@$(DEV) -m tests.mutation
+
+lighthouse: dev-environment  ## what Lighthouse says of the main pages (needs Node.js, npm and Chromium)
+	@$(PYTHON) requirements/node.py lighthouse && $(DEV) -m tests.browser.lighthouse
 
 pictures: dev-environment  ## take the pictures of docs/pictures anew, from the running demo
 	@$(DEV) -m tests.browser.pictures

@@ -77,8 +77,10 @@ def _place(
         mine = Turn.objects.create(
             starter=starter, person=person, asked_at=now, opens_at=opens, lapses_at=opens + TURN_LASTS
         )
-    elif mine.opens_at <= now:  # its time has come, but somebody was faster: a moment more, the place is kept
-        mine.opens_at = max(free_at, now + timedelta(seconds=1))
+    elif (
+        mine.opens_at <= now
+    ):  # its time has come, but others were slower, or somebody faster: the place is kept
+        mine.opens_at = max(free_at, now + timedelta(seconds=1)) + max(0, ahead - 1) * _pace(row)
         mine.lapses_at = mine.opens_at + TURN_LASTS
         mine.save(update_fields=["opens_at", "lapses_at"])
     return Wait(mine.opens_at, ahead)
@@ -134,8 +136,8 @@ def _locked() -> GraphBudget:
 
 
 def _pace(row: GraphBudget) -> timedelta:
-    """How long the budget needs for one issue."""
-    return row.span * CALLS_OF_AN_ISSUE / row.calls
+    """How long the budget needs for one issue. Both its calls come in one moment, so an odd call helps nobody."""
+    return row.span / (row.calls // CALLS_OF_AN_ISSUE)
 
 
 def _in_window(row: GraphBudget, now: datetime) -> list[float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from threading import Barrier
 from typing import Any
 
@@ -416,3 +418,23 @@ def test_the_page_waits_offers_the_button_and_keeps_what_was_chosen(
     assert ready.context["situation"].code == "ready"
     assert ready.context["form"]["identity_check"].value() == "by_video"
     assert "data-pass" in browser.post(page, form).content.decode()
+
+
+def test_forty_who_press_together_are_served_in_order_as_fast_as_the_limit_allows(somebody, maria, traveller):
+    """Each presses again when their page says that it is their turn, and nobody is sent away at every press."""
+    people = [somebody() for _ in range(40)]
+    began, presses, served = timezone.now(), Counter[int](), []
+    turns = [(began, number) for number in range(40)]
+    while turns:
+        moment, number = heappop(turns)
+        traveller.move_to(max(moment, timezone.now()))
+        presses[number] += 1
+        wait = take_turn(people[number], maria)
+        if wait is None:
+            served.append(number)
+        else:
+            heappush(turns, (wait.until + timedelta(milliseconds=number), number))
+
+    assert served == list(range(40))
+    assert (timezone.now() - began) <= 1.1 * (39 // 2) * 10 * SECONDS
+    assert max(presses.values()) <= 4
