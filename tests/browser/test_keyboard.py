@@ -1,15 +1,21 @@
-"""Everything a manager does, with the keyboard alone."""
+"""The way of a manager, of HR and of an admin, with the keyboard alone; and what is said aloud meanwhile."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 from playwright.sync_api import expect
+
+from tests.browser.site import ZONE
 
 pytestmark = pytest.mark.browser
 
 FOCUSED = """() => {
   const one = document.activeElement;
-  return (one.labels?.[0] ?? one).textContent.trim().replace(/\\s+/g, " ");
+  return ((one.labels?.[0] ?? one).textContent || one.value || "").trim().replace(/\\s+/g, " ");
 }"""
 
 
@@ -19,7 +25,7 @@ def tabs_to(manager, words, most=25):
     for _ in range(most):
         manager.page.keyboard.press("Tab")
         passed.append(manager.page.evaluate(FOCUSED))
-        assert is_seen(manager), passed
+        assert is_seen(manager), passed[-3:]
         if words in passed[-1]:
             return
     raise AssertionError(f"no {words!r} in {passed}")
@@ -116,3 +122,77 @@ def test_hr_walks_through_the_list_with_the_keyboard(site, tab):
     hr.page.keyboard.press("Enter")
 
     hr.title(starter.name)
+
+
+@pytest.fixture
+def hr(tab):
+    one = tab()
+    one.is_signed_in("hanna")
+    return one
+
+
+def test_hr_records_a_starter_and_sends_the_link_with_the_keyboard(site, hr):
+    _, name, account = site.newcomer()
+    hr.page.goto("/hr/")
+
+    tabs_to(hr, "Record a starter")
+    hr.page.keyboard.press("Enter")
+    hr.title("Record a starter")
+    tabs_to(hr, "Account")
+    hr.page.keyboard.type(account)
+    hr.page.keyboard.press("Enter")
+    hr.reads("The directory says")
+    tabs_to(hr, "Start date")
+    day = datetime.now(ZoneInfo(ZONE)) + timedelta(days=2)
+    hr.page.keyboard.type(f"{day:%m%d%Y}")  # as the browser's own field for a day takes it
+    tabs_to(hr, "Note for the manager")
+    hr.page.keyboard.type("Second floor")
+    tabs_to(hr, "Save this starter")
+    hr.page.keyboard.press("Enter")
+    hr.title(name)
+    tabs_to(hr, "Send the link now", most=40)
+    hr.page.keyboard.press("Enter")
+
+    expect(hr.page.get_by_role("status").filter(has_text="The link is on its way")).to_be_visible()
+
+
+def test_hr_withdraws_a_starter_with_the_keyboard(site, hr):
+    starter = site.starter()
+    hr.page.goto(starter.hr_path)
+
+    tabs_to(hr, "Withdraw", most=40)
+    hr.page.keyboard.press("Enter")
+    hr.title(f"Withdraw {starter.name}?")
+    tabs_to(hr, "Why is this onboarding stopped?")
+    hr.page.keyboard.type("Found other work")
+    tabs_to(hr, "Withdraw", most=4)
+    hr.page.keyboard.press("Enter")
+
+    hr.title(starter.name)
+    hr.reads("Withdrawn")
+
+
+def test_an_admin_changes_the_policy_with_the_keyboard(tab):
+    admin = tab()
+    admin.is_signed_in("ada")
+    admin.page.goto("/admin/onboarding/policyversion/add/")
+
+    expect(admin.page.get_by_label("Why")).to_be_focused()
+    admin.page.keyboard.type("Tried with the keyboard")
+    tabs_to(admin, "Save", most=120)
+    admin.page.keyboard.press("Enter")
+
+    expect(admin.page.locator(".success")).to_contain_text("was added successfully")
+
+
+def test_what_is_found_while_typing_is_said_aloud(site, hr):
+    """A screen reader speaks of what changes within a region that stays, not of a region that is new."""
+    starter = site.starter()
+    hr.page.goto("/hr/")
+    said = hr.page.get_by_role("status").filter(has_text=re.compile("starters?"))
+    said.evaluate("(one) => { one.isTheSame = true; }")
+
+    hr.page.get_by_role("searchbox").press_sequentially(starter.name)
+
+    expect(said).to_have_text(re.compile("^1 starter found"))
+    assert said.evaluate("(one) => one.isTheSame === true")
