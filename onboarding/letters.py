@@ -16,9 +16,11 @@ from django.conf import settings
 from django.db.models import F, Max, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import to_locale
 
-from onboarding import clock, policy
+from onboarding import clock, language, policy
 from onboarding.jobs import GIVE_UP, ask
+from onboarding.language import Words
 from onboarding.lifecycle import StarterState
 from onboarding.models import Mail, Starter
 from onboarding.models.work import Job
@@ -46,7 +48,7 @@ def write(
     key: str,
     recipient: Reader,
     reader_id: str = "",
-    reason: str = "",
+    reason: Words = "",
     may_go_on: bool = True,
 ) -> None:
     """Keep one mail as it will be sent, and ask for its sending, in the transaction of what it tells of."""
@@ -172,15 +174,16 @@ def _line(mail: Mail) -> dict[str, str]:
 
 
 def rendered(kind: str, told: dict[str, Any]) -> dict[str, str]:
-    """A kind of mail as it is written: its `subject`, `text` and `html`."""
-    return {
-        "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", told).split())[:200],
-        "text": render_to_string(f"emails/{kind}.txt", told),
-        "html": render_to_string(f"emails/{kind}.html", told),
-    }
+    """A kind of mail as it is written, in the organisation's own language: its `subject`, `text` and `html`."""
+    with language.ours():
+        return {
+            "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", told).split())[:200],
+            "text": render_to_string(f"emails/{kind}.txt", told),
+            "html": render_to_string(f"emails/{kind}.html", told),
+        }
 
 
-def context(starter: Starter, recipient: Reader, reason: str) -> dict[str, str]:
+def context(starter: Starter, recipient: Reader, reason: Words) -> dict[str, Words]:
     """What a mail about one starter can say to this reader."""
     return {
         **_letterhead(),
@@ -191,8 +194,9 @@ def context(starter: Starter, recipient: Reader, reason: str) -> dict[str, str]:
     }
 
 
-def _letterhead() -> dict[str, str]:
+def _letterhead() -> dict[str, Words]:
     return {
+        "language": to_locale(settings.ORGANISATION_LANGUAGE).replace("_", "-"),
         "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
         "organisation_name": settings.ORGANISATION_NAME,
         "support_contact": settings.SUPPORT_CONTACT,
