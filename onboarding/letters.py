@@ -175,6 +175,7 @@ def _line(mail: Mail) -> dict[str, str]:
 
 def rendered(kind: str, told: dict[str, Any]) -> dict[str, str]:
     """A kind of mail as it is written, in the organisation's own language: its `subject`, `text` and `html`."""
+    told = {**told, "language": to_locale(settings.ORGANISATION_LANGUAGE).replace("_", "-")}
     with language.ours():
         return {
             "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", told).split())[:200],
@@ -196,7 +197,6 @@ def context(starter: Starter, recipient: Reader, reason: Words) -> dict[str, Wor
 
 def _letterhead() -> dict[str, Words]:
     return {
-        "language": to_locale(settings.ORGANISATION_LANGUAGE).replace("_", "-"),
         "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
         "organisation_name": settings.ORGANISATION_NAME,
         "support_contact": settings.SUPPORT_CONTACT,

@@ -231,7 +231,7 @@ class ReasonForm(forms.Form):
     """What somebody does to a whole onboarding has a reason, which is kept."""
 
     reason = forms.CharField(
-        label="Why?",
+        label=_("Why?"),
         max_length=300,
         help_text=_("For the record; nobody is mailed about it."),
         error_messages={"required": _("Say why, for the record.")},
