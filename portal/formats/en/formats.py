@@ -3,11 +3,14 @@
 The letters are those of Django's filter `date`. Another language has the same names in a folder of its own.
 """
 
+AGREED = "j F Y, H:i"
+CHECKED = "j F Y, H:i:s"
 CLOCK = "H:i"
 DAY = "j F"
 DAY_CLOCK = "j F, H:i"
 DAY_YEAR = "j F Y"
 ENDED = "d F Y, H:i"
+GIVEN_UP = "d F, H:i"
 LISTED = "D j M Y, H:i"
 LONG = "l j F Y, H:i"
 LONG_DAY = "l j F Y"

@@ -1,10 +1,13 @@
 """How dates are written in Dutch: months and days begin small."""
 
+AGREED = "j F Y, H:i"
+CHECKED = "j F Y, H:i:s"
 CLOCK = "H:i"
 DAY = "j F"
 DAY_CLOCK = "j F, H:i"
 DAY_YEAR = "j F Y"
 ENDED = "j F Y, H:i"
+GIVEN_UP = "j F, H:i"
 LISTED = "D j b Y, H:i"
 LONG = "l j F Y, H:i"
 LONG_DAY = "l j F Y"
