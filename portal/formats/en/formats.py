@@ -20,3 +20,5 @@ STAMP = "j M Y, H:i"
 WEEKDAY = "D"
 WEEKDAY_CLOCK = "l H:i"
 WEEKDAY_DAY = "l j F"
+
+NUMBER_GROUPING = 0  # 1234; the other languages group by thousands, as Django has it for them
