@@ -11,7 +11,7 @@ PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1
 ROUNDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load queue test test-sqlite test-postgresql test-faults breaks mutants lighthouse pictures lint types format lock run-environment dev-environment page-tools
+.PHONY: help demo demo-reset tour bench load queue test test-sqlite test-postgresql test-faults breaks mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,3 +86,8 @@ lock:  ## write the lock files anew (needs uv)
 	@for set in run dev; do extra=; [ $$set = dev ] && extra="--extra dev"; \
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --upgrade $$extra pyproject.toml -o requirements/$$set.txt; done
+
+messages: dev-environment  ## extract what is to be translated, and compile the translations (needs gettext)
+	@command -v xgettext >/dev/null || { echo "gettext is not installed (on Debian: apt install gettext)." >&2; exit 1; }
+	@$(DEV) manage.py makemessages --all --no-obsolete --no-wrap --add-location=file -i .venv* -i var -i tests -i requirements -i sandbox && \
+	$(DEV) manage.py compilemessages -i .venv* -v 0

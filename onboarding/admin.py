@@ -7,8 +7,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import jobs
 from onboarding import policy_admin as policy_admin  # registers the policy's own pages
@@ -21,7 +24,7 @@ class Named(admin.ChoicesFieldListFilter):
 
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):
-            yield {**choice, "display": choice["display"] or "none"}
+            yield {**choice, "display": choice["display"] or gettext("none")}
 
 
 @admin.register(Starter)
@@ -31,10 +34,12 @@ class StarterAdmin(ReadOnly):
     search_fields = ("display_name", "account_name", "manager_name")
     readonly_fields = ("policy",)
 
-    @admin.display(description="policy in force")
+    @admin.display(description=_("policy in force"))
     def policy(self, starter: Starter) -> SafeString:
         url = f"{reverse('admin:onboarding_policyversion_in_force')}?starter={starter.public_id}"
-        return format_html('<a href="{}">Which policy holds for this starter, and why</a>', url)
+        return format_html(
+            '<a href="{}">{}</a>', url, gettext("Which policy holds for this starter, and why")
+        )
 
 
 @admin.register(PassIssue)
@@ -62,10 +67,14 @@ class HeartbeatAdmin(ReadOnly):
 
 
 MEANINGS = {
-    "mail": "A mail was not sent: the mailbox or the mail server refused it. See its last error; mend that first.",
-    "look": "A starter's account was not looked at: the directory did not answer.",
-    "issue": "A pass was not seen to its end. It is tried for ever; the last error says what stands in the way.",
-    "daily": "What is no longer needed was not forgotten.",
+    "mail": _(
+        "A mail was not sent: the mailbox or the mail server refused it. See its last error; mend that first."
+    ),
+    "look": _("A starter's account was not looked at: the directory did not answer."),
+    "issue": _(
+        "A pass was not seen to its end. It is tried for ever; the last error says what stands in the way."
+    ),
+    "daily": _("What is no longer needed was not forgotten."),
 }
 
 
@@ -79,25 +88,26 @@ class JobAdmin(ReadOnly):
     readonly_fields = ("state", "meaning")
     actions = ("start_again",)
 
-    @admin.display(description="state", ordering="failed_at")
+    @admin.display(description=_("state"), ordering="failed_at")
     def state(self, job: Job) -> str:
         if job.failed_at:
-            return f"given up {job.failed_at:%d %B, %H:%M} UTC"
+            return gettext("given up %(moment)s UTC") % {"moment": date_format(job.failed_at, "GIVEN_UP")}
         if job.done_at:
-            return "done"
-        return "waits to be tried again" if job.attempts else "waits"
+            return gettext("done")
+        return gettext("waits to be tried again") if job.attempts else gettext("waits")
 
-    @admin.display(description="what it means")
+    @admin.display(description=_("what it means"))
     def meaning(self, job: Job) -> str:
         if not (job.failed_at or job.attempts):
             return "–"
-        return MEANINGS.get(job.key.partition(":")[0], "A job of a kind that this release does not know.")
+        unknown = _("A job of a kind that this release does not know.")
+        return str(MEANINGS.get(job.key.partition(":")[0], unknown))
 
     def has_start_again_permission(self, request: HttpRequest) -> bool:
         return bool(getattr(request.user, "is_admin", False))
 
-    @admin.action(description="Start the chosen jobs again", permissions=["start_again"])
+    @admin.action(description=_("Start the chosen jobs again"), permissions=["start_again"])
     def start_again(self, request: HttpRequest, queryset: Any) -> None:
         for job in queryset:
             jobs.start_again(job)
-        messages.success(request, "The jobs that were given up are waiting for a worker again.")
+        messages.success(request, gettext("The jobs that were given up are waiting for a worker again."))

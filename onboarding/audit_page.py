@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from onboarding import audit, clock
@@ -29,7 +30,7 @@ def audit_chain(request: HttpRequest) -> HttpResponse:
     found = audit.verify(anchor) if whole else audit.verify_end(AT_A_LOOK)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
-        "title": "Audit chain",
+        "title": gettext("Audit chain"),
         "head": head,
         "anchor": anchor,
         "whole": whole,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
+from django.utils.translation import gettext
+
 from onboarding import clock, graph, guards, policy
 from onboarding.models import Starter
 
@@ -36,7 +38,9 @@ def look_up(account_name_or_id: str) -> Looked:
         return Looked()
     except graph.GraphError:
         return Looked(
-            trouble="The directory does not answer. Nothing you typed is lost; try again in a minute."
+            trouble=gettext(
+                "The directory does not answer. Nothing you typed is lost; try again in a minute."
+            )
         )
     try:
         return Looked(Found(account, manager, graph.client().issue_facts(account.object_id, scarce=False)))
@@ -58,7 +62,7 @@ def _looked(answer: tuple[graph.Account, graph.Manager | None] | graph.GraphErro
     if isinstance(answer, graph.NotFound):
         return Looked()
     if isinstance(answer, graph.GraphError):
-        return Looked(trouble="The directory did not answer for this one. Try it again in a minute.")
+        return Looked(trouble=gettext("The directory did not answer for this one. Try it again in a minute."))
     return Looked(Found(*answer))
 
 
@@ -94,7 +98,11 @@ def refusals(starter: Starter, found: Found) -> tuple[guards.Guard, ...]:
 
 def _refusals(found: Found, recorder: Any, when: dict[str, Any]) -> list[str]:
     if found.facts is None:
-        return ["The portal could not check everything just now. It checks again before the link is sent."]
+        return [
+            gettext(
+                "The portal could not check everything just now. It checks again before the link is sent."
+            )
+        ]
     dated = {"start_date", "start_time", "time_zone"} <= set(when)
     start = when if dated else {"start_date": clock.now().date(), "start_time": time(9), "time_zone": "UTC"}
     starter = Starter(
@@ -106,7 +114,7 @@ def _refusals(found: Found, recorder: Any, when: dict[str, Any]) -> list[str]:
     )
     starter.starts_at = starter.start_local
     told = SAID_ABOVE | (set() if found.manager else ABOUT_MANAGERS) | (set() if dated else ABOUT_DATES)
-    return [guard.for_hr for guard in refusals(starter, found) if guard.code not in told]
+    return [str(guard.for_hr) for guard in refusals(starter, found) if guard.code not in told]
 
 
 SAID_ABOVE = {"enabled", "internal_member", "three_people"}  # by `_warnings`, in kinder words
@@ -116,17 +124,23 @@ ABOUT_DATES = {"is_new", "hire_date_agrees"}
 
 def _warnings(account: graph.Account, manager: graph.Manager | None, recorder: Any) -> list[str]:
     told = [
-        (account.enabled is not True, "The account is disabled. It must be enabled before the first day."),
-        (account.kind != "member", "This is a guest account. It cannot get a pass."),
-        (manager is None, "The directory names no manager. Without one nobody can confirm on the first day."),
+        (
+            account.enabled is not True,
+            gettext("The account is disabled. It must be enabled before the first day."),
+        ),
+        (account.kind != "member", gettext("This is a guest account. It cannot get a pass.")),
+        (
+            manager is None,
+            gettext("The directory names no manager. Without one nobody can confirm on the first day."),
+        ),
         (
             manager is not None and not manager.mail,
-            "The manager has no mailbox. They find the starter on their own page.",
+            gettext("The manager has no mailbox. They find the starter on their own page."),
         ),
         (
             manager is not None and manager.object_id == recorder.oid,
-            "You are this person's manager: somebody else in HR must record them.",
+            gettext("You are this person's manager: somebody else in HR must record them."),
         ),
-        (account.object_id == recorder.oid, "This is your own account."),
+        (account.object_id == recorder.oid, gettext("This is your own account.")),
     ]
     return [words for holds, words in told if holds]

@@ -14,8 +14,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from onboarding import approvals, caps, in_charge, step_up
 from onboarding.graph import Account, Facts, LivePass, Manager
+from onboarding.language import Words, sentences
 from onboarding.models import PolicyVersion, Starter
 from onboarding.models.rules import Check, HireDate
 from onboarding.policy import lifetime
@@ -73,8 +76,8 @@ class Guard:
 
     code: str
     passes: Callable[[Question], bool]
-    for_manager: str
-    for_hr: str
+    for_manager: Words
+    for_hr: Words
     alarming: bool = False  # a privileged or existing account: security is told at once
     setting: str = ""  # the setting that switches it off, or says what follows where it cannot be read
     kept_from_us: Callable[[Question], bool] | None = (
@@ -284,10 +287,15 @@ def seen_of(account: Account, manager: Manager | None) -> dict[str, str]:
     }
 
 
-_HELP = "Nothing was made and nothing is lost. HR has been told and will sort it out with you."
+_HELP = _("Nothing was made and nothing is lost. HR has been told and will sort it out with you.")
 
-_UNREAD = f"The portal is not allowed to check everything about this account. {_HELP}"
-_UNREAD_HR = (
+
+def _and_help(words: Words) -> Words:
+    return sentences((words, _HELP))
+
+
+_UNREAD = _and_help(_("The portal is not allowed to check everything about this account."))
+_UNREAD_HR = _(
     "The tenant keeps something from the portal that must be checked before a pass. IT must give it the right or the "
     "licence, or an admin must say in the policy that it may go on without; `manage.py doctor` names it."
 )
@@ -296,42 +304,48 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "same_account",
         same_account,
-        f"The account in the directory is not the one that HR recorded. {_HELP}",
-        "The directory answers with another account than the one recorded. Look at it and record the right one.",
+        _and_help(_("The account in the directory is not the one that HR recorded.")),
+        _(
+            "The directory answers with another account than the one recorded. Look at it and record the right one."
+        ),
         alarming=True,
     ),
     Guard(
         "not_denied",
         not_denied,
-        f"Passes for this kind of account are handled by IT. {_HELP}",
-        "The account, or a group it is in, is on the list of those that never get a pass. Only an admin can change that.",
+        _and_help(_("Passes for this kind of account are handled by IT.")),
+        _(
+            "The account, or a group it is in, is on the list of those that never get a pass. Only an admin can change that."
+        ),
         alarming=True,
     ),
     Guard(
         "enabled",
         enabled,
-        f"The account is not switched on yet. {_HELP}",
-        "The account is disabled. Ask IT to enable it; the manager can then confirm again.",
+        _and_help(_("The account is not switched on yet.")),
+        _("The account is disabled. Ask IT to enable it; the manager can then confirm again."),
         comes_right=True,
     ),
     Guard(
         "internal_member",
         internal_member,
-        f"This kind of account signs in with its own organisation. {_HELP}",
-        "The account is a guest. Only internal members can get a pass.",
+        _and_help(_("This kind of account signs in with its own organisation.")),
+        _("The account is a guest. Only internal members can get a pass."),
     ),
     Guard(
         "is_new",
         is_new,
-        f"This does not look like a new account. {_HELP}",
-        "The account was neither made nor hired around the start date. Is it the right account, and is the date right?",
+        _and_help(_("This does not look like a new account.")),
+        _(
+            "The account was neither made nor hired around the start date. Is it the right account, and is the date right?"
+        ),
         alarming=True,
     ),
     Guard(
         "never_signed_in",
         never_signed_in,
-        f"Somebody has signed in with this account before. {_HELP}",
-        "The account was signed in to before its first pass. Ask security who it was.",
+        _and_help(_("Somebody has signed in with this account before.")),
+        _("The account was signed in to before its first pass. Ask security who it was."),
         alarming=True,
         setting="sign_ins",
         kept_from_us=sign_ins_kept_from_us,
@@ -339,23 +353,29 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "no_own_method",
         no_own_method,
-        f"This person can already sign in by their own means, so they need no pass. {_HELP}",
-        "The account has its own sign-in method already. If the starter cannot use it, IT must remove it first.",
+        _and_help(_("This person can already sign in by their own means, so they need no pass.")),
+        _(
+            "The account has its own sign-in method already. If the starter cannot use it, IT must remove it first."
+        ),
         alarming=True,
         scarce=True,
     ),
     Guard(
         "no_active_role",
         no_active_role,
-        f"Passes for this kind of account are handled by IT. {_HELP}",
-        "The account holds an administrator role. The portal never makes a pass for one; IT hands it over.",
+        _and_help(_("Passes for this kind of account are handled by IT.")),
+        _(
+            "The account holds an administrator role. The portal never makes a pass for one; IT hands it over."
+        ),
         alarming=True,
     ),
     Guard(
         "no_eligible_role",
         no_eligible_role,
-        f"Passes for this kind of account are handled by IT. {_HELP}",
-        "The account can activate an administrator role. The portal never makes a pass for one; IT hands it over.",
+        _and_help(_("Passes for this kind of account are handled by IT.")),
+        _(
+            "The account can activate an administrator role. The portal never makes a pass for one; IT hands it over."
+        ),
         alarming=True,
         setting="eligible_roles",
         kept_from_us=lambda q: q.facts.eligible_roles is None,
@@ -363,15 +383,17 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "no_role_group",
         no_role_group,
-        f"Passes for this kind of account are handled by IT. {_HELP}",
-        "The account is in a group that can carry administrator roles. IT hands its pass over.",
+        _and_help(_("Passes for this kind of account are handled by IT.")),
+        _("The account is in a group that can carry administrator roles. IT hands its pass over."),
         alarming=True,
     ),
     Guard(
         "no_eligible_group",
         no_eligible_group,
-        f"Passes for this kind of account are handled by IT. {_HELP}",
-        "The account can become a member or owner of a managed group whenever it asks. IT hands its pass over.",
+        _and_help(_("Passes for this kind of account are handled by IT.")),
+        _(
+            "The account can become a member or owner of a managed group whenever it asks. IT hands its pass over."
+        ),
         alarming=True,
         setting="eligible_groups",
         kept_from_us=lambda q: q.facts.eligible_groups is None,
@@ -379,25 +401,31 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "not_restricted",
         not_restricted,
-        f"Passes for this kind of account are handled by IT. {_HELP}",
-        "The account is in a restricted administrative unit, where the portal may not act. IT hands its pass over.",
+        _and_help(_("Passes for this kind of account are handled by IT.")),
+        _(
+            "The account is in a restricted administrative unit, where the portal may not act. IT hands its pass over."
+        ),
         alarming=True,
         setting="restricted_unit",
     ),
     Guard(
         "in_scope",
         in_scope,
-        f"This account is not among those that the portal may make passes for. {_HELP}",
-        "The account is outside the groups, domains or departments that policy names. IT adds it to the right group, "
-        "or an admin widens the policy.",
+        _and_help(_("This account is not among those that the portal may make passes for.")),
+        _(
+            "The account is outside the groups, domains or departments that policy names. IT adds it to the right group, "
+            "or an admin widens the policy."
+        ),
         comes_right=True,
     ),
     Guard(
         "in_pass_policy",
         in_pass_policy,
-        f"Microsoft would not make a pass for this account yet. {_HELP}",
-        "The tenant's own pass policy leaves this account out, or does not allow the portal's lifetime. IT must add it "
-        "to the group of that policy; that takes some minutes to be known.",
+        _and_help(_("Microsoft would not make a pass for this account yet.")),
+        _(
+            "The tenant's own pass policy leaves this account out, or does not allow the portal's lifetime. IT must add it "
+            "to the group of that policy; that takes some minutes to be known."
+        ),
         setting="pass_policy",
         kept_from_us=lambda q: q.facts.pass_policy is None,
         comes_right=True,
@@ -405,68 +433,84 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "same_person",
         same_person,
-        f"This account is no longer the one that HR looked at. {_HELP}",
-        "The name, the account name or the employee number has changed since HR looked. Look again on the starter's "
-        "page: is it still the same person?",
+        _and_help(_("This account is no longer the one that HR looked at.")),
+        _(
+            "The name, the account name or the employee number has changed since HR looked. Look again on the starter's "
+            "page: is it still the same person?"
+        ),
         alarming=True,
         setting="same_person",
     ),
     Guard(
         "hire_date_agrees",
         hire_date_agrees,
-        f"The date of the start does not agree with the directory. {_HELP}",
-        "The hire date in the directory is far from the start that was recorded, or missing. Is it the right account, "
-        "and the right date?",
+        _and_help(_("The date of the start does not agree with the directory.")),
+        _(
+            "The hire date in the directory is far from the start that was recorded, or missing. Is it the right account, "
+            "and the right date?"
+        ),
         setting="hire_date",
     ),
     Guard(
         "same_manager",
         same_manager,
-        f"The directory names another manager than HR saw. {_HELP}",
-        "The manager has changed since HR looked. Look again on the starter's page, and say whether that is right.",
+        _and_help(_("The directory names another manager than HR saw.")),
+        _(
+            "The manager has changed since HR looked. Look again on the starter's page, and say whether that is right."
+        ),
         setting="same_manager",
     ),
     Guard(
         "manager_now",
         manager_now,
-        f"The directory no longer names you as this person's manager. {_HELP}",
-        "Who confirmed is not the manager in the directory, nor who stands in for them now. Whoever is can confirm.",
+        _and_help(_("The directory no longer names you as this person's manager.")),
+        _(
+            "Who confirmed is not the manager in the directory, nor who stands in for them now. Whoever is can confirm."
+        ),
         alarming=True,
         personal=True,
     ),
     Guard(
         "manager_enabled",
         manager_enabled,
-        f"Your own account cannot do this. {_HELP}",
-        "The account of the manager, or of who stands in for them, is disabled or a guest; or nobody is above the manager "
-        "any more.",
+        _and_help(_("Your own account cannot do this.")),
+        _(
+            "The account of the manager, or of who stands in for them, is disabled or a guest; or nobody is above the manager "
+            "any more."
+        ),
         alarming=True,
     ),
     Guard(
         "three_people",
         three_people,
-        f"Who recorded a starter cannot also confirm them. {_HELP}",
-        "Recorder, manager and starter must be three people. Another HR person must record this starter.",
+        _and_help(_("Who recorded a starter cannot also confirm them.")),
+        _("Recorder, manager and starter must be three people. Another HR person must record this starter."),
     ),
     Guard(
         "approved",
         approved,
-        f"Somebody else in HR must agree first. {_HELP}",
-        "Policy asks for another person of HR, who did not record or change this starter, to approve on their page.",
+        _and_help(_("Somebody else in HR must agree first.")),
+        _(
+            "Policy asks for another person of HR, who did not record or change this starter, to approve on their page."
+        ),
     ),
     Guard(
         "not_an_admin",
         not_an_admin,
-        f"Whoever sets the portal's policy cannot make a pass. {_HELP}",
-        "The manager is an admin of this portal. Name another manager in the directory, or take the role away.",
+        _and_help(_("Whoever sets the portal's policy cannot make a pass.")),
+        _(
+            "The manager is an admin of this portal. Name another manager in the directory, or take the role away."
+        ),
         personal=True,
     ),
     Guard(
         "manager_has_room",
         manager_has_room,
-        f"You have created as many passes today as one manager may. {_HELP}",
-        "This manager has created as many passes today as policy allows one manager. If they really receive so many "
-        "people, an admin can raise the number.",
+        _and_help(_("You have created as many passes today as one manager may.")),
+        _(
+            "This manager has created as many passes today as policy allows one manager. If they really receive so many "
+            "people, an admin can raise the number."
+        ),
         alarming=True,
         personal=True,
         at_press=True,
@@ -474,35 +518,41 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "site_has_room",
         site_has_room,
-        f"As many passes have been created today as may be. {_HELP}",
-        "All together have created as many passes today as policy allows. If so many people really start, an admin can "
-        "raise the number.",
+        _and_help(_("As many passes have been created today as may be.")),
+        _(
+            "All together have created as many passes today as policy allows. If so many people really start, an admin can "
+            "raise the number."
+        ),
         alarming=True,
         at_press=True,
     ),
     Guard(
         "sign_in_is_fresh",
         sign_in_is_fresh,
-        "You signed in too long ago for this step. Sign in again and confirm; nothing was made.",
-        "The manager's sign-in was too old. They are asked to sign in again.",
+        _("You signed in too long ago for this step. Sign in again and confirm; nothing was made."),
+        _("The manager's sign-in was too old. They are asked to sign in again."),
         personal=True,
         at_press=True,
     ),
     Guard(
         "step_up_is_for_this",
         step_up_is_for_this,
-        "Each pass needs a sign-in of its own, made from this page and not long ago. Sign in once more and confirm; "
-        "nothing was made.",
-        "The manager had not signed in for this very pass. They are asked to sign in again.",
+        _(
+            "Each pass needs a sign-in of its own, made from this page and not long ago. Sign in once more and confirm; "
+            "nothing was made."
+        ),
+        _("The manager had not signed in for this very pass. They are asked to sign in again."),
         personal=True,
         at_press=True,
     ),
     Guard(
         "no_foreign_pass",
         no_foreign_pass,
-        f"There is already a pass for this account that was made elsewhere. {_HELP}",
-        "A live pass made by another tool is on the account. Ask who made it; IT can delete it, then the manager "
-        "can confirm.",
+        _and_help(_("There is already a pass for this account that was made elsewhere.")),
+        _(
+            "A live pass made by another tool is on the account. Ask who made it; IT can delete it, then the manager "
+            "can confirm."
+        ),
         alarming=True,
         scarce=True,
     ),

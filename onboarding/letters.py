@@ -17,9 +17,11 @@ from django.conf import settings
 from django.db.models import F, Max, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import to_locale
 
-from onboarding import clock, policy
+from onboarding import clock, language, policy
 from onboarding.jobs import GIVE_UP, ask
+from onboarding.language import Words
 from onboarding.lifecycle import StarterState
 from onboarding.models import Mail, Starter
 from onboarding.models.work import Job
@@ -55,7 +57,7 @@ def write(
     key: str,
     recipient: Reader,
     reader_id: str = "",
-    reason: str = "",
+    reason: Words = "",
     may_go_on: bool = True,
     haste: Haste = Haste.IN_TURN,
 ) -> None:
@@ -190,15 +192,17 @@ def _line(mail: Mail) -> dict[str, str]:
 
 
 def rendered(kind: str, told: dict[str, Any]) -> dict[str, str]:
-    """A kind of mail as it is written: its `subject`, `text` and `html`."""
-    return {
-        "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", told).split())[:200],
-        "text": render_to_string(f"emails/{kind}.txt", told),
-        "html": render_to_string(f"emails/{kind}.html", told),
-    }
+    """A kind of mail as it is written, in the organisation's own language: its `subject`, `text` and `html`."""
+    told = {**told, "language": to_locale(settings.ORGANISATION_LANGUAGE).replace("_", "-")}
+    with language.ours():
+        return {
+            "subject": " ".join(render_to_string(f"emails/{kind}.subject.txt", told).split())[:200],
+            "text": render_to_string(f"emails/{kind}.txt", told),
+            "html": render_to_string(f"emails/{kind}.html", told),
+        }
 
 
-def context(starter: Starter, recipient: Reader, reason: str) -> dict[str, str]:
+def context(starter: Starter, recipient: Reader, reason: Words) -> dict[str, Words]:
     """What a mail about one starter can say to this reader."""
     return {
         **_letterhead(),
@@ -209,7 +213,7 @@ def context(starter: Starter, recipient: Reader, reason: str) -> dict[str, str]:
     }
 
 
-def _letterhead() -> dict[str, str]:
+def _letterhead() -> dict[str, Words]:
     return {
         "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
         "organisation_name": settings.ORGANISATION_NAME,

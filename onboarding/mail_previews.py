@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from onboarding import letters
@@ -49,7 +50,8 @@ class Preview:
 
     @property
     def title(self) -> str:
-        return f"{self.kind.replace('_', ' ').capitalize()}, to {self.reader.label}"
+        kind = self.kind.replace("_", " ").capitalize()
+        return gettext("%(kind)s, to %(reader)s") % {"kind": kind, "reader": self.reader.label}
 
     @cached_property
     def written(self) -> dict[str, str]:
@@ -86,7 +88,7 @@ def mails(request: HttpRequest) -> HttpResponse:
         return _one_as_html(kind, request.GET.get("to", ""))
     context: dict[str, Any] = {
         **admin.site.each_context(request),
-        "title": "Mails, as they are written",
+        "title": gettext("Mails, as they are written"),
         "previews": list(previews()),
     }
     return TemplateResponse(request, "admin/mails.html", context)

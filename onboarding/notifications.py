@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from django.conf import settings
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import clock, graph, letters, policy
 from onboarding.guards import Guard
+from onboarding.language import Words, sentences
 from onboarding.letters import Haste, Reader
 from onboarding.models import PassIssue, Starter
 
@@ -88,23 +91,27 @@ def open_again(issue: PassIssue) -> None:
         to=issue.starter.in_charge_mail,
         key=f"{issue.pk}:{issue.state}",
         recipient=Reader.STAND_IN if issue.starter.is_routed else Reader.MANAGER,
-        reason=issue.get_reason_display(),
+        reason=PassIssue.Reason(issue.reason).label,
         may_go_on=policy.attempts_left(issue.starter, policy.for_starter(issue.starter)) > 0,
     )
 
 
 def used_early(issue: PassIssue) -> None:
     """To security and HR: the pass was used before the person was to start."""
-    _unexpected(issue, "early", "The pass was used before the start. Who used it, and was the starter there?")
+    _unexpected(
+        issue, "early", _("The pass was used before the start. Who used it, and was the starter there?")
+    )
 
 
 def replaced_elsewhere(issue: PassIssue) -> None:
     """To security and HR: while our pass was out, somebody made another with another tool."""
-    reason = "Another tool made a pass for the same account, which ended the portal’s own. Who made it, and for whom?"
+    reason = _(
+        "Another tool made a pass for the same account, which ended the portal’s own. Who made it, and for whom?"
+    )
     _unexpected(issue, "replaced", reason)
 
 
-def _unexpected(issue: PassIssue, what: str, reason: str) -> None:
+def _unexpected(issue: PassIssue, what: str, reason: Words) -> None:
     starter = issue.starter
     for reader, to in ((Reader.SECURITY, security_address()), (Reader.HR, hr_address(starter))):
         key = f"{what}:{reader}:{issue.pk}"
@@ -113,7 +120,7 @@ def _unexpected(issue: PassIssue, what: str, reason: str) -> None:
 
 def cannot_take_back(issue: PassIssue) -> None:
     """To security: a pass should be gone for ten minutes, and it is not, or nobody can say."""
-    reason = (
+    reason = _(
         "For ten minutes the portal could not make sure that a pass is gone. "
         "It keeps trying; IT can delete it in Entra."
     )
@@ -130,7 +137,7 @@ def cannot_take_back(issue: PassIssue) -> None:
 def refused(starter: Starter, guards: Iterable[Guard]) -> None:
     """To HR, and to security where a guard is alarming: no pass was made, and why."""
     guards = tuple(guards)
-    reason = " ".join(guard.for_hr for guard in guards)
+    reason = sentences(guard.for_hr for guard in guards)
     key = f"{starter.version}:{'+'.join(guard.code for guard in guards)}"
     letters.write(
         "refused", starter, to=hr_address(starter), key=f"hr:{key}", recipient=Reader.HR, reason=reason
@@ -148,27 +155,34 @@ def refused(starter: Starter, guards: Iterable[Guard]) -> None:
 
 def recorded_in_spite(starter: Starter, guards: Iterable[Guard]) -> None:
     """To security: somebody recorded a privileged or existing account as a starter. No pass can be made for it."""
-    reason = " ".join(guard.for_hr for guard in guards if guard.alarming)
+    reason = sentences(guard.for_hr for guard in guards if guard.alarming)
     key = f"recorded:{starter.version}"
     letters.write(
         "refused", starter, to=security_address(), key=key, recipient=Reader.SECURITY, reason=reason
     )
 
 
-MICROSOFT_REFUSALS = {
-    "lifetime": "Microsoft does not allow the lifetime in the portal's policy. An admin must bring the two together.",
-    "once": "Microsoft's settings about single use refused it. IT must look at the Temporary Access Pass policy.",
-    "policy": "Passes are switched off for this account. IT must add it to the Temporary Access Pass policy.",
-    "guest": "The account is a guest of another organisation.",
-    "exists": "There is already a pass on the account.",
-    "forbidden": "The portal lacks the right to make a pass for this account.",
-    "unauthorised": "The portal could not sign in to Microsoft.",
+MICROSOFT_REFUSALS: dict[str, Words] = {
+    "lifetime": _(
+        "Microsoft does not allow the lifetime in the portal's policy. An admin must bring the two together."
+    ),
+    "once": _(
+        "Microsoft's settings about single use refused it. IT must look at the Temporary Access Pass policy."
+    ),
+    "policy": _(
+        "Passes are switched off for this account. IT must add it to the Temporary Access Pass policy."
+    ),
+    "guest": _("The account is a guest of another organisation."),
+    "exists": _("There is already a pass on the account."),
+    "forbidden": _("The portal lacks the right to make a pass for this account."),
+    "unauthorised": _("The portal could not sign in to Microsoft."),
 }
 
 
 def microsoft_refused(issue: PassIssue, refusal: str) -> None:
     """To HR: Microsoft said no, or gave a pass that cannot be used."""
-    reason = MICROSOFT_REFUSALS.get(refusal, f"Microsoft refused. IT can look for request {issue.pk}.")
+    unknown = format_lazy(_("Microsoft refused. IT can look for request {id}."), id=issue.pk)
+    reason = MICROSOFT_REFUSALS.get(refusal, unknown)
     letters.write(
         "refused",
         issue.starter,
@@ -203,7 +217,7 @@ def problem(starter: Starter) -> None:
         to=hr_address(starter),
         key=key,
         recipient=Reader.HR,
-        reason=starter.get_problem_display(),
+        reason=Starter.Problem(starter.problem).label,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Max
+from django.utils.translation import gettext
 
 from onboarding import audit, clock
 from onboarding.audit import Person
@@ -122,12 +123,12 @@ def activate(number: int, *, by: Person) -> PolicyVersion:
     """A second admin puts a waiting version in force. Raises CannotActivate."""
     version = PolicyVersion.objects.waiting().select_related("created_by").filter(pk=number).first()
     if version is None:
-        raise CannotActivate("It is in force already, or there is no such version.")
+        raise CannotActivate(gettext("It is in force already, or there is no such version."))
     if version.created_by is None or version.created_by.oid == by.oid:
-        raise CannotActivate("Whoever wrote a version cannot put it in force: another admin must.")
+        raise CannotActivate(gettext("Whoever wrote a version cannot put it in force: another admin must."))
     if not may_still_come(version):
         raise CannotActivate(
-            "The policy has changed since it was written. Write it anew, from what is in force now."
+            gettext("The policy has changed since it was written. Write it anew, from what is in force now.")
         )
     PolicyActivation.objects.create(version=version, by=by, at=clock.now())  # type: ignore[misc]  # the user model
     audit.record("policy.activated", by=by, facts={"version": version.number})

@@ -12,8 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from onboarding import policy
@@ -24,28 +27,28 @@ from onboarding.models.rules import BY_DEPARTMENT, SETTINGS
 from onboarding.policy_form import DepartmentForm, PolicyForm, setting
 from onboarding.read_only import ReadOnly
 
-SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("The pass", ("lifetime_minutes", "attempts", "identity_checks")),
-    ("The manager's sign-in", ("sign_in_minutes", "step_up_context")),
+SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (_("The pass"), ("lifetime_minutes", "attempts", "identity_checks")),
+    (_("The manager's sign-in"), ("sign_in_minutes", "step_up_context")),
     (
-        "When",
+        _("When"),
         (
             "invite_days_before", "remind_days_before", "remind_on_day", "escalate_to", "escalate_hour",
             "opens_minutes_before", "closes_days_after",
         ),
     ),
     (
-        "Which accounts",
+        _("Which accounts"),
         (
             "new_days_before", "new_days_after", "hire_date", "hire_date_days", "same_person", "same_manager",
             "restricted_unit", "sign_ins", "eligible_roles", "eligible_groups", "pass_policy",
         ),
     ),
-    ("For whom", ("scope_domains", "scope_departments", "scope_groups", "deny_list")),
-    ("How many", ("manager_daily", "hr_daily", "site_daily")),
-    ("More people", ("second_admin", "approve_all", "approve_manager", "approve_beyond")),
+    (_("For whom"), ("scope_domains", "scope_departments", "scope_groups", "deny_list")),
+    (_("How many"), ("manager_daily", "hr_daily", "site_daily")),
+    (_("More people"), ("second_admin", "approve_all", "approve_manager", "approve_beyond")),
     (
-        "Records, addresses and Graph",
+        _("Records, addresses and Graph"),
         ("retention_days", "audit_days", "hr_address", "security_address", "duty_address", "graph_calls",
          "graph_seconds"),
     ),
@@ -65,29 +68,35 @@ class PolicyAdmin(ReadOnly):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"onboarding.add_{self.opts.model_name}")
 
-    @admin.display(description="stands")
+    @admin.display(description=_("stands"))
     def stands(self, version: PolicyVersion) -> str:
         newest = (
             PolicyVersion.objects.active().filter(department=version.department).order_by("-number").first()
         )
         if newest is not None and newest.number == version.number:
-            return "in force"
+            return gettext("in force")
         if version.needs_second and not hasattr(version, "activation"):
             return (
-                "waits for a second admin" if policy.may_still_come(version) else "overtaken, never in force"
+                gettext("waits for a second admin")
+                if policy.may_still_come(version)
+                else gettext("overtaken, never in force")
             )
-        return "was in force"
+        return gettext("was in force")
 
-    @admin.display(description="agreed to by")
+    @admin.display(description=_("agreed to by"))
     def agreed(self, version: PolicyVersion) -> str:
         if not version.needs_second:
-            return "nobody else was needed"
+            return gettext("nobody else was needed")
         activation = getattr(version, "activation", None)
-        return f"{activation.by.name}, {activation.at:%d %B %Y, %H:%M} UTC" if activation else "nobody yet"
+        return (
+            f"{activation.by.name}, {date_format(activation.at, 'ENDED')} UTC"
+            if activation
+            else gettext("nobody yet")
+        )
 
-    @admin.display(description="what differs from the one before")
+    @admin.display(description=_("what differs from the one before"))
     def differs(self, version: PolicyVersion) -> SafeString | str:
-        return told(changes_of(version)) or "nothing"
+        return told(changes_of(version)) or gettext("nothing")
 
     def get_urls(self) -> list[URLPattern]:
         name = self.opts.model_name
@@ -112,11 +121,11 @@ class PolicyAdmin(ReadOnly):
             except policy.CannotActivate as why:
                 messages.error(request, str(why))
             else:
-                messages.success(request, f"Version {object_id} is in force.")
+                messages.success(request, gettext("Version %(number)s is in force.") % {"number": object_id})
             return redirect(back)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Put version {object_id} in force",
+            "title": gettext("Put version %(number)s in force") % {"number": object_id},
             "version": version,
             "changes": changes_of(version),
             "opts": self.opts,
@@ -125,18 +134,20 @@ class PolicyAdmin(ReadOnly):
         }
         return TemplateResponse(request, "admin/policy_agree.html", context)
 
-    @admin.display(description="second admin")
+    @admin.display(description=_("second admin"))
     def to_agree(self, version: PolicyVersion) -> SafeString | str:
         if not version.needs_second or hasattr(version, "activation") or not policy.may_still_come(version):
             return "–"
         url = reverse(f"admin:onboarding_{self.opts.model_name}_agree", args=[version.number])
-        return format_html('<a href="{}">Look and put in force</a>', url)
+        return format_html('<a href="{}">{}</a>', url, gettext("Look and put in force"))
 
     def tell(self, request: HttpRequest, version: PolicyVersion) -> None:
         if policy.add_version(version, by=request.user):  # type: ignore[arg-type]
             return
         messages.warning(
-            request, f"Version {version.number} waits: another admin must look at it and put it in force."
+            request,
+            gettext("Version %(number)s waits: another admin must look at it and put it in force.")
+            % {"number": version.number},
         )
 
     def log_addition(self, *args: Any) -> Any:
@@ -154,7 +165,7 @@ class PolicyVersionAdmin(PolicyAdmin):
         (None, {"fields": ("reason", "frozen")}),
         *((title, cast(Any, {"fields": names})) for title, names in SECTIONS),
         (
-            "This version",
+            _("This version"),
             {"fields": ("single_use", "stands", "created_by", "created_at", "agreed", "differs")},
         ),
     )
@@ -181,7 +192,9 @@ class PolicyVersionAdmin(PolicyAdmin):
         rules = policy.for_starter(starter) if starter else policy.of_department(department)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Policy for {starter}" if starter else "Policy in force",
+            "title": gettext("Policy for %(name)s") % {"name": starter}
+            if starter
+            else gettext("Policy in force"),
             "starter": starter,
             "department": starter.department if starter else department,
             "rows": [
@@ -262,10 +275,10 @@ def told(changes: list[dict[str, Any]]) -> SafeString:
 
 def in_words(name: str, value: Any) -> str:
     if name == "identity_checks":
-        return ", ".join(str(IdentityCheck(one).label) for one in value) or "none"
+        return ", ".join(str(IdentityCheck(one).label) for one in value) or gettext("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if value in (None, ""):
-        return "not set"
+        return gettext("not set")
     choices = dict(setting(name).flatchoices)
     return str(choices.get(value, value)).replace("\n", ", ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import policy, policy_sense
 from onboarding.models import PolicyVersion
@@ -24,7 +25,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     """A new version of the site's policy."""
 
     identity_checks = forms.MultipleChoiceField(
-        label="Accepted ways to check who somebody is",
+        label=_("Accepted ways to check who somebody is"),
         choices=IdentityCheck.choices,
         widget=forms.CheckboxSelectMultiple,
         required=False,
@@ -53,7 +54,7 @@ class DepartmentForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a department has otherwise. An empty field means: as the site."""
 
     department = forms.CharField(
-        max_length=128, help_text="As the directory spells it; capitals and spaces do not matter."
+        max_length=128, help_text=_("As the directory spells it; capitals and spaces do not matter.")
     )
 
     class Meta:
@@ -94,8 +95,8 @@ class DepartmentForm(forms.ModelForm):  # type: ignore[type-arg]
 def as_the_site(name: str) -> forms.Field:
     """The field of a setting, where nothing said means: as the site."""
     told: dict[str, Any] = {
-        "label": str(setting(name).verbose_name),
-        "help_text": str(setting(name).help_text),
+        "label": setting(name).verbose_name,
+        "help_text": setting(name).help_text,
         "required": False,
     }
     if name == "identity_checks":
@@ -104,7 +105,7 @@ def as_the_site(name: str) -> forms.Field:
         )
     made: Any = setting(name).formfield(required=False, initial=None)
     if isinstance(made, forms.BooleanField):
-        return forms.ChoiceField(choices=[("", "as the site"), ("yes", "yes"), ("no", "no")], **told)
+        return forms.ChoiceField(choices=[("", _("as the site")), ("yes", _("yes")), ("no", _("no"))], **told)
     if isinstance(made, forms.TypedChoiceField):
-        made.choices = [("", "as the site"), *setting(name).flatchoices]
+        made.choices = [("", _("as the site")), *setting(name).flatchoices]
     return made  # type: ignore[no-any-return]

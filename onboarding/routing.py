@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext
 
 from onboarding import approvals, audit, graph, in_charge, jobs, notifications, services
 from onboarding.lifecycle import StarterState
@@ -141,17 +142,23 @@ def _trouble(starter: Starter, manager: graph.Manager | None, above: graph.Manag
     """Why this person cannot stand in, or nothing. The guards ask all of it again at the press."""
     took_part = {starter.recorded_by.oid, *starter.shaped_by, *approvals.given_by(starter), by.oid}
     if manager is None or manager.object_id != starter.manager_id:
-        return (
+        return gettext(
             "The directory names another manager than this page. Open the starter’s page again in a minute."
         )
     if above is None:
-        return "The directory names nobody above the manager."
+        return gettext("The directory names nobody above the manager.")
     told = (
-        (above.enabled is not True, "Their account is disabled."),
-        (above.kind != "member", "They are a guest here, and a guest may not confirm."),
-        (above.object_id in {starter.account_id, starter.manager_id}, "They are the starter or the manager."),
-        (above.object_id in took_part, "They had a part in recording this starter. Three people are needed."),
-        (_is_an_admin(above.object_id), "They are an admin of this portal, who may not confirm."),
+        (above.enabled is not True, gettext("Their account is disabled.")),
+        (above.kind != "member", gettext("They are a guest here, and a guest may not confirm.")),
+        (
+            above.object_id in {starter.account_id, starter.manager_id},
+            gettext("They are the starter or the manager."),
+        ),
+        (
+            above.object_id in took_part,
+            gettext("They had a part in recording this starter. Three people are needed."),
+        ),
+        (_is_an_admin(above.object_id), gettext("They are an admin of this portal, who may not confirm.")),
     )
     return next((words for wrong, words in told if wrong), "")
 

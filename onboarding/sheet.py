@@ -10,8 +10,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from onboarding.language import Words
 from onboarding.troubles import TROUBLES
 
 
@@ -20,65 +23,80 @@ class Device:
     """One way to begin, by what the starter holds in their hands."""
 
     key: str
-    name: str
-    best_for: str
-    steps: tuple[str, ...]
-    good_to_know: str = ""
+    name: Words
+    best_for: Words
+    steps: tuple[Words, ...]
+    good_to_know: Words = ""
 
 
-OPEN = "On the device, open {where} in a browser."
-ENTER = "Type your account name, then the pass where a password or a “Temporary Access Pass” is asked for."
-TEN = "Finish within ten minutes. Then sign in once with it, to see that it works."
+OPEN = _("On the device, open {where} in a browser.")
+ENTER = _("Type your account name, then the pass where a password or a “Temporary Access Pass” is asked for.")
+TEN = _("Finish within ten minutes. Then sign in once with it, to see that it works.")
 
 DEVICES = (
     Device(
         "phone",
-        "Passkey on a phone",
-        "A phone of your own or of the organisation. The simplest way, and the one to begin with.",
+        _("Passkey on a phone"),
+        _("A phone of your own or of the organisation. The simplest way, and the one to begin with."),
         (
             OPEN,
             ENTER,
-            "Choose “Add sign-in method”, then “Passkey”, and follow the phone: your face, finger or its code confirms it.",
+            _(
+                "Choose “Add sign-in method”, then “Passkey”, and follow the phone: your face, finger or its code confirms it."
+            ),
             TEN,
         ),
-        "The passkey stays on the phone. Nobody can read it out, and it cannot be typed into a false page.",
+        _(
+            "The passkey stays on the phone. Nobody can read it out, and it cannot be typed into a false page."
+        ),
     ),
     Device(
         "authenticator",
-        "Microsoft Authenticator",
-        "Where your organisation asks for this app.",
+        _("Microsoft Authenticator"),
+        _("Where your organisation asks for this app."),
         (
-            "Install Microsoft Authenticator from the phone’s own app store, before the pass is made.",
-            "In the app, add an account: a work or school account, then sign in.",
-            "Type your account name, then the pass where it is asked for.",
-            "Let the app set up a passkey or phone sign-in, and confirm with your face, finger or code.",
+            _("Install Microsoft Authenticator from the phone’s own app store, before the pass is made."),
+            _("In the app, add an account: a work or school account, then sign in."),
+            _("Type your account name, then the pass where it is asked for."),
+            _("Let the app set up a passkey or phone sign-in, and confirm with your face, finger or code."),
             TEN,
         ),
     ),
     Device(
         "key",
-        "Security key",
-        "A small key for USB or held to the phone, where phones are not used.",
+        _("Security key"),
+        _("A small key for USB or held to the phone, where phones are not used."),
         (
-            "Have the key in your hand. A new key asks you to choose a PIN for it; think of one now.",
+            _("Have the key in your hand. A new key asks you to choose a PIN for it; think of one now."),
             OPEN,
             ENTER,
-            "Choose “Add sign-in method”, then “Security key”, and follow the browser: PIN, then touch the key.",
+            _(
+                "Choose “Add sign-in method”, then “Security key”, and follow the browser: PIN, then touch the key."
+            ),
             TEN,
         ),
-        "Keep the key as you keep the key of your home. A second one, put away safely, is a good idea.",
+        _("Keep the key as you keep the key of your home. A second one, put away safely, is a good idea."),
     ),
     Device(
         "windows",
-        "A new Windows computer",
-        "Where the computer itself is set up with the pass.",
+        _("A new Windows computer"),
+        _("Where the computer itself is set up with the pass."),
         (
-            "Is there a phone or a security key as well? Begin with that: the pass works once, and a computer may ask twice.",
-            "Switch the computer on, choose “Set up for work or school”, and type your account name, then the pass.",
-            "Go on without a break until Windows Hello has your face, finger or PIN.",
-            "If the computer starts anew and asks you to sign in again, the pass is spent: your manager makes another.",
+            _(
+                "Is there a phone or a security key as well? Begin with that: the pass works once, "
+                "and a computer may ask twice."
+            ),
+            _(
+                "Switch the computer on, choose “Set up for work or school”, and type your account name, then the pass."
+            ),
+            _("Go on without a break until Windows Hello has your face, finger or PIN."),
+            _(
+                "If the computer starts anew and asks you to sign in again, the pass is spent: your manager makes another."
+            ),
         ),
-        "A computer that is set up already takes a pass on its lock screen only where “Web sign-in” is on.",
+        _(
+            "A computer that is set up already takes a pass on its lock screen only where “Web sign-in” is on."
+        ),
     ),
 )
 BY_KEY = {device.key: device for device in DEVICES}
@@ -92,7 +110,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "devices": [shown(device) for device in ([chosen] if chosen else DEVICES)],
         "choices": [
-            {"name": "All ways", "url": reverse("sheet"), "current": chosen is None},
+            {"name": gettext("All ways"), "url": reverse("sheet"), "current": chosen is None},
             *(
                 {"name": one.name, "url": f"{reverse('sheet')}?with={one.key}", "current": one is chosen}
                 for one in DEVICES
@@ -109,7 +127,7 @@ def shown(device: Device) -> dict[str, Any]:
         "key": device.key,
         "name": device.name,
         "best_for": device.best_for,
-        "steps": [step.format(where=where_to_go()) for step in device.steps],
+        "steps": [str(step).format(where=where_to_go()) for step in device.steps],
         "good_to_know": device.good_to_know,
     }
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 # Django admin loads its own scripts by address and draws icons from `data:`; it has no nonces and no types.
@@ -31,8 +32,8 @@ class PortalAdminConfig(AdminConfig):
 
 
 class PortalAdminSite(AdminSite):
-    site_title = site_header = "Starter passes: administration"
-    index_title = "Policy and records"
+    site_title = site_header = _("Starter passes: administration")
+    index_title = _("Policy and records")
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [url for url in super().get_urls() if getattr(url, "name", None) not in WITHOUT_PASSWORDS]

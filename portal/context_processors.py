@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from portal.languages import offered
 from portal.look import pieces
 
 
@@ -23,6 +24,7 @@ def site(request: HttpRequest | None = None) -> dict[str, Any]:
         "sandbox": settings.SANDBOX,
         "sandbox_url": settings.SANDBOX_URL if settings.SANDBOX else "",
         "session": session_ends(request) if request else None,
+        **offered(request),
     }
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 HR, ADMIN, AUDITOR = "HR", "Admin", "Auditor"
 
@@ -24,8 +25,8 @@ class User(AbstractBaseUser):
 
     password = None  # type: ignore[assignment]  # nobody has one here
 
-    tid = models.CharField("tenant id", max_length=36)
-    oid = models.CharField("object id", max_length=36)
+    tid = models.CharField(_("tenant id"), max_length=36)
+    oid = models.CharField(_("object id"), max_length=36)
     name = models.CharField(max_length=256)
     user_principal_name = models.CharField(max_length=1024)
     roles = models.JSONField(default=list, blank=True)
@@ -33,8 +34,8 @@ class User(AbstractBaseUser):
     USERNAME_FIELD = "oid"
 
     class Meta:
-        verbose_name = "person"
-        verbose_name_plural = "people"
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
         constraints = [models.UniqueConstraint(fields=["tid", "oid"], name="person_once")]
 
     def __str__(self) -> str:
@@ -110,8 +111,8 @@ class SignIn(models.Model):
     objects = SignInQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "sign-in under way"
-        verbose_name_plural = "sign-ins under way"
+        verbose_name = _("sign-in under way")
+        verbose_name_plural = _("sign-ins under way")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(purpose="sign in") | ~models.Q(expected_oid=""),
@@ -134,7 +135,7 @@ class ClaimsSeen(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        verbose_name = verbose_name_plural = "claims seen"
+        verbose_name = verbose_name_plural = _("claims seen")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_row_of_claims_seen")]
 
     def __str__(self) -> str:

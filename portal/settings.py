@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF, STRICT_DYNAMIC
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy
 
 from portal import colour
 from portal.environment import Environment, refused
@@ -137,7 +138,7 @@ if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("d
 
 # --- Words and people ---------------------------------------------------------------------------------------
 ORGANISATION_NAME = env.text("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")
-SUPPORT_CONTACT = env.text("SUPPORT_CONTACT", "the service desk")
+SUPPORT_CONTACT = env.text("SUPPORT_CONTACT") or gettext_lazy("the service desk")
 HELP_URL = env.link("HELP_URL")
 PRIVACY_NOTICE_URL = env.link("PRIVACY_NOTICE_URL")
 LOGO = env.logo("LOGO_FILE")
@@ -196,6 +197,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
+    "portal.languages.LanguageMiddleware",  # whatever says no below says it in the visitor's language
     "csp.middleware.CSPMiddleware",
     "portal.middleware.WrongMethodMiddleware",
     "portal.middleware.SmallBodiesMiddleware",
@@ -230,8 +232,6 @@ TEMPLATES = [
         },
     }
 ]
-LANGUAGE_CODE = "en-gb"
-USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.zone("TIME_ZONE", "Europe/Amsterdam")
 
@@ -245,6 +245,20 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site has a use for our files
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+# --- Languages ----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"  # what the words are written in, and what logs, commands and the audit trail speak
+LANGUAGES = [("en-gb", "English"), ("nl", "Nederlands"), ("de", "Deutsch")]  # each named in itself
+# Not `LANGUAGE`: desktops set that for all programs, to what their own user reads.
+ORGANISATION_LANGUAGE = env.choice("ORGANISATION_LANGUAGE", "en-gb", among=tuple(dict(LANGUAGES)))
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["portal.formats"]
+LANGUAGE_COOKIE_NAME = "language" if LOOPBACK else "__Host-language"
+LANGUAGE_COOKIE_SECURE = not LOOPBACK
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_PATH = "/"
 
 # --- Signing in ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "portal.User"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import views
+from portal import languages, views
 from portal.components import components
 
 urlpatterns = [
     path("", include("onboarding.urls")),
     path("", include("portal.signin.urls")),
     path("admin/", admin.site.urls),
+    path("language/", languages.choose, name="language"),
     path("csp-report", views.csp_report, name="csp-report"),
     path("components/", components, name="components"),
     path("livez", views.livez, name="livez"),

@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -20,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.context_processors import site
-from portal.signin.flows import safe_path
+from portal.signin.flows import page_it_came_from
 
 logger = logging.getLogger(__name__)
 LONGEST_REPORT = 8192
@@ -62,13 +61,6 @@ def what_was_sent(request: HttpRequest) -> dict[str, Any]:
 
 def sign_in_url(page: str) -> str:
     return f"{reverse('signin:start')}?{urlencode({'next': page})}"
-
-
-def page_it_came_from(request: HttpRequest) -> str:
-    """The page with the form: the address it was sent to may answer nothing but forms."""
-    page = urlsplit(request.headers.get("Referer", ""))
-    ours = f"{page.scheme}://{page.netloc}" == settings.PORTAL_URL
-    return safe_path(page.path + (f"?{page.query}" if page.query else "") if ours else "")
 
 
 def is_from_our_own_page(request: HttpRequest) -> bool:

@@ -138,7 +138,7 @@ def test_every_problem_has_a_reason_a_remedy_and_a_place(today, record, problem)
     row = table_under(today(), "Needs a hand")["Noor de Vries"]
 
     hand = hands.FIXES[problem]
-    assert hand.why in row and hand.fix in row and hand.label in row
+    assert str(hand.why) in row and str(hand.fix) in row and str(hand.label) in row
     place = "" if hand.place == "starter" else f"{hand.place}/"
     assert f'href="/hr/{starter.public_id}/{place}">{hand.label}' in today()
 

@@ -117,7 +117,7 @@ def test_hr_sees_why_it_was_refused_and_what_helps(record, browser_of, tenant):
     answer = hanna.post(f"/hr/{starter.public_id}/send/", follow=True)
 
     assert "The link was not sent." in words(answer)
-    assert guards.BY_CODE["no_role_group"].for_hr in words(answer)
+    assert str(guards.BY_CODE["no_role_group"].for_hr) in words(answer)
     assert AuditEvent.objects.get(event="starter.refused").facts["codes"] == ["no_role_group"]
     tenant.tenant.accounts["noor"].groups.clear()
     hanna.post(f"/hr/{starter.public_id}/send/")
@@ -146,7 +146,7 @@ def test_security_hears_of_a_privileged_account_as_soon_as_somebody_records_it(b
 
     hanna.post("/hr/new/", {**typed, "step": "save", "seen": ceo.object_id})
 
-    assert guards.BY_CODE["no_active_role"].for_hr in words(looked)
+    assert str(guards.BY_CODE["no_active_role"].for_hr) in words(looked)
     assert "no_active_role" in AuditEvent.objects.get(event="starter.recorded").facts["warned"]
     assert [mail.to for mail in Mail.objects.filter(kind="refused")] == ["security@contoso.example"]
 

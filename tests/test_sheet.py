@@ -27,7 +27,7 @@ def test_anyone_reads_it_without_signing_in(client):
     assert "Your first sign-in" in page
     assert "within ten minutes" in page
     for device in DEVICES:
-        assert escape(device.name) in page and device.key in page
+        assert escape(str(device.name)) in page and device.key in page
 
 
 @pytest.mark.parametrize("number", ["130501", "130504", "130506", "130507"])
@@ -42,7 +42,7 @@ def test_every_trouble_says_what_it_means_and_what_to_do(client):
     for one in TROUBLES:
         assert one.do
         for words in (one.sees, one.means, *one.do):
-            assert escape(words) in page
+            assert escape(str(words)) in page
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.key)

@@ -271,7 +271,7 @@ def test_signing_out_needs_a_press_of_a_button(tenant, client, microsoft):
 # --- What is open ------------------------------------------------------------------------------------------
 
 OPEN = {"signin:start", "signin:callback", "signin:out", "signin:signed_out", "csp-report", "livez", "readyz"}
-OPEN |= {"sheet", "components"}
+OPEN |= {"sheet", "components", "language"}
 
 
 def every_view(resolver=None, namespace=""):

@@ -128,7 +128,7 @@ def test_what_is_in_the_way_is_told_with_what_puts_it_right(browser_of, record, 
     page = page_of(browser_of("hanna"), starter)
 
     hand = hands.FIXES[problem]
-    assert f"<h2>{hand.why}</h2>" in page and hand.fix in page
+    assert f"<h2>{hand.why}</h2>" in page and str(hand.fix) in page
     assert "If the manager says that no mail came" not in page
     assert hand.place == "starter" or f'href="/hr/{starter.public_id}/{hand.place}/">{hand.label}' in page
 

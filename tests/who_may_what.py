@@ -117,6 +117,7 @@ OURS = {
     "signin:again": Rule(look=SIGNED_IN, shows="302"),
     "signin:out": Rule(act=ANYONE, does="200", **OPEN),
     "signin:signed_out": Rule(look=ANYONE, **OPEN),
+    "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # a cookie with the language, and nothing else
     "csp-report": Rule(act=ANYONE, does="204", needs_token=False, **OPEN),
     "livez": Rule(look=ANYONE, **OPEN),
     "sheet": Rule(look=ANYONE, **OPEN),

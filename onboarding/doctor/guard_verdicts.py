@@ -56,8 +56,8 @@ def verdict(guard: Guard, visit: Visit) -> Finding:
         case Verdict.SKIPPED:
             return Finding("skipped", "What it looks at cannot be read, and policy goes on without.")
         case Verdict.UNREAD:
-            return Finding("wrong", "What it looks at cannot be read.", guard.unread.for_hr)
-    return Finding("wrong", "It would refuse this account.", guard.for_hr)
+            return Finding("wrong", "What it looks at cannot be read.", str(guard.unread.for_hr))
+    return Finding("wrong", "It would refuse this account.", str(guard.for_hr))
 
 
 def _question(visit: Visit) -> Question:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import translation
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from onboarding.doctor.frame import examine
@@ -19,10 +22,12 @@ def doctor(request: HttpRequest) -> HttpResponse:
     if not getattr(request.user, "is_admin", False):
         raise PermissionDenied
     account = request.POST.get("account", "").strip()[:LONGEST_NAME]
-    told = examine(account=account) if request.method == "POST" else ()
+    # What it finds is said in one language, as on the command line: it is read aloud to whoever runs the tenant.
+    with translation.override(settings.LANGUAGE_CODE):
+        told = examine(account=account) if request.method == "POST" else ()
     context = {
         **admin.site.each_context(request),
-        "title": "Doctor",
+        "title": gettext("Doctor"),
         "account": account,
         "rows": [{"told": one, "mark": MARKS[one.state]} for one in told],
         "summary": summary(told) if told else "",

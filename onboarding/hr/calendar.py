@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db.models import Count
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 
 from onboarding.hr.wanted import lapsed_before
 from onboarding.lifecycle import StarterState
@@ -37,16 +39,19 @@ class Day:
 
     @property
     def label(self) -> str:
-        return (
-            f"{self.day.day} {self.day:%b}"
-            if self.day.day == 1 or (self.x, self.y) == (0, HEAD)
-            else str(self.day.day)
-        )
+        names_its_month = self.day.day == 1 or (self.x, self.y) == (0, HEAD)
+        return date_format(self.day, "SHORT_DAY") if names_its_month else str(self.day.day)
 
     @property
     def words(self) -> str:
-        told = f"{self.day:%A} {self.day.day} {self.day:%B}: {self.count or 'nobody'} start{'s' if self.count < 2 else ''}"
-        return f"{told}, {self.hands} need a hand" if self.hands else told
+        day = date_format(self.day, "WEEKDAY_DAY")
+        if not self.count:
+            return gettext("%(day)s: nobody starts") % {"day": day}
+        told = ngettext("%(day)s: %(count)s starts", "%(day)s: %(count)s start", self.count)
+        told = told % {"day": day, "count": self.count}
+        if not self.hands:
+            return told
+        return gettext("%(told)s, %(count)s need a hand") % {"told": told, "count": self.hands}
 
 
 def weeks(shown: date, today: date) -> dict[str, Any]:
@@ -60,7 +65,10 @@ def weeks(shown: date, today: date) -> dict[str, Any]:
     return {
         "days": days,
         "busy": [day for day in days if day.count],
-        "names": [{"word": f"{first + timedelta(days=n):%a}", "x": n * SIDE + SIDE // 2} for n in range(7)],
+        "names": [
+            {"word": date_format(first + timedelta(days=n), "WEEKDAY"), "x": n * SIDE + SIDE // 2}
+            for n in range(7)
+        ],
         "width": 7 * SIDE,
         "height": HEAD + WEEKS * SIDE,
         "side": SIDE - GAP,

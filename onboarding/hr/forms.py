@@ -12,6 +12,9 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import Starter
 
@@ -30,9 +33,9 @@ ZONES = [
 def within_reason(start: date) -> date:
     today = timezone.localdate()
     if start < today - EARLIEST:
-        raise ValidationError("This date is more than a month ago. Is the year right?")
+        raise ValidationError(gettext("This date is more than a month ago. Is the year right?"))
     if start > today + LATEST:
-        raise ValidationError("This date is more than two years ahead. Is the year right?")
+        raise ValidationError(gettext("This date is more than two years ahead. Is the year right?"))
     return start
 
 
@@ -40,7 +43,7 @@ def plain(text: str) -> str:
     """Refuse control characters and those that turn the direction of writing: they can make a text lie."""
     text = text.replace("\r\n", "\n")  # how browsers send a new line
     if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" for c in text):
-        raise ValidationError("This text holds characters that cannot be seen. Type it in by hand.")
+        raise ValidationError(gettext("This text holds characters that cannot be seen. Type it in by hand."))
     return text
 
 
@@ -52,22 +55,22 @@ class WhenForm(forms.Form):
     """When somebody starts, and what their manager should know."""
 
     start_date = forms.DateField(
-        label="Start date",
+        label=_("Start date"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"required": "When does this person start?"},
+        error_messages={"required": _("When does this person start?")},
     )
     start_time = forms.TimeField(
-        label="Start time",
+        label=_("Start time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text="As the clock says where the starter works.",
+        help_text=_("As the clock says where the starter works."),
     )
-    time_zone = forms.ChoiceField(label="Time zone", choices=ZONES)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES)
     note = forms.CharField(
-        label="Note for the manager",
+        label=_("Note for the manager"),
         required=False,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Shown on the manager's page, never in a mail. Nothing personal, please.",
+        help_text=_("Shown on the manager's page, never in a mail. Nothing personal, please."),
     )
 
     def clean_start_date(self) -> date:
@@ -81,13 +84,13 @@ class AccountForm(forms.Form):
     """Which account. `seen` carries the one HR was shown, so that exactly that one is taken."""
 
     account = forms.CharField(
-        label="Account",
+        label=_("Account"),
         max_length=120,
-        help_text="The account name (like noor.devries@contoso.example) or the object id from Entra.",
+        help_text=_("The account name (like noor.devries@contoso.example) or the object id from Entra."),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
-        error_messages={"required": "Which account will this person use?"},
+        error_messages={"required": _("Which account will this person use?")},
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -95,7 +98,7 @@ class AccountForm(forms.Form):
         typed = plain(self.cleaned_data["account"]).strip().lower()
         if not is_account(typed):
             raise ValidationError(
-                "This is neither an account name, like name@contoso.example, nor an object id."
+                gettext("This is neither an account name, like name@contoso.example, nor an object id.")
             )
         return typed
 
@@ -140,13 +143,16 @@ class SeveralForm(FirstDayForm):
     """Many accounts for one day, one a line; what cannot be an account name is told beside its own row."""
 
     accounts = forms.CharField(
-        label="Accounts",
+        label=_("Accounts"),
         max_length=MOST_ACCOUNTS * 125,
-        help_text=f"One a line, {MOST_ACCOUNTS} at most: account names or object ids, as copied from a list.",
+        help_text=format_lazy(
+            _("One a line, {most} at most: account names or object ids, as copied from a list."),
+            most=MOST_ACCOUNTS,
+        ),
         widget=forms.Textarea(
             attrs={"rows": 8, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
-        error_messages={"required": "Which accounts? Type or paste them, one a line."},
+        error_messages={"required": _("Which accounts? Type or paste them, one a line.")},
     )
     looked_up = "accounts"
     field_order = ["accounts", "start_date", "start_time", "time_zone", "note"]
@@ -156,10 +162,11 @@ class SeveralForm(FirstDayForm):
         names = [name.strip().lower() for name in re.split(r"[\n,;\t]", plain(self.cleaned_data["accounts"]))]
         found = list(dict.fromkeys(filter(None, names)))
         if not found:
-            raise ValidationError("Which accounts? Type or paste them, one a line.")
+            raise ValidationError(gettext("Which accounts? Type or paste them, one a line."))
         if len(found) > MOST_ACCOUNTS:
             raise ValidationError(
-                f"These are {len(found)} accounts. Record {MOST_ACCOUNTS} first, then the others."
+                gettext("These are %(count)s accounts. Record %(most)s first, then the others.")
+                % {"count": len(found), "most": MOST_ACCOUNTS}
             )
         return found
 
@@ -177,10 +184,10 @@ class EditForm(WhenForm):
 
 class ApproveForm(forms.Form):
     reason = forms.CharField(
-        label="Why is this right?",
+        label=_("Why is this right?"),
         max_length=300,
-        help_text="What you know, and whom you asked. Auditors read it.",
-        error_messages={"required": "Say why, for the record."},
+        help_text=_("What you know, and whom you asked. Auditors read it."),
+        error_messages={"required": _("Say why, for the record.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -192,23 +199,25 @@ class MoveForm(forms.Form):
     """Moving several first days at once. What is left empty stays as each has it."""
 
     start_date = forms.DateField(
-        label="Start date",
+        label=_("Start date"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     start_time = forms.TimeField(
-        label="Start time",
+        label=_("Start time"),
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
-    time_zone = forms.ChoiceField(label="Time zone", required=False, choices=[("", "As each has it"), *ZONES])
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"), required=False, choices=[("", _("As each has it")), *ZONES]
+    )
 
     def clean_start_date(self) -> date | None:
         return within_reason(start) if (start := self.cleaned_data["start_date"]) else None
 
     def clean(self) -> None:
         if not self.errors and not any(self.cleaned_data.values()):
-            raise ValidationError("Say what to change: the date, the time or the zone.")
+            raise ValidationError(gettext("Say what to change: the date, the time or the zone."))
 
     def for_one(self, starter: Starter) -> dict[str, Any]:
         """The whole of when this one starts; the note stays theirs."""
@@ -222,10 +231,10 @@ class ReasonForm(forms.Form):
     """What somebody does to a whole onboarding has a reason, which is kept."""
 
     reason = forms.CharField(
-        label="Why?",
+        label=_("Why?"),
         max_length=300,
-        help_text="For the record; nobody is mailed about it.",
-        error_messages={"required": "Say why, for the record."},
+        help_text=_("For the record; nobody is mailed about it."),
+        error_messages={"required": _("Say why, for the record.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -236,7 +245,7 @@ class ReasonForm(forms.Form):
 class WithdrawForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = "Why is this onboarding stopped?"
+        self.fields["reason"].label = gettext("Why is this onboarding stopped?")
 
 
 class StandInForm(ReasonForm):
@@ -247,10 +256,12 @@ class StandInForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = "For the record; it stands on the audit trail and in no mail."
+        self.fields["reason"].help_text = gettext(
+            "For the record; it stands on the audit trail and in no mail."
+        )
 
 
 class BringBackForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = "Why is it brought back?"
+        self.fields["reason"].label = gettext("Why is it brought back?")

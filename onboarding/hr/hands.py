@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import guards, policy
+from onboarding.language import Words
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
 
@@ -22,93 +24,104 @@ HR, PORTAL, MANAGERS, STARTERS, DONE, STOPPED = (
 )
 
 
+OPEN_IT = _("Open the record")
+
+
 @dataclass(frozen=True)
 class Hand:
     """`place` names HR's page where it is put right."""
 
-    why: str
-    fix: str
+    why: Words
+    fix: Words
     place: str = "starter"
-    label: str = "Open the record"
+    label: Words = OPEN_IT
 
 
 LATE = Hand(
-    "The time for a pass has passed.",
-    "If they start after all, change the first day. If not, withdraw the record.",
+    _("The time for a pass has passed."),
+    _("If they start after all, change the first day. If not, withdraw the record."),
     "edit",
-    "Change the first day",
+    _("Change the first day"),
 )
 USED_UP = Hand(
-    "All passes are used up.",
-    "Ring the manager. If the starter is really there, allow another.",
-    label="Allow another",
+    _("All passes are used up."),
+    _("Ring the manager. If the starter is really there, allow another."),
+    label=_("Allow another"),
 )
 NOT_ACKNOWLEDGED = Hand(
-    "A pass was made, and no screen said that it had arrived.",
-    "Nobody can use it: it is taken back by itself. Then the manager can make another on the same page.",
+    _("A pass was made, and no screen said that it had arrived."),
+    _("Nobody can use it: it is taken back by itself. Then the manager can make another on the same page."),
 )
 FIXES: dict[str, Hand] = {
     Problem.ACCOUNT_MISSING: Hand(
-        "The account does not exist yet.",
-        "Ask IT whether it will be made under this name. If the name is wrong, choose another account.",
+        _("The account does not exist yet."),
+        _("Ask IT whether it will be made under this name. If the name is wrong, choose another account."),
         "account",
-        "Choose another account",
+        _("Choose another account"),
     ),
     Problem.ACCOUNT_FOUND: Hand(
-        "An account was found under the expected name.",
-        "Compare it with whom you expect, and accept it. Nobody is invited before.",
-        label="Look at it",
+        _("An account was found under the expected name."),
+        _("Compare it with whom you expect, and accept it. Nobody is invited before."),
+        label=_("Look at it"),
     ),
     Problem.ACCOUNT_GONE: Hand(
-        "The account is no longer in the directory.",
-        "Ask IT whether it was deleted by mistake. If there is a new one, choose it.",
+        _("The account is no longer in the directory."),
+        _("Ask IT whether it was deleted by mistake. If there is a new one, choose it."),
         "account",
-        "Choose another account",
+        _("Choose another account"),
     ),
     Problem.ACCOUNT_CHANGED: Hand(
-        "The account is no longer what HR saw.",
-        "Compare what changed. If it is still the right person, say so; if not, choose another account.",
-        label="Look at it",
+        _("The account is no longer what HR saw."),
+        _("Compare what changed. If it is still the right person, say so; if not, choose another account."),
+        label=_("Look at it"),
     ),
     Problem.MANAGER_CHANGED: Hand(
-        "The directory names another manager than HR saw.",
-        "Compare the two. If the new manager is right, say so: they are sent the link. If not, ask who keeps the directory.",
-        label="Look at it",
+        _("The directory names another manager than HR saw."),
+        _(
+            "Compare the two. If the new manager is right, say so: they are sent the link. If not, ask who keeps the directory."
+        ),
+        label=_("Look at it"),
     ),
     Problem.NO_MANAGER: Hand(
-        "The directory names no manager.",
-        "Ask whoever keeps the directory to enter one. The portal looks again by itself, and at once if you send the link.",
+        _("The directory names no manager."),
+        _(
+            "Ask whoever keeps the directory to enter one. The portal looks again by itself, and at once if you send the link."
+        ),
     ),
     Problem.NO_MAILBOX: Hand(
-        "The manager has no mailbox, so no mail reached them.",
-        "Give them the address of the starter’s page yourself; it also stands on their own first page.",
-        label="The address",
+        _("The manager has no mailbox, so no mail reached them."),
+        _("Give them the address of the starter’s page yourself; it also stands on their own first page."),
+        label=_("The address"),
     ),
     Problem.MANAGER_RECORDED: Hand(
-        "The manager took part in recording the starter.",
-        "Three people are needed: withdraw the record, and let somebody else in HR record them.",
+        _("The manager took part in recording the starter."),
+        _("Three people are needed: withdraw the record, and let somebody else in HR record them."),
         "withdraw",
-        "Withdraw",
+        _("Withdraw"),
     ),
     Problem.REFUSED: Hand(
-        "The portal refused to make a pass.", "The history says why.", label="Read the history"
+        _("The portal refused to make a pass."), _("The history says why."), label=_("Read the history")
     ),
     Problem.MAIL_FAILED: Hand(
-        "The mail to the manager could not be sent.",
-        "The portal keeps trying for a day. Give them the address yourself, and ask an admin to look at the job.",
-        label="The address",
+        _("The mail to the manager could not be sent."),
+        _(
+            "The portal keeps trying for a day. Give them the address yourself, and ask an admin to look at the job."
+        ),
+        label=_("The address"),
     ),
     Problem.MAIL_REFUSED: Hand(
-        "The manager’s address takes no mail.",
-        "Ask whoever keeps the directory to put the address right: then the link is sent by itself. Until then give them "
-        "the address of the starter’s page yourself.",
-        label="The address",
+        _("The manager’s address takes no mail."),
+        _(
+            "Ask whoever keeps the directory to put the address right: then the link is sent by itself. Until then give them "
+            "the address of the starter’s page yourself."
+        ),
+        label=_("The address"),
     ),
     Problem.NO_STAND_IN: Hand(
-        "Whoever stands in is not the manager’s manager any more.",
-        "Nobody can confirm. Take the routing back, or route it anew to who is above the manager now.",
+        _("Whoever stands in is not the manager’s manager any more."),
+        _("Nobody can confirm. Take the routing back, or route it anew to who is above the manager now."),
         "stand-in",
-        "Look at the routing",
+        _("Look at the routing"),
     ),
 }
 
@@ -138,7 +151,7 @@ def _is_unseen(issue: PassIssue, now: datetime) -> bool:
 
 
 def _refused(codes: list[str]) -> Hand:
-    known = [guards.BY_CODE[code].for_hr for code in codes if code in guards.BY_CODE]
+    known = [str(guards.BY_CODE[code].for_hr) for code in codes if code in guards.BY_CODE]
     usual = FIXES[Problem.REFUSED]
     return Hand(usual.why, " ".join(known) or usual.fix, usual.place, usual.label)
 

@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding import approvals, directory, guards, policy, services
@@ -18,12 +20,14 @@ from onboarding.moves import Changed
 from onboarding.permissions import hr_only
 
 NAMES = {
-    "name": "Name",
-    "account_name": "Account name",
-    "employee_id": "Employee number",
-    "manager_id": "Manager",
+    "name": _("Name"),
+    "account_name": _("Account name"),
+    "employee_id": _("Employee number"),
+    "manager_id": _("Manager"),
 }
-MOVED = "Somebody or something changed this starter meanwhile. This is how it stands now; nothing of yours was saved."
+MOVED = _(
+    "Somebody or something changed this starter meanwhile. This is how it stands now; nothing of yours was saved."
+)
 
 
 def of(starter: Starter, person: Any) -> dict[str, Any]:
@@ -60,7 +64,7 @@ def changes(starter: Starter) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "label": NAMES[name],
+            "label": str(NAMES[name]),
             "before": "" if name == "manager_id" else starter.seen.get(name, ""),
             "now": starter.manager_name if name == "manager_id" else value,
             "value": value,
@@ -82,11 +86,13 @@ def look_again(request: HttpRequest, public_id: str) -> HttpResponse:
         _read_anew(starter)
         messages.error(request, MOVED)
     except services.OwnStarter:
-        messages.error(request, "You are this person's manager: somebody else in HR must do this.")
+        messages.error(request, gettext("You are this person's manager: somebody else in HR must do this."))
     except directory.Trouble:
-        messages.error(request, "The directory does not answer. Nothing was changed; try again in a minute.")
+        messages.error(
+            request, gettext("The directory does not answer. Nothing was changed; try again in a minute.")
+        )
     else:
-        messages.success(request, "Noted. The onboarding goes on with what the directory says now.")
+        messages.success(request, gettext("Noted. The onboarding goes on with what the directory says now."))
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -114,10 +120,12 @@ def approve(request: HttpRequest, public_id: str) -> HttpResponse:
         except approvals.NotAnother:
             messages.error(
                 request,
-                "You had a part in this starter, or are their manager: somebody else in HR must approve.",
+                gettext(
+                    "You had a part in this starter, or are their manager: somebody else in HR must approve."
+                ),
             )
         else:
-            messages.success(request, "Approved. The manager can go on.")
+            messages.success(request, gettext("Approved. The manager can go on."))
             return redirect("hr:starter", public_id=public_id)
     context = {
         "form": form,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
 from onboarding import corrections
 from onboarding.hr import words
 from onboarding.lifecycle import IssueState, StarterState
@@ -33,27 +36,34 @@ def steps(starter: Starter, version: PolicyVersion) -> list[Step]:
     opens, closes = starter.window(version.before, version.after)
     issue = starter.last_issue()
     told = (
-        ("Recorded", f"{_local(starter, starter.recorded_at)}, by {starter.recorded_by.name}", ""),
         (
-            "Manager invited",
+            gettext("Recorded"),
+            gettext("%(moment)s, by %(name)s")
+            % {"moment": _local(starter, starter.recorded_at), "name": starter.recorded_by.name},
+            "",
+        ),
+        (
+            gettext("Manager invited"),
             _local(starter, starter.invited_at),
-            f"{_local(starter, starter.starts_at - version.lead)}, or when you send the link",
+            gettext("%(moment)s, or when you send the link")
+            % {"moment": _local(starter, starter.starts_at - version.lead)},
         ),
         (
-            "Pass handed over",
+            gettext("Pass handed over"),
             _local(starter, issue.intended_at if issue else None),
-            f"{_local(starter, opens)} to {_local(starter, closes)}",
+            gettext("%(opens)s to %(closes)s")
+            % {"opens": _local(starter, opens), "closes": _local(starter, closes)},
         ),
         (
-            "Can sign in",
+            gettext("Can sign in"),
             _local(starter, starter.ended_at),
-            "when they have set up their own way of signing in",
+            gettext("when they have set up their own way of signing in"),
         ),
     )
     if starter.state == StarterState.WITHDRAWN:
         reached = [True, starter.invited_at is not None, starter.first_pass_at is not None, False]
         done = [Step(title, then, "done") for (title, then, _), was in zip(told, reached, strict=True) if was]
-        return [*done, Step("Withdrawn", _local(starter, starter.ended_at), "stopped")]
+        return [*done, Step(gettext("Withdrawn"), _local(starter, starter.ended_at), "stopped")]
     at = WAITS_FOR[StarterState(starter.state)]
     return [
         Step(title, then if number < at else planned, _stage(number, at))
@@ -73,23 +83,39 @@ def if_not(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     """What to do if that which comes next does not come; where something is in the way already, that is told instead."""
     issue = starter.open_issue()
     if issue is not None and issue.state != IssueState.HELD:
-        return "If it still says so in ten minutes, tell IT. Nobody needs to press anything; security is told by itself."
+        return gettext(
+            "If it still says so in ten minutes, tell IT. Nobody needs to press anything; security is told by itself."
+        )
     if issue is not None:
-        until = f" at {issue.valid_until.astimezone(starter.zone):%H:%M}" if issue.valid_until else ""
-        return f"If they do not, the pass stops working{until}, and the manager can make another on the same page."
+        if issue.valid_until is None:
+            return gettext(
+                "If they do not, the pass stops working, and the manager can make another on the same page."
+            )
+        until = date_format(issue.valid_until.astimezone(starter.zone), "CLOCK")
+        return gettext(
+            "If they do not, the pass stops working at %(time)s, and the manager can make another on the same page."
+        ) % {"time": until}
     match StarterState(starter.state):
         case StarterState.RECORDED:
-            return "If the manager says that no mail came, send the link yourself; or tell them its address, which is the same."
+            return gettext(
+                "If the manager says that no mail came, send the link yourself; or tell them its address, which is the same."
+            )
         case StarterState.INVITED if now < starter.starts_at - version.before:
-            return "If the day is wrong, change it. If the manager has lost the mail, send the link again."
+            return gettext(
+                "If the day is wrong, change it. If the manager has lost the mail, send the link again."
+            )
         case StarterState.INVITED:
-            return "If the starter does not come, change the first day. If the manager cannot go on, the history says why."
+            return gettext(
+                "If the starter does not come, change the first day. If the manager cannot go on, the history says why."
+            )
         case StarterState.ISSUED:
-            return "If they do not, the manager can make another pass on the same page."
+            return gettext("If they do not, the manager can make another pass on the same page.")
         case StarterState.REGISTERED:
-            return "If they cannot sign in after all, the service desk helps them: the portal’s part is done."
+            return gettext(
+                "If they cannot sign in after all, the service desk helps them: the portal’s part is done."
+            )
         case _ if corrections.may_bring_back(starter):
             closes = _local(starter, starter.starts_at + version.after)
-            return f"If that was a mistake, bring it back: until {closes}."
+            return gettext("If that was a mistake, bring it back: until %(moment)s.") % {"moment": closes}
         case _:
-            return "If they start after all, record them anew."
+            return gettext("If they start after all, record them anew.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+
 from onboarding.models import Job, Mail, Starter
 
 SHOWN = 50
@@ -31,18 +33,26 @@ def _told(mail: Mail, jobs: dict[str, Job]) -> dict[str, Any]:
 
 def _stands(mail: Mail, jobs: dict[str, Job]) -> tuple[str, datetime]:
     if mail.sent_at:
-        return "sent, in one mail with others" if mail.digest_id else "sent", mail.sent_at
+        return gettext("sent, in one mail with others") if mail.digest_id else gettext("sent"), mail.sent_at
     if mail.refused_at:
-        return "not sent: the address takes no mail", mail.refused_at
+        return gettext("not sent: the address takes no mail"), mail.refused_at
     if mail.dropped_at:
-        return "no longer needed, not sent", mail.dropped_at
+        return gettext("no longer needed, not sent"), mail.dropped_at
     sending = jobs.get(f"mail:{_carrier(mail).pk}")
     if sending is not None and sending.failed_at:
-        return f"not sent: given up after {sending.attempts} tries", sending.failed_at
+        return gettext("not sent: given up after %(count)s tries") % {
+            "count": sending.attempts
+        }, sending.failed_at
     if sending is not None and sending.attempts:
-        times = "once" if sending.attempts == 1 else f"{sending.attempts} times"
-        return f"not yet sent: it failed {times}, and is tried again then", sending.due_at
+        failed = ngettext(
+            "not yet sent: it failed once, and is tried again then",
+            "not yet sent: it failed %(count)s times, and is tried again then",
+            sending.attempts,
+        )
+        return failed % {"count": sending.attempts}, sending.due_at
     gathering = jobs.get(f"post:{mail.box}") if mail.box and sending is None else None
     if gathering is not None and gathering.done_at is None:
-        return "not yet sent: one reader gets one mail in ten minutes, so it goes then", gathering.due_at
-    return "not yet sent", mail.written_at
+        return gettext(
+            "not yet sent: one reader gets one mail in ten minutes, so it goes then"
+        ), gathering.due_at
+    return gettext("not yet sent"), mail.written_at

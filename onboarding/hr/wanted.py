@@ -11,6 +11,8 @@ from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import clock, policy
 from onboarding.lifecycle import UNFINISHED, StarterState
@@ -20,28 +22,28 @@ from onboarding.models.starter import StarterQuerySet, in_need
 PAGE, LONG_PAGE = 50, 200
 MOST_CHOICES = 100  # departments or managers in one field
 STATES = (
-    ("", "Unfinished"),
-    ("problem", "Needs a hand"),
-    ("all", "All"),
+    ("", _("Unfinished")),
+    ("problem", _("Needs a hand")),
+    ("all", _("All")),
     *((s.value, Starter.State(s.value).label) for s in StarterState),
 )
 DAYS = (
-    ("", "Any day"),
-    ("before", "Before today"),
-    ("today", "Today"),
-    ("week", "This week"),
-    ("next", "Next week"),
+    ("", _("Any day")),
+    ("before", _("Before today")),
+    ("today", _("Today")),
+    ("week", _("This week")),
+    ("next", _("Next week")),
 )
 SORTS = (
-    ("", "What needs a hand first"),
-    ("start", "First day"),
-    ("-start", "First day, latest first"),
-    ("name", "Name"),
-    ("-name", "Name, from Z"),
-    ("manager", "Manager"),
-    ("-manager", "Manager, from Z"),
-    ("state", "State"),
-    ("-state", "State, done first"),
+    ("", _("What needs a hand first")),
+    ("start", _("First day")),
+    ("-start", _("First day, latest first")),
+    ("name", _("Name")),
+    ("-name", _("Name, from Z")),
+    ("manager", _("Manager")),
+    ("-manager", _("Manager, from Z")),
+    ("state", _("State")),
+    ("-state", _("State, done first")),
 )
 _IN_ORDER: Any = Case(
     *[When(state=state.value, then=Value(number)) for number, state in enumerate(StarterState)],
@@ -162,6 +164,7 @@ class Wanted:
         counts["problem"] = found.needing_a_hand(lapsed_before()).count()
         return [
             {
+                "code": code,
                 "word": word,
                 "count": counts.get(code, 0),
                 # A search looks through all states unless one is named.
@@ -209,8 +212,13 @@ class Wanted:
 
     def columns(self) -> list[dict[str, str]]:
         """The head of the table: what can be sorted by leads there, and back."""
-        columns = (("name", "Name"), ("state", "State"), ("start", "Starts"), ("", "Department"))
-        return [self._column(*one) for one in (*columns, ("manager", "Manager"))]
+        columns = (
+            ("name", gettext("Name")),
+            ("state", gettext("State")),
+            ("start", gettext("Starts")),
+            ("", gettext("Department")),
+        )
+        return [self._column(*one) for one in (*columns, ("manager", gettext("Manager")))]
 
     def _column(self, code: str, word: str) -> dict[str, str]:
         direction = {code: "ascending", f"-{code}": "descending"}.get(self.sort, "") if code else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import PolicyVersion
 from onboarding.models.issue import IdentityCheck
@@ -12,10 +13,10 @@ from onboarding.models.issue import IdentityCheck
 
 class ConfirmForm(forms.Form):
     identity_check = forms.ChoiceField(
-        label="How did you check who they are?",
+        label=_("How did you check who they are?"),
         choices=IdentityCheck.choices,
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose how you checked who they are."},
+        error_messages={"required": _("Choose how you checked who they are.")},
     )
     # What the manager saw: if either has changed since, they see the new page before anything is made.
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)

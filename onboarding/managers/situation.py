@@ -8,6 +8,10 @@ from hashlib import sha256
 from typing import Literal
 
 from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import budget, guards
 from onboarding import policy as rules
@@ -54,15 +58,15 @@ def of(
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
             "withdrawn",
-            "This onboarding was withdrawn",
-            ("HR stopped it. There is nothing for you to do.",),
+            gettext("This onboarding was withdrawn"),
+            (gettext("HR stopped it. There is nothing for you to do."),),
             "stopped",
         )
     if starter.state == StarterState.REGISTERED:
         return Situation(
             "registered",
-            f"{starter.name} can sign in",
-            ("They registered their own way to sign in. There is nothing left for you to do.",),
+            gettext("%(name)s can sign in") % {"name": starter.name},
+            (gettext("They registered their own way to sign in. There is nothing left for you to do."),),
             "done",
         )
     issue = starter.open_issue()
@@ -73,43 +77,62 @@ def of(
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
-    return f"{moment.astimezone(starter.zone):%H:%M}" if moment else ""
+    return date_format(moment.astimezone(starter.zone), "CLOCK") if moment else ""
 
 
 def _of_issue(issue: PassIssue, starter: Starter) -> Situation:
     match IssueState(issue.state):
         case IssueState.ISSUING:
             lines: tuple[str, ...] = (
-                f"It was asked for at {_at(issue.intended_at, starter)}. Do not press again; this page follows.",
+                gettext("It was asked for at %(time)s. Do not press again; this page follows.")
+                % {"time": _at(issue.intended_at, starter)},
             )
-            return Situation("issuing", "The pass is being prepared", lines, refresh_seconds=3)
+            return Situation("issuing", gettext("The pass is being prepared"), lines, refresh_seconds=3)
         case IssueState.UNKNOWN:
             lines = (
-                f"The answer of {_at(issue.intended_at, starter)} was lost. A pass that nobody saw is deleted.",
-                "That takes about three minutes, longer while Microsoft is silent. Then you can create a new one here.",
+                gettext("The answer of %(time)s was lost. A pass that nobody saw is deleted.")
+                % {"time": _at(issue.intended_at, starter)},
+                gettext(
+                    "That takes about three minutes, longer while Microsoft is silent. Then you can create a new one here."
+                ),
             )
-            return Situation("unknown", "We are checking what happened", lines, refresh_seconds=10)
+            return Situation("unknown", gettext("We are checking what happened"), lines, refresh_seconds=10)
         case IssueState.SHOWN:
             lines = (
-                f"It was shown to you at {_at(issue.shown_at, starter)}. It cannot be shown a second time.",
-                "If you did not see it, take it back: it is deleted, and you can create a new one.",
+                gettext("It was shown to you at %(time)s. It cannot be shown a second time.")
+                % {"time": _at(issue.shown_at, starter)},
+                gettext("If you did not see it, take it back: it is deleted, and you can create a new one."),
             )
-            return Situation("shown", "The pass was shown", lines, "wait", "not_seen", refresh_seconds=15)
+            return Situation(
+                "shown", gettext("The pass was shown"), lines, "wait", "not_seen", refresh_seconds=15
+            )
         case IssueState.HELD:
             used = issue.used_at is not None
             lines = (
-                f"You handed it over at {_at(issue.held_at, starter)}. It works once, until {_at(issue.valid_until, starter)}.",
-                f"{starter.name} has signed in with it and should now register a passkey, within ten minutes."
-                if used
-                else f"We are waiting for {starter.name} to sign in and register a passkey. This page follows.",
+                gettext("You handed it over at %(time)s. It works once, until %(until)s.")
+                % {"time": _at(issue.held_at, starter), "until": _at(issue.valid_until, starter)},
+                (
+                    gettext(
+                        "%(name)s has signed in with it and should now register a passkey, within ten minutes."
+                    )
+                    if used
+                    else gettext(
+                        "We are waiting for %(name)s to sign in and register a passkey. This page follows."
+                    )
+                )
+                % {"name": starter.name},
             )
-            return Situation("held", "The pass was handed over", lines, "wait", "lost", refresh_seconds=15)
+            return Situation(
+                "held", gettext("The pass was handed over"), lines, "wait", "lost", refresh_seconds=15
+            )
         case _:
             lines = (
-                "Nobody should use it any more. It is being deleted; then you can create a new one here.",
-                f"Why: {issue.get_reason_display()}." if issue.reason else "",
+                gettext(
+                    "Nobody should use it any more. It is being deleted; then you can create a new one here."
+                ),
+                gettext("Why: %(reason)s.") % {"reason": issue.get_reason_display()} if issue.reason else "",
             )
-            return Situation("revoking", "The pass is being taken back", lines, refresh_seconds=5)
+            return Situation("revoking", gettext("The pass is being taken back"), lines, refresh_seconds=5)
 
 
 def _open(
@@ -123,30 +146,39 @@ def _open(
     opens, closes = starter.window(policy.before, policy.after)
     if policy.frozen:
         lines: tuple[str, ...] = (
-            "No passes are made at the moment; the notice above says why. Nothing is lost: come back later.",
+            gettext(
+                "No passes are made at the moment; the notice above says why. Nothing is lost: come back later."
+            ),
         )
-        return Situation("frozen", "Issuing is stopped for now", lines, "problem")
+        return Situation("frozen", gettext("Issuing is stopped for now"), lines, "problem")
     if starter.state == StarterState.RECORDED and now >= opens:
-        lines = ("HR has recorded this starter and is not finished. Ask them, if the first day is today.",)
-        return Situation("early", "This is not ready yet", lines)
+        lines = (
+            gettext("HR has recorded this starter and is not finished. Ask them, if the first day is today."),
+        )
+        return Situation("early", gettext("This is not ready yet"), lines)
     if now < opens:
         local = opens.astimezone(starter.zone)
         lines = (
-            f"You can create the pass from {local:%A} {local.day} {local:%B, %H:%M} ({starter.time_zone}).",
-            f"Come back to this page then, together with {starter.name}. If the date is wrong, tell HR.",
+            gettext("You can create the pass from %(moment)s (%(zone)s).")
+            % {"moment": date_format(local, "MOMENT"), "zone": starter.time_zone},
+            gettext("Come back to this page then, together with %(name)s. If the date is wrong, tell HR.")
+            % {"name": starter.name},
         )
-        return Situation("early", "It is too early", lines)
+        return Situation("early", gettext("It is too early"), lines)
     if now > closes:
         lines = (
-            f"The time for this ended on {closes.astimezone(starter.zone):%d %B %Y, %H:%M}.",
-            "Ask HR to move the start date; then you can create the pass here.",
+            gettext("The time for this ended on %(moment)s.")
+            % {"moment": date_format(closes.astimezone(starter.zone), "ENDED")},
+            gettext("Ask HR to move the start date; then you can create the pass here."),
         )
-        return Situation("late", "The time for this has passed", lines, "stopped")
+        return Situation("late", gettext("The time for this has passed"), lines, "stopped")
     if rules.attempts_left(starter, policy) <= 0:
         lines = (
-            "All passes for this person have been used up. Ask HR to allow another; it takes them one press.",
+            gettext(
+                "All passes for this person have been used up. Ask HR to allow another; it takes them one press."
+            ),
         )
-        return Situation("used_up", "HR must allow another pass", lines, "problem")
+        return Situation("used_up", gettext("HR must allow another pass"), lines, "problem")
     if refusing:
         return refused(refusing)
     before = _last_time(starter)
@@ -154,10 +186,14 @@ def _open(
         return in_line(waiting, now)
     if not is_signed_in_for_this:
         lines = (
-            "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page.",
+            gettext(
+                "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page."
+            ),
         )
-        return Situation("sign_in", "First, confirm it is you", (*before, *lines), "todo", "sign_in")
-    return Situation("ready", f"Is {starter.name} with you?", before, "todo", "confirm")
+        return Situation("sign_in", gettext("First, confirm it is you"), (*before, *lines), "todo", "sign_in")
+    return Situation(
+        "ready", gettext("Is %(name)s with you?") % {"name": starter.name}, before, "todo", "confirm"
+    )
 
 
 def _last_time(starter: Starter) -> tuple[str, ...]:
@@ -165,56 +201,97 @@ def _last_time(starter: Starter) -> tuple[str, ...]:
     last = starter.last_issue()
     if last is None:
         return ()
-    at = _at(last.intended_at, starter)
-    words = last.get_reason_display()
+    told = {"time": _at(last.intended_at, starter), "reason": last.get_reason_display()}
     if last.state == IssueState.VOID:
-        return (f"The attempt of {at} made no pass: {words}. You can create one now.",)
+        return (gettext("The attempt of %(time)s made no pass: %(reason)s. You can create one now.") % told,)
     if last.state == IssueState.REJECTED:
-        return (f"The attempt of {at} made no pass: {words}. Nothing is lost; you can try again.",)
-    return (f"The pass of {at} is gone: {words}. Nobody can use it any more; you can create a new one.",)
+        return (
+            gettext("The attempt of %(time)s made no pass: %(reason)s. Nothing is lost; you can try again.")
+            % told,
+        )
+    return (
+        gettext(
+            "The pass of %(time)s is gone: %(reason)s. Nobody can use it any more; you can create a new one."
+        )
+        % told,
+    )
 
 
 def in_line(wait: budget.Wait, now: datetime) -> Situation:
     seconds = wait.seconds(now)
-    long = f" Your turn comes in about {round(seconds / 60)} minutes." if seconds >= 90 else ""
+    few = gettext("Microsoft makes only a few passes at a time.")
+    if seconds >= 90:
+        long = gettext("Your turn comes in about %(minutes)s minutes.") % {"minutes": round(seconds / 60)}
+        few = f"{few} {long}"
     lines = (
-        f"Microsoft makes only a few passes at a time.{long}",
-        "Keep this page open: your place is kept. The button appears at your turn; nothing happens by itself.",
+        few,
+        gettext(
+            "Keep this page open: your place is kept. The button appears at your turn; nothing happens by itself."
+        ),
     )
     return Situation(
-        "waiting", "Please wait a moment", lines, "wait", "wait", refresh_seconds=min(seconds, 15), wait=wait
+        "waiting",
+        gettext("Please wait a moment"),
+        lines,
+        "wait",
+        "wait",
+        refresh_seconds=min(seconds, 15),
+        wait=wait,
     )
 
 
 # --- Answers to a confirmation ----------------------------------------------------------------------------------------
 
 _NOT_NOW = {
-    "frozen": "No passes are made at the moment; the notice above says why.",
-    "no_worker": f"The portal is not fully running, so it makes no pass. Tell {settings.SUPPORT_CONTACT}.",
-    "crowded": "Too many people are waiting for Microsoft at this moment. Try again in a minute.",
-    "unreachable": "Microsoft cannot be reached at the moment. Try again in a minute.",
-    "not_checkable": "The portal could not check the account just now, so it made no pass. Try again in a minute.",
-    "account_gone": "The account is not in the directory. If it is brand new, try again in some minutes; else HR will help.",
-    "not_read_yet": "The portal is still reading what it must know about this account. Try again in a minute.",
-    "busy": "The portal could not write down that you asked, so nothing was sent. Try again in a minute.",
+    "frozen": _("No passes are made at the moment; the notice above says why."),
+    "no_worker": format_lazy(
+        _("The portal is not fully running, so it makes no pass. Tell {contact}."),
+        contact=settings.SUPPORT_CONTACT,
+    ),
+    "crowded": _("Too many people are waiting for Microsoft at this moment. Try again in a minute."),
+    "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
+    "not_checkable": _(
+        "The portal could not check the account just now, so it made no pass. Try again in a minute."
+    ),
+    "account_gone": _(
+        "The account is not in the directory. If it is brand new, try again in some minutes; else HR will help."
+    ),
+    "not_read_yet": _(
+        "The portal is still reading what it must know about this account. Try again in a minute."
+    ),
+    "busy": _("The portal could not write down that you asked, so nothing was sent. Try again in a minute."),
 }
 
 
 def not_now(code: str) -> Situation:
-    return Situation(code, "No pass was made", (_NOT_NOW[code], "Nothing is lost."), "problem")
+    return Situation(
+        code, gettext("No pass was made"), (str(_NOT_NOW[code]), gettext("Nothing is lost.")), "problem"
+    )
 
 
 def foreign_pass(live: ForeignPass, starter: Starter) -> Situation:
     """There is a pass that the portal did not make. It is replaced only if the manager says so."""
     made, until = (moment.astimezone(starter.zone) for moment in (live.made_at, live.ends_at))
-    once = "works once" if live.once else "works more than once"
     lines = (
-        f"It was made on {made:%A} {made.day} {made:%B} at {made:%H:%M} by another tool, {once}, until {until:%H:%M}.",
-        "If somebody has just given it to them, let them use that one. Replace it only if nobody knows it.",
+        (
+            gettext("It was made on %(day)s at %(time)s by another tool, works once, until %(until)s.")
+            if live.once
+            else gettext(
+                "It was made on %(day)s at %(time)s by another tool, works more than once, until %(until)s."
+            )
+        )
+        % {
+            "day": date_format(made, "WEEKDAY_DAY"),
+            "time": date_format(made, "CLOCK"),
+            "until": date_format(until, "CLOCK"),
+        },
+        gettext(
+            "If somebody has just given it to them, let them use that one. Replace it only if nobody knows it."
+        ),
     )
     return Situation(
         "foreign_pass",
-        f"{starter.name} has a pass already",
+        gettext("%(name)s has a pass already") % {"name": starter.name},
         lines,
         "problem",
         "replace",
@@ -224,33 +301,53 @@ def foreign_pass(live: ForeignPass, starter: Starter) -> Situation:
 
 def sign_in_again(refusing: tuple[guards.Guard, ...]) -> Situation:
     """Only a new sign-in was missing: one sentence, and the way there."""
-    return Situation("sign_in", "First, confirm it is you", (refusing[-1].for_manager,), "todo", "sign_in")
+    return Situation(
+        "sign_in", gettext("First, confirm it is you"), (str(refusing[-1].for_manager),), "todo", "sign_in"
+    )
 
 
 def refused(refusing: tuple[guards.Guard, ...]) -> Situation:
     """One sentence is enough for the manager; the first refusal is the gravest."""
-    lines = (refusing[0].for_manager, f"Reference: {', '.join(guard.code for guard in refusing)}.")
-    return Situation("refused", "No pass was made", lines, "problem")
+    lines = (
+        str(refusing[0].for_manager),
+        gettext("Reference: %(codes)s.") % {"codes": ", ".join(guard.code for guard in refusing)},
+    )
+    return Situation("refused", gettext("No pass was made"), lines, "problem")
 
 
 _FAILED = {
-    PassIssue.Reason.REFUSED: "Microsoft refused to make a pass for this account. HR has been told.",
-    PassIssue.Reason.NOT_REPLACED: "The pass of the other tool could not be removed, so none was made. Try again in a minute.",
-    PassIssue.Reason.UNREACHABLE: "Microsoft could not be reached, so nothing was made. Try again in a minute.",
-    PassIssue.Reason.STRANGE_ANSWER: "Microsoft gave a pass that cannot be used. It is not shown, and is being deleted.",
-    PassIssue.Reason.CRASHED: "This took too long. A pass that was made late is not shown, and it is being deleted.",
-    PassIssue.Reason.FROZEN: "Issuing was stopped in this moment. The pass is not shown, and it is being deleted.",
-    PassIssue.Reason.CHANGED: "HR changed something in this moment. The pass is not shown, and it is being deleted.",
-    PassIssue.Reason.NOT_RECORDED: "The pass could not be recorded, so it is not shown, and it is being deleted.",
+    PassIssue.Reason.REFUSED: _("Microsoft refused to make a pass for this account. HR has been told."),
+    PassIssue.Reason.NOT_REPLACED: _(
+        "The pass of the other tool could not be removed, so none was made. Try again in a minute."
+    ),
+    PassIssue.Reason.UNREACHABLE: _(
+        "Microsoft could not be reached, so nothing was made. Try again in a minute."
+    ),
+    PassIssue.Reason.STRANGE_ANSWER: _(
+        "Microsoft gave a pass that cannot be used. It is not shown, and is being deleted."
+    ),
+    PassIssue.Reason.CRASHED: _(
+        "This took too long. A pass that was made late is not shown, and it is being deleted."
+    ),
+    PassIssue.Reason.FROZEN: _(
+        "Issuing was stopped in this moment. The pass is not shown, and it is being deleted."
+    ),
+    PassIssue.Reason.CHANGED: _(
+        "HR changed something in this moment. The pass is not shown, and it is being deleted."
+    ),
+    PassIssue.Reason.NOT_RECORDED: _(
+        "The pass could not be recorded, so it is not shown, and it is being deleted."
+    ),
 }
 
 
 def failed(issue: PassIssue, present: Situation) -> Situation:
     """The POST gave nothing to show: say so, above what the state of things is now."""
-    words = _FAILED.get(
-        PassIssue.Reason(issue.reason), "The answer was lost. It is not certain whether a pass was made."
-    )
+    lost = _("The answer was lost. It is not certain whether a pass was made.")
+    words = str(_FAILED.get(PassIssue.Reason(issue.reason), lost))
     lines = (
-        (words, *present.lines) if present.code in {"unknown", "revoking"} else (words, "Nothing is lost.")
+        (words, *present.lines)
+        if present.code in {"unknown", "revoking"}
+        else (words, gettext("Nothing is lost."))
     )
-    return replace(present, code="failed", title="No pass to show", lines=lines, tone="problem")
+    return replace(present, code="failed", title=gettext("No pass to show"), lines=lines, tone="problem")

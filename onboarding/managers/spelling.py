@@ -4,19 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 HIDDEN = "[part of a pass hidden]"
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGITS = (
+    _("zero"),
+    _("one"),
+    _("two"),
+    _("three"),
+    _("four"),
+    _("five"),
+    _("six"),
+    _("seven"),
+    _("eight"),
+    _("nine"),
+)
 SIGNS = {
-    "!": "exclamation mark", '"': "double quote", "#": "hash", "$": "dollar", "%": "percent", "&": "ampersand",
-    "'": "apostrophe", "(": "open bracket", ")": "close bracket", "*": "asterisk", "+": "plus", ",": "comma",
-    "-": "minus", ".": "full stop", "/": "slash", ":": "colon", ";": "semicolon", "<": "less than", "=": "equals",
-    ">": "greater than", "?": "question mark", "@": "at sign", "[": "open square bracket", "\\": "backslash",
-    "]": "close square bracket", "^": "caret", "_": "underscore", "`": "backtick", "{": "open brace", "|": "bar",
-    "}": "close brace", "~": "tilde",
-}  # fmt: skip
+    "!": _("exclamation mark"),
+    '"': _("double quote"),
+    "#": _("hash"),
+    "$": _("dollar"),
+    "%": _("percent"),
+    "&": _("ampersand"),
+    "'": _("apostrophe"),
+    "(": _("open bracket"),
+    ")": _("close bracket"),
+    "*": _("asterisk"),
+    "+": _("plus"),
+    ",": _("comma"),
+    "-": _("minus"),
+    ".": _("full stop"),
+    "/": _("slash"),
+    ":": _("colon"),
+    ";": _("semicolon"),
+    "<": _("less than"),
+    "=": _("equals"),
+    ">": _("greater than"),
+    "?": _("question mark"),
+    "@": _("at sign"),
+    "[": _("open square bracket"),
+    "\\": _("backslash"),
+    "]": _("close square bracket"),
+    "^": _("caret"),
+    "_": _("underscore"),
+    "`": _("backtick"),
+    "{": _("open brace"),
+    "|": _("bar"),
+    "}": _("close brace"),
+    "~": _("tilde"),
+}
 
 
 class Unprinted:
@@ -51,7 +90,8 @@ def spelled(code: str) -> Unprinted:
 @sensitive_variables()
 def _said(character: str) -> str:
     if character.isdigit():
-        return DIGITS[int(character)]
+        return str(DIGITS[int(character)])
     if character.isalpha():
-        return f"capital {character}" if character.isupper() else f"small {character}"
-    return SIGNS.get(character, character)
+        said = gettext("capital %(letter)s") if character.isupper() else gettext("small %(letter)s")
+        return said % {"letter": character}
+    return str(SIGNS.get(character, character))

@@ -12,7 +12,10 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -54,19 +57,19 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 BADGES = {
-    "ready": "Waiting for you",
-    "early": "Not yet",
-    "late": "Too late",
-    "held": "Pass handed over",
-    "shown": "Pass shown",
-    "issuing": "Being prepared",
-    "unknown": "Being checked",
-    "revoking": "Being taken back",
-    "registered": "Done",
-    "withdrawn": "Withdrawn",
-    "frozen": "Stopped for now",
-    "used_up": "Ask HR",
-    "waiting": "In line",
+    "ready": _("Waiting for you"),
+    "early": _("Not yet"),
+    "late": _("Too late"),
+    "held": _("Pass handed over"),
+    "shown": _("Pass shown"),
+    "issuing": _("Being prepared"),
+    "unknown": _("Being checked"),
+    "revoking": _("Being taken back"),
+    "registered": _("Done"),
+    "withdrawn": _("Withdrawn"),
+    "frozen": _("Stopped for now"),
+    "used_up": _("Ask HR"),
+    "waiting": _("In line"),
 }
 
 
@@ -80,8 +83,10 @@ def managers_only(view: View) -> View:
             starter = starter_of_manager(request.user, public_id, guarded=acting, with_facts=not acting)
         except CannotTell:
             context = {
-                "title": "The directory does not answer",
-                "text": "We cannot check just now that you are this person's manager. Nothing is lost; try again in a minute.",
+                "title": gettext("The directory does not answer"),
+                "text": gettext(
+                    "We cannot check just now that you are this person's manager. Nothing is lost; try again in a minute."
+                ),
                 "url": reverse("managers:starter", args=[public_id]),
             }
             return render(request, "managers/unavailable.html", context, status=503)
@@ -216,7 +221,9 @@ def page(
         fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
         context["form"] = form if form and form.errors else ConfirmForm(initial=fresh, rules=version)
         if signed_in_at := _signed_in_at(request):  # after that it asks for a sign-in first, and says so
-            context["fresh_until"] = f"{(signed_in_at + version.freshness).astimezone(starter.zone):%H:%M}"
+            context["fresh_until"] = date_format(
+                (signed_in_at + version.freshness).astimezone(starter.zone), "CLOCK"
+            )
     elif seen.action == "replace":
         context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": check}
         context["replace"]["method_id"] = seen.method_id
@@ -240,8 +247,10 @@ def _actions(request: HttpRequest, starter: Starter, seen: Situation) -> list[di
     return [
         {
             "url": reverse(name, args=[starter.public_id, issue.pk]),
-            "label": "It was lost: take it back" if lost else "I did not see it: take it back",
-            "explain": "The pass is deleted, so nobody can use it. You can then create a new one.",
+            "label": gettext("It was lost: take it back")
+            if lost
+            else gettext("I did not see it: take it back"),
+            "explain": gettext("The pass is deleted, so nobody can use it. You can then create a new one."),
             "danger": True,
         }
     ]
@@ -261,7 +270,7 @@ def pass_page(request: HttpRequest, starter: Starter, shown: handover.Shown) -> 
         "groups": spelling.groups(code),
         "spelled": spelling.spelled(code),
         "valid_until": until,
-        "valid_until_words": f"{until:%A %H:%M}" if other_day else f"{until:%H:%M}",
+        "valid_until_words": date_format(until, "WEEKDAY_CLOCK" if other_day else "CLOCK"),
         "zone": starter.time_zone,
         "seconds_left": max(int((until - now).total_seconds()), 0),
         "receipt_url": reverse("managers:receipt", args=ids),

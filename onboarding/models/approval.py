@@ -5,15 +5,19 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Approval(models.Model):
     """One agreement, to one occasion of one starter. Only ever added."""
 
     class Why(models.TextChoices):
-        STARTER = "starter", "every starter of this department needs a second person of HR"
-        MANAGER = "manager", "HR accepted another manager than the first, or let somebody stand in for them"
-        BEYOND = "beyond", "one more pass than the limit was allowed"
+        STARTER = "starter", _("every starter of this department needs a second person of HR")
+        MANAGER = (
+            "manager",
+            _("HR accepted another manager than the first, or let somebody stand in for them"),
+        )
+        BEYOND = "beyond", _("one more pass than the limit was allowed")
 
     starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="approvals")
     why = models.CharField(max_length=8, choices=Why)
@@ -22,7 +26,7 @@ class Approval(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=300)
     at = models.DateTimeField(default=timezone.now)
-    voided_at = models.DateTimeField(null=True, blank=True, help_text="Everything began anew since.")
+    voided_at = models.DateTimeField(null=True, blank=True, help_text=_("Everything began anew since."))
 
     class Meta:
         ordering = ["-at"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditHead(models.Model):
@@ -22,7 +23,7 @@ class AuditEvent(models.Model):
     """One event. `facts` holds no personal data; what is personal stands as salted commitments."""
 
     seq = models.BigIntegerField(primary_key=True)
-    at = models.CharField(max_length=32, help_text="UTC, as it went into the hash.")
+    at = models.CharField(max_length=32, help_text=_("UTC, as it went into the hash."))
     event = models.CharField(max_length=40, db_index=True)
     starter = models.CharField(max_length=32, blank=True, db_index=True)
     issue = models.CharField(max_length=36, blank=True, db_index=True)
@@ -33,7 +34,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ["-seq"]
-        verbose_name = "audit event"
+        verbose_name = _("audit event")
 
     def __str__(self) -> str:
         return f"{self.seq} {self.event}"

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.lifecycle import OPEN_ISSUE, IssueState
 
@@ -16,49 +17,49 @@ from onboarding.lifecycle import OPEN_ISSUE, IssueState
 class IdentityCheck(models.TextChoices):
     """How the manager made sure who stands before them."""
 
-    IN_PERSON = "in_person", "In person, with an identity document"
-    BY_VIDEO = "by_video", "By video call, with an identity document"
-    KNOWN = "known", "I know this person from before"
+    IN_PERSON = "in_person", _("In person, with an identity document")
+    BY_VIDEO = "by_video", _("By video call, with an identity document")
+    KNOWN = "known", _("I know this person from before")
 
 
 class PassIssue(models.Model):
     """Its id is the `client-request-id` that Microsoft's own logs keep beside the creation."""
 
     class State(models.TextChoices):
-        ISSUING = IssueState.ISSUING.value, "being made"
-        SHOWN = IssueState.SHOWN.value, "shown"
-        HELD = IssueState.HELD.value, "handed over"
-        CLOSED = IssueState.CLOSED.value, "finished"
-        REJECTED = IssueState.REJECTED.value, "refused by Microsoft"
-        UNKNOWN = IssueState.UNKNOWN.value, "outcome not known yet"
-        VOID = IssueState.VOID.value, "none was made"
-        REVOKING = IssueState.REVOKING.value, "being taken back"
-        REVOKED = IssueState.REVOKED.value, "taken back"
+        ISSUING = IssueState.ISSUING.value, _("being made")
+        SHOWN = IssueState.SHOWN.value, _("shown")
+        HELD = IssueState.HELD.value, _("handed over")
+        CLOSED = IssueState.CLOSED.value, _("finished")
+        REJECTED = IssueState.REJECTED.value, _("refused by Microsoft")
+        UNKNOWN = IssueState.UNKNOWN.value, _("outcome not known yet")
+        VOID = IssueState.VOID.value, _("none was made")
+        REVOKING = IssueState.REVOKING.value, _("being taken back")
+        REVOKED = IssueState.REVOKED.value, _("taken back")
 
     class Reason(models.TextChoices):
         """Why an issue is where it is."""
 
         NONE = "", ""
-        NO_RECEIPT = "no_receipt", "the page never said that it arrived on a screen"
-        NOT_SEEN = "not_seen", "the manager did not see it"
-        LOST = "lost", "it was lost"
-        TAKEN_BACK = "taken_back", "HR took it back"
-        WITHDRAWN = "withdrawn", "the starter was withdrawn"
-        FROZEN = "frozen", "issuing was frozen"
-        CHANGED = "changed", "the starter was changed meanwhile"
-        NO_ANSWER = "no_answer", "the answer was lost"
-        STRANGE_ANSWER = "strange_answer", "the answer could not be used"
-        NOT_RECORDED = "not_recorded", "it could not be recorded"
-        CRASHED = "crashed", "the portal stopped in the middle"
-        THROTTLED = "throttled", "Microsoft asked us to wait"
-        REFUSED = "refused", "Microsoft refused"
-        NOT_REPLACED = "not_replaced", "the pass of another tool could not be removed"
-        UNREACHABLE = "unreachable", "Microsoft could not be reached"
-        REGISTERED = "registered", "the starter set up their own way of signing in"
-        USED = "used", "it was used, but no way of signing in was set up"
-        EXPIRED = "expired", "it expired"
-        REPLACED = "replaced", "another tool replaced it"
-        GONE = "gone", "somebody else removed it"
+        NO_RECEIPT = "no_receipt", _("the page never said that it arrived on a screen")
+        NOT_SEEN = "not_seen", _("the manager did not see it")
+        LOST = "lost", _("it was lost")
+        TAKEN_BACK = "taken_back", _("HR took it back")
+        WITHDRAWN = "withdrawn", _("the starter was withdrawn")
+        FROZEN = "frozen", _("issuing was frozen")
+        CHANGED = "changed", _("the starter was changed meanwhile")
+        NO_ANSWER = "no_answer", _("the answer was lost")
+        STRANGE_ANSWER = "strange_answer", _("the answer could not be used")
+        NOT_RECORDED = "not_recorded", _("it could not be recorded")
+        CRASHED = "crashed", _("the portal stopped in the middle")
+        THROTTLED = "throttled", _("Microsoft asked us to wait")
+        REFUSED = "refused", _("Microsoft refused")
+        NOT_REPLACED = "not_replaced", _("the pass of another tool could not be removed")
+        UNREACHABLE = "unreachable", _("Microsoft could not be reached")
+        REGISTERED = "registered", _("the starter set up their own way of signing in")
+        USED = "used", _("it was used, but no way of signing in was set up")
+        EXPIRED = "expired", _("it expired")
+        REPLACED = "replaced", _("another tool replaced it")
+        GONE = "gone", _("somebody else removed it")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="issues")
@@ -77,14 +78,16 @@ class PassIssue(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="What the starter's department had otherwise.",
+        help_text=_("What the starter's department had otherwise."),
     )
     lifetime_minutes = models.PositiveSmallIntegerField()
 
     intended_at = models.DateTimeField(default=timezone.now)
     lease_until = models.DateTimeField()
     method_id = models.CharField(max_length=128, blank=True, default="")
-    seen_before = models.JSONField(default=list, help_text="Ids of dead passes on the account before ours.")
+    seen_before = models.JSONField(
+        default=list, help_text=_("Ids of dead passes on the account before ours.")
+    )
     graph_request_id = models.CharField(max_length=64, blank=True, default="")
     valid_until = models.DateTimeField(null=True, blank=True)
     shown_at = models.DateTimeField(null=True, blank=True)
@@ -92,7 +95,7 @@ class PassIssue(models.Model):
     held_at = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
     first_empty_at = models.DateTimeField(
-        null=True, blank=True, help_text="An unknown issue's first empty look."
+        null=True, blank=True, help_text=_("An unknown issue's first empty look.")
     )
     revoking_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

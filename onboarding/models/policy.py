@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.rules import LONGEST_LIFETIME, SHORTEST_LIFETIME, Rules
 
@@ -38,7 +40,7 @@ class PolicyVersion(Rules):
     reason = models.CharField(
         "why",
         max_length=300,
-        help_text="Why the policy changes. Auditors read it, and the banner of a freeze shows it.",
+        help_text=_("Why the policy changes. Auditors read it, and the banner of a freeze shows it."),
     )
     department = models.CharField(
         "department",
@@ -46,10 +48,10 @@ class PolicyVersion(Rules):
         blank=True,
         default="",
         editable=False,
-        help_text="As the directory spells it. Empty: the site.",
+        help_text=_("As the directory spells it. Empty: the site."),
     )
     overrides = models.JSONField(
-        default=list, editable=False, help_text="What a department has otherwise; the rest is as the site."
+        default=list, editable=False, help_text=_("What a department has otherwise; the rest is as the site.")
     )
     needs_second = models.BooleanField(default=False, editable=False)
 
@@ -60,7 +62,7 @@ class PolicyVersion(Rules):
 
     class Meta:
         ordering = ["-number"]
-        verbose_name = "policy version"
+        verbose_name = _("policy version")
         constraints = [
             models.CheckConstraint(
                 condition=Q(lifetime_minutes__gte=SHORTEST_LIFETIME, lifetime_minutes__lte=LONGEST_LIFETIME),
@@ -112,7 +114,7 @@ class PolicyVersion(Rules):
 
     @property
     def by_name(self) -> str:
-        return self.created_by.name if self.created_by else "the installation"
+        return self.created_by.name if self.created_by else gettext("the installation")
 
     @property
     def at(self) -> datetime:
@@ -127,7 +129,7 @@ class PolicyActivation(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name = "policy activation"
+        verbose_name = _("policy activation")
 
     def __str__(self) -> str:
         return f"activation of {self.version_id}"
@@ -138,5 +140,5 @@ class DepartmentPolicy(PolicyVersion):
 
     class Meta:
         proxy = True
-        verbose_name = "department policy"
-        verbose_name_plural = "department policies"
+        verbose_name = _("department policy")
+        verbose_name_plural = _("department policies")

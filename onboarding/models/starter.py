@@ -11,6 +11,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.lifecycle import OPEN_ISSUE, UNFINISHED, IssueState, StarterState
 from onboarding.models.words import all_of
@@ -51,28 +54,28 @@ class Starter(models.Model):
     """Who starts, when, and what the directory said of them when it was last read."""
 
     class State(models.TextChoices):
-        RECORDED = StarterState.RECORDED.value, "Recorded"
-        INVITED = StarterState.INVITED.value, "Manager invited"
-        ISSUED = StarterState.ISSUED.value, "Pass handed over"
-        REGISTERED = StarterState.REGISTERED.value, "Can sign in"
-        WITHDRAWN = StarterState.WITHDRAWN.value, "Withdrawn"
+        RECORDED = StarterState.RECORDED.value, _("Recorded")
+        INVITED = StarterState.INVITED.value, _("Manager invited")
+        ISSUED = StarterState.ISSUED.value, _("Pass handed over")
+        REGISTERED = StarterState.REGISTERED.value, _("Can sign in")
+        WITHDRAWN = StarterState.WITHDRAWN.value, _("Withdrawn")
 
     class Problem(models.TextChoices):
         """What keeps an onboarding from going on by itself, as the portal last saw it."""
 
         NONE = "", ""
-        ACCOUNT_MISSING = "account_missing", "The account does not exist yet"
-        ACCOUNT_FOUND = "account_found", "An account was found: look whether it is the right one"
-        ACCOUNT_GONE = "account_gone", "The account is no longer in the directory"
-        NO_MANAGER = "no_manager", "The directory names no manager"
-        NO_MAILBOX = "no_mailbox", "The manager has no mailbox"
-        MANAGER_RECORDED = "manager_recorded", "The manager is the person who recorded the starter"
-        ACCOUNT_CHANGED = "account_changed", "The account is no longer what HR saw"
-        MANAGER_CHANGED = "manager_changed", "The directory names another manager than HR saw"
-        REFUSED = "refused", "The portal refused to make a pass"
-        MAIL_FAILED = "mail_failed", "The mail to the manager could not be sent"
-        MAIL_REFUSED = "mail_refused", "The manager’s address takes no mail"
-        NO_STAND_IN = "no_stand_in", "Whoever stands in is not the manager’s manager any more"
+        ACCOUNT_MISSING = "account_missing", _("The account does not exist yet")
+        ACCOUNT_FOUND = "account_found", _("An account was found: look whether it is the right one")
+        ACCOUNT_GONE = "account_gone", _("The account is no longer in the directory")
+        NO_MANAGER = "no_manager", _("The directory names no manager")
+        NO_MAILBOX = "no_mailbox", _("The manager has no mailbox")
+        MANAGER_RECORDED = "manager_recorded", _("The manager is the person who recorded the starter")
+        ACCOUNT_CHANGED = "account_changed", _("The account is no longer what HR saw")
+        MANAGER_CHANGED = "manager_changed", _("The directory names another manager than HR saw")
+        REFUSED = "refused", _("The portal refused to make a pass")
+        MAIL_FAILED = "mail_failed", _("The mail to the manager could not be sent")
+        MAIL_REFUSED = "mail_refused", _("The manager’s address takes no mail")
+        NO_STAND_IN = "no_stand_in", _("Whoever stands in is not the manager’s manager any more")
 
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     state = models.CharField(max_length=12, choices=State, default=State.RECORDED)
@@ -81,7 +84,7 @@ class Starter(models.Model):
     problem = models.CharField(max_length=20, choices=Problem, default=Problem.NONE, blank=True)
 
     account_name = models.CharField(
-        "account", max_length=120, help_text="The user principal name, in lower case."
+        "account", max_length=120, help_text=_("The user principal name, in lower case.")
     )
     account_id = models.CharField(max_length=36, blank=True, default="")
     found_account_id = models.CharField(max_length=36, blank=True, default="")
@@ -98,7 +101,7 @@ class Starter(models.Model):
     seen = models.JSONField(default=dict, blank=True)
     first_manager_id = models.CharField(max_length=36, blank=True, default="")
     refused_for = models.JSONField(
-        default=list, blank=True, help_text="Codes of the guards that refused when they were last asked."
+        default=list, blank=True, help_text=_("Codes of the guards that refused when they were last asked.")
     )
 
     # HR routed it past the manager to the manager's own manager: for whom, and to whom. See `in_charge.py`.
@@ -111,13 +114,13 @@ class Starter(models.Model):
     start_date = models.DateField()
     start_time = models.TimeField()
     time_zone = models.CharField(max_length=64)
-    starts_at = models.DateTimeField(editable=False, help_text="The start in UTC, derived.")
-    note = models.CharField("note for the manager", max_length=500, blank=True, default="")
+    starts_at = models.DateTimeField(editable=False, help_text=_("The start in UTC, derived."))
+    note = models.CharField(_("note for the manager"), max_length=500, blank=True, default="")
 
     # Read by the worker where the tenant allows it, and only before our first pass.
     sign_in_looked_at = models.DateTimeField(null=True, blank=True)
     last_sign_in_at = models.DateTimeField(null=True, blank=True)
-    sign_in_told = models.BooleanField(default=False, help_text="The tenant lets the portal read it.")
+    sign_in_told = models.BooleanField(default=False, help_text=_("The tenant lets the portal read it."))
     first_pass_at = models.DateTimeField(null=True, blank=True)
 
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -130,7 +133,7 @@ class Starter(models.Model):
     schedule = models.PositiveIntegerField(
         default=0,
         db_default=0,
-        help_text="Counts how often the first day was moved, or everything began anew.",
+        help_text=_("Counts how often the first day was moved, or everything began anew."),
     )
     extra_attempts = models.PositiveSmallIntegerField(default=0)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -190,7 +193,7 @@ class Starter(models.Model):
 
     @property
     def name(self) -> str:
-        return self.display_name or self.account_name or "(erased)"
+        return self.display_name or self.account_name or gettext("(erased)")
 
     @property
     def manager_was_changed(self) -> bool:
@@ -227,7 +230,7 @@ class Starter(models.Model):
 
     @property
     def start_words(self) -> str:
-        return f"{self.start_local:%A} {self.start_local.day} {self.start_local:%B %Y, %H:%M}"
+        return date_format(self.start_local, "LONG")
 
     @property
     def is_unfinished(self) -> bool:

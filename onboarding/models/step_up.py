@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class StepUpUsed(models.Model):
@@ -12,7 +13,7 @@ class StepUpUsed(models.Model):
     used_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        verbose_name = "used step-up"
+        verbose_name = _("used step-up")
 
     def __str__(self) -> str:
         return f"step-up used {self.used_at:%Y-%m-%d %H:%M:%S}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Job(models.Model):
@@ -13,19 +14,21 @@ class Job(models.Model):
     class Priority(models.IntegerChoices):
         PASS = 0, "passes"
         MAIL = 1, "mail"
-        LOOK = 2, "looking at the directory"
+        LOOK = 2, _("looking at the directory")
 
-    key = models.CharField(max_length=100, unique=True, help_text="kind:what, so that asking twice asks once")
+    key = models.CharField(
+        max_length=100, unique=True, help_text=_("kind:what, so that asking twice asks once")
+    )
     priority = models.PositiveSmallIntegerField(choices=Priority)
     due_at = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0, help_text="Failures in a row.")
+    attempts = models.PositiveIntegerField(default=0, help_text=_("Failures in a row."))
     locked_until = models.DateTimeField(null=True, blank=True)
     claim = models.PositiveIntegerField(
-        default=0, help_text="Counts claims; only the last one may finish the job."
+        default=0, help_text=_("Counts claims; only the last one may finish the job.")
     )
     done_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(
-        null=True, blank=True, help_text="Given up; an admin can start it again."
+        null=True, blank=True, help_text=_("Given up; an admin can start it again.")
     )
     last_error = models.CharField(max_length=300, blank=True, default="")
 
@@ -50,13 +53,13 @@ class Mail(models.Model):
     """
 
     class Reader(models.TextChoices):
-        MANAGER = "manager", "the manager"
-        STAND_IN = "stand-in", "who stands in for the manager"
-        FORMER = "former manager", "who is not asked any more"
-        ABOVE = "above", "the manager’s manager"
-        DUTY = "duty", "the duty address"
-        HR = "hr", "HR"
-        SECURITY = "security", "security"
+        MANAGER = "manager", _("the manager")
+        STAND_IN = "stand-in", _("who stands in for the manager")
+        FORMER = "former manager", _("who is not asked any more")
+        ABOVE = "above", _("the manager’s manager")
+        DUTY = "duty", _("the duty address")
+        HR = "hr", _("HR")
+        SECURITY = "security", _("security")
 
     kind = models.CharField(max_length=20)
     recipient = models.CharField(max_length=20, choices=Reader, blank=True, default="", db_default="")
@@ -65,7 +68,7 @@ class Mail(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="The object id of who reads it, if known.",
+        help_text=_("The object id of who reads it, if known."),
     )
     starter = models.ForeignKey(
         "onboarding.Starter", on_delete=models.PROTECT, related_name="mails", null=True, blank=True
@@ -77,11 +80,13 @@ class Mail(models.Model):
     message_id = models.CharField(max_length=200, unique=True)
     written_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
-    dropped_at = models.DateTimeField(null=True, blank=True, help_text="No longer true when its turn came.")
-    refused_at = models.DateTimeField(null=True, blank=True, help_text="The address takes no mail.")
+    dropped_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("No longer true when its turn came.")
+    )
+    refused_at = models.DateTimeField(null=True, blank=True, help_text=_("The address takes no mail."))
     # Mails with the same `box` go to one reader, not too often: together in one, the `digest`, or by themselves.
     box = models.CharField(max_length=40, blank=True, default="", db_default="")
-    released_at = models.DateTimeField(null=True, blank=True, help_text="On its way since then.")
+    released_at = models.DateTimeField(null=True, blank=True, help_text=_("On its way since then."))
     digest = models.ForeignKey("self", on_delete=models.SET_NULL, related_name="parts", null=True, blank=True)
 
     class Meta:
@@ -102,7 +107,7 @@ class Heartbeat(models.Model):
     clock_skew = models.IntegerField(
         null=True,
         blank=True,
-        help_text="Seconds by which Microsoft's clock was ahead of this worker's, when it last answered.",
+        help_text=_("Seconds by which Microsoft's clock was ahead of this worker's, when it last answered."),
     )
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -99,3 +100,10 @@ def safe_path(wanted: str) -> str:
     """Where to go after signing in: a path of this site, else home."""
     inside = wanted.startswith("/") and len(wanted) <= 2000 and url_has_allowed_host_and_scheme(wanted, None)
     return wanted if inside and not wanted.startswith(("/signin/", "/signout/")) else reverse("home")
+
+
+def page_it_came_from(request: HttpRequest) -> str:
+    """The page with the form: the address it was sent to may answer nothing but forms."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    ours = f"{page.scheme}://{page.netloc}" == settings.PORTAL_URL
+    return safe_path(page.path + (f"?{page.query}" if page.query else "") if ours else "")

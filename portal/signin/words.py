@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -11,8 +14,8 @@ class Ending:
 
     template: str
     status: int
-    title: str
-    text: str
+    title: str | Promise
+    text: str | Promise
     another_account: bool = False
 
 
@@ -22,76 +25,96 @@ ENDINGS = {
     "guest": Ending(
         REFUSED,
         403,
-        "Guests cannot use this site",
-        "You signed in with a guest account. This site is for people whose account belongs to the "
-        "organisation itself. If you have such an account, sign in with that one.",
+        _("Guests cannot use this site"),
+        _(
+            "You signed in with a guest account. This site is for people whose account belongs to the "
+            "organisation itself. If you have such an account, sign in with that one."
+        ),
         another_account=True,
     ),
     "other_tenant": Ending(
         REFUSED,
         403,
-        "That account belongs to another organisation",
-        "This site accepts accounts of one organisation only, and the one you used belongs to another. "
-        "Sign in with your own account of this organisation.",
+        _("That account belongs to another organisation"),
+        _(
+            "This site accepts accounts of one organisation only, and the one you used belongs to another. "
+            "Sign in with your own account of this organisation."
+        ),
         another_account=True,
     ),
     "other_person": Ending(
         REFUSED,
         403,
-        "That was someone else",
-        "You were asked to confirm who you are, and a different account signed in. Nothing was done. "
-        "Confirm with the account you are working as, or sign out first.",
+        _("That was someone else"),
+        _(
+            "You were asked to confirm who you are, and a different account signed in. Nothing was done. "
+            "Confirm with the account you are working as, or sign out first."
+        ),
     ),
     "not_assigned": Ending(
         REFUSED,
         403,
-        "Your account has not been given this site",
-        "You proved who you are, but your organisation has not assigned this site to your account. Ask "
-        "for it at the contact below.",
+        _("Your account has not been given this site"),
+        _(
+            "You proved who you are, but your organisation has not assigned this site to your account. Ask "
+            "for it at the contact below."
+        ),
         another_account=True,
     ),
-    "cancelled": Ending(FAILED, 400, "You are not signed in", "Signing in was cancelled. Nothing was done."),
+    "cancelled": Ending(
+        FAILED, 400, _("You are not signed in"), _("Signing in was cancelled. Nothing was done.")
+    ),
     "over": Ending(
         FAILED,
         400,
-        "This sign-in is over",
-        "A sign-in can be finished once, within ten minutes, in the browser that began it. This one was "
-        "finished before, took longer, or began elsewhere. Please begin again.",
+        _("This sign-in is over"),
+        _(
+            "A sign-in can be finished once, within ten minutes, in the browser that began it. This one was "
+            "finished before, took longer, or began elsewhere. Please begin again."
+        ),
     ),
     "not_genuine": Ending(
         FAILED,
         403,
-        "You are not signed in",
-        "The answer that came back could not be trusted, so you were not signed in. Please begin again. "
-        "If it happens twice, tell the contact below.",
+        _("You are not signed in"),
+        _(
+            "The answer that came back could not be trusted, so you were not signed in. Please begin again. "
+            "If it happens twice, tell the contact below."
+        ),
     ),
     "stale": Ending(
         "signin/again.html",
         403,
-        "Please sign in once more",
-        "This step needs a sign-in from this very moment, and Microsoft answered with an earlier one. "
-        "Please sign in once more, and type your password or use your key when asked.",
+        _("Please sign in once more"),
+        _(
+            "This step needs a sign-in from this very moment, and Microsoft answered with an earlier one. "
+            "Please sign in once more, and type your password or use your key when asked."
+        ),
     ),
     "not_met": Ending(
         "signin/again.html",
         403,
-        "This sign-in was not enough",
-        "Your organisation asks for more at this step than this sign-in gave, such as a security key or one of its own "
-        "devices. Nothing was done, and nothing is lost. Try once more with those at hand; if it happens twice, tell "
-        "the contact below.",
+        _("This sign-in was not enough"),
+        _(
+            "Your organisation asks for more at this step than this sign-in gave, such as a security key or one of its own "
+            "devices. Nothing was done, and nothing is lost. Try once more with those at hand; if it happens twice, tell "
+            "the contact below."
+        ),
     ),
     "not_set_up": Ending(
         REFUSED,
         403,
-        "You are not signed in",
-        "This site is not fully set up: Microsoft does not tell it something it must know about your "
-        "account. Only the people who run this site can change that. Please tell the contact below.",
+        _("You are not signed in"),
+        _(
+            "This site is not fully set up: Microsoft does not tell it something it must know about your "
+            "account. Only the people who run this site can change that. Please tell the contact below."
+        ),
     ),
     "unavailable": Ending(
         FAILED,
         503,
-        "Signing in is not possible just now",
-        "Microsoft's sign-in could not be reached. Nothing was done. Please try again in a minute.",
+        _("Signing in is not possible just now"),
+        _("Microsoft's sign-in could not be reached. Nothing was done. Please try again in a minute."),
     ),
 }
 
@@ -100,22 +123,28 @@ AT_STEP_UP = {
     "cancelled": Ending(
         "signin/again.html",
         400,
-        "You did not sign in once more",
-        "Confirming that it is you was cancelled. Nothing was done. Nothing is lost either: you are still signed in, "
-        "and can go on whenever you like.",
+        _("You did not sign in once more"),
+        _(
+            "Confirming that it is you was cancelled. Nothing was done. Nothing is lost either: you are still signed in, "
+            "and can go on whenever you like."
+        ),
     ),
     "not_genuine": Ending(
         "signin/again.html",
         403,
-        "This did not confirm that it is you",
-        "The answer that came back could not be trusted. Nothing was done, and nothing is lost. Please try once more. "
-        "If it happens twice, tell the contact below.",
+        _("This did not confirm that it is you"),
+        _(
+            "The answer that came back could not be trusted. Nothing was done, and nothing is lost. Please try once more. "
+            "If it happens twice, tell the contact below."
+        ),
     ),
     "unavailable": Ending(
         "signin/again.html",
         503,
-        "Signing in is not possible just now",
-        "Microsoft's sign-in could not be reached. Nothing was done, and nothing is lost. Please try again in a minute.",
+        _("Signing in is not possible just now"),
+        _(
+            "Microsoft's sign-in could not be reached. Nothing was done, and nothing is lost. Please try again in a minute."
+        ),
     ),
 }
 

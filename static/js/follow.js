@@ -45,7 +45,8 @@ const turnAt = performance.now() + Number(turn?.dataset.turn) * 1000;
 
 function countDown() {
   const left = Math.ceil((turnAt - performance.now()) / 1000);
-  turn.textContent = left > 0 ? `About ${left} second${left === 1 ? "" : "s"}` : "Any moment now";
+  const { one, many, soon } = turn.dataset;
+  turn.textContent = left > 1 ? many.replace("{seconds}", left) : left === 1 ? one : soon;
   if (left > 0) setTimeout(countDown, 1_000);
 }
 if (turn) countDown();

@@ -12,19 +12,6 @@ const token = page.querySelector("form [name=csrfmiddlewaretoken]").value;
 const countdown = page.querySelector("[data-countdown]");
 const spoken = page.querySelector("[data-spoken]");
 
-const WORDS = {
-  late: [
-    "The pass was taken back",
-    "This page was too late in saying that the pass had arrived. Nobody can use it now. Press “Done” to go back and make another.",
-  ],
-  unreachable: [
-    "The pass was cleared from this page",
-    "The portal could not be told that it had arrived, so it is being taken back and nobody can use it. When your connection is back, press “Done” and make another.",
-  ],
-  expired: ["The time of this pass is over", "It is cleared from this page, and nobody can use it any more."],
-  left: ["The pass was cleared from this page", "You left the page, and the pass is shown only once. Press “Done” to see how things stand."],
-};
-
 let cleared = false;
 let received = false;
 
@@ -37,12 +24,7 @@ function clear(reason) {
   for (const live of page.querySelectorAll("[data-live]")) live.hidden = true;
   spoken.replaceChildren();
   if (reason === "late" || reason === "expired") page.querySelector("[data-take-back]").hidden = true; // nothing to take
-  const [title, text] = WORDS[reason];
-  const heading = document.createElement("h2");
-  const sentence = document.createElement("p");
-  heading.textContent = title;
-  sentence.textContent = text;
-  page.querySelector("[data-cleared-words]").replaceChildren(heading, sentence);
+  for (const words of page.querySelectorAll("[data-say]")) words.hidden = words.dataset.say !== reason;
   const notice = page.querySelector("[data-cleared]");
   notice.hidden = false;
   if (reason !== "left") notice.focus();
@@ -63,8 +45,8 @@ function inWords(milliseconds) {
   const seconds = Math.ceil(milliseconds / 1000);
   const minutes = Math.floor(seconds / 60);
   const two = (number) => String(number).padStart(2, "0");
-  if (minutes >= 60) return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)} left`;
-  return `${minutes}:${two(seconds % 60)} left`;
+  const shown = minutes >= 60 ? `${Math.floor(minutes / 60)}:${two(minutes % 60)}` : minutes;
+  return countdown.dataset.countdown.replace("{time}", `${shown}:${two(seconds % 60)}`);
 }
 
 let announced = Infinity;
@@ -72,7 +54,7 @@ function announce(left) {
   for (const minutes of [1, 5]) {
     if (left > minutes * 60_000 || announced <= minutes || validFor <= minutes * 60_000) continue;
     announced = minutes;
-    spoken.textContent = `The pass is valid for ${minutes === 1 ? "one more minute" : `${minutes} more minutes`}.`;
+    spoken.textContent = spoken.dataset[`minutes${minutes}`];
     return;
   }
 }

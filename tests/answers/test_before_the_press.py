@@ -52,7 +52,7 @@ def no(*codes: str) -> End:
     """These guards refuse: the manager reads the first one's sentence, HR and perhaps security a mail."""
     refusing = [guards.BY_CODE[code] for code in codes]
     alarmed = {("refused", SECURITY)} if any(guard.alarming for guard in refusing) else set()
-    says = refusing[0].for_manager.partition(".")[0]
+    says = str(refusing[0].for_manager).partition(".")[0]
     return End(403, says, list(codes), {("refused", HR)} | alarmed, "refused")
 
 

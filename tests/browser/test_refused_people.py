@@ -61,7 +61,7 @@ def records(site, hr):
         hr.press("Look up")
         hr.reads("The directory says")
         if key in {*NOT_SENT, *WITHOUT_A_MANAGER}:
-            hr.reads("This is a guest account" if key == "guest" else BY_CODE[EVERYBODY[key]].for_hr)
+            hr.reads("This is a guest account" if key == "guest" else str(BY_CODE[EVERYBODY[key]].for_hr))
         hr.page.locator("button[value=save]").click()
         hr.reads(f"{BY_KEY[key].name} is recorded.")
         return urlsplit(hr.page.url).path.replace("/hr/", "/starters/")
@@ -94,7 +94,7 @@ def reads_in_time(hr: Tab, words: str) -> None:
 
 def reads_the_refusal(manager: Tab, code: str) -> None:
     manager.reads("No pass was made")
-    manager.reads(BY_CODE[code].for_manager)
+    manager.reads(str(BY_CODE[code].for_manager))
     manager.reads(f"Reference: {code}.")
     assert manager.page.locator("form[method=post] [name=identity_check]").count() == 0
 
@@ -103,7 +103,7 @@ def reads_the_refusal(manager: Tab, code: str) -> None:
 def test_no_link_is_sent_and_hr_reads_why_and_what_helps(records, hr, tab, nothing_made, key):
     path = records(key)
 
-    reads_in_time(hr, BY_CODE[NOT_SENT[key]].for_hr)
+    reads_in_time(hr, str(BY_CODE[NOT_SENT[key]].for_hr))
     hr.reads("The link was not sent.")
     manager = tab()
     manager.is_signed_in("maria")
@@ -132,7 +132,7 @@ def test_who_can_sign_in_already_is_refused_at_the_press(records, hr, tab, nothi
     manager.presses_the_button()
 
     reads_the_refusal(manager, "no_own_method")
-    reads_in_time(hr, BY_CODE["no_own_method"].for_hr)
+    reads_in_time(hr, str(BY_CODE["no_own_method"].for_hr))
 
 
 def test_a_pass_of_another_tool_is_shown_and_stays_unless_the_manager_chooses(
@@ -147,7 +147,7 @@ def test_a_pass_of_another_tool_is_shown_and_stays_unless_the_manager_chooses(
     manager.presses_the_button()
 
     manager.reads("Petra Hall has a pass already")
-    reads_in_time(hr, BY_CODE["no_foreign_pass"].for_hr)
+    reads_in_time(hr, str(BY_CODE["no_foreign_pass"].for_hr))
     assert [one["person"] for one in site.seen("state")["passes"] if one["person"] == "haspass"] == [
         "haspass"
     ]

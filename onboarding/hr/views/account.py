@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from onboarding import corrections, directory, earlier, services
@@ -32,7 +33,7 @@ def replace(request: HttpRequest, public_id: str) -> HttpResponse:
         return _page(request, one, form, status=503)
     if looked.found is None and form.is_object_id:
         form.add_error(
-            "account", "No account has this object id. Check it, or type the account name instead."
+            "account", gettext("No account has this object id. Check it, or type the account name instead.")
         )
         return _page(request, one, form, status=400)
     seen = looked.found is None or form.cleaned_data["seen"] == looked.found.account.object_id
@@ -58,10 +59,10 @@ def _take(
         )
 
     try:
-        if done(request, act, "The account is changed. Everything about it is judged anew."):
+        if done(request, act, gettext("The account is changed. Everything about it is judged anew.")):
             return redirect("hr:starter", public_id=one.public_id)
     except services.RecordedBefore:
-        return _page(request, one, form, looked=directory.Looked(found), known=NOT_KNOWN, status=409)
+        return _page(request, one, form, looked=directory.Looked(found), known=str(NOT_KNOWN), status=409)
     fresh = starter_or_404(one.public_id)
     again = ReplaceForm({**request.POST.dict(), "version": fresh.version})
     return _page(request, fresh, again, looked=directory.Looked(found))

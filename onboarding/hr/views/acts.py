@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from onboarding import handover, services
@@ -25,10 +26,10 @@ def send(request: HttpRequest, public_id: str) -> HttpResponse:
         except Changed:
             if starter_or_404(public_id).state != StarterState.INVITED:
                 raise
-            return "The portal sent the link a moment ago."
+            return gettext("The portal sent the link a moment ago.")
         return None
 
-    done(request, act, "The link is on its way to the manager.")
+    done(request, act, gettext("The link is on its way to the manager."))
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -41,7 +42,7 @@ def accept(request: HttpRequest, public_id: str) -> HttpResponse:
     def act() -> None:
         services.accept_account(starter=one, found_account_id=found, by=request.user)
 
-    done(request, act, "The account is accepted.")
+    done(request, act, gettext("The account is accepted."))
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -49,7 +50,11 @@ def accept(request: HttpRequest, public_id: str) -> HttpResponse:
 @hr_only
 def allow(request: HttpRequest, public_id: str) -> HttpResponse:
     one = starter_or_404(public_id)
-    done(request, lambda: services.allow_another(starter=one, by=request.user), "Another pass is allowed.")
+    done(
+        request,
+        lambda: services.allow_another(starter=one, by=request.user),
+        gettext("Another pass is allowed."),
+    )
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -62,6 +67,6 @@ def take_pass_back(request: HttpRequest, public_id: str) -> HttpResponse:
         done(
             request,
             lambda: handover.take_back(issue, reason=PassIssue.Reason.TAKEN_BACK, by=request.user),
-            "The pass is being taken back; in a moment nobody can use it.",
+            gettext("The pass is being taken back; in a moment nobody can use it."),
         )
     return redirect("hr:starter", public_id=public_id)

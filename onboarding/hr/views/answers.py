@@ -7,13 +7,17 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import corrections, directory, routing, services
 from onboarding.lifecycle import NotPermitted
 from onboarding.models import Starter
 from onboarding.moves import Changed
 
-CHANGED = "Somebody or something changed this starter meanwhile. This is how it stands now; nothing of yours was saved."
+CHANGED = _(
+    "Somebody or something changed this starter meanwhile. This is how it stands now; nothing of yours was saved."
+)
 
 
 def starter_or_404(public_id: str) -> Starter:
@@ -26,19 +30,19 @@ def said(act: Callable[[], str | None], success: str = "") -> tuple[bool, str]:
     try:
         return True, act() or success
     except (Changed, NotPermitted, services.AccountMoved):
-        return False, CHANGED
+        return False, str(CHANGED)
     except services.CannotInvite as problem:
-        return False, f"The link was not sent. {problem}."
+        return False, gettext("The link was not sent. %(why)s.") % {"why": problem}
     except services.OwnStarter:
-        return False, "You are this person's manager: somebody else in HR must do this."
+        return False, gettext("You are this person's manager: somebody else in HR must do this.")
     except routing.CannotStandIn as why:
-        return False, f"Nothing was changed. {why}"
+        return False, gettext("Nothing was changed. %(why)s") % {"why": why}
     except services.AlreadyRecorded:
-        return False, "Another unfinished starter has this account. Withdraw one of the two."
+        return False, gettext("Another unfinished starter has this account. Withdraw one of the two.")
     except corrections.SameAccount:
-        return False, "This is the account that the starter has already."
+        return False, gettext("This is the account that the starter has already.")
     except directory.Trouble:
-        return False, "The directory does not answer. Nothing was changed; try again in a minute."
+        return False, gettext("The directory does not answer. Nothing was changed; try again in a minute.")
 
 
 def done(request: HttpRequest, act: Callable[[], str | None], success: str = "") -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from onboarding import clock, corrections, policy, services
@@ -23,7 +24,9 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         when = {name: form.cleaned_data[name] for name in ("start_date", "start_time", "time_zone", "note")}
         one.version = form.cleaned_data["version"]
-        if done(request, lambda: services.reschedule(starter=one, by=request.user, **when), "Saved."):
+        if done(
+            request, lambda: services.reschedule(starter=one, by=request.user, **when), gettext("Saved.")
+        ):
             return redirect("hr:starter", public_id=public_id)
         form = EditForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {"form": form, "starter_name": one.name, "back_url": reverse("hr:starter", args=[public_id])}
@@ -45,9 +48,9 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
         def act() -> str:
             over = services.withdraw_starter(starter=one, by=request.user, reason=form.cleaned_data["reason"])
             return (
-                "Withdrawn."
+                gettext("Withdrawn.")
                 if over
-                else "A pass is out. It is being deleted, and then the starter is withdrawn."
+                else gettext("A pass is out. It is being deleted, and then the starter is withdrawn.")
             )
 
         if done(request, act):
@@ -57,7 +60,10 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
         "form": form,
         "starter_name": one.name,
         "back_url": reverse("hr:starter", args=[public_id]),
-        "consequence": f"The manager can no longer create a pass, and a pass that is out is deleted. {_way_back(one)}",
+        "consequence": gettext(
+            "The manager can no longer create a pass, and a pass that is out is deleted. %(way_back)s"
+        )
+        % {"way_back": _way_back(one)},
     }
     return render(request, "hr/withdraw.html", context, status=400 if form.errors else 200)
 
@@ -65,8 +71,10 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
 def _way_back(one: Starter) -> str:
     closes = (one.starts_at + policy.in_force().after).astimezone(one.zone)
     if clock.now() > closes:
-        return "This cannot be undone: the time for a pass is over."
-    return f"Until {words.moment(closes)} it can be brought back, and then begins anew."
+        return gettext("This cannot be undone: the time for a pass is over.")
+    return gettext("Until %(moment)s it can be brought back, and then begins anew.") % {
+        "moment": words.moment(closes)
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,7 +93,7 @@ def bring_back(request: HttpRequest, public_id: str) -> HttpResponse:
         def act() -> None:
             corrections.bring_back(starter=one, by=request.user, reason=reason)
 
-        if done(request, act, "Brought back. Nobody is invited yet."):
+        if done(request, act, gettext("Brought back. Nobody is invited yet.")):
             return redirect("hr:starter", public_id=public_id)
         form = BringBackForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {

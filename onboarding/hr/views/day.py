@@ -10,6 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from onboarding import clock, policy
@@ -51,12 +54,12 @@ def page(request: HttpRequest, day: str = "") -> HttpResponse:
 
 
 WAITING = (
-    (hands.HR, "wait for HR"),
-    (hands.MANAGERS, "wait for their manager"),
-    (hands.STARTERS, "have to sign in themselves"),
-    (hands.PORTAL, "go on by themselves"),
-    (hands.DONE, "can sign in"),
-    (hands.STOPPED, "are withdrawn"),
+    (hands.HR, _("wait for HR")),
+    (hands.MANAGERS, _("wait for their manager")),
+    (hands.STARTERS, _("have to sign in themselves")),
+    (hands.PORTAL, _("go on by themselves")),
+    (hands.DONE, _("can sign in")),
+    (hands.STOPPED, _("are withdrawn")),
 )
 
 
@@ -82,7 +85,7 @@ def _rows(starters: list[Starter]) -> list[dict[str, Any]]:
 def _row(starter: Starter, hand: hands.Hand | None, version: PolicyVersion, now: datetime) -> dict[str, Any]:
     return {
         "name": starter.name,
-        "time": f"{starter.start_local:%H:%M}",
+        "time": date_format(starter.start_local, "CLOCK"),
         "zone": starter.time_zone,
         "department": starter.department,
         "manager_name": starter.manager_name,
@@ -99,11 +102,11 @@ def _row(starter: Starter, hand: hands.Hand | None, version: PolicyVersion, now:
 def _whom(starter: Starter, hand: hands.Hand | None) -> str:
     """For whom this one waits, by name where there is one."""
     return {
-        hands.HR: "HR",
-        hands.PORTAL: "The portal",
-        hands.MANAGERS: starter.manager_name or "The manager",
-        hands.STARTERS: "The starter",
-    }.get(hands.waits_for(starter, hand), "Nobody")
+        hands.HR: gettext("HR"),
+        hands.PORTAL: gettext("The portal"),
+        hands.MANAGERS: starter.manager_name or gettext("The manager"),
+        hands.STARTERS: gettext("The starter"),
+    }.get(hands.waits_for(starter, hand), gettext("Nobody"))
 
 
 def _left_over(today: date) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from onboarding.hr import words
@@ -42,7 +43,7 @@ def starters(request: HttpRequest) -> HttpResponse:
         "several_url": reverse("hr:several"),
         "together_url": reverse("hr:together"),
         "count": page.paginator.count,
-        "count_all": next(one["count"] for one in states if one["word"] == "All"),
+        "count_all": next(one["count"] for one in states if one["code"] == "all"),
         "previous_url": wanted.url(page=str(page.previous_page_number())) if page.has_previous() else None,
         "next_url": wanted.url(page=str(page.next_page_number())) if page.has_next() else None,
         "longer": _longer(wanted, page.paginator.count),
@@ -54,9 +55,14 @@ def starters(request: HttpRequest) -> HttpResponse:
 def _longer(wanted: Wanted, count: int) -> dict[str, Any] | None:
     """The way to more rows on a page, and back."""
     if wanted.show:
-        return {"word": f"{PAGE} on a page", "url": wanted.url(show="")}
+        return {"word": gettext("%(count)s on a page") % {"count": PAGE}, "url": wanted.url(show="")}
     return (
-        {"word": f"{LONG_PAGE} on a page", "url": wanted.url(show=str(LONG_PAGE))} if count > PAGE else None
+        {
+            "word": gettext("%(count)s on a page") % {"count": LONG_PAGE},
+            "url": wanted.url(show=str(LONG_PAGE)),
+        }
+        if count > PAGE
+        else None
     )
 
 

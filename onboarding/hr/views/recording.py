@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from onboarding import caps, directory, earlier, services
@@ -20,8 +22,10 @@ from onboarding.models import Starter
 from onboarding.permissions import hr_only
 
 KEPT = ("start_date", "start_time", "time_zone")  # from one starter to the next
-TOO_MANY = "You have recorded as many starters today as policy lets one person record. Ask an admin, or go on tomorrow."
-NOT_KNOWN = "Look at those recorded before, then tick that this is a new onboarding."
+TOO_MANY = _(
+    "You have recorded as many starters today as policy lets one person record. Ask an admin, or go on tomorrow."
+)
+NOT_KNOWN = _("Look at those recorded before, then tick that this is a new onboarding.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,7 +55,7 @@ def kept(request: HttpRequest) -> dict[str, str]:
 def _not_found(request: HttpRequest, form: RecordForm) -> HttpResponse:
     if form.is_object_id:
         form.add_error(
-            "account", "No account has this object id. Check it, or type the account name instead."
+            "account", gettext("No account has this object id. Check it, or type the account name instead.")
         )
         return _record_page(request, form, status=400)
     if request.POST.get("step") in {"expect", "expect-next"}:
@@ -85,12 +89,14 @@ def _save(request: HttpRequest, form: RecordForm, found: directory.Found | None)
         return _record_page(request, form, found=found, expected=found is None, status=409)
     except services.AlreadyRecorded:
         form.add_error(
-            "account", "This account is already recorded, and not finished. Look for it in the list."
+            "account", gettext("This account is already recorded, and not finished. Look for it in the list.")
         )
         return _record_page(request, form, found=found, status=409)
     except services.RecordedBefore:
-        return _record_page(request, form, found=found, expected=found is None, known=NOT_KNOWN, status=409)
-    messages.success(request, f"{starter.name} is recorded.")
+        return _record_page(
+            request, form, found=found, expected=found is None, known=str(NOT_KNOWN), status=409
+        )
+    messages.success(request, gettext("%(name)s is recorded.") % {"name": starter.name})
     if not request.POST["step"].endswith("-next"):
         return redirect("hr:starter", public_id=starter.public_id)
     when = {name: request.POST[name] for name in KEPT}

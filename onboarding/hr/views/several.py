@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from onboarding import caps, directory, earlier, services
@@ -20,11 +22,11 @@ from onboarding.hr.wanted import Wanted
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 
-NOT_A_NAME = "This is neither an account name, like name@contoso.example, nor an object id."
-NO_SUCH_ID = "No account has this object id. Check it, or type the account name instead."
-RECORDED = "This account is already recorded, and not finished."
-CHECKED_NEXT = "Each account is checked now; what stands in the way of a pass shows here within minutes."
-NOTHING_TICKED = "Look at each, then tick those that are right."
+NOT_A_NAME = _("This is neither an account name, like name@contoso.example, nor an object id.")
+NO_SUCH_ID = _("No account has this object id. Check it, or type the account name instead.")
+RECORDED = _("This account is already recorded, and not finished.")
+CHECKED_NEXT = _("Each account is checked now; what stands in the way of a pass shows here within minutes.")
+NOTHING_TICKED = _("Look at each, then tick those that are right.")
 
 
 @dataclass
@@ -98,7 +100,7 @@ def _rows(request: HttpRequest, names: list[str]) -> list[Row]:
         row.before = before.get(earlier.key(row.who), [])
         row.unfinished = unfinished.get(earlier.key(row.who))
         if row.unfinished and not row.trouble:
-            row.trouble = RECORDED
+            row.trouble = str(RECORDED)
     ticked, shown = set(request.POST.getlist("take")), set(request.POST.get("shown", "").split())
     for row in rows:
         row.is_ticked = not row.trouble and (row.take in ticked or (row.typed not in shown and row.is_clean))
@@ -110,10 +112,10 @@ def _rows(request: HttpRequest, names: list[str]) -> list[Row]:
 
 def _trouble(row: Row) -> str:
     if not is_account(row.typed):
-        return NOT_A_NAME
+        return str(NOT_A_NAME)
     if row.looked.trouble:
         return row.looked.trouble
-    return NO_SUCH_ID if row.looked.found is None and OBJECT_ID.fullmatch(row.typed) else ""
+    return str(NO_SUCH_ID) if row.looked.found is None and OBJECT_ID.fullmatch(row.typed) else ""
 
 
 def _saved(request: HttpRequest, form: SeveralForm, rows: list[Row]) -> HttpResponse:
@@ -123,8 +125,8 @@ def _saved(request: HttpRequest, form: SeveralForm, rows: list[Row]) -> HttpResp
     saved = [row.saved for row in rows if row.saved]
     left = [row for row in rows if not row.saved]
     if not left:
-        recorded = f"{len(saved)} starter{'s are' if len(saved) > 1 else ' is'} recorded."
-        messages.success(request, f"{recorded} {CHECKED_NEXT}")
+        recorded = ngettext("%(count)s starter is recorded.", "%(count)s starters are recorded.", len(saved))
+        messages.success(request, f"{recorded % {'count': len(saved)}} {CHECKED_NEXT}")
         return redirect(Wanted(on=request.POST["start_date"], state="all").url())
     rest = SeveralForm({**request.POST.dict(), "accounts": "\n".join(row.typed for row in left)})
     return _page(request, rest, left, saved=saved, status=200 if saved else 409)
@@ -142,11 +144,11 @@ def _save(request: HttpRequest, form: SeveralForm, row: Row) -> None:
             **form.when(),
         )
     except caps.TooMany:
-        row.trouble, row.is_ticked = TOO_MANY, False
+        row.trouble, row.is_ticked = str(TOO_MANY), False
     except services.AlreadyRecorded:
-        row.trouble, row.is_ticked = RECORDED, False
+        row.trouble, row.is_ticked = str(RECORDED), False
     except services.RecordedBefore:
-        row.trouble, row.is_ticked = "There is a new record of this person. Look it up again.", False
+        row.trouble, row.is_ticked = gettext("There is a new record of this person. Look it up again."), False
 
 
 def _page(

@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from onboarding import directory, policy, routing
@@ -15,8 +17,10 @@ from onboarding.hr.views.answers import done, starter_or_404
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 
-SILENT = "The directory does not answer, so nobody can say who is above the manager. Try again in a minute."
-NOT_NOW = "This cannot be done now: a pass is out, the onboarding is finished, or no manager is known."
+SILENT = _(
+    "The directory does not answer, so nobody can say who is above the manager. Try again in a minute."
+)
+NOT_NOW = _("This cannot be done now: a pass is out, the onboarding is finished, or no manager is known.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,9 +40,9 @@ def stand_in(request: HttpRequest, public_id: str) -> HttpResponse:
         def take_back() -> None:
             routing.take_back(starter=one, by=request.user, reason=said["reason"])
 
-        act, words = (take_back, "The manager confirms again.")
+        act, words = (take_back, gettext("The manager confirms again."))
         if said["step"] == "route":
-            act, words = route, "Routed. They can confirm instead of the manager."
+            act, words = route, gettext("Routed. They can confirm instead of the manager.")
         if done(request, act, words):
             return redirect("hr:starter", public_id=public_id)
     return _page(request, starter_or_404(public_id), form)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from onboarding import clock, corrections, policy, routing, services
@@ -36,7 +37,9 @@ def starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "accept_url": reverse("hr:accept", args=[public_id]),
         "link": settings.PORTAL_URL + reverse("managers:starter", args=[public_id]) if one.account_id else "",
         "urls": _urls(one),
-        "send_label": "Send the link now" if one.state == StarterState.RECORDED else "Send the link again",
+        "send_label": gettext("Send the link now")
+        if one.state == StarterState.RECORDED
+        else gettext("Send the link again"),
         "issues": words.issues(one),
         "history": words.history(one),
         "second_look": second_look.of(one, request.user),

@@ -9,6 +9,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from onboarding import services
@@ -19,7 +21,7 @@ from onboarding.hr.wanted import LONG_PAGE, Wanted
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 
-SEEN_OTHERWISE = "Not done: it has changed since you chose it. Look at it again."
+SEEN_OTHERWISE = _("Not done: it has changed since you chose it. Look at it again.")
 
 
 @require_POST
@@ -30,7 +32,7 @@ def together(request: HttpRequest) -> HttpResponse:
     back = Wanted.of(QueryDict(request.POST.get("back", "")[:2000])).url()
     if not chosen:
         messages.error(
-            request, "Tick those that you mean, at the start of their lines, then choose what to do."
+            request, gettext("Tick those that you mean, at the start of their lines, then choose what to do.")
         )
         return redirect(back)
     match request.POST.get("step"):
@@ -102,7 +104,7 @@ def _move(request: HttpRequest, chosen: list[Any], form: MoveForm) -> list[dict[
     def move(one: Any) -> None:
         services.reschedule(starter=one, note=one.note, by=request.user, **form.for_one(one))
 
-    return [_each(request, one, lambda one=one: move(one), "Moved.") for one in chosen]
+    return [_each(request, one, lambda one=one: move(one), gettext("Moved.")) for one in chosen]
 
 
 def _send(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
@@ -112,7 +114,7 @@ def _send(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
         services.send_link(starter=one, by=request.user, together=True)
 
     return [
-        _each(request, one, lambda one=one: send(one), "The link is on its way to the manager.")
+        _each(request, one, lambda one=one: send(one), gettext("The link is on its way to the manager."))
         for one in chosen
     ]
 
