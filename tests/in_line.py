@@ -145,10 +145,13 @@ class Line:
             )
         ]
 
-    def overtaken(self) -> int:
-        """How many were served before somebody whose place was before theirs."""
+    def overtaken(self, by: int) -> int:
+        """How many were served before somebody who stood `by` places or more before them. Two have their turn together:
+        whichever of them presses first takes nothing from the other."""
         places = [self.places[one] for one in self.served() if one in self.places]
-        return sum(1 for n, place in enumerate(places) if any(later < place for later in places[n + 1 :]))
+        return sum(
+            1 for n, place in enumerate(places) if any(later <= place - by for later in places[n + 1 :])
+        )
 
     def _rows(self, question: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
@@ -159,7 +162,7 @@ class Line:
 def report(
     managers: list[Manager], began: float, told: Counter[int], line: Line, after: dict[str, int]
 ) -> int:
-    count, overtaken = len(managers), line.overtaken()
+    count, overtaken = len(managers), line.overtaken(by=2)
     served = [one for one in managers if one.served_at]
     backwards = sum(1 for one in managers if one.places != sorted(one.places, reverse=True))
     allowed = (count - 1) // (CALLS // A_PASS) * SECONDS
@@ -167,7 +170,10 @@ def report(
     answers = sum((one.answers for one in managers), Counter[int]())
     say("from the first press to the pass in hand, seconds: " + spread([one.waited for one in served]))
     say(f"the last after {last:.0f} s; the limit allows {allowed} s: {last / allowed:.2f} times that")
-    say(f"served before somebody who stood before them: {overtaken}; places that went backwards: {backwards}")
+    say(f"served before the one who had their turn together with them: {line.overtaken(by=1) - overtaken}")
+    say(
+        f"served before somebody else who stood before them: {overtaken}; places that went backwards: {backwards}"
+    )
     say(
         f"told to wait by Microsoft: {sum(told.values())}, twice for the same: {sum(n for t, n in told.items() if t > 1)}"
     )
