@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.formats import date_format, get_format
 
 from onboarding import policy
+from onboarding.models import AuditEvent, Mail, Starter
 from portal.formats.en import formats as english
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +146,33 @@ def test_a_large_number_is_grouped_as_the_language_does(browser_of, monkeypatch,
     page = read(browser_of("hanna"), "/hr/", language=language)
 
     assert says in page.content.decode()
+
+
+def test_a_mail_is_written_in_the_organisations_language_whoever_caused_it(browser_of, invite, settings):
+    settings.ORGANISATION_LANGUAGE = "de"
+    starter = invite("noor")
+    browser_of("hanna").post(f"/hr/{starter.public_id}/send/", headers={"Accept-Language": "nl"})
+
+    mails = Mail.objects.filter(kind="invitation")
+    assert len(mails) == 2 and {mail.subject for mail in mails} == {"Der erste Tag von Noor de Vries"}
+    assert all(
+        '<html lang="de">' in mail.html and "Bitte leiten Sie sie nicht weiter" in mail.text for mail in mails
+    )
+
+
+def test_what_is_kept_does_not_depend_on_who_reads(browser_of, record, person):
+    starter, hanna = record("noor"), browser_of("hanna")
+    hanna.post(f"/hr/{starter.public_id}/send/", headers={"Accept-Language": "nl"})
+    hanna.post(
+        f"/hr/{starter.public_id}/withdraw/",
+        {"reason": "Not coming", "version": Starter.objects.get(pk=starter.pk).version},
+        headers={"Accept-Language": "de"},
+    )
+
+    events = [
+        *AuditEvent.objects.values_list("event", "facts"),
+        *Starter.objects.values_list("state", "problem"),
+    ]
+    told = str(events)
+    assert "starter.withdrawn" in told
+    assert not re.search(r"zurück|ingetrokken|leidinggevende|Führungskraft|Neuzugang", told, re.IGNORECASE)

@@ -102,6 +102,7 @@ def test_cookies_are_bound_to_the_host_and_to_tls(start):
 
     assert started["SESSION_COOKIE_NAME"] == "__Host-sid"
     assert started["SESSION_COOKIE_SECURE"] and started["SECURE_SSL_REDIRECT"]
+    assert started["LANGUAGE_COOKIE_NAME"] == "__Host-language" and started["LANGUAGE_COOKIE_SECURE"]
     assert started["SECURE_HSTS_SECONDS"] >= 31536000
 
 
@@ -296,3 +297,10 @@ def test_an_installer_hears_that_anyone_may_change_the_key(for_real, tmp_path):
 
 def test_people_have_no_passwords_here():
     assert running.AUTHENTICATION_BACKENDS == ["portal.signin.backend.EntraBackend"]
+
+
+def test_the_organisation_writes_in_a_language_that_there_is(start):
+    assert start()["ORGANISATION_LANGUAGE"] == "en-gb"
+    assert start(ORGANISATION_LANGUAGE="nl", LANGUAGE="fr_FR:fr")["ORGANISATION_LANGUAGE"] == "nl"
+    with pytest.raises(ImproperlyConfigured, match="must be one of en-gb, nl, de"):
+        start(ORGANISATION_LANGUAGE="fr")
