@@ -160,8 +160,7 @@ BREAKS = (
     ),
     Break(
         9, "a pass outlives the passkey", "onboarding/reconciler.py",
-        "        _delete(issue, mine, now)\n        _end(issue, IssueState.CLOSED, reason=Reason.REGISTERED",
-        "        _end(issue, IssueState.CLOSED, reason=Reason.REGISTERED",
+        "        _delete(issue, mine, now)\n        _if_early(issue, now)\n", "        _if_early(issue, now)\n",
         "tests/promises/test_9_the_pass_is_removed.py",
     ),
 )  # fmt: skip
