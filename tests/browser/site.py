@@ -97,6 +97,7 @@ class Site:
         self.hr.send(self.hr.form_with("account", "start_date"), **typed, step="look")
         self.hr.send(self.hr.form_with("account", "start_date"), step="save")
         hr_path = urlsplit(self.hr.page.url).path
+        assert hr_path != "/hr/new/", self.hr.text
         if "Manager invited" not in self.hr.text:  # the worker may have been faster
             self.hr.send(self.hr.form_to("/send/"))
         assert "Manager invited" in self.hr.text, self.hr.text

@@ -11,7 +11,7 @@ from tests.browser import checks
 from tests.browser.looking import PICTURES, WIDTHS
 
 pytestmark = pytest.mark.browser
-LONG = "Maximiliane-Alexandrina von Württemberg-Hohenlohe-Langenburg"
+LONG = "Wilhelmina-Theodora van Oldenbarneveldt-Hohenlohe-Langenburg"  # nobody else’s, or HR is warned of it
 
 
 def complaints(page, name: str, path: str = "") -> list[str]:
