@@ -102,6 +102,8 @@ class PassIssue(models.Model):
 
     class Meta:
         ordering = ["-intended_at"]
+        verbose_name = _("pass issue")
+        verbose_name_plural = _("pass issues")
         constraints = [
             models.UniqueConstraint(
                 fields=["account_id"],

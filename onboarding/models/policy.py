@@ -63,6 +63,7 @@ class PolicyVersion(Rules):
     class Meta:
         ordering = ["-number"]
         verbose_name = _("policy version")
+        verbose_name_plural = _("policy versions")
         constraints = [
             models.CheckConstraint(
                 condition=Q(lifetime_minutes__gte=SHORTEST_LIFETIME, lifetime_minutes__lte=LONGEST_LIFETIME),

@@ -146,6 +146,8 @@ class Starter(models.Model):
 
     class Meta:
         ordering = ["starts_at", "id"]
+        verbose_name = _("starter")
+        verbose_name_plural = _("starters")
         indexes = [
             models.Index(fields=["state", "starts_at", "id"], name="starter_by_state"),
             models.Index(fields=["manager_id", "state"], name="starter_by_manager"),

@@ -34,6 +34,8 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["priority", "due_at"]
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         indexes = [
             models.Index(
                 fields=["priority", "due_at"],
@@ -91,6 +93,8 @@ class Mail(models.Model):
 
     class Meta:
         ordering = ["-written_at"]
+        verbose_name = _("mail")
+        verbose_name_plural = _("mails")
         indexes = [
             models.Index(fields=["box", "written_at"], name="mail_by_box", condition=~Q(box="")),
         ]
@@ -109,6 +113,10 @@ class Heartbeat(models.Model):
         blank=True,
         help_text=_("Seconds by which Microsoft's clock was ahead of this worker's, when it last answered."),
     )
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
 
     def __str__(self) -> str:
         return self.worker
