@@ -16,10 +16,12 @@ from portal.visitor import Visitor
 from tests.databases import Database
 
 ZONE = "Europe/Amsterdam"
+# More than all the browser's tests together meet, whichever of them share a site.
 NAMES = product(
     ("Adler", "Bakker", "Costa", "Dubois", "Eriksen", "Farah", "Garcia", "Horvat", "Ivanov", "Jansen"),
-    ("Robin", "Sam", "Kim", "Lou", "Alex", "Charlie"),
-)
+    ("Robin", "Sam", "Kim", "Lou", "Alex", "Charlie", "Noa", "Max", "Toni", "Luca", "Mika", "Nico", "Dani", "Jude", "Ari",
+     "Eden", "Kai", "Remy", "Sasha", "Yael"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
