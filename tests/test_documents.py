@@ -65,7 +65,12 @@ def test_the_decisions_are_all_in_their_list():
     assert sorted(listed) == sorted(path.name for path in (TOP / "docs/decisions").glob("0*.md"))
 
 
-def test_no_committed_paper_or_lock_names_a_registry():
-    for path in [*PAPERS, *(TOP / "requirements").glob("*.txt")]:
-        assert "pypi" not in path.read_text().lower(), path
-    assert "://" not in (TOP / "requirements/run.txt").read_text()
+LOCKS = sorted([*(TOP / "requirements").glob("*.txt"), *(TOP / "requirements").glob("*/package-lock.json")])
+
+
+@pytest.mark.parametrize("path", [*PAPERS, *LOCKS], ids=lambda path: str(path.relative_to(TOP)))
+def test_no_committed_paper_or_lock_names_a_registry(path):
+    words = path.read_text().lower()
+
+    assert "pypi" not in words and "npmjs" not in words
+    assert path not in LOCKS or "://" not in words  # also not where somebody asks for money

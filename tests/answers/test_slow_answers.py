@@ -54,12 +54,15 @@ def answered_by(
             monkeypatch.setattr(Graph, call, real)
             settings.GRAPH_URL, settings.GRAPH_READ_TIMEOUT = origin, LIMIT
             graph.forget_client()
+            impatient = graph.client()
+            settings.GRAPH_READ_TIMEOUT = 15
+            impatient.prepare()  # the token comes from the tenant itself, which may take its time
             started = time.monotonic()
             try:
-                return getattr(graph.client(), call)(*args, **kwargs)
+                return getattr(impatient, call)(*args, **kwargs)
             finally:
                 took.append(time.monotonic() - started)
-                settings.GRAPH_URL, settings.GRAPH_READ_TIMEOUT = tenant.url, 15
+                settings.GRAPH_URL = tenant.url
                 forget_everything_cached()
 
         monkeypatch.setattr(Graph, call, elsewhere)
