@@ -34,6 +34,10 @@ class StarterAdmin(ReadOnly):
     search_fields = ("display_name", "account_name", "manager_name")
     readonly_fields = ("policy",)
 
+    @admin.display(description=_("name"))
+    def name(self, starter: Starter) -> str:
+        return starter.name
+
     @admin.display(description=_("policy in force"))
     def policy(self, starter: Starter) -> SafeString:
         url = f"{reverse('admin:onboarding_policyversion_in_force')}?starter={starter.public_id}"

@@ -17,6 +17,7 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from onboarding import letters
@@ -37,6 +38,21 @@ READERS = {
     "registered": (Reader.MANAGER, Reader.HR),
     "unexpected": (Reader.SECURITY, Reader.HR),
 }
+NAMES = {
+    "account_found": _("Account found"),
+    "account_replaced": _("Account replaced"),
+    "digest": _("Several in one mail"),
+    "escalation": _("Escalation"),
+    "invitation": _("Invitation"),
+    "not_asked": _("Not asked any more"),
+    "problem": _("Problem"),
+    "refused": _("Refused"),
+    "registered": _("Registered"),
+    "reminder": _("Reminder"),
+    "reminder_ahead": _("Reminder ahead of the day"),
+    "taken_back": _("Pass taken back"),
+    "unexpected": _("Something unexpected"),
+}
 REASON = "This is where the reason stands, in a sentence or two."
 STARTER = Starter(public_id="0" * 22, display_name="Robin Adler (invented)")
 # A mail's own styles stand in its elements; it loads nothing, runs nothing, and its links lead nowhere.
@@ -50,8 +66,7 @@ class Preview:
 
     @property
     def title(self) -> str:
-        kind = self.kind.replace("_", " ").capitalize()
-        return gettext("%(kind)s, to %(reader)s") % {"kind": kind, "reader": self.reader.label}
+        return gettext("%(kind)s, to %(reader)s") % {"kind": NAMES[self.kind], "reader": self.reader.label}
 
     @cached_property
     def written(self) -> dict[str, str]:

@@ -68,6 +68,10 @@ class PolicyAdmin(ReadOnly):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"onboarding.add_{self.opts.model_name}")
 
+    @admin.display(description=_("made by"))
+    def by_name(self, version: PolicyVersion) -> str:
+        return version.by_name
+
     @admin.display(description=_("stands"))
     def stands(self, version: PolicyVersion) -> str:
         newest = (

@@ -27,9 +27,9 @@ class User(AbstractBaseUser):
 
     tid = models.CharField(_("tenant id"), max_length=36)
     oid = models.CharField(_("object id"), max_length=36)
-    name = models.CharField(max_length=256)
-    user_principal_name = models.CharField(max_length=1024)
-    roles = models.JSONField(default=list, blank=True)
+    name = models.CharField(_("name"), max_length=256)
+    user_principal_name = models.CharField(_("user principal name"), max_length=1024)
+    roles = models.JSONField(_("roles"), default=list, blank=True)
 
     USERNAME_FIELD = "oid"
 

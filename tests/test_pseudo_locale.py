@@ -11,6 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.utils import label_for_field
 from django.test import Client
 from django.utils import timezone, translation
 from django.utils.translation import trans_real
@@ -29,7 +32,7 @@ from onboarding import (
 from onboarding.hr import words as hr_words
 from onboarding.lifecycle import IssueState
 from onboarding.managers import situation, spelling
-from onboarding.models import Job, Mail, PassIssue, Starter
+from onboarding.models import AuditEvent, AuditHead, Job, Mail, PassIssue, Starter
 from onboarding.models.issue import IdentityCheck
 from onboarding.sheet import DEVICES
 from portal import views
@@ -461,6 +464,67 @@ def test_the_foot_of_a_page_that_leads_elsewhere(client, settings):
 
     assert_all_marked(client.get("/sheet/"))
     assert "[!!" in str(site()["support_contact"])
+
+
+# --- Administration -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model.__name__)
+def test_the_names_that_the_administration_shows(model):
+    options = admin.site._registry[model]
+    names = {
+        "application": apps.get_app_config(model._meta.app_label).verbose_name,
+        "one": model._meta.verbose_name,
+        "many": model._meta.verbose_name_plural,
+        **{field.name: field.verbose_name for field in model._meta.concrete_fields},
+        **{
+            name: label_for_field(name, model, options)
+            for name in (*options.list_display, *options.readonly_fields)
+        },
+    }
+
+    assert {name for name, words in names.items() if "[!!" not in str(words)} <= {"id"}
+
+
+OF_DJANGO = ("Search",)  # the picture of a glass has this name in every language
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "onboarding/starter/",
+        "onboarding/job/",
+        "onboarding/passissue/",
+        "onboarding/policyversion/",
+        "onboarding/policyversion/add/",
+        "onboarding/policyversion/in-force/",
+        "onboarding/departmentpolicy/add/",
+        "onboarding/auditevent/",
+        "onboarding/mail/",
+        "onboarding/heartbeat/",
+        "portal/user/",
+        "audit-chain/",
+    ],
+)
+def test_the_administration(browser_of, some, path):
+    recorded = [*AuditEvent.objects.values_list("event", "starter", "at"), *Job.objects.values_list("key")]
+    kinds = [
+        *Mail.objects.values_list("kind", flat=True),
+        "Admin",
+        "HR",
+        policy.in_force().reason,
+        "True",
+        "a worker",
+    ]
+    data = [
+        *OF_DJANGO,
+        *kinds,
+        *(str(value) for row in recorded for value in row),
+        AuditHead.objects.get().hash,
+    ]
+
+    assert_all_marked(browser_of("ada").get(f"/admin/{path}"), *data)
 
 
 # --- Mails ------------------------------------------------------------------------------------------------------------

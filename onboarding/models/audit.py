@@ -22,15 +22,15 @@ class AuditHead(models.Model):
 class AuditEvent(models.Model):
     """One event. `facts` holds no personal data; what is personal stands as salted commitments."""
 
-    seq = models.BigIntegerField(primary_key=True)
-    at = models.CharField(max_length=32, help_text=_("UTC, as it went into the hash."))
-    event = models.CharField(max_length=40, db_index=True)
-    starter = models.CharField(max_length=32, blank=True, db_index=True)
-    issue = models.CharField(max_length=36, blank=True, db_index=True)
-    facts = models.JSONField(default=dict)
-    commitments = models.JSONField(default=dict)
-    previous = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64, unique=True)
+    seq = models.BigIntegerField(_("number"), primary_key=True)
+    at = models.CharField(_("moment"), max_length=32, help_text=_("UTC, as it went into the hash."))
+    event = models.CharField(_("event"), max_length=40, db_index=True)
+    starter = models.CharField(_("starter"), max_length=32, blank=True, db_index=True)
+    issue = models.CharField(_("pass"), max_length=36, blank=True, db_index=True)
+    facts = models.JSONField(_("facts"), default=dict)
+    commitments = models.JSONField(_("commitments"), default=dict)
+    previous = models.CharField(_("hash of the event before"), max_length=64)
+    hash = models.CharField(_("hash"), max_length=64, unique=True)
 
     class Meta:
         ordering = ["-seq"]

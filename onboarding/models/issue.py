@@ -61,17 +61,26 @@ class PassIssue(models.Model):
         REPLACED = "replaced", _("another tool replaced it")
         GONE = "gone", _("somebody else removed it")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="issues")
-    account_id = models.CharField(max_length=36)
-    number = models.PositiveSmallIntegerField()
-    state = models.CharField(max_length=10, choices=State, default=State.ISSUING)
-    reason = models.CharField(max_length=20, choices=Reason, default=Reason.NONE, blank=True)
-    counted = models.BooleanField(default=False)
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    starter = models.ForeignKey(
+        "onboarding.Starter", on_delete=models.PROTECT, related_name="issues", verbose_name=_("starter")
+    )
+    account_id = models.CharField(_("object id of the account"), max_length=36)
+    number = models.PositiveSmallIntegerField(_("number"))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUING)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.NONE, blank=True)
+    counted = models.BooleanField(_("counts as an attempt"), default=False)
 
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    identity_check = models.CharField(max_length=12, choices=IdentityCheck)
-    policy = models.ForeignKey("onboarding.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("confirmed by")
+    )
+    identity_check = models.CharField(_("identity check"), max_length=12, choices=IdentityCheck)
+    policy = models.ForeignKey(
+        "onboarding.PolicyVersion",
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("policy in force"),
+    )
     override = models.ForeignKey(
         "onboarding.PolicyVersion",
         on_delete=models.PROTECT,
@@ -79,26 +88,27 @@ class PassIssue(models.Model):
         blank=True,
         related_name="+",
         help_text=_("What the starter's department had otherwise."),
+        verbose_name=_("policy of the department"),
     )
-    lifetime_minutes = models.PositiveSmallIntegerField()
+    lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
 
-    intended_at = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField()
-    method_id = models.CharField(max_length=128, blank=True, default="")
+    intended_at = models.DateTimeField(_("confirmed"), default=timezone.now)
+    lease_until = models.DateTimeField(_("lease until"))
+    method_id = models.CharField(_("id of the pass in Entra"), max_length=128, blank=True, default="")
     seen_before = models.JSONField(
-        default=list, help_text=_("Ids of dead passes on the account before ours.")
+        _("passes seen before"), default=list, help_text=_("Ids of dead passes on the account before ours.")
     )
-    graph_request_id = models.CharField(max_length=64, blank=True, default="")
-    valid_until = models.DateTimeField(null=True, blank=True)
-    shown_at = models.DateTimeField(null=True, blank=True)
-    receipt_until = models.DateTimeField(null=True, blank=True)
-    held_at = models.DateTimeField(null=True, blank=True)
-    used_at = models.DateTimeField(null=True, blank=True)
+    graph_request_id = models.CharField(_("request id of Graph"), max_length=64, blank=True, default="")
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
+    shown_at = models.DateTimeField(_("shown"), null=True, blank=True)
+    receipt_until = models.DateTimeField(_("receipt awaited until"), null=True, blank=True)
+    held_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    used_at = models.DateTimeField(_("used"), null=True, blank=True)
     first_empty_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("An unknown issue's first empty look.")
+        _("first not found"), null=True, blank=True, help_text=_("An unknown issue's first empty look.")
     )
-    revoking_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    revoking_at = models.DateTimeField(_("being taken back since"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
 
     class Meta:
         ordering = ["-intended_at"]

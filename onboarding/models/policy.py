@@ -27,8 +27,8 @@ class PolicyQuerySet(models.QuerySet["PolicyVersion"]):
 class PolicyVersion(Rules):
     """One version, of the site or of one department. Nobody changes it; each pass names the version it was made under."""
 
-    number = models.BigAutoField(primary_key=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    number = models.BigAutoField(_("number"), primary_key=True)
+    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -36,14 +36,15 @@ class PolicyVersion(Rules):
         blank=True,
         editable=False,
         related_name="+",
+        verbose_name=_("made by"),
     )
     reason = models.CharField(
-        "why",
+        _("why"),
         max_length=300,
         help_text=_("Why the policy changes. Auditors read it, and the banner of a freeze shows it."),
     )
     department = models.CharField(
-        "department",
+        _("department"),
         max_length=128,
         blank=True,
         default="",
@@ -51,9 +52,12 @@ class PolicyVersion(Rules):
         help_text=_("As the directory spells it. Empty: the site."),
     )
     overrides = models.JSONField(
-        default=list, editable=False, help_text=_("What a department has otherwise; the rest is as the site.")
+        _("what the department has otherwise"),
+        default=list,
+        editable=False,
+        help_text=_("What a department has otherwise; the rest is as the site."),
     )
-    needs_second = models.BooleanField(default=False, editable=False)
+    needs_second = models.BooleanField(_("needs a second admin"), default=False, editable=False)
 
     objects = PolicyQuerySet.as_manager()
 

@@ -76,7 +76,7 @@ class Rules(models.Model):
             "10 to 480, and within what the tenant allows. As short as a first sign-in needs: 60 is sensible."
         ),
     )
-    single_use = models.BooleanField(default=True, editable=False)
+    single_use = models.BooleanField(_("single use"), default=True, editable=False)
     attempts = models.PositiveSmallIntegerField(
         _("passes for one starter"),
         default=3,

@@ -77,67 +77,89 @@ class Starter(models.Model):
         MAIL_REFUSED = "mail_refused", _("The manager’s address takes no mail")
         NO_STAND_IN = "no_stand_in", _("Whoever stands in is not the manager’s manager any more")
 
-    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
-    state = models.CharField(max_length=12, choices=State, default=State.RECORDED)
+    public_id = models.CharField(
+        _("public id"), max_length=32, unique=True, default=new_public_id, editable=False
+    )
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.RECORDED)
     # Each change counts one up; whoever acts on what they saw says which version that was.
-    version = models.PositiveIntegerField(default=1)
-    problem = models.CharField(max_length=20, choices=Problem, default=Problem.NONE, blank=True)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    problem = models.CharField(_("problem"), max_length=20, choices=Problem, default=Problem.NONE, blank=True)
 
     account_name = models.CharField(
-        "account", max_length=120, help_text=_("The user principal name, in lower case.")
+        _("account"), max_length=120, help_text=_("The user principal name, in lower case.")
     )
-    account_id = models.CharField(max_length=36, blank=True, default="")
-    found_account_id = models.CharField(max_length=36, blank=True, default="")
-    display_name = models.CharField(max_length=256, blank=True, default="")
-    job_title = models.CharField(max_length=128, blank=True, default="")
-    department = models.CharField(max_length=128, blank=True, default="")
-    employee_id = models.CharField(max_length=64, blank=True, default="")
-    hire_date = models.DateTimeField(null=True, blank=True)
-    manager_id = models.CharField(max_length=36, blank=True, default="")
-    manager_name = models.CharField(max_length=256, blank=True, default="")
-    manager_mail = models.CharField(max_length=320, blank=True, default="")
-    looked_at = models.DateTimeField(null=True, blank=True)
+    account_id = models.CharField(_("object id of the account"), max_length=36, blank=True, default="")
+    found_account_id = models.CharField(
+        _("object id of the account that was found"), max_length=36, blank=True, default=""
+    )
+    display_name = models.CharField(_("display name"), max_length=256, blank=True, default="")
+    job_title = models.CharField(_("job title"), max_length=128, blank=True, default="")
+    department = models.CharField(_("department"), max_length=128, blank=True, default="")
+    employee_id = models.CharField(_("employee number"), max_length=64, blank=True, default="")
+    hire_date = models.DateTimeField(_("hire date"), null=True, blank=True)
+    manager_id = models.CharField(_("object id of the manager"), max_length=36, blank=True, default="")
+    manager_name = models.CharField(_("manager"), max_length=256, blank=True, default="")
+    manager_mail = models.CharField(_("manager’s address"), max_length=320, blank=True, default="")
+    looked_at = models.DateTimeField(_("last looked at"), null=True, blank=True)
     # What HR saw when they said that this is the person, with this manager: see `guards.seen_of`.
-    seen = models.JSONField(default=dict, blank=True)
-    first_manager_id = models.CharField(max_length=36, blank=True, default="")
+    seen = models.JSONField(_("what HR saw"), default=dict, blank=True)
+    first_manager_id = models.CharField(
+        _("object id of the first manager"), max_length=36, blank=True, default=""
+    )
     refused_for = models.JSONField(
-        default=list, blank=True, help_text=_("Codes of the guards that refused when they were last asked.")
+        _("refused for"),
+        default=list,
+        blank=True,
+        help_text=_("Codes of the guards that refused when they were last asked."),
     )
 
     # HR routed it past the manager to the manager's own manager: for whom, and to whom. See `in_charge.py`.
-    stand_in_for = models.CharField(max_length=36, blank=True, default="", db_default="")
-    stand_in_id = models.CharField(max_length=36, blank=True, default="", db_default="")
-    stand_in_name = models.CharField(max_length=256, blank=True, default="", db_default="")
-    stand_in_mail = models.CharField(max_length=320, blank=True, default="", db_default="")
+    stand_in_for = models.CharField(
+        _("object id of the manager who is away"), max_length=36, blank=True, default="", db_default=""
+    )
+    stand_in_id = models.CharField(
+        _("object id of the stand-in"), max_length=36, blank=True, default="", db_default=""
+    )
+    stand_in_name = models.CharField(_("stand-in"), max_length=256, blank=True, default="", db_default="")
+    stand_in_mail = models.CharField(
+        _("stand-in’s address"), max_length=320, blank=True, default="", db_default=""
+    )
 
     # Kept as HR said it, local date and time with the zone's name: a zone's rules may change before the day.
-    start_date = models.DateField()
-    start_time = models.TimeField()
-    time_zone = models.CharField(max_length=64)
-    starts_at = models.DateTimeField(editable=False, help_text=_("The start in UTC, derived."))
+    start_date = models.DateField(_("first day"))
+    start_time = models.TimeField(_("start time"))
+    time_zone = models.CharField(_("time zone"), max_length=64)
+    starts_at = models.DateTimeField(
+        _("start in UTC"), editable=False, help_text=_("The start in UTC, derived.")
+    )
     note = models.CharField(_("note for the manager"), max_length=500, blank=True, default="")
 
     # Read by the worker where the tenant allows it, and only before our first pass.
-    sign_in_looked_at = models.DateTimeField(null=True, blank=True)
-    last_sign_in_at = models.DateTimeField(null=True, blank=True)
-    sign_in_told = models.BooleanField(default=False, help_text=_("The tenant lets the portal read it."))
-    first_pass_at = models.DateTimeField(null=True, blank=True)
+    sign_in_looked_at = models.DateTimeField(_("last sign-in looked up"), null=True, blank=True)
+    last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True)
+    sign_in_told = models.BooleanField(
+        _("last sign-in can be read"), default=False, help_text=_("The tenant lets the portal read it.")
+    )
+    first_pass_at = models.DateTimeField(_("first pass"), null=True, blank=True)
 
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("recorded by")
+    )
     # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
-    shaped_by = models.JSONField(default=list)
-    recorded_at = models.DateTimeField(default=timezone.now)
-    invited_at = models.DateTimeField(null=True, blank=True)
-    reminded_for = models.DateField(null=True, blank=True)
-    escalated_for = models.DateField(null=True, blank=True)
+    shaped_by = models.JSONField(_("object ids of all in HR who had a part"), default=list)
+    recorded_at = models.DateTimeField(_("recorded"), default=timezone.now)
+    invited_at = models.DateTimeField(_("manager invited"), null=True, blank=True)
+    reminded_for = models.DateField(_("reminded of"), null=True, blank=True)
+    escalated_for = models.DateField(_("others told for"), null=True, blank=True)
     schedule = models.PositiveIntegerField(
+        _("schedule"),
         default=0,
         db_default=0,
         help_text=_("Counts how often the first day was moved, or everything began anew."),
     )
-    extra_attempts = models.PositiveSmallIntegerField(default=0)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    erased_at = models.DateTimeField(null=True, blank=True)
+    extra_attempts = models.PositiveSmallIntegerField(_("further passes allowed"), default=0)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True)
 
     # What the directory said when the manager opened the page; never kept.
     facts: Any = None

@@ -12,25 +12,25 @@ class Job(models.Model):
     """Something to do later, written in the same transaction as the change that causes it."""
 
     class Priority(models.IntegerChoices):
-        PASS = 0, "passes"
-        MAIL = 1, "mail"
+        PASS = 0, _("passes")
+        MAIL = 1, _("mail")
         LOOK = 2, _("looking at the directory")
 
     key = models.CharField(
-        max_length=100, unique=True, help_text=_("kind:what, so that asking twice asks once")
+        _("job"), max_length=100, unique=True, help_text=_("kind:what, so that asking twice asks once")
     )
-    priority = models.PositiveSmallIntegerField(choices=Priority)
-    due_at = models.DateTimeField()
-    attempts = models.PositiveIntegerField(default=0, help_text=_("Failures in a row."))
-    locked_until = models.DateTimeField(null=True, blank=True)
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
+    due_at = models.DateTimeField(_("due"))
+    attempts = models.PositiveIntegerField(_("attempts"), default=0, help_text=_("Failures in a row."))
+    locked_until = models.DateTimeField(_("locked until"), null=True, blank=True)
     claim = models.PositiveIntegerField(
-        default=0, help_text=_("Counts claims; only the last one may finish the job.")
+        _("claim"), default=0, help_text=_("Counts claims; only the last one may finish the job.")
     )
-    done_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(_("done"), null=True, blank=True)
     failed_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("Given up; an admin can start it again.")
+        _("given up"), null=True, blank=True, help_text=_("Given up; an admin can start it again.")
     )
-    last_error = models.CharField(max_length=300, blank=True, default="")
+    last_error = models.CharField(_("last error"), max_length=300, blank=True, default="")
 
     class Meta:
         ordering = ["priority", "due_at"]
@@ -63,9 +63,12 @@ class Mail(models.Model):
         HR = "hr", _("HR")
         SECURITY = "security", _("security")
 
-    kind = models.CharField(max_length=20)
-    recipient = models.CharField(max_length=20, choices=Reader, blank=True, default="", db_default="")
+    kind = models.CharField(_("kind"), max_length=20)
+    recipient = models.CharField(
+        _("reader"), max_length=20, choices=Reader, blank=True, default="", db_default=""
+    )
     reader_id = models.CharField(
+        _("object id of the reader"),
         max_length=36,
         blank=True,
         default="",
@@ -73,23 +76,39 @@ class Mail(models.Model):
         help_text=_("The object id of who reads it, if known."),
     )
     starter = models.ForeignKey(
-        "onboarding.Starter", on_delete=models.PROTECT, related_name="mails", null=True, blank=True
+        "onboarding.Starter",
+        on_delete=models.PROTECT,
+        related_name="mails",
+        null=True,
+        blank=True,
+        verbose_name=_("starter"),
     )
-    to = models.CharField(max_length=320)
-    subject = models.CharField(max_length=200)
-    text = models.TextField(blank=True)
-    html = models.TextField(blank=True)
-    message_id = models.CharField(max_length=200, unique=True)
-    written_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True, blank=True)
+    to = models.CharField(_("to"), max_length=320)
+    subject = models.CharField(_("subject"), max_length=200)
+    text = models.TextField(_("text"), blank=True)
+    html = models.TextField(_("HTML"), blank=True)
+    message_id = models.CharField(_("Message-ID"), max_length=200, unique=True)
+    written_at = models.DateTimeField(_("written"), default=timezone.now)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     dropped_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("No longer true when its turn came.")
+        _("dropped"), null=True, blank=True, help_text=_("No longer true when its turn came.")
     )
-    refused_at = models.DateTimeField(null=True, blank=True, help_text=_("The address takes no mail."))
+    refused_at = models.DateTimeField(
+        _("refused"), null=True, blank=True, help_text=_("The address takes no mail.")
+    )
     # Mails with the same `box` go to one reader, not too often: together in one, the `digest`, or by themselves.
-    box = models.CharField(max_length=40, blank=True, default="", db_default="")
-    released_at = models.DateTimeField(null=True, blank=True, help_text=_("On its way since then."))
-    digest = models.ForeignKey("self", on_delete=models.SET_NULL, related_name="parts", null=True, blank=True)
+    box = models.CharField(_("mailbox"), max_length=40, blank=True, default="", db_default="")
+    released_at = models.DateTimeField(
+        _("released"), null=True, blank=True, help_text=_("On its way since then.")
+    )
+    digest = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        related_name="parts",
+        null=True,
+        blank=True,
+        verbose_name=_("sent together in"),
+    )
 
     class Meta:
         ordering = ["-written_at"]
@@ -106,9 +125,10 @@ class Mail(models.Model):
 class Heartbeat(models.Model):
     """A worker says that it lives. Without one, an unseen pass would stay: so none is made."""
 
-    worker = models.CharField(max_length=100, unique=True)
-    beat_at = models.DateTimeField()
+    worker = models.CharField(_("worker"), max_length=100, unique=True)
+    beat_at = models.DateTimeField(_("last sign of life"))
     clock_skew = models.IntegerField(
+        _("clock skew in seconds"),
         null=True,
         blank=True,
         help_text=_("Seconds by which Microsoft's clock was ahead of this worker's, when it last answered."),
