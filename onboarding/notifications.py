@@ -137,29 +137,24 @@ def cannot_take_back(issue: PassIssue) -> None:
 def refused(starter: Starter, guards: Iterable[Guard]) -> None:
     """To HR, and to security where a guard is alarming: no pass was made, and why."""
     guards = tuple(guards)
+    key = f"hr:{starter.version}:{'+'.join(guard.code for guard in guards)}"
     reason = sentences(guard.for_hr for guard in guards)
-    key = f"{starter.version}:{'+'.join(guard.code for guard in guards)}"
-    letters.write(
-        "refused", starter, to=hr_address(starter), key=f"hr:{key}", recipient=Reader.HR, reason=reason
-    )
-    if any(guard.alarming for guard in guards):
+    letters.write("refused", starter, to=hr_address(starter), key=key, recipient=Reader.HR, reason=reason)
+    alarm(starter, guards)
+
+
+def alarm(starter: Starter, guards: Iterable[Guard]) -> None:
+    """To security, once for the same cause: somebody recorded a privileged or existing account, or asked for its pass."""
+    alarming = [guard for guard in guards if guard.alarming]
+    if alarming:
         letters.write(
             "refused",
             starter,
             to=security_address(),
-            key=f"security:{key}",
+            key=f"security:{starter.version}:{'+'.join(guard.code for guard in alarming)}",
             recipient=Reader.SECURITY,
-            reason=reason,
+            reason=sentences(guard.for_hr for guard in alarming),
         )
-
-
-def recorded_in_spite(starter: Starter, guards: Iterable[Guard]) -> None:
-    """To security: somebody recorded a privileged or existing account as a starter. No pass can be made for it."""
-    reason = sentences(guard.for_hr for guard in guards if guard.alarming)
-    key = f"recorded:{starter.version}"
-    letters.write(
-        "refused", starter, to=security_address(), key=key, recipient=Reader.SECURITY, reason=reason
-    )
 
 
 MICROSOFT_REFUSALS: dict[str, Words] = {

@@ -120,8 +120,7 @@ def record_starter(
                 | ({"recorded_before": len(before)} if before else {}),
                 personal=_who(starter),
             )
-            if any(guard.alarming for guard in warned):
-                notifications.recorded_in_spite(starter, warned)
+            notifications.alarm(starter, warned)
             jobs.ask(f"look:{starter.pk}", priority=Job.Priority.LOOK)
     except IntegrityError:
         raise AlreadyRecorded(account_name) from None

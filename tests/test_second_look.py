@@ -151,6 +151,22 @@ def test_security_hears_of_a_privileged_account_as_soon_as_somebody_records_it(b
     assert [mail.to for mail in Mail.objects.filter(kind="refused")] == ["security@contoso.example"]
 
 
+def test_security_hears_once_though_the_portal_asks_twice(browser_of, tenant, hurry):
+    """As HR saves it, and again when the worker asks all guards."""
+    tenant.tenant.accounts["noor"].groups.append("Server operators")
+    typed = {
+        "account": BY_KEY["noor"].user_principal_name, "start_date": f"{timezone.localdate():%Y-%m-%d}",
+        "start_time": "09:00", "time_zone": "UTC", "note": "", "seen": BY_KEY["noor"].object_id,
+    }  # fmt: skip
+    browser_of("hanna").post("/hr/new/", {**typed, "step": "save"})
+
+    hurry()
+
+    assert Starter.objects.get().problem == "refused"
+    told = Mail.objects.filter(kind="refused").values_list("to", flat=True)
+    assert sorted(told) == ["hr@contoso.example", "security@contoso.example"]
+
+
 # --- Another person approves ----------------------------------------------------------------------------------------
 
 
