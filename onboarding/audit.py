@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from django.db import transaction
 from django.db.transaction import TransactionManagementError
+from django.utils.translation import gettext
 
 from onboarding import clock
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
@@ -135,22 +136,31 @@ def verify(anchor: str = "") -> Iterator[Fault]:
     expected, previous, seen = 1, GENESIS, not anchor or anchor == GENESIS
     for row in _rows_in_order():
         if row.seq != expected:
-            yield Fault(expected, f"events {expected} to {row.seq - 1} are missing")
+            yield Fault(
+                expected,
+                gettext("events %(first)s to %(last)s are missing")
+                % {"first": expected, "last": row.seq - 1},
+            )
         elif row.previous != previous:
-            yield Fault(row.seq, "does not follow the event before it")
+            yield Fault(row.seq, gettext("does not follow the event before it"))
         if digest(row) != row.hash:
-            yield Fault(row.seq, "was changed")
+            yield Fault(row.seq, gettext("was changed"))
         if not _details_hold(row):
-            yield Fault(row.seq, "its details were changed or are gone")
+            yield Fault(row.seq, gettext("its details were changed or are gone"))
         seen = seen or row.hash == anchor
         reached = reached or (row.seq, row.hash) == (began.seq, began.hash)
         expected, previous = row.seq + 1, row.hash
     if not (reached or (began.seq, began.hash) == (0, GENESIS)) or (
         expected - 1 > AuditHead.objects.get(id=1).seq
     ):
-        yield Fault(expected - 1, f"the trail ends here, but its head says event {began.seq}")
+        yield Fault(
+            expected - 1,
+            gettext("the trail ends here, but its head says event %(number)s") % {"number": began.seq},
+        )
     if not seen:
-        yield Fault(expected - 1, "the anchored head is not in the trail: it was shortened or rewritten")
+        yield Fault(
+            expected - 1, gettext("the anchored head is not in the trail: it was shortened or rewritten")
+        )
 
 
 def verify_end(events: int) -> Iterator[Fault]:
@@ -160,14 +170,16 @@ def verify_end(events: int) -> Iterator[Fault]:
         AuditEvent.objects.select_related("detail").filter(seq__lte=head.seq).order_by("-seq")[:events]
     )
     if (rows[0].seq, rows[0].hash) != (head.seq, head.hash) if rows else head.seq != 0:
-        yield Fault(head.seq, "is where the head says that the trail ends, and it does not end there")
+        yield Fault(
+            head.seq, gettext("is where the head says that the trail ends, and it does not end there")
+        )
     for row, before in zip(rows, [*rows[1:], None], strict=False):
         if before is not None and (row.seq, row.previous) != (before.seq + 1, before.hash):
-            yield Fault(row.seq, "does not follow the event before it")
+            yield Fault(row.seq, gettext("does not follow the event before it"))
         if digest(row) != row.hash:
-            yield Fault(row.seq, "was changed")
+            yield Fault(row.seq, gettext("was changed"))
         if not _details_hold(row):
-            yield Fault(row.seq, "its details were changed or are gone")
+            yield Fault(row.seq, gettext("its details were changed or are gone"))
 
 
 def _details_hold(row: AuditEvent) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError, connection
+from django.utils.translation import gettext
 
 from onboarding import audit, clock
 from onboarding.models import Installation
@@ -33,12 +34,15 @@ def complaint() -> str:
     row, (tenant, address) = Installation.objects.filter(id=1).first(), described()
     if row is not None and (row.tenant_id, row.address) == (tenant, address):
         return ""
-    return (
-        f"This database belongs to {row or 'no installation that is known'}, and the settings say {address}, "
-        f"tenant {tenant}. A copy or a restored backup is not to be opened beside the portal it came from: give this "
-        "one a DATABASE_URL of its own. If the portal itself has moved here, say so on the record: "
-        "manage.py adopt_database --reason 'why it moved'"
-    )
+    return gettext(
+        "This database belongs to %(owner)s, and the settings say %(address)s, tenant %(tenant)s. A copy or a restored "
+        "backup is not to be opened beside the portal it came from: give this one a DATABASE_URL of its own. If the "
+        "portal itself has moved here, say so on the record: manage.py adopt_database --reason 'why it moved'"
+    ) % {
+        "owner": row or gettext("no installation that is known"),
+        "address": address,
+        "tenant": tenant,
+    }
 
 
 def is_made() -> bool:
@@ -55,7 +59,8 @@ def database_is_of_this_installation(**_: Any) -> list[checks.CheckMessage]:
     except DatabaseError:
         return [
             checks.Warning(
-                "The database does not answer, so whose it is could not be checked.", id="onboarding.W001"
+                gettext("The database does not answer, so whose it is could not be checked."),
+                id="onboarding.W001",
             )
         ]
     return [checks.Error(words, id="onboarding.E001")] if words else []

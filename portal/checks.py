@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
+from django.utils.translation import gettext
 
 
 @register(Tags.security, deploy=True)
@@ -19,8 +20,8 @@ def is_for_real(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            "The portal is set to the pretend tenant, where anyone can sign in as anyone.",
-            hint="Set AZURE_TENANT_ID to the id of your tenant.",
+            gettext("The portal is set to the pretend tenant, where anyone can sign in as anyone."),
+            hint=gettext("Set AZURE_TENANT_ID to the id of your tenant."),
             id="portal.W001",
         )
     ]
@@ -32,10 +33,14 @@ def can_be_reached(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            "PORTAL_URL is https and BEHIND_PROXY is off. The server itself speaks http, so every page would "
-            "redirect to itself for ever.",
-            hint="Put a proxy in front that sets X-Forwarded-Proto, dropping what the visitor sent, and set "
-            "BEHIND_PROXY=on.",
+            gettext(
+                "PORTAL_URL is https and BEHIND_PROXY is off. The server itself speaks http, so every page would "
+                "redirect to itself for ever."
+            ),
+            hint=gettext(
+                "Put a proxy in front that sets X-Forwarded-Proto, dropping what the visitor sent, and set "
+                "BEHIND_PROXY=on."
+            ),
             id="portal.W002",
         )
     ]
@@ -47,8 +52,8 @@ def says_who_to_ask(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            "Pages and mails call the organisation `Your organisation`.",
-            hint="Set ORGANISATION_NAME, and SUPPORT_CONTACT to where people find help.",
+            gettext("Pages and mails call the organisation `Your organisation`."),
+            hint=gettext("Set ORGANISATION_NAME, and SUPPORT_CONTACT to where people find help."),
             id="portal.W003",
         )
     ]
@@ -64,7 +69,10 @@ def keys_are_private(**_: Any) -> list[CheckMessage]:
         "AZURE_FEDERATED_TOKEN_FILE": settings.AZURE_FEDERATED_TOKEN_FILE,
     }
     return [
-        checks.Warning(f"Anyone on this machine may write the file that {name} names.", id="portal.W004")
+        checks.Warning(
+            gettext("Anyone on this machine may write the file that %(setting)s names.") % {"setting": name},
+            id="portal.W004",
+        )
         for name, path in named.items()
         if path and Path(path).stat().st_mode & 0o002
     ]
@@ -76,8 +84,10 @@ def one_server_only(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Info(
-            "The database is SQLite: right for one server, wrong for two, and never on a network disk.",
-            hint="For more than one server set DATABASE_URL to PostgreSQL.",
+            gettext(
+                "The database is SQLite: right for one server, wrong for two, and never on a network disk."
+            ),
+            hint=gettext("For more than one server set DATABASE_URL to PostgreSQL."),
             id="portal.I001",
         )
     ]

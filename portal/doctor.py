@@ -6,6 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 def settings_make_sense(_visit: Any) -> tuple[str, str, str]:
@@ -15,11 +17,13 @@ def settings_make_sense(_visit: Any) -> tuple[str, str, str]:
     if grave:
         said = "; ".join(f"{one.id}: {one.msg}" for one in grave)
         hints = " ".join(str(one.hint) for one in grave if one.hint)
-        return "wrong", said, hints or "Run `manage.py check --deploy`: it says more."
-    kind = (
-        "the pretend tenant: what only a real one needs was left out" if settings.SANDBOX else "a real tenant"
+        return "wrong", said, hints or gettext("Run `manage.py check --deploy`: it says more.")
+    words = (
+        gettext("Nothing to complain of, for the pretend tenant: what only a real one needs was left out.")
+        if settings.SANDBOX
+        else gettext("Nothing to complain of, for a real tenant.")
     )
-    return "ok", f"Nothing to complain of, for {kind}.", ""
+    return "ok", words, ""
 
 
-CHECKS = (("settings.sense", "The settings make sense", settings_make_sense, ()),)
+CHECKS = (("settings.sense", _("The settings make sense"), settings_make_sense, ()),)

@@ -12,6 +12,10 @@ from typing import Any
 import msal
 import requests
 from django.conf import settings
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from portal.deadline import Punctual
@@ -24,13 +28,21 @@ CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE---
 
 
 class TokenUnavailable(ConnectionError):
-    """There is no token now. The message is for an operator and holds nothing of any token."""
+    """There is no token now. The message is for an operator and holds nothing of any token.
+
+    It goes into logs, so it is English; `words` say the same to whoever reads a page.
+    """
+
+    def __init__(self, message: str | Promise) -> None:
+        with translation.override(settings.LANGUAGE_CODE):
+            super().__init__(str(message))
+        self.words = message
 
 
 class WorkloadIdentity(ABC):
     """Gives tokens from a cache of its own, and asks Entra only when they run out."""
 
-    kind: str
+    kind: str | Promise
 
     def __init__(self) -> None:
         self._application: Any = None
@@ -76,7 +88,8 @@ class WorkloadIdentity(ABC):
             answer = {"error": type(error).__name__}
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
-            raise TokenUnavailable(f"Microsoft Entra gave the {self.kind} no token: {explained(answer)}.")
+            words = _("Microsoft Entra gave the {kind} no token: {why}.")
+            raise TokenUnavailable(format_lazy(words, kind=self.kind, why=explained(answer)))
         return token
 
     def _msal(self) -> Any:
@@ -91,7 +104,7 @@ class WorkloadIdentity(ABC):
 class ManagedIdentity(WorkloadIdentity):
     """What Azure gives a workload by itself: App Service, Container Apps, a virtual machine, Arc."""
 
-    kind = "managed identity"
+    kind = _("managed identity")
 
     def _build(self) -> msal.ManagedIdentityClient:
         session = http_session()
@@ -135,7 +148,7 @@ class Registration(WorkloadIdentity):
 class FederatedTokenFile(Registration):
     """Workload identity federation: a token that the platform (Kubernetes) puts in a file and renews."""
 
-    kind = "federated token file"
+    kind = _("federated token file")
 
     def _vouch(self) -> dict[str, Any]:
         return {"client_assertion": self._assertion}
@@ -148,14 +161,14 @@ class FederatedTokenFile(Registration):
         except (OSError, ValueError):
             token = ""
         if not token:
-            raise TokenUnavailable("The file that AZURE_FEDERATED_TOKEN_FILE names holds no token.")
+            raise TokenUnavailable(_("The file that AZURE_FEDERATED_TOKEN_FILE names holds no token."))
         return token
 
 
 class Certificate(Registration):
     """A certificate and its private key, for a server outside Azure."""
 
-    kind = "certificate"
+    kind = _("certificate")
 
     def _vouch(self) -> dict[str, Any]:
         return certificate(settings.AZURE_CLIENT_CERTIFICATE_PATH)
@@ -170,22 +183,23 @@ def certificate(path: str) -> dict[str, Any]:
         pem = ""
     key, chain = PRIVATE_KEY.search(pem), CERTIFICATE.findall(pem)
     if key is None or not chain:
-        raise TokenUnavailable(f"{path} must hold a private key and its certificate, in PEM.")
+        words = _("{path} must hold a private key and its certificate, in PEM.")
+        raise TokenUnavailable(format_lazy(words, path=path))
     return {"private_key": key[0], "public_certificate": "\n".join(chain)}
 
 
-def explained(answer: object) -> str:
+def explained(answer: object) -> str | Promise:
     """Say why there is no token, from the parts of an answer that are codes and not free text."""
     fields = answer if isinstance(answer, dict) else {}
     error, said = fields.get("error"), str(fields.get("error_description"))
-    named = error if isinstance(error, str) and ERROR.fullmatch(error) else "an answer that makes no sense"
-    codes = sorted(set(AADSTS.findall(said[:2000])))
+    named = error if isinstance(error, str) and ERROR.fullmatch(error) else _("an answer that makes no sense")
+    parts: list[str | Promise] = [named, *sorted(set(AADSTS.findall(said[:2000])))]
     if "dentity not found" in said or "No User Assigned" in said:
-        codes.append("(no identity with this AZURE_CLIENT_ID is attached)")
+        parts.append(_("(no identity with this AZURE_CLIENT_ID is attached)"))
     correlation = str(fields.get("correlation_id"))
     if GUID.fullmatch(correlation):
-        codes.append(f"correlation id {correlation}")
-    return " ".join([named, *codes])
+        parts.append(format_lazy(_("correlation id {id}"), id=correlation))
+    return format_lazy(" ".join(["{}"] * len(parts)), *parts)
 
 
 class TimedSession(requests.Session):

@@ -121,8 +121,12 @@ def database_clock_off(it: Installation) -> None:
     it.monkeypatch.setattr(installation, "clock", late)
 
 
+def no_worker(_it: Installation) -> None:
+    Heartbeat.objects.all().delete()
+
+
 OWN_SIDE = (
-    Broken("no worker", "worker.alive", lambda _it: Heartbeat.objects.all().delete()),
+    Broken("no worker", "worker.alive", no_worker),
     Broken(
         "a worker that died",
         "worker.alive",
@@ -181,7 +185,7 @@ def _permissions() -> Iterator[Broken]:
         how = all_of(rules(sign_ins="refuse"), without(one.name))
         yield Broken(f"without {one.name}", f"permission.{one.name}", how, says=one.app_role_id)
     for name, why in TOO_WIDE.items():
-        yield Broken(f"with {name}", "permission.too_wide", also(name), says=why)
+        yield Broken(f"with {name}", "permission.too_wide", also(name), says=str(why))
     for name in ("Sites.FullControl.All", "Calendars.ReadWrite"):
         yield Broken(f"with {name}", "permission.too_wide", also(name), says=name)
 

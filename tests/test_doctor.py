@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -14,11 +15,13 @@ from django.conf import settings as settings_of_site
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.html import escape
 
-from onboarding import jobs
+from onboarding import graph, jobs
 from onboarding.budget import LONGEST_PAUSE
 from onboarding.doctor.frame import all_is_well, checks, examine
+from onboarding.graph import GraphError
 from onboarding.management.commands.doctor import as_text
 from onboarding.models import GraphBudget, Mail, PolicyVersion
 from portal.models import ClaimsSeen
@@ -462,6 +465,39 @@ def test_the_page_says_what_is_wrong_in_words_and_by_shape(well, browser_of):
     assert '<span aria-hidden="true">✗</span> wrong' in row
     assert "What to do:</strong> Enable it" in row
     assert answer.count('data-state="wrong"') == 1
+
+
+def test_the_page_speaks_the_readers_language_and_the_command_english(well, browser_of):
+    well.tenant.policy["state"] = "disabled"
+    Mail.objects.update(sent_at=datetime(2026, 3, 5, 9, 0, tzinfo=UTC))
+
+    page = browser_of("ada").post("/admin/doctor/", headers={"Accept-Language": "nl"}).content.decode()
+    with translation.override("nl"):
+        report = json.loads(run("--json")[1])["checks"]
+
+    found = {one["id"]: (one["title"], one["state"], one["detail"]) for one in report}
+    title, off = "The tenant's pass policy is on", "It is disabled: Entra refuses every pass."
+    assert found["policy.on"] == (title, "wrong", off)
+    assert "on 05 March 2026, 09:00 UTC" in found["mail.right"][2]
+    assert "Het passenbeleid van de tenant staat aan" in page and "Er is 1 ding fout" in page
+    assert "Het is uitgeschakeld: Entra weigert elke pas." in page and "5 maart 2026, 09:00 UTC" in page
+    assert not [one["title"] for one in report if escape(one["title"]) in page]
+    rows = re.findall(r'<tr data-state="(\w+)" id="([\w.-]+)">', page)
+    assert rows == [(one["state"], one["id"]) for one in report]
+
+
+def test_why_there_is_no_token_is_english_in_the_log_and_in_the_readers_language_on_the_page(
+    well, browser_of
+):
+    well.settings.AZURE_CLIENT_ID = "11111111-2222-4333-8444-555555555555"
+    forget_everything_cached()
+
+    page = browser_of("ada").post("/admin/doctor/", headers={"Accept-Language": "nl"}).content.decode()
+    with translation.override("nl"), pytest.raises(GraphError) as error:
+        graph.client().prepare()
+
+    assert "Microsoft Entra gaf geen token (beheerde identiteit)" in page
+    assert "Microsoft Entra gave the managed identity no token" in str(error.value)
 
 
 def test_what_was_typed_comes_back_as_text(well, browser_of):

@@ -29,6 +29,8 @@ from onboarding import (
     routine,
     routing,
 )
+from onboarding.doctor.frame import examine
+from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.hr import words as hr_words
 from onboarding.lifecycle import IssueState
 from onboarding.managers import situation, spelling
@@ -37,10 +39,14 @@ from onboarding.models.issue import IdentityCheck
 from onboarding.sheet import DEVICES
 from portal import views
 from portal.context_processors import site
+from portal.models import ADMIN, ClaimsSeen, User
 from portal.signin.words import AT_STEP_UP, ENDINGS
-from tests.conftest import BY_KEY
+from tests import broken
+from tests.broken import EVERY_BREAK, NOOR, Broken, Installation
+from tests.conftest import BY_KEY, forget_everything_cached
 from tests.pseudo import Pseudo, accented, forgotten
 from tests.test_confirm import SITUATIONS, browser_for, fault, form_of, in_situation, page_of, traveller  # noqa: F401
+from tests.test_doctor import well  # noqa: F401
 from tests.test_error_pages import REFUSALS
 
 pytestmark = pytest.mark.django_db
@@ -525,6 +531,105 @@ def test_the_administration(browser_of, some, path):
     ]
 
     assert_all_marked(browser_of("ada").get(f"/admin/{path}"), *data)
+
+
+# --- The doctor -------------------------------------------------------------------------------------------------------
+
+# Names that others gave: permissions, claims, roles, licences, kinds of errors, Graph's codes, what Django checks.
+NAMED = (
+    *(permission.name for permission in PERMISSIONS),
+    *TOO_WIDE,
+    *("Sites.FullControl.All", "Calendars.ReadWrite", "api://AzureADTokenExchange", "Application Mail.Send"),
+    *("auth_time", "acct", "login_hint", "acrs", "HR", "Admin", "Auditor", "Entra ID P1", "SQLite"),
+    *("ConnectionError", "ConnectionRefusedError", "HTTPError", "MsalServiceError", "ZeroDivisionError"),
+    *("invalid_request", "invalid_client", "accessDenied", "serviceNotAvailable", "TooManyRequests"),
+    *("AadPremiumLicenseRequired", "Authentication_RequestFromNonPremiumTenantOrB2CTenant"),
+    *("isManagementRestricted", "state", "onboarding 0003_only_added", "mail", "legal", "All employees"),
+    *("Test-ServicePrincipalAuthorization -Identity OBJECT-ID -Resource", "Current starters"),
+    (
+        "admin.E409: 'django.contrib.messages.middleware.MessageMiddleware' must be in MIDDLEWARE in order to use the "
+        "admin application."
+    ),
+)
+
+
+def nobody_came(_it: Installation) -> None:
+    ClaimsSeen.objects.all().delete()
+    Mail.objects.all().delete()
+    User.objects.exclude(roles=[ADMIN]).update(roles=[])
+
+
+def too_early(it: Installation) -> None:
+    it.monkeypatch.setattr("onboarding.budget.take_for_work", lambda: 3.0)
+
+
+def fails_itself(it: Installation) -> None:
+    it.monkeypatch.setattr("onboarding.audit.verify_end", lambda _events: 1 / 0)
+
+
+def of_a_department(it: Installation) -> None:
+    it.rules(department="legal", overrides=["lifetime_minutes"], lifetime_minutes=30)
+
+
+def without_the_optional(it: Installation) -> None:
+    it.rules(pass_policy="skip", eligible_groups="off", sign_ins="skip")
+    it.tenant.granted -= {permission.name for permission in PERMISSIONS if permission.optional}
+
+
+MORE = (
+    Broken("no account was named", "", lambda _it: None, account=""),
+    Broken("nobody came yet", "", nobody_came),
+    Broken("Graph is busy", "", broken.fault(path="/manager$", status=429, headers={"Retry-After": "7"})),
+    Broken("people go first", "", too_early),
+    Broken("a page without a number", "", broken.fault(path="/authorize$", drop="before")),
+    Broken("a check that fails", "", fails_itself),
+    Broken("what policy goes on without", "", without_the_optional),
+    Broken("a department of its own", "", of_a_department),
+    Broken("every pass once", "", broken.pass_policy(isUsableOnce=True)),
+    Broken(
+        "states of every kind",
+        "",
+        broken.all_of(nobody_came, without_the_optional, broken.no_worker),
+    ),
+)
+
+
+def assert_findings_are_marked(account: str, *, also_well: bool) -> None:
+    told = [one for one in examine(account=account) if also_well or one.state != "ok"]
+    left = {one.id: forgotten("\n".join((one.title, one.detail, one.fix)), *NAMED) for one in told}
+
+    assert told
+    assert {name: words for name, words in left.items() if words} == {}
+
+
+@pytest.mark.parametrize("found", EVERY_BREAK, ids=str)
+def test_what_the_doctor_says_is_wrong(well, found):  # noqa: F811
+    found.how(well)
+    forget_everything_cached()
+
+    assert_findings_are_marked(found.account, also_well=False)
+
+
+@pytest.mark.parametrize("found", MORE, ids=str)
+def test_what_else_the_doctor_says(well, found):  # noqa: F811
+    found.how(well)
+    forget_everything_cached()
+
+    assert_findings_are_marked(found.account, also_well=True)
+
+
+def test_the_doctors_page_with_findings_of_every_state(well, browser_of):  # noqa: F811
+    ada = browser_of("ada")
+    assert_all_marked(ada.get("/admin/doctor/"), *OF_DJANGO)
+    assert_all_marked(ada.post("/admin/doctor/", {"account": NOOR}), *OF_DJANGO, *NAMED)
+
+    MORE[-1].how(well)
+    forget_everything_cached()
+    page = ada.post("/admin/doctor/", {"account": NOOR})
+
+    assert_all_marked(page, *OF_DJANGO, *NAMED)
+    states = set(re.findall(r'data-state="(\w+)"', page.content.decode()))
+    assert states == {"ok", "wrong", "unknown", "skipped"}
 
 
 # --- Mails ------------------------------------------------------------------------------------------------------------

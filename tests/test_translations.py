@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -92,6 +93,22 @@ def test_what_is_compiled_is_what_is_written(language):
     )
 
     assert written == compiled, "run `make messages`"
+
+
+def test_no_text_is_marked_inside_an_f_string():
+    """What extracts the texts does not read those: the text would be in no list, and English for everybody."""
+    names = {"gettext", "gettext_lazy", "ngettext", "pgettext", "_"}
+    hidden = [
+        f"{path.relative_to(TOP)}:{call.lineno}"
+        for package in ("portal", "onboarding")
+        for path in (TOP / package).rglob("*.py")
+        for joined in ast.walk(ast.parse(path.read_text()))
+        if isinstance(joined, ast.JoinedStr)
+        for call in ast.walk(joined)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in names
+    ]
+
+    assert hidden == []
 
 
 @pytest.mark.skipif(

@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import Literal, NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from onboarding.doctor.visit import Visit
+from onboarding.language import Words
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Check(NamedTuple):
     """`id` never changes: whoever watches the doctor by machine goes by it. `needs` names checks before this one."""
 
     id: str
-    title: str
+    title: Words
     look: Callable[[Visit], Finding]
     needs: tuple[str, ...] = ()
 
@@ -58,12 +60,13 @@ def checks() -> tuple[Check, ...]:
 
 def examine(*, account: str = "") -> tuple[Told, ...]:
     """One round of all checks; with the name or object id of a test account also those that need one."""
-    visit, titles = Visit(account), {}
+    visit, titles = Visit(account), dict[str, str]()
     for check in checks():
-        titles[check.id] = check.title
+        # In the language of whoever looks, as what was found: a report is data, and nothing in it waits for a reader.
+        titles[check.id] = str(check.title)
         found = _found(check, visit, titles)
         visit.states[check.id] = found.state
-        visit.told.append(Told(check.id, check.title, *found))
+        visit.told.append(Told(check.id, titles[check.id], *found))
     return tuple(visit.told)
 
 
@@ -75,7 +78,8 @@ def all_is_well(told: tuple[Told, ...]) -> bool:
 def _found(check: Check, visit: Visit, titles: dict[str, str]) -> Finding:
     broken = next((need for need in check.needs if visit.states[need] != "ok"), None)
     if broken is not None:
-        return Finding("skipped", f"Not looked at: it rests on “{titles[broken]}”.")
+        words = gettext("Not looked at: it rests on “%(title)s”.")
+        return Finding("skipped", words % {"title": titles[broken]})
     try:
         return Finding(*check.look(visit))
     except Exception as error:  # one check that fails must not keep the others from being looked at
@@ -83,6 +87,6 @@ def _found(check: Check, visit: Visit, titles: dict[str, str]) -> Finding:
         log.error("a check of the doctor failed: %s", type(error).__name__, extra={"check": check.id})
         return Finding(
             "wrong",
-            f"The check itself failed ({type(error).__name__}).",
-            "The log says where. Tell the people who maintain the portal.",
+            gettext("The check itself failed (%(error)s).") % {"error": type(error).__name__},
+            gettext("The log says where. Tell the people who maintain the portal."),
         )

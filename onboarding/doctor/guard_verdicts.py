@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import clock, guards, policy, services
 from onboarding.doctor.account import FACTS
@@ -34,6 +36,35 @@ NAMED = (
     *(f"policy.{what}" for what in ("read", "on", "bounds", "scope")),
     "account.scope",
 )
+TITLES = {
+    "same_account": _("Guard same account"),
+    "not_denied": _("Guard not denied"),
+    "enabled": _("Guard enabled"),
+    "internal_member": _("Guard internal member"),
+    "is_new": _("Guard is new"),
+    "never_signed_in": _("Guard never signed in"),
+    "no_own_method": _("Guard no own method"),
+    "no_active_role": _("Guard no active role"),
+    "no_eligible_role": _("Guard no eligible role"),
+    "no_role_group": _("Guard no role group"),
+    "no_eligible_group": _("Guard no eligible group"),
+    "not_restricted": _("Guard not restricted"),
+    "in_scope": _("Guard in scope"),
+    "in_pass_policy": _("Guard in pass policy"),
+    "same_person": _("Guard same person"),
+    "hire_date_agrees": _("Guard hire date agrees"),
+    "same_manager": _("Guard same manager"),
+    "manager_now": _("Guard manager now"),
+    "manager_enabled": _("Guard manager enabled"),
+    "three_people": _("Guard three people"),
+    "approved": _("Guard approved"),
+    "not_an_admin": _("Guard not an admin"),
+    "manager_has_room": _("Guard manager has room"),
+    "site_has_room": _("Guard site has room"),
+    "sign_in_is_fresh": _("Guard sign in is fresh"),
+    "step_up_is_for_this": _("Guard step up is for this"),
+    "no_foreign_pass": _("Guard no foreign pass"),
+}
 
 
 def verdict(guard: Guard, visit: Visit) -> Finding:
@@ -42,22 +73,23 @@ def verdict(guard: Guard, visit: Visit) -> Finding:
         states[name] != "ok" for name in NEEDED
     ):
         return Finding(
-            "skipped", "Not asked: something that it looks at could not be read, or is not as it should be."
+            "skipped",
+            gettext("Not asked: something that it looks at could not be read, or is not as it should be."),
         )
     try:
         question = visit.keep("question", lambda: _question(visit))
     except GraphError:
-        return Finding("skipped", "Not asked: the facts about the account are not complete.")
+        return Finding("skipped", gettext("Not asked: the facts about the account are not complete."))
     match guards.verdict(guard, question):
         case Verdict.HOLDS:
-            return Finding("ok", "It would let the pass be made.")
+            return Finding("ok", gettext("It would let the pass be made."))
         case Verdict.OFF:
-            return Finding("skipped", "Policy switches it off.")
+            return Finding("skipped", gettext("Policy switches it off."))
         case Verdict.SKIPPED:
-            return Finding("skipped", "What it looks at cannot be read, and policy goes on without.")
+            return Finding("skipped", gettext("What it looks at cannot be read, and policy goes on without."))
         case Verdict.UNREAD:
-            return Finding("wrong", "What it looks at cannot be read.", str(guard.unread.for_hr))
-    return Finding("wrong", "It would refuse this account.", str(guard.for_hr))
+            return Finding("wrong", gettext("What it looks at cannot be read."), str(guard.unread.for_hr))
+    return Finding("wrong", gettext("It would refuse this account."), str(guard.for_hr))
 
 
 def _question(visit: Visit) -> Question:
@@ -112,7 +144,7 @@ def _manager(visit: Visit) -> Any:
 CHECKS = tuple(
     Check(
         f"guard.{guard.code}",
-        f"Guard {guard.code.replace('_', ' ')}",
+        TITLES[guard.code],
         partial(verdict, guard),
         needs=("fact.account",),
     )

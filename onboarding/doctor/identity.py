@@ -5,6 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.doctor.frame import Check, Finding
 from onboarding.doctor.installation import CLOCKS_AGREE
@@ -13,37 +17,48 @@ from onboarding.doctor.visit import Visit
 from onboarding.graph import GraphError
 from onboarding.graph.outcomes import Heard
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE, Permission
+from onboarding.language import Words
 
-NEW_GRANTS = (
+NEW_GRANTS = _(
     "A managed identity's tokens show a new grant within about a day, a registration's within the hour."
 )
+NONE_TOO_WIDE = _("No permission is too wide")
 CHANGES_THINGS = ("write", "send", "fullcontrol", "manage", "accessasuser")
 
 
 def graph_answers(visit: Visit) -> Finding:
     heard = _heard(visit)
     if heard.answers:
-        return Finding("ok", f"At {settings.GRAPH_URL}.")
+        return Finding("ok", gettext("At %(address)s.") % {"address": settings.GRAPH_URL})
     return Finding(
         "wrong",
-        f"Nothing usable comes from {settings.GRAPH_URL} ({heard.problem}).",
-        "Let this machine reach that address over https, and look at GRAPH_URL and at the proxy's settings. If both "
-        "are right, Microsoft has an outage: wait.",
+        gettext("Nothing usable comes from %(address)s (%(problem)s).")
+        % {"address": settings.GRAPH_URL, "problem": heard.problem},
+        gettext(
+            "Let this machine reach that address over https, and look at GRAPH_URL and at the proxy's settings. If both "
+            "are right, Microsoft has an outage: wait."
+        ),
     )
 
 
 def clock_agrees(visit: Visit) -> Finding:
     ahead = _heard(visit).ahead
     if ahead is None:
-        return Finding("unknown", "Graph's answer did not say the time.")
+        return Finding("unknown", gettext("Graph's answer did not say the time."))
     if abs(ahead) > CLOCKS_AGREE:
-        where = "behind" if ahead > 0 else "ahead of"
+        words = (
+            gettext("This machine's clock is %(seconds)s seconds behind Microsoft's.")
+            if ahead > 0
+            else gettext("This machine's clock is %(seconds)s seconds ahead of Microsoft's.")
+        )
         return Finding(
             "wrong",
-            f"This machine's clock is {abs(ahead):.0f} seconds {where} Microsoft's.",
-            "Let this machine take the time from a time server. Sign-ins and passes are judged by it.",
+            words % {"seconds": round(abs(ahead))},
+            gettext(
+                "Let this machine take the time from a time server. Sign-ins and passes are judged by it."
+            ),
         )
-    return Finding("ok", "Within a minute of Microsoft's.")
+    return Finding("ok", gettext("Within a minute of Microsoft's."))
 
 
 def _heard(visit: Visit) -> Heard:
@@ -56,54 +71,72 @@ def token_is_given(visit: Visit) -> Finding:
     except GraphError as error:
         return Finding(
             "wrong",
-            str(error),
-            "Look at AZURE_CLIENT_ID and at what proves the identity: the managed identity that is attached to this "
-            "machine, the projected token file, or the certificate, which must be registered and not expired. An "
-            "AADSTS number above can be looked up at https://login.microsoftonline.com/error.",
+            str(error.words),
+            gettext(
+                "Look at AZURE_CLIENT_ID and at what proves the identity: the managed identity that is attached to this "
+                "machine, the projected token file, or the certificate, which must be registered and not expired. An "
+                "AADSTS number above can be looked up at https://login.microsoftonline.com/error."
+            ),
         )
-    return Finding("ok", f"By {identity.kind}.")
+    return Finding("ok", gettext("By %(kind)s.") % {"kind": identity.kind})
 
 
 def token_is_ours(visit: Visit) -> Finding:
-    identity = visit.identity
-    who = (
-        f"application id {identity.application_id or 'unknown'}, object id {identity.object_id or 'unknown'}"
-    )
+    identity, nothing = visit.identity, gettext("unknown")
+    who = {
+        "application_id": identity.application_id or nothing,
+        "object_id": identity.object_id or nothing,
+        "kind": identity.kind,
+    }
     if identity.application_id != settings.AZURE_CLIENT_ID:
         return Finding(
             "wrong",
-            f"The token is for another identity: {who}. AZURE_CLIENT_ID is {settings.AZURE_CLIENT_ID}.",
-            "Set AZURE_CLIENT_ID to the identity that has the permissions, and attach that one to this machine.",
+            gettext(
+                "The token is for another identity: application id %(application_id)s, object id %(object_id)s. "
+                "AZURE_CLIENT_ID is %(expected)s."
+            )
+            % {**who, "expected": settings.AZURE_CLIENT_ID},
+            gettext(
+                "Set AZURE_CLIENT_ID to the identity that has the permissions, and attach that one to this machine."
+            ),
         )
     if identity.tenant_id != settings.TENANT_ID:
         return Finding(
             "wrong",
-            f"The token is of the tenant {identity.tenant_id or 'unknown'}, and not of {settings.TENANT_ID}.",
-            "Set AZURE_TENANT_ID to the tenant in which the identity lives.",
+            gettext("The token is of the tenant %(tenant_id)s, and not of %(expected)s.")
+            % {"tenant_id": identity.tenant_id or nothing, "expected": settings.TENANT_ID},
+            gettext("Set AZURE_TENANT_ID to the tenant in which the identity lives."),
         )
-    return Finding("ok", f"{who.capitalize()}, by {identity.kind}.")
+    return Finding(
+        "ok", gettext("Application id %(application_id)s, object id %(object_id)s, by %(kind)s.") % who
+    )
 
 
 def permission_is_given(permission: Permission, visit: Visit) -> Finding:
-    identity, name, purpose = visit.identity, permission.name, permission.purpose.replace("*", "")
+    identity, name, purpose = visit.identity, permission.name, str(permission.purpose).replace("*", "")
     if name in identity.permissions:
-        return Finding("ok", f"Given, for this: {purpose}.")
-    issued = f", issued {identity.issued_at:%d %B %Y, %H:%M} UTC" if identity.issued_at else ""
-    missing = f"Not among the permissions in the token{issued}. It is for this: {purpose}."
-    grant = (
-        f"Grant the application permission {name} of Microsoft Graph (app role {permission.app_role_id}) to the "
-        f"service principal {identity.object_id or identity.application_id}. {NEW_GRANTS}"
-    )
+        return Finding("ok", gettext("Given, for this: %(purpose)s.") % {"purpose": purpose})
+    missing = (
+        gettext("Not among the permissions in the token, issued %(moment)s UTC. It is for this: %(purpose)s.")
+        if identity.issued_at
+        else gettext("Not among the permissions in the token. It is for this: %(purpose)s.")
+    ) % {"purpose": purpose, "moment": date_format(identity.issued_at, "ENDED") if identity.issued_at else ""}
+    grant = gettext(
+        "Grant the application permission %(permission)s of Microsoft Graph (app role %(app_role_id)s) to the service "
+        "principal %(principal)s."
+    ) % {
+        "permission": name,
+        "app_role_id": permission.app_role_id,
+        "principal": identity.object_id or identity.application_id,
+    }
+    grant = f"{grant} {NEW_GRANTS}"
     rule = RULE_OF_PERMISSION.get(name) if permission.optional else None
     if rule is None:
         return Finding("wrong", missing, grant)
     if goes_on_without(visit.rules, rule):
         return Finding("skipped", f"{missing} {how_policy_asks(visit.rules, rule)}")
-    return Finding(
-        "wrong",
-        f"{missing} {how_policy_asks(visit.rules, rule)}",
-        f"{grant} Or an admin lets policy go on without.",
-    )
+    words = gettext("Or an admin lets policy go on without.")
+    return Finding("wrong", f"{missing} {how_policy_asks(visit.rules, rule)}", f"{grant} {words}")
 
 
 def no_permission_is_too_wide(visit: Visit) -> Finding:
@@ -114,38 +147,45 @@ def no_permission_is_too_wide(visit: Visit) -> Finding:
         return Finding(
             "wrong",
             "; ".join(f"{name}: {why}" for name, why in wide.items()) + ".",
-            f"Take away {', '.join(wide)} from the identity. The portal works without.",
+            gettext("Take away %(permissions)s from the identity. The portal works without.")
+            % {"permissions": ", ".join(wide)},
         )
     if others:
-        return Finding("ok", f"Besides what the portal needs, it may read: {', '.join(others)}.")
-    return Finding("ok", "Nothing beyond what the portal asks for.")
+        words = gettext("Besides what the portal needs, it may read: %(permissions)s.")
+        return Finding("ok", words % {"permissions": ", ".join(others)})
+    return Finding("ok", gettext("Nothing beyond what the portal asks for."))
 
 
 def _why_too_wide(name: str) -> str:
-    said = TOO_WIDE.get(name, "")
+    said = str(TOO_WIDE.get(name, ""))
     changes = any(word in name.casefold() for word in CHANGES_THINGS)
-    return said or ("it changes what the portal has no business with" if changes else "")
+    return said or (gettext("it changes what the portal has no business with") if changes else "")
+
+
+def _titled(permission: Permission) -> Words:
+    words = _("Permission {name} (optional)") if permission.optional else _("Permission {name}")
+    return format_lazy(words, name=permission.name)
 
 
 CHECKS = (
-    Check("graph.reach", "Microsoft Graph answers", graph_answers),
+    Check("graph.reach", _("Microsoft Graph answers"), graph_answers),
     Check(
         "graph.clock",
-        "This machine's clock agrees with Microsoft's",
+        _("This machine's clock agrees with Microsoft's"),
         clock_agrees,
         needs=("graph.reach",),
     ),
-    Check("identity.token", "Microsoft Entra gives the portal a token", token_is_given),
+    Check("identity.token", _("Microsoft Entra gives the portal a token"), token_is_given),
     Check(
         "identity.who",
-        "The token is for the identity that was set",
+        _("The token is for the identity that was set"),
         token_is_ours,
         needs=("identity.token",),
     ),
     *(
         Check(
             f"permission.{permission.name}",
-            f"Permission {permission.name}{' (optional)' if permission.optional else ''}",
+            _titled(permission),
             partial(permission_is_given, permission),
             needs=("identity.who", "database.migrations") if permission.optional else ("identity.who",),
         )
@@ -153,7 +193,7 @@ CHECKS = (
     ),
     Check(
         "permission.too_wide",
-        "No permission is too wide",
+        NONE_TOO_WIDE,
         no_permission_is_too_wide,
         needs=("identity.who",),
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding import audit, clock, jobs
 from onboarding.doctor.frame import Check, Finding
@@ -23,8 +25,10 @@ def database_answers(_visit: Visit) -> Finding:
     except DatabaseError as error:
         return Finding(
             "wrong",
-            f"The database does not answer ({type(error).__name__}).",
-            "Start the database, or put right DATABASE_URL and what stands between it and this machine.",
+            gettext("The database does not answer (%(error)s).") % {"error": type(error).__name__},
+            gettext(
+                "Start the database, or put right DATABASE_URL and what stands between it and this machine."
+            ),
         )
     return Finding("ok", {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(connection.vendor, ""))
 
@@ -34,28 +38,37 @@ def migrations_are_applied(_visit: Visit) -> Finding:
     missing = sorted(set(loader.graph.nodes) - set(loader.applied_migrations))
     if missing:
         names = ", ".join(f"{app} {name}" for app, name in missing)
-        return Finding("wrong", f"Not applied: {names}.", "Run `manage.py migrate`.")
-    return Finding("ok", "The tables are those of this release.")
+        return Finding(
+            "wrong",
+            gettext("Not applied: %(names)s.") % {"names": names},
+            gettext("Run `manage.py migrate`."),
+        )
+    return Finding("ok", gettext("The tables are those of this release."))
 
 
 def database_clock_agrees(_visit: Visit) -> Finding:
     apart = (clock.now() - timezone.now()).total_seconds()
     if abs(apart) > CLOCKS_AGREE:
+        words = (
+            gettext("The database's clock is %(seconds)s seconds ahead of this machine's.")
+            if apart > 0
+            else gettext("The database's clock is %(seconds)s seconds behind this machine's.")
+        )
         return Finding(
             "wrong",
-            f"The database's clock is {abs(apart):.0f} seconds {'ahead of' if apart > 0 else 'behind'} this machine's.",
-            "Let both machines take the time from a time server.",
+            words % {"seconds": round(abs(apart))},
+            gettext("Let both machines take the time from a time server."),
         )
-    return Finding("ok", "Within a minute of each other.")
+    return Finding("ok", gettext("Within a minute of each other."))
 
 
 def a_worker_lives(_visit: Visit) -> Finding:
     if jobs.a_worker_lives():
-        return Finding("ok", "A worker said so within the last minute and a half.")
+        return Finding("ok", gettext("A worker said so within the last minute and a half."))
     return Finding(
         "wrong",
-        "No worker has said that it lives. Without one no pass is made, and no mail is sent.",
-        "Start `manage.py serve`, which runs one, or `manage.py worker` beside the site.",
+        gettext("No worker has said that it lives. Without one no pass is made, and no mail is sent."),
+        gettext("Start `manage.py serve`, which runs one, or `manage.py worker` beside the site."),
     )
 
 
@@ -63,11 +76,14 @@ def no_job_was_given_up(_visit: Visit) -> Finding:
     given_up = Job.objects.filter(failed_at__isnull=False).values_list("key", flat=True)
     kinds = sorted({key.partition(":")[0] for key in given_up[:1000]})
     if not kinds:
-        return Finding("ok", "None.")
+        return Finding("ok", gettext("None."))
     return Finding(
         "wrong",
-        f"{given_up.count()} given up, of the kind {', '.join(kinds)}.",
-        "Open Jobs in the administration: each says why. When the cause is gone, start them again there.",
+        gettext("%(count)s given up, of the kind %(kinds)s.")
+        % {"count": given_up.count(), "kinds": ", ".join(kinds)},
+        gettext(
+            "Open Jobs in the administration: each says why. When the cause is gone, start them again there."
+        ),
     )
 
 
@@ -76,31 +92,37 @@ def the_trail_ends_well(_visit: Visit) -> Finding:
     if fault is None:
         return Finding(
             "ok",
-            f"{AuditHead.objects.get(id=1).seq} events; the last {LAST_EVENTS} are as they were written.",
+            gettext("%(count)s events; the last %(last)s are as they were written.")
+            % {"count": AuditHead.objects.get(id=1).seq, "last": LAST_EVENTS},
         )
     return Finding(
         "wrong",
-        f"Event {fault.seq}: {fault.what}.",
-        "Run `manage.py verify_audit` for the whole trail, and keep a copy of the database for whoever looks into it.",
+        gettext("Event %(number)s: %(what)s.") % {"number": fault.seq, "what": fault.what},
+        gettext(
+            "Run `manage.py verify_audit` for the whole trail, and keep a copy of the database for whoever looks into it."
+        ),
     )
 
 
 CHECKS = (
-    Check("database.reach", "The database answers", database_answers),
+    Check("database.reach", _("The database answers"), database_answers),
     Check(
-        "database.migrations", "The database is migrated", migrations_are_applied, needs=("database.reach",)
+        "database.migrations",
+        _("The database is migrated"),
+        migrations_are_applied,
+        needs=("database.reach",),
     ),
     Check(
         "database.clock",
-        "The database's clock is right",
+        _("The database's clock is right"),
         database_clock_agrees,
         needs=("database.reach",),
     ),
-    Check("worker.alive", "A worker is alive", a_worker_lives, needs=("database.migrations",)),
-    Check("jobs.given_up", "No job was given up", no_job_was_given_up, needs=("database.migrations",)),
+    Check("worker.alive", _("A worker is alive"), a_worker_lives, needs=("database.migrations",)),
+    Check("jobs.given_up", _("No job was given up"), no_job_was_given_up, needs=("database.migrations",)),
     Check(
         "audit.end",
-        "The end of the audit trail is as it was written",
+        _("The end of the audit trail is as it was written"),
         the_trail_ends_well,
         needs=("database.migrations",),
     ),

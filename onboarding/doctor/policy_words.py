@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from onboarding.models import PolicyVersion
 
 # The settings that say so, and the optional permissions that they are about.
@@ -22,8 +24,10 @@ def how_policy_asks(rules: PolicyVersion, rule: str) -> str:
     """In words, with the setting's own name, so that it is found in the administration."""
     name = str(PolicyVersion._meta.get_field(rule).verbose_name)  # type: ignore[union-attr]  # a field has one
     words = {
-        REFUSES: "without it no pass is made",
-        SKIPS: "passes are made without it, and that is written down with each",
-        OFF: "this is not checked",
+        REFUSES: gettext("Policy says (“%(setting)s”): without it no pass is made."),
+        SKIPS: gettext(
+            "Policy says (“%(setting)s”): passes are made without it, and that is written down with each."
+        ),
+        OFF: gettext("Policy says (“%(setting)s”): this is not checked."),
     }
-    return f"Policy says (“{name}”): {words[getattr(rules, rule)]}."
+    return words[getattr(rules, rule)] % {"setting": name}

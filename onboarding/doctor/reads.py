@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext, ngettext
+
 from onboarding.doctor.frame import Finding
 from onboarding.doctor.policy_words import goes_on_without, how_policy_asks
 from onboarding.graph.outcomes import Look, Outcome
+from onboarding.language import Words
 from onboarding.models import PolicyVersion
 
 
 def not_read(
-    look: Look, rules: PolicyVersion, *, permission: str, rule: str = "", licence: str = ""
+    look: Look, rules: PolicyVersion, *, permission: str, rule: str = "", licence: Words = ""
 ) -> Finding:
     """`rule` is the setting of policy that says whether passes are made without this, where there is one."""
     what, fix = _cause(look, permission, licence)
@@ -23,39 +26,51 @@ def not_read(
     # Only what the tenant keeps closed can be done without; what fails in another way stops every pass.
     if closed and goes_on_without(rules, rule):
         return Finding("skipped", f"{detail} {how_policy_asks(rules, rule)}")
-    words = f" {how_policy_asks(rules, rule)}" if closed else ""
-    return Finding(
-        "wrong", f"{detail}{words}", fix + (" Or an admin lets policy go on without." if closed else "")
-    )
+    if closed:
+        words = gettext("Or an admin lets policy go on without.")
+        return Finding("wrong", f"{detail} {how_policy_asks(rules, rule)}", f"{fix} {words}")
+    return Finding("wrong", detail, fix)
 
 
-def _cause(look: Look, permission: str, licence: str) -> tuple[str, str]:
+def _cause(look: Look, permission: str, licence: Words) -> tuple[str, str]:
+    """What happened, without its full stop: the code of the answer stands before that. And what to do."""
     match look.outcome:
         case Outcome.NO_RIGHT:
             return (
-                "Missing permission: Graph refuses it, though the token names the permission",
-                (
-                    f"Look whether {permission} was really granted, and is of the kind “application”. A grant that is "
+                gettext("Missing permission: Graph refuses it, though the token names the permission"),
+                gettext(
+                    "Look whether %(permission)s was really granted, and is of the kind “application”. A grant that is "
                     "new, or a restricted management administrative unit, can be the cause."
-                ),
+                )
+                % {"permission": permission},
             )
         case Outcome.NO_LICENCE:
             return (
-                "Missing licence: the tenant does not have what this needs",
-                f"Buy {licence or 'the licence that Microsoft names'} for those whom it concerns.",
+                gettext("Missing licence: the tenant does not have what this needs"),
+                gettext("Buy %(licence)s for those whom it concerns.") % {"licence": licence}
+                if licence
+                else gettext("Buy the licence that Microsoft names for those whom it concerns."),
             )
         case Outcome.BUSY:
-            return f"Graph is busy and asks to wait {look.seconds:.0f} seconds", "Run the doctor again later."
+            seconds = round(look.seconds)
+            words = ngettext(
+                "Graph is busy and asks to wait %(seconds)s second",
+                "Graph is busy and asks to wait %(seconds)s seconds",
+                seconds,
+            )
+            return words % {"seconds": seconds}, gettext("Run the doctor again later.")
         case Outcome.SILENT:
             return (
-                "Graph does not answer this, though it answers other questions",
-                "Wait, and run the doctor again.",
+                gettext("Graph does not answer this, though it answers other questions"),
+                gettext("Wait, and run the doctor again."),
             )
         case Outcome.ABSENT:
-            return "Graph does not find it", "Look whether it was deleted."
+            return gettext("Graph does not find it"), gettext("Look whether it was deleted.")
         case Outcome.INCOMPLETE:
+            words = gettext("Graph answers, and not with what is needed.")
             return (
-                f"Graph answers, and not with what is needed. {look.words}".rstrip("."),
-                f"Look whether {permission} was granted: what it opens is left out without it.",
+                f"{words} {look.words}".rstrip("."),
+                gettext("Look whether %(permission)s was granted: what it opens is left out without it.")
+                % {"permission": permission},
             )
-    return "Graph refuses the question", "Look up the code in Microsoft's documentation."
+    return gettext("Graph refuses the question"), gettext("Look up the code in Microsoft's documentation.")

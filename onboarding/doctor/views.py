@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import translation
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
@@ -22,9 +20,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
     if not getattr(request.user, "is_admin", False):
         raise PermissionDenied
     account = request.POST.get("account", "").strip()[:LONGEST_NAME]
-    # What it finds is said in one language, as on the command line: it is read aloud to whoever runs the tenant.
-    with translation.override(settings.LANGUAGE_CODE):
-        told = examine(account=account) if request.method == "POST" else ()
+    told = examine(account=account) if request.method == "POST" else ()
     context = {
         **admin.site.each_context(request),
         "title": gettext("Doctor"),

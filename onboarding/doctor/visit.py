@@ -45,12 +45,10 @@ class Visit:
 
     @cached_property
     def policies(self) -> list[tuple[str, PolicyVersion]]:
-        """Every policy in force, with whose it is: the site's, and those of departments."""
+        """Every policy in force, with the department whose it is; the site's own comes first, and has none."""
         own = PolicyVersion.objects.active().exclude(department="").order_by("department")
         departments = policy.of_departments(own.values_list("department", flat=True).distinct())
-        return [("the site's policy", self.rules)] + [
-            (f"the department “{name}”", rules) for name, rules in departments.items()
-        ]
+        return [("", self.rules), *departments.items()]
 
     @property
     def asks_for_context(self) -> bool:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
 from onboarding.graph.errors import (
     GraphError,
     Ids,
@@ -61,11 +65,12 @@ class Answer:
     def record(self) -> Record:
         """Return the object in the answer; an answer without one cannot be decided on."""
         if not isinstance(self.content, dict):
-            raise self.incomplete("a readable answer")
+            raise self.incomplete(_("a readable answer"))
         return Record(self.content, self)
 
-    def incomplete(self, what: str) -> Incomplete:
-        return Incomplete(f"Microsoft Graph's answer lacks {what}.", **self.ids)
+    def incomplete(self, what: str | Promise) -> Incomplete:
+        """`what` is the name of a field, or words."""
+        return Incomplete(format_lazy(_("Microsoft Graph's answer lacks {what}."), what=what), **self.ids)
 
     def complaint(self) -> GraphError:
         """Say what this answer to a read (or to a request that may be repeated) means."""
@@ -174,11 +179,11 @@ class Record:
         items = self.records("value")
         # The next page is never fetched: a decision read is made wide enough, or it is no decision.
         if self._fields.get("@odata.nextLink") is not None or (self.number("@odata.count") or 0) > len(items):
-            raise self.incomplete("the rest of its list")
+            raise self.incomplete(_("the rest of its list"))
         return items
 
-    def incomplete(self, name: str) -> Incomplete:
-        return self._answer.incomplete(name)
+    def incomplete(self, what: str | Promise) -> Incomplete:
+        return self._answer.incomplete(what)
 
     def _demand(self, name: str) -> str:
         raise self.incomplete(name)

@@ -11,6 +11,8 @@ from typing import Any
 import jwt
 import requests
 import urllib3
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from urllib3.util.retry import Retry
 
@@ -110,7 +112,7 @@ class Diagnosis:
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 return Heard(False, problem=type(error).__name__)
         if status >= 500:
-            return Heard(False, problem=f"status {status}")
+            return Heard(False, problem=gettext("status %(number)s") % {"number": status})
         return Heard(True, ahead=ahead_of(date, middle))
 
     @sensitive_variables()
@@ -122,10 +124,10 @@ class Diagnosis:
         except jwt.PyJWTError:
             claims = {}
         if not claims:
-            raise Incomplete("The token's own words about itself cannot be read.")
+            raise Incomplete(_("The token's own words about itself cannot be read."))
         issued, roles = claims.get("iat"), claims.get("roles")
         return Identity(
-            kind=str(getattr(self._transport._tokens, "kind", "identity")),
+            kind=str(getattr(self._transport._tokens, "kind", _("identity"))),
             application_id=guid_or_nothing(claims.get("appid") or claims.get("azp")),
             object_id=guid_or_nothing(claims.get("oid")),
             tenant_id=guid_or_nothing(claims.get("tid")),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
+from django.conf import settings
+from django.utils import translation
+from django.utils.functional import Promise
+
 
 class Ids(TypedDict, total=False):
     """What support needs to find a request again: Graph's error code and id, and the portal's own id."""
@@ -14,10 +18,15 @@ class Ids(TypedDict, total=False):
 
 
 class GraphError(Exception):
-    """Any answer, or lack of one, that the portal cannot use."""
+    """Any answer, or lack of one, that the portal cannot use.
 
-    def __init__(self, message: str, **ids: Unpack[Ids]) -> None:
-        super().__init__(message)
+    Its text goes into logs and stands with jobs, so it is English; `words` say the same to whoever reads a page.
+    """
+
+    def __init__(self, message: str | Promise, **ids: Unpack[Ids]) -> None:
+        with translation.override(settings.LANGUAGE_CODE):
+            super().__init__(str(message))
+        self.words = message
         self.code = ids.get("code", "")
         self.request_id = ids.get("request_id", "")
         self.client_request_id = ids.get("client_request_id", "")

@@ -8,6 +8,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from onboarding.graph import reading
 from onboarding.graph.answers import GUID, Answer, Record
 from onboarding.graph.errors import GraphError, Incomplete, NotFound, Refused, Throttled
@@ -38,7 +42,7 @@ class Look:
     code: str = ""
     request_id: str = ""
     seconds: float = 0.0  # to wait, where Graph is busy
-    words: str = ""
+    words: str | Promise = ""
 
     @property
     def is_read(self) -> bool:
@@ -78,7 +82,7 @@ class Target:
         return self.object_id == "all_users"
 
     def __str__(self) -> str:
-        return "everybody" if self.is_everybody else self.name or self.object_id
+        return gettext("everybody") if self.is_everybody else self.name or self.object_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,8 @@ def look_of(error: GraphError) -> Look:
             outcome = Outcome.NO_RIGHT if error.status in {401, 403} else Outcome.REFUSED
             return Look(outcome, code, request_id)
         case Incomplete():
-            return Look(Outcome.INCOMPLETE, code, request_id, words=str(error))
-    return Look(Outcome.SILENT, code, request_id, words=str(error))
+            return Look(Outcome.INCOMPLETE, code, request_id, words=error.words)
+    return Look(Outcome.SILENT, code, request_id, words=error.words)
 
 
 def _wants_a_licence(answer: Answer) -> bool:
@@ -159,7 +163,7 @@ def pass_rules(answer: Answer) -> PassRules:
     shortest, longest = record.number("minimumLifetimeInMinutes"), record.number("maximumLifetimeInMinutes")
     state = record.text("state")
     if shortest is None or longest is None or state not in {"enabled", "disabled"}:
-        raise record.incomplete("the bounds of the pass policy")
+        raise record.incomplete(_("the bounds of the pass policy"))
     return PassRules(
         enabled=state == "enabled",
         shortest_minutes=shortest,
@@ -177,7 +181,7 @@ def _targets(record: Record, name: str) -> list[Target]:
 def registration(answer: Answer) -> Registration:
     found = answer.record().every()
     if len(found) != 1:
-        raise answer.incomplete("the registration that was asked for")
+        raise answer.incomplete(_("the registration that was asked for"))
     claims = found[0].record("optionalClaims")
     asked = claims.records("idToken") if claims.has("idToken") else []
     roles = [role for role in found[0].records("appRoles") if role.flag("isEnabled") is not False]

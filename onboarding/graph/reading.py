@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from onboarding.graph.answers import Answer, Record
@@ -68,7 +69,7 @@ def live_pass(record: Record) -> LivePass:
     created_at, starts_at = record.moment("createdDateTime"), record.moment("startDateTime")
     lifetime = record.number("lifetimeInMinutes")
     if created_at is None or starts_at is None or lifetime is None or not 0 < lifetime <= LONGEST_MINUTES:
-        raise record.incomplete("the times of a pass")
+        raise record.incomplete(_("the times of a pass"))
     return LivePass(
         method_id=record.identifier("id"),
         created_at=created_at,
@@ -92,7 +93,7 @@ def facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
             refuse_unless_read(answer, absence_is_fine=name in {"manager", "above"})
     person = account(answers["account"].record())
     if person.object_id != object_id:
-        raise answers["account"].incomplete("the account that was asked for")
+        raise answers["account"].incomplete(_("the account that was asked for"))
     methods, passes = (
         methods_and_passes(answers["methods"].record()) if "methods" in answers else (None, None)
     )
@@ -135,7 +136,7 @@ def pass_policy(record: Record) -> PassPolicy:
     shortest, longest = record.number("minimumLifetimeInMinutes"), record.number("maximumLifetimeInMinutes")
     state = record.text("state")
     if shortest is None or longest is None or state not in {"enabled", "disabled"}:
-        raise record.incomplete("the bounds of the pass policy")
+        raise record.incomplete(_("the bounds of the pass policy"))
     return PassPolicy(
         enabled=state == "enabled",
         shortest_minutes=shortest,
@@ -209,9 +210,9 @@ def _restricted(record: Record) -> bool | None:
 
 
 def _method_type(record: Record) -> str:
-    prefix, _, name = record.text("@odata.type").rpartition(".")
+    prefix, _dot, name = record.text("@odata.type").rpartition(".")
     if not prefix or not name:
-        raise record.incomplete("the type of an authentication method")
+        raise record.incomplete(_("the type of an authentication method"))
     return name.removesuffix("AuthenticationMethod")
 
 
@@ -247,7 +248,7 @@ def found_account(answer: Answer, name: str) -> Account:
     refuse_unless_read(answer)
     person = account(answer.record())
     if name.casefold() not in {person.object_id, person.user_principal_name.casefold()}:
-        raise answer.incomplete("the account that was asked for")
+        raise answer.incomplete(_("the account that was asked for"))
     return person
 
 

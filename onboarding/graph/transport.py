@@ -16,6 +16,7 @@ import requests
 import urllib3
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
@@ -33,7 +34,10 @@ REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class TokenSource(Protocol):
-    """Where the portal's identity comes from; a ConnectionError means that there is no token now."""
+    """Where the portal's identity comes from; a ConnectionError means that there is no token now.
+
+    Its `words`, where it has any, say why to whoever reads a page.
+    """
 
     def graph_token(self, *, fresh: bool = False) -> str: ...
     def forget(self) -> None: ...
@@ -113,7 +117,7 @@ class Transport:
             raise outer.complaint()
         answered = [(part.text("id"), _part(part, outer)) for part in outer.record().records("responses")]
         if sorted(name for name, _ in answered) != sorted(paths):
-            raise outer.incomplete("a part of the batch")
+            raise outer.incomplete(_("a part of the batch"))
         return dict(answered)
 
     @sensitive_variables()
@@ -196,7 +200,7 @@ class Transport:
         try:
             return self._tokens.graph_token(fresh=fresh)
         except ConnectionError as error:
-            problem = str(error)
+            problem = getattr(error, "words", str(error))
         raise Unavailable(problem)
 
 
@@ -271,7 +275,7 @@ def _parsed(body: bytes) -> Any:
 def _part(part: Record, outer: Answer) -> Answer:
     status = part.number("status")
     if status is None:
-        raise outer.incomplete("the status of a part")
+        raise outer.incomplete(_("the status of a part"))
     headers = part.record("headers")
     return Answer(
         status=status,

@@ -87,8 +87,8 @@ def next_step(starter: Starter, version: PolicyVersion, now: datetime) -> str:
     issue = starter.open_issue()
     if issue is not None and issue.state in GOING_ON:
         withdrawn = issue.reason == PassIssue.Reason.WITHDRAWN
-        told = str(GOING_ON[IssueState(issue.state)])
-        return f"{told} {gettext('Then the starter is withdrawn.')}" if withdrawn else told
+        told, then = str(GOING_ON[IssueState(issue.state)]), gettext("Then the starter is withdrawn.")
+        return f"{told} {then}" if withdrawn else told
     opens, closes = starter.window(version.before, version.after)
     if starter.is_unfinished and now > closes and issue is None:
         return gettext("Nothing: the time for this has passed. Change the start, or withdraw the starter.")
@@ -211,7 +211,8 @@ def _told(event: AuditEvent, personal: dict[str, str]) -> str:
     reason = event.facts.get("reason", "")
     if event.event in {"issue.refused", "starter.refused"}:
         known = [str(guards.BY_CODE[code].for_hr) for code in event.facts["codes"] if code in guards.BY_CODE]
-        return f"{words}. {' '.join(known) or gettext('The account could not be checked.')}"
+        why = " ".join(known) or gettext("The account could not be checked.")
+        return f"{words}. {why}"
     if event.event == "starter.rescheduled" and event.facts.get("start"):
         told = {"what": words, "day": event.facts["start"], "zone": event.facts.get("zone", "")}
         return gettext("%(what)s: the first day is %(day)s (%(zone)s)") % told

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from django.conf import settings
+from django.utils.translation import gettext
 
 from portal.identity import http_session
 from portal.signin.app import authority
@@ -51,5 +52,7 @@ def ask(address: str) -> Answer:
     if answer.is_redirect and back._replace(query="", fragment="").geturl() == address:
         return Answer(bool(parse_qs(back.query).get("error")))
     return Answer(
-        False, frozenset(AADSTS.findall(answer.text[:LARGEST_PAGE])), f"status {answer.status_code}"
+        False,
+        frozenset(AADSTS.findall(answer.text[:LARGEST_PAGE])),
+        gettext("status %(number)s") % {"number": answer.status_code},
     )

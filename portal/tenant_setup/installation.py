@@ -10,6 +10,7 @@ from typing import Protocol
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from portal.signin.app import issuer
@@ -29,7 +30,7 @@ class Permission(Protocol):
     @property
     def app_role_id(self) -> str: ...
     @property
-    def purpose(self) -> str: ...
+    def purpose(self) -> str | Promise: ...
     @property
     def optional(self) -> bool: ...
 

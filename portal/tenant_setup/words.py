@@ -52,7 +52,7 @@ def _(step: Grants) -> list[str]:
         for one in step.permissions
         for line in (
             f"   - {one.name}{' (optional)' if one.optional else ''}  {one.app_role_id}",
-            folded(one.purpose, 7),
+            folded(str(one.purpose), 7),
         )
     ]
 

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
 
 from onboarding.doctor.frame import Told, all_is_well, examine
 from onboarding.doctor.words import MARKS, summary
@@ -31,11 +33,15 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for machines: id, title, state, detail, fix")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            told = examine(account=options["account"])
-        except Exception as error:  # not the patient: the doctor
-            raise CommandError(f"The doctor could not look ({type(error).__name__}).", returncode=2) from None
-        self.stdout.write(as_json(told) if options["json"] else as_text(told))
+        # Commands are English whoever is at the terminal: what they say is searched for, and read by machines.
+        with translation.override(settings.LANGUAGE_CODE):
+            try:
+                told = examine(account=options["account"])
+            except Exception as error:  # not the patient: the doctor
+                raise CommandError(
+                    f"The doctor could not look ({type(error).__name__}).", returncode=2
+                ) from None
+            self.stdout.write(as_json(told) if options["json"] else as_text(told))
         if not all_is_well(told):
             sys.exit(1)
 
@@ -51,7 +57,7 @@ def as_text(told: tuple[Told, ...]) -> str:
     for _, together in groupby(told, key=lambda one: one.detail if one.state == "skipped" else one.id):
         group = list(together)
         mark = MARKS[group[0].state]
-        lines += [f"{mark.shape} {mark.word:<9} {one.title}" for one in group]
+        lines += [f"{mark.shape} {mark.word!s:<9} {one.title}" for one in group]
         last = group[-1]
         lines += [f"            {words}" for words in (last.detail, last.fix and f"→ {last.fix}") if words]
     return "\n".join([*lines, "", summary(told)])
