@@ -1,5 +1,7 @@
 """Makes every mistake in a copy of the project and runs the tests that should notice: `python -m tests.mutation`.
 
+First come the tests that reach the mistake's line, those that have noticed most so far and the quickest before the others.
+Only where none of them notices are all tests of the module run, for what is reached in a way that nobody saw.
 MODULES="guards moves" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
 Ends with 1 when in any module more than one mistake in ten is noticed by no test.
 """
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +33,7 @@ NOTICED = HERE / "noticed.txt"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 LEFT_OUT = (".git", ".env", ".venv*", ".*_cache", "__pycache__", "var", "staticfiles")
 OF_THE_DATABASE = {"DATABASE_URL", "PORTAL_DATA_DIR"}  # each copy has a SQLite file of its own
+REACHED = "reached.json"
 MOST = 0.1
 
 # The tests that speak about a module, the quickest and most telling first.
@@ -63,13 +67,15 @@ class Copy:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(TOP, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
 
-    def who_notices(self, mistake: Mistake, patience: float) -> str:
+    def who_notices(self, mistake: Mistake, first: list[str], patience: float) -> str:
         """The first test that is not content, or nobody. One that waits for ever has noticed, too."""
-        path = self.folder / mistake.module
+        path, name = self.folder / mistake.module, Path(mistake.module).stem
         right = path.read_text()
         path.write_text(mistake.source)
         try:
-            return "" if self.test(Path(mistake.module).stem, patience) == 0 else self.first_failure()
+            content = not first or self.test(name, first, patience=patience) == 0
+            content = content and self.test(name, all_tests(name), patience=patience) == 0
+            return "" if content else self.first_failure()
         except subprocess.TimeoutExpired:
             return "(waited for ever)"
         finally:
@@ -82,16 +88,21 @@ class Copy:
             "(nothing could be imported)",
         )
 
-    def test(self, name: str, patience: float | None = None) -> int:
+    def test(self, name: str, tests: list[str], *options: str, patience: float | None = None) -> int:
         for compiled in self.folder.glob(f"onboarding/__pycache__/{name}.*"):
             compiled.unlink()  # two sources of one second and one size look the same to Python
-        tests = [f"tests/{file}.py" for file in TESTS[name]]
-        options = ["-qx", "--failed-first", "--tb=line", "-pno:playwright", "-pno:xdist"]
+        asked = self.folder / "asked.txt"
+        asked.write_text("\n".join(tests))
+        quickly = ["-qx", "--tb=line", "-pno:playwright", "-pno:xdist", "-pno:cacheprovider", *options]
         with self.said.open("w") as said:
             run = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *options, *tests],
+                [sys.executable, "-m", "pytest", *quickly, f"@{asked}"],
                 cwd=self.folder,
-                env={name: value for name, value in os.environ.items() if name not in OF_THE_DATABASE},
+                env={
+                    **{name: value for name, value in os.environ.items() if name not in OF_THE_DATABASE},
+                    "REACHED_OF": str(self.folder / "onboarding" / f"{name}.py"),
+                    "REACHED": str(self.folder / REACHED),
+                },
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -139,9 +150,13 @@ def examine(name: str, copies: list[Copy], again: list[str] | None) -> Result:
         sys.exit("equivalent.toml names mistakes that nobody can make:\n  " + "\n  ".join(sorted(unknown)))
     found = [one for one in found if one.name not in harmless]
     tried = [one for one in found if again is None or one.name in again]
-    patience = 20 + 2 * seconds_without_a_mistake(name, copies[0])
-    print(f"{module}: {len(tried)} mistakes", flush=True)
-    return Result(module, len(harmless), len(found), list(those_that_survive(tried, copies, patience)))
+    reach = Reach(name, copies[0])
+    print(f"{module}: {len(tried)} mistakes, {len(reach.seconds)} tests", flush=True)
+    return Result(module, len(harmless), len(found), list(those_that_survive(tried, copies, reach)))
+
+
+def all_tests(name: str) -> list[str]:
+    return [f"tests/{file}.py" for file in TESTS[name]]
 
 
 def equivalents(name: str) -> set[str]:
@@ -149,15 +164,28 @@ def equivalents(name: str) -> set[str]:
     return {f"onboarding/{name}.py {one}" for one in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
 
 
-def seconds_without_a_mistake(name: str, copy: Copy) -> float:
-    """Without a mistake everything must hold, or nothing would be learnt."""
-    started = time.monotonic()
-    if copy.test(name) != 0:
-        sys.exit(f"The tests of {name} fail without any mistake:\n{copy.said.read_text()}")
-    return time.monotonic() - started
+class Reach:
+    """Which tests of a module reach which of its lines. Without a mistake all must hold, or nothing would be learnt."""
+
+    def __init__(self, name: str, copy: Copy) -> None:
+        if copy.test(name, all_tests(name), "-p", "tests.mutation.reached") != 0:
+            sys.exit(f"The tests of {name} fail without any mistake:\n{copy.said.read_text()}")
+        told = json.loads((copy.folder / REACHED).read_text())
+        self.seconds: dict[str, float] = {test: one["seconds"] for test, one in told.items()}
+        self.patience = 60 + 2 * sum(self.seconds.values())
+        self.noticed: Counter[str] = Counter()
+        self._tests: defaultdict[int, set[str]] = defaultdict(set)
+        for test, one in told.items():
+            for line in one["lines"]:
+                self._tests[line].add(test)
+
+    def of(self, mistake: Mistake) -> list[str]:
+        return sorted(
+            self._tests[mistake.line], key=lambda test: (-self.noticed[test], self.seconds[test], test)
+        )
 
 
-def those_that_survive(tried: list[Mistake], copies: list[Copy], patience: float) -> Iterator[Mistake]:
+def those_that_survive(tried: list[Mistake], copies: list[Copy], reach: Reach) -> Iterator[Mistake]:
     free: SimpleQueue[Copy] = SimpleQueue()
     for copy in copies:
         free.put(copy)
@@ -165,7 +193,9 @@ def those_that_survive(tried: list[Mistake], copies: list[Copy], patience: float
     def who_notices(mistake: Mistake) -> str:
         copy = free.get()
         try:
-            return copy.who_notices(mistake, patience)
+            who = copy.who_notices(mistake, reach.of(mistake), reach.patience)
+            reach.noticed[who.partition(" ")[2].partition(" - ")[0]] += 1
+            return who
         finally:
             free.put(copy)
 
