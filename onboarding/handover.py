@@ -402,7 +402,9 @@ def _settle(
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)
             if reason in {Reason.REFUSED, Reason.STRANGE_ANSWER}:
                 notifications.microsoft_refused(issue, facts.get("refusal", ""))
-    except (DatabaseError, Changed):
+    except Changed:  # the lease had run out
+        log.warning("the reconciler settled the outcome first", extra={"issue": str(issue.pk)})
+    except DatabaseError:
         log.exception("outcome left to the reconciler", extra={"issue": str(issue.pk)})
 
 
