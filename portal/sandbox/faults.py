@@ -81,9 +81,9 @@ class Fault:
     def is_at_the_door(self) -> bool:
         return self.caller is not None and self.moment == "reading"
 
-    def strike(self, request: Request, work: Work, faults: Faults) -> Response:
+    def strike(self, request: Request, work: Work, faults: Faults, over: threading.Event) -> Response:
         request.hide_for = self.hide_for
-        faults.pause(self.delay)
+        over.wait(self.delay)
         if self.drop == "before":
             if self.apply_after is not None:
                 faults.later(self.apply_after, lambda: work(request))
@@ -96,7 +96,7 @@ class Fault:
         deed = self.deed(request, faults)
         if self.moment == "done":
             deed()
-        faults.pause(self.delay_after)
+        over.wait(self.delay_after)
         changed = self._changed(standing_in(self.status) if self.status is not None else response)
         changed.afterwards = deed if self.moment == "answered" else None
         return changed
@@ -152,8 +152,11 @@ class Faults:
             fault.deed(request, self)()
 
     def answer(self, request: Request, work: Work) -> Response:
+        over = (
+            self._over
+        )  # of this moment: whoever is struck and has not begun to wait must hear the end, too
         fault = self._take(request)
-        return fault.strike(request, work, self) if fault else work(request)
+        return fault.strike(request, work, self, over) if fault else work(request)
 
     def resume(self) -> int:
         """Let every process go on that was stopped; returns how many they were."""
@@ -177,11 +180,6 @@ class Faults:
             for timer in self._late:
                 timer.cancel()
         self.resume()
-
-    def pause(self, seconds: float) -> None:
-        """Make somebody wait, until it is said that all this is over."""
-        if seconds:
-            self._over.wait(seconds)
 
     def later(self, seconds: float, work: Callable[[], object]) -> None:
         timer = threading.Timer(seconds, work)
