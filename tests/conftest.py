@@ -164,6 +164,28 @@ def forget_everything_cached() -> None:
 
 
 @pytest.fixture
+def loses_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
+    """Wait only so many seconds for the next answer to this call of Graph's; all else has the time it needs."""
+
+    def once(call: str, seconds: float) -> None:
+        real = getattr(graph.Graph, call)
+
+        def hasty(self: graph.Graph, *args: Any, **kwargs: Any) -> Any:
+            monkeypatch.setattr(graph.Graph, call, real)
+            self.prepare()
+            transport = self._transport
+            patient, transport._timeout = transport._timeout, (transport._timeout[0], seconds)
+            try:
+                return real(self, *args, **kwargs)
+            finally:
+                transport._timeout = patient
+
+        monkeypatch.setattr(graph.Graph, call, hasty)
+
+    return once
+
+
+@pytest.fixture
 def tenant(running_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """The tenant as it was at the start, reached over real HTTP through the portal's own settings."""
     running_sandbox.reset()

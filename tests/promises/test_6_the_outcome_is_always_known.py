@@ -224,11 +224,10 @@ def test_an_answer_that_cannot_be_used_leaves_no_pass_behind(
 
 
 def test_an_answer_slower_than_anybody_waits_leaves_no_pass_behind(
-    tenant, fault, settings, invite, browser_of, time_passes
+    tenant, fault, loses_patience, invite, browser_of, time_passes
 ):
-    settings.GRAPH_READ_TIMEOUT = 0.3
     starter, maria = invite("noor"), browser_of("maria")
-    graph.forget_client()
+    loses_patience("create_pass", 0.3)
     fault(method="POST", delay_after=0.6)
 
     answer = maria.post(page_of(starter), form_of(starter))
