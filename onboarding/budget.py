@@ -6,8 +6,8 @@ first, in the order in which they asked; work in the background takes what they 
 
 A call is counted here when it is taken, and by Microsoft when it arrives: the second one of a pass a little later than
 the first, and nobody knows how much. Two passes that were begun in one moment, and two more as soon as the window
-allows, would now and then be six calls in Microsoft's. So of the calls that have just left the window half still count
-for people: after a rush they go one by one, and the odd call of the five is their reserve.
+allows, would now and then be one call too many in Microsoft's. So whoever follows right after others have left the window
+follows one by one, and two that were begun together are not for ever.
 """
 
 from __future__ import annotations
@@ -164,19 +164,17 @@ def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
 
 
 def _opens_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
-    """When so many calls of a person fit, counting those that may have reached Microsoft late."""
-    free_at, late = _free_at(row, calls, now), _pace(row)
-    leaves = [
-        datetime.fromtimestamp(at, tz=now.tzinfo) + row.span for at in _in_window(row, now, row.span + late)
-    ]
-    moments = sorted({free_at, *leaves, *(at + late for at in leaves)})
-    return next((at for at in moments if at >= free_at and _is_safe(row, calls, at)), free_at)
+    """When so many calls of a person fit, apart from others where some have just left the window."""
+    free_at, pace = _free_at(row, calls, now), _pace(row)
+    recent = [datetime.fromtimestamp(at, tz=now.tzinfo) for at in _in_window(row, now, row.span + pace)]
+    moments = {free_at, *(at + pace for at in recent), *(at + row.span + pace for at in recent)}
+    return min(at for at in moments if at >= free_at and _is_apart(row, at))
 
 
-def _is_safe(row: GraphBudget, calls: int, at: datetime) -> bool:
-    inside = len(_in_window(row, at))
-    just_left = len(_in_window(row, at, row.span + _pace(row))) - inside
-    return inside + calls + (just_left + 1) // CALLS_OF_AN_ISSUE <= row.calls
+def _is_apart(row: GraphBudget, at: datetime) -> bool:
+    just_begun = len(_in_window(row, at, _pace(row)))
+    just_left = len(_in_window(row, at, row.span + _pace(row))) - len(_in_window(row, at))
+    return not just_left or just_begun <= row.calls % CALLS_OF_AN_ISSUE
 
 
 def _paused_until(row: GraphBudget, now: datetime) -> datetime:

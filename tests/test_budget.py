@@ -445,8 +445,12 @@ def served(
     return moments
 
 
-def test_forty_who_press_together_are_served_in_order_as_fast_as_the_limit_allows(somebody, maria, traveller):
+@pytest.mark.parametrize("calls", [5, 4])
+def test_forty_who_press_together_are_served_in_order_as_fast_as_the_limit_allows(
+    settings, somebody, maria, traveller, calls
+):
     """Nobody is sent away at every press."""
+    settings.GRAPH_BUDGET_CALLS = calls
     began = timezone.now()
 
     line = served([somebody() for _ in range(40)], maria, traveller, late=lambda number: number / 1000)
