@@ -85,7 +85,7 @@ def of_the_cast() -> set[str]:
     }
 
 
-DATA = of_the_cast() | {"Contoso", "English", "Nederlands", "Deutsch"}
+DATA = of_the_cast() | {"Contoso", "PostgreSQL", "English", "Nederlands", "Deutsch"}
 SHAPES = re.compile(
     r"\{\w+\}|https?://\S+|aka\.ms/\w+|[\w.'%+#-]+@[\w.-]+|localhost:\d+|AADSTS\d+"
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
