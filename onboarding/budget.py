@@ -6,8 +6,8 @@ first, in the order in which they asked; work in the background takes what they 
 
 A call is counted here when it is taken, and by Microsoft when it arrives: the second one of a pass a little later than
 the first, and nobody knows how much. Two passes that were begun in one moment, and two more as soon as the window
-allows, would now and then be one call too many in Microsoft's. So whoever follows right after others have left the window
-follows one by one, and two that were begun together are not for ever.
+allows, would now and then be one call too many in Microsoft's. So where the budget is tight, whoever follows right after
+others have left the window follows one by one, and two that were begun together are not for ever.
 """
 
 from __future__ import annotations
@@ -164,17 +164,20 @@ def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
 
 
 def _opens_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
-    """When so many calls of a person fit, apart from others where some have just left the window."""
+    """When so many calls of a person fit, apart from others where some have just left a window that was full."""
     free_at, pace = _free_at(row, calls, now), _pace(row)
     recent = [datetime.fromtimestamp(at, tz=now.tzinfo) for at in _in_window(row, now, row.span + pace)]
     moments = {free_at, *(at + pace for at in recent), *(at + row.span + pace for at in recent)}
-    return min(at for at in moments if at >= free_at and _is_apart(row, at))
+    return min(at for at in moments if at >= free_at and _is_safe(row, calls, at))
 
 
-def _is_apart(row: GraphBudget, at: datetime) -> bool:
+def _is_safe(row: GraphBudget, calls: int, at: datetime) -> bool:
+    """Whether Microsoft has room then too, though it may still count those that have just left the window here."""
+    counted_longer = len(_in_window(row, at, row.span + _pace(row)))
+    just_left = counted_longer - len(_in_window(row, at))
     just_begun = len(_in_window(row, at, _pace(row)))
-    just_left = len(_in_window(row, at, row.span + _pace(row))) - len(_in_window(row, at))
-    return not just_left or just_begun <= row.calls % CALLS_OF_AN_ISSUE
+    fits_anyhow = not just_left or counted_longer + calls <= row.calls
+    return fits_anyhow or just_begun <= row.calls % CALLS_OF_AN_ISSUE
 
 
 def _paused_until(row: GraphBudget, now: datetime) -> datetime:

@@ -138,6 +138,18 @@ def test_a_tenant_with_more_room_is_served_faster(settings, somebody, maria):
 # --- What costs how much ----------------------------------------------------------------------------------------
 
 
+def test_with_room_to_spare_nobody_waits_because_others_have_just_left_the_window(
+    settings, somebody, maria, traveller
+):
+    settings.GRAPH_BUDGET_CALLS = 1000
+    for _ in range(20):
+        assert take_turn(somebody(), maria) is None
+
+    traveller.shift(10.005 * SECONDS)
+
+    assert [take_turn(somebody(), maria) for _ in range(20)] == [None] * 20
+
+
 def test_an_issue_costs_two_a_refusal_one_and_looking_nothing(tenant, invite, confirmation, browser_of):
     starter, refused = invite("noor"), invite("disabled")
     page = reverse("managers:starter", args=[starter.public_id])

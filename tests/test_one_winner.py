@@ -83,7 +83,7 @@ def test_of_many_confirmations_one_shows_a_pass_and_one_request_is_made(
         winner = winner_of(answers)
         assert len(replicas.creations()) == before + 1
         losers = [answer for answer in answers if answer is not winner]
-        assert {answer.status for answer in losers} == {409}
+        assert [answer.words for answer in losers if answer.status != 409] == []
         assert all(any(words in answer.page for words in LOSERS) for answer in losers)
         statuses.update(answer.status for answer in answers)
         acknowledged = marias[answers.index(winner)]
