@@ -67,3 +67,37 @@ def test_one_part_that_cannot_be_read_is_that_ones_alone(tenant):
 
     assert isinstance(found[BEN.object_id], graph.GraphError)
     assert found[NOOR.object_id][0].display_name == NOOR.name
+
+
+# --- What decides about a pass, of many ---------------------------------------------------------------------------
+
+
+def test_what_decides_of_many_is_what_decides_of_each(tenant):
+    """Two in a round trip: three would be more than the twenty questions that one may hold."""
+    ids = [
+        NOOR.object_id,
+        BEN.object_id,
+        *(BY_KEY[key].object_id for key in ("ceo", "eligible", "groupowner")),
+    ]
+
+    several = graph.client().issue_facts_several([*ids, NOOR.object_id], seconds=10)
+
+    assert len(batches(tenant)) == 3
+    assert several == {one: graph.client().issue_facts(one, scarce=False) for one in ids}
+
+
+def test_the_scarce_call_is_left_alone(tenant):
+    graph.client().issue_facts_several([NOOR.object_id, BEN.object_id], seconds=10)
+
+    assert not [one for one in tenant.tenant.requests if "/authentication/" in one["path"]]
+
+
+def test_who_is_not_there_is_left_out_and_the_others_are_not(tenant):
+    nobody = "5c0ffee0-0000-4000-8000-00000000dead"
+
+    assert list(graph.client().issue_facts_several([nobody, NOOR.object_id], seconds=10)) == [NOOR.object_id]
+
+
+def test_after_the_time_nobody_else_is_asked_about(tenant):
+    assert graph.client().issue_facts_several([NOOR.object_id], seconds=-1) == {}
+    assert not batches(tenant)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from onboarding import services
 from onboarding.models import AuditEvent, Starter
+from onboarding.models.work import Job
 from tests.conftest import BY_KEY
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +75,83 @@ def test_all_are_shown_with_what_the_directory_says_and_nothing_is_saved(browser
     assert "neither an account name" in rows["what?"]
     assert next(iter(rows)) == "what?"  # what cannot be recorded stands first
     assert not Starter.objects.exists()
-    assert len([one for one in tenant.tenant.requests if one["path"].endswith("/$batch")]) == 1
+    # One for who they are, and one for each two of whom the guards are asked.
+    assert trips(tenant) == 3
+
+
+def trips(tenant):
+    return len([one for one in tenant.tenant.requests if one["path"].endswith("/$batch")])
+
+
+def asked_about(tenant):
+    """How many accounts the guards were asked about."""
+    return len([one for one in tenant.tenant.requests if one["path"].endswith("/roleAssignments")])
+
+
+def test_what_the_guards_would_refuse_is_told_and_not_ticked(browser_of, tenant):
+    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "ceo", "ben")))
+
+    assert "administrator role" in rows_of(page)[name("ceo")]
+    assert ticks_of(page) == {
+        f"{BY_KEY['noor'].object_id}:": True,
+        f"{BY_KEY['ceo'].object_id}:": False,
+        f"{BY_KEY['ben'].object_id}:": False,
+    }
+    assert asked_about(tenant) == 3
+
+
+def test_what_was_ticked_all_the_same_is_on_record_and_security_hears_of_it(browser_of, tenant):
+    hanna = browser_of("hanna")
+    take = list(ticks_of(page_of(hanna.post("/hr/new/several/", typed("ceo")))))
+
+    hanna.post("/hr/new/several/", typed("ceo", step="save", take=take))
+
+    recorded = AuditEvent.objects.get(event="starter.recorded")
+    assert "no_active_role" in recorded.facts["warned"]
+    assert [mail.kind for mail in Starter.objects.get().mails.all()] == ["refused"]
+
+
+def test_whom_the_directory_says_too_little_of_is_told_and_the_others_are_checked(browser_of, tenant):
+    tenant.tenant.faults.add([{"path": rf"/users/{BY_KEY['noor'].object_id}/ownedObjects.*", "status": 404}])
+
+    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "ceo")))
+
+    assert "For 1 account the directory did not say in time" in page
+    assert ticks_of(page) == {f"{BY_KEY['noor'].object_id}:": True, f"{BY_KEY['ceo'].object_id}:": False}
+
+
+def test_the_guards_take_no_more_than_their_time_and_whoever_is_left_is_told(browser_of, tenant, monkeypatch):
+    monkeypatch.setattr("onboarding.hr.views.several.GUARDS_MAY_TAKE", -1.0)
+    hanna = browser_of("hanna")
+
+    page = page_of(hanna.post("/hr/new/several/", typed("noor", "ceo")))
+
+    assert "For 2 accounts the directory did not say in time" in page
+    assert asked_about(tenant) == 0
+    hanna.post("/hr/new/several/", typed("noor", "ceo", step="save", take=list(ticks_of(page))))
+    assert Starter.objects.count() == 2 and Job.objects.filter(key__startswith="look:").count() == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_nobody_else_is_asked_about_once_microsoft_has_no_time(browser_of, tenant, status):
+    names = [tenant.tenant.add_starter(f"n{n}", f"Number {n}").user_principal_name for n in range(40)]
+    tenant.tenant.faults.add([{"path": ".*/ownedObjects.*", "status": status, "times": None}])
+
+    page = page_of(browser_of("hanna").post("/hr/new/several/", typed(*names)))
+
+    assert "For 40 accounts the directory did not say in time" in page
+    assert 0 < asked_about(tenant) <= 8  # two in each of the four trips that had begun
+
+
+def test_when_some_are_left_they_are_checked_once_more(browser_of, tenant):
+    hanna, keys = browser_of("hanna"), ("noor", "ceo")
+    hanna.post("/hr/new/several/", typed(*keys))
+
+    after = page_of(
+        hanna.post("/hr/new/several/", typed(*keys, step="save", take=[f"{BY_KEY['noor'].object_id}:"]))
+    )
+
+    assert "administrator role" in rows_of(after)[name("ceo")]
 
 
 def test_those_with_nothing_odd_about_them_are_ticked_at_once(browser_of, tenant):

@@ -11,7 +11,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from tests.benchmark import lists, pages  # noqa: E402  (Django comes first)
+from tests.benchmark import lists, pages, pasted  # noqa: E402  (Django comes first)
 from tests.databases import KIND  # noqa: E402
 from tests.replicas import portal  # noqa: E402
 
@@ -28,6 +28,9 @@ def main(sizes: tuple[int, ...]) -> None:
         )
         for what, taken, ratio in pages.measure(site):
             say(f"  {what:<44} {taken:7.1f} {ratio:7.1f}")
+        say(f"A pasted list, seconds, with Graph at {pasted.GRAPH_SECONDS} s a round trip")
+        for what, seconds in pasted.measure(site):
+            say(f"  {what:<70} {seconds:7.1f}")
         say("Memory, megabytes (each process's share)")
         for what, weight in pages.weights(site):
             say(f"  {what:<44} {weight:7.1f}")

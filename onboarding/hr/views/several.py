@@ -22,6 +22,7 @@ from onboarding.hr.wanted import Wanted
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 
+GUARDS_MAY_TAKE = 10.0  # seconds; the worker checks whoever is not reached in them, right after the save
 NOT_A_NAME = _("This is neither an account name, like name@contoso.example, nor an object id.")
 NO_SUCH_ID = _("No account has this object id. Check it, or type the account name instead.")
 RECORDED = _("This account is already recorded, and not finished.")
@@ -58,6 +59,12 @@ class Row:
         return bool(self.looked.found) and not (self.trouble or self.before or self.told["warnings"])
 
     @property
+    def is_unchecked(self) -> bool:
+        """Whether the guards were asked in vain, so that they have yet to say anything."""
+        found = self.looked.found
+        return found is not None and not (self.trouble or found.facts)
+
+    @property
     def before_in_words(self) -> list[dict[str, str]]:
         return words.recorded_before(self.before)
 
@@ -76,8 +83,8 @@ def record_several(request: HttpRequest) -> HttpResponse:
     if not form.is_valid() and (saving or not form.look_only()):
         if "accounts" in form.errors:
             return _page(request, form, status=400)
-        return _page(request, form, _rows(request, form.cleaned_data["accounts"]), status=400)
-    rows = _rows(request, form.cleaned_data["accounts"])
+        return _page(request, form, _rows(request, form), status=400)
+    rows = _rows(request, form)
     if not saving:
         return _page(request, form, rows)
     if not any(row.is_ticked for row in rows):
@@ -85,14 +92,13 @@ def record_several(request: HttpRequest) -> HttpResponse:
     return _saved(request, form, rows)
 
 
-def _rows(request: HttpRequest, names: list[str]) -> list[Row]:
-    """What the directory and the portal know of each, in few questions to either."""
+def _rows(request: HttpRequest, form: SeveralForm) -> list[Row]:
+    """What the directory and the portal know of each, and what the guards say, in few questions to either."""
+    names = form.cleaned_data["accounts"]
     rows = [Row(name) for name in names]
     looked = directory.look_up_several([name for name in names if is_account(name)])
     for row in rows:
         row.looked = looked.get(row.typed, directory.Looked())
-        if row.looked.found:
-            row.told = directory.in_words(row.looked.found, recorder=request.user, when=None)
         row.trouble = _trouble(row)
     known = [row.who for row in rows if not row.trouble]
     before, unfinished = earlier.records_of_several(known), earlier.unfinished_of_several(known)
@@ -102,12 +108,23 @@ def _rows(request: HttpRequest, names: list[str]) -> list[Row]:
         if row.unfinished and not row.trouble:
             row.trouble = str(RECORDED)
     ticked, shown = set(request.POST.getlist("take")), set(request.POST.get("shown", "").split())
+    _check(sorted(rows, key=lambda row: row.take not in ticked))  # whom it is about to save first
+    saving = request.POST.get("step") == "save"
     for row in rows:
-        row.is_ticked = not row.trouble and (row.take in ticked or (row.typed not in shown and row.is_clean))
-    if request.POST.get("step") == "save":
-        for row in rows:
-            row.is_ticked = row.is_ticked and row.take in ticked
+        if found := row.looked.found:
+            when = form.cleaned_data if found.facts else None
+            row.told = directory.in_words(found, recorder=request.user, when=when)
+        by_itself = not saving and row.typed not in shown and row.is_clean
+        row.is_ticked = not row.trouble and (row.take in ticked or by_itself)
     return rows
+
+
+def _check(rows: list[Row]) -> None:
+    """Read what the guards look at, of each who can be recorded."""
+    asked = [(row, found) for row in rows if (found := row.looked.found) and not row.trouble]
+    checked = directory.check_several([found for _row, found in asked], seconds=GUARDS_MAY_TAKE)
+    for (row, _found), found in zip(asked, checked, strict=True):
+        row.looked = directory.Looked(found)
 
 
 def _trouble(row: Row) -> str:
@@ -139,6 +156,7 @@ def _save(request: HttpRequest, form: SeveralForm, row: Row) -> None:
             account_name=found.account.user_principal_name if found else row.typed,
             account=found.account if found else None,
             manager=found.manager if found else None,
+            facts=found.facts if found else None,
             by=request.user,
             knowing=[one.starter.public_id for one in row.before],
             **form.when(),
@@ -168,7 +186,7 @@ def _page(
         "rows": rows,
         "shown": " ".join(row.typed for row in rows),
         "troubles": sum(bool(row.trouble) for row in rows),
-        "ticked": sum(row.is_ticked for row in rows),
+        "unchecked": sum(row.is_unchecked for row in rows),
         "saved": [
             {"name": one.name, "url": reverse("hr:starter", args=[one.public_id])} for one in saved or []
         ],
