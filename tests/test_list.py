@@ -14,6 +14,7 @@ from django.utils import timezone
 from onboarding import services
 from onboarding.hr.wanted import DAYS
 from onboarding.models import Starter
+from tests.benchmark.many import statements
 from tests.conftest import BY_KEY
 
 pytestmark = pytest.mark.django_db
@@ -497,3 +498,17 @@ def test_to_ask_whether_the_list_may_still_be_read_costs_nothing(browser_of, rec
 
     assert browser_of("hanna").head("/hr/").status_code == 200
     assert browser_of("maria").head("/hr/").status_code == 403
+
+
+def test_the_thousands_that_are_measured_are_starters_like_any_other(browser_of, person):
+    """`make bench` writes them straight into the table, so what a starter has must be known there, too."""
+    with connection.cursor() as cursor:
+        for statement in statements(
+            0, 120, person("hanna").pk, on_postgresql=connection.vendor == "postgresql"
+        ):
+            cursor.execute(statement)
+
+    written = Starter.objects.get(public_id="benchbench000000000097")
+    written.full_clean(exclude=["shaped_by"])
+    assert Starter.objects.count() == 120
+    assert "benchbench000000000097" in page_of(browser_of("hanna").get("/hr/?state=problem"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 from contextlib import closing
 
 import psycopg
 
+from onboarding.models import Starter
 from tests.databases import Database
 
 WORDS = {
@@ -24,13 +27,13 @@ WORDS = {
 INSERT = """
 {numbers} INSERT INTO onboarding_starter (public_id, state, version, problem, account_name, account_id, found_account_id,
   display_name, job_title, department, manager_id, manager_name, manager_mail, start_date, start_time, time_zone,
-  starts_at, note, sign_in_told, recorded_by_id, shaped_by, recorded_at, extra_attempts)
+  starts_at, note, sign_in_told, recorded_by_id, shaped_by, recorded_at, {other_columns})
 SELECT 'benchbench' || {padded}, CASE WHEN n % 100 < 92 THEN 'registered' WHEN n % 100 < 96 THEN 'withdrawn'
   WHEN n % 100 < 98 THEN 'invited' WHEN n % 100 < 99 THEN 'recorded' ELSE 'registered' END, 1,
   CASE WHEN n % 1000 = 97 THEN 'no_manager' ELSE '' END,
   lower(f.word || '.' || l.word) || n || '@contoso.example', '0000be0c-0000-4000-8000-' || {padded}, '',
   f.word || ' ' || l.word, 'Employee', t.word, '0000be0d-0000-4000-8000-' || {manager}, g.word || ' ' || m.word, '',
-  {day}, '09:00:00', 'Europe/Amsterdam', {moment}, '', {false}, {by}, '[]', {now}, 0
+  {day}, '09:00:00', 'Europe/Amsterdam', {moment}, '', {false}, {by}, '[]', {now}, {other_values}
 FROM numbers JOIN words_first f ON f.i = n % 40 JOIN words_last l ON l.i = (n / 40) % 51
   JOIN words_team t ON t.i = n % 10 JOIN words_first g ON g.i = (n / 7) % 40 JOIN words_last m ON m.i = (n / 11) % 51
 """
@@ -54,20 +57,51 @@ POSTGRESQL = {
 
 def fill(database: Database, start: int, end: int, recorded_by: int) -> None:
     """Starters number `start` to `end`, and statistics of them as a database in use has."""
-    statements = [_table(name, words.split()) for name, words in WORDS.items()]
-    dialect = POSTGRESQL if database.url else SQLITE
-    numbers = f"WITH RECURSIVE numbers(n) AS (SELECT {start} UNION ALL SELECT n + 1 FROM numbers WHERE n < {end - 1})"  # noqa: S608
-    insert = INSERT.format(**dialect, by=recorded_by, numbers=numbers)
+    written = statements(start, end, recorded_by, on_postgresql=bool(database.url))
     if database.url:
         with psycopg.connect(database.url, autocommit=True) as connection:
-            for one in (*statements, insert, "VACUUM ANALYZE onboarding_starter"):
+            for one in (*written, "VACUUM ANALYZE onboarding_starter"):
                 connection.execute(one.encode())
         return
     with closing(sqlite3.connect(database.file, timeout=60)) as connection:
-        for one in (*statements, insert, "ANALYZE"):
+        for one in (*written, "ANALYZE"):
             connection.executescript(f"{one};")
 
 
-def _table(name: str, words: list[str]) -> str:
+def statements(start: int, end: int, recorded_by: int, *, on_postgresql: bool) -> list[str]:
+    """What writes starters number `start` to `end`, with whatever a starter has beside what is said above."""
+    numbers = f"WITH RECURSIVE numbers(n) AS (SELECT {start} UNION ALL SELECT n + 1 FROM numbers WHERE n < {end - 1})"  # noqa: S608
+    others = _others()
+    insert = INSERT.format(
+        **(POSTGRESQL if on_postgresql else SQLITE),
+        by=recorded_by,
+        numbers=numbers,
+        other_columns=", ".join(others),
+        other_values=", ".join(others.values()),
+    )
+    return [one for name, words in WORDS.items() for one in _table(name, words.split())] + [insert]
+
+
+def _others() -> dict[str, str]:
+    """The columns that are not named above and cannot be empty, each with its default as it is written in SQL."""
+    named = set(re.findall(r"\w+", INSERT.partition("SELECT")[0]))
+    fields = [
+        field
+        for field in Starter._meta.concrete_fields
+        if not (field.null or field.primary_key or field.has_db_default() or field.column in named)
+    ]
+    return {field.column: _literal(field.get_default()) for field in fields}
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, list | dict):
+        return f"'{json.dumps(value)}'"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _table(name: str, words: list[str]) -> tuple[str, str]:
     rows = ", ".join(f"({i}, '{word}')" for i, word in enumerate(words))
-    return f"CREATE TEMP TABLE words_{name} (i integer, word varchar(40)); INSERT INTO words_{name} VALUES {rows}"  # noqa: S608
+    return (
+        f"CREATE TEMP TABLE words_{name} (i integer, word varchar(40))",
+        f"INSERT INTO words_{name} VALUES {rows}",  # noqa: S608
+    )

@@ -27,7 +27,7 @@ def measure(site: Portal) -> Iterator[tuple[str, float]]:
         before, began = _trips(site), time.perf_counter()
         hanna.send(hanna.form_with("accounts"), **when, step="look")
         yield f"{PEOPLE} looked up, {_trips(site) - before} round trips", time.perf_counter() - began
-        take = re.findall(r'name="take"\s+value="([^"]*)" checked', hanna.text)
+        take = re.findall(r'name="take"\s+value="([^"]*)" checked', hanna.page.text)
         assert len(take) == PEOPLE, f"only {len(take)} of {PEOPLE} have nothing odd about them"
         assert "did not say in time" not in hanna.text
         before, began = _trips(site), time.perf_counter()
