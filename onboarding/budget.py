@@ -6,8 +6,8 @@ first, in the order in which they asked; work in the background takes what they 
 
 A call is counted here when it is taken, and by Microsoft when it arrives: the second one of a pass a little later than
 the first, and nobody knows how much. Two passes that were begun in one moment, and two more as soon as the window
-allows, would now and then be one call too many in Microsoft's. So where the budget is tight, whoever follows right after
-others have left the window follows one by one, and two that were begun together are not for ever.
+allows, would now and then be one call too many in Microsoft's. So where the budget is tight, those who follow right after
+others have left the window follow a little apart, and two that were begun together are not for ever.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from onboarding import clock, policy
 from onboarding.models import GraphBudget, Starter, Turn
 
 CALLS_OF_AN_ISSUE = 2
+# So much later than the first one, at most, the second call of a pass is taken to arrive.
+LATEST = timedelta(seconds=3)
 TURN_LASTS = timedelta(seconds=60)
 # Microsoft is not believed beyond this, and a moment further ahead can only come from a clock that was set back.
 LONGEST_PAUSE = timedelta(hours=1)
@@ -145,6 +147,11 @@ def _pace(row: GraphBudget) -> timedelta:
     return row.span / (row.calls // CALLS_OF_AN_ISSUE)
 
 
+def _apart(row: GraphBudget) -> timedelta:
+    """How far apart is enough, and never slower than the budget itself."""
+    return min(LATEST, _pace(row))
+
+
 def _in_window(row: GraphBudget, now: datetime, span: timedelta | None = None) -> list[float]:
     # A time ahead of now can only come from a clock that was set back; it must not block for ever.
     oldest = (now - (span or row.span)).timestamp()
@@ -165,17 +172,17 @@ def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
 
 def _opens_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
     """When so many calls of a person fit, apart from others where some have just left a window that was full."""
-    free_at, pace = _free_at(row, calls, now), _pace(row)
-    recent = [datetime.fromtimestamp(at, tz=now.tzinfo) for at in _in_window(row, now, row.span + pace)]
-    moments = {free_at, *(at + pace for at in recent), *(at + row.span + pace for at in recent)}
+    free_at, apart = _free_at(row, calls, now), _apart(row)
+    recent = [datetime.fromtimestamp(at, tz=now.tzinfo) for at in _in_window(row, now, row.span + apart)]
+    moments = {free_at, *(at + apart for at in recent), *(at + row.span + apart for at in recent)}
     return min(at for at in moments if at >= free_at and _is_safe(row, calls, at))
 
 
 def _is_safe(row: GraphBudget, calls: int, at: datetime) -> bool:
     """Whether Microsoft has room then too, though it may still count those that have just left the window here."""
-    counted_longer = len(_in_window(row, at, row.span + _pace(row)))
+    counted_longer = len(_in_window(row, at, row.span + _apart(row)))
     just_left = counted_longer - len(_in_window(row, at))
-    just_begun = len(_in_window(row, at, _pace(row)))
+    just_begun = len(_in_window(row, at, _apart(row)))
     fits_anyhow = not just_left or counted_longer + calls <= row.calls
     return fits_anyhow or just_begun <= row.calls % CALLS_OF_AN_ISSUE
 
@@ -191,5 +198,5 @@ def _kept(now: datetime) -> Q:
 
 
 def _spend(row: GraphBudget, calls: int, now: datetime) -> None:
-    row.recent = [*_in_window(row, now, row.span + _pace(row)), *[now.timestamp()] * calls]
+    row.recent = [*_in_window(row, now, row.span + _apart(row)), *[now.timestamp()] * calls]
     row.save(update_fields=["recent"])
