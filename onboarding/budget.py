@@ -25,7 +25,7 @@ from onboarding.models import GraphBudget, Starter, Turn
 
 CALLS_OF_AN_ISSUE = 2
 # So much later than the first one, at most, the second call of a pass is taken to arrive.
-LATEST = timedelta(seconds=3)
+LATEST = timedelta(seconds=5)
 TURN_LASTS = timedelta(seconds=60)
 # Microsoft is not believed beyond this, and a moment further ahead can only come from a clock that was set back.
 LONGEST_PAUSE = timedelta(hours=1)

@@ -472,20 +472,6 @@ def test_forty_who_press_together_are_served_in_order_as_fast_as_the_limit_allow
     assert max(presses for _, presses in line.values()) <= 4
 
 
-@pytest.mark.parametrize("calls", [5, 4])
-def test_a_line_of_people_who_take_a_moment_each_is_hardly_slower(
-    settings, somebody, maria, traveller, calls
-):
-    """What one takes before they press is not added to the wait of all who stand behind them."""
-    settings.GRAPH_BUDGET_CALLS = calls
-    began, chance = timezone.now(), Random(1)
-
-    line = served([somebody() for _ in range(40)], maria, traveller, late=lambda _: chance.uniform(0.2, 0.8))
-
-    assert list(line) == list(range(40))
-    assert (timezone.now() - began) <= 1.1 * (39 // 2) * 10 * SECONDS
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_a_line_never_reaches_microsoft_with_six_calls_in_ten_seconds(somebody, maria, traveller, seed):
     """Every now and then somebody presses so late that the next one goes with them; that does not become a habit.
