@@ -89,5 +89,5 @@ lock:  ## write the lock files anew (needs uv)
 
 messages: dev-environment  ## extract what is to be translated, and compile the translations (needs gettext)
 	@command -v xgettext >/dev/null || { echo "gettext is not installed (on Debian: apt install gettext)." >&2; exit 1; }
-	@$(DEV) manage.py makemessages --all --no-obsolete --no-wrap --add-location=file -i .venv* -i var -i tests -i requirements -i sandbox && \
-	$(DEV) manage.py compilemessages -i .venv* -v 0
+	@$(DEV) manage.py makemessages --all --no-obsolete --no-wrap --add-location=file -i '.venv*' -i var -i tests -i requirements -i sandbox && \
+	$(DEV) manage.py compilemessages -i '.venv*' -v 0

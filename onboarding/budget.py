@@ -4,29 +4,37 @@ Microsoft publishes five calls in ten seconds a tenant for this kind of resource
 "identity and access reports"). A pass costs two: the read of the methods, and the creation. People come
 first, in the order in which they asked; work in the background takes what they leave.
 
-A call is counted here when it is taken, and by Microsoft when it arrives: the second one of a pass a little later than
-the first, and nobody knows how much. Two passes that were begun in one moment, and two more as soon as the window
-allows, would now and then be one call too many in Microsoft's. So where the budget is tight, those who follow right after
-others have left the window follow a little apart, and two that were begun together are not for ever.
+Microsoft counts a call when it arrives, and nobody here knows when that is: only that it lies between the moment in
+which the call was taken and that of its answer. So a call that is on its way counts as one of this very moment, and one
+that was answered counts from its answer. Whatever fits here then fits there too, however slow the way is.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from onboarding import clock, policy
 from onboarding.models import GraphBudget, Starter, Turn
 
+log = logging.getLogger(__name__)
+
 CALLS_OF_AN_ISSUE = 2
-# So much later than the first one, at most, the second call of a pass is taken to arrive.
-LATEST = timedelta(seconds=5)
+# A call whose answer nobody has told of by then is on its way no more: its process has ended. The second call of an
+# issue is made when the first has its answer, and each may take its time.
+ON_ITS_WAY = CALLS_OF_AN_ISSUE * timedelta(
+    seconds=settings.GRAPH_CONNECT_TIMEOUT + settings.GRAPH_READ_TIMEOUT
+)
 TURN_LASTS = timedelta(seconds=60)
+# Whose turn comes so soon has the button already: by the time it is pressed, there is room.
+SOON = timedelta(seconds=1)
 # Microsoft is not believed beyond this, and a moment further ahead can only come from a clock that was set back.
 LONGEST_PAUSE = timedelta(hours=1)
 
@@ -38,33 +46,41 @@ class Wait:
     until: datetime
     ahead: int
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the button is there."""
+        return self.until - SOON <= now
+
     def seconds(self, now: datetime) -> int:
-        return max(1, round((self.until - now).total_seconds() + 0.5))
+        """Until the button is there."""
+        return max(1, ceil((self.until - SOON - now).total_seconds()))
 
 
 @transaction.atomic
 def take_turn(starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
     """Take the calls of one issue for a person who waits, or a place in the queue. None means: go on.
 
-    `more` calls go before it, where passes of other tools are removed first. A place is kept through reloads; it
-    opens when the budget will have room and lapses a minute later.
+    Each call that was taken must be told of with `answered`, or given back. `more` calls go before it, where passes of
+    other tools are removed first. A place is kept through reloads; it opens when the budget will have room and lapses
+    a minute later.
     """
-    row, now = _locked(), clock.now()
+    row, now = _sized(), clock.now()
     mine, ahead = _in_line(starter, person, now)
     calls = CALLS_OF_AN_ISSUE + more
-    if _opens_at(row, calls, now) <= now and _room(row, now) >= calls + CALLS_OF_AN_ISSUE * ahead:
+    opens = _opens_at(row, calls, ahead, now)
+    if opens <= now:
         _spend(row, calls, now)
         if mine:
             mine.delete()
         return None
-    return _place(row, starter, person, mine, ahead, now)
+    return _place(starter, person, mine, Wait(opens, ahead), now)
 
 
 @transaction.atomic
 def take_place(starter: Starter, person: Any) -> Wait:
     """Only a place in the queue, for somebody whom Microsoft has just told to wait; nothing is spent."""
-    row, now = _locked(), clock.now()
-    return _place(row, starter, person, *_in_line(starter, person, now), now)
+    row, now = _sized(), clock.now()
+    mine, ahead = _in_line(starter, person, now)
+    return _place(starter, person, mine, Wait(_opens_at(row, CALLS_OF_AN_ISSUE, ahead, now), ahead), now)
 
 
 def _in_line(starter: Starter, person: Any, now: datetime) -> tuple[Turn | None, int]:
@@ -75,22 +91,15 @@ def _in_line(starter: Starter, person: Any, now: datetime) -> tuple[Turn | None,
     return mine, before.count()
 
 
-def _place(
-    row: GraphBudget, starter: Starter, person: Any, mine: Turn | None, ahead: int, now: datetime
-) -> Wait:
-    free_at = _opens_at(row, CALLS_OF_AN_ISSUE, now)
+def _place(starter: Starter, person: Any, mine: Turn | None, wait: Wait, now: datetime) -> Wait:
+    """The place that they have, or else a new one; one whose time has come while others were slower is kept."""
     if mine is None:
-        opens = free_at + ahead * _pace(row)
-        mine = Turn.objects.create(
-            starter=starter, person=person, asked_at=now, opens_at=opens, lapses_at=opens + TURN_LASTS
-        )
-    elif (
-        mine.opens_at <= now
-    ):  # its time has come, but others were slower, or somebody faster: the place is kept
-        mine.opens_at = max(free_at, now + timedelta(seconds=1)) + max(0, ahead - 1) * _pace(row)
-        mine.lapses_at = mine.opens_at + TURN_LASTS
-        mine.save(update_fields=["opens_at", "lapses_at"])
-    return Wait(mine.opens_at, ahead)
+        mine = Turn(starter=starter, person=person, asked_at=now)
+    elif not Wait(mine.opens_at, wait.ahead).is_over(now):
+        return Wait(mine.opens_at, wait.ahead)
+    mine.opens_at, mine.lapses_at = wait.until, wait.until + TURN_LASTS
+    mine.save()
+    return wait
 
 
 def standing(starter: Starter, person: Any) -> Wait | None:
@@ -104,9 +113,10 @@ def standing(starter: Starter, person: Any) -> Wait | None:
 def take_for_work(calls: int = 1, *, yields: bool = True) -> float:
     """Take calls for work in the background: 0.0 when they were there, else seconds to come back in.
 
+    What was taken must be told of with `answered`, as for a person.
     Work that yields never touches what those who wait, and a person who comes now, would need.
     """
-    row, now = _locked(), clock.now()
+    row, now = _sized(), clock.now()
     waiting = Turn.objects.filter(_kept(now)).count()
     kept = CALLS_OF_AN_ISSUE * (waiting + 1) if yields else 0
     if _free_at(row, calls, now) <= now and _room(row, now) >= calls + kept:
@@ -116,12 +126,32 @@ def take_for_work(calls: int = 1, *, yields: bool = True) -> float:
     return max(1.0, min(paused, 600.0), row.span.total_seconds() / 5)
 
 
-@transaction.atomic
+def answered(calls: int = 1) -> None:
+    """So many of the calls that were taken were made, and their answer is there.
+
+    Keeping the books costs nobody a pass: where they cannot be written the call counts as on its way for a while.
+    """
+    try:
+        _done(calls, made=True)
+    except DatabaseError:
+        log.warning("an answered call could not be booked; it counts as on its way", exc_info=True)
+
+
 def give_back(calls: int) -> None:
-    """The calls were not made after all."""
-    row = _locked()
-    row.recent = row.recent[: len(row.recent) - calls]
-    row.save(update_fields=["recent"])
+    """So many of the calls that were taken will not be made after all."""
+    if calls:
+        _done(calls, made=False)
+
+
+@transaction.atomic
+def _done(calls: int, *, made: bool) -> None:
+    row, now = _locked(), clock.now()
+    # The newest go first: what somebody left behind who can tell of it no more gets old, and ends.
+    left = max(len(row.on_their_way) - calls, 0)
+    if made:
+        row.recent = [*row.recent, *[now.timestamp()] * (len(row.on_their_way) - left)]
+    row.on_their_way = row.on_their_way[:left]
+    row.save(update_fields=["recent", "on_their_way"])
 
 
 @transaction.atomic
@@ -135,56 +165,50 @@ def pause(seconds: float) -> None:
 
 
 def _locked() -> GraphBudget:
-    """The one row, and how large the budget is: as policy says, or else as it was installed."""
-    row, rules = GraphBudget.objects.select_for_update().get(id=1), policy.in_force()
+    return GraphBudget.objects.select_for_update().get(id=1)
+
+
+def _sized() -> GraphBudget:
+    """The one row, locked, and how large the budget is: as policy says, or else as it was installed."""
+    row, rules = _locked(), policy.in_force()
     row.calls = rules.graph_calls or settings.GRAPH_BUDGET_CALLS
     row.span = timedelta(seconds=rules.graph_seconds or settings.GRAPH_BUDGET_SECONDS)
     return row
 
 
-def _pace(row: GraphBudget) -> timedelta:
-    """How long the budget needs for one issue. Both its calls come in one moment, so an odd call helps nobody."""
-    return row.span / (row.calls // CALLS_OF_AN_ISSUE)
+def _counted(row: GraphBudget, now: datetime) -> list[float]:
+    """The calls in the window, in order, each with the moment from which it counts."""
+    lost = ON_ITS_WAY.total_seconds()
+    on_their_way = [
+        min(at + lost, now.timestamp()) for at in _within(row.on_their_way, now, ON_ITS_WAY + row.span)
+    ]
+    return sorted([*_within(row.recent, now, row.span), *_within(on_their_way, now, row.span)])
 
 
-def _apart(row: GraphBudget) -> timedelta:
-    """How far apart is enough, and never slower than the budget itself."""
-    return min(LATEST, _pace(row))
-
-
-def _in_window(row: GraphBudget, now: datetime, span: timedelta | None = None) -> list[float]:
+def _within(moments: list[float], now: datetime, span: timedelta) -> list[float]:
     # A time ahead of now can only come from a clock that was set back; it must not block for ever.
-    oldest = (now - (span or row.span)).timestamp()
-    return [at for at in row.recent if oldest < at <= now.timestamp() + 1]
+    return [at for at in moments if (now - span).timestamp() < at <= now.timestamp() + 1]
 
 
 def _room(row: GraphBudget, now: datetime) -> int:
-    return row.calls - len(_in_window(row, now))
+    return row.calls - len(_counted(row, now))
 
 
 def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
-    """When so many calls fit, were nobody else to come."""
-    recent = sorted(_in_window(row, now))
-    too_many = len(recent) + calls - row.calls
-    fits = now if too_many <= 0 else datetime.fromtimestamp(recent[too_many - 1], tz=now.tzinfo) + row.span
+    """When so many calls fit, were nobody else to come; at most all that there are."""
+    counted = _counted(row, now)
+    too_many = len(counted) + min(calls, row.calls) - row.calls
+    fits = now if too_many <= 0 else datetime.fromtimestamp(counted[too_many - 1], tz=now.tzinfo) + row.span
     return max(fits, _paused_until(row, now), now)
 
 
-def _opens_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
-    """When so many calls of a person fit, apart from others where some have just left a window that was full."""
-    free_at, apart = _free_at(row, calls, now), _apart(row)
-    recent = [datetime.fromtimestamp(at, tz=now.tzinfo) for at in _in_window(row, now, row.span + apart)]
-    moments = {free_at, *(at + apart for at in recent), *(at + row.span + apart for at in recent)}
-    return min(at for at in moments if at >= free_at and _is_safe(row, calls, at))
-
-
-def _is_safe(row: GraphBudget, calls: int, at: datetime) -> bool:
-    """Whether Microsoft has room then too, though it may still count those that have just left the window here."""
-    counted_longer = len(_in_window(row, at, row.span + _apart(row)))
-    just_left = counted_longer - len(_in_window(row, at))
-    just_begun = len(_in_window(row, at, _apart(row)))
-    fits_anyhow = not just_left or counted_longer + calls <= row.calls
-    return fits_anyhow or just_begun <= row.calls % CALLS_OF_AN_ISSUE
+def _opens_at(row: GraphBudget, calls: int, ahead: int, now: datetime) -> datetime:
+    """When so many calls of a person fit, while each of those before them has room for an issue."""
+    rounds, beside = divmod(ahead, max(1, row.calls // CALLS_OF_AN_ISSUE))
+    wanted = calls + CALLS_OF_AN_ISSUE * beside
+    if beside and wanted > row.calls:
+        rounds, wanted = rounds + 1, calls
+    return _free_at(row, wanted, now) + rounds * row.span
 
 
 def _paused_until(row: GraphBudget, now: datetime) -> datetime:
@@ -198,5 +222,9 @@ def _kept(now: datetime) -> Q:
 
 
 def _spend(row: GraphBudget, calls: int, now: datetime) -> None:
-    row.recent = [*_in_window(row, now, row.span + _apart(row)), *[now.timestamp()] * calls]
-    row.save(update_fields=["recent"])
+    row.recent = _within(row.recent, now, row.span)
+    row.on_their_way = [
+        *_within(row.on_their_way, now, ON_ITS_WAY + row.span),
+        *[now.timestamp()] * calls,
+    ]
+    row.save(update_fields=["recent", "on_their_way"])

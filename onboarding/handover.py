@@ -8,6 +8,7 @@ screen acknowledged is deleted. Whatever is left unclear belongs to the reconcil
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -26,6 +27,10 @@ from onboarding.step_up import Proof
 
 log = logging.getLogger(__name__)
 Reason = PassIssue.Reason
+
+# For so many seconds a press is held until there is room, and no more people at once than this one and those beside.
+PATIENCE = 2.0
+HELD_BESIDE = 1
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,10 @@ def confirm(confirmation: Confirmation) -> Outcome:
             version, facts = ready(confirmation)
             issue = claim(confirmation, version, facts)
             make_way(issue, confirmation)
-            return record(issue, create(issue))
+            try:
+                return record(issue, create(issue))
+            finally:
+                budget.answered()
     except graph.Crowded:
         return NotNow("crowded")
     except _Stop as stop:
@@ -153,15 +161,32 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     except graph.GraphError as error:
         log.error("no pass can be made: %s", error)
         raise _Stop(NotNow("unreachable")) from None
-    wait = budget.take_turn(starter, confirmation.person, more=len(confirmation.replacing))
-    if wait is not None:
-        raise _Stop(Waiting(wait))
+    _wait_for_turn(confirmation)
     try:
-        facts = graph.client().issue_facts(starter.account_id, above=starter.stand_in_for)
+        facts = _facts(starter)
     except graph.GraphError as error:
         raise _Stop(_facts_missing(confirmation, error)) from None
     _guards_hold(confirmation, version, facts)
     return version, facts
+
+
+def _wait_for_turn(confirmation: Confirmation) -> None:
+    """Take the calls of this issue. Whose turn comes within a moment is held here, not sent back to wait for it."""
+    gives_up = time.monotonic() + PATIENCE
+    while wait := budget.take_turn(
+        confirmation.starter, confirmation.person, more=len(confirmation.replacing)
+    ):
+        left = (wait.until - clock.now()).total_seconds()
+        if wait.ahead > HELD_BESIDE or time.monotonic() + left > gives_up:
+            raise _Stop(Waiting(wait))
+        time.sleep(max(left, 0.05))
+
+
+def _facts(starter: Starter) -> graph.Facts:
+    try:
+        return graph.client().issue_facts(starter.account_id, above=starter.stand_in_for)
+    finally:
+        budget.answered()
 
 
 def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> None:
@@ -331,14 +356,18 @@ def _intent(
 
 def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
     """Delete the passes of other tools that the manager has chosen to replace; if that fails, nothing is made."""
-    for method_id in sorted(confirmation.replacing.intersection(issue.seen_before)):
+    chosen = sorted(confirmation.replacing.intersection(issue.seen_before))
+    budget.give_back(len(confirmation.replacing) - len(chosen))
+    for n, method_id in enumerate(chosen, 1):
         try:
-            graph.client().delete_pass(issue.account_id, method_id)
+            _delete_foreign(issue, method_id)
         except graph.Throttled as error:
+            budget.give_back(1 + len(chosen) - n)
             _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
             budget.pause(error.retry_after)
             raise _Stop(Waiting(budget.take_place(issue.starter, issue.actor))) from None
         except graph.GraphError as error:
+            budget.give_back(1 + len(chosen) - n)
             _settle(issue, IssueState.REJECTED, Reason.NOT_REPLACED, error)
             raise _Stop(Failed(issue)) from None
         with audit.change():
@@ -349,6 +378,13 @@ def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
                 issue=issue,
                 facts={"method_id": method_id},
             )
+
+
+def _delete_foreign(issue: PassIssue, method_id: str) -> None:
+    try:
+        graph.client().delete_pass(issue.account_id, method_id)
+    finally:
+        budget.answered()
 
 
 # --- 2 and 3. Create, and check the answer ----------------------------------------------------------------------

@@ -8,6 +8,8 @@ for a pass that nobody saw, and deleting one, does not: a rush must not keep it 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -78,13 +80,13 @@ def _look_for_lost(issue: PassIssue, now: datetime) -> datetime | None:
     if now > issue.lease_until + ALARM_AFTER:
         _alarm(issue)
     settled = issue.lease_until + settings.PASS_QUARANTINE
-    _spend(yields=False)
-    lost = [live for live in _listed(issue) if is_ours(issue, live)]
+    with _spending(yields=False):
+        lost = [live for live in _listed(issue) if is_ours(issue, live)]
     if lost:
         gone = []
         for live in lost:
-            _spend(yields=False)
-            gone.append(graph.client().delete_pass(issue.account_id, live.method_id))
+            with _spending(yields=False):
+                gone.append(graph.client().delete_pass(issue.account_id, live.method_id))
         if not all(gone) and now < settled:
             raise TryLater(5)  # listed, and yet "not found": not known everywhere yet
         _end(issue, IssueState.REVOKED, facts={"deleted": [live.method_id for live in lost]})
@@ -105,8 +107,8 @@ def _sweep(issue: PassIssue, now: datetime) -> datetime | None:
         return None
     if _another_is_open(issue):
         return now + SWEPT_FROM
-    _spend()
-    orphans = [live for live in _listed(issue) if is_ours(issue, live)]
+    with _spending():
+        orphans = [live for live in _listed(issue) if is_ours(issue, live)]
     for live in orphans:
         _delete_orphan(issue, live)
     # What was deleted is looked for once more; it may have been "not found" only because it is so new.
@@ -122,11 +124,11 @@ def _another_is_open(issue: PassIssue) -> bool:
 
 
 def _delete_orphan(issue: PassIssue, live: graph.LivePass) -> None:
-    _spend(yields=False)
-    # Whoever made a pass that we listed had claimed it before: now they are on record, or their pass is.
-    if _another_is_open(issue) or not is_ours(issue, live):
-        raise TryLater(SWEPT_FROM.total_seconds())
-    graph.client().delete_pass(issue.account_id, live.method_id)
+    with _spending(yields=False):
+        # Whoever made a pass that we listed had claimed it before: now they are on record, or their pass is.
+        if _another_is_open(issue) or not is_ours(issue, live):
+            raise TryLater(SWEPT_FROM.total_seconds())
+        graph.client().delete_pass(issue.account_id, live.method_id)
     log.error(
         "a pass appeared after its request had been given up; it is deleted", extra={"issue": str(issue.pk)}
     )
@@ -171,8 +173,8 @@ def _await_receipt(issue: PassIssue, now: datetime) -> datetime:
 
 
 def _watch(issue: PassIssue, now: datetime) -> datetime | None:
-    _spend()
-    methods, passes = _methods(issue)
+    with _spending():
+        methods, passes = _methods(issue)
     mine = next((live for live in passes if live.method_id == issue.method_id), None)
     if any(method.is_own for method in methods):
         _delete(issue, mine, now)
@@ -253,12 +255,13 @@ def _next_look(issue: PassIssue, now: datetime) -> datetime:
 def _take_off(issue: PassIssue, now: datetime) -> datetime | None:
     if now > (issue.revoking_at or now) + ALARM_AFTER:
         _alarm(issue)
-    _spend(yields=False)
-    was_there = graph.client().delete_pass(issue.account_id, issue.method_id)
+    with _spending(yields=False):
+        was_there = graph.client().delete_pass(issue.account_id, issue.method_id)
     if not was_there:
         # "Not found" may mean "not yet", or be a mistake: ask the list before it counts as gone.
-        _spend(yields=False)
-        if any(live.method_id == issue.method_id for live in _listed(issue)):
+        with _spending(yields=False):
+            listed = _listed(issue)
+        if any(live.method_id == issue.method_id for live in listed):
             raise TryLater(5)
         if now < (issue.shown_at or issue.intended_at) + settings.PASS_QUARANTINE / 2:
             raise TryLater(5)
@@ -271,8 +274,8 @@ def _take_off(issue: PassIssue, now: datetime) -> datetime | None:
 
 def _has_own_method(issue: PassIssue) -> bool:
     """A pass without a receipt may all the same have been seen, and have served."""
-    _spend(yields=False)
-    methods, _ = _methods(issue)
+    with _spending(yields=False):
+        methods, _ = _methods(issue)
     return any(method.is_own for method in methods)
 
 
@@ -285,11 +288,12 @@ def _methods(issue: PassIssue) -> tuple[tuple[graph.Method, ...], tuple[graph.Li
 
 def _take_off_late(issue: PassIssue, now: datetime) -> datetime | None:
     """A pass that was made after its issue had been settled, by a process that woke up late."""
-    _spend(yields=False)
-    if graph.client().delete_pass(issue.account_id, issue.method_id):
-        return None
-    _spend(yields=False)
-    if any(live.method_id == issue.method_id for live in _listed(issue)):
+    with _spending(yields=False):
+        if graph.client().delete_pass(issue.account_id, issue.method_id):
+            return None
+    with _spending(yields=False):
+        listed = _listed(issue)
+    if any(live.method_id == issue.method_id for live in listed):
         return now + timedelta(seconds=5)
     return None
 
@@ -339,8 +343,9 @@ def _delete(issue: PassIssue, mine: graph.LivePass | None, now: datetime) -> Non
     """Delete a pass that is no longer needed, also one that is not listed yet."""
     if mine is None and now >= _listed_by(issue):
         return
-    _spend(yields=False)
-    if not graph.client().delete_pass(issue.account_id, issue.method_id) and now < _listed_by(issue):
+    with _spending(yields=False):
+        was_there = graph.client().delete_pass(issue.account_id, issue.method_id)
+    if not was_there and now < _listed_by(issue):
         raise TryLater(5)
 
 
@@ -348,8 +353,13 @@ def _listed_by(issue: PassIssue) -> datetime:
     return (issue.shown_at or issue.intended_at) + LISTED_AFTER
 
 
-def _spend(*, yields: bool = True) -> None:
+@contextmanager
+def _spending(*, yields: bool = True) -> Iterator[None]:
     """One call of the scarce budget, or come back later. What may be alive unseen does not yield to anybody."""
     seconds = budget.take_for_work(yields=yields)
     if seconds:
         raise TryLater(seconds)
+    try:
+        yield
+    finally:
+        budget.answered()

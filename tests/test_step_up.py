@@ -368,7 +368,7 @@ def test_two_presses_that_both_were_ready_make_one_pass(tenant, proven):
 def test_a_proof_that_was_used_meanwhile_leaves_no_claim_behind(tenant, proven):
     said = proven()
     ready = handover.ready(said)
-    spent = len(GraphBudget.objects.get().recent)
+    assert len(GraphBudget.objects.get().on_their_way) == 1
     StepUpUsed.objects.create(proof=said.proof.id, used_at=timezone.now())
 
     with pytest.raises(handover._Stop) as stopped:
@@ -378,7 +378,7 @@ def test_a_proof_that_was_used_meanwhile_leaves_no_claim_behind(tenant, proven):
     assert not PassIssue.objects.exists()
     assert Starter.objects.get().version == said.starter_version
     assert not AuditEvent.objects.filter(event="issue.intent").exists()
-    assert len(GraphBudget.objects.get().recent) == spent - 1  # the POST was not made
+    assert GraphBudget.objects.get().on_their_way == []  # the POST was not made
 
 
 def test_the_database_itself_takes_a_proof_once(tenant, proven, monkeypatch):

@@ -106,7 +106,7 @@ def fact_can_be_read(fact: Fact, visit: Visit) -> Finding:
 
 def _look(fact: Fact, visit: Visit) -> Look | None:
     if fact.part == "methods":
-        return None if visit.wait_for_methods else visit.diagnosis.add_methods(visit.parts)
+        return None if visit.wait_for_methods else visit.read_methods()
     if fact.part == "sign_ins":
         return visit.diagnosis.add_sign_ins(visit.parts)
     return visit.parts.look(fact.part)

@@ -69,6 +69,13 @@ class Visit:
         """Take the one call of the scarce kind from the shared budget, or say in how many seconds it may be there."""
         return budget.take_for_work()
 
+    def read_methods(self) -> Look:
+        """Make the call that was taken."""
+        try:
+            return self.diagnosis.add_methods(self.parts)
+        finally:
+            budget.answered()
+
     def registration(self, client_id: str) -> Registration | None:
         """What is registered under this id, where the identity may read it: it need not."""
         if any(self.states.get(ground) != "ok" for ground in ("graph.reach", "identity.who")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
@@ -18,6 +18,8 @@ from onboarding import policy as rules
 from onboarding.handover import ForeignPass
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue, PolicyVersion, Starter
+
+SIGN_IN_BEFORE = timedelta(minutes=1)
 
 Tone = Literal["todo", "wait", "done", "problem", "stopped"]
 Action = Literal["", "confirm", "replace", "sign_in", "wait", "not_seen", "lost"]
@@ -53,7 +55,7 @@ def of(
 ) -> Situation:
     """The situation that a look at the page finds; `waiting` is the person's place in the queue, if any, and
     `refusing` what the guards say that can be asked before the press. `proven` says whether the sign-in that policy
-    asks for was made for this starter.
+    asks for was made for this starter, and is good when it is `needed_at`.
     """
     if starter.state == StarterState.WITHDRAWN:
         return Situation(
@@ -72,8 +74,13 @@ def of(
     issue = starter.open_issue()
     if issue is not None:
         return _of_issue(issue, starter)
-    signed_in = proven and guards.is_fresh(signed_in_at, policy, now)
+    signed_in = proven and guards.is_fresh(signed_in_at, policy, needed_at(waiting, now))
     return _open(starter, policy, now, signed_in, waiting, refusing)
+
+
+def needed_at(waiting: budget.Wait | None, now: datetime) -> datetime:
+    """The moment for which a sign-in must be good: the turn of who waits in line, else now."""
+    return max(waiting.until, now) if waiting else now
 
 
 def _at(moment: datetime | None, starter: Starter) -> str:
@@ -182,7 +189,10 @@ def _open(
     if refusing:
         return refused(refusing)
     before = _last_time(starter)
-    if waiting is not None and waiting.until > now:
+    in_line_still = waiting is not None and not waiting.is_over(now)
+    # Who must sign in anew does so while they wait: at their turn it would keep everybody behind them.
+    asks_before = min(SIGN_IN_BEFORE, policy.freshness / 2)
+    if waiting and in_line_still and (is_signed_in_for_this or waiting.until - now > asks_before):
         return in_line(waiting, now)
     if not is_signed_in_for_this:
         lines = (
@@ -190,6 +200,8 @@ def _open(
                 "Before a pass is made, Microsoft asks you once more who you are. It brings you back to this page."
             ),
         )
+        if in_line_still:
+            lines = (*lines, gettext("Your turn comes within a minute; your place in the line is kept."))
         return Situation("sign_in", gettext("First, confirm it is you"), (*before, *lines), "todo", "sign_in")
     return Situation(
         "ready", gettext("Is %(name)s with you?") % {"name": starter.name}, before, "todo", "confirm"

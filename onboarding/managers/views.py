@@ -111,15 +111,17 @@ def present(request: HttpRequest, starter: Starter) -> Situation:
         refusing = guards.refusals(
             guards.Question(starter, starter.facts, request.user, None, rules, now, place=guards.Place.LOOKED)
         )
+    waiting = budget.standing(starter, request.user)
+    needed = situation.needed_at(waiting, now)
     return situation.of(
         starter,
         rules,
         now,
         signed_in_at=_signed_in_at(request),
         proven=step_up.holds(
-            _proof(request, starter), starter=starter, person=request.user, rules=rules, now=now
+            _proof(request, starter), starter=starter, person=request.user, rules=rules, now=needed
         ),
-        waiting=budget.standing(starter, request.user),
+        waiting=waiting,
         refusing=refusing,
     )
 

@@ -10,9 +10,12 @@ from django.utils import timezone
 
 
 class GraphBudget(models.Model):
-    """One row: when the last calls were made, and until when Microsoft asked everybody to wait."""
+    """One row: when the last calls were made and answered, and until when Microsoft asked everybody to wait."""
 
-    recent = models.JSONField(default=list, help_text="Times of the last calls, in seconds since 1970.")
+    recent = models.JSONField(
+        default=list, help_text="When the last calls were answered, in seconds since 1970."
+    )
+    on_their_way = models.JSONField(default=list, help_text="When calls were taken that have no answer yet.")
     paused_until = models.DateTimeField(null=True, blank=True)
 
     # How much there is; filled in from the policy by whoever takes the row.

@@ -3,6 +3,7 @@
 First come the tests that reach the mistake's line, those that have noticed most so far and the quickest before the others.
 Only where none of them notices are all tests of the module run, for what is reached in a way that nobody saw.
 MODULES="guards moves" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
+CONTINUE=1 takes over what a run that was stopped had found out, while the module and its tests are the same.
 Ends with 1 when in any module more than one mistake in ten is noticed by no test.
 """
 # ruff: noqa: T201
@@ -21,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -30,6 +32,7 @@ TOP = Path(__file__).parents[2]
 HERE = TOP / "var" / "mutants"
 SURVIVORS = HERE / "survivors.json"
 NOTICED = HERE / "noticed.txt"
+VERDICTS = HERE / "verdicts"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 LEFT_OUT = (".git", ".env", ".venv*", ".*_cache", "__pycache__", "var", "staticfiles")
 OF_THE_DATABASE = {"DATABASE_URL", "PORTAL_DATA_DIR"}  # each copy has a SQLite file of its own
@@ -152,7 +155,7 @@ def examine(name: str, copies: list[Copy], again: list[str] | None) -> Result:
     tried = [one for one in found if again is None or one.name in again]
     reach = Reach(name, copies[0])
     print(f"{module}: {len(tried)} mistakes, {len(reach.seconds)} tests", flush=True)
-    return Result(module, len(harmless), len(found), list(those_that_survive(tried, copies, reach)))
+    return Result(module, len(harmless), len(found), list(those_that_survive(name, tried, copies, reach)))
 
 
 def all_tests(name: str) -> list[str]:
@@ -185,23 +188,30 @@ class Reach:
         )
 
 
-def those_that_survive(tried: list[Mistake], copies: list[Copy], reach: Reach) -> Iterator[Mistake]:
+def those_that_survive(
+    name: str, tried: list[Mistake], copies: list[Copy], reach: Reach
+) -> Iterator[Mistake]:
     free: SimpleQueue[Copy] = SimpleQueue()
     for copy in copies:
         free.put(copy)
 
+    verdicts = Verdicts(name)
+
     def who_notices(mistake: Mistake) -> str:
+        if (who := verdicts.known.get(mistake.name)) is not None:
+            return who
         copy = free.get()
         try:
             who = copy.who_notices(mistake, reach.of(mistake), reach.patience)
             reach.noticed[who.partition(" ")[2].partition(" - ")[0]] += 1
+            verdicts.add(mistake, who)
             return who
         finally:
             free.put(copy)
 
     with NOTICED.open("a") as noticed, ThreadPoolExecutor(len(copies)) as threads:
-        verdicts = zip(tried, threads.map(who_notices, tried), strict=True)
-        for number, (mistake, who) in enumerate(verdicts, 1):
+        told = zip(tried, threads.map(who_notices, tried), strict=True)
+        for number, (mistake, who) in enumerate(told, 1):
             print(f"{mistake.name}\n    {who or 'nobody'}", file=noticed, flush=True)
             if not who:
                 print(
@@ -211,6 +221,24 @@ def those_that_survive(tried: list[Mistake], copies: list[Copy], reach: Reach) -
                 yield mistake
             if number % 25 == 0:
                 print(f"  {number} of {len(tried)}", flush=True)
+
+
+class Verdicts:
+    """Who noticed which mistake of a module, kept as it is found out: a run that is stopped can go on later."""
+
+    def __init__(self, name: str) -> None:
+        told = [TOP / f"onboarding/{name}.py", *(TOP / test for test in all_tests(name))]
+        of = sha256(b"".join(path.read_bytes() for path in told)).hexdigest()[:16]
+        self.file = VERDICTS / f"{name}-{of}.jsonl"
+        self.file.parent.mkdir(exist_ok=True)
+        if not os.environ.get("CONTINUE"):
+            self.file.unlink(missing_ok=True)
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        self.known: dict[str, str] = dict(json.loads(line) for line in lines)
+
+    def add(self, mistake: Mistake, who: str) -> None:
+        with self.file.open("a") as kept:
+            print(json.dumps([mistake.name, who]), file=kept)
 
 
 def report(results: list[Result], minutes: float) -> None:
