@@ -70,14 +70,13 @@ class Copy:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(TOP, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
 
-    def who_notices(self, mistake: Mistake, first: list[str], patience: float) -> str:
+    def who_notices(self, mistake: Mistake, first: list[str], then: list[str], patience: float) -> str:
         """The first test that is not content, or nobody. One that waits for ever has noticed, too."""
         path, name = self.folder / mistake.module, Path(mistake.module).stem
         right = path.read_text()
         path.write_text(mistake.source)
         try:
-            content = not first or self.test(name, first, patience=patience) == 0
-            content = content and self.test(name, all_tests(name), patience=patience) == 0
+            content = all(self.test(name, tests, patience=patience) == 0 for tests in (first, then) if tests)
             return "" if content else self.first_failure()
         except subprocess.TimeoutExpired:
             return "(waited for ever)"
@@ -187,6 +186,9 @@ class Reach:
             self._tests[mistake.line], key=lambda test: (-self.noticed[test], self.seconds[test], test)
         )
 
+    def others(self, mistake: Mistake) -> list[str]:
+        return [test for test in self.seconds if test not in self._tests[mistake.line]]
+
 
 def those_that_survive(
     name: str, tried: list[Mistake], copies: list[Copy], reach: Reach
@@ -202,7 +204,7 @@ def those_that_survive(
             return who
         copy = free.get()
         try:
-            who = copy.who_notices(mistake, reach.of(mistake), reach.patience)
+            who = copy.who_notices(mistake, reach.of(mistake), reach.others(mistake), reach.patience)
             reach.noticed[who.partition(" ")[2].partition(" - ")[0]] += 1
             verdicts.add(mistake, who)
             return who
