@@ -43,7 +43,7 @@ PLACE = re.compile(r"number (\d+) in the line|You are (next)")
 def main(count: int) -> int:
     url = os.environ["DATABASE_URL"]
     quiet = {"GRAPH_BUDGET_CALLS": "1000", "DATABASE_URL": url, "PASS_RECEIPT_SECONDS": "60"}
-    with running("--throttle", "off", **quiet) as demo:
+    with running("--throttle", "off", "--forget", **quiet) as demo:
         allow_more_a_day(demo.environment)
         people = newcomers(demo, count)
         pages = recorded(demo, people)

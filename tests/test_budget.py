@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
@@ -17,7 +18,7 @@ from django.db import OperationalError, connections
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import budget, handover, policy
+from onboarding import budget, graph, handover, policy
 from onboarding.budget import answered, give_back, pause
 from onboarding.models import GraphBudget, Starter, Turn
 from portal.models import User
@@ -651,13 +652,51 @@ def test_nobody_is_held_longer_than_a_moment_and_nobody_far_behind(
     assert isinstance(handover.confirm(confirmation(starter)), handover.Waiting)
     traveller.shift(7.9 * SECONDS)
     assert isinstance(handover.confirm(confirmation(starter)), handover.Waiting)
-    for _ in range(2):
-        take_turn(somebody(), maria)
+    assert take_turn(somebody(), maria) is not None
     far = invite("liam")
-    pause(1.5)
     outcome = handover.confirm(confirmation(far))
-    assert isinstance(outcome, handover.Waiting)
-    assert outcome.wait.ahead > handover.HELD_BESIDE
+    assert outcome == handover.Waiting(budget.Wait(timezone.now() + 12.1 * SECONDS, 2))
+
+
+def test_one_beside_the_next_is_held_with_them_and_a_third_is_not(
+    tenant, full, invite, confirmation, traveller, monkeypatch, somebody, maria
+):
+    """However soon their turn is: Microsoft may have asked everybody to wait for a second only."""
+    slept: list[float] = []
+
+    def sleeps(seconds: float) -> None:
+        slept.append(seconds)
+        traveller.shift(seconds + 0.001)
+
+    monkeypatch.setattr(handover.time, "sleep", sleeps)
+    first = somebody()
+    assert take_turn(first, maria) is not None
+    beside, third = invite("noor"), invite("liam")
+    assert isinstance(handover.confirm(confirmation(beside)), handover.Waiting)
+    traveller.shift(20 * SECONDS)
+    pause(1)
+
+    monkeypatch.setattr(budget, "_opens_at", lambda row, calls, ahead, now: budget._paused_until(row, now))
+
+    assert isinstance(handover.confirm(confirmation(third)), handover.Waiting)
+    assert slept == []
+    assert isinstance(handover.confirm(confirmation(beside)), handover.Shown)
+    assert slept == [pytest.approx(1)]
+
+
+def test_when_too_many_are_with_microsoft_the_manager_is_told_to_try_again(
+    tenant, invite, confirmation, monkeypatch
+):
+    @contextmanager
+    def crowded() -> Iterator[None]:
+        raise graph.Crowded("too many")
+        yield
+
+    starter = invite("noor")
+    monkeypatch.setattr(graph.client(), "turn", crowded)
+
+    assert handover.confirm(confirmation(starter)) == handover.NotNow("crowded")
+    assert spent() == 0
 
 
 # --- Who must sign in anew does so while they wait ----------------------------------------------------------------------

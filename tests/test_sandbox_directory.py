@@ -54,6 +54,22 @@ def test_an_account_that_has_not_appeared_is_not_found_until_it_does(visitor: Vi
     assert visitor.graph("GET", "/users/lotte.vos@contoso.example").status_code == 200
 
 
+def test_who_was_found_before_is_not_found_by_a_name_they_lost_or_when_they_are_gone(
+    visitor: Visitor,
+) -> None:
+    old, new = "/users/noor.devries@contoso.example", "/users/noor.jansen@contoso.example"
+    assert visitor.graph("GET", old).status_code == 200
+
+    visitor.change(person="noor", set={"userPrincipalName": new.rpartition("/")[2]})
+    visitor.change(person="liam", set={"userPrincipalName": old.rpartition("/")[2]})
+
+    assert visitor.graph("GET", old).json()["id"] == BY_KEY["liam"].object_id
+    assert visitor.graph("GET", new).json()["id"] == BY_KEY["noor"].object_id
+    visitor.change(person="noor", set={"exists": False})
+    assert visitor.graph("GET", new).status_code == 404
+    assert visitor.graph("GET", user("noor")).status_code == 404
+
+
 def test_the_manager_is_a_person_or_404(visitor: Visitor) -> None:
     manager = visitor.graph("GET", f"{user('noor')}/manager?$select=id,displayName").json()
     nobody = visitor.graph("GET", f"{user('ben')}/manager")

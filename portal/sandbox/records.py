@@ -40,6 +40,10 @@ class Account:
     def user_principal_name(self) -> str:
         return str(self.properties["userPrincipalName"])
 
+    def is_called(self, name: str) -> bool:
+        """Whether it is there, and this is its id or its name, in small letters."""
+        return self.exists and name in (self.id, self.user_principal_name.lower())
+
     @property
     def name(self) -> str:
         return str(self.properties["displayName"])

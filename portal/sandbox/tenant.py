@@ -97,6 +97,9 @@ class Tenant:
         self.passes: list[Pass] = []
         now = self.clock.now()
         self.accounts = {person.key: account_of(person, now) for person in CAST}
+        self._found: dict[
+            str, Account
+        ] = {}  # those that were asked for before: among thousands it takes a while
         for person in CAST:
             if person.has_pass:
                 self.add_pass(self.accounts[person.key], now - 300, now - 300, 480, True, "help desk's pass")
@@ -106,10 +109,12 @@ class Tenant:
     def find(self, name: str) -> Account | None:
         """By object id or user principal name, as Graph does; an account still to appear is not there."""
         wanted = name.lower()
-        for account in self.accounts.values():
-            if account.exists and wanted in (account.id, account.user_principal_name.lower()):
-                return account
-        return None
+        known = self._found.get(wanted)
+        if known is None or not known.is_called(wanted):  # whoever was found may have another name by now
+            known = next((account for account in self.accounts.values() if account.is_called(wanted)), None)
+            if known is not None:
+                self._found[wanted] = known
+        return known
 
     def existing(self) -> list[Account]:
         return [account for account in self.accounts.values() if account.exists]
@@ -192,6 +197,7 @@ class Tenant:
         number = 1000 + len(self.accounts)
         newcomer = starter(key, number, name, "Employee", "", manager=manager)
         self.accounts[key] = account_of(newcomer, self.clock.now())
+        self._found.clear()
         return self.accounts[key]
 
     def expire_tokens(self) -> None:
@@ -246,6 +252,7 @@ class Tenant:
         self.second_post = document["second_post"]
         self.contexts = document.get("contexts", {})
         self.certificates = document["certificates"]
+        self._found = {}
         self.accounts.update({found["key"]: Account(**found) for found in document["accounts"]})
         self.passes = [Pass(**found) for found in document["passes"]]
         self.mails = [Mail(**found) for found in document["mails"]]

@@ -3,7 +3,8 @@
 First come the tests that reach the mistake's line, those that have noticed most so far and the quickest before the others.
 Only where none of them notices are all tests of the module run, for what is reached in a way that nobody saw.
 MODULES="guards moves" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
-CONTINUE=1 takes over what a run that was stopped had found out, while the module and its tests are the same.
+CONTINUE=1 takes over what a run that was stopped had found out, while the module is the same. Tests that came
+since can only notice more; AGAIN=1 asks them about what survived.
 Ends with 1 when in any module more than one mistake in ten is noticed by no test.
 """
 # ruff: noqa: T201
@@ -200,7 +201,7 @@ def those_that_survive(
     verdicts = Verdicts(name)
 
     def who_notices(mistake: Mistake) -> str:
-        if (who := verdicts.known.get(mistake.name)) is not None:
+        if (who := verdicts.known.get(mistake.name)) is not None and not os.environ.get("AGAIN"):
             return who
         copy = free.get()
         try:
@@ -229,8 +230,7 @@ class Verdicts:
     """Who noticed which mistake of a module, kept as it is found out: a run that is stopped can go on later."""
 
     def __init__(self, name: str) -> None:
-        told = [TOP / f"onboarding/{name}.py", *(TOP / test for test in all_tests(name))]
-        of = sha256(b"".join(path.read_bytes() for path in told)).hexdigest()[:16]
+        of = sha256((TOP / f"onboarding/{name}.py").read_bytes()).hexdigest()[:16]
         self.file = VERDICTS / f"{name}-{of}.jsonl"
         self.file.parent.mkdir(exist_ok=True)
         if not os.environ.get("CONTINUE"):

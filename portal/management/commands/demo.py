@@ -33,9 +33,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reset", action="store_true", help="forget all data of the demo, then stop")
         parser.add_argument("--throttle", default="5/10", help="the pretend Graph's limit, or off")
+        parser.add_argument(
+            "--forget",
+            action="store_true",
+            help="keep the pretend tenant in memory only: quick with thousands",
+        )
         parser.add_argument("--quiet", action="store_true", help="print only that it is ready")
 
-    def handle(self, *, reset: bool, throttle: str, quiet: bool, **_: Any) -> None:
+    def handle(self, *, reset: bool, throttle: str, forget: bool, quiet: bool, **_: Any) -> None:
         if not settings.SANDBOX:
             raise CommandError(
                 "AZURE_TENANT_ID names a real tenant; the demo runs against the pretend one only."
@@ -53,10 +58,8 @@ class Command(BaseCommand):
         settings.SECRET_KEY = kept_key(settings.VAR_DIR / "secret-key")
         refuse_another_installations_database()
         prepare_everything()
-        state = settings.VAR_DIR / "sandbox.json"
-        tenant = Program(
-            "The pretend tenant", manage("sandbox", "--state", str(state), "--throttle", throttle)
-        )
+        kept = [] if forget else ["--state", str(settings.VAR_DIR / "sandbox.json")]
+        tenant = Program("The pretend tenant", manage("sandbox", *kept, "--throttle", throttle))
         supervisor = Supervisor([tenant, *programs(f"127.0.0.1:{site.port or 80}", 2)])
         supervisor.start()
         threading.Thread(target=self.announce, args=[supervisor, quiet], daemon=True).start()
