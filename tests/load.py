@@ -78,7 +78,7 @@ def main(count: int, rate: float) -> int:
         morning = the_morning(demo, people, pages, rate)
         took = time.monotonic() - began
         settled(url)
-        return report(morning, took, outcome(demo, url), count)
+        return report(morning, took, outcome(demo, url), post(demo, url), count)
 
 
 def newcomers(demo: Running, count: int) -> list[tuple[str, str]]:
@@ -209,7 +209,36 @@ def outcome(demo: Running, url: str) -> dict[str, int]:
     }
 
 
-def report(seen: Morning, took: float, after: dict[str, int], count: int) -> int:
+@dataclass(frozen=True)
+class Post:
+    """What the portal wrote of its mails, against what lies in the pretend mailboxes."""
+
+    sent: int
+    lost: int
+    doubled: int
+
+
+def post(demo: Running, url: str) -> Post:
+    waiting = "SELECT count(*) FROM onboarding_mail WHERE kind = 'invitation' AND sent_at IS NULL AND dropped_at IS NULL"
+    wait_for(lambda: asked(url, waiting) == 0, "every invitation to leave", 300)
+    arrived = Counter(
+        one["message_id"] for one in requests.get(f"{demo.sandbox_url}/_control/mail", timeout=60).json()
+    )
+    with psycopg.connect(url) as connection:
+        sent = [
+            row[0]
+            for row in connection.execute(
+                "SELECT message_id FROM onboarding_mail WHERE sent_at IS NOT NULL AND digest_id IS NULL"
+            )
+        ]
+    return Post(
+        len(sent),
+        sum(1 for one in sent if not arrived[one]),
+        sum(1 for times in arrived.values() if times > 1),
+    )
+
+
+def report(seen: Morning, took: float, after: dict[str, int], mails: Post, count: int) -> int:
     say(
         f"{count} managers in {took:.0f} s, {count / took:.1f} a second (5,000 in ten minutes are {RATE:.1f})"
     )
@@ -219,11 +248,17 @@ def report(seen: Morning, took: float, after: dict[str, int], count: int) -> int
     say(f"tries again: {seen.tried_again}")
     for what, number in after.items():
         say(f"{what}: {number}")
+    say(f"mails: {mails.sent} sent, {mails.lost} lost, {mails.doubled} doubled")
     for one in seen.without_pass[:5]:
         say(f"without a pass: {one}")
     say(f"told to try again: {sum(n for answer, n in seen.answers.items() if answer.startswith('503'))}")
     errors = sum(n for answer, n in seen.answers.items() if answer >= "5" and not answer.startswith("503"))
-    right = errors == 0 and not seen.without_pass and list(after.values()) == [count, count, 0, count]
+    right = (
+        errors == mails.lost == mails.doubled == 0
+        and mails.sent >= count
+        and not seen.without_pass
+        and list(after.values()) == [count, count, 0, count]
+    )
     say("None lost, none doubled, no error of the server." if right else "This is not as it must be.")
     return 0 if right else 1
 
