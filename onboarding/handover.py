@@ -137,7 +137,8 @@ def confirm(confirmation: Confirmation) -> Outcome:
             try:
                 return record(issue, create(issue))
             finally:
-                budget.answered()
+                # Only now: a process that stands still while it books holds up everybody who presses.
+                budget.answered(budget.CALLS_OF_AN_ISSUE + len(confirmation.replacing))
     except graph.Crowded:
         return NotNow("crowded")
     except _Stop as stop:
@@ -163,7 +164,7 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
         raise _Stop(NotNow("unreachable")) from None
     _wait_for_turn(confirmation)
     try:
-        facts = _facts(starter)
+        facts = graph.client().issue_facts(starter.account_id, above=starter.stand_in_for)
     except graph.GraphError as error:
         raise _Stop(_facts_missing(confirmation, error)) from None
     _guards_hold(confirmation, version, facts)
@@ -180,13 +181,6 @@ def _wait_for_turn(confirmation: Confirmation) -> None:
         if wait.ahead > HELD_BESIDE or time.monotonic() + left > gives_up:
             raise _Stop(Waiting(wait))
         time.sleep(max(left, 0.05))
-
-
-def _facts(starter: Starter) -> graph.Facts:
-    try:
-        return graph.client().issue_facts(starter.account_id, above=starter.stand_in_for)
-    finally:
-        budget.answered()
 
 
 def _nothing_in_the_way(confirmation: Confirmation, version: PolicyVersion) -> None:
@@ -220,9 +214,15 @@ def _signed_in_for_this(confirmation: Confirmation, version: PolicyVersion) -> N
         _refuse(confirmation, version, refusing)
 
 
+def _only_read(confirmation: Confirmation) -> None:
+    """Of the calls that were taken only the first was made; the POST and what goes before it will not be."""
+    budget.give_back(1 + len(confirmation.replacing))
+    budget.answered()
+
+
 def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
     """What cannot be checked counts as refused; nothing was made."""
-    budget.give_back(1)
+    _only_read(confirmation)
     if isinstance(error, graph.Throttled):
         budget.pause(error.retry_after)
         return Waiting(budget.take_place(confirmation.starter, confirmation.person))
@@ -252,7 +252,7 @@ def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: grap
     question = _question(confirmation, version, facts)
     refusing = guards.refusals(question)
     if refusing:
-        budget.give_back(1 + len(confirmation.replacing))  # the POST will not be made
+        _only_read(confirmation)
         same = Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version)
         if not same.exists():
             raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
@@ -320,10 +320,10 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 raise Changed("the policy has changed")
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
     except (Changed, IntegrityError):
-        budget.give_back(1 + len(confirmation.replacing))
+        _only_read(confirmation)
         raise _Stop(Overtaken()) from None
     except step_up.Used:
-        budget.give_back(1 + len(confirmation.replacing))
+        _only_read(confirmation)
         _refuse(confirmation, version, (guards.BY_CODE["step_up_is_for_this"],))
     except DatabaseError:
         log.exception("the intent could not be written; nothing was sent")
@@ -357,17 +357,18 @@ def _intent(
 def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
     """Delete the passes of other tools that the manager has chosen to replace; if that fails, nothing is made."""
     chosen = sorted(confirmation.replacing.intersection(issue.seen_before))
-    budget.give_back(len(confirmation.replacing) - len(chosen))
     for n, method_id in enumerate(chosen, 1):
         try:
-            _delete_foreign(issue, method_id)
+            graph.client().delete_pass(issue.account_id, method_id)
         except graph.Throttled as error:
-            budget.give_back(1 + len(chosen) - n)
+            budget.give_back(1 + len(confirmation.replacing) - n)
+            budget.answered(1 + n)
             _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
             budget.pause(error.retry_after)
             raise _Stop(Waiting(budget.take_place(issue.starter, issue.actor))) from None
         except graph.GraphError as error:
-            budget.give_back(1 + len(chosen) - n)
+            budget.give_back(1 + len(confirmation.replacing) - n)
+            budget.answered(1 + n)
             _settle(issue, IssueState.REJECTED, Reason.NOT_REPLACED, error)
             raise _Stop(Failed(issue)) from None
         with audit.change():
@@ -378,13 +379,6 @@ def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
                 issue=issue,
                 facts={"method_id": method_id},
             )
-
-
-def _delete_foreign(issue: PassIssue, method_id: str) -> None:
-    try:
-        graph.client().delete_pass(issue.account_id, method_id)
-    finally:
-        budget.answered()
 
 
 # --- 2 and 3. Create, and check the answer ----------------------------------------------------------------------

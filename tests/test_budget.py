@@ -493,10 +493,10 @@ class Rush:
                 else:
                     looks = now + (wait.seconds(now) + late()) * SECONDS
                     heappush(events, (looks, number, "presses"))
+            elif what == "is read":
+                heappush(events, (self.leaves(now), number, "is made"))
             else:
-                answered()
-                if what == "is read":
-                    heappush(events, (self.leaves(now), number, "is made"))
+                answered(2)
         return timezone.now() - began
 
     def leaves(self, now: datetime) -> datetime:

@@ -368,7 +368,7 @@ def test_two_presses_that_both_were_ready_make_one_pass(tenant, proven):
 def test_a_proof_that_was_used_meanwhile_leaves_no_claim_behind(tenant, proven):
     said = proven()
     ready = handover.ready(said)
-    assert len(GraphBudget.objects.get().on_their_way) == 1
+    assert len(GraphBudget.objects.get().on_their_way) == 2
     StepUpUsed.objects.create(proof=said.proof.id, used_at=timezone.now())
 
     with pytest.raises(handover._Stop) as stopped:
