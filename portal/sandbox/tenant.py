@@ -97,9 +97,8 @@ class Tenant:
         self.passes: list[Pass] = []
         now = self.clock.now()
         self.accounts = {person.key: account_of(person, now) for person in CAST}
-        self._found: dict[
-            str, Account
-        ] = {}  # those that were asked for before: among thousands it takes a while
+        # Those that were asked for before: to find one among thousands takes a while.
+        self._found: dict[str, Account] = {}
         for person in CAST:
             if person.has_pass:
                 self.add_pass(self.accounts[person.key], now - 300, now - 300, 480, True, "help desk's pass")
