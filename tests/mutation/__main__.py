@@ -1,7 +1,7 @@
 """Makes every mistake in a copy of the project and runs the tests that should notice: `python -m tests.mutation`.
 
-First come the tests that reach the mistake's line, those that have noticed most so far and the quickest before the others.
-Only where none of them notices are all tests of the module run, for what is reached in a way that nobody saw.
+The tests that reach the mistake's line are run, those that have noticed most so far and the quickest before the others;
+all tests of the module where the line is at work before any test begins.
 MODULES="guards moves" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
 CONTINUE=1 takes over what a run that was stopped had found out, while the module is the same. Tests that came
 since can only notice more; AGAIN=1 asks them about what survived.
@@ -71,14 +71,13 @@ class Copy:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(TOP, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
 
-    def who_notices(self, mistake: Mistake, first: list[str], then: list[str], patience: float) -> str:
+    def who_notices(self, mistake: Mistake, tests: list[str], patience: float) -> str:
         """The first test that is not content, or nobody. One that waits for ever has noticed, too."""
         path, name = self.folder / mistake.module, Path(mistake.module).stem
         right = path.read_text()
         path.write_text(mistake.source)
         try:
-            content = all(self.test(name, tests, patience=patience) == 0 for tests in (first, then) if tests)
-            return "" if content else self.first_failure()
+            return "" if self.test(name, tests, patience=patience) == 0 else self.first_failure()
         except subprocess.TimeoutExpired:
             return "(waited for ever)"
         finally:
@@ -183,12 +182,8 @@ class Reach:
                 self._tests[line].add(test)
 
     def of(self, mistake: Mistake) -> list[str]:
-        return sorted(
-            self._tests[mistake.line], key=lambda test: (-self.noticed[test], self.seconds[test], test)
-        )
-
-    def others(self, mistake: Mistake) -> list[str]:
-        return [test for test in self.seconds if test not in self._tests[mistake.line]]
+        tests = self._tests.get(mistake.line) or self.seconds
+        return sorted(tests, key=lambda test: (-self.noticed[test], self.seconds[test], test))
 
 
 def those_that_survive(
@@ -205,7 +200,7 @@ def those_that_survive(
             return who
         copy = free.get()
         try:
-            who = copy.who_notices(mistake, reach.of(mistake), reach.others(mistake), reach.patience)
+            who = copy.who_notices(mistake, reach.of(mistake), reach.patience)
             reach.noticed[who.partition(" ")[2].partition(" - ")[0]] += 1
             verdicts.add(mistake, who)
             return who
