@@ -182,7 +182,7 @@ class Reach:
                 self._tests[line].add(test)
 
     def of(self, mistake: Mistake) -> list[str]:
-        tests = self._tests.get(mistake.line) or self.seconds
+        tests = set().union(*(self._tests.get(line, ()) for line in mistake.reached)) or self.seconds
         return sorted(tests, key=lambda test: (-self.noticed[test], self.seconds[test], test))
 
 

@@ -42,6 +42,7 @@ class Mistake:
     change: str
     line: int
     source: str
+    reached: range  # the lines that a test passes when it may notice
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ def mistakes(module: str, source: str) -> list[Mistake]:
             number = seen[place, change]
             told = f"{change} ({number})" if number > 1 else change
             setattr(holder, field, replacement if index is None else _with(original, index, replacement))
-            found.append(Mistake(module, place, told, node.lineno, ast.unparse(tree)))
+            found.append(Mistake(module, place, told, node.lineno, ast.unparse(tree), _reached(node)))
             setattr(holder, field, original)
     return found
 
@@ -131,6 +132,13 @@ def changes(node: Any) -> Iterator[Change]:
             yield _instead(node, ast.Pass())
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield _instead(node, ast.Pass())
+
+
+def _reached(node: Any) -> range:
+    """A decorator is at work once, before any test; what it decorates is what a test passes."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
+    return range(node.lineno, node.lineno + 1)
 
 
 def _conditions(node: Any) -> Iterator[Change]:
