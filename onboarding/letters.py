@@ -110,9 +110,24 @@ def release(mail: Mail) -> None:
     ask(f"mail:{mail.pk}", priority=Job.Priority.MAIL)
 
 
+def hurry(kind: str, starter: Starter) -> bool:
+    """Let what waits for who may confirm leave now, by itself. False: nothing waits."""
+    waiting = _waiting().filter(kind=kind, starter=starter, reader_id=starter.in_charge_id).order_by("pk")
+    mail = waiting.last()
+    if mail is None:
+        return False
+    waiting.exclude(pk=mail.pk).update(dropped_at=clock.now(), text="", html="")
+    release(mail)
+    return True
+
+
 def waiting_in(box: str) -> Any:
     """What is written for one reader and not on its way yet."""
-    waits = Mail.objects.filter(box=box, digest=None).exclude(box="")
+    return _waiting().filter(box=box)
+
+
+def _waiting() -> Any:
+    waits = Mail.objects.filter(digest=None).exclude(box="")
     return waits.filter(released_at=None, sent_at=None, dropped_at=None, refused_at=None)
 
 

@@ -471,16 +471,32 @@ def forewarn(starter: Starter) -> None:
 
 def send_to_who_may_confirm(starter: Starter, *, by: Any | None, together: bool = False) -> None:
     """The link once more, or for somebody new; inside the transaction of what causes it."""
+    _record_link(starter, by)
+    _invite(starter, None if together else by)
+
+
+def _record_link(starter: Starter, by: Any | None) -> None:
     audit.record(
         "starter.link_sent",
         by=by,
         starter=starter,
         personal={"manager": starter.in_charge_id, "to": starter.in_charge_mail},
     )
-    _invite(starter, None if together else by)
+
+
+@audit.change()
+def hurry_link(*, starter: Starter, by: Any) -> bool:
+    """Let a link that the portal has written, and that waits for others, leave at once. False: it has left."""
+    if not letters.hurry("invitation", starter):
+        return False
+    _record_link(starter, by)
+    return True
 
 
 def _invite(starter: Starter, by: Any | None) -> None:
+    """When somebody presses it leaves at once: the one that waits already, where there is one."""
+    if by is not None and letters.hurry("invitation", starter):
+        return
     is_the_day = moments.of(starter, policy.for_starter(starter)).opens <= clock.now()
     haste = Haste.NOW if by is not None else Haste.SOON if is_the_day else Haste.IN_TURN
     notifications.invitation(starter, number=_next_number(starter), haste=haste)

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import pytest
 from django.conf import settings as configured
+from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import audit, letters, notifications, post, routine, services
-from onboarding.models import Job, Mail, Starter
+from onboarding import audit, graph, letters, notifications, post, routine, services
+from onboarding.models import AuditEvent, Job, Mail, Starter
 from tests.conftest import BY_KEY
 
 pytestmark = pytest.mark.django_db
@@ -285,6 +286,50 @@ def test_the_link_for_which_hr_presses_leaves_at_once_whatever_went_before(
         "The first day of Starter 0",
         "The first day of Noor de Vries",
     ]
+
+
+def test_a_link_that_waits_leaves_when_hr_presses_and_comes_once(many, record, person, tenant, hurry):
+    many(1)
+    hurry()
+    starter = record(
+        "noor"
+    )  # starts now; the worker writes the link, and their manager was written to just now
+    hurry()
+    assert len(sent(tenant)) == 1
+
+    services.send_link(starter=Starter.objects.get(pk=starter.pk), by=person("hanna"))
+    hurry()
+    hurry(11 * MINUTE)
+
+    assert [subject for _, subject in sent(tenant)[1:]] == ["The first day of Noor de Vries"]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [(1, "The link is on its way to the manager."), (0, "The portal sent the link a moment ago.")],
+)
+def test_who_presses_while_the_portal_writes_the_link_has_it_leave_at_once(
+    many, record, browser_of, tenant, hurry, monkeypatch, before, words
+):
+    many(before)
+    hurry()
+    starter, client = record("noor"), graph.client()
+    facts_of, portal_too = client.issue_facts, iter([True])
+
+    def meanwhile(*args, **how):
+        if next(portal_too, False):
+            services.send_link(starter=Starter.objects.get(pk=starter.pk), by=None)
+        return facts_of(*args, **how)
+
+    monkeypatch.setattr(client, "issue_facts", meanwhile)
+    page = browser_of("hanna").post(reverse("hr:send", args=[starter.public_id]), follow=True)
+    hurry()
+
+    assert words in page.content.decode()
+    assert [subject for _, subject in sent(tenant)[before:]] == ["The first day of Noor de Vries"]
+    hurry(11 * MINUTE)
+    assert len(sent(tenant)) == before + 1
+    assert AuditEvent.objects.filter(event="starter.link_sent").count() == before
 
 
 def test_the_links_that_hr_sends_together_are_one_mail_for_one_manager(record, person, tenant, hurry):

@@ -24,9 +24,11 @@ def send(request: HttpRequest, public_id: str) -> HttpResponse:
         try:
             services.send_link(starter=one, by=request.user)
         except Changed:
-            if starter_or_404(public_id).state != StarterState.INVITED:
+            now = starter_or_404(public_id)
+            if now.state != StarterState.INVITED:
                 raise
-            return gettext("The portal sent the link a moment ago.")
+            if not services.hurry_link(starter=now, by=request.user):
+                return gettext("The portal sent the link a moment ago.")
         return None
 
     done(request, act, gettext("The link is on its way to the manager."))
