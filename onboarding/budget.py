@@ -6,7 +6,8 @@ first, in the order in which they asked; work in the background takes what they 
 
 Microsoft counts a call when it arrives, and nobody here knows when that is: only that it lies between the moment in
 which the call was taken and that of its answer. So a call that is on its way counts as one of this very moment, and one
-that was answered counts from its answer. Whatever fits here then fits there too, however slow the way is.
+that was answered counts from its answer. Whatever fits here then fits there too, as long as the answer comes in time
+(`ON_ITS_WAY`) and Microsoft answers at once: a call that is repeated after a 5xx is counted as one.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from onboarding import clock, policy
-from onboarding.models import GraphBudget, Starter, Turn
+from onboarding.lifecycle import OPEN_ISSUE, StarterState
+from onboarding.models import GraphBudget, PassIssue, Starter, Turn
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +57,38 @@ class Wait:
         return max(1, ceil((self.until - SOON - now).total_seconds()))
 
 
+class Calls:
+    """The calls of one issue. How many of those that were taken were `made` is booked once, when the issue has ended."""
+
+    def __init__(self) -> None:
+        self.taken = self.made = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.book()
+
+    def take(self, starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
+        """As `take_turn`, of which nothing else needs to be told then."""
+        wait = take_turn(starter, person, more=more)
+        if wait is None:
+            self.taken = CALLS_OF_AN_ISSUE + more
+        return wait
+
+    def book(self) -> None:
+        """Those that were made have their answer; the others will not be made."""
+        taken, made = self.taken, self.made
+        self.taken = self.made = 0
+        if taken:
+            _book(taken, made=made)
+
+
 @transaction.atomic
 def take_turn(starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
     """Take the calls of one issue for a person who waits, or a place in the queue. None means: go on.
 
-    Each call that was taken must be told of with `answered`, or given back. `more` calls go before it, where passes of
+    Each call that was taken must be told of. `more` calls go before it, where passes of
     other tools are removed first. A place is kept through reloads; it opens when the budget will have room and lapses
     a minute later.
     """
@@ -127,29 +156,24 @@ def take_for_work(calls: int = 1, *, yields: bool = True) -> float:
 
 
 def answered(calls: int = 1) -> None:
-    """So many of the calls that were taken were made, and their answer is there.
+    """So many of the calls that were taken were made, and their answer is there."""
+    _book(calls, made=calls)
 
-    Keeping the books costs nobody a pass: where they cannot be written the call counts as on its way for a while.
-    """
+
+def _book(taken: int, *, made: int) -> None:
+    """Keeping the books costs nobody a pass: where they cannot be written the calls count as on their way for a while."""
     try:
-        _done(calls, made=True)
+        _done(taken, made=made)
     except DatabaseError:
-        log.warning("an answered call could not be booked; it counts as on its way", exc_info=True)
-
-
-def give_back(calls: int) -> None:
-    """So many of the calls that were taken will not be made after all."""
-    if calls:
-        _done(calls, made=False)
+        log.warning("answered calls could not be booked; they count as on their way", exc_info=True)
 
 
 @transaction.atomic
-def _done(calls: int, *, made: bool) -> None:
+def _done(taken: int, *, made: int) -> None:
     row, now = _locked(), clock.now()
     # The newest go first: what somebody left behind who can tell of it no more gets old, and ends.
-    left = max(len(row.on_their_way) - calls, 0)
-    if made:
-        row.recent = [*row.recent, *[now.timestamp()] * (len(row.on_their_way) - left)]
+    left = max(len(row.on_their_way) - taken, 0)
+    row.recent = [*row.recent, *[now.timestamp()] * min(made, len(row.on_their_way) - left)]
     row.on_their_way = row.on_their_way[:left]
     row.save(update_fields=["recent", "on_their_way"])
 
@@ -217,8 +241,13 @@ def _paused_until(row: GraphBudget, now: datetime) -> datetime:
 
 
 def _kept(now: datetime) -> Q:
-    """Places in the queue that still count; one that was asked for later than now does not."""
-    return Q(lapses_at__gte=now, asked_at__lte=now + timedelta(seconds=1))
+    """Places in the queue that still count: nobody waits for who has a pass, or needs none any more.
+
+    One that was asked for later than now comes from a clock that was set back.
+    """
+    has_one = PassIssue.objects.filter(starter=OuterRef("starter"), state__in=OPEN_ISSUE)
+    waits = Q(starter__state=StarterState.INVITED) & ~Exists(has_one)
+    return waits & Q(lapses_at__gte=now, asked_at__lte=now + timedelta(seconds=1))
 
 
 def _spend(row: GraphBudget, calls: int, now: datetime) -> None:

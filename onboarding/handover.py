@@ -128,17 +128,14 @@ class _Stop(Exception):
 def confirm(confirmation: Confirmation) -> Outcome:
     """Make one pass for one starter and hand it to the caller to show; or say why there is none."""
     try:
-        with (
-            graph.client().turn()
-        ):  # held from the first question to the last: none is turned away in between
-            version, facts = ready(confirmation)
+        # One turn is held from the first question to the last: nobody is turned away in between. The calls are booked
+        # at its end: a process that stands still while it books holds up everybody who presses.
+        with graph.client().turn(), budget.Calls() as calls:
+            version, facts = ready(confirmation, calls)
             issue = claim(confirmation, version, facts)
-            make_way(issue, confirmation)
-            try:
-                return record(issue, create(issue))
-            finally:
-                # Only now: a process that stands still while it books holds up everybody who presses.
-                budget.answered(budget.CALLS_OF_AN_ISSUE + len(confirmation.replacing))
+            make_way(issue, confirmation, calls)
+            calls.made += 1
+            return record(issue, create(issue))
     except graph.Crowded:
         return NotNow("crowded")
     except _Stop as stop:
@@ -148,7 +145,7 @@ def confirm(confirmation: Confirmation) -> Outcome:
 # --- 0. Ready -----------------------------------------------------------------------------------------------
 
 
-def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
+def ready(confirmation: Confirmation, calls: budget.Calls) -> tuple[PolicyVersion, graph.Facts]:
     """Everything that can be found out before anything is written. No transaction is open here."""
     starter = confirmation.starter
     version = policy.for_starter(starter)
@@ -162,21 +159,20 @@ def ready(confirmation: Confirmation) -> tuple[PolicyVersion, graph.Facts]:
     except graph.GraphError as error:
         log.error("no pass can be made: %s", error)
         raise _Stop(NotNow("unreachable")) from None
-    _wait_for_turn(confirmation)
+    _wait_for_turn(confirmation, calls)
+    calls.made += 1
     try:
         facts = graph.client().issue_facts(starter.account_id, above=starter.stand_in_for)
     except graph.GraphError as error:
-        raise _Stop(_facts_missing(confirmation, error)) from None
+        raise _Stop(_facts_missing(confirmation, error, calls)) from None
     _guards_hold(confirmation, version, facts)
     return version, facts
 
 
-def _wait_for_turn(confirmation: Confirmation) -> None:
+def _wait_for_turn(confirmation: Confirmation, calls: budget.Calls) -> None:
     """Take the calls of this issue. Whose turn comes within a moment is held here, not sent back to wait for it."""
     gives_up = time.monotonic() + PATIENCE
-    while wait := budget.take_turn(
-        confirmation.starter, confirmation.person, more=len(confirmation.replacing)
-    ):
+    while wait := calls.take(confirmation.starter, confirmation.person, more=len(confirmation.replacing)):
         left = (wait.until - clock.now()).total_seconds()
         if wait.ahead > HELD_BESIDE or time.monotonic() + left > gives_up:
             raise _Stop(Waiting(wait))
@@ -214,16 +210,10 @@ def _signed_in_for_this(confirmation: Confirmation, version: PolicyVersion) -> N
         _refuse(confirmation, version, refusing)
 
 
-def _only_read(confirmation: Confirmation) -> None:
-    """Of the calls that were taken only the first was made; the POST and what goes before it will not be."""
-    budget.give_back(1 + len(confirmation.replacing))
-    budget.answered()
-
-
-def _facts_missing(confirmation: Confirmation, error: graph.GraphError) -> Outcome:
+def _facts_missing(confirmation: Confirmation, error: graph.GraphError, calls: budget.Calls) -> Outcome:
     """What cannot be checked counts as refused; nothing was made."""
-    _only_read(confirmation)
     if isinstance(error, graph.Throttled):
+        calls.book()
         budget.pause(error.retry_after)
         return Waiting(budget.take_place(confirmation.starter, confirmation.person))
     code = "account_gone" if isinstance(error, graph.NotFound) else "not_checkable"
@@ -252,7 +242,6 @@ def _guards_hold(confirmation: Confirmation, version: PolicyVersion, facts: grap
     question = _question(confirmation, version, facts)
     refusing = guards.refusals(question)
     if refusing:
-        _only_read(confirmation)
         same = Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version)
         if not same.exists():
             raise _Stop(Overtaken())  # a pass that looks foreign is the one of who was faster: no alarm
@@ -320,10 +309,8 @@ def claim(confirmation: Confirmation, version: PolicyVersion, facts: graph.Facts
                 raise Changed("the policy has changed")
             jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
     except (Changed, IntegrityError):
-        _only_read(confirmation)
         raise _Stop(Overtaken()) from None
     except step_up.Used:
-        _only_read(confirmation)
         _refuse(confirmation, version, (guards.BY_CODE["step_up_is_for_this"],))
     except DatabaseError:
         log.exception("the intent could not be written; nothing was sent")
@@ -354,21 +341,19 @@ def _intent(
     }
 
 
-def make_way(issue: PassIssue, confirmation: Confirmation) -> None:
+def make_way(issue: PassIssue, confirmation: Confirmation, calls: budget.Calls) -> None:
     """Delete the passes of other tools that the manager has chosen to replace; if that fails, nothing is made."""
     chosen = sorted(confirmation.replacing.intersection(issue.seen_before))
-    for n, method_id in enumerate(chosen, 1):
+    for method_id in chosen:
+        calls.made += 1
         try:
             graph.client().delete_pass(issue.account_id, method_id)
         except graph.Throttled as error:
-            budget.give_back(1 + len(confirmation.replacing) - n)
-            budget.answered(1 + n)
             _settle(issue, IssueState.REJECTED, Reason.THROTTLED, error)
+            calls.book()
             budget.pause(error.retry_after)
             raise _Stop(Waiting(budget.take_place(issue.starter, issue.actor))) from None
         except graph.GraphError as error:
-            budget.give_back(1 + len(confirmation.replacing) - n)
-            budget.answered(1 + n)
             _settle(issue, IssueState.REJECTED, Reason.NOT_REPLACED, error)
             raise _Stop(Failed(issue)) from None
         with audit.change():

@@ -110,12 +110,16 @@ def release(mail: Mail) -> None:
     ask(f"mail:{mail.pk}", priority=Job.Priority.MAIL)
 
 
-def hurry(kind: str, starter: Starter) -> bool:
-    """Let what waits for who may confirm leave now, by itself. False: nothing waits."""
-    waiting = _waiting().filter(kind=kind, starter=starter, reader_id=starter.in_charge_id).order_by("pk")
+def hurry(kind: str, starter: Starter, recipient: Reader) -> bool:
+    """Let what waits for who may confirm leave now, by itself. False: nothing waits, and nothing is on its way."""
+    theirs = Mail.objects.filter(
+        kind=kind, starter=starter, recipient=recipient, reader_id=starter.in_charge_id
+    )
+    unsent = theirs.filter(sent_at=None, dropped_at=None, refused_at=None)
+    waiting = unsent.filter(released_at=None, digest=None).exclude(box="").order_by("pk")
     mail = waiting.last()
     if mail is None:
-        return False
+        return unsent.exists()
     waiting.exclude(pk=mail.pk).update(dropped_at=clock.now(), text="", html="")
     release(mail)
     return True
@@ -123,11 +127,7 @@ def hurry(kind: str, starter: Starter) -> bool:
 
 def waiting_in(box: str) -> Any:
     """What is written for one reader and not on its way yet."""
-    return _waiting().filter(box=box)
-
-
-def _waiting() -> Any:
-    waits = Mail.objects.filter(digest=None).exclude(box="")
+    waits = Mail.objects.filter(box=box, digest=None).exclude(box="")
     return waits.filter(released_at=None, sent_at=None, dropped_at=None, refused_at=None)
 
 

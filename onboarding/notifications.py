@@ -24,6 +24,11 @@ def invitation(starter: Starter, *, number: int, haste: Haste = Haste.IN_TURN) -
     _to_who_may_confirm("invitation", starter, key=f"{starter.in_charge_id}:{number}", haste=haste)
 
 
+def hurry_invitation(starter: Starter) -> bool:
+    """Let the link that waits for others leave at once. False: there is none that has not left."""
+    return letters.hurry("invitation", starter, _who_may_confirm(starter))
+
+
 def reminder(starter: Starter) -> None:
     """To who may confirm, when the window opens: today is the day."""
     _to_who_may_confirm("reminder", starter, key=f"{starter.start_date}:{starter.schedule}")
@@ -41,10 +46,14 @@ def _to_who_may_confirm(kind: str, starter: Starter, *, key: str, haste: Haste =
         starter,
         to=starter.in_charge_mail,
         key=key,
-        recipient=Reader.STAND_IN if starter.is_routed else Reader.MANAGER,
+        recipient=_who_may_confirm(starter),
         reader_id=starter.in_charge_id,
         haste=haste,
     )
+
+
+def _who_may_confirm(starter: Starter) -> Reader:
+    return Reader.STAND_IN if starter.is_routed else Reader.MANAGER
 
 
 def escalation(starter: Starter, above: graph.Manager | None) -> None:

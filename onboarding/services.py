@@ -486,8 +486,8 @@ def _record_link(starter: Starter, by: Any | None) -> None:
 
 @audit.change()
 def hurry_link(*, starter: Starter, by: Any) -> bool:
-    """Let a link that the portal has written, and that waits for others, leave at once. False: it has left."""
-    if not letters.hurry("invitation", starter):
+    """Let a link that the portal has written, and that waits for others, leave at once. False: it was sent already."""
+    if not notifications.hurry_invitation(starter):
         return False
     _record_link(starter, by)
     return True
@@ -495,7 +495,7 @@ def hurry_link(*, starter: Starter, by: Any) -> bool:
 
 def _invite(starter: Starter, by: Any | None) -> None:
     """When somebody presses it leaves at once: the one that waits already, where there is one."""
-    if by is not None and letters.hurry("invitation", starter):
+    if by is not None and notifications.hurry_invitation(starter):
         return
     is_the_day = moments.of(starter, policy.for_starter(starter)).opens <= clock.now()
     haste = Haste.NOW if by is not None else Haste.SOON if is_the_day else Haste.IN_TURN

@@ -36,7 +36,7 @@ from tests.load import (
 )
 
 CALLS, SECONDS, A_PASS = 5, 10, 2  # Microsoft's limit, and what a pass takes of it
-LOOKS_AGAIN = re.compile(r'data-seconds="(\d+)"')
+FOLLOWS = re.compile(r'data-seconds="(\d+)"\s+data-mark="(\w+)"')
 PLACE = re.compile(r"number (\d+) in the line|You are (next)")
 
 
@@ -99,11 +99,27 @@ class Manager:
         elif 'name="identity_check"' in text and "data-turn" not in text:
             self.visitor.send(self.visitor.form_with("identity_check", "version"), identity_check="in_person")
             self.looks()
-        else:
-            found = LOOKS_AGAIN.search(text)
-            time.sleep(int(found[1]) if found else 5)
+        elif follows := FOLLOWS.search(text):
+            self.asks_until_there_is_news(*follows.groups())
             self.visitor.get(self.page)
             self.looks()
+        else:
+            time.sleep(5)
+            self.visitor.get(self.page)
+            self.looks()
+
+    def asks_until_there_is_news(self, seconds: str, mark: str) -> None:
+        """As static/js/follow.js does."""
+        address = self.visitor.portal_url + self.page
+        while True:
+            time.sleep(int(seconds))
+            got = self.visitor.http.head(address, timeout=60)
+            if got.status_code >= 500:
+                continue
+            if got.headers.get("Situation") != mark:
+                return
+            seconds = got.headers["Ask-Again"]
+            self.places.append(int(got.headers.get("Place", 1)))
 
     def looks(self) -> None:
         text = self.visitor.page.text

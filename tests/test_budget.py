@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding import budget, graph, handover, policy
-from onboarding.budget import answered, give_back, pause
-from onboarding.models import GraphBudget, Starter, Turn
+from onboarding.budget import answered, pause
+from onboarding.models import AuditEvent, GraphBudget, PassIssue, Starter, Turn
 from portal.models import User
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,7 @@ def somebody(person: Callable[[str], User]) -> Callable[[], Starter]:
         today = timezone.now()
         return Starter.objects.create(
             account_name=f"starter{Starter.objects.count()}@contoso.example",
+            state="invited",
             start_date=today.date(),
             start_time=today.time(),
             time_zone="UTC",
@@ -182,15 +183,36 @@ def test_an_issue_costs_two_a_refusal_one_and_looking_nothing(tenant, invite, co
 
 def test_what_was_not_used_is_given_back(somebody, maria):
     take_turn(somebody(), maria)
-    budget.take_turn(somebody(), maria)
-    answered()
-    third = somebody()
-    assert take_turn(third, maria) is not None
-
-    give_back(1)
+    with budget.Calls() as calls:
+        calls.take(somebody(), maria)
+        calls.made += 1
+        third = somebody()
+        assert take_turn(third, maria) is not None
 
     assert spent() == 3
     assert take_turn(third, maria) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "costs"), [("issue_facts", 1), ("claim", 1), ("move_starter", 1), ("create", 2), ("record", 2)]
+)
+@pytest.mark.parametrize(
+    "error", [OperationalError("database is locked"), RuntimeError("a fault"), SystemExit]
+)
+def test_whatever_ends_an_issue_nothing_of_it_stays_on_its_way(
+    tenant, invite, confirmation, monkeypatch, step, costs, error
+):
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    said = confirmation(invite("noor"))
+    monkeypatch.setattr(graph.client() if step == "issue_facts" else handover, step, fails)
+
+    with suppress(OperationalError, RuntimeError, SystemExit):
+        assert not isinstance(handover.confirm(said), handover.Shown)
+
+    assert GraphBudget.objects.get().on_their_way == []
+    assert spent() == costs
 
 
 # --- In order ---------------------------------------------------------------------------------------------------
@@ -275,6 +297,32 @@ def test_who_went_away_is_waited_for_a_minute_and_no_longer(full, somebody, mari
 
     assert take_turn(patient, maria) is None
     assert not Turn.objects.filter(starter__in=gone).exists()
+
+
+@pytest.mark.parametrize("state", ["recorded", "issued", "registered", "withdrawn"])
+def test_nobody_waits_for_who_needs_no_pass_any_more(full, somebody, maria, traveller, state):
+    ghost, second = somebody(), somebody()
+    assert take_turn(ghost, maria).ahead == 0
+    assert take_turn(second, maria).ahead == 1
+
+    Starter.objects.filter(pk=ghost.pk).update(state=state)
+
+    assert budget.standing(ghost, maria) is None
+    assert budget.standing(second, maria).ahead == 0
+
+
+def test_nobody_waits_for_who_is_being_served_in_another_tab(full, somebody, maria):
+    served, second, now = somebody(), somebody(), timezone.now()
+    assert take_turn(served, maria).ahead == 0
+    assert take_turn(second, maria).ahead == 1
+
+    PassIssue.objects.create(
+        starter=served, number=1, actor=maria, identity_check="in_person", policy=policy.in_force(),
+        state="issuing", lifetime_minutes=60, intended_at=now, lease_until=now + MINUTES,
+    )  # fmt: skip
+
+    assert budget.standing(served, maria) is None
+    assert budget.standing(second, maria).ahead == 0
 
 
 def test_a_place_that_lapsed_is_asked_for_anew_at_the_end(full, somebody, maria, traveller):
@@ -448,7 +496,11 @@ def test_the_page_waits_offers_the_button_and_keeps_what_was_chosen(
     assert "You are next." in answer.content.decode()
     refreshed = browser.get(answer.context["refresh_url"])
     assert refreshed.context["situation"].code == "waiting"
-    traveller.shift(11 * SECONDS)
+    traveller.shift(2 * SECONDS)
+    told = browser.head(answer.context["refresh_url"]).headers
+    assert told["Situation"] == answer.headers["Situation"]
+    assert (told["Ask-Again"], told["Turn"], told["Place"]) == ("7", "7", "1")
+    traveller.shift(9 * SECONDS)
     ready = browser.get(answer.context["refresh_url"])
 
     assert ready.context["situation"].code == "ready"
@@ -585,17 +637,20 @@ def test_calls_of_a_process_that_ended_do_not_block_for_ever(somebody, maria, tr
     assert GraphBudget.objects.get().on_their_way == []
 
 
-def test_an_answer_that_cannot_be_booked_costs_nobody_a_pass(
+def test_an_answer_that_cannot_be_booked_costs_nobody_a_pass_or_a_warning(
     tenant, invite, confirmation, monkeypatch, caplog
 ):
-    def cannot(calls: int, *, made: bool) -> None:
+    def cannot(calls: int, *, made: int) -> None:
         raise OperationalError("database is locked")
 
+    starter, disabled = invite("noor"), invite("disabled")
     monkeypatch.setattr(budget, "_done", cannot)
 
-    assert isinstance(handover.confirm(confirmation(invite("noor"))), handover.Shown)
-    assert "an answered call could not be booked" in caplog.text
+    assert isinstance(handover.confirm(confirmation(starter)), handover.Shown)
+    assert "answered calls could not be booked" in caplog.text
     assert len(GraphBudget.objects.get().on_their_way) == 2
+    assert isinstance(handover.confirm(confirmation(disabled)), handover.Refused)
+    assert AuditEvent.objects.get(event="issue.refused").facts["codes"] == ["enabled"]
 
 
 @pytest.mark.parametrize(

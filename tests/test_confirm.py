@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import audit, handover, jobs, policy, services
+from onboarding import audit, budget, handover, jobs, policy, services
 from onboarding.lifecycle import StarterState
 from onboarding.models import AuditEvent, GraphBudget, Heartbeat, Mail, PassIssue, PolicyVersion, Starter
 from portal import identity
@@ -132,7 +132,7 @@ def in_situation(
 
     def issuing() -> Starter:
         said = confirmation(invite("noor"))
-        handover.claim(said, *handover.ready(said))
+        handover.claim(said, *handover.ready(said, budget.Calls()))
         return said.starter
 
     def used_up() -> Starter:
@@ -418,7 +418,7 @@ def test_throttled_people_get_a_place_and_an_estimate(tenant, fault, invite, bro
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 200
-    assert "Your turn comes in about 2 minutes" in words(answer)
+    assert "About 2 minutes" in words(answer)
     assert creations(tenant) == []
 
 
@@ -535,7 +535,7 @@ def test_whoever_lost_the_race_raises_no_alarm(tenant, invite, browser_of, confi
     def overtaken(*args: Any) -> None:
         monkeypatch.setattr(handover, "_guards_hold", checks)
         said = confirmation(starter)
-        version, facts = handover.ready(said)
+        version, facts = handover.ready(said, budget.Calls())
         issue = handover.claim(said, version, facts)
         made = handover.create(issue)
         facts = handover.graph.client().issue_facts(starter.account_id)

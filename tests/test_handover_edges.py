@@ -58,7 +58,7 @@ def claimed(invite: Any, confirmation: Any) -> Callable[..., PassIssue]:
 
     def done(key: str = "noor") -> PassIssue:
         said = confirmation(invite(key))
-        return handover.claim(said, *handover.ready(said))
+        return handover.claim(said, *handover.ready(said, budget.Calls()))
 
     return done
 
@@ -351,7 +351,7 @@ def test_issues_of_a_starter_are_numbered_one_by_one_and_know_which_passes_were_
     hurry()
     PassIssue.objects.update(method_id="dead")
     said = confirmation(first.starter)
-    version, facts = handover.ready(said)
+    version, facts = handover.ready(said, budget.Calls())
     dead = SimpleNamespace(method_id="dead")
 
     second = handover.claim(said, version, replace(facts, passes=(dead,)))
@@ -384,10 +384,11 @@ def test_who_is_overtaken_at_the_intent_leaves_nothing_but_the_read(
     tenant, invite, confirmation, person, monkeypatch, cause
 ):
     said = confirmation(invite("noor"))
-    version, facts = handover.ready(said)
-    overtaken_by(cause, said, monkeypatch, person)
+    with budget.Calls() as calls:
+        version, facts = handover.ready(said, calls)
+        overtaken_by(cause, said, monkeypatch, person)
 
-    assert stopped(handover.claim, said, version, facts) == handover.Overtaken()
+        assert stopped(handover.claim, said, version, facts) == handover.Overtaken()
 
     assert (spent(), PassIssue.objects.count()) == (1, 0)
     assert not AuditEvent.objects.filter(event="issue.intent").exists()

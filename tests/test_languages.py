@@ -148,9 +148,12 @@ def test_a_large_number_is_grouped_as_the_language_does(browser_of, monkeypatch,
     assert says in page.content.decode()
 
 
-def test_a_mail_is_written_in_the_organisations_language_whoever_caused_it(browser_of, invite, settings):
+def test_a_mail_is_written_in_the_organisations_language_whoever_caused_it(
+    browser_of, invite, hurry, settings
+):
     settings.ORGANISATION_LANGUAGE = "de"
     starter = invite("noor")
+    hurry()
     browser_of("hanna").post(f"/hr/{starter.public_id}/send/", headers={"Accept-Language": "nl"})
 
     mails = Mail.objects.filter(kind="invitation")

@@ -97,7 +97,7 @@ def mails_about(issue: PassIssue, kind: str) -> list[str]:
 @pytest.fixture
 def issuing(invite: Callable[..., Starter], confirmation: Callable[..., Any]) -> PassIssue:
     said = confirmation(invite("noor"))
-    version, facts = handover.ready(said)
+    version, facts = handover.ready(said, budget.Calls())
     return handover.claim(said, version, facts)
 
 
@@ -833,7 +833,7 @@ def people_waiting(issue: PassIssue, count: int) -> None:
     for number in range(count):
         starter = Starter.objects.get(pk=issue.starter_id)
         starter.pk, starter.public_id, starter.account_id = None, f"waiting-{number}", ""
-        starter.account_name = f"waiting{number}@contoso.example"
+        starter.account_name, starter.state = f"waiting{number}@contoso.example", "invited"
         starter.save(force_insert=True)
         Turn.objects.create(
             starter=starter,

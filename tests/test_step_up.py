@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import guards, handover, policy, routine, step_up
+from onboarding import budget, guards, handover, policy, routine, step_up
 from onboarding.managers import said
 from onboarding.models import (
     AuditEvent,
@@ -355,7 +355,7 @@ def proven(rules: Any, invite: Any, confirmation: Any) -> Callable[..., handover
 
 def test_two_presses_that_both_were_ready_make_one_pass(tenant, proven):
     said = proven()
-    first, second = handover.ready(said), handover.ready(said)
+    first, second = handover.ready(said, budget.Calls()), handover.ready(said, budget.Calls())
 
     handover.claim(said, *first)
     with pytest.raises(handover._Stop) as stopped:
@@ -367,11 +367,10 @@ def test_two_presses_that_both_were_ready_make_one_pass(tenant, proven):
 
 def test_a_proof_that_was_used_meanwhile_leaves_no_claim_behind(tenant, proven):
     said = proven()
-    ready = handover.ready(said)
-    assert len(GraphBudget.objects.get().on_their_way) == 2
-    StepUpUsed.objects.create(proof=said.proof.id, used_at=timezone.now())
-
-    with pytest.raises(handover._Stop) as stopped:
+    with pytest.raises(handover._Stop) as stopped, budget.Calls() as calls:
+        ready = handover.ready(said, calls)
+        assert len(GraphBudget.objects.get().on_their_way) == 2
+        StepUpUsed.objects.create(proof=said.proof.id, used_at=timezone.now())
         handover.claim(said, *ready)
 
     assert stopped.value.outcome.step_up
@@ -383,7 +382,7 @@ def test_a_proof_that_was_used_meanwhile_leaves_no_claim_behind(tenant, proven):
 
 def test_the_database_itself_takes_a_proof_once(tenant, proven, monkeypatch):
     said = proven()
-    ready = handover.ready(said)
+    ready = handover.ready(said, budget.Calls())
     StepUpUsed.objects.create(proof=said.proof.id, used_at=timezone.now())
     monkeypatch.setattr(
         step_up, "holds", lambda *args, **how: True
@@ -397,7 +396,7 @@ def test_the_database_itself_takes_a_proof_once(tenant, proven, monkeypatch):
 
 def test_what_grew_too_old_between_the_look_and_the_claim_is_refused(tenant, proven, traveller):
     said = proven()
-    ready = handover.ready(said)
+    ready = handover.ready(said, budget.Calls())
     traveller.shift(5 * MINUTE + SECOND)
 
     with pytest.raises(handover._Stop) as stopped:

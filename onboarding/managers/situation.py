@@ -13,7 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import budget, guards
+from onboarding import budget, clock, guards
 from onboarding import policy as rules
 from onboarding.handover import ForeignPass
 from onboarding.lifecycle import IssueState, StarterState
@@ -38,9 +38,16 @@ class Situation:
 
     @property
     def mark(self) -> str:
-        """Differs when there is news. How long somebody still waits is none."""
-        told = self.title if self.wait else f"{self.title} {' '.join(self.lines)}"
-        return sha256(f"{self.code} {told}".encode()).hexdigest()[:16]
+        """Differs when there is news. How long somebody still waits is told beside it."""
+        return sha256(f"{self.code} {self.title} {' '.join(self.lines)}".encode()).hexdigest()[:16]
+
+    @property
+    def news(self) -> dict[str, str]:
+        """What a page that follows asks for: the mark to compare, when to ask again, and how the line stands."""
+        told = {"Situation": self.mark, "Ask-Again": str(self.refresh_seconds)}
+        if self.wait:
+            told |= {"Turn": str(self.wait.seconds(clock.now())), "Place": str(self.wait.ahead + 1)}
+        return told
 
 
 def of(
@@ -230,13 +237,8 @@ def _last_time(starter: Starter) -> tuple[str, ...]:
 
 
 def in_line(wait: budget.Wait, now: datetime) -> Situation:
-    seconds = wait.seconds(now)
-    few = gettext("Microsoft makes only a few passes at a time.")
-    if seconds >= 90:
-        long = gettext("Your turn comes in about %(minutes)s minutes.") % {"minutes": round(seconds / 60)}
-        few = f"{few} {long}"
     lines = (
-        few,
+        gettext("Microsoft makes only a few passes at a time."),
         gettext(
             "Keep this page open: your place is kept. The button appears at your turn; nothing happens by itself."
         ),
@@ -247,7 +249,7 @@ def in_line(wait: budget.Wait, now: datetime) -> Situation:
         lines,
         "wait",
         "wait",
-        refresh_seconds=min(seconds, 15),
+        refresh_seconds=min(wait.seconds(now), 15),
         wait=wait,
     )
 

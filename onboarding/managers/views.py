@@ -56,6 +56,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "managers/home.html", {"rows": rows, "is_hr": may_record(request.user)})
 
 
+IN_MINUTES = 90  # from so many seconds on; static/js/follow.js says the same
 BADGES = {
     "ready": _("Waiting for you"),
     "early": _("Not yet"),
@@ -233,10 +234,13 @@ def page(
         purpose = {"for": starter.public_id} if version.step_up_context else {}
         context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': back, **purpose})}"
     elif seen.action == "wait" and seen.wait is not None:
-        context["wait"] = {"seconds": seen.wait.seconds(clock.now()), "position": seen.wait.ahead + 1}
+        seconds = seen.wait.seconds(clock.now())
+        minutes = round(seconds / 60) if seconds >= IN_MINUTES else 0
+        context["wait"] = {"seconds": seconds, "minutes": minutes, "position": seen.wait.ahead + 1}
     context["actions"] = _actions(request, starter, seen)
     response = render(request, "managers/starter.html", context, status=status)
-    response["Situation"] = seen.mark  # a page that follows asks for the head, and compares
+    for name, told in seen.news.items():  # a page that follows asks for the head
+        response[name] = told
     return response
 
 

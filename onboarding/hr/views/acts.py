@@ -29,7 +29,8 @@ def send(request: HttpRequest, public_id: str) -> HttpResponse:
                 raise
             if not services.hurry_link(starter=now, by=request.user):
                 return gettext("The portal sent the link a moment ago.")
-        return None
+            return None
+        return None if one.in_charge_mail else gettext("No mail was sent: the manager has no mailbox.")
 
     done(request, act, gettext("The link is on its way to the manager."))
     return redirect("hr:starter", public_id=public_id)
