@@ -37,7 +37,7 @@ from tests.load import (
 
 CALLS, SECONDS, A_PASS = 5, 10, 2  # Microsoft's limit, and what a pass takes of it
 FOLLOWS = re.compile(r'data-seconds="(\d+)"\s+data-mark="(\w+)"')
-PLACE = re.compile(r"number (\d+) in the line|You are (next)")
+PLACE = re.compile(r'data-place="(\d+)"')
 
 
 def main(count: int) -> int:
@@ -124,7 +124,7 @@ class Manager:
     def looks(self) -> None:
         text = self.visitor.page.text
         if found := PLACE.search(text):
-            self.places.append(int(found[1] or 1))
+            self.places.append(int(found[1]))
         if shown_pass(text):
             self.served_at = time.monotonic()
             receipt = text.split('data-receipt-url="')[1].split('"')[0]
