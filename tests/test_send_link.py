@@ -69,6 +69,7 @@ def test_the_button_says_whether_it_is_the_first_time(browser_of, record, person
 
 def test_sending_again_is_a_mail_of_its_own(browser_of, invite, hurry, tenant):
     starter = invite("noor")
+    hurry()
 
     press_send(browser_of("henry"), starter)
     hurry()
