@@ -6,6 +6,7 @@ import gzip
 import json
 import ssl
 import time
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 from urllib3.util.retry import Retry
 
 from onboarding import graph as ours
+from onboarding.graph import transport
 from onboarding.graph.transport import never_left
 from tests.graph_answers import (
     BATCH,
@@ -215,7 +217,7 @@ def test_a_trickling_answer_is_given_up_in_time(monkeypatch):
     clock = iter(range(0, 100000, 4))
     monkeypatch.setattr("onboarding.graph.transport.time.monotonic", lambda: next(clock))
 
-    with wire(raw_answer("200 OK", many())) as server, pytest.raises(ours.Incomplete):
+    with wire(raw_answer("200 OK", many())) as server, pytest.raises(ours.Unavailable):
         graph(origin=server.origin, read=3).list_passes(NOOR)
 
 
@@ -240,3 +242,11 @@ def test_a_bad_certificate_means_that_nothing_was_sent():
 
     assert never_left(wrapped(ssl.SSLCertVerificationError("self-signed")))
     assert not never_left(wrapped(ssl.SSLError("bad record mac")))
+
+
+def test_a_body_that_comes_too_slowly_is_a_lost_answer_and_not_a_strange_one():
+    """Whichever of the two clocks sees it first: the connection's, or the one that goes round with the body."""
+    dripping = SimpleNamespace(raw=SimpleNamespace(read1=lambda *_, **__: b" "))
+
+    with pytest.raises(requests.ReadTimeout):
+        transport._body(dripping, limit=1_000_000, seconds=-1)

@@ -251,15 +251,17 @@ def _consistency(path: str) -> dict[str, str]:
 
 @sensitive_variables()
 def _body(response: requests.Response, *, limit: int, seconds: float) -> bytes:
-    """Read the body; nothing of it, where it is larger or slower than any answer of Graph's is."""
+    """Read the body; nothing of it, where it is larger than any answer of Graph's is. Raises ReadTimeout where it is slower."""
     until = time.monotonic() + seconds
     body = bytearray()
     # read1 gives what has arrived; read would wait to fill its buffer, past the limit of time.
     read: Callable[..., bytes] = response.raw.read1
     while chunk := read(65536, decode_content=True):
         body += chunk
-        if len(body) > limit or time.monotonic() > until:
+        if len(body) > limit:
             return b""
+        if time.monotonic() > until:
+            raise requests.ReadTimeout("the answer took too long")
     return bytes(body)
 
 
