@@ -108,6 +108,13 @@ class Tab:
     def title(self, words: str | re.Pattern[str]) -> None:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(words, timeout=PATIENCE)
 
+    def holds_the_clock(self) -> None:
+        """From here on time stands still in the page but where a test lets it run: how busy the machine is
+        plays no part."""
+        self.page.clock.install()
+        a_minute_on = self.page.evaluate("Date.now() / 1000") + 60  # it cannot be set back
+        self.page.clock.pause_at(a_minute_on)
+
     # --- A manager ----------------------------------------------------------------------------------------------
 
     def opens(self, starter: Starter, person: str = "maria") -> None:

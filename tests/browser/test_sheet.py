@@ -70,7 +70,7 @@ def test_a_page_that_follows_interrupts_nobody_who_reads_on_it(site, tab):
     manager, starter = tab(), site.starter()
     manager.opens(starter)
     manager.confirms()
-    manager.page.clock.install()
+    manager.holds_the_clock()
     manager.follow("Done")
     manager.reads("It does not work?")
     manager.page.wait_for_load_state()  # its scripts have begun
@@ -90,7 +90,7 @@ def test_a_page_that_follows_renews_itself_when_nobody_is_busy_on_it(site, tab):
     manager, starter = tab(), site.starter()
     manager.opens(starter)
     manager.confirms()
-    manager.page.clock.install()
+    manager.holds_the_clock()
     manager.follow("Done")
     manager.reads("The pass was handed over")
     manager.page.wait_for_load_state()  # its scripts have begun
@@ -110,7 +110,7 @@ def test_a_page_that_follows_renews_itself_when_nobody_is_busy_on_it(site, tab):
 def test_a_session_says_that_it_ends_and_goes_on(site, tab):
     manager, starter = tab(), site.starter(starts_in=timedelta(days=2))
     manager.is_signed_in("maria")
-    manager.page.clock.install()
+    manager.holds_the_clock()
     manager.page.goto(starter.path)
     warning = manager.page.get_by_text("In five minutes you are signed out, because")
     expect(warning).to_be_hidden()

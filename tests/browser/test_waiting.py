@@ -15,7 +15,7 @@ def test_a_waiting_page_asks_when_it_was_told_to_and_says_how_the_line_stands(si
     manager.opens(starter)
     page = manager.page
     site.fault(path="authentication/methods", status=429, headers={"Retry-After": "6"}, times=1)
-    page.clock.install()
+    manager.holds_the_clock()
     manager.presses_the_button()
     manager.reads("Please wait a moment")
     manager.reads("You are next.")
@@ -46,6 +46,7 @@ def test_a_waiting_page_asks_when_it_was_told_to_and_says_how_the_line_stands(si
     expect(page.locator(".waiting")).to_have_text("About 39 seconds")
     assert len(heads) == 2
 
+    page.clock.resume()
     with page.expect_navigation():  # the portal itself answers: it is their turn
         page.clock.run_for(60_000)
     expect(page.get_by_role("button", name=CONFIRM)).to_be_visible()
