@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext
 
-from onboarding import clock
+from onboarding import clock, in_turn
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
 
 GENESIS = "0" * 64
@@ -52,6 +52,7 @@ def change() -> Iterator[None]:
         if _held.by_this_thread:
             yield
             return
+        in_turn.stand_in(in_turn.Line.AUDIT_TRAIL)
         AuditHead.objects.select_for_update().get(id=1)
         _held.by_this_thread = True
         try:

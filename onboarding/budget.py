@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from onboarding import clock, policy
+from onboarding import clock, in_turn, policy
 from onboarding.lifecycle import OPEN_ISSUE, StarterState
 from onboarding.models import GraphBudget, PassIssue, Starter, Turn
 
@@ -189,6 +189,7 @@ def pause(seconds: float) -> None:
 
 
 def _locked() -> GraphBudget:
+    in_turn.stand_in(in_turn.Line.GRAPH_BUDGET)
     return GraphBudget.objects.select_for_update().get(id=1)
 
 
@@ -211,7 +212,8 @@ def _counted(row: GraphBudget, now: datetime) -> list[float]:
 
 def _within(moments: list[float], now: datetime, span: timedelta) -> list[float]:
     # A time ahead of now can only come from a clock that was set back; it must not block for ever.
-    return [at for at in moments if (now - span).timestamp() < at <= now.timestamp() + 1]
+    began, latest = (now - span).timestamp(), now.timestamp() + 1
+    return [at for at in moments if began < at <= latest]
 
 
 def _room(row: GraphBudget, now: datetime) -> int:

@@ -572,15 +572,22 @@ class Verdict(StrEnum):
 
 def verdict(guard: Guard, question: Question) -> Verdict:
     """What one guard says. A guard that fails refuses."""
-    wanted = getattr(question.policy, guard.setting) if guard.setting else True
-    if wanted in {False, Check.OFF, HireDate.OFF}:
-        return Verdict.OFF
     try:
-        if guard.kept_from_us is not None and guard.kept_from_us(question):
-            return Verdict.SKIPPED if wanted == Check.SKIP else Verdict.UNREAD
+        if (without := _without_asking(guard, question)) is not None:
+            return without
         return Verdict.HOLDS if guard.passes(question) is True else Verdict.REFUSES
     except Exception:  # fail closed: a guard that cannot answer has said no
         return Verdict.REFUSES
+
+
+def _without_asking(guard: Guard, question: Question) -> Verdict | None:
+    """What is known before the guard itself is asked: that policy does without it, or the tenant keeps its facts."""
+    wanted = getattr(question.policy, guard.setting) if guard.setting else True
+    if wanted in {False, Check.OFF, HireDate.OFF}:
+        return Verdict.OFF
+    if guard.kept_from_us is not None and guard.kept_from_us(question):
+        return Verdict.SKIPPED if wanted == Check.SKIP else Verdict.UNREAD
+    return None
 
 
 def refusals(question: Question) -> tuple[Guard, ...]:
@@ -601,4 +608,5 @@ def blocking(refusing: Iterable[Guard]) -> tuple[Guard, ...]:
 
 def not_checked(question: Question) -> list[str]:
     """Codes of the guards that policy switched off, or lets the portal go on without: it is written with the pass."""
-    return [guard.code for guard in GUARDS if verdict(guard, question) in {Verdict.SKIPPED, Verdict.OFF}]
+    without = {Verdict.SKIPPED, Verdict.OFF}
+    return [guard.code for guard in GUARDS if _without_asking(guard, question) in without]

@@ -136,7 +136,8 @@ def confirm(confirmation: Confirmation) -> Outcome:
             make_way(issue, confirmation, calls)
             calls.made += 1
             return record(issue, create(issue))
-    except graph.Crowded:
+    except graph.Crowded as error:
+        log.warning("no pass was made: %s", error)
         return NotNow("crowded")
     except _Stop as stop:
         return stop.outcome
@@ -217,6 +218,7 @@ def _facts_missing(confirmation: Confirmation, error: graph.GraphError, calls: b
         budget.pause(error.retry_after)
         return Waiting(budget.take_place(confirmation.starter, confirmation.person))
     code = "account_gone" if isinstance(error, graph.NotFound) else "not_checkable"
+    log.warning("no pass was made, since what decides about it could not be read: %s", error)
     facts = {"codes": [code], "graph": error.code, "graph_request_id": error.request_id}
     with audit.change():
         audit.record("issue.refused", by=confirmation.person, starter=confirmation.starter, facts=facts)
@@ -527,7 +529,7 @@ def receipt(issue: PassIssue, *, by: Any) -> bool:
     except Changed:
         issue.refresh_from_db()
         return issue.state == IssueState.HELD
-    jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.PASS)
+    jobs.ask(f"issue:{issue.pk}", priority=Job.Priority.WATCH)
     return True
 
 

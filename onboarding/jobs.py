@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 LOCK = timedelta(seconds=120)  # longer than any handler may take
 ALIVE = timedelta(seconds=90)  # a heartbeat older than this counts as none
 GIVE_UP = timedelta(hours=24)
+ABOUT_A_PASS = (Job.Priority.PASS, Job.Priority.WATCH)
+FOR_A_PASS = Q(priority__in=ABOUT_A_PASS)
+NO_WATCH = Q(priority__lt=Job.Priority.WATCH)
 
 # A handler gets what follows the colon, and says when it wants to run again; None means done.
 Handler = Callable[[str], "datetime | None"]
@@ -49,7 +52,10 @@ class TryLater(Exception):
 
 
 def ask(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> None:
-    """Ask for a job, or bring a waiting one forward; call it inside the causing transaction."""
+    """Ask for a job, or bring a waiting one forward; it becomes as urgent as is said now, and due then.
+
+    Call it inside the causing transaction.
+    """
     now = clock.now()
     due = due_at or now
     job, made = Job.objects.get_or_create(key=key, defaults={"priority": priority, "due_at": due})
@@ -57,16 +63,18 @@ def ask(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> 
         waiting = Job.objects.filter(pk=job.pk)
         # A job that is running may have read what was true before this was asked: it runs once more.
         late = Q(due_at__gt=due) | Q(locked_until__gt=now)
-        waiting.filter(late | Q(done_at__isnull=False) | Q(failed_at__isnull=False)).update(
-            due_at=due, done_at=None, failed_at=None
+        ended = Q(done_at__isnull=False) | Q(failed_at__isnull=False)
+        waiting.filter(late | ended | ~Q(priority=priority)).update(
+            due_at=due, priority=priority, done_at=None, failed_at=None
         )
 
 
-def claim(now: datetime) -> Job | None:
-    """Take the most urgent due job, or none."""
+def claim(now: datetime, among: Q | None = None) -> Job | None:
+    """Take the most urgent due job (`among` those of a kind), or none."""
     free = Q(locked_until__isnull=True) | Q(locked_until__lt=now)
     with transaction.atomic():
         rows = Job.objects.filter(free, done_at__isnull=True, failed_at__isnull=True, due_at__lte=now)
+        rows = rows.filter(among) if among else rows
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
         job = rows.order_by("priority", "due_at").first()
@@ -74,7 +82,7 @@ def claim(now: datetime) -> Job | None:
             return None
         taken = Job.objects.filter(free, pk=job.pk, claim=job.claim, done_at__isnull=True)
         # A pass does not wait long for a worker that was killed; its steps can be repeated.
-        lock = settings.WORKER_LOCK if job.priority == Job.Priority.PASS else LOCK
+        lock = settings.WORKER_LOCK if job.priority in ABOUT_A_PASS else LOCK
         if taken.update(locked_until=now + lock, claim=F("claim") + 1) != 1:
             return None
     job.claim += 1
@@ -106,7 +114,7 @@ def _finish(job: Job, *, due_at: datetime | None, **values: object) -> None:
 def _failed(job: Job, error: Exception) -> None:
     words = f"{type(error).__name__}: {error}"[:300]
     # A pass may be alive that nobody should use: that is tried again more often than anything else.
-    longest = 30 if job.priority == Job.Priority.PASS else 600
+    longest = 30 if job.priority in ABOUT_A_PASS else 600
     delay = min(_pause(job.attempts), longest) * random.uniform(0.8, 1.2)  # noqa: S311  (spread, not secrecy)
     values: dict[str, object] = {"attempts": job.attempts + 1, "last_error": words}
     if (

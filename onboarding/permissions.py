@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -14,6 +15,8 @@ from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 
 View = Callable[..., HttpResponse]
+
+log = logging.getLogger(__name__)
 
 
 def may_record(user: Any) -> bool:
@@ -34,7 +37,12 @@ def hr_only(view: View) -> View:
 
 
 class CannotTell(Exception):
-    """The directory does not answer, so nobody can say whether this is the manager. Only for who last was."""
+    """The directory was not asked or does not answer, so nobody can say whether this is the manager. Only for who
+    last was. `crowded` where too many are waiting for it already."""
+
+    def __init__(self, *, crowded: bool) -> None:
+        super().__init__("crowded" if crowded else "no answer")
+        self.crowded = crowded
 
 
 def starter_of_manager(
@@ -49,7 +57,10 @@ def starter_of_manager(
     when it was last read need not be asked for twice. `with_facts` reads what the guards can be asked beforehand in
     the same round trip, where the page may offer a pass; it stands in `starter.facts`.
     """
-    starter = Starter.objects.select_related("recorded_by").filter(public_id=public_id).first()
+    starters = Starter.objects.select_related("recorded_by")
+    if with_facts:  # to look at: nothing is decided by what is read here
+        starters = starters.prefetch_related("issues")
+    starter = starters.filter(public_id=public_id).first()
     if starter is None or not starter.account_id:
         raise Http404
     if not starter.is_unfinished:
@@ -62,10 +73,11 @@ def starter_of_manager(
         manager = _in_charge_now(starter, with_facts)
     except graph.NotFound:
         raise Http404 from None
-    except graph.GraphError:
+    except graph.GraphError as error:
         if starter.in_charge_id != user.oid:
             raise Http404 from None
-        raise CannotTell from None
+        log.warning("whether somebody is the manager cannot be told: %s", error)
+        raise CannotTell(crowded=isinstance(error, graph.Crowded)) from None
     if manager is None or manager.object_id != user.oid:
         raise Http404
     return starter
@@ -76,7 +88,7 @@ def _in_charge_now(starter: Starter, with_facts: bool) -> graph.Manager | None:
     if with_facts and starter.state == StarterState.INVITED and starter.open_issue() is None:
         try:
             facts = graph.client().issue_facts(starter.account_id, scarce=False, above=starter.stand_in_for)
-        except graph.NotFound:
+        except (graph.NotFound, graph.Crowded):  # who asked in vain for a place does not ask for another
             raise
         except graph.GraphError:
             pass  # the page can do without: the guards are asked again, all of them, at the press

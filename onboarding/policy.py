@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.db.models import Max
 from django.utils.translation import gettext
 
@@ -29,7 +31,7 @@ class CannotActivate(Exception):
 
 def in_force() -> PolicyVersion:
     """The site's policy; before an admin adds one, the defaults that the installation brought."""
-    return _newest("") or _missing()
+    return _newest([""]).get("") or _missing()
 
 
 def for_starter(starter: Starter) -> PolicyVersion:
@@ -42,12 +44,9 @@ def of_department(department: str) -> PolicyVersion:
 
 
 def of_departments(departments: Iterable[str]) -> dict[str, PolicyVersion]:
-    """The policies of several departments, under the names that were given, in one query."""
+    """The policies of several departments, under the names that were given, in one query for all."""
     keys = {department: normal(department) for department in departments}
-    active = PolicyVersion.objects.active().filter(department__in={"", *keys.values()})
-    numbers = active.order_by().values("department").annotate(newest=Max("number")).values("newest")
-    found = PolicyVersion.objects.filter(number__in=numbers).select_related("created_by")
-    newest = {version.department: version for version in found}
+    newest = _newest({"", *keys.values()})
     site = newest.get("") or _missing()
     own = {department: newest.get(key) if key else None for department, key in keys.items()}
     return {department: merged(site, version) if version else site for department, version in own.items()}
@@ -103,7 +102,7 @@ def add_version(version: PolicyVersion, *, by: Person) -> bool:
 
     To freeze is never put off: stopping harms nobody.
     """
-    before = _newest(version.department) or in_force()
+    before = _newest([version.department]).get(version.department) or in_force()
     version.pk = None
     version._state.adding = True
     version.created_by = by  # type: ignore[assignment]  # the user model
@@ -167,9 +166,49 @@ def differences(before: PolicyVersion, after: PolicyVersion) -> dict[str, Any]:
     return told | ({"department": after.department, "overrides": after.overrides} if after.department else {})
 
 
-def _newest(department: str) -> PolicyVersion | None:
-    versions = PolicyVersion.objects.active().select_related("created_by").filter(department=department)
-    return versions.order_by("-number").first()
+# Versions as they were read: of what department, with what number, made when (as the database writes it).
+_Seen = tuple[str, int, object]
+_read: dict[_Seen, PolicyVersion] = {}
+MOST_READ = 256
+
+
+def _newest(departments: Collection[str]) -> dict[str, PolicyVersion]:
+    """The newest version in force of each department that has one.
+
+    Which one that is, is asked each time. What it says is read once: the database lets nobody change a version. When
+    it was made tells it from one of the same number that came to nothing, or that another database had, before a
+    backup was put back under this process.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(*_which_count())
+        seen: list[_Seen] = [one for one in cursor.fetchall() if one[0] in departments]
+    found = {one: version for one in seen if (version := _read.get(one))}
+    if missing := [one for one in seen if one not in found]:
+        rows = PolicyVersion.objects.in_bulk([number for _, number, _ in missing])
+        found |= {one: rows[one[1]] for one in missing}
+        _keep(found)
+    # A copy: whoever gets one may put a policy together from it.
+    return {one[0]: copy(version) for one, version in found.items()}
+
+
+@cache
+def _which_count() -> tuple[str, tuple[Any, ...]]:
+    """The question of which version counts, of the site and each department. It is asked many times in each press,
+    and to put it into this database's words takes longer than to answer it."""
+    numbers = PolicyVersion.objects.active().order_by().values("department").annotate(newest=Max("number"))
+    named = PolicyVersion.objects.filter(number__in=numbers.values("newest")).order_by()
+    return named.values_list("department", "number", "created_at").query.sql_with_params()
+
+
+def _keep(found: dict[_Seen, PolicyVersion]) -> None:
+    if len(_read) + len(found) > MOST_READ:
+        _read.clear()
+    _read.update(found)
+
+
+def forget() -> None:
+    """Read every version anew, as a process does that has just started."""
+    _read.clear()
 
 
 def _missing() -> PolicyVersion:

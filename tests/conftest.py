@@ -125,6 +125,7 @@ def first_rows(request: pytest.FixtureRequest) -> None:
         return
     commits = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
     request.getfixturevalue("transactional_db" if commits else "db")
+    policy.forget()
     AuditHead.objects.get_or_create(id=1)
     GraphBudget.objects.get_or_create(id=1)
     tenant_id, address = installation.described()

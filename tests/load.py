@@ -61,7 +61,12 @@ def say(words: str) -> None:
 
 def main(count: int, rate: float) -> int:
     url = os.environ["DATABASE_URL"]
-    quiet = {"GRAPH_BUDGET_CALLS": "1000", "DATABASE_URL": url, "PASS_RECEIPT_SECONDS": "60"}
+    quiet = {
+        "LOG_LEVEL": "WARNING",
+        "GRAPH_BUDGET_CALLS": "1000",
+        "DATABASE_URL": url,
+        "PASS_RECEIPT_SECONDS": "60",
+    }
     with running("--throttle", "off", "--forget", **quiet) as demo:
         allow_more_a_day(demo.environment)
         began = time.monotonic()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 
@@ -72,8 +74,8 @@ def told(event: str) -> AuditEvent:
     return AuditEvent.objects.select_related("detail").get(event=event)
 
 
-def job_of(issue: PassIssue) -> Job:
-    return Job.objects.get(key=f"issue:{issue.pk}", done_at=None, priority=Job.Priority.PASS)
+def job_of(issue: PassIssue, priority: Job.Priority = Job.Priority.PASS) -> Job:
+    return Job.objects.get(key=f"issue:{issue.pk}", done_at=None, priority=priority)
 
 
 def as_it_is(issue: PassIssue) -> PassIssue:
@@ -131,6 +133,7 @@ def test_what_carries_the_pass_prints_nothing_of_it_and_has_no_dictionary_to_loo
 def test_signing_in_again_helps_only_where_nothing_else_is_missing():
     stale, disabled = guards.BY_CODE["sign_in_is_fresh"], guards.BY_CODE["enabled"]
 
+    assert handover.Refused(()).step_up is False
     assert handover.Refused((stale,)).step_up is True
     assert handover.Refused((disabled,)).step_up is False
     assert handover.Refused((disabled, stale)).step_up is False
@@ -243,7 +246,8 @@ def test_a_refusal_is_written_down_and_shows_in_the_list_at_that_starter_alone(
     outcome = handover.confirm(confirmation(starter))
 
     assert isinstance(outcome, handover.Refused)
-    assert Starter.objects.get(pk=starter.pk).problem == Starter.Problem.REFUSED
+    refused = Starter.objects.get(pk=starter.pk)
+    assert (refused.problem, refused.refused_for) == (Starter.Problem.REFUSED, ["enabled"])
     assert Starter.objects.get(pk=other.pk).problem == ""
     event = told("issue.refused")
     assert event.starter == starter.public_id
@@ -332,6 +336,24 @@ def test_the_intent_says_who_asks_for_what_and_until_when(claimed, person, setti
         "lifetime_minutes": 45,
         "single_use": True,
     }
+
+
+def test_the_intent_says_which_guard_was_switched_off_and_whose_policy_it_was(
+    invite, confirmation, person, policy_says
+):
+    policy_says(hire_date="off")
+    starter = invite("noor")
+    own = PolicyVersion(
+        department=policy.normal(starter.department), overrides=["attempts"], attempts=2, reason="Less"
+    )
+    policy.add_version(own, by=person("ada"))
+    said = confirmation(starter, policy_key=policy.for_starter(starter).key)
+
+    issue = as_it_is(handover.claim(said, *handover.ready(said, budget.Calls())))
+
+    assert issue.override_id == own.number
+    facts = told("issue.intent").facts
+    assert (facts["department_policy"], facts["not_checked"]) == (own.number, ["hire_date_agrees"])
 
 
 def test_all_times_of_the_intent_come_from_the_one_clock_that_replicas_share(claimed, settings, monkeypatch):
@@ -734,7 +756,17 @@ def test_a_receipt_is_written_down_and_the_worker_begins_to_watch(shown, person,
     kept = as_it_is(issue)
     assert (kept.state, kept.held_at) == (IssueState.HELD, timezone.now())
     assert told("issue.held").detail.values["by_name"] == "Maria Lindqvist"
-    assert job_of(issue).due_at == timezone.now()
+    assert job_of(issue, Job.Priority.WATCH).due_at == timezone.now()
+
+
+def test_a_pass_that_is_out_while_the_portal_is_upgraded_is_looked_after_as_all_others(held, shown):
+    migration = import_module("onboarding.migrations.0014_watches")
+    theirs, unseen = held("noor"), shown("liam").issue
+    Job.objects.update(priority=Job.Priority.PASS)
+
+    migration.passes_that_are_out(apps, None)
+
+    assert job_of(theirs, Job.Priority.WATCH) and job_of(unseen, Job.Priority.PASS)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from django.db import OperationalError
 
 from onboarding import clock, graph, handover, health, jobs
 from onboarding.graph import sight
-from onboarding.graph.waiting import Room
+from onboarding.graph.waiting import GLANCE, Room
 from onboarding.models import Heartbeat, PassIssue
 from portal import gunicorn_conf
 from portal.running import wait_for
@@ -190,7 +191,7 @@ def full(room: Room) -> Iterator[None]:
             inside.release()
             leave.wait(60)
 
-    places = room._places - len(room._entered)
+    places = room._places - len(room._stays)
     threads = [threading.Thread(target=stay) for _ in range(places)]
     for thread in threads:
         thread.start()
@@ -234,6 +235,49 @@ def test_where_it_goes_quickly_all_may_wait_and_go_in_as_they_came():
         assert all(one.result() for one in crowd)
 
 
+def test_a_machine_that_is_slow_itself_turns_nobody_away():
+    """Who is inside for long, and hardly with Microsoft, is held up by this machine; so is whoever comes back."""
+    room = Room(1, at_the_door=0, slow=0.2, patience=60)
+    leave = threading.Event()
+
+    def one_trip_and_much_else() -> None:
+        with room.turn():
+            with room.trip():
+                pass
+            leave.wait(60)
+
+    with ThreadPoolExecutor(2) as threads:
+        inside = threads.submit(one_trip_and_much_else)
+        wait_for(lambda: room._stays, "somebody inside")
+        at_the_door = threads.submit(entered, room)
+        time.sleep(2 * GLANCE)
+        assert not at_the_door.done()
+        leave.set()
+        assert at_the_door.result()
+        inside.result()
+
+
+def test_several_trips_that_are_long_together_are_slow_as_well():
+    room = Room(1, at_the_door=0, slow=0.2, patience=60)
+    leave, back = threading.Event(), threading.Event()
+
+    def many_trips() -> None:
+        with room.turn():
+            for _ in range(4):
+                with room.trip():
+                    time.sleep(0.06)
+            back.set()
+            leave.wait(60)
+
+    with ThreadPoolExecutor(1) as threads:
+        inside = threads.submit(many_trips)
+        back.wait(60)
+        with pytest.raises(graph.Crowded), room.turn():
+            pass
+        leave.set()
+        inside.result()
+
+
 def test_nobody_stands_at_the_door_for_ever():
     room = Room(1, at_the_door=5, slow=60, patience=0.05)
 
@@ -269,6 +313,28 @@ def test_a_press_in_a_crowd_makes_nothing_and_says_so(tenant, invite, browser_of
     assert "Too many people are waiting for Microsoft" in answer.content.decode()
     assert creations(tenant) == []
     assert not PassIssue.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_look_in_a_crowd_says_so_and_not_that_microsoft_is_silent(
+    tenant, invite, browser_of, monkeypatch, caplog
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    room = Room(1, at_the_door=0, slow=0)
+    monkeypatch.setattr(graph.client(), "_room", room)
+    monkeypatch.setattr(graph.client()._transport, "_room", room)
+
+    with full(room):
+        waits, asked = room._wait, []
+        monkeypatch.setattr(room, "_wait", lambda me: (asked.append(me), waits(me)))
+        answer = maria.get(f"/starters/{starter.public_id}/")
+
+    page = answer.content.decode()
+    assert answer.status_code == 503
+    assert "Too many people are waiting for Microsoft" in page
+    assert "The directory does not answer" not in page
+    assert "enough are waiting for it already" in caplog.text
+    assert len(asked) == 1, "who asked in vain for a place asked for another"
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from onboarding.management.commands import worker
 from onboarding.models import Heartbeat, Job
 
 pytestmark = pytest.mark.django_db
-MAIL, PASS, LOOK = Job.Priority.MAIL, Job.Priority.PASS, Job.Priority.LOOK
+MAIL, PASS, LOOK, WATCH = Job.Priority.MAIL, Job.Priority.PASS, Job.Priority.LOOK, Job.Priority.WATCH
 
 
 @pytest.fixture
@@ -409,6 +409,71 @@ def test_a_worker_outlives_a_database_that_was_away(done, worker_here, monkeypat
     second = command.one("w")
 
     assert (first, second) == (False, True) and done == ["x"]
+
+
+def test_looking_after_passes_takes_nobodys_turn(done, worker_here, monkeypatch):
+    """With thousands of passes out the worker would do nothing else: now and then one, in between whatever there is."""
+    monkeypatch.setattr(worker.Command, "watch_every", 60.0)
+    command = worker.Command()
+    for what in ("watch 1", "watch 2"):
+        ask(what, priority=WATCH)
+    for what in ("mail 1", "mail 2"):
+        ask(what, priority=MAIL)
+    ask("pass", priority=PASS)  # one that nobody may use
+
+    worked = [command.one("w") for _ in range(5)]
+
+    assert done == ["pass", "watch 1", "mail 1", "mail 2"] and worked[-1] is False
+    assert 0 < command.until_a_watch() <= 60
+    command.watches_at = 0.0
+    assert command.one("w") and done[-1] == "watch 2"
+
+
+def test_after_a_slow_look_at_a_pass_something_else_has_its_turn(done, worker_here, monkeypatch):
+    monkeypatch.setattr(worker.Command, "watch_every", 0.01)
+    done.how = lambda _: threading.Event().wait(0.05) or None
+    command = worker.Command()
+    for number in (1, 2):
+        ask(f"watch {number}", priority=WATCH)
+        ask(f"mail {number}", priority=MAIL)
+
+    command.one("w"), command.one("w")
+
+    assert done == ["watch 1", "mail 1"]
+
+
+def test_doing_what_is_due_now_leaves_no_pass_unwatched(done, worker_here):
+    for number in range(3):
+        ask(f"watch {number}", priority=WATCH)
+
+    call_command("worker", "--once")
+
+    assert done == ["watch 0", "watch 1", "watch 2"]
+
+
+def test_a_job_becomes_as_urgent_as_it_was_asked_for_last(done, hurry):
+    """A pass that was handed over is taken back: from then on it is deleted before anything else is done."""
+    ask("x", priority=WATCH)
+    ask("mail", priority=MAIL)
+    ask("x", priority=PASS)
+
+    hurry()
+
+    assert done == ["x", "mail"] and the_job().priority == PASS
+
+
+def test_a_worker_that_does_much_says_now_and_then_that_it_lives(done, worker_here, monkeypatch):
+    beats = []
+    monkeypatch.setattr(jobs, "beat", lambda name, **_: beats.append(name))
+    command = worker.Command()
+    for what in ("x", "y", "z"):
+        ask(what)
+        command.one("w")
+
+    assert (done, beats) == (["x", "y", "z"], ["w"])
+    command.beats_at -= worker.BEAT_EVERY
+    command.one("w")
+    assert beats == ["w", "w"]
 
 
 def test_a_claimed_job_cannot_be_claimed_again():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError, IntegrityError
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
@@ -41,6 +42,73 @@ def two_admins(person):
 
 def errors(answer: Any) -> dict[str, list[str]]:
     return dict(answer.context["adminform"].form.errors)
+
+
+# --- What a process remembers of it -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_version_that_came_to_nothing_is_not_remembered(policy_says):
+    """A number that was taken back is given again; what it said the first time must be nowhere."""
+    with pytest.raises(RuntimeError), transaction.atomic():
+        number = policy_says(lifetime_minutes=30).number
+        assert policy.in_force().lifetime_minutes == 30
+        raise RuntimeError("and the power fails")
+
+    PolicyVersion.objects.create(number=number, reason="Another", lifetime_minutes=40)
+
+    assert policy.in_force().lifetime_minutes == 40
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "clock_was_ahead", [False, True], ids=["a right clock", "ahead when another was written"]
+)
+def test_another_database_under_the_same_process_has_its_own_versions(policy_says, clock_was_ahead):
+    """A backup is put back while the portal runs, and an admin goes on from there: the same number, other words."""
+    if clock_was_ahead:
+        later = timezone.now() + timedelta(days=365)
+        PolicyVersion.objects.create(reason="By a wrong clock", lifetime_minutes=20, created_at=later)
+    number = policy_says(lifetime_minutes=30).number
+    assert policy.in_force().lifetime_minutes == 30
+    PolicyVersion.objects.filter(number=number).delete()
+
+    PolicyVersion.objects.create(number=number, reason="Another", lifetime_minutes=40)
+
+    assert policy.in_force().lifetime_minutes == 40
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_version_says_is_read_once_and_which_one_counts_each_time(policy_says):
+    before = policy.in_force()
+    with CaptureQueriesContext(connection) as queries:
+        again = policy.in_force()
+    assert len(queries) == 1
+    assert "lifetime_minutes" not in queries[0]["sql"]
+    assert (again.number, again is before) == (before.number, False)
+
+    number = policy_says(frozen=True).number
+
+    assert (policy.in_force().number, policy.in_force().frozen) == (number, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_changes_what_they_were_given_changes_it_for_nobody_else():
+    policy.in_force()
+    policy.in_force().lifetime_minutes = 480
+
+    assert policy.in_force().lifetime_minutes == 60
+
+
+def test_a_process_remembers_no_more_versions_than_it_needs(monkeypatch):
+    monkeypatch.setattr(policy, "MOST_READ", 2)
+    versions = {("", number, timezone.now()): PolicyVersion(number=number) for number in range(5)}
+
+    for seen, version in versions.items():
+        policy._keep({seen: version})
+
+    assert len(policy._read) <= 2
+    policy.forget()
 
 
 # --- Versions ---------------------------------------------------------------------------------------------------

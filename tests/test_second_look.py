@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -27,6 +28,19 @@ def fields_of(page, action: str) -> dict[str, str]:
     form = re.search(rf'action="{re.escape(action)}".*?</form>', page.content.decode(), re.S)
     assert form, f"no form leads to {action}"
     return dict(re.findall(r'<input type="hidden" name="(\w+)"\s+value="([^"]*)"', form[0]))
+
+
+def offer_of(page) -> tuple[str, dict[str, str]]:
+    """Where the form leads that replaces the pass of another tool, and what it says."""
+    address, fields = re.search(
+        r'<form class="act" method="post" action="([^"]+)" data-once>(.*?)</form>',
+        page.content.decode(),
+        re.S,
+    ).groups()
+    said = dict(re.findall(r'name="(\w+)"\s+value="([^"]*)"', fields))
+    return unescape(address), {
+        name: said[name] for name in ("version", "policy", "identity_check", "replace")
+    }
 
 
 # --- The directory changed ------------------------------------------------------------------------------------------
@@ -284,13 +298,14 @@ def test_one_person_records_no_more_in_a_day_than_policy_allows(record, browser_
     assert browser_of("henry").post("/hr/new/", typed).status_code == 302
 
 
+@pytest.mark.parametrize("limit", ["manager", "site"])
 def test_a_days_limit_is_counted_again_where_the_intent_is_written(
-    invite, confirmation, policy_says, monkeypatch
+    invite, confirmation, policy_says, monkeypatch, limit
 ):
     """Two presses that were both let through by the guards: the second finds the day full at its claim."""
-    policy_says(manager_daily=1, attempts=1)
+    policy_says(**{f"{limit}_daily": 1}, attempts=1)
     first, second = confirmation(invite("noor")), confirmation(invite("liam"))
-    monkeypatch.setattr(guards, "GUARDS", tuple(g for g in guards.GUARDS if g.code != "manager_has_room"))
+    monkeypatch.setattr(guards, "GUARDS", tuple(g for g in guards.GUARDS if g.code != f"{limit}_has_room"))
 
     assert isinstance(handover.confirm(first), handover.Shown)
     assert isinstance(handover.confirm(second), handover.Overtaken)
@@ -309,12 +324,8 @@ def test_a_pass_of_another_tool_is_shown_and_replaced_only_on_explicit_choice(
 
     first = maria.post(page_of(starter), form_of(starter))
     untouched = live_passes(tenant, "haspass") == [theirs]
-    choice = {
-        name: value
-        for name, value in re.findall(r'name="(\w+)"\s+value="([^"]*)"', first.content.decode())
-        if name in {"version", "policy", "identity_check", "replace"}
-    }
-    second = maria.post(page_of(starter), choice)
+    address, choice = offer_of(first)
+    second = maria.post(address, choice)
 
     assert (first.status_code, untouched) == (403, True)
     assert "has a pass already" in words(first) and "by another tool, works once" in words(first)
@@ -324,7 +335,21 @@ def test_a_pass_of_another_tool_is_shown_and_replaced_only_on_explicit_choice(
     assert ours.id != theirs.id and len(creations(tenant)) == 1
     event = AuditEvent.objects.get(event="issue.replaced_foreign")
     assert event.facts == {"method_id": theirs.id} and event.detail.values["by_name"] == "Maria Lindqvist"
+    assert (event.starter, event.issue) == (starter.public_id, str(starter.issues.get().pk))
     assert len(GraphBudget.objects.get().recent) == 3 + 1  # the refused press read the methods once
+
+
+def test_a_pass_of_another_tool_is_not_offered_for_replacing_where_something_else_is_in_the_way_too(
+    invite, confirmation, tenant
+):
+    starter = invite("haspass")
+    tenant.tenant.accounts["haspass"].properties["accountEnabled"] = False
+
+    outcome = handover.confirm(confirmation(starter))
+
+    assert isinstance(outcome, handover.Refused)
+    assert {guard.code for guard in outcome.guards} == {"enabled", "no_foreign_pass"}
+    assert outcome.foreign == ()
 
 
 def test_another_pass_than_the_one_that_was_chosen_is_not_touched(invite, confirmation, tenant):
@@ -349,6 +374,76 @@ def test_a_pass_that_cannot_be_removed_stops_everything_and_the_manager_is_told(
     assert live_passes(tenant, "haspass") == [theirs] and creations(tenant) == []
     issue = starter.issues.get()
     assert (issue.state, issue.reason, issue.counted) == ("rejected", "not_replaced", False)
+
+
+def test_who_chose_to_replace_a_pass_and_must_wait_for_it_chooses_once(
+    invite, browser_of, tenant, time_machine
+):
+    starter, maria = invite("haspass"), browser_of("maria")
+    (theirs,) = live_passes(tenant, "haspass")
+    address, choice = offer_of(maria.post(page_of(starter), form_of(starter)))
+    budget.take_for_work(2, yields=False)  # somebody else's calls: three are not left
+
+    line = maria.post(address, choice)
+    waiting = maria.get(line.context["refresh_url"])
+    time_machine.move_to(timezone.now() + timedelta(seconds=line.context["wait"]["seconds"]))
+    turn = maria.get(line.context["refresh_url"])
+
+    assert "Please wait a moment" in words(line) and "Please wait a moment" in words(waiting)
+    assert creations(tenant) == [] and live_passes(tenant, "haspass") == [theirs]
+    assert "has a pass already" in words(turn) and "by another tool, works once" in words(turn)
+    address, again = offer_of(turn)
+    assert again == choice
+    assert b"data-pass" in maria.post(address, again).content
+    (ours,) = live_passes(tenant, "haspass")
+    assert ours.id != theirs.id
+
+
+def test_a_pass_that_ended_while_they_waited_is_not_offered_for_replacing(
+    invite, browser_of, tenant, time_machine
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    made_at = tenant.tenant.clock.now() - 58 * 60
+    tenant.tenant.add_pass(tenant.tenant.accounts["noor"], made_at, made_at, 60, True, "help desk's pass")
+    address, _ = offer_of(maria.post(page_of(starter), form_of(starter)))
+    alive = maria.get(address)
+
+    time_machine.move_to(timezone.now() + timedelta(minutes=2, seconds=1))
+    ended = maria.get(address)
+
+    assert "has a pass already" in words(alive) and "with you?" not in words(alive)
+    assert "has a pass already" not in words(ended) and "with you?" in words(ended)
+    assert ended.context["form"]["identity_check"].value() == "in_person"
+
+
+def test_where_microsoft_has_no_room_to_delete_the_other_pass_everybody_waits_and_nothing_is_made(
+    invite, browser_of, tenant
+):
+    starter, maria = invite("haspass"), browser_of("maria")
+    (theirs,) = live_passes(tenant, "haspass")
+    address, choice = offer_of(maria.post(page_of(starter), form_of(starter)))
+    tenant.tenant.faults.add(
+        {
+            "method": "DELETE",
+            "path": "temporaryAccessPassMethods",
+            "status": 429,
+            "headers": {"Retry-After": "120"},
+        }
+    )
+    before = len(GraphBudget.objects.get().recent)
+
+    answer = maria.post(address, choice)
+
+    assert "Please wait a moment" in words(answer) and answer.context["wait"]["seconds"] > 110
+    row = GraphBudget.objects.get()
+    assert (len(row.recent) - before, row.on_their_way) == (2, [])  # the read and the deletion
+    assert timedelta(seconds=110) < row.paused_until - clock.now() <= timedelta(seconds=120)
+    assert live_passes(tenant, "haspass") == [theirs] and creations(tenant) == []
+    issue = starter.issues.get()
+    assert (issue.state, issue.reason, issue.counted) == ("rejected", "throttled", False)
+    assert not AuditEvent.objects.filter(event="issue.replaced_foreign").exists()
+    turn = maria.get(answer.context["refresh_url"])
+    assert "Please wait a moment" in words(turn)
 
 
 def test_a_pass_of_ours_is_not_chosen_away(held, browser_of, tenant):

@@ -17,7 +17,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding import budget, guards, handover, policy, routine, step_up
-from onboarding.managers import said
 from onboarding.models import (
     AuditEvent,
     GraphBudget,
@@ -616,40 +615,3 @@ def test_microsoft_out_of_reach_before_it_begins_is_said_with_a_way_on_and_back(
     assert page.status_code == 503 and "could not be reached" in words(page)
     assert page.context["url"].startswith(reverse("signin:again"))
     assert page.context["back_url"] == page_of(starter)
-
-
-# --- What was said is kept, and nobody else can say it ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def reads(rf: Any, person: Any) -> Callable[..., str]:
-    """What the page takes from an address, for Maria unless told otherwise."""
-
-    def read(address: str, starter: Starter, who: str = "maria") -> str:
-        request = rf.get(address)
-        request.user = person(who)
-        return said.before(request, starter)
-
-    return read
-
-
-def test_what_was_said_is_of_this_manager_for_this_starter_as_they_stand(reads, person, traveller):
-    noor = Starter(public_id="A" * 22, version=3)
-    address = said.in_address("/", noor, person("maria"), "by_video")
-
-    assert reads(address, noor) == "by_video"
-    assert reads(address, noor, "tom") == ""
-    assert reads(address, Starter(public_id="B" * 22, version=3)) == ""
-    assert reads(address, Starter(public_id="A" * 22, version=4)) == ""  # for the next pass it is asked again
-    traveller.shift(said.KEPT_SECONDS * SECOND + SECOND)
-    assert reads(address, noor) == ""
-
-
-@pytest.mark.parametrize("address", ["/", "/?said=", "/?said=by_video", "/?said=a:b:c", "/?said=%00"])
-def test_an_address_that_the_portal_did_not_write_says_nothing(reads, address):
-    assert reads(address, Starter(public_id="A" * 22, version=1)) == ""
-
-
-def test_what_nobody_can_choose_is_not_kept(person):
-    assert said.in_address("/", Starter(public_id="A" * 22), person("maria"), "trust_me") == "/"
-    assert said.in_address("/", Starter(public_id="A" * 22), person("maria"), "") == "/"

@@ -52,7 +52,7 @@ class Graph:
             origin, tokens, connect=connect, read=read, room=self._room, sight=self.sight
         )
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self) -> AbstractContextManager[object]:
         """Hold a place among those who wait for Graph, for several calls that belong together. Raises Crowded."""
         return self._room.turn()
 

@@ -97,7 +97,7 @@ class Transport:
         self._session.mount(f"{self._base}/$batch", _pool(patience("POST")))
 
     def prepare(self) -> None:
-        with self._room.turn():
+        with self._room.trip():
             self._token()
 
     def get(self, path: str) -> Answer:
@@ -123,7 +123,7 @@ class Transport:
     @sensitive_variables()
     def write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
         """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
-        with self._room.turn():
+        with self._room.trip():
             return self._write_once(path, content, kind=kind, request_id=request_id)
 
     @sensitive_variables()
@@ -148,7 +148,7 @@ class Transport:
 
     def _repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
         """Send what can be sent again. A 401 was not carried out, so a fresh token gets one more try."""
-        with self._room.turn():
+        with self._room.trip():
             answer = self._once(method, path, self._token(), content)
             if answer.status == 401:
                 answer = self._once(method, path, self._token(fresh=True), content)

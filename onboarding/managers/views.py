@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -82,18 +83,24 @@ def managers_only(view: View) -> View:
         try:
             acting = request.method == "POST"
             starter = starter_of_manager(request.user, public_id, guarded=acting, with_facts=not acting)
-        except CannotTell:
-            context = {
-                "title": gettext("The directory does not answer"),
-                "text": gettext(
-                    "We cannot check just now that you are this person's manager. Nothing is lost; try again in a minute."
-                ),
-                "url": reverse("managers:starter", args=[public_id]),
-            }
+        except CannotTell as problem:
+            title, text = cannot_tell(problem)
+            context = {"title": title, "text": text, "url": reverse("managers:starter", args=[public_id])}
             return render(request, "managers/unavailable.html", context, status=503)
         return view(request, starter, **kwargs)
 
     return checked
+
+
+def cannot_tell(problem: CannotTell) -> tuple[str, str]:
+    """What the page says on which somebody waits who may be the manager: its heading, and what happened."""
+    if problem.crowded:
+        return gettext("The portal is busy"), gettext(
+            "Too many people are waiting for Microsoft at this moment, so we did not ask whether you are this person's manager."
+        )
+    return gettext("The directory does not answer"), gettext(
+        "We cannot check just now that you are this person's manager. Nothing is lost; try again in a minute."
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -102,7 +109,10 @@ def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
     """GET shows where things stand and changes nothing; POST is the confirmation."""
     if request.method == "POST":
         return confirm(request, starter)
-    return page(request, starter, present(request, starter))
+    seen, told = present(request, starter), said.before(request, starter)
+    if seen.action == "confirm" and told.foreign and clock.now() < told.foreign.ends_at:
+        seen = situation.foreign_pass(told.foreign, starter)  # which they chose to replace before they waited
+    return page(request, starter, seen, told=told)
 
 
 def present(request: HttpRequest, starter: Starter) -> Situation:
@@ -142,9 +152,10 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
     if any(len(values) > 1 for _, values in request.POST.lists()):
         raise BadRequest("a field came twice")
     form = ConfirmForm(request.POST, rules=policy.for_starter(starter))
+    told = replace(said.before(request, starter), check=form.data.get("identity_check", ""))
     if not form.is_valid():
         still_the_manager(request, starter)
-        return page(request, starter, present(request, starter), form=form, status=400)
+        return page(request, starter, present(request, starter), told=told, form=form, status=400)
     outcome = handover.confirm(
         handover.Confirmation(
             starter=starter,
@@ -159,7 +170,7 @@ def confirm(request: HttpRequest, starter: Starter) -> HttpResponse:
     )
     if isinstance(outcome, handover.Shown):
         return pass_page(request, starter, outcome)
-    return answer_without_pass(request, starter, outcome, form)
+    return answer_without_pass(request, starter, outcome, told)
 
 
 def still_the_manager(request: HttpRequest, starter: Starter) -> None:
@@ -169,7 +180,7 @@ def still_the_manager(request: HttpRequest, starter: Starter) -> None:
 
 
 def answer_without_pass(
-    request: HttpRequest, starter: Starter, outcome: handover.Outcome, form: ConfirmForm
+    request: HttpRequest, starter: Starter, outcome: handover.Outcome, told: said.Said
 ) -> HttpResponse:
     if not isinstance(outcome, handover.Refused):
         still_the_manager(request, starter)
@@ -177,14 +188,14 @@ def answer_without_pass(
     now_so = present(request, starter)
     match outcome:
         case handover.Refused(step_up=True):
-            again = situation.sign_in_again(outcome.guards)
-            return page(request, starter, again, form=form, status=403)
+            return page(request, starter, situation.sign_in_again(outcome.guards), told=told, status=403)
         case handover.Refused(foreign=(live, *_)):
-            return page(request, starter, situation.foreign_pass(live, starter), form=form, status=403)
+            told = replace(told, foreign=live)
+            return page(request, starter, situation.foreign_pass(live, starter), told=told, status=403)
         case handover.Refused():
             return page(request, starter, situation.refused(outcome.guards), status=403)
         case handover.Waiting():
-            return page(request, starter, situation.in_line(outcome.wait, clock.now()), form=form)
+            return page(request, starter, situation.in_line(outcome.wait, clock.now()), told=told)
         case handover.NotNow():
             return page(request, starter, situation.not_now(outcome.code), status=503)
         case handover.Failed():
@@ -198,13 +209,14 @@ def page(
     starter: Starter,
     seen: Situation,
     *,
+    told: said.Said | None = None,
     form: ConfirmForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     version = policy.for_starter(starter)
     address = reverse("managers:starter", args=[starter.public_id])
-    check = (form.data.get("identity_check", "") if form else "") or said.before(request, starter)
-    back = said.in_address(address, starter, request.user, check)
+    told = told or said.before(request, starter)
+    back = said.in_address(address, starter, request.user, told)
     context: dict[str, Any] = {
         "starter": starter,
         "facts": {
@@ -221,15 +233,15 @@ def page(
         "refresh_url": back,
     }
     if seen.action == "confirm":
-        fresh = {"version": starter.version, "policy": version.key, "identity_check": check}
+        fresh = {"version": starter.version, "policy": version.key, "identity_check": told.check}
         context["form"] = form if form and form.errors else ConfirmForm(initial=fresh, rules=version)
         if signed_in_at := _signed_in_at(request):  # after that it asks for a sign-in first, and says so
             context["fresh_until"] = date_format(
                 (signed_in_at + version.freshness).astimezone(starter.zone), "CLOCK"
             )
     elif seen.action == "replace":
-        context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": check}
-        context["replace"]["method_id"] = seen.method_id
+        context["replace"] = {"version": starter.version, "policy": version.key, "identity_check": told.check}
+        context["replace"] |= {"method_id": seen.method_id, "address": back}
     elif seen.action == "sign_in":
         purpose = {"for": starter.public_id} if version.step_up_context else {}
         context["sign_in_url"] = f"{reverse('signin:again')}?{urlencode({'next': back, **purpose})}"
@@ -239,8 +251,8 @@ def page(
         context["wait"] = {"seconds": seconds, "minutes": minutes, "position": seen.wait.ahead + 1}
     context["actions"] = _actions(request, starter, seen)
     response = render(request, "managers/starter.html", context, status=status)
-    for name, told in seen.news.items():  # a page that follows asks for the head
-        response[name] = told
+    for name, news in seen.news.items():  # a page that follows asks for the head
+        response[name] = news
     return response
 
 

@@ -15,6 +15,7 @@ class Job(models.Model):
         PASS = 0, _("passes")
         MAIL = 1, _("mail")
         LOOK = 2, _("looking at the directory")
+        WATCH = 3, _("passes that were handed over")
 
     key = models.CharField(
         _("job"), max_length=100, unique=True, help_text=_("kind:what, so that asking twice asks once")

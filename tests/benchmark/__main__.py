@@ -11,7 +11,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from tests.benchmark import lists, pages, pasted  # noqa: E402  (Django comes first)
+from tests.benchmark import crowd, lists, pages, pasted  # noqa: E402  (Django comes first)
 from tests.databases import KIND  # noqa: E402
 from tests.replicas import portal  # noqa: E402
 
@@ -38,6 +38,10 @@ def main(sizes: tuple[int, ...]) -> None:
         say(
             f"Start-up: the site answers after {answers:.1f} s and is ready, worker and all, after {ready:.1f} s"
         )
+        if site.database.url:
+            say(f"{crowd.CROWD} who want one row for {crowd.HELD_SECONDS} s each, seconds: median, longest")
+            for one in crowd.measure(site.database.url):
+                say(f"  {one.what:<44} {one.median:7.2f} {one.longest:7.2f}")
         say("HR's list and search, milliseconds (median of 5)")
         for line in lists.measure(site, sizes):
             say(f"  {line.count:>9,} starters  {line.what:<32} {line.milliseconds:8.0f}")

@@ -193,8 +193,12 @@ class Tour:
     def removed(self) -> str:
         """The pass is gone from the account"""
         wait_for(lambda: not self._passes(), "the pass to be removed")
-        self.manager.get(urlsplit(self.link).path)
-        must("can sign in" in self.manager.text, self.manager.text[:300])
+
+        def told() -> bool:  # the portal writes it down a moment after Microsoft has done it
+            self.manager.get(urlsplit(self.link).path)
+            return "can sign in" in self.manager.text
+
+        wait_for(told, "the manager's page to say so")
         return "0 passes in the tenant"
 
     def audited(self) -> str:
