@@ -137,7 +137,7 @@ class Portal:
             ready = [] if self.replicas else ["--prepare"]
             address = urlsplit(url).netloc.replace("localhost", "127.0.0.1")
             self.replicas.append(self.launch("serve", "--bind", address, *ready))
-            wait_for(lambda: up(*self.urls[: len(self.replicas)]), "a replica to start", 60)
+            wait_for(lambda: up(*self.urls[: len(self.replicas)]), "a replica to start")
             if ready:
                 # Managers change in the very moment of a press here; what HR thinks of that is tested elsewhere.
                 allow_more_a_day(self.environment, same_manager=False)
@@ -154,7 +154,7 @@ class Portal:
         for replica in self.replicas:
             replica.send_signal(signal.SIGTERM)
         for replica in self.replicas:
-            replica.wait(40)
+            replica.wait(120)
 
     @property
     def log(self) -> Path:

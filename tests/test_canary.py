@@ -121,7 +121,7 @@ class HandOvers:
         order.write_text(f"{step} {kind} {words}")
         answer = self.portal.send(visitor, starter, form)
         # The last steps may come after the answer has arrived.
-        wait_for(order.with_name("crashed").exists, f"the crash at {step}", 5)
+        wait_for(order.with_name("crashed").exists, f"the crash at {step}")
         order.with_name("crashed").unlink()
         if kind == "abandoned":
             wait_for(lambda: set(self.portal.serving()) - serving, "another process in its place")

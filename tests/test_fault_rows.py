@@ -83,7 +83,7 @@ def test_while_somebody_holds_the_database_nothing_is_asked_for_and_what_was_mad
             second = threads.submit(site.send, tom, asked, forms[1])
             faults.end()
             refused = second.result()
-            wait_for(lambda: len(deletions(site)) > gone, "the pass to be deleted", 60)
+            wait_for(lambda: len(deletions(site)) > gone, "the pass to be deleted")
             let_go()
         unrecorded = first.result()
 

@@ -75,7 +75,7 @@ def test_its_connection_is_its_own_and_closed_afterwards():
     with wire(raw_answer("201 Created", made_pass()), raw_answer("201 Created", made_pass())) as server:
         client = graph(origin=server.origin)
         client.create_pass(NOOR, lifetime_minutes=60, request_id=REQUEST)
-        closed = server.closed_by_client.wait(3)
+        closed = server.closed_by_client.wait(30)
         client.create_pass(NOOR, lifetime_minutes=60, request_id=REQUEST)
 
     assert closed

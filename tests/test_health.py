@@ -380,7 +380,7 @@ def test_lists_and_health_are_answered_while_microsoft_hangs(site: Portal) -> No
         lists = [hanna.get("/hr/").status_code for _ in range(5)]
         health_of_it = [requests.get(f"{site.urls[0]}{path}", timeout=60) for path in ("/livez", "/readyz")]
         still = still_waiting(waiting)
-        wait_for(lambda: still_waiting(waiting) <= 2 * gunicorn_conf.threads, "most to be turned away", 60)
+        wait_for(lambda: still_waiting(waiting) <= 2 * gunicorn_conf.threads, "most to be turned away")
         site.tenant.tenant.faults.end()
         answers = [one.result() for one in waiting]
 

@@ -125,11 +125,11 @@ def serves(environment: Copy) -> bool:
         start_new_session=True,
     )
     try:
-        wait_for(lambda: site.poll() is not None or answers(port), "the site to answer", 60)
+        wait_for(lambda: site.poll() is not None or answers(port), "the site to answer")
         return site.poll() is None
     finally:
         site.send_signal(signal.SIGTERM)
-        site.wait(40)
+        site.wait(120)
 
 
 def answers(port: int) -> bool:

@@ -65,7 +65,7 @@ def test_what_is_in_hand_is_finished_a_press_with_its_pass_and_a_job_with_its_en
 
     assert answer.status == 200
     assert answer.code
-    assert serve.wait(40) == 0
+    assert serve.wait(120) == 0
     assert site.issues(first) == [("revoked", "not_seen")]
     job = "SELECT done_at IS NOT NULL, attempts FROM onboarding_job WHERE key = %s"
     assert site.database.rows(job, f"issue:{not_seen.issue_id}") == [(True, 0)]
@@ -89,7 +89,7 @@ def test_whoever_does_not_stop_in_time_is_stopped(monkeypatch: pytest.MonkeyPatc
 
     Supervisor([program]).stop()
 
-    assert program.process.wait(10) == -signal.SIGKILL
+    assert program.process.wait(120) == -signal.SIGKILL
 
 
 def catches_term(process: int) -> bool:

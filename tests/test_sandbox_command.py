@@ -70,7 +70,7 @@ def test_it_says_where_it_is_and_stops_when_told() -> None:
         said = program.stdout.readline()
         answered = requests.get(f"http://127.0.0.1:{port}/_control/state", timeout=30).json()
         program.terminate()
-        assert program.wait(10) == 0
+        assert program.wait(120) == 0
 
     assert f"http://127.0.0.1:{port}" in said
     assert answered["tap_limit"] is None

@@ -164,7 +164,7 @@ def test_delays_come_before_and_after_the_work(visitor: Visitor) -> None:
 
 
 def test_a_slow_answer_holds_up_nobody_else(visitor: Visitor) -> None:
-    visitor.fault(method="POST", path=PASSES, delay_after=10)
+    visitor.fault(method="POST", path=PASSES, delay_after=60)
     token = visitor.imds().json()["access_token"]
 
     with pytest.raises(requests.ReadTimeout):
@@ -177,7 +177,7 @@ def test_a_slow_answer_holds_up_nobody_else(visitor: Visitor) -> None:
     began = time.monotonic()
 
     assert live(visitor) == 1
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 50
 
 
 def test_a_fault_reaches_into_a_batch(visitor: Visitor) -> None:
@@ -249,7 +249,7 @@ def test_a_caller_is_killed_at_the_moment_that_was_ordered(
 ) -> None:
     visitor.fault(path="somewhere", caller="kill", moment=moment)
 
-    assert caller().wait(20) == -signal.SIGKILL
+    assert caller().wait(120) == -signal.SIGKILL
     assert any(one["path"] == "/somewhere" for one in visitor.requests_seen()) is noted
 
 
@@ -290,7 +290,7 @@ def test_a_reset_ends_all_faults_and_changes(visitor: Visitor) -> None:
     assert found.json()["accountEnabled"] is True
 
 
-def wait_until(true: object, seconds: float = 30) -> None:
+def wait_until(true: object, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"

@@ -52,7 +52,7 @@ class Demo:
 
     def stop(self, number: int = signal.SIGTERM) -> str:
         self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=40)
+        rest, _ = self.process.communicate(timeout=120)
         return self.said + rest
 
 

@@ -66,7 +66,7 @@ def bare() -> Iterator[str]:
     command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn_conf"]
     server = subprocess.Popen(command, env={**os.environ, **own}, start_new_session=True)
     try:
-        wait_for(lambda: up(f"http://localhost:{port}"), "the bare view", 60)
+        wait_for(lambda: up(f"http://localhost:{port}"), "the bare view")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.send_signal(signal.SIGTERM)
@@ -98,7 +98,7 @@ def start_up(site: Portal) -> tuple[float, float]:
     port = site.urls[0].rpartition(":")[2]
     began = time.perf_counter()
     site.replicas.append(site.launch("serve", "--bind", f"127.0.0.1:{port}"))
-    wait_for(lambda: up(site.urls[0]), "the site", 60)
+    wait_for(lambda: up(site.urls[0]), "the site")
     answers = time.perf_counter() - began
-    wait_for(lambda: requests.get(f"{site.urls[0]}/readyz", timeout=10).ok, "the site to be ready", 60)
+    wait_for(lambda: requests.get(f"{site.urls[0]}/readyz", timeout=10).ok, "the site to be ready")
     return answers, time.perf_counter() - began

@@ -25,7 +25,7 @@ class Checker:
     def errors(self, html: str) -> list[str]:
         """What is wrong, with where it stands. What the checker only advises is left alone."""
         answer = requests.post(
-            self.address, data=html.encode(), headers={"Content-Type": "text/html; charset=utf-8"}, timeout=20
+            self.address, data=html.encode(), headers={"Content-Type": "text/html; charset=utf-8"}, timeout=60
         )
         told = [one for one in answer.json()["messages"] if one["type"] != "info"]
         return [f"{one['message']} {' '.join(one.get('extract', '').split())}" for one in told]
@@ -42,7 +42,7 @@ def checker() -> Iterator[Checker]:
     )
     try:
         one = Checker(f"http://127.0.0.1:{port}/?out=json")
-        wait_for(lambda: _answers(one), "the HTML checker to start", 60)
+        wait_for(lambda: _answers(one), "the HTML checker to start")
         yield one
     finally:
         server.terminate()

@@ -49,15 +49,15 @@ class Site:
     # --- The pretend tenant -------------------------------------------------------------------------------------
 
     def change(self, **wanted: Any) -> Any:
-        answer = requests.post(f"{self.tenant}/_control/change", json=wanted, timeout=10)
+        answer = requests.post(f"{self.tenant}/_control/change", json=wanted, timeout=60)
         assert answer.ok, answer.text
         return answer.json()
 
     def fault(self, **fault: Any) -> None:
-        assert requests.post(f"{self.tenant}/_control/faults", json=fault, timeout=10).ok
+        assert requests.post(f"{self.tenant}/_control/faults", json=fault, timeout=60).ok
 
     def seen(self, what: str) -> Any:
-        return requests.get(f"{self.tenant}/_control/{what}", timeout=10).json()
+        return requests.get(f"{self.tenant}/_control/{what}", timeout=60).json()
 
     def passes(self, starter: Starter) -> list[Any]:
         """The passes on their account now."""

@@ -12,7 +12,8 @@ from portal.sandbox.people import BY_KEY
 from portal.visitor import Visitor
 from tests.browser.site import Site, Starter
 
-PATIENCE = 10_000  # milliseconds that anything on a page may take
+PATIENCE = 60_000  # milliseconds that anything on a page may take, on a machine that others share
+expect.set_options(timeout=PATIENCE)
 CONFIRM = "Create the pass and show it once"
 # The browser says so of each answer that is not 2xx and of each lost connection: no fault of the page.
 NO_FAULT = "Failed to load resource:"
@@ -103,10 +104,10 @@ class Tab:
         self.page.get_by_role("link", name=name, exact=True).click()
 
     def reads(self, words: str) -> None:
-        expect(self.page.locator("main")).to_contain_text(words, timeout=PATIENCE)
+        expect(self.page.locator("main")).to_contain_text(words)
 
     def title(self, words: str | re.Pattern[str]) -> None:
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(words, timeout=PATIENCE)
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(words)
 
     def holds_the_clock(self) -> None:
         """From here on time stands still in the page but where a test lets it run: how busy the machine is
@@ -146,7 +147,7 @@ class Tab:
 
     def code(self) -> str:
         """The pass that stands in the page, masked or not."""
-        expect(self.output).to_have_text(re.compile(r"\S{8,}"), timeout=PATIENCE)
+        expect(self.output).to_have_text(re.compile(r"\S{8,}"))
         return self.output.text_content() or ""
 
     def holds(self, code: str) -> bool:

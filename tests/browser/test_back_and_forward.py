@@ -29,7 +29,7 @@ class Keeping(BaseHTTPRequestHandler):
     def do_GET(self):
         kind, body = "text/html", self.server.pages.get(self.path, "<!doctype html><p>as it was loaded</p>")
         if self.path.startswith("/static/"):
-            answer = requests.get(self.server.portal + self.path, timeout=10)
+            answer = requests.get(self.server.portal + self.path, timeout=60)
             kind, body = answer.headers["Content-Type"], answer.text
         self.send_response(200)
         self.send_header("Content-Type", kind)

@@ -89,7 +89,7 @@ def reads_in_time(hr: Tab, words: str) -> None:
         hr.page.reload()
         return words in hr.page.locator("main").inner_text()
 
-    wait_for(found, f"HR to read: {words}", 20)
+    wait_for(found, f"HR to read: {words}")
 
 
 def reads_the_refusal(manager: Tab, code: str) -> None:

@@ -187,7 +187,7 @@ class Tour:
             self.hr.get(urlsplit(self.starter_page).path)
             return "set up their own way of signing in" in self.hr.text
 
-        wait_for(noticed, "the portal to notice the passkey", seconds=60)
+        wait_for(noticed, "the portal to notice the passkey")
         return "the record says so"
 
     def removed(self) -> str:
