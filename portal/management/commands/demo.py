@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from portal.management.commands.serve import (
     prepare_everything,
@@ -25,6 +26,8 @@ from portal.management.commands.serve import (
 )
 from portal.sandbox.people import CAST
 from portal.supervisor import Program, Supervisor, manage, port_is_free
+
+OPENS = 7  # o'clock: two hours before the start, by the policy that a new installation has
 
 
 class Command(BaseCommand):
@@ -97,10 +100,16 @@ Sign in as anybody on this list; there are no passwords.
 
 {people}
 
-The main job: sign in as Hanna Reuter and record noor.devries@contoso.example for today; "Send the link now".
+The main job: sign in as Hanna Reuter and record noor.devries@contoso.example for {today()}; "Send the link now".
 Sign out, sign in as Maria Lindqvist, open the starter, confirm. The pass is shown once; use it at
 {settings.SANDBOX_URL}/mysignins as Noor.   Ctrl-C stops everything; the data stays (make demo-reset forgets it).
 """
+
+
+def today() -> str:
+    """A start for which the manager's page is open already: at nine, as HR's form has it, opens at seven."""
+    now = timezone.localtime()
+    return "today" if now.hour >= OPENS else f"today, start time {now:%H:%M}"
 
 
 def kept_key(file: Path) -> str:
