@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from onboarding import audit, budget, caps, clock, graph, guards, jobs, notifications, policy, step_up
 from onboarding.lifecycle import IssueState, StarterState
-from onboarding.models import PassIssue, PolicyVersion, Starter
+from onboarding.models import AuditEvent, PassIssue, PolicyVersion, Starter
 from onboarding.models.work import Job
 from onboarding.moves import Changed, move_issue, move_starter
 from onboarding.step_up import Proof
@@ -366,6 +366,15 @@ def make_way(issue: PassIssue, confirmation: Confirmation, calls: budget.Calls) 
                 issue=issue,
                 facts={"method_id": method_id},
             )
+
+
+def may_be_there(foreign: ForeignPass, starter: Starter) -> bool:
+    """Whether a pass of another tool, which the manager was shown, may be alive still: it has time left, and no
+    press for this starter has deleted it."""
+    deleted = AuditEvent.objects.filter(
+        starter=starter.public_id, event="issue.replaced_foreign", facts__method_id=foreign.method_id
+    )
+    return clock.now() < foreign.ends_at and not deleted.exists()
 
 
 # --- 2 and 3. Create, and check the answer ----------------------------------------------------------------------

@@ -18,10 +18,12 @@ from django.db import OperationalError
 from onboarding import clock, graph, handover, health, jobs
 from onboarding.graph import sight
 from onboarding.graph.waiting import GLANCE, Room
+from onboarding.managers import said
 from onboarding.models import Heartbeat, PassIssue
 from portal import gunicorn_conf
+from portal.models import User
 from portal.running import wait_for
-from tests.conftest import creations
+from tests.conftest import BY_KEY, creations
 from tests.replicas import Portal, portal
 
 EVERYTHING_OF_GRAPH = {"path": r"^/v1\.0/", "times": None}
@@ -292,6 +294,13 @@ def test_whoever_is_inside_needs_no_second_place():
         pass
 
 
+def counted(room: Room, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Whoever asks for a place from now on, once for each time."""
+    waits, asked = room._wait, []
+    monkeypatch.setattr(room, "_wait", lambda me: (asked.append(me), waits(me)))
+    return asked
+
+
 def entered(room: Room) -> bool:
     with room.turn():
         return True
@@ -307,12 +316,39 @@ def test_a_press_in_a_crowd_makes_nothing_and_says_so(tenant, invite, browser_of
     monkeypatch.setattr(graph.client()._transport, "_room", room)
 
     with full(room):
+        asked = counted(room, monkeypatch)
         answer = maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
 
+    text = answer.content.decode()
     assert answer.status_code == 503
-    assert "Too many people are waiting for Microsoft" in answer.content.decode()
+    assert "Too many people are waiting for Microsoft at this moment, so no pass was made" in text
+    assert "Noor" not in text, "nobody could ask whether this is the manager"
+    assert len(asked) == 1, "who asked in vain for a place asked for another"
     assert creations(tenant) == []
     assert not PassIssue.objects.exists()
+    again = maria.get(answer.context["url"])
+    assert again.context["form"]["identity_check"].value() == "in_person"
+
+
+@pytest.mark.django_db
+def test_what_was_said_outlives_a_look_in_a_crowd(tenant, invite, browser_of, monkeypatch):
+    starter, maria = invite("noor"), browser_of("maria")
+    address = said.in_address(
+        f"/starters/{starter.public_id}/",
+        starter,
+        User.objects.get(oid=BY_KEY["maria"].object_id),
+        said.Said("by_video"),
+    )
+    room = Room(1, at_the_door=0, slow=0)
+    monkeypatch.setattr(graph.client(), "_room", room)
+    monkeypatch.setattr(graph.client()._transport, "_room", room)
+
+    with full(room):
+        crowded = maria.get(address)
+    again = maria.get(crowded.context["url"])
+
+    assert crowded.status_code == 503
+    assert again.context["form"]["identity_check"].value() == "by_video"
 
 
 @pytest.mark.django_db
@@ -325,8 +361,7 @@ def test_a_look_in_a_crowd_says_so_and_not_that_microsoft_is_silent(
     monkeypatch.setattr(graph.client()._transport, "_room", room)
 
     with full(room):
-        waits, asked = room._wait, []
-        monkeypatch.setattr(room, "_wait", lambda me: (asked.append(me), waits(me)))
+        asked = counted(room, monkeypatch)
         answer = maria.get(f"/starters/{starter.public_id}/")
 
     page = answer.content.decode()

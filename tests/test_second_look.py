@@ -399,6 +399,30 @@ def test_who_chose_to_replace_a_pass_and_must_wait_for_it_chooses_once(
     assert ours.id != theirs.id
 
 
+def test_a_pass_that_was_replaced_is_not_offered_for_replacing_where_ours_must_wait(
+    invite, browser_of, tenant, time_machine
+):
+    starter, maria = invite("haspass"), browser_of("maria")
+    address, choice = offer_of(maria.post(page_of(starter), form_of(starter)))
+    tenant.tenant.faults.add(
+        {
+            "method": "POST",
+            "path": "temporaryAccessPassMethods",
+            "status": 429,
+            "headers": {"Retry-After": "20"},
+        }
+    )
+
+    line = maria.post(address, choice)
+    time_machine.move_to(timezone.now() + timedelta(seconds=line.context["wait"]["seconds"]))
+    turn = maria.get(line.context["refresh_url"])
+
+    assert "Please wait a moment" in words(line) and live_passes(tenant, "haspass") == []
+    assert "has a pass already" not in words(turn) and "with you?" in words(turn)
+    assert turn.context["form"]["identity_check"].value() == "in_person"
+    assert b"data-pass" in maria.post(page_of(starter), form_of(starter)).content
+
+
 def test_a_pass_that_ended_while_they_waited_is_not_offered_for_replacing(
     invite, browser_of, tenant, time_machine
 ):

@@ -42,6 +42,12 @@ def in_address(address: str, starter: Starter, person: Any, said: Said) -> str:
     return f"{address}?{urlencode({NAME: _signer(starter, person).sign_object(kept, compress=True)})}"
 
 
+def still_in_address(address: str, request: HttpRequest) -> str:
+    """The address with what the request's own says, unread: it counts, or not, when the page is opened again."""
+    told = request.GET.get(NAME, "")
+    return f"{address}?{urlencode({NAME: told})}" if told else address
+
+
 def before(request: HttpRequest, starter: Starter) -> Said:
     """What this manager said about this starter before they waited or signed in; else nothing."""
     try:

@@ -262,7 +262,6 @@ _NOT_NOW = {
         _("The portal is not fully running, so it makes no pass. Tell {contact}."),
         contact=settings.SUPPORT_CONTACT,
     ),
-    "crowded": _("Too many people are waiting for Microsoft at this moment. Try again in a minute."),
     "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
     "not_checkable": _(
         "The portal could not check the account just now, so it made no pass. Try again in a minute."

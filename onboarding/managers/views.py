@@ -84,12 +84,17 @@ def managers_only(view: View) -> View:
             acting = request.method == "POST"
             starter = starter_of_manager(request.user, public_id, guarded=acting, with_facts=not acting)
         except CannotTell as problem:
-            title, text = cannot_tell(problem)
-            context = {"title": title, "text": text, "url": reverse("managers:starter", args=[public_id])}
-            return render(request, "managers/unavailable.html", context, status=503)
+            address = reverse("managers:starter", args=[public_id])
+            return try_again(request, *cannot_tell(problem), said.still_in_address(address, request))
         return view(request, starter, **kwargs)
 
     return checked
+
+
+def try_again(request: HttpRequest, title: str, text: str, address: str) -> HttpResponse:
+    """A page that tells nothing of the starter, since nobody knows whether this is the manager."""
+    context = {"title": title, "text": text, "url": address}
+    return render(request, "managers/unavailable.html", context, status=503)
 
 
 def cannot_tell(problem: CannotTell) -> tuple[str, str]:
@@ -110,7 +115,7 @@ def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:
     if request.method == "POST":
         return confirm(request, starter)
     seen, told = present(request, starter), said.before(request, starter)
-    if seen.action == "confirm" and told.foreign and clock.now() < told.foreign.ends_at:
+    if seen.action == "confirm" and told.foreign and handover.may_be_there(told.foreign, starter):
         seen = situation.foreign_pass(told.foreign, starter)  # which they chose to replace before they waited
     return page(request, starter, seen, told=told)
 
@@ -182,6 +187,12 @@ def still_the_manager(request: HttpRequest, starter: Starter) -> None:
 def answer_without_pass(
     request: HttpRequest, starter: Starter, outcome: handover.Outcome, told: said.Said
 ) -> HttpResponse:
+    # Where too many wait for Microsoft the door could not ask either, and would only wait once more.
+    if outcome == handover.NotNow("crowded"):
+        address = reverse("managers:starter", args=[starter.public_id])
+        back = said.in_address(address, starter, request.user, told)
+        text = gettext("Too many people are waiting for Microsoft at this moment, so no pass was made.")
+        return try_again(request, gettext("The portal is busy"), text, back)
     if not isinstance(outcome, handover.Refused):
         still_the_manager(request, starter)
     starter = Starter.objects.get(pk=starter.pk)
