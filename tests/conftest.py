@@ -198,6 +198,12 @@ def tenant(running_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPa
     forget_everything_cached()
 
 
+@pytest.fixture
+def fault(tenant: Sandbox) -> Callable[..., None]:
+    """Let the tenant do something else than asked: with passes, unless `path` says with what."""
+    return lambda **entry: tenant.tenant.faults.add({"path": "temporaryAccessPassMethods", **entry})
+
+
 def live_passes(tenant: Sandbox, key: str = "noor") -> list[Any]:
     """The passes of one person that would open their account now."""
     found = [one for one in tenant.tenant.passes if one.person == key and not one.ended]

@@ -41,11 +41,6 @@ def codes(tenant: Any) -> Iterator[list[str]]:
     tenant.tenant.witness = None
 
 
-@pytest.fixture
-def fault(tenant: Any) -> Callable[..., None]:
-    return lambda **entry: tenant.tenant.faults.add(entry)
-
-
 def page_of(starter: Starter) -> str:
     return reverse("managers:starter", args=[starter.public_id])
 

@@ -37,11 +37,6 @@ def moment() -> Iterator[Any]:
 
 
 @pytest.fixture
-def fault(tenant: Any) -> Callable[..., None]:
-    return lambda **entry: tenant.tenant.faults.add(entry)
-
-
-@pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What Graph answered to each POST that it took."""
     answers, create = [], Graph.create_pass

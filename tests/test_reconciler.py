@@ -42,11 +42,6 @@ def room_enough(settings: Any) -> None:
 
 
 @pytest.fixture
-def fault(tenant: Any) -> Callable[..., None]:
-    return lambda **entry: tenant.tenant.faults.add({"path": PASSES, **entry})
-
-
-@pytest.fixture
 def unknown(
     fault: Any, invite: Callable[..., Starter], confirmation: Callable[..., Any]
 ) -> Callable[..., PassIssue]:

@@ -363,10 +363,12 @@ def test_another_pass_than_the_one_that_was_chosen_is_not_touched(invite, confir
     assert creations(tenant) == []
 
 
-def test_a_pass_that_cannot_be_removed_stops_everything_and_the_manager_is_told(invite, browser_of, tenant):
+def test_a_pass_that_cannot_be_removed_stops_everything_and_the_manager_is_told(
+    invite, browser_of, tenant, fault
+):
     starter, maria = invite("haspass"), browser_of("maria")
     (theirs,) = live_passes(tenant, "haspass")
-    tenant.tenant.faults.add({"method": "DELETE", "path": "temporaryAccessPassMethods", "status": 403})
+    fault(method="DELETE", status=403)
 
     answer = maria.post(page_of(starter), form_of(starter) | {"replace": theirs.id})
 
@@ -400,18 +402,11 @@ def test_who_chose_to_replace_a_pass_and_must_wait_for_it_chooses_once(
 
 
 def test_a_pass_that_was_replaced_is_not_offered_for_replacing_where_ours_must_wait(
-    invite, browser_of, tenant, time_machine
+    invite, browser_of, tenant, fault, time_machine
 ):
     starter, maria = invite("haspass"), browser_of("maria")
     address, choice = offer_of(maria.post(page_of(starter), form_of(starter)))
-    tenant.tenant.faults.add(
-        {
-            "method": "POST",
-            "path": "temporaryAccessPassMethods",
-            "status": 429,
-            "headers": {"Retry-After": "20"},
-        }
-    )
+    fault(method="POST", status=429, headers={"Retry-After": "20"})
 
     line = maria.post(address, choice)
     time_machine.move_to(timezone.now() + timedelta(seconds=line.context["wait"]["seconds"]))
@@ -441,19 +436,12 @@ def test_a_pass_that_ended_while_they_waited_is_not_offered_for_replacing(
 
 
 def test_where_microsoft_has_no_room_to_delete_the_other_pass_everybody_waits_and_nothing_is_made(
-    invite, browser_of, tenant
+    invite, browser_of, tenant, fault
 ):
     starter, maria = invite("haspass"), browser_of("maria")
     (theirs,) = live_passes(tenant, "haspass")
     address, choice = offer_of(maria.post(page_of(starter), form_of(starter)))
-    tenant.tenant.faults.add(
-        {
-            "method": "DELETE",
-            "path": "temporaryAccessPassMethods",
-            "status": 429,
-            "headers": {"Retry-After": "120"},
-        }
-    )
+    fault(method="DELETE", status=429, headers={"Retry-After": "120"})
     before = len(GraphBudget.objects.get().recent)
 
     answer = maria.post(address, choice)

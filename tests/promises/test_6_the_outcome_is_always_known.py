@@ -40,14 +40,6 @@ def second_post(request: pytest.FixtureRequest, tenant: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def fault(tenant: Any) -> Callable[..., None]:
-    def ordered(**entry: Any) -> None:
-        tenant.tenant.faults.add({"path": PASSES, **entry})
-
-    return ordered
-
-
-@pytest.fixture
 def while_the_post_is_under_way(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Something happens after Graph made the pass, and before its answer arrives."""
 
