@@ -45,7 +45,7 @@ from tests import broken
 from tests.broken import EVERY_BREAK, NOOR, Broken, Installation
 from tests.conftest import BY_KEY, forget_everything_cached
 from tests.pseudo import Pseudo, accented, forgotten
-from tests.test_confirm import SITUATIONS, browser_for, fault, form_of, in_situation, page_of, traveller  # noqa: F401
+from tests.test_confirm import SITUATIONS, browser_for, form_of, in_situation, page_of, traveller  # noqa: F401
 from tests.test_doctor import well  # noqa: F401
 from tests.test_error_pages import REFUSALS
 
@@ -390,7 +390,7 @@ def test_the_answer_to_the_press(invite, browser_of, tenant, monkeypatch, minute
     assert_all_marked(page, *"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
-def test_the_page_while_the_directory_is_silent(invite, browser_of, fault):  # noqa: F811
+def test_the_page_while_the_directory_is_silent(invite, browser_of, fault):
     starter = invite("noor")
     fault(path="batch|users", drop="before", times=None)
 
