@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from onboarding import approvals, budget, clock, guards, handover, policy, routine, services
+from onboarding import approvals, audit, budget, clock, guards, handover, policy, routine, services
 from onboarding.models import Approval, AuditEvent, GraphBudget, Mail, PassIssue, Starter
 from onboarding.moves import Changed
 from tests.conftest import BY_KEY, creations, live_passes
@@ -433,6 +433,28 @@ def test_a_pass_that_ended_while_they_waited_is_not_offered_for_replacing(
     assert "has a pass already" in words(alive) and "with you?" not in words(alive)
     assert "has a pass already" not in words(ended) and "with you?" in words(ended)
     assert ended.context["form"]["identity_check"].value() == "in_person"
+
+
+def test_only_a_pass_whose_time_is_over_or_that_was_deleted_for_this_starter_is_held_to_be_gone(
+    invite, person, time_machine
+):
+    time_machine.move_to(timezone.now(), tick=False)
+    now, noor, liam, maria = clock.now(), invite("noor"), invite("liam"), person("maria")
+
+    def shown(method_id: str, left: timedelta = timedelta(minutes=9)) -> handover.ForeignPass:
+        return handover.ForeignPass(method_id, now - timedelta(minutes=1), now + left, once=True)
+
+    with audit.change():
+        audit.record("issue.replaced_foreign", by=maria, starter=noor, facts={"method_id": "deleted"})
+        audit.record("issue.shown", by=maria, starter=noor, facts={"method_id": "made"})
+        audit.record("issue.replaced_foreign", by=maria, starter=liam, facts={"method_id": "liam's"})
+
+    assert not handover.may_be_there(shown("deleted"), noor)
+    assert handover.may_be_there(shown("another"), noor)
+    assert handover.may_be_there(shown("made"), noor)
+    assert handover.may_be_there(shown("liam's"), noor)
+    assert handover.may_be_there(shown("another", timedelta(seconds=1)), noor)
+    assert not handover.may_be_there(shown("another", timedelta(0)), noor)
 
 
 def test_where_microsoft_has_no_room_to_delete_the_other_pass_everybody_waits_and_nothing_is_made(
