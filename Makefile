@@ -9,9 +9,14 @@ DEV = .venv/bin/python
 # Many tests wait for processes that they started: one more at work than there are cores.
 PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist loadfile --no-loadscope-reorder
 ROUNDS ?= 50
+EACH_ONCE ?=
+
+# Many processes read the same modules: also where somebody wants no compiled ones kept, each compiling all of them
+# would take a tenth of the time.
+test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load queue test test-sqlite test-postgresql test-faults breaks mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
+.PHONY: help demo demo-reset tour bench load queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +32,8 @@ dev-environment:
 page-tools:
 	@$(PYTHON) requirements/node.py pages
 
-demo: run-environment  ## try the portal against a pretend tenant (PORT=9000 make demo for another port)
-	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(RUN) manage.py demo
+demo: run-environment  ## try the portal against a sandbox tenant (PORT=9000 for another port, PEOPLE=1 to list everybody)
+	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(RUN) manage.py demo $(if $(PEOPLE),--people)
 
 demo-reset: run-environment  ## forget the demo's data
 	@$(RUN) manage.py demo --reset
@@ -36,33 +41,52 @@ demo-reset: run-environment  ## forget the demo's data
 tour: run-environment  ## run the main job by itself, step by step, with the evidence
 	@$(RUN) manage.py tour
 
-test: test-sqlite test-postgresql  ## run all tests on both databases; says what it had to skip
+test:  ## run each test once, on the database it depends on, and on both where the database can change the result
+	@$(MAKE) --no-print-directory test-sqlite EACH_ONCE=1 && $(MAKE) --no-print-directory test-postgresql EACH_ONCE=1
+
+test-all:  ## run everything on both databases, the long runs whole (some hours)
+	@RACE_ROUNDS=20 CANARY_ISSUES=20 $(MAKE) --no-print-directory test-sqlite test-postgresql
+	@$(MAKE) --no-print-directory test-faults breaks-all
 
 test-sqlite: dev-environment page-tools  ## run all tests on SQLite
-	@echo "Tests on SQLite"; DATABASE_URL= $(PYTEST) $(TESTS)
+	@echo "Tests on SQLite"; DATABASE_URL= EACH_ONCE=$(EACH_ONCE) $(PYTEST) $(TESTS)
 
 test-postgresql: dev-environment page-tools  ## run all tests on a real PostgreSQL, which it brings along
-	@echo "Tests on PostgreSQL"; $(DEV) -m tests.with_postgresql $(PYTEST) $(TESTS)
+	@echo "Tests on PostgreSQL"; EACH_ONCE=$(EACH_ONCE) $(DEV) -m tests.support.with_postgresql $(PYTEST) $(TESTS)
+
+# What needs no browser and no second process.
+QUICK = tests/lifecycle tests/graph tests/guards tests/policy
+
+test-quick-313:  ## run the quick part of the tests on Python 3.13, where that is found
+	@python=$$(requirements/find-python 3.13) || { echo "Python 3.13 was not found: its tests did not run."; exit 0; }; \
+	$$python requirements/install.py dev .venv-3.13 && \
+	DATABASE_URL= .venv-3.13/bin/python -m pytest -q -n 2 --dist loadfile -p no:playwright -p no:cacheprovider $(QUICK)
+
+cases: dev-environment page-tools  ## drive each case that was once found, as an outsider does
+	@DATABASE_URL= $(PYTEST) tests/cases tests/browser -k "cases or $(shell seq -s ' or ' -f 'test_p%g_' 1 9) or $(shell seq -s ' or ' -f 'test_h%g_' 1 12)"
 
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
-	@$(DEV) -m tests.breaks
+	@$(DEV) -m tests.repository.breaks
+
+breaks-all: dev-environment  ## the same, and undo the mend of each case once: that case's own test must notice (half an hour)
+	@$(DEV) -m tests.repository.breaks --all
 
 test-faults: dev-environment  ## processes killed at exact moments, databases held, lost and full, 50 times each, on both
-	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/test_exact_kills.py tests/test_fault_rows.py \
-	  tests/test_disk_full.py
-	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.with_postgresql $(DEV) -m pytest -q tests/test_exact_kills.py \
-	  tests/test_fault_rows.py tests/test_postgresql_lost.py
+	@DATABASE_URL= FAULT_ROUNDS=$(ROUNDS) $(DEV) -m pytest -q tests/faults/test_exact_kills.py tests/faults/test_fault_rows.py \
+	  tests/faults/test_disk_full.py
+	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.support.with_postgresql $(DEV) -m pytest -q tests/faults/test_exact_kills.py \
+	  tests/faults/test_fault_rows.py tests/faults/test_postgresql_lost.py
 
 bench: dev-environment  ## measure passes, pages, lists of a million, memory and start-up, on both databases
 	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark
-	@$(DEV) -m tests.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
-	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.benchmark
+	@$(DEV) -m tests.support.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
+	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.benchmark
 
 load: dev-environment  ## hundreds of managers within a minute, each with a starter (LOAD="--starters 5000" for all)
-	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.load $(LOAD)
+	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.load $(LOAD)
 
 queue: dev-environment  ## two hundred managers at once, and Microsoft at its published limit: a quarter of an hour
-	@$(DEV) -m tests.with_postgresql --durable $(DEV) -m tests.in_line $(QUEUE)
+	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.queue_times $(QUEUE)
 
 mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
 	@$(DEV) -m tests.mutation

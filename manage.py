@@ -13,11 +13,16 @@ def main() -> None:
             "Django is not installed for this python. Run `make demo` once, then use .venv-run/bin/python manage.py …"
         ) from None
     from django.core.exceptions import ImproperlyConfigured
+    from django.db import OperationalError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:
         raise SystemExit(f"The portal does not start: {problem}") from None
+    except OperationalError as problem:
+        from onboarding.operations.unreachable import database_error_text
+
+        raise SystemExit(database_error_text(problem)) from None
 
 
 if __name__ == "__main__":

@@ -9,4 +9,4 @@ class OnboardingConfig(AppConfig):
     verbose_name = _("Onboarding")
 
     def ready(self) -> None:
-        from onboarding import installation  # noqa: F401 - registers a system check
+        from onboarding.operations import installation  # noqa: F401 - registers a system check

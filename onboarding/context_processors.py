@@ -10,5 +10,4 @@ from onboarding import policy
 
 
 def onboarding(_request: HttpRequest) -> dict[str, Any]:
-    version = policy.in_force()
-    return {"freeze": version if version.frozen else None}
+    return {"freeze": policy.find_freeze()}

@@ -1,8 +1,8 @@
-"""Durable work: asked for in the transaction that causes it, done by a worker, retried, visible when it fails.
+"""The job queue: a job is queued in the transaction that causes it, run by a worker, retried, and shown when it fails.
 
-A job's key is `kind:what`; asking for the same key twice asks once. A worker claims a job in a short
-transaction, works outside of any, and finishes it only if the claim is still its own. A killed worker's lock
-runs out and another takes over, so every handler must bear being run again.
+A job's key is `kind:subject`; the same key is queued only once. A worker claims a job in a short transaction, runs it
+outside of any, and finishes it only if the claim is still its own. The lock of a killed worker expires and another
+worker takes over, so every handler must be safe to run again.
 """
 
 from __future__ import annotations
@@ -14,54 +14,69 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from onboarding import clock
 from onboarding.models import Heartbeat, Job
 
 log = logging.getLogger(__name__)
 
-LOCK = timedelta(seconds=120)  # longer than any handler may take
-ALIVE = timedelta(seconds=90)  # a heartbeat older than this counts as none
-GIVE_UP = timedelta(hours=24)
-ABOUT_A_PASS = (Job.Priority.PASS, Job.Priority.WATCH)
-FOR_A_PASS = Q(priority__in=ABOUT_A_PASS)
-NO_WATCH = Q(priority__lt=Job.Priority.WATCH)
+LOCK_DURATION = timedelta(seconds=120)  # longer than any handler may take
+HEARTBEAT_VALID_FOR = timedelta(seconds=90)  # a heartbeat older than this counts as none
+GIVE_UP_AFTER = timedelta(hours=24)
+FAILING_SHOWN_AFTER = timedelta(hours=1)  # of failures in a row: a restart or a short outage is over by then
+# Seconds between two tries. Jobs about a pass are retried more often, because a pass may be usable that should not be.
+MAX_RETRY_DELAY, MAX_RETRY_DELAY_FOR_A_PASS = 600.0, 30.0
+PASS_PRIORITIES = (Job.Priority.PASS, Job.Priority.WATCH)
+IS_ABOUT_A_PASS = Q(priority__in=PASS_PRIORITIES)
+IS_NOT_A_WATCH = Q(priority__lt=Job.Priority.WATCH)
 
-# A handler gets what follows the colon, and says when it wants to run again; None means done.
+# A handler gets what follows the colon, and returns when to run again; None means done.
 Handler = Callable[[str], "datetime | None"]
 _handlers: dict[str, Handler] = {}
+_give_up_after: dict[str, timedelta] = {}
+_retried: set[str] = set()
+RETRY_EVERY = timedelta(minutes=10)  # one failed job of a kind that is retried
 
 
-def handler(kind: str) -> Callable[[Handler], Handler]:
-    """Name a function as the one that does jobs of this kind."""
+def job_handler(
+    kind: str, *, gives_up_after: timedelta = GIVE_UP_AFTER, is_retried: bool = False
+) -> Callable[[Handler], Handler]:
+    """Register a function as the handler of this kind of job.
+
+    Jobs that send mail, and kinds with `is_retried`, fail after `gives_up_after`. Failed jobs of an `is_retried` kind
+    are shown; one of them is tried now and then, and when it succeeds all of them are tried again.
+    """
 
     def register(function: Handler) -> Handler:
         _handlers[kind] = function
+        _give_up_after[kind] = gives_up_after
+        if is_retried:
+            _retried.add(kind)
         return function
 
     return register
 
 
-class TryLater(Exception):
-    """Not a failure: the job could not be done yet, and says when to come back."""
+class JobPostponed(Exception):
+    """The handler could not do the job yet, and says when to try again. This is not a failure."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"in {seconds:.0f} s")
         self.delay = timedelta(seconds=seconds)
 
 
-def ask(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> None:
-    """Ask for a job, or bring a waiting one forward; it becomes as urgent as is said now, and due then.
+def enqueue_job(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> None:
+    """Queue a job, or bring a waiting one forward, with this priority and due time.
 
-    Call it inside the causing transaction.
+    Call this in the transaction of the change that causes the job.
     """
     now = clock.now()
     due = due_at or now
     job, made = Job.objects.get_or_create(key=key, defaults={"priority": priority, "due_at": due})
     if not made:
         waiting = Job.objects.filter(pk=job.pk)
-        # A job that is running may have read what was true before this was asked: it runs once more.
+        # A running job may have read the state before this change, so it runs once more.
         late = Q(due_at__gt=due) | Q(locked_until__gt=now)
         ended = Q(done_at__isnull=False) | Q(failed_at__isnull=False)
         waiting.filter(late | ended | ~Q(priority=priority)).update(
@@ -69,8 +84,8 @@ def ask(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> 
         )
 
 
-def claim(now: datetime, among: Q | None = None) -> Job | None:
-    """Take the most urgent due job (`among` those of a kind), or none."""
+def claim_job(now: datetime, among: Q | None = None) -> Job | None:
+    """Claim the most urgent due job, `among` those that match; None if there is none."""
     free = Q(locked_until__isnull=True) | Q(locked_until__lt=now)
     with transaction.atomic():
         rows = Job.objects.filter(free, done_at__isnull=True, failed_at__isnull=True, due_at__lte=now)
@@ -81,66 +96,110 @@ def claim(now: datetime, among: Q | None = None) -> Job | None:
         if job is None:
             return None
         taken = Job.objects.filter(free, pk=job.pk, claim=job.claim, done_at__isnull=True)
-        # A pass does not wait long for a worker that was killed; its steps can be repeated.
-        lock = settings.WORKER_LOCK if job.priority in ABOUT_A_PASS else LOCK
+        # A job about a pass does not wait long after its worker was killed: its steps can be repeated.
+        lock = settings.WORKER_LOCK if job.priority in PASS_PRIORITIES else LOCK_DURATION
         if taken.update(locked_until=now + lock, claim=F("claim") + 1) != 1:
             return None
     job.claim += 1
     return job
 
 
-def work(job: Job) -> None:
-    """Do one claimed job and write down how it went."""
-    kind, _, what = job.key.partition(":")
+def run_job(job: Job) -> None:
+    """Run one claimed job and save the result."""
+    kind, _, subject = job.key.partition(":")
     try:
-        again = _handlers[kind](what)
-    except TryLater as later:
-        _finish(job, due_at=clock.now() + later.delay)
-    except Exception as error:  # whatever a handler could not answer is answered here: backoff, then the list
+        run_again_at = _handlers[kind](subject)
+    except JobPostponed as postponed:
+        _finish_job(job, due_at=clock.now() + postponed.delay)
+    except Exception as error:  # any error of a handler: back off, and show the job in the end
         log.exception("job failed", extra={"job": job.key})
-        _failed(job, error)
+        _record_failure(job, error)
     else:
-        _finish(job, due_at=again, attempts=0, last_error="")
+        _finish_job(job, due_at=run_again_at, attempts=0, last_error="")
+        if kind in _retried and job.attempts and _is_given_up_after(kind, job.attempts - 1):
+            _failed_jobs(kind).update(failed_at=None, due_at=clock.now())
 
 
-def _finish(job: Job, *, due_at: datetime | None, **values: object) -> None:
+def _finish_job(job: Job, *, due_at: datetime | None, **values: object) -> None:
     mine = Job.objects.filter(pk=job.pk, claim=job.claim)
     done = {"done_at": clock.now()} if due_at is None else {"due_at": due_at}
-    # Brought forward while it ran? Then what was asked since stands, and the job runs once more.
+    # A job that was brought forward while it ran keeps its new due time, and runs once more.
     if mine.filter(due_at=job.due_at).update(locked_until=None, **done, **values) != 1:
         mine.update(locked_until=None, **values)
 
 
-def _failed(job: Job, error: Exception) -> None:
-    words = f"{type(error).__name__}: {error}"[:300]
-    # A pass may be alive that nobody should use: that is tried again more often than anything else.
-    longest = 30 if job.priority in ABOUT_A_PASS else 600
-    delay = min(_pause(job.attempts), longest) * random.uniform(0.8, 1.2)  # noqa: S311  (spread, not secrecy)
-    values: dict[str, object] = {"attempts": job.attempts + 1, "last_error": words}
-    if (
-        sum(_pause(n) for n in range(job.attempts + 1)) > GIVE_UP.total_seconds()
-        and job.priority == Job.Priority.MAIL
-    ):
+def _record_failure(job: Job, error: Exception) -> None:
+    text = f"{type(error).__name__}: {error}"[:300]
+    longest = MAX_RETRY_DELAY_FOR_A_PASS if job.priority in PASS_PRIORITIES else MAX_RETRY_DELAY
+    delay = min(_retry_delay(job.attempts), longest) * random.uniform(0.8, 1.2)  # noqa: S311  (spread, not secrecy)
+    values: dict[str, object] = {"attempts": job.attempts + 1, "last_error": text}
+    kind = job.key.partition(":")[0]
+    if (job.priority == Job.Priority.MAIL or kind in _retried) and _is_given_up_after(kind, job.attempts):
         values["failed_at"] = clock.now()
-    _finish(job, due_at=clock.now() + timedelta(seconds=delay), **values)
+        if kind in _retried:
+            enqueue_job(f"retry:{kind}", priority=Job.Priority.LOOK, due_at=clock.now() + RETRY_EVERY)
+    _finish_job(job, due_at=clock.now() + timedelta(seconds=delay), **values)
 
 
-def _pause(attempts: int) -> float:
-    """Seconds to wait after so many failures: double each time, ten minutes at most."""
-    return min(2.0 ** min(attempts, 10), 600)
+def _is_given_up_after(kind: str, attempts: int) -> bool:
+    """Whether one more failure after `attempts` fails a job of this kind for good."""
+    return (
+        sum(_retry_delay(n) for n in range(attempts + 1))
+        > _give_up_after.get(kind, GIVE_UP_AFTER).total_seconds()
+    )
 
 
-def start_again(job: Job) -> None:
-    """A job that was given up begins anew, with all its attempts before it."""
+def _failed_jobs(kind: str) -> QuerySet[Job]:
+    return Job.objects.filter(key__startswith=f"{kind}:", failed_at__isnull=False)
+
+
+@job_handler("retry")
+def retry_oldest_failed(kind: str) -> datetime | None:
+    """Try the job of this kind that failed longest ago. It keeps its count of failures, so one more fails it at once."""
+    oldest = _failed_jobs(kind).order_by("failed_at").first()
+    if oldest is None:
+        return None
+    _failed_jobs(kind).filter(pk=oldest.pk).update(failed_at=None, due_at=clock.now())
+    return clock.now() + RETRY_EVERY
+
+
+def failing_jobs() -> QuerySet[Job]:
+    """Jobs that the worker never gives up, and that have failed for an hour or longer without a success."""
+    about_a_pass = IS_ABOUT_A_PASS & Q(
+        attempts__gte=_failures_in(FAILING_SHOWN_AFTER, MAX_RETRY_DELAY_FOR_A_PASS)
+    )
+    other = ~IS_ABOUT_A_PASS & Q(attempts__gte=_failures_in(FAILING_SHOWN_AFTER, MAX_RETRY_DELAY))
+    found = Job.objects.filter(about_a_pass | other, done_at=None, failed_at=None)
+    for kind in _retried:
+        found = found.exclude(key__startswith=f"{kind}:")
+    return found.exclude(priority=Job.Priority.MAIL)
+
+
+def _failures_in(span: timedelta, longest: float) -> int:
+    """How many failures in a row take as long as `span`, with delays of at most `longest` seconds."""
+    failures, passed = 0, 0.0
+    while passed < span.total_seconds():
+        passed += min(_retry_delay(failures), longest)
+        failures += 1
+    return failures
+
+
+def _retry_delay(attempts: int) -> float:
+    """Seconds to back off after so many failures: double each time, ten minutes at most."""
+    return min(2.0 ** min(attempts, 10), MAX_RETRY_DELAY)
+
+
+def restart_job(job: Job) -> None:
+    """Queue a failed job again, with its attempts counted from zero."""
     given_up = Job.objects.filter(pk=job.pk, failed_at__isnull=False)
     given_up.update(failed_at=None, attempts=0, due_at=clock.now())
 
 
-def beat(worker: str, *, clock_skew: int | None = None) -> None:
-    """Say that a worker lives, and how its clock compares with Microsoft's."""
-    seen = {"beat_at": clock.now(), "clock_skew": clock_skew}
-    Heartbeat.objects.update_or_create(worker=worker, defaults=seen)
+def record_heartbeat(worker: str, *, clock_skew: int | None = None) -> None:
+    """Record that a worker is alive, and by how many seconds its clock is behind Microsoft's."""
+    values = {"beat_at": clock.now(), "clock_skew": clock_skew}
+    Heartbeat.objects.update_or_create(worker=worker, defaults=values)
 
 
-def a_worker_lives() -> bool:
-    return Heartbeat.objects.filter(beat_at__gt=clock.now() - ALIVE).exists()
+def has_live_worker() -> bool:
+    return Heartbeat.objects.filter(beat_at__gt=clock.now() - HEARTBEAT_VALID_FOR).exists()

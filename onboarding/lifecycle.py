@@ -1,7 +1,7 @@
 """The two state machines as tables: a starter's, and a pass issue's. Imports nothing of ours.
 
-Whoever wants to know what may happen reads the tables; `moves.py` is the only writer of a state and obeys
-them; the diagrams in `docs/lifecycle.md` are generated from them.
+Whoever wants to know what may happen reads the tables; `transitions.py` is the only writer of a state and obeys
+them; the diagrams in `docs/explanation/hand-over.md` are generated from them.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ class Move(Generic[State]):
 
 
 STARTER_MOVES: tuple[Move[StarterState], ...] = (
+    Move(StarterState.RECORDED, StarterState.INVITED, "portal or HR", "the link is due, or HR sends it now"),
     Move(
-        StarterState.RECORDED, StarterState.INVITED, "portal or HR", "the lead time has come, or HR sends now"
-    ),
-    Move(
-        StarterState.INVITED, StarterState.ISSUED, "portal", "the manager confirmed and the pass was recorded"
+        StarterState.INVITED,
+        StarterState.ISSUED,
+        "portal",
+        "the manager confirmed, and the pass was recorded",
     ),
     Move(
         StarterState.ISSUED, StarterState.REGISTERED, "portal", "the directory shows the starter's own method"
@@ -57,30 +58,38 @@ STARTER_MOVES: tuple[Move[StarterState], ...] = (
         StarterState.ISSUED,
         StarterState.INVITED,
         "portal",
-        "the pass was taken back, lost, expired or led to nothing",
+        "the pass was cancelled, lost, has expired or led to nothing",
     ),
-    Move(StarterState.RECORDED, StarterState.WITHDRAWN, "HR", "the onboarding is stopped"),
-    Move(StarterState.INVITED, StarterState.WITHDRAWN, "HR", "the onboarding is stopped"),
+    Move(StarterState.RECORDED, StarterState.WITHDRAWN, "HR", "HR withdraws the starter"),
+    Move(StarterState.INVITED, StarterState.WITHDRAWN, "HR", "HR withdraws the starter"),
     Move(
         StarterState.ISSUED,
         StarterState.WITHDRAWN,
         "HR",
-        "the onboarding is stopped, its pass taken back first",
+        "HR withdraws the starter, and its pass is deleted first",
     ),
-    Move(StarterState.INVITED, StarterState.RECORDED, "HR", "another account is chosen, and judged anew"),
+    Move(
+        StarterState.INVITED,
+        StarterState.RECORDED,
+        "HR",
+        "HR chooses another account, which is checked again",
+    ),
     Move(
         StarterState.WITHDRAWN,
         StarterState.RECORDED,
         "HR",
-        "the withdrawal is undone in time, and all begins anew",
+        "HR undoes the withdrawal in time, and everything starts again",
     ),
 )
 
 ISSUE_MOVES: tuple[Move[IssueState], ...] = (
     Move(IssueState.ISSUING, IssueState.SHOWN, "portal", "Graph's answer was checked and recorded"),
-    Move(IssueState.ISSUING, IssueState.REJECTED, "portal", "Graph said no: nothing was made"),
+    Move(IssueState.ISSUING, IssueState.REJECTED, "portal", "nothing was sent"),
     Move(
-        IssueState.ISSUING, IssueState.UNKNOWN, "portal", "no answer, a strange answer, or the lease ran out"
+        IssueState.ISSUING,
+        IssueState.UNKNOWN,
+        "portal",
+        "Graph said no, or nothing clear, or the lease ran out: its list decides",
     ),
     Move(IssueState.SHOWN, IssueState.HELD, "manager's page", "the receipt: the pass is on a screen"),
     Move(
@@ -90,10 +99,16 @@ ISSUE_MOVES: tuple[Move[IssueState], ...] = (
         "no receipt in time, or not seen, or stopped",
     ),
     Move(
-        IssueState.HELD, IssueState.REVOKING, "manager or HR", "the pass was lost, or the onboarding stopped"
+        IssueState.HELD, IssueState.REVOKING, "manager or HR", "the pass was lost, or the starter withdrawn"
     ),
     Move(IssueState.HELD, IssueState.CLOSED, "portal", "used, expired, or replaced by another tool"),
     Move(IssueState.REVOKING, IssueState.REVOKED, "portal", "the pass is gone from the account"),
+    Move(
+        IssueState.UNKNOWN,
+        IssueState.REJECTED,
+        "portal",
+        "Graph had said no, and its list shows no pass of ours",
+    ),
     Move(IssueState.UNKNOWN, IssueState.VOID, "portal", "twice nothing was found: no pass was made"),
     Move(IssueState.UNKNOWN, IssueState.REVOKED, "portal", "a pass was found and deleted"),
 )
@@ -103,7 +118,7 @@ UNFINISHED = frozenset({StarterState.RECORDED, StarterState.INVITED, StarterStat
 OPEN_ISSUE = frozenset(
     {IssueState.ISSUING, IssueState.UNKNOWN, IssueState.SHOWN, IssueState.HELD, IssueState.REVOKING}
 )
-# From here on an issue counts against the attempts that policy allows.
+# From here on an issue counts against the attempts that policy allows, unless Graph said no.
 COUNTED_ON = frozenset({IssueState.SHOWN, IssueState.UNKNOWN})
 
 
@@ -116,20 +131,20 @@ class NotPermitted(Exception):
 
 def check_starter_move(source: StarterState, target: StarterState) -> None:
     """Raise NotPermitted unless the table of starters has this move."""
-    _check(STARTER_MOVES, source, target)
+    _require_permitted(STARTER_MOVES, source, target)
 
 
 def check_issue_move(source: IssueState, target: IssueState) -> None:
     """Raise NotPermitted unless the table of pass issues has this move."""
-    _check(ISSUE_MOVES, source, target)
+    _require_permitted(ISSUE_MOVES, source, target)
 
 
-def _check(table: tuple[Move[State], ...], source: State, target: State) -> None:
+def _require_permitted(table: tuple[Move[State], ...], source: State, target: State) -> None:
     if not any(move.source == source and move.target == target for move in table):
         raise NotPermitted(source, target)
 
 
-def diagram(table: tuple[Move[State], ...]) -> str:
+def draw_diagram(table: tuple[Move[State], ...]) -> str:
     """The table as a Mermaid state diagram, for the documents."""
     sources = {move.source for move in table}
     lines = ["stateDiagram-v2", f"    [*] --> {table[0].source}"]  # a table begins where all begin

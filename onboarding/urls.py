@@ -1,15 +1,19 @@
-"""Addresses of the work."""
+"""Addresses of the work: those of HR are in `hr/urls.py`, those of the manager in `managers/urls.py`.
+
+Every address needs a row in `tests/site/who_may_what.py`, which says who may open it. There is no API for programs: the
+only answers in JSON are for the portal's own pages (`managers/views/pass_page.py`) and for health checks.
+"""
 
 from django.contrib import admin
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from onboarding.audit_page import audit_chain
+from onboarding.admin.audit_chain import audit_chain_page
+from onboarding.admin.mail_previews import mail_previews_page
 from onboarding.doctor.views import doctor
-from onboarding.health import readyz
-from onboarding.mail_previews import mails
-from onboarding.managers.views import home
-from onboarding.sheet import sheet
+from onboarding.guidance.instructions import instructions_page
+from onboarding.managers.landing import redirect_to_landing_page
+from onboarding.operations.health import readyz
 
 
 class PublicId(StringConverter):
@@ -21,12 +25,12 @@ class PublicId(StringConverter):
 register_converter(PublicId, "public_id")
 
 urlpatterns = [
-    path("", home, name="home"),
+    path("", redirect_to_landing_page, name="home"),
     path("starters/", include("onboarding.managers.urls")),
-    path("sheet/", sheet, name="sheet"),
+    path("sheet/", instructions_page, name="sheet"),
     path("hr/", include("onboarding.hr.urls")),
     path("readyz", readyz, name="readyz"),
     path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),  # before admin itself
-    path("admin/audit-chain/", admin.site.admin_view(audit_chain), name="audit-chain"),
-    path("admin/mails/", admin.site.admin_view(mails), name="mail-previews"),
+    path("admin/audit-chain/", admin.site.admin_view(audit_chain_page), name="audit-chain"),
+    path("admin/mails/", admin.site.admin_view(mail_previews_page), name="mail-previews"),
 ]

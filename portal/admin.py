@@ -1,4 +1,4 @@
-"""People in Django admin, to look at: who has signed in, with which roles, and when last."""
+"""People in Django admin, read-only: name, roles and last sign-in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 
 from portal.models import User
 
-admin.site.unregister(Group)  # roles come from Entra with each sign-in; nobody is put into a group here
+admin.site.unregister(Group)  # roles come from Entra with each sign-in; the portal uses no groups
 
 
 @admin.register(User)

@@ -1,4 +1,4 @@
-"""Django admin behind Microsoft sign-in: no password form, its own policy for scripts, few who may enter."""
+"""Django admin behind Microsoft sign-in: no password form, its own policy for scripts, admins and auditors only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ SCRIPTS_OF_ADMIN = {
     "require-trusted-types-for": None,
     "trusted-types": None,
 }
-a_look_or_a_form = require_http_methods(["GET", "HEAD", "POST"])  # Django's views take any other for a look
+only_get_head_post = require_http_methods(
+    ["GET", "HEAD", "POST"]
+)  # Django's views treat any other method as GET
 WITHOUT_PASSWORDS = {"password_change", "password_change_done"}
 
 
@@ -33,7 +35,7 @@ class PortalAdminConfig(AdminConfig):
 
 class PortalAdminSite(AdminSite):
     site_title = site_header = _("Starter passes: administration")
-    index_title = _("Policy and records")
+    index_title = _("Policy and data")
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [url for url in super().get_urls() if getattr(url, "name", None) not in WITHOUT_PASSWORDS]
@@ -46,16 +48,16 @@ class PortalAdminSite(AdminSite):
                 raise PermissionDenied
             return inside(request, *args, **kwargs)
 
-        return csp_replace(SCRIPTS_OF_ADMIN)(a_look_or_a_form(for_staff))
+        return csp_replace(SCRIPTS_OF_ADMIN)(only_get_head_post(for_staff))
 
-    @method_decorator(a_look_or_a_form)
+    @method_decorator(only_get_head_post)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Only who is signed in gets here. Nobody is asked for a password; who may not enter is told so."""
+        """Send admins and auditors to the index, and refuse others. There is no password form."""
         if not self.has_permission(request):
             raise PermissionDenied
         return redirect("admin:index")
 
-    @method_decorator(a_look_or_a_form)
+    @method_decorator(only_get_head_post)
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         from portal.signin.views import sign_out  # needs the models, which load after this
 

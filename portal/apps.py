@@ -1,4 +1,4 @@
-"""The portal as a Django application: people, sign-in, headers, pages that belong to no door."""
+"""The portal as a Django application: people, sign-in, headers, pages outside the apps."""
 
 from __future__ import annotations
 

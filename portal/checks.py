@@ -1,6 +1,6 @@
-"""System checks: what `manage.py check --deploy` tells whoever installs the portal.
+"""System checks for the person who installs the portal: `manage.py check --deploy`.
 
-Nonsense never gets this far; these are settings that make sense somewhere, and probably not here.
+Invalid settings fail earlier. These settings are valid, but probably wrong for a real installation.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from django.utils.translation import gettext
 
 
 @register(Tags.security, deploy=True)
-def is_for_real(**_: Any) -> list[CheckMessage]:
+def check_real_tenant(**_: Any) -> list[CheckMessage]:
     if not settings.SANDBOX:
         return []
     return [
         checks.Warning(
-            gettext("The portal is set to the pretend tenant, where anyone can sign in as anyone."),
+            gettext("The portal uses the sandbox tenant, where anyone can sign in as anyone."),
             hint=gettext("Set AZURE_TENANT_ID to the id of your tenant."),
             id="portal.W001",
         )
@@ -28,18 +28,17 @@ def is_for_real(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def can_be_reached(**_: Any) -> list[CheckMessage]:
+def check_proxy(**_: Any) -> list[CheckMessage]:
     if settings.LOOPBACK or settings.BEHIND_PROXY:
         return []
     return [
         checks.Warning(
             gettext(
-                "PORTAL_URL is https and BEHIND_PROXY is off. The server itself speaks http, so every page would "
-                "redirect to itself for ever."
+                "PORTAL_URL is https, but BEHIND_PROXY is off. The server itself uses http, so every page would "
+                "redirect to itself endlessly."
             ),
             hint=gettext(
-                "Put a proxy in front that sets X-Forwarded-Proto, dropping what the visitor sent, and set "
-                "BEHIND_PROXY=on."
+                "Use a proxy that sets X-Forwarded-Proto and discards the visitor's value. Then set BEHIND_PROXY=on."
             ),
             id="portal.W002",
         )
@@ -47,21 +46,23 @@ def can_be_reached(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def says_who_to_ask(**_: Any) -> list[CheckMessage]:
+def check_organisation_name(**_: Any) -> list[CheckMessage]:
     if settings.SANDBOX or settings.ORGANISATION_NAME != "Your organisation":
         return []
     return [
         checks.Warning(
-            gettext("Pages and mails call the organisation `Your organisation`."),
-            hint=gettext("Set ORGANISATION_NAME, and SUPPORT_CONTACT to where people find help."),
+            gettext("Pages and emails call the organisation `Your organisation`."),
+            hint=gettext(
+                "Set ORGANISATION_NAME, and set SUPPORT_CONTACT to the address where people get help."
+            ),
             id="portal.W003",
         )
     ]
 
 
 @register(Tags.security, deploy=True)
-def keys_are_private(**_: Any) -> list[CheckMessage]:
-    """A file that anyone on the machine may change can be made to name another key."""
+def check_file_permissions(**_: Any) -> list[CheckMessage]:
+    """A user who can change the file could replace the key."""
     named = {
         "SECRET_KEY_FILE": settings.SECRET_KEY_FILE,
         "AZURE_CLIENT_CERTIFICATE_PATH": settings.AZURE_CLIENT_CERTIFICATE_PATH,
@@ -70,7 +71,7 @@ def keys_are_private(**_: Any) -> list[CheckMessage]:
     }
     return [
         checks.Warning(
-            gettext("Anyone on this machine may write the file that %(setting)s names.") % {"setting": name},
+            gettext("Every user of this machine can change the file in %(setting)s.") % {"setting": name},
             id="portal.W004",
         )
         for name, path in named.items()
@@ -79,15 +80,15 @@ def keys_are_private(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database, deploy=True)
-def one_server_only(**_: Any) -> list[CheckMessage]:
+def check_database_engine(**_: Any) -> list[CheckMessage]:
     if not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         return []
     return [
         checks.Info(
             gettext(
-                "The database is SQLite: right for one server, wrong for two, and never on a network disk."
+                "The database is SQLite. It supports only one server and must not be on a network drive."
             ),
-            hint=gettext("For more than one server set DATABASE_URL to PostgreSQL."),
+            hint=gettext("To use more than one server, set DATABASE_URL to a PostgreSQL database."),
             id="portal.I001",
         )
     ]

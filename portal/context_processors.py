@@ -1,4 +1,4 @@
-"""What every page may say about the site it belongs to."""
+"""Template variables that every page can use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from portal.languages import offered
-from portal.look import pieces
+from portal.branding.views import branding_files
+from portal.languages import language_context
 
 
-def site(request: HttpRequest | None = None) -> dict[str, Any]:
-    look = pieces()
+def site_context(request: HttpRequest | None = None) -> dict[str, Any]:
+    look = branding_files()
     return {
         "organisation_name": settings.ORGANISATION_NAME,
         "support_contact": settings.SUPPORT_CONTACT,
@@ -24,12 +24,12 @@ def site(request: HttpRequest | None = None) -> dict[str, Any]:
         "sandbox": settings.SANDBOX,
         "sandbox_url": settings.SANDBOX_URL if settings.SANDBOX else "",
         "session": session_ends(request) if request else None,
-        **offered(request),
+        **language_context(request),
     }
 
 
 def session_ends(request: HttpRequest) -> dict[str, int] | None:
-    """Seconds until the session ends: if nothing is done, and whatever is done."""
+    """Seconds until the session ends: `idle` without activity, `ends` at the latest."""
     began = request.session.get("signed_in_at") if hasattr(request, "session") else None
     if not isinstance(began, int):
         return None

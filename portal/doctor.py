@@ -1,4 +1,4 @@
-"""The doctor's look at the site's own settings: what Django and the portal have to say about them."""
+"""The doctor's check of the site's settings: the system checks of Django and the portal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 
 def settings_make_sense(_visit: Any) -> tuple[str, str, str]:
-    """All that `check --deploy` says; of a pretend tenant only what would be wrong there too."""
+    """Run the system checks; with a real tenant also those of `check --deploy`."""
     found = checks.run_checks(include_deployment_checks=not settings.SANDBOX)
-    grave = [one for one in found if one.level >= checks.WARNING and not one.is_silenced()]
+    grave = [message for message in found if message.level >= checks.WARNING and not message.is_silenced()]
     if grave:
-        said = "; ".join(f"{one.id}: {one.msg}" for one in grave)
-        hints = " ".join(str(one.hint) for one in grave if one.hint)
-        return "wrong", said, hints or gettext("Run `manage.py check --deploy`: it says more.")
+        said = "; ".join(f"{message.id}: {message.msg}" for message in grave)
+        hints = " ".join(str(message.hint) for message in grave if message.hint)
+        return "wrong", said, hints or gettext("Run `manage.py check --deploy` for details.")
     words = (
-        gettext("Nothing to complain of, for the pretend tenant: what only a real one needs was left out.")
+        gettext("No problems for the sandbox tenant. Checks for a real tenant were skipped.")
         if settings.SANDBOX
-        else gettext("Nothing to complain of, for a real tenant.")
+        else gettext("No problems for a real tenant.")
     )
     return "ok", words, ""
 
 
-CHECKS = (("settings.sense", _("The settings make sense"), settings_make_sense, ()),)
+CHECKS = (("settings.sense", _("The settings are valid"), settings_make_sense, ()),)

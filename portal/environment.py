@@ -2,118 +2,187 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 from zoneinfo import available_timezones
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
-from portal import colour
-from portal.logo import Logo, Unfit, read
+from portal.branding import colour
+from portal.branding.logo import InvalidLogo, Logo, read_logo
+from portal.certificates import fault_of_certificate
+from portal.service_urls import HOST, fault_of_database_url, fault_of_mail_url, fault_of_options
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+ORIGIN = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST})(?::(?P<port>\d{{1,5}}))?")
+LINK = re.compile(rf"https://{HOST}(?::\d{{1,5}})?(?:[/?#]\S*)?")
+
 
 class Environment(environ.Env):  # type: ignore[misc]  # it has no types
-    """django-environ, with checks that say what is wrong in one sentence."""
+    """django-environ with checks. Each error names the problem in one sentence."""
 
     def required(self, name: str, example: str) -> str:
         value = self.text(name)
         if not value:
-            raise refused(name, "is not set", example)
+            raise invalid_setting(name, "is not set", example)
         return value
 
     def text(self, name: str, default: str = "") -> str:
-        return str(self.str(name, default=default)).strip()
+        """Read a text. In django-environ's own method a leading `$` refers to another variable, but passwords can begin so."""
+        return os.environ.get(name, default).strip()
+
+    def single_line(self, name: str, default: str = "") -> str:
+        """A text for pages and mails, on one line."""
+        value = self.text(name, default)
+        if any(unicodedata.category(sign) == "Cc" for sign in value):
+            raise invalid_setting(name, "must be text on one line", "Contoso")
+        return value
+
+    def file_of_variables(self, path: Path) -> None:
+        """Read the `.env` file; the environment takes precedence."""
+        try:
+            self.read_env(str(path), encoding="utf-8")
+        except (OSError, ValueError):
+            raise ImproperlyConfigured(
+                f"{path.name} cannot be read. Check that the portal may read it, and that it is UTF-8 text."
+            ) from None
+
+    def mail_address(self, name: str, default: str = "", *, example: str) -> str:
+        """One address, such as HR's, without a display name."""
+        value = self.text(name, default) or self.required(name, example)
+        try:
+            validate_email(value)
+        except ValidationError:
+            raise invalid_setting(name, "must be one email address", example) from None
+        return value
+
+    def database(self, name: str, file: Path) -> dict[str, Any]:
+        """Django's settings for the database that the address names, else for SQLite in that file."""
+        url, example = self.text(name), "postgres://portal:p%23ss@db.example:5432/portal"
+        if not url:
+            return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
+        if fault := fault_of_database_url(url):
+            raise invalid_setting(name, fault, example)
+        config: dict[str, Any] = self.db_url_config(url)
+        if fault := fault_of_options(config.get("OPTIONS", {})):
+            raise invalid_setting(name, fault, f"{example}?sslmode=require")
+        return config
+
+    def mail_server(self, name: str) -> dict[str, Any]:
+        """Django's settings for the mail server that the address names."""
+        example = "smtp+tls://user:p%23ss@mail.contoso.example:587"
+        url = self.required(name, example)
+        if fault := fault_of_mail_url(url):
+            raise invalid_setting(name, fault, example)
+        return dict(self.email_url_config(url))
+
+    def folder(self, name: str, default: str) -> Path:
+        """A folder that is there, or can be made."""
+        path = Path(self.text(name) or default)
+        if path.exists() and not path.is_dir():
+            raise invalid_setting(name, "must be the path of a folder", "/var/lib/portal")
+        return path
 
     def guid(self, name: str, *, required: bool = False) -> str:
         example = "11111111-2222-3333-4444-555555555555"
         value = (self.required(name, example) if required else self.text(name)).lower()
         if value and not GUID.fullmatch(value):
-            raise refused(name, "must be a GUID", example)
+            raise invalid_setting(name, "must be a GUID", example)
         return value
 
-    def whole(self, name: str, default: int, *, low: int, high: int) -> int:
+    def whole_number(self, name: str, default: int, *, low: int, high: int) -> int:
         raw = self.text(name, str(default))
-        if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
-            raise refused(name, f"must be a whole number from {low} to {high}", str(default))
+        if not raw.isascii() or not raw.isdigit() or len(raw) > 9 or not low <= int(raw) <= high:
+            raise invalid_setting(name, f"must be a whole number from {low} to {high}", str(default))
         return int(raw)
 
     def switch(self, name: str, default: bool = False) -> bool:
         raw = self.text(name, "on" if default else "off").lower()
         if raw not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-            raise refused(name, "must be on or off", "off")
+            raise invalid_setting(name, "must be on or off", "off")
         return raw in {"1", "true", "yes", "on"}
 
     def choice(self, name: str, default: str, *, among: tuple[str, ...]) -> str:
         value = self.text(name, default)
         if value not in among:
-            raise refused(name, f"must be one of {', '.join(among)}", default)
+            raise invalid_setting(name, f"must be one of {', '.join(among)}", default)
         return value
 
     def origin(self, name: str, default: str = "", *, example: str) -> str:
         """An address without path: https, or http on a loopback host only."""
         value = (self.text(name, default) or self.required(name, example)).rstrip("/")
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.path
-            or parts.query
-            or parts.username
-        ):
-            raise refused(name, "must be an address without a path", example)
-        if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise refused(name, "must be https (http is for this machine only)", example)
+        found = ORIGIN.fullmatch(value)
+        if found is None or int(found["port"] or 1) not in range(1, 65536):
+            raise invalid_setting(name, "must be an address without a path", example)
+        if found["scheme"] == "http" and found["host"].strip("[]") not in {"localhost", "127.0.0.1", "::1"}:
+            raise invalid_setting(name, "must be https (http is allowed only for this machine)", example)
         return value
 
-    def file(self, name: str) -> str:
+    def readable_file(self, name: str) -> str:
+        """The path of a file that this process can read."""
         value = self.text(name)
-        if value and not Path(value).is_file():
-            raise refused(name, "must name a file that can be read", "/etc/portal/file.pem")
+        if value and not (Path(value).is_file() and os.access(value, os.R_OK)):
+            raise invalid_setting(name, "must be the path of a readable file", "/etc/portal/file.pem")
         return value
 
-    def link(self, name: str) -> str:
+    def certificate(self, name: str) -> str:
+        """The path of a PEM file with a private key and the certificate that belongs to it."""
+        value = self.readable_file(name)
+        if value and (fault := fault_of_certificate(value)):
+            raise invalid_setting(
+                name,
+                f"must be the path of a PEM file with a private key and its certificate, but {fault}",
+                value,
+            )
+        return value
+
+    def https_link(self, name: str) -> str:
         """A page elsewhere that people are sent to."""
         value = self.text(name)
-        if value and (urlsplit(value).scheme != "https" or not urlsplit(value).hostname or " " in value):
-            raise refused(name, "must be an https address", "https://intranet.contoso.example/help")
+        if value and not LINK.fullmatch(value):
+            raise invalid_setting(name, "must be an https address", "https://intranet.contoso.example/help")
         return value
 
     def logo(self, name: str) -> Logo | None:
         path = self.text(name)
         try:
-            return read(path) if path else None
-        except Unfit as unfit:
-            raise refused(name, str(unfit), "/etc/portal/logo.svg") from None
+            return read_logo(path) if path else None
+        except InvalidLogo as unfit:
+            raise invalid_setting(name, str(unfit), "/etc/portal/logo.svg") from None
 
-    def accent(self, name: str, scheme: colour.Scheme) -> str:
+    def accent_colour(self, name: str, scheme: colour.Scheme) -> str:
         """A colour in which words can be read on all grounds of the scheme."""
         value = self.text(name).lower()
         if not value:
             return ""
         if not colour.HEX.fullmatch(value):
-            raise refused(
-                name, "must be a colour as six hexadecimal digits", colour.tokens(scheme.name)["accent"]
-            )
-        measured, ground = colour.least_contrast(value, scheme)
-        if measured < colour.READABLE:
-            raise refused(
+            raise invalid_setting(
                 name,
-                f"{value} has a contrast of {measured:.2f}:1 on the {scheme.name} {ground}, and words need "
-                f"{colour.READABLE}:1 (WCAG 2.2 AA). The nearest that will do is in the example",
-                colour.nearest(value, scheme),
+                "must be a colour as six hexadecimal digits",
+                colour.theme_colours(scheme.name)["accent"],
+            )
+        measured, ground = colour.lowest_contrast(value, scheme)
+        if measured < colour.READABLE:
+            raise invalid_setting(
+                name,
+                f"{value} has a contrast of only {measured:.2f}:1 on the {scheme.name} {ground}. Text needs "
+                f"{colour.READABLE}:1 (WCAG 2.2 AA). The example is the nearest readable colour",
+                colour.nearest_readable(value, scheme),
             )
         return value
 
-    def zone(self, name: str, default: str) -> str:
+    def time_zone(self, name: str, default: str) -> str:
         value = self.text(name, default)
         if value not in available_timezones():
-            raise refused(name, "must be an IANA time zone", "Europe/Amsterdam")
+            raise invalid_setting(name, "must be an IANA time zone", "Europe/Amsterdam")
         return value
 
 
-def refused(name: str, complaint: str, example: str) -> ImproperlyConfigured:
+def invalid_setting(name: str, complaint: str, example: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} {complaint}. Example: {name}={example}")

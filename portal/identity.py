@@ -18,7 +18,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from portal.deadline import Punctual
+from portal.http_deadline import DeadlineAdapter
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 AADSTS = re.compile(r"AADSTS\d{4,9}")
@@ -28,9 +28,9 @@ CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE---
 
 
 class TokenUnavailable(ConnectionError):
-    """There is no token now. The message is for an operator and holds nothing of any token.
+    """No token is available. The message is for an operator and contains nothing of any token.
 
-    It goes into logs, so it is English; `words` say the same to whoever reads a page.
+    It goes into logs, so it is English; `words` is the same text for a page, translated.
     """
 
     def __init__(self, message: str | Promise) -> None:
@@ -51,53 +51,53 @@ class WorkloadIdentity(ABC):
     def graph_token(self, *, fresh: bool = False) -> str:
         """Return a token for Microsoft Graph; `fresh` where Graph refused the one in the cache."""
         if fresh:
-            self.forget()
-        return self._token(self._ask_for_graph)
+            self.clear_tokens()
+        return self._request_token(self._acquire_graph_token)
 
-    def forget(self) -> None:
-        """Drop every token, and MSAL's memory of refusals with them."""
+    def clear_tokens(self) -> None:
+        """Drop every token and MSAL's cached refusals."""
         self._application = None
 
     def sign_in_credential(self) -> dict[str, Any]:
         """Say, in MSAL's words, how the registration that signs people in proves itself."""
-        # A certificate of its own was put there on purpose; otherwise the workload identity vouches.
+        # A separate certificate is deliberate; otherwise use the workload identity's credential.
         own = settings.SIGN_IN_CERTIFICATE_PATH
         if own and own != settings.AZURE_CLIENT_CERTIFICATE_PATH:
-            return certificate(own)
-        return self._vouch()
+            return certificate_credential(own)
+        return self._credential()
 
     @abstractmethod
-    def _build(self) -> Any:
+    def _build_application(self) -> Any:
         """Make the MSAL client. It may go to the network, so it is made on first use."""
 
     @abstractmethod
-    def _ask_for_graph(self, application: Any) -> Any: ...
+    def _acquire_graph_token(self, application: Any) -> Any: ...
 
     @abstractmethod
-    def _vouch(self) -> dict[str, Any]: ...
+    def _credential(self) -> dict[str, Any]: ...
 
     @sensitive_variables()
-    def _token(self, ask: Callable[[Any], Any]) -> str:
-        # MSAL answers with a dictionary, or raises whatever it met on the way: each means that there is no
-        # token. The exception ends here, since its text may be a whole answer of the token endpoint.
+    def _request_token(self, ask: Callable[[Any], Any]) -> str:
+        # MSAL returns a dictionary or raises any exception. The exception ends here, because its text can be
+        # a whole answer of the token endpoint.
         try:
-            answer = ask(self._msal())
+            answer = ask(self._msal_application())
         except TokenUnavailable:
             raise
         except Exception as error:
             answer = {"error": type(error).__name__}
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
-            words = _("Microsoft Entra gave the {kind} no token: {why}.")
-            raise TokenUnavailable(format_lazy(words, kind=self.kind, why=explained(answer)))
+            words = _("Microsoft Entra did not issue a token ({kind}): {why}.")
+            raise TokenUnavailable(format_lazy(words, kind=self.kind, why=error_description(answer)))
         return token
 
-    def _msal(self) -> Any:
+    def _msal_application(self) -> Any:
         # Two threads may each build one at first. That costs a token request; a lock would make everybody
         # wait in line while Entra cannot be reached.
         application = self._application
         if application is None:
-            application = self._application = self._build()
+            application = self._application = self._build_application()
         return application
 
 
@@ -106,42 +106,44 @@ class ManagedIdentity(WorkloadIdentity):
 
     kind = _("managed identity")
 
-    def _build(self) -> msal.ManagedIdentityClient:
+    def _build_application(self) -> msal.ManagedIdentityClient:
         session = http_session()
         session.trust_env = False  # its endpoint is on this machine, and never behind a proxy
-        return msal.ManagedIdentityClient(self._which(), http_client=session)
+        return msal.ManagedIdentityClient(self._managed_identity(), http_client=session)
 
-    def _which(self) -> Any:
+    def _managed_identity(self) -> Any:
         # Without an id Azure would silently take the system-assigned identity, so it is taken by name only.
         if settings.AZURE_CLIENT_ID:
             return msal.UserAssignedManagedIdentity(client_id=settings.AZURE_CLIENT_ID)
         return msal.SystemAssignedManagedIdentity()
 
-    def _ask_for_graph(self, application: Any) -> Any:
+    def _acquire_graph_token(self, application: Any) -> Any:
         return application.acquire_token_for_client(resource=settings.GRAPH_RESOURCE)
 
-    def _vouch(self) -> dict[str, Any]:
-        return {"client_assertion": self._assertion}
+    def _credential(self) -> dict[str, Any]:
+        return {"client_assertion": self._client_assertion}
 
     @sensitive_variables()
-    def _assertion(self) -> str:
+    def _client_assertion(self) -> str:
         audience = settings.TOKEN_EXCHANGE_AUDIENCE
-        return self._token(lambda application: application.acquire_token_for_client(resource=audience))
+        return self._request_token(
+            lambda application: application.acquire_token_for_client(resource=audience)
+        )
 
 
 class Registration(WorkloadIdentity):
-    """An application (or user-assigned identity) in Entra, which the portal proves to be by `_vouch`."""
+    """An application (or user-assigned identity) in Entra, which the portal proves to be with `_credential`."""
 
-    def _build(self) -> msal.ConfidentialClientApplication:
+    def _build_application(self) -> msal.ConfidentialClientApplication:
         return msal.ConfidentialClientApplication(
             settings.AZURE_CLIENT_ID,
             authority=f"{settings.AUTHORITY_HOST}/{settings.TENANT_ID}",
-            client_credential=self._vouch(),
+            client_credential=self._credential(),
             http_client=http_session(),
             instance_discovery=False,  # else MSAL asks a host that a filtered network may not reach
         )
 
-    def _ask_for_graph(self, application: Any) -> Any:
+    def _acquire_graph_token(self, application: Any) -> Any:
         return application.acquire_token_for_client(scopes=[f"{settings.GRAPH_RESOURCE}/.default"])
 
 
@@ -150,18 +152,18 @@ class FederatedTokenFile(Registration):
 
     kind = _("federated token file")
 
-    def _vouch(self) -> dict[str, Any]:
-        return {"client_assertion": self._assertion}
+    def _credential(self) -> dict[str, Any]:
+        return {"client_assertion": self._client_assertion}
 
     @sensitive_variables()
-    def _assertion(self) -> str:
+    def _client_assertion(self) -> str:
         # Read each time: the platform writes a new one every hour.
         try:
             token = Path(settings.AZURE_FEDERATED_TOKEN_FILE).read_text().strip()
         except (OSError, ValueError):
             token = ""
         if not token:
-            raise TokenUnavailable(_("The file that AZURE_FEDERATED_TOKEN_FILE names holds no token."))
+            raise TokenUnavailable(_("The file in AZURE_FEDERATED_TOKEN_FILE contains no token."))
         return token
 
 
@@ -170,12 +172,12 @@ class Certificate(Registration):
 
     kind = _("certificate")
 
-    def _vouch(self) -> dict[str, Any]:
-        return certificate(settings.AZURE_CLIENT_CERTIFICATE_PATH)
+    def _credential(self) -> dict[str, Any]:
+        return certificate_credential(settings.AZURE_CLIENT_CERTIFICATE_PATH)
 
 
 @sensitive_variables()
-def certificate(path: str) -> dict[str, Any]:
+def certificate_credential(path: str) -> dict[str, Any]:
     """Read one PEM file that holds a private key and its certificate, as Azure's own SDKs take it."""
     try:
         pem = Path(path).read_text()
@@ -183,19 +185,19 @@ def certificate(path: str) -> dict[str, Any]:
         pem = ""
     key, chain = PRIVATE_KEY.search(pem), CERTIFICATE.findall(pem)
     if key is None or not chain:
-        words = _("{path} must hold a private key and its certificate, in PEM.")
+        words = _("{path} must contain a private key and its certificate in PEM format.")
         raise TokenUnavailable(format_lazy(words, path=path))
     return {"private_key": key[0], "public_certificate": "\n".join(chain)}
 
 
-def explained(answer: object) -> str | Promise:
+def error_description(answer: object) -> str | Promise:
     """Say why there is no token, from the parts of an answer that are codes and not free text."""
     fields = answer if isinstance(answer, dict) else {}
     error, said = fields.get("error"), str(fields.get("error_description"))
-    named = error if isinstance(error, str) and ERROR.fullmatch(error) else _("an answer that makes no sense")
+    named = error if isinstance(error, str) and ERROR.fullmatch(error) else _("an invalid answer")
     parts: list[str | Promise] = [named, *sorted(set(AADSTS.findall(said[:2000])))]
     if "dentity not found" in said or "No User Assigned" in said:
-        parts.append(_("(no identity with this AZURE_CLIENT_ID is attached)"))
+        parts.append(_("(this machine has no identity with this AZURE_CLIENT_ID)"))
     correlation = str(fields.get("correlation_id"))
     if GUID.fullmatch(correlation):
         parts.append(format_lazy(_("correlation id {id}"), id=correlation))
@@ -203,7 +205,7 @@ def explained(answer: object) -> str | Promise:
 
 
 class TimedSession(requests.Session):
-    """A session that gives up: `requests` and MSAL wait for ever by themselves."""
+    """A session with a default timeout: `requests` and MSAL have none."""
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", (settings.GRAPH_CONNECT_TIMEOUT, settings.GRAPH_READ_TIMEOUT))
@@ -213,8 +215,8 @@ class TimedSession(requests.Session):
 def http_session() -> requests.Session:
     """Return a session for Microsoft's sign-in addresses, which knows the pretend ones in the sandbox."""
     session = TimedSession()
-    session.mount("https://", Punctual())
-    session.mount("http://", Punctual())
+    session.mount("https://", DeadlineAdapter())
+    session.mount("http://", DeadlineAdapter())
     session.max_redirects = 0  # an assertion goes where it was sent, and nowhere else
     if settings.SANDBOX:
         from portal.sandbox.transport import SandboxLoginAdapter
@@ -237,7 +239,7 @@ def workload_identity() -> WorkloadIdentity:
 
 
 def forget_workload_identity() -> None:
-    """Make the next use choose afresh, with the settings of that moment."""
+    """Drop the identity; the next use builds one from the current settings."""
     global _identity
     with _lock:
         _identity = None

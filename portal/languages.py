@@ -1,6 +1,7 @@
-"""In which language somebody reads: the one they chose, else the one their browser asks for. Addresses are the same in all.
+"""The reader's language: the one they chose, else their browser's. Addresses are the same in every language.
 
-The choice is a cookie of its own, so that it needs no session and nobody has to be signed in.
+The choice is kept in a cookie, so that it needs no session and no sign-in.
+The languages are `LANGUAGES` in `settings.py`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from portal.signin.flows import page_it_came_from, safe_path
+from portal.signin.flows import referring_page, safe_path
 
 ADDRESS = "/language/"  # plainly, since a page about something broken has it, too
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 
 class LanguageMiddleware:
-    """Outside of nearly everything, so that what is refused early is said in the visitor's language, too.
+    """Runs early, so that early refusals are in the visitor's language too.
 
     Unlike Django's own it leaves files alone, which are the same in every language and are kept for a year, and it
     leaves the thread as it was: what runs in it next, such as a job, speaks English.
@@ -38,7 +39,7 @@ class LanguageMiddleware:
         with translation.override(language):
             response = self.get_response(request)
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            response.headers.setdefault("Content-Language", tag(language))
+            response.headers.setdefault("Content-Language", language_tag(language))
             patch_vary_headers(response, ("Accept-Language", "Cookie"))
         return response
 
@@ -46,14 +47,14 @@ class LanguageMiddleware:
 @csrf_exempt
 @login_not_required
 @require_POST
-def choose(request: HttpRequest) -> HttpResponse:
+def choose_language(request: HttpRequest) -> HttpResponse:
     """Keep the language that a visitor chose, and go back to the page they were on.
 
     A token for the form would need a session, which a visitor has not. Another site cannot send it all the same: see
     `FetchMetadataMiddleware`; and nothing but the language comes of it.
     """
     asked = request.POST.get("next")
-    response = redirect(page_it_came_from(request) if asked is None else safe_path(asked))
+    response = redirect(referring_page(request) if asked is None else safe_path(asked))
     chosen = request.POST.get("language", "")
     if chosen in dict(settings.LANGUAGES):
         response.set_cookie(
@@ -68,21 +69,21 @@ def choose(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def offered(request: HttpRequest | None) -> dict[str, Any]:
-    """What every page needs to say which language it is in, and to offer the others."""
+def language_context(request: HttpRequest | None) -> dict[str, Any]:
+    """Template variables for the page's language and the language menu."""
     now = translation.get_language() or settings.LANGUAGE_CODE
     return {
-        "language": tag(now),
+        "language": language_tag(now),
         "languages": [
-            {"code": code, "tag": tag(code), "name": name, "is_chosen": code == now}
+            {"code": code, "tag": language_tag(code), "name": name, "is_chosen": code == now}
             for code, name in settings.LANGUAGES
         ],
         "language_url": ADDRESS,
-        # The browser says which page it comes from. An answer to a form is no page: then that with the form.
-        "language_back": page_it_came_from(request) if request and request.method == "POST" else "",
+        # The browser says which page it comes from. After a POST, use the page with the form.
+        "language_back": referring_page(request) if request and request.method == "POST" else "",
     }
 
 
-def tag(language: str) -> str:
+def language_tag(language: str) -> str:
     """As HTML and HTTP name a language: `en-GB`."""
     return translation.to_locale(language).replace("_", "-")

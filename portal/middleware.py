@@ -1,7 +1,8 @@
-"""What stands before every view: headers, where a request came from, the session's limits, sign-in."""
+"""The portal's middleware: security headers, origin checks, session limits, sign-in."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,14 +12,23 @@ from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.core.exceptions import DisallowedHost
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    StreamingHttpResponse,
+)
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
-from portal.signin.step_up import proofs
-from portal.views import PLAIN, bare, session_over
+from portal.impossible_input import forget_impossible_cookies, impossible_part
+from portal.signin.step_up import step_up_proofs
+from portal.views import PLAIN, session_over, static_page, unreadable_request
 
+logger = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 HEADERS = {
@@ -50,8 +60,32 @@ class SecurityHeadersMiddleware:
         return response
 
 
+class HeadWithoutBodyMiddleware:
+    """A HEAD request gets the headers of its GET and no body (RFC 9110, 9.3.2).
+
+    Django leaves that to the server, and gunicorn logs a warning for each body that it has to drop.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method == "HEAD":
+            drop_body(response)
+        return response
+
+
+def drop_body(response: HttpResponseBase) -> None:
+    """Empty a response and keep its headers, `Content-Length` of the full body among them."""
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = ()
+    elif isinstance(response, HttpResponse):
+        response.content = b""
+
+
 class WrongMethodMiddleware:
-    """Django answers an address that is opened in a way it does not take with an empty page. People get words."""
+    """Shows people a page for a wrong method; Django's own answer is empty."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -61,13 +95,13 @@ class WrongMethodMiddleware:
         is_read = request.method != "HEAD" and "text/html" in request.headers.get("Accept", "")
         if not (isinstance(response, HttpResponseNotAllowed) and is_read):
             return response
-        page = bare("405.html", 405)
+        page = static_page("405.html", 405)
         page["Allow"] = response["Allow"]
         return page
 
 
 class SmallBodiesMiddleware:
-    """Nothing here is uploaded. A large body is refused before anything reads it, or writes it to a disk."""
+    """Refuses a large body before anything reads it or writes it to a disk. The portal has no uploads."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -75,19 +109,56 @@ class SmallBodiesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return bare("413.html", 413)
+            return static_page("413.html", 413)
+        return self.get_response(request)
+
+
+class KnownHostMiddleware:
+    """Only the portal's own name is answered, except about health: a load balancer asks each machine by its number."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info in settings.HEALTH_PATHS:
+            return self.get_response(request)
+        try:
+            request.get_host()
+        except DisallowedHost:
+            host = str(request.META.get("HTTP_HOST", ""))[:200]
+            logger.warning(
+                "A request for another host was refused: PORTAL_URL is %s",
+                settings.PORTAL_URL,
+                extra={"host": host},
+            )
+            return unreadable_request()
+        return self.get_response(request)
+
+
+class ImpossibleInputMiddleware:
+    """Answers impossible input with a page of status 400. The portal's own forms never send any."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        forget_impossible_cookies(request)
+        part = impossible_part(request)
+        if part:
+            logger.info("A request with impossible characters or years was refused", extra={"part": part})
+            return unreadable_request()
         return self.get_response(request)
 
 
 class HostMiddleware(CommonMiddleware):
-    """Only the portal's own name is answered, except about health: a load balancer asks each machine by its number."""
+    """What Django does with every address, but not about health: a load balancer asks each machine by its number."""
 
     def process_request(self, request: HttpRequest) -> Any:
         return None if request.path_info in settings.HEALTH_PATHS else super().process_request(request)
 
 
 class FetchMetadataMiddleware:
-    """Another site may bring a person here by a link and do nothing else: no form, no frame, no script.
+    """Allows other sites only plain links to the portal: no forms, frames or scripts.
 
     Browsers say where a request comes from; what says nothing is left to the CSRF check.
     """
@@ -99,7 +170,7 @@ class FetchMetadataMiddleware:
         if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
             return HttpResponse(status=204)
         if not may_come_from_there(request):
-            return bare("403_elsewhere.html", 403)
+            return static_page("403_elsewhere.html", 403)
         return self.get_response(request)
 
 
@@ -114,7 +185,7 @@ def may_come_from_there(request: HttpRequest) -> bool:
 
 
 class SessionLimitsMiddleware:
-    """Ends a session at its absolute age, moves its idle limit, and says when and for what the person signed in."""
+    """Ends a session at its maximum age, extends its idle limit, and sets `auth_time` and `step_ups` on the request."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -126,19 +197,25 @@ class SessionLimitsMiddleware:
             if is_too_old(request.session, timezone.now()):
                 logout(request)
             else:
-                stay_signed_in(request.session, timezone.now())
-                request.auth_time = moment(request.session.get("auth_time"))  # type: ignore[attr-defined]
-                request.step_ups = proofs(request)  # type: ignore[attr-defined]
+                if not is_poll(request):
+                    stay_signed_in(request.session, timezone.now())
+                request.auth_time = session_time(request.session.get("auth_time"))  # type: ignore[attr-defined]
+                request.step_ups = step_up_proofs(request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
 
+def is_poll(request: HttpRequest) -> bool:
+    """Whether a page polls by itself, without any action of its reader: see static/js/poll_page.js."""
+    return request.method == "HEAD" and "X-Poll" in request.headers
+
+
 def is_too_old(session: SessionBase, now: datetime) -> bool:
-    began = moment(session.get("signed_in_at"))
+    began = session_time(session.get("signed_in_at"))
     return began is None or now - began >= settings.SESSION_ABSOLUTE_AGE
 
 
 def stay_signed_in(session: SessionBase, now: datetime) -> None:
-    """Not by saving the session: that would undo what another request saved meanwhile, and would end this
+    """Update only the expiry. Saving the session would undo what another request saved meanwhile, and would end this
     request with an error if another tab has just signed in again."""
     ends = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
     due = Session.objects.filter(session_key=session.session_key, expire_date__lt=ends - timedelta(minutes=1))
@@ -146,15 +223,23 @@ def stay_signed_in(session: SessionBase, now: datetime) -> None:
         due.update(expire_date=ends)
 
 
-def moment(seconds: object) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
+def session_time(seconds: object) -> datetime | None:
+    """The time of a session value in seconds since 1970; None where it is invalid."""
+    if not isinstance(seconds, int):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Every page is closed unless it says otherwise. Only a page that a person opens leads to Microsoft."""
+    """Every page needs sign-in unless marked otherwise. Only a page opened by a person redirects to Microsoft."""
 
     def get_login_url(self, view_func: Callable[..., Any]) -> str:
-        return resolve_url(settings.LOGIN_URL)  # admin's views name a page of their own, and we have one door
+        return resolve_url(
+            settings.LOGIN_URL
+        )  # admin's views name a page of their own, and the portal has one sign-in page
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> Any:
         if request.method not in {"GET", "HEAD"}:

@@ -1,4 +1,4 @@
-"""Who is at the door: people as Microsoft Entra knows them, and sign-ins that are under way."""
+"""People as Microsoft Entra identifies them, and sign-ins in progress."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from django.utils.translation import gettext_lazy as _
 
 HR, ADMIN, AUDITOR = "HR", "Admin", "Auditor"
 
-# What an admin may add by hand. Everything else in Django admin can be looked at and not be changed.
+# What an admin can add. Everything else in Django admin is read-only.
 ADDED_BY_ADMINS = {"onboarding.add_policyversion", "onboarding.add_departmentpolicy"}
-# The applications whose tables an admin or auditor may look at.
+# The applications whose tables admins and auditors can read.
 SHOWN_IN_ADMIN = {"portal", "onboarding"}
 
 
 class User(AbstractBaseUser):
     """A person: tenant id and object id together, never an address, which can be given to someone else."""
 
-    password = None  # type: ignore[assignment]  # nobody has one here
+    password = None  # type: ignore[assignment]  # the portal has no passwords
 
     tid = models.CharField(_("tenant id"), max_length=36)
     oid = models.CharField(_("object id"), max_length=36)
     name = models.CharField(_("name"), max_length=256)
     user_principal_name = models.CharField(_("user principal name"), max_length=1024)
     roles = models.JSONField(_("roles"), default=list, blank=True)
+    # Kept after the role is given up: a recent admin cannot create a pass.
+    last_admin_at = models.DateTimeField(_("last seen as an admin"), null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "oid"
 
@@ -55,7 +57,7 @@ class User(AbstractBaseUser):
 
     @property
     def is_staff(self) -> bool:
-        """Django's name for: may open Django admin."""
+        """Django's name for people who can open Django admin."""
         return self.is_admin or self.is_auditor
 
     def has_perm(self, permission: str, obj: Any = None) -> bool:
@@ -84,7 +86,7 @@ class User(AbstractBaseUser):
 
 
 class SignInQuerySet(models.QuerySet["SignIn"]):
-    def over(self) -> SignInQuerySet:
+    def expired(self) -> SignInQuerySet:
         return self.filter(created_at__lt=timezone.now() - SignIn.LASTS)
 
 
@@ -111,8 +113,8 @@ class SignIn(models.Model):
     objects = SignInQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("sign-in under way")
-        verbose_name_plural = _("sign-ins under way")
+        verbose_name = _("sign-in in progress")
+        verbose_name_plural = _("sign-ins in progress")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(purpose="sign in") | ~models.Q(expected_oid=""),

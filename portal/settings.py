@@ -13,34 +13,38 @@ from csp.constants import NONCE, NONE, SELF, STRICT_DYNAMIC
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy
 
-from portal import colour
-from portal.environment import Environment, refused
+from portal.branding import colour
+from portal.environment import Environment, invalid_setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
+_key_is_in_the_environment = "SECRET_KEY" in os.environ  # before `.env` is read into it
 if (BASE_DIR / ".env").is_file():
-    env.read_env(str(BASE_DIR / ".env"))
+    env.file_of_variables(BASE_DIR / ".env")
 
 # --- Which tenant -----------------------------------------------------------------------------------------
-# One variable says which world this is: the pretend tenant that comes with the portal, or a real one.
+# AZURE_TENANT_ID decides: without it the portal uses its sandbox tenant.
 SANDBOX = env.text("AZURE_TENANT_ID", "sandbox") == "sandbox"
 SANDBOX_TENANT_ID = "5a4d0b0c-0000-4000-8000-000000000001"
 SANDBOX_URL = env.origin("SANDBOX_URL", "http://127.0.0.1:8401", example="http://127.0.0.1:8401")
 SANDBOX_LOGIN_ORIGIN = "https://login.sandbox.invalid"  # reserved: exists only inside this process
 TENANT_ID = SANDBOX_TENANT_ID if SANDBOX else env.guid("AZURE_TENANT_ID", required=True)
 
-# One command comes before the registrations: it plans them, serves nothing and calls nobody. All else needs their ids.
+# `setup_tenant` runs before the registrations exist: it only plans them. Everything else needs their ids.
 PLANS_THE_TENANT = sys.argv[1:2] == ["setup_tenant"]
 
 DEBUG = env.switch("DEBUG")
 if DEBUG and not SANDBOX:
-    raise refused("DEBUG", "must be off with a real tenant: its error pages would show a pass", "off")
+    raise invalid_setting(
+        "DEBUG", "must be off with a real tenant, because its error pages could show a pass", "off"
+    )
 
 # --- Microsoft --------------------------------------------------------------------------------------------
 if env.text("AZURE_CLIENT_SECRET"):
     raise ImproperlyConfigured(
-        "AZURE_CLIENT_SECRET is set, and the portal refuses to hold a secret that opens Microsoft Graph. Remove it, and "
-        "give the portal a managed identity, AZURE_FEDERATED_TOKEN_FILE or AZURE_CLIENT_CERTIFICATE_PATH instead."
+        "AZURE_CLIENT_SECRET is set, but the portal does not accept a client secret for Microsoft "
+        "Graph. Remove it. Use a managed identity, AZURE_FEDERATED_TOKEN_FILE or "
+        "AZURE_CLIENT_CERTIFICATE_PATH instead."
     )
 if SANDBOX:
     AUTHORITY_HOST, GRAPH_URL = SANDBOX_LOGIN_ORIGIN, SANDBOX_URL
@@ -67,9 +71,9 @@ else:
     AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID", required=not PLANS_THE_TENANT)
     SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID", required=not PLANS_THE_TENANT)
     if SIGN_IN_CLIENT_ID and SIGN_IN_CLIENT_ID == AZURE_CLIENT_ID:
-        raise refused(
+        raise invalid_setting(
             "SIGN_IN_CLIENT_ID",
-            "must differ from AZURE_CLIENT_ID: the registration that signs people in has no Graph rights",
+            "must differ from AZURE_CLIENT_ID, because the sign-in registration has no permissions in Graph",
             "66666666-7777-8888-9999-000000000000",
         )
 # The audience of Graph tokens; the sandbox plays the global cloud.
@@ -82,9 +86,9 @@ _audience = _other_clouds.get(AUTHORITY_HOST, "api://AzureADTokenExchange")
 TOKEN_EXCHANGE_AUDIENCE = env.text("TOKEN_EXCHANGE_AUDIENCE", _audience)
 # What the workload identity is to be given; named, since the site knows of the work only that it is there.
 GRAPH_PERMISSIONS = "onboarding.graph.permissions.PERMISSIONS"
-AZURE_FEDERATED_TOKEN_FILE = env.file("AZURE_FEDERATED_TOKEN_FILE")
-AZURE_CLIENT_CERTIFICATE_PATH = env.file("AZURE_CLIENT_CERTIFICATE_PATH")
-SIGN_IN_CERTIFICATE_PATH = env.file("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
+AZURE_FEDERATED_TOKEN_FILE = env.readable_file("AZURE_FEDERATED_TOKEN_FILE")
+AZURE_CLIENT_CERTIFICATE_PATH = env.certificate("AZURE_CLIENT_CERTIFICATE_PATH")
+SIGN_IN_CERTIFICATE_PATH = env.certificate("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
 # The source of the workload identity's tokens, named as Django names its mail backend.
 WORKLOAD_IDENTITY = "portal.identity.workload_identity"
 # Where the doctor's checks are, in the order in which it looks; the site names them, so that neither imports the other.
@@ -99,7 +103,7 @@ DOCTOR_CHECKS = [
     "portal.doctor",
 ]
 # How all that is asked of Microsoft is sent: with one deadline for a whole answer.
-HTTP_ADAPTER = "portal.deadline.Punctual"
+HTTP_ADAPTER = "portal.http_deadline.DeadlineAdapter"
 
 # --- Where the portal is ----------------------------------------------------------------------------------
 PORTAL_URL = env.origin(
@@ -107,8 +111,10 @@ PORTAL_URL = env.origin(
 )
 LOOPBACK = urlsplit(PORTAL_URL).scheme == "http"
 if LOOPBACK and not SANDBOX:
-    raise refused("PORTAL_URL", "must be https with a real tenant", "https://starters.contoso.example")
-# Asked by the machine's own address, often without TLS, by whoever decides where visitors are sent.
+    raise invalid_setting(
+        "PORTAL_URL", "must be https with a real tenant", "https://starters.contoso.example"
+    )
+# Load balancers request these by the machine's own address, often without TLS.
 HEALTH_PATHS = ("/livez", "/readyz")
 ALLOWED_HOSTS = [str(urlsplit(PORTAL_URL).hostname)]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
@@ -122,48 +128,53 @@ SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
 if SECRET_KEY_FILE:
     try:
         SECRET_KEY = Path(SECRET_KEY_FILE).read_text().strip()
-    except OSError:
-        raise refused(
-            "SECRET_KEY_FILE", "must name a file that can be read", "/run/secrets/portal-key"
+    except (OSError, ValueError):  # not there, not ours to read, or no text
+        raise invalid_setting(
+            "SECRET_KEY_FILE", "must be the path of a readable file", "/run/secrets/portal-key"
         ) from None
 else:
-    # A sandbox may forget its key at each start; whoever is signed in signs in again.
+    # The sandbox can use a new key at each start; people then sign in again.
     SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX or PLANS_THE_TENANT else "")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("django-insecure"):
-    raise refused(
+    raise invalid_setting(
         "SECRET_KEY",
-        "(or the file SECRET_KEY_FILE names) must be at least 50 random characters",
+        "(or the file in SECRET_KEY_FILE) must contain at least 50 random characters",
         "$(openssl rand -base64 60 | tr -d '\\n')",
     )
 
+# Whatever this process starts reads the key where it was given. Only a key that was made up has to be handed on.
+SECRET_KEY_IS_MADE_UP = not (SECRET_KEY_FILE or env.text("SECRET_KEY"))
+if SECRET_KEY_FILE or not _key_is_in_the_environment:
+    os.environ.pop("SECRET_KEY", None)
+
 # --- Words and people ---------------------------------------------------------------------------------------
-ORGANISATION_NAME = env.text("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")
-SUPPORT_CONTACT = env.text("SUPPORT_CONTACT") or gettext_lazy("the service desk")
-HELP_URL = env.link("HELP_URL")
-PRIVACY_NOTICE_URL = env.link("PRIVACY_NOTICE_URL")
+ORGANISATION_NAME = env.single_line("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")
+SUPPORT_CONTACT = env.single_line("SUPPORT_CONTACT") or gettext_lazy("the service desk")
+HELP_URL = env.https_link("HELP_URL")
+PRIVACY_NOTICE_URL = env.https_link("PRIVACY_NOTICE_URL")
 LOGO = env.logo("LOGO_FILE")
-ACCENT_COLOUR = env.accent("ACCENT_COLOUR", colour.LIGHT)
-ACCENT_COLOUR_DARK = env.accent("ACCENT_COLOUR_DARK", colour.DARK)
+ACCENT_COLOUR = env.accent_colour("ACCENT_COLOUR", colour.LIGHT)
+ACCENT_COLOUR_DARK = env.accent_colour("ACCENT_COLOUR_DARK", colour.DARK)
 ACCENT_SHEET = (
-    colour.sheet(
-        ACCENT_COLOUR or colour.tokens("light")["accent"],
-        ACCENT_COLOUR_DARK or colour.nearest(ACCENT_COLOUR, colour.DARK),
+    colour.accent_stylesheet(
+        ACCENT_COLOUR or colour.theme_colours("light")["accent"],
+        ACCENT_COLOUR_DARK or colour.nearest_readable(ACCENT_COLOUR, colour.DARK),
     )
     if ACCENT_COLOUR or ACCENT_COLOUR_DARK
     else ""
 )
-HR_ADDRESS = env.text("HR_ADDRESS", "hr@contoso.example" if SANDBOX else "")
-SECURITY_ADDRESS = env.text("SECURITY_ADDRESS", "security@contoso.example" if SANDBOX else "")
-if not SANDBOX:
-    env.required("HR_ADDRESS", "hr@contoso.example")
-    env.required("SECURITY_ADDRESS", "security@contoso.example")
+HR_ADDRESS = env.mail_address(
+    "HR_ADDRESS", "hr@contoso.example" if SANDBOX else "", example="hr@contoso.example"
+)
+SECURITY_ADDRESS = env.mail_address(
+    "SECURITY_ADDRESS",
+    "security@contoso.example" if SANDBOX else "",
+    example="security@contoso.example",
+)
 
 # --- Database -----------------------------------------------------------------------------------------------
-VAR_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var")))
-_database_url = env.text("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"
-if not _database_url.startswith(("sqlite:", "postgres:", "postgresql:")):
-    raise refused("DATABASE_URL", "must name SQLite or PostgreSQL", "postgres://portal@db.example/portal")
-DATABASES = {"default": env.db_url_config(_database_url)}
+VAR_DIR = env.folder("PORTAL_DATA_DIR", str(BASE_DIR / "var"))
+DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "portal.sqlite3")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Tests use a file too: threads and processes meet in it as they do in production.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
@@ -177,9 +188,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-        "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
-    )
+    DATABASES["default"]["ENGINE"] = "portal.postgresql"  # with deadlines and timeouts of its own
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -------------------------------------------------------------------------------------------------
@@ -197,20 +206,23 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
-    "portal.languages.LanguageMiddleware",  # whatever says no below says it in the visitor's language
+    "portal.middleware.HeadWithoutBodyMiddleware",
+    "portal.languages.LanguageMiddleware",  # refusals below are in the visitor's language
     "csp.middleware.CSPMiddleware",
     "portal.middleware.WrongMethodMiddleware",
+    "portal.middleware.KnownHostMiddleware",
     "portal.middleware.SmallBodiesMiddleware",
+    "portal.middleware.ImpossibleInputMiddleware",  # before anything reads what was sent
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "portal.look.LookMiddleware",
+    "portal.branding.views.BrandingMiddleware",
     "portal.middleware.FetchMetadataMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "portal.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SessionLimitsMiddleware",
-    "portal.middleware.SignInRequiredMiddleware",  # every page is closed unless it says otherwise
+    "portal.middleware.SignInRequiredMiddleware",  # every page needs sign-in unless marked otherwise
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -226,14 +238,14 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context_processors.site",
+                "portal.context_processors.site_context",
                 "onboarding.context_processors.onboarding",
             ],
         },
     }
 ]
 USE_TZ = True
-TIME_ZONE = env.zone("TIME_ZONE", "Europe/Amsterdam")
+TIME_ZONE = env.time_zone("TIME_ZONE", "Europe/Amsterdam")
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -247,9 +259,9 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site has a use for our files
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 
 # --- Languages ----------------------------------------------------------------------------------------------
-LANGUAGE_CODE = "en-gb"  # what the words are written in, and what logs, commands and the audit trail speak
+LANGUAGE_CODE = "en-gb"  # the language of the sources, logs, commands and the audit log
 LANGUAGES = [("en-gb", "English"), ("nl", "Nederlands"), ("de", "Deutsch")]  # each named in itself
-# Not `LANGUAGE`: desktops set that for all programs, to what their own user reads.
+# Not `LANGUAGE`: desktops set that variable for all programs.
 ORGANISATION_LANGUAGE = env.choice("ORGANISATION_LANGUAGE", "en-gb", among=tuple(dict(LANGUAGES)))
 USE_I18N = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -266,8 +278,8 @@ AUTHENTICATION_BACKENDS = ["portal.signin.backend.EntraBackend"]
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # a person is unique by tenant id and object id together
 LOGIN_URL = "signin:start"
 LOGIN_REDIRECT_URL = "home"
-# What says which authentication context a purpose needs; named here, so that neither side imports the other.
-STEP_UP_CONTEXT = "onboarding.step_up.context_for"
+# The function that knows which context a purpose needs; a setting, so that neither side imports the other.
+STEP_UP_CONTEXT = "onboarding.guards.step_up.context_for"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK
@@ -312,11 +324,11 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 65536
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 250  # HR ticks two hundred starters at most
 # Error reports never show a local variable of any frame, whatever it is called.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.errors.NothingLocalFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.logs.error_reports.NothingLocalFilter"
 
 # --- Mail ---------------------------------------------------------------------------------------------------
-MAIL_FROM = env.text("MAIL_FROM", "starters@contoso.example" if SANDBOX else "") or env.required(
-    "MAIL_FROM", "starters@contoso.example"
+MAIL_FROM = env.mail_address(
+    "MAIL_FROM", "starters@contoso.example" if SANDBOX else "", example="starters@contoso.example"
 )
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 ADMINS: list[str] = []
@@ -324,39 +336,36 @@ EMAIL_TIMEOUT = 20
 if env.choice("MAIL_BY", "graph", among=("graph", "smtp")) == "graph":
     EMAIL_BACKEND = "onboarding.graph.mail.GraphMailBackend"
 else:
-    env.required("EMAIL_URL", "smtp+tls://user@mail.contoso.example:587")
-    mail_server = env.email_url("EMAIL_URL")
-    vars().update(mail_server)
-    if mail_server["EMAIL_BACKEND"] != "django.core.mail.backends.smtp.EmailBackend":
-        raise refused(
-            "EMAIL_URL",
-            "must begin with smtp, smtp+tls or smtp+ssl",
-            "smtp+tls://user@mail.contoso.example:587",
-        )
+    vars().update(env.mail_server("EMAIL_URL"))
 
 # --- The hand-over's clockwork (seconds) ----------------------------------------------------------------------
-PASS_LEASE = timedelta(seconds=env.whole("PASS_LEASE_SECONDS", 60, low=30 if not SANDBOX else 2, high=300))
+PASS_LEASE = timedelta(
+    seconds=env.whole_number("PASS_LEASE_SECONDS", 60, low=30 if not SANDBOX else 2, high=300)
+)
 PASS_RECEIPT = timedelta(
-    seconds=env.whole("PASS_RECEIPT_SECONDS", 120, low=30 if not SANDBOX else 2, high=300)
+    seconds=env.whole_number("PASS_RECEIPT_SECONDS", 120, low=30 if not SANDBOX else 2, high=300)
 )
 PASS_QUARANTINE = timedelta(
-    seconds=env.whole("PASS_QUARANTINE_SECONDS", 60, low=60 if not SANDBOX else 1, high=600)
+    seconds=env.whole_number("PASS_QUARANTINE_SECONDS", 60, low=60 if not SANDBOX else 1, high=600)
 )
 # After this long another worker takes over a pass from one that was killed.
-WORKER_LOCK = timedelta(seconds=env.whole("WORKER_LOCK_SECONDS", 60, low=60 if not SANDBOX else 2, high=300))
-GRAPH_BUDGET_CALLS = env.whole("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
-GRAPH_BUDGET_SECONDS = env.whole("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
+WORKER_LOCK = timedelta(
+    seconds=env.whole_number("WORKER_LOCK_SECONDS", 60, low=60 if not SANDBOX else 2, high=300)
+)
+GRAPH_BUDGET_CALLS = env.whole_number("GRAPH_BUDGET_CALLS", 5, low=4, high=1000)
+GRAPH_BUDGET_SECONDS = env.whole_number("GRAPH_BUDGET_SECONDS", 10, low=1, high=60)
+GRAPH_SIGN_IN_CALLS = env.whole_number("GRAPH_SIGN_IN_CALLS", 10, low=1, high=1000)
 GRAPH_CONNECT_TIMEOUT = 3
-# Of a process's threads (`gunicorn_conf.py`) so many may wait for Graph, and when it is slow so many more for one of
-# these to be done. The others stay free, for whatever does not need Graph: lists, health, what goes on meanwhile.
+# Of a process's threads (`gunicorn_conf.py`) so many can wait for Graph, and when it is slow so many more wait for one of
+# these to end. The others stay free, for whatever does not need Graph: lists, health, what goes on meanwhile.
 GRAPH_AT_ONCE, GRAPH_AT_THE_DOOR = 10, 2
-GRAPH_READ_TIMEOUT = env.whole("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
+GRAPH_READ_TIMEOUT = env.whole_number("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
 
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "portal.logs.JsonFormatter"}},
+    "formatters": {"json": {"()": "portal.logs.log_format.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {
         "handlers": ["stderr"],

@@ -1,4 +1,4 @@
-"""Runs several programs as one: starts them, restarts those that may be, stops them all together."""
+"""Runs several programs as one: starts them, restarts those that end, stops them together."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GRACE_SECONDS = 30
-QUICK = 3.0
+STOP_TIMEOUT_SECONDS = 30
+QUICK_END_SECONDS = 3.0
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 PR_SET_PDEATHSIG = 1
 
-# What was freed is overwritten at once, so no copy of a pass stays behind in memory (glibc; see SECURITY.md).
+# Freed memory is overwritten at once, so that no copy of a pass remains (glibc; see SECURITY.md).
 CLEAN_MEMORY = {
     "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
@@ -42,12 +42,12 @@ class Program:
             [*self.command],
             env={**os.environ, **self.environment},
             start_new_session=True,
-            preexec_fn=_born,
+            preexec_fn=_set_up_child,
         )
 
 
 class Supervisor:
-    """`run()` returns the exit status: 0 when it was told to stop, else that of the program that could not start."""
+    """`run()` returns the exit status: 0 after a stop signal, else that of the program that could not start."""
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self.programs = programs
@@ -55,7 +55,7 @@ class Supervisor:
 
     def start(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._told_to_stop)
+            signal.signal(number, self._request_stop)
         for program in self.programs:
             program.start()
 
@@ -66,11 +66,11 @@ class Supervisor:
                 if status is None:
                     continue
                 lived = time.monotonic() - program.started
-                if program.needed_to_start and lived < QUICK:
+                if program.needed_to_start and lived < QUICK_END_SECONDS:
                     self.stop()
                     return status or 1
-                if lived > QUICK or not program.needed_to_start:
-                    sys.stderr.write(f"{program.name} ended with status {status}; it is started again.\n")
+                if lived > QUICK_END_SECONDS or not program.needed_to_start:
+                    sys.stderr.write(f"{program.name} ended with status {status} and is restarted.\n")
                     time.sleep(max(0.0, 1.0 - lived))
                     program.start()
             time.sleep(0.2)
@@ -81,18 +81,18 @@ class Supervisor:
         living = [p.process for p in self.programs if p.process and p.process.poll() is None]
         for process in living:
             process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
         for process in living:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def _told_to_stop(self, *_: object) -> None:
+    def _request_stop(self, *_: object) -> None:
         self.stopping = True
 
 
-def manage(*words: str) -> list[str]:
+def manage_command(*words: str) -> list[str]:
     return [sys.executable, MANAGE, *words]
 
 
@@ -106,9 +106,9 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def _born() -> None:
-    """Even a supervisor that is killed leaves nobody behind (Linux; elsewhere it stays as it was), and nobody who
-    dies leaves their memory on a disk: the worker's holds tokens."""
+def _set_up_child() -> None:
+    """Run in each child: it ends when the supervisor is killed (Linux only), and it writes no core file, because the
+    worker's memory contains tokens."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

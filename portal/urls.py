@@ -6,16 +6,16 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import languages, views
-from portal.components import components
+from portal.branding.style_guide import style_guide
 
 urlpatterns = [
     path("", include("onboarding.urls")),
     path("", include("portal.signin.urls")),
     path("admin/", admin.site.urls),
-    path("language/", languages.choose, name="language"),
+    path("language/", languages.choose_language, name="language"),
     path("csp-report", views.csp_report, name="csp-report"),
-    path("components/", components, name="components"),
-    path("livez", views.livez, name="livez"),
+    path("components/", style_guide, name="components"),
+    path("livez", views.liveness, name="livez"),
 ]
 
 handler400 = "portal.views.bad_request"

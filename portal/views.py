@@ -1,9 +1,10 @@
-"""Pages and answers that belong to no door: errors, ended sessions, reports of browsers, and being alive."""
+"""Error pages, ended sessions, CSP reports and the liveness check."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from typing import Any
 
@@ -18,39 +19,40 @@ from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.context_processors import site
-from portal.signin.flows import page_it_came_from
+from portal.context_processors import site_context
+from portal.signin.flows import referring_page
 
 logger = logging.getLogger(__name__)
 LONGEST_REPORT = 8192
 BUSY_SECONDS = 10
 PLAIN = "text/plain; charset=utf-8"
+STARTERS_PAGE = re.compile(r"/starters/[^/]+/")
 
 
 def session_over(request: HttpRequest) -> HttpResponse:
-    """A form was sent after the session ended: nothing happened, and what was typed is not lost."""
-    return render(request, "signin/session_over.html", what_was_sent(request), status=401)
+    """Answer a form that was sent after the session ended: nothing happened, and the input is kept."""
+    return render(request, "signin/session_over.html", resend_context(request), status=401)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
-    """A form whose token is no longer good, mostly because the session ended or began anew in another tab."""
+    """A form whose token is no longer good, usually because the session ended or was renewed in another tab."""
     if not request.user.is_authenticated:
-        return render(request, "signin/session_over.html", what_was_sent(request), status=403)
-    return render(request, "403_csrf.html", what_was_sent(request), status=403)
+        return render(request, "signin/session_over.html", resend_context(request), status=403)
+    return render(request, "403_csrf.html", resend_context(request), status=403)
 
 
-def what_was_sent(request: HttpRequest) -> dict[str, Any]:
-    """What a page needs to offer the form again. Only HR's forms, which are long; a confirmation begins anew.
-    Only if the browser says that our own page sent it, else one press would finish a stranger's forgery."""
+def resend_context(request: HttpRequest) -> dict[str, Any]:
+    """Context for offering the form again: only HR's long forms, never a confirmation. And only if the browser
+    says that our own page sent it; otherwise one click would complete a forged request."""
     fields: list[tuple[str, str]] = []
-    if request.path.startswith("/hr/") and is_from_our_own_page(request):
+    if request.path.startswith("/hr/") and is_same_origin(request):
         fields = [
             (name, value)
             for name, values in request.POST.lists()
             for value in values
             if name != "csrfmiddlewaretoken" and isinstance(value, str)
         ]
-    page = page_it_came_from(request)
+    page = referring_page(request)
     return {
         "fields": fields,
         "action": request.get_full_path(),
@@ -63,7 +65,7 @@ def sign_in_url(page: str) -> str:
     return f"{reverse('signin:start')}?{urlencode({'next': page})}"
 
 
-def is_from_our_own_page(request: HttpRequest) -> bool:
+def is_same_origin(request: HttpRequest) -> bool:
     return (
         request.headers.get("Sec-Fetch-Site") == "same-origin"
         or request.headers.get("Origin") == settings.PORTAL_URL
@@ -72,8 +74,8 @@ def is_from_our_own_page(request: HttpRequest) -> bool:
 
 @login_not_required
 @require_safe
-def livez(_request: HttpRequest) -> HttpResponse:
-    """This process answers. It asks nobody: whoever does not get this answer should start the process anew."""
+def liveness(_request: HttpRequest) -> HttpResponse:
+    """Liveness: this process answers, without asking anything else. No answer means: restart the process."""
     return JsonResponse({"status": "alive"})
 
 
@@ -81,16 +83,16 @@ def livez(_request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def csp_report(request: HttpRequest) -> HttpResponse:
-    """Browsers say here what the content security policy stopped. One short line a report."""
+    """Log one short line per CSP report of a browser."""
     body = request.read(LONGEST_REPORT + 1)
     if len(body) > LONGEST_REPORT:
         return HttpResponse(status=413)
-    logger.warning("A browser stopped something on a page", extra=told(body))
+    logger.warning("A browser stopped something on a page", extra=summarise_csp_report(body))
     return HttpResponse(status=204)
 
 
-def told(body: bytes) -> dict[str, str]:
-    """The two words of a report that matter, in either of the shapes that browsers send."""
+def summarise_csp_report(body: bytes) -> dict[str, str]:
+    """Directive and blocked address of a report, in either format that browsers send."""
     try:
         report = json.loads(body)
         report = report[0]["body"] if isinstance(report, list) else report["csp-report"]
@@ -101,8 +103,15 @@ def told(body: bytes) -> dict[str, str]:
     return {"directive": str(directive)[:100], "blocked": str(blocked)[:200]}
 
 
+def unreadable_request() -> HttpResponse:
+    """The page for a request that cannot be read. Its caller writes the one line of the log."""
+    answer = static_page("400.html", 400)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # else Django adds a line of its own
+    return answer
+
+
 def bad_request(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return bare("400.html", 400)
+    return static_page("400.html", 400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
@@ -110,18 +119,26 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    return render(request, "404.html", status=404)
+    """The same page for another manager's starter and for an unknown one, with a link to switch the account."""
+    return render(request, "404.html", {"switch_url": switch_account_url(request)}, status=404)
+
+
+def switch_account_url(request: HttpRequest) -> str:
+    """Where to sign in with another account and come back to this starter's page. Empty where that makes no sense."""
+    if not STARTERS_PAGE.fullmatch(request.path) or not request.user.is_authenticated:
+        return ""
+    return f"{reverse('signin:start')}?{urlencode({'next': request.path, 'another': '1'})}"
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
-    """A database that is away or held by somebody passes by itself; anything else is a mistake of ours."""
+    """503 for an unavailable or locked database, which is temporary; 500 for anything else."""
     if not isinstance(sys.exception(), OperationalError | InterfaceError):
-        return bare("500.html", 500)
-    answer = bare("503.html", 503)
+        return static_page("500.html", 500)
+    answer = static_page("503.html", 503)
     answer["Retry-After"] = str(BUSY_SECONDS)
     return answer
 
 
-def bare(template: str, status: int) -> HttpResponse:
-    """A page that asks nothing of the session or the database, which may be what is broken."""
-    return HttpResponse(render_to_string(template, site()), status=status)
+def static_page(template: str, status: int) -> HttpResponse:
+    """Render a page without the session and the database, which may be the cause of the error."""
+    return HttpResponse(render_to_string(template, site_context()), status=status)

@@ -1,6 +1,6 @@
 """Make a virtual environment from a lock file with hashes; do nothing when it is already right.
 
-Usage: python3 requirements/install.py run|dev
+Usage: python3 requirements/install.py run|dev [folder]
 
 Only the standard library is used, since it runs before anything is installed. Each failure ends in one
 sentence that says what is missing.
@@ -18,11 +18,11 @@ TOP = Path(__file__).resolve().parent.parent
 WHERE = {"run": TOP / ".venv-run", "dev": TOP / ".venv"}
 
 
-def main(which: str) -> None:
+def main(which: str, where: str = "") -> None:
     if sys.version_info < (3, 11):
         found = ".".join(str(part) for part in sys.version_info[:3])
         stop(f"Python 3.11 or newer is needed; this python3 is {found}.")
-    folder, lock = WHERE[which], TOP / "requirements" / f"{which}.txt"
+    folder, lock = (TOP / where if where else WHERE[which]), TOP / "requirements" / f"{which}.txt"
     stamp = folder / "lock.sha256"
     wanted = f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[0]}.{sys.version_info[1]}"
     if stamp.is_file() and stamp.read_text() == wanted and (folder / "bin" / "python").exists():
@@ -56,6 +56,6 @@ def stop(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in WHERE:
-        stop("Usage: python3 requirements/install.py run|dev")
-    main(sys.argv[1])
+    if len(sys.argv) not in {2, 3} or sys.argv[1] not in WHERE:
+        stop("Usage: python3 requirements/install.py run|dev [folder]")
+    main(*sys.argv[1:])

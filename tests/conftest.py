@@ -1,38 +1,52 @@
-"""The cast, the pretend tenant, and the small steps that many tests take."""
+"""The cast, the sandbox tenant, and the small steps that many tests take."""
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import audit_triggers, clock, graph, handover, installation, jobs, policy, routine, services
+from onboarding import clock, graph, guards, jobs, policy
+from onboarding.audit import triggers
 from onboarding.lifecycle import StarterState
 from onboarding.models import AuditHead, GraphBudget, Installation, PassIssue, PolicyVersion, Starter
-from onboarding.models.rules import SETTINGS
-from onboarding.moves import move_starter
+from onboarding.models.policy_settings import SETTING_NAMES
+from onboarding.operations import installation
+from onboarding.passes import handover
+from onboarding.passes.confirmation import Confirmation, Shown
+from onboarding.passes.receipt import confirm_receipt
+from onboarding.starters import invitations, recording
+from onboarding.starters.accounts import AccountEntry
+from onboarding.starters.directory import FoundAccount
+from onboarding.starters.errors import LinkNotSent
+from onboarding.starters.rescheduling import Schedule
+from onboarding.transitions import move_starter
+from onboarding.worker import starter_checks
 from portal import identity
+from portal.demo.process import free_port
 from portal.models import User
-from portal.running import free_port
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
-from tests.databases import IS_POSTGRESQL
-from tests.mail_server import Peer
+from tests.site import template_variables
+from tests.support import plan
+from tests.support.databases import IS_POSTGRESQL, KIND
+from tests.support.mail_server import AnsweringController, Peer
 
 # What can happen to one kind of database only.
-collect_ignore = ["test_disk_full.py" if IS_POSTGRESQL else "test_postgresql_lost.py"]
+collect_ignore = ["faults/test_disk_full.py" if IS_POSTGRESQL else "faults/test_postgresql_lost.py"]
 
 BY_KEY = {person.key: person for person in CAST}
 ZONE = "Europe/Amsterdam"
@@ -59,6 +73,52 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     return refuse_to_skip((yield))
 
 
+# --- Each test on the database it depends on ------------------------------------------------------------------------
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Do not even import a file whose tests all run on the other database."""
+    is_file = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    if is_file and plan.is_left_out(collection_path, KIND) and not plan.has_marked_tests(collection_path):
+        return True
+    return None
+
+
+def leave_to_the_other_database(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave(
+        config,
+        items,
+        {
+            item
+            for item in items
+            if plan.is_left_out(item.path, KIND) and not item.get_closest_marker("both_databases")
+        },
+    )
+
+
+def leave(config: pytest.Config, items: list[pytest.Item], left: set[pytest.Item]) -> None:
+    if left:
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=list(left))
+
+
+# --- Of long tables a part, always the same -------------------------------------------------------------------------
+
+
+def leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tests: dict[tuple[Path, str], list[Any]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            tests.setdefault((item.path, item.originalname), []).append(item)
+    left: set[pytest.Item] = set()
+    for (path, name), cases in tests.items():
+        if (every := plan.sampled(path, name)) > 1:
+            first = int(IS_POSTGRESQL and plan.only_database_of(path) is None)
+            taken = plan.spread([case.callspec.indices for case in cases], every, first)
+            left |= {case for case, is_taken in zip(cases, taken, strict=True) if not is_taken}
+    leave(config, items, left)
+
+
 # --- Who waits longest begins first -------------------------------------------------------------------------------
 
 LONG = (
@@ -69,6 +129,7 @@ LONG = (
     "who_may_what",
     "test_serve",
     "test_6_",
+    "every_status",
     "browser",
     "fault_rows",
     "disk_full",
@@ -78,9 +139,21 @@ LONG = (
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files are given to the processes of a run in this order; a long one at the end would keep one alone at work."""
+    leave_to_the_other_database(config, items)
+    leave_to_the_long_run(config, items)
     items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
+# --- What stays for good is not looked at again and again ----------------------------------------------------------
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay until the end: a tenth of the time of a run went by looking for garbage there."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 # --- Nothing leaves this machine ------------------------------------------------------------------------------
@@ -101,6 +174,23 @@ def loopback_only() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
+# --- Templates get what they ask for ------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="session")
+def watched_templates() -> None:
+    template_variables.watch()
+
+
+@pytest.fixture(autouse=True)
+def templates_get_what_they_ask_for(watched_templates: None) -> Iterator[None]:
+    """A name that a template asks for and nobody gives shows nothing, and says nothing."""
+    template_variables.watch_texts()
+    yield
+    # A name that a page can do without belongs in OPTIONAL there.
+    assert template_variables.take_missing() == []
+
+
 # --- Database -------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +204,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The triggers that forbid deletion would stop the clean-up between tests; they have tests of their own."""
     with django_db_blocker.unblock():
-        audit_triggers.remove(connection)
+        triggers.remove_triggers(connection)
 
 
 @pytest.fixture(autouse=True)
@@ -125,10 +215,10 @@ def first_rows(request: pytest.FixtureRequest) -> None:
         return
     commits = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
     request.getfixturevalue("transactional_db" if commits else "db")
-    policy.forget()
+    policy.clear_version_cache()
     AuditHead.objects.get_or_create(id=1)
     GraphBudget.objects.get_or_create(id=1)
-    tenant_id, address = installation.described()
+    tenant_id, address = installation.configured_owner()
     Installation.objects.get_or_create(id=1, defaults={"tenant_id": tenant_id, "address": address})
     if not PolicyVersion.objects.exists():
         PolicyVersion.objects.create(reason="The defaults")
@@ -150,7 +240,7 @@ def plain_static_files(settings: Any) -> None:
     )
 
 
-# --- The pretend tenant -----------------------------------------------------------------------------------------
+# --- The sandbox tenant -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +264,7 @@ def loses_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], No
         def hasty(self: graph.Graph, *args: Any, **kwargs: Any) -> Any:
             monkeypatch.setattr(graph.Graph, call, real)
             self.prepare()
-            transport = self._transport
+            transport = self.transport
             patient, transport._timeout = transport._timeout, (transport._timeout[0], seconds)
             try:
                 return real(self, *args, **kwargs)
@@ -264,7 +354,7 @@ def browser_of(person: Callable[[str], User]) -> Callable[..., Client]:
 
 @pytest.fixture
 def worker_alive(db: None) -> None:
-    jobs.beat("a worker")
+    jobs.record_heartbeat("a worker")
 
 
 @pytest.fixture
@@ -274,14 +364,9 @@ def record(person: Callable[[str], User], tenant: Sandbox) -> Callable[..., Star
     def recorded(key: str = "noor", *, by: str = "hanna", starts_in: timedelta = timedelta(0)) -> Starter:
         account, manager = graph.client().look_up(BY_KEY[key].object_id)
         start = datetime.now(ZoneInfo(ZONE)) + starts_in
-        return services.record_starter(
-            account_name=account.user_principal_name,
-            account=account,
-            manager=manager,
-            start_date=start.date(),
-            start_time=start.time().replace(second=0, microsecond=0),
-            time_zone=ZONE,
-            note="",
+        return recording.record_starter(
+            entry=AccountEntry(account.user_principal_name, FoundAccount(account, manager)),
+            schedule=Schedule(start.date(), start.time().replace(second=0, microsecond=0), ZONE),
             by=person(by),
         )
 
@@ -295,12 +380,12 @@ def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., 
     def invited(key: str = "noor", **how: Any) -> Starter:
         starter = record(key, **how)
         try:
-            services.send_link(starter=starter, by=starter.recorded_by)
-        except services.CannotInvite:  # what is wrong with the account came after the link was sent
+            invitations.send_link(starter=starter, by=starter.recorded_by)
+        except LinkNotSent:  # what is wrong with the account came after the link was sent
             sent = Starter.objects.get(pk=starter.pk)
             changes = {"invited_at": clock.now(), "problem": "", "refused_for": []}
             move_starter(sent, StarterState.INVITED, event="starter.invited", changes=changes)
-        routine.look(str(starter.pk))  # the worker reads what must be known before a pass
+        starter_checks.check_starter(str(starter.pk))  # the worker reads what must be known before a pass
         return Starter.objects.select_related("recorded_by").get(pk=starter.pk)
 
     return invited
@@ -311,12 +396,21 @@ def policy_says(person: Callable[[str], User]) -> Callable[..., PolicyVersion]:
     """Put a version in force that says these things otherwise."""
 
     def said(**otherwise: Any) -> PolicyVersion:
-        now = policy.in_force()
-        rules = {name: getattr(now, name) for name in SETTINGS} | otherwise
+        now = policy.for_site()
+        rules = {name: getattr(now, name) for name in SETTING_NAMES} | otherwise
         policy.add_version(PolicyVersion(**rules, reason="A test"), by=person("ada"))
-        return policy.in_force()
+        return policy.for_site()
 
     return said
+
+
+@pytest.fixture
+def every_guard_on(policy_says: Callable[..., PolicyVersion]) -> None:
+    """The policy turns on each guard that is off by default."""
+    named = {guard.setting for guard in guards.GUARDS if guard.setting}
+    off = {name for name in named if getattr(policy.for_site(), name) is False}
+    if off:
+        policy_says(**dict.fromkeys(off, True))
 
 
 @pytest.fixture
@@ -326,10 +420,10 @@ def managers_may_change(policy_says: Callable[..., PolicyVersion]) -> None:
 
 
 @pytest.fixture
-def confirmation(person: Callable[[str], User]) -> Callable[..., handover.Confirmation]:
+def confirmation(person: Callable[[str], User]) -> Callable[..., Confirmation]:
     """What a manager's form brings, freshly signed in and having seen the present state."""
 
-    def said(starter: Starter, *, by: str = "maria", **differently: Any) -> handover.Confirmation:
+    def said(starter: Starter, *, by: str = "maria", **differently: Any) -> Confirmation:
         starter = Starter.objects.get(pk=starter.pk)
         values: dict[str, Any] = {
             "starter": starter,
@@ -337,34 +431,32 @@ def confirmation(person: Callable[[str], User]) -> Callable[..., handover.Confir
             "signed_in_at": clock.now(),
             "identity_check": "in_person",
             "starter_version": starter.version,
-            "policy_key": policy.in_force().number,
+            "policy_key": policy.for_site().number,
         }
-        return handover.Confirmation(**values | differently)
+        return Confirmation(**values | differently)
 
     return said
 
 
 @pytest.fixture
-def shown(
-    invite: Callable[..., Starter], confirmation: Callable[..., handover.Confirmation]
-) -> Callable[..., handover.Shown]:
+def shown(invite: Callable[..., Starter], confirmation: Callable[..., Confirmation]) -> Callable[..., Shown]:
     """A pass that was just shown."""
 
-    def made(key: str = "noor", **how: Any) -> handover.Shown:
+    def made(key: str = "noor", **how: Any) -> Shown:
         outcome = handover.confirm(confirmation(invite(key, **how)))
-        assert isinstance(outcome, handover.Shown), outcome
+        assert isinstance(outcome, Shown), outcome
         return outcome
 
     return made
 
 
 @pytest.fixture
-def held(shown: Callable[..., handover.Shown]) -> Callable[..., PassIssue]:
+def held(shown: Callable[..., Shown]) -> Callable[..., PassIssue]:
     """A pass that is on the manager's screen."""
 
     def acknowledged(key: str = "noor", **how: Any) -> PassIssue:
         issue = shown(key, **how).issue
-        assert handover.receipt(issue, by=issue.actor)
+        assert confirm_receipt(issue, by=issue.actor)
         return issue
 
     return acknowledged
@@ -374,7 +466,7 @@ def held(shown: Callable[..., handover.Shown]) -> Callable[..., PassIssue]:
 def peer(tenant: Any, settings: Any) -> Iterator[Peer]:
     """A real mail server on this machine, to which the portal sends by SMTP."""
     handler = Peer()
-    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
+    controller = AnsweringController(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", controller.port, False
@@ -383,37 +475,39 @@ def peer(tenant: Any, settings: Any) -> Iterator[Peer]:
 
 
 @pytest.fixture
-def hurry() -> Callable[[], int]:
-    """Let a worker do everything that is due; with `ahead`, after so much time has gone by everywhere."""
-    from onboarding import post, reconciler, routine  # noqa: F401  (names the handlers)
+def run_jobs() -> Callable[[], int]:
+    """Run every job that is due; with `ahead`, at that much later a time."""
+    from onboarding.management.commands import worker  # noqa: F401  (registers every handler)
 
-    def done(ahead: timedelta = timedelta(0), most: int = 200) -> int:
+    def run(ahead: timedelta = timedelta(0), most: int = 200) -> int:
         with time_machine.travel(timezone.now() + ahead) if ahead else nullcontext():
             for count in range(most):
-                job = jobs.claim(clock.now())
+                job = jobs.claim_job(clock.now())
                 if job is None:
                     return count
-                jobs.work(job)
-        raise AssertionError("the jobs never end")
+                jobs.run_job(job)
+        raise AssertionError("the jobs do not end")
 
-    return done
+    return run
 
 
 @pytest.fixture
-def time_passes(hurry: Callable[[], int]) -> Iterator[Callable[[timedelta], None]]:
-    """Let time go by everywhere, with a worker that does each job when its moment comes."""
+def time_passes(run_jobs: Callable[[], int]) -> Iterator[Callable[[timedelta], None]]:
+    """Let time pass everywhere, and run each job when it is due."""
     with time_machine.travel(timezone.now()) as traveller:
 
         def passes(span: timedelta) -> None:
             until = timezone.now() + span
             while True:
-                jobs.beat("a worker")
-                hurry()
-                waiting = jobs.Job.objects.filter(done_at=None, failed_at=None).order_by("due_at").first()
-                if waiting is None or waiting.due_at > until:
+                jobs.record_heartbeat("a worker")
+                run_jobs()
+                waiting = jobs.Job.objects.filter(done_at=None, failed_at=None)
+                # A job that a killed worker had claimed waits until its lock ends.
+                due = [max(job.due_at, job.locked_until or job.due_at) for job in waiting]
+                if not due or min(due) > until:
                     break
-                traveller.move_to(max(waiting.due_at, timezone.now()) + timedelta(milliseconds=1))
+                traveller.move_to(max(min(due), timezone.now()) + timedelta(milliseconds=1))
             traveller.move_to(until)
-            jobs.beat("a worker")
+            jobs.record_heartbeat("a worker")
 
         yield passes

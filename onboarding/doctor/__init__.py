@@ -1,1 +1,1 @@
-"""What is well with the installation and what is not, found out without changing anything."""
+"""The doctor: checks of an installation. It changes nothing."""

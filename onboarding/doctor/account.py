@@ -1,4 +1,4 @@
-"""What the guards read, part by part, tried with a named test account: so that no manager is the first to find out."""
+"""Reads what the guards read, part by part, for a test account, before a manager runs into a problem."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import partial
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import budget
-from onboarding.doctor.frame import Check, Finding
-from onboarding.doctor.reads import not_read
-from onboarding.doctor.visit import Visit
-from onboarding.graph.outcomes import Look, Outcome
-from onboarding.language import Words
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.read_failures import unreadable_finding
+from onboarding.doctor.runner import Check, Finding
+from onboarding.graph.diagnostics.probe_results import Outcome, ReadResult
+from onboarding.i18n import Words
+from onboarding.passes import graph_quota, sign_in_quota
 
 USERS, GROUPS, ROLES = "User.Read.All", "GroupMember.Read.All", "RoleManagement.Read.Directory"
 METHODS, SIGN_INS = "UserAuthenticationMethod.Read.All", "AuditLog.Read.All"
@@ -22,8 +22,8 @@ PIM = _("Entra ID P2 or ID Governance")
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One part of what the guards read; `rule` is the setting of policy that may do without it."""
+class GuardFact:
+    """One part of what the guards read. `rule` is the policy setting that may let the portal continue without it."""
 
     part: str
     title: Words
@@ -37,92 +37,94 @@ class Fact:
 
 
 FACTS = (
-    Fact("manager", _("The account's manager can be read"), USERS),
-    Fact("restricted", _("Whether the account is in a restricted unit can be read"), USERS),
-    Fact("methods", _("The account's ways to sign in can be read"), METHODS),
-    Fact("roles", _("The administrator roles that the account holds can be read"), ROLES),
-    Fact("assignments", _("The account's role assignments can be read"), ROLES),
-    Fact("eligible", _("The roles that the account may activate can be read"), ROLES, "eligible_roles", PIM),
-    Fact("groups", _("Which of its groups can carry roles can be read"), GROUPS),
-    Fact("owned", _("Which of the groups it owns can carry roles can be read"), GROUPS),
-    Fact(
+    GuardFact("manager", _("The account's manager can be read"), USERS),
+    GuardFact("restricted", _("The account's restricted administrative units can be read"), USERS),
+    GuardFact("methods", _("The account's sign-in methods can be read"), METHODS),
+    GuardFact("roles", _("The account's administrator roles can be read"), ROLES),
+    GuardFact("assignments", _("The account's role assignments can be read"), ROLES),
+    GuardFact("eligible", _("The account's eligible roles can be read"), ROLES, "eligible_roles", PIM),
+    GuardFact("groups", _("The account's role-assignable groups can be read"), GROUPS),
+    GuardFact("owned", _("The role-assignable groups that the account owns can be read"), GROUPS),
+    GuardFact(
         "eligible_groups",
-        _("The groups that the account may activate can be read"),
+        _("The account's eligible groups can be read"),
         ELIGIBLE_GROUPS,
         "eligible_groups",
         PIM,
     ),
-    Fact("sign_ins", _("When the account last signed in can be read"), SIGN_INS, "sign_ins", "Entra ID P1"),
+    GuardFact("sign_ins", _("The account's last sign-in can be read"), SIGN_INS, "sign_ins", "Entra ID P1"),
 )
 
 
-def account_can_be_read(visit: Visit) -> Finding:
-    if not visit.account:
+def check_account(run: DoctorRun) -> Finding:
+    if not run.account:
         return Finding(
             "skipped",
-            gettext(
-                "No test account was named. Give one that could be a starter's, and this and what rests on it is tried."
-            ),
+            gettext("Enter a test account like a starter's to run this check and those that depend on it."),
         )
-    parts = visit.parts
-    look = parts.missing or parts.look("account")
+    parts = run.parts
+    look = parts.missing or parts.result("account")
     if look.outcome == Outcome.ABSENT:
         return Finding(
             "wrong",
-            gettext("The directory has no account of this name."),
-            gettext("Give the test account's user principal name or object id as the directory has it."),
+            gettext("Entra has no such account."),
+            gettext("Enter the test account's user principal name or object id as in Entra."),
         )
     if not look.is_read:
-        return not_read(look, visit.rules, permission=USERS)
+        return unreadable_finding(look, run.rules, permission=USERS)
     return Finding("ok", gettext("Object id %(object_id)s.") % {"object_id": parts.object_id})
 
 
-def fact_can_be_read(fact: Fact, visit: Visit) -> Finding:
-    look = _look(fact, visit)
+def check_fact(fact: GuardFact, run: DoctorRun) -> Finding:
+    look = _read_fact(fact, run)
     if look is None:
-        seconds = round(visit.wait_for_methods)
+        seconds = round(run.wait_for_sign_ins if fact.part == "sign_ins" else run.wait_for_methods)
         return Finding(
             "unknown",
             ngettext(
-                "Not asked: people or the worker use Graph's small budget now; free in %(seconds)s second.",
-                "Not asked: people or the worker use Graph's small budget now; free in %(seconds)s seconds.",
+                "Skipped: Graph's quota is in use. Free again in %(seconds)s second.",
+                "Skipped: Graph's quota is in use. Free again in %(seconds)s seconds.",
                 seconds,
             )
             % {"seconds": seconds},
             gettext("Run the doctor again in a moment."),
         )
     if look.outcome == Outcome.BUSY and fact.part == "methods":
-        budget.pause(look.seconds)  # nobody asks again before that
+        graph_quota.back_off(look.seconds)  # no process asks again before that
+    if look.outcome == Outcome.BUSY and fact.part == "sign_ins":
+        sign_in_quota.back_off(look.seconds)
     if not look.is_read:
-        return not_read(look, visit.rules, permission=fact.permission, rule=fact.rule, licence=fact.licence)
-    if fact.part == "manager" and visit.parts.manager is None:
+        return unreadable_finding(
+            look, run.rules, permission=fact.permission, rule=fact.rule, licence=fact.licence
+        )
+    if fact.part == "manager" and run.parts.manager is None:
         return Finding(
             "wrong",
-            gettext("The directory names no manager for this account, so nobody could confirm."),
-            gettext("Give the test account a manager in the directory, or name another account."),
+            gettext("No manager is set for this account in Entra, so no manager can create a pass."),
+            gettext("Set a manager for the test account in Entra, or enter another account."),
         )
     return Finding("ok", gettext("Read."))
 
 
-def _look(fact: Fact, visit: Visit) -> Look | None:
+def _read_fact(fact: GuardFact, run: DoctorRun) -> ReadResult | None:
     if fact.part == "methods":
-        return None if visit.wait_for_methods else visit.read_methods()
+        return None if run.wait_for_methods else run.read_methods()
     if fact.part == "sign_ins":
-        return visit.diagnosis.add_sign_ins(visit.parts)
-    return visit.parts.look(fact.part)
+        return None if run.wait_for_sign_ins else run.read_sign_ins()
+    return run.parts.result(fact.part)
 
 
-def is_in_scope(visit: Visit) -> Finding:
-    """Where Entra would refuse, a manager would learn it from the refusal."""
-    parts, rules = visit.parts, visit.pass_rules[1]
-    assert rules is not None  # noqa: S101 (this check rests on the one that read it)
+def check_account_in_scope(run: DoctorRun) -> Finding:
+    """Find out before a manager does whether Entra would refuse."""
+    parts, rules = run.parts, run.pass_rules[1]
+    assert rules is not None  # noqa: S101 (this check depends on the one that read it)
     if rules.gives_to(parts.object_id, parts.groups):
-        return Finding("ok", gettext("Entra would give this account a pass."))
+        return Finding("ok", gettext("The tenant's policy allows passes for this account."))
     return Finding(
         "wrong",
         gettext("The tenant's pass policy excludes this account, or does not include it."),
         gettext(
-            "Put the account into a group that the policy includes, and take it out of those that it excludes."
+            "Add the account to a group that the policy includes, and remove it from groups that it excludes."
         ),
     )
 
@@ -131,22 +133,22 @@ CHECKS = (
     Check(
         "fact.account",
         _("The test account can be read"),
-        account_can_be_read,
+        check_account,
         needs=("graph.reach", "database.migrations", f"permission.{USERS}"),
     ),
     *(
         Check(
             fact.id,
             fact.title,
-            partial(fact_can_be_read, fact),
+            partial(check_fact, fact),
             needs=("fact.account", f"permission.{fact.permission}"),
         )
         for fact in FACTS
     ),
     Check(
         "account.scope",
-        _("The tenant's pass policy gives the test account a pass"),
-        is_in_scope,
+        _("The tenant's pass policy includes the test account"),
+        check_account_in_scope,
         needs=("policy.on", "policy.scope", "fact.account", "fact.groups"),
     ),
 )

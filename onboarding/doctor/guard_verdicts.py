@@ -1,6 +1,7 @@
-"""What each guard would say of the test account, were its manager to confirm now.
+"""What each guard would say about the test account if its manager confirmed now.
 
-The guards themselves are asked, all of their table, with a starter who exists only here.
+The real guards decide, with a starter that exists only here. The guards for accounts that IT handles are one check,
+because the doctor must show admins no more about such an account than HR sees.
 """
 
 from __future__ import annotations
@@ -15,87 +16,117 @@ from django.contrib.auth import get_user_model
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import clock, guards, policy, services
+from onboarding import clock, guards, policy
 from onboarding.doctor.account import FACTS
-from onboarding.doctor.frame import Check, Finding
-from onboarding.doctor.visit import Visit
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.runner import Check, Finding
 from onboarding.graph import GraphError
 from onboarding.graph.permissions import PERMISSIONS
 from onboarding.guards import GUARDS, Guard, Question, Verdict
+from onboarding.guards.step_up import Proof
+from onboarding.i18n import join_sentences
 from onboarding.models import Starter
-from onboarding.step_up import Proof
+from onboarding.starters import directory_sync
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
-NO_ROW = -1  # so that what belongs to the starter, or to the manager, can be asked for, and is not there
-# What the guards cannot do without.
-NEEDED = tuple(fact.id for fact in FACTS if not fact.rule)
-# Each of these is named by itself where it is wrong; a verdict on top would name it twice.
-NAMED = (
+NO_PERSON_ID = "00000000-0000-0000-0000-000000000000"
+NO_ROW = -1  # a key without a row, so that queries for related rows work and find nothing
+# What the guards cannot work without.
+REQUIRED_FACTS = tuple(fact.id for fact in FACTS if not fact.rule)
+# Each of these has a check of its own; a verdict would report the same fault twice.
+REPORTED_CHECKS = (
     *(f"permission.{permission.name}" for permission in PERMISSIONS),
     *(fact.id for fact in FACTS),
     *(f"policy.{what}" for what in ("read", "on", "bounds", "scope")),
     "account.scope",
 )
-TITLES = {
-    "same_account": _("Guard same account"),
-    "not_denied": _("Guard not denied"),
-    "enabled": _("Guard enabled"),
-    "internal_member": _("Guard internal member"),
-    "is_new": _("Guard is new"),
-    "never_signed_in": _("Guard never signed in"),
-    "no_own_method": _("Guard no own method"),
-    "no_active_role": _("Guard no active role"),
-    "no_eligible_role": _("Guard no eligible role"),
-    "no_role_group": _("Guard no role group"),
-    "no_eligible_group": _("Guard no eligible group"),
-    "not_restricted": _("Guard not restricted"),
-    "in_scope": _("Guard in scope"),
-    "in_pass_policy": _("Guard in pass policy"),
-    "same_person": _("Guard same person"),
-    "hire_date_agrees": _("Guard hire date agrees"),
-    "same_manager": _("Guard same manager"),
-    "manager_now": _("Guard manager now"),
-    "manager_enabled": _("Guard manager enabled"),
-    "three_people": _("Guard three people"),
-    "approved": _("Guard approved"),
-    "not_an_admin": _("Guard not an admin"),
-    "manager_has_room": _("Guard manager has room"),
-    "site_has_room": _("Guard site has room"),
-    "sign_in_is_fresh": _("Guard sign in is fresh"),
-    "step_up_is_for_this": _("Guard step up is for this"),
-    "no_foreign_pass": _("Guard no foreign pass"),
-}
 
 
-def verdict(guard: Guard, visit: Visit) -> Finding:
-    states = visit.states
-    if any(states[name] in {"wrong", "unknown"} for name in NAMED) or any(
-        states[name] != "ok" for name in NEEDED
+def check_guard(guard: Guard, run: DoctorRun) -> Finding:
+    """What one guard says. For an account that IT handles only `check_handled_by_it` says something."""
+    verdicts = _read_verdicts(run)
+    if isinstance(verdicts, Finding):
+        return verdicts
+    if _is_handled_by_it(verdicts):
+        return Finding("skipped", gettext("Skipped: the portal cannot create a pass for this account."))
+    match verdicts[guard.code]:
+        case Verdict.HOLDS:
+            return Finding("ok", gettext("This check allows a pass."))
+        case Verdict.OFF:
+            return Finding("skipped", gettext("The policy turns this check off."))
+        case Verdict.SKIPPED:
+            return Finding(
+                "skipped",
+                gettext("This check cannot read its data. The policy lets the portal continue without it."),
+            )
+        case Verdict.UNREAD:
+            return _unread_finding(guard)
+    return Finding("wrong", gettext("This check refuses this account."), _text_for_hr(guard))
+
+
+def check_handled_by_it(run: DoctorRun) -> Finding:
+    """What the guards for accounts that IT handles say together, without saying which one refuses."""
+    verdicts = _read_verdicts(run)
+    if isinstance(verdicts, Finding):
+        return verdicts
+    if _is_handled_by_it(verdicts):
+        return Finding("wrong", str(guards.CANNOT), _ask_it_text(run))
+    for guard in GUARDS:
+        if guard.code in guards.FOR_IT and verdicts[guard.code] is Verdict.UNREAD:
+            return _unread_finding(guard)
+    return Finding("ok", gettext("This check allows a pass."))
+
+
+def _read_verdicts(run: DoctorRun) -> dict[str, Verdict] | Finding:
+    """The verdict of each guard by its code; or why no guard was asked."""
+    states = run.states
+    if any(states[name] in {"wrong", "unknown"} for name in REPORTED_CHECKS) or any(
+        states[name] != "ok" for name in REQUIRED_FACTS
     ):
         return Finding(
             "skipped",
-            gettext("Not asked: something that it looks at could not be read, or is not as it should be."),
+            gettext("Skipped: a check that it depends on found a problem or has no result."),
         )
     try:
-        question = visit.keep("question", lambda: _question(visit))
+        question = run.cached("question", lambda: _build_question(run))
     except GraphError:
-        return Finding("skipped", gettext("Not asked: the facts about the account are not complete."))
-    match guards.verdict(guard, question):
-        case Verdict.HOLDS:
-            return Finding("ok", gettext("It would let the pass be made."))
-        case Verdict.OFF:
-            return Finding("skipped", gettext("Policy switches it off."))
-        case Verdict.SKIPPED:
-            return Finding("skipped", gettext("What it looks at cannot be read, and policy goes on without."))
-        case Verdict.UNREAD:
-            return Finding("wrong", gettext("What it looks at cannot be read."), str(guard.unread.for_hr))
-    return Finding("wrong", gettext("It would refuse this account."), str(guard.for_hr))
+        return Finding("skipped", gettext("Skipped: the account's details are incomplete."))
+    return run.cached(
+        "verdicts", lambda: {guard.code: guards.evaluate_guard(guard, question) for guard in GUARDS}
+    )
 
 
-def _question(visit: Visit) -> Question:
-    facts, now = visit.parts.facts(), clock.now()
-    starter, manager = _starter(visit), _manager(visit)
-    rules = policy.of_department(facts.account.department)
+def _is_handled_by_it(verdicts: dict[str, Verdict]) -> bool:
+    return any(verdicts[code] is Verdict.REFUSES for code in guards.FOR_IT)
+
+
+def _unread_finding(guard: Guard) -> Finding:
+    return Finding("wrong", gettext("This check cannot read its data."), _text_for_hr(guard.unread))
+
+
+def _text_for_hr(guard: Guard) -> str:
+    return str(guards.reasons_for_guards([guard], reference=None)[0].for_hr)
+
+
+def _ask_it_text(run: DoctorRun) -> str:
+    """Ask IT, with HR's reference if a starter has this account. The doctor itself records no event."""
+    refused = Starter.objects.filter(
+        account_id=run.parts.object_id, problem=Starter.Problem.REFUSED, answer_event__isnull=False
+    )
+    found = [
+        starter
+        for starter in refused.order_by("-answer_event")
+        if not guards.FOR_IT.isdisjoint(starter.refused_for)
+    ]
+    if found:
+        return str(guards.describe_it_referral(found[0].answer_event))
+    hint = gettext("HR can look up the account to get a reference.")
+    return str(join_sentences((guards.describe_it_referral(None), hint)))
+
+
+def _build_question(run: DoctorRun) -> Question:
+    facts, now = run.parts.facts(), clock.now()
+    starter, manager = _build_starter(run), _build_manager(run)
+    rules = policy.for_department(facts.account.department)
     contexts = (rules.step_up_context,) if rules.step_up_context else ()
     return Question(
         starter=starter,
@@ -104,16 +135,16 @@ def _question(visit: Visit) -> Question:
         signed_in_at=now,
         policy=rules,
         now=now,
-        # The manager has just signed in, for this starter, as policy wants it: that is theirs to do, not the account's.
-        proof=Proof(NOBODY, starter.public_id, manager.oid, contexts, now),
+        # As if the manager had just signed in for this starter as policy requires: that does not depend on the account.
+        proof=Proof(NO_PERSON_ID, starter.public_id, manager.oid, contexts, now),
     )
 
 
-def _starter(visit: Visit) -> Starter:
-    """As HR would have recorded the account a day ago, to start now. Never saved."""
-    account, manager, now = visit.parts.account, visit.parts.manager, clock.now()
+def _build_starter(run: DoctorRun) -> Starter:
+    """A starter as if HR had added the account yesterday, to start now. Never saved."""
+    account, manager, now = run.parts.account, run.parts.manager, clock.now()
     local = now.astimezone(ZoneInfo(settings.TIME_ZONE))
-    told = visit.states["fact.sign_ins"] == "ok"
+    can_read_sign_ins = run.states["fact.sign_ins"] == "ok"
     starter = Starter(
         pk=NO_ROW,
         account_id=account.object_id,
@@ -121,32 +152,37 @@ def _starter(visit: Visit) -> Starter:
         start_time=local.time().replace(second=0, microsecond=0),
         time_zone=settings.TIME_ZONE,
         starts_at=now,
-        recorded_by=get_user_model()(tid=settings.TENANT_ID, oid=NOBODY),
+        recorded_by=get_user_model()(tid=settings.TENANT_ID, oid=NO_PERSON_ID),
         recorded_at=now - timedelta(days=1),
         sign_in_looked_at=now,
-        sign_in_told=told,
-        last_sign_in_at=visit.parts.last_sign_in if told else None,
+        sign_in_told=can_read_sign_ins,
+        last_sign_in_at=run.parts.sign_ins.succeeded_at if can_read_sign_ins else None,
+        last_attempt_at=run.parts.sign_ins.attempted_at if can_read_sign_ins else None,
     )
-    for name, value in services.directory_facts(account, manager).items():
+    for name, value in directory_sync.directory_facts(account, manager).items():
         setattr(starter, name, value)
-    starter.seen = guards.seen_of(account, manager)
+    starter.seen = guards.identity_snapshot(account, manager)
     return starter
 
 
-def _manager(visit: Visit) -> Any:
-    """Whom the directory names; with their roles, where the portal knows them."""
-    manager, people = visit.parts.manager, get_user_model().objects
-    oid = manager.object_id if manager else NOBODY
+def _build_manager(run: DoctorRun) -> Any:
+    """The manager in the directory, with their roles if the portal knows them."""
+    manager, people = run.parts.manager, get_user_model().objects
+    oid = manager.object_id if manager else NO_PERSON_ID
     known = people.filter(tid=settings.TENANT_ID, oid=oid).first()
     return known or get_user_model()(pk=NO_ROW, tid=settings.TENANT_ID, oid=oid)
 
 
-CHECKS = tuple(
+CHECKS = (
     Check(
-        f"guard.{guard.code}",
-        TITLES[guard.code],
-        partial(verdict, guard),
+        f"guard.{guards.HANDLED_BY_IT}",
+        _("The portal can create passes for this kind of account"),
+        check_handled_by_it,
         needs=("fact.account",),
-    )
-    for guard in GUARDS
+    ),
+    *(
+        Check(f"guard.{guard.code}", guard.title, partial(check_guard, guard), needs=("fact.account",))
+        for guard in GUARDS
+        if guard.code not in guards.FOR_IT
+    ),
 )

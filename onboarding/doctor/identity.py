@@ -1,7 +1,8 @@
-"""Who the portal is to Microsoft Graph, and which rights it was given: as the token says, for diagnosis only."""
+"""The portal's identity and permissions in Microsoft Graph, as its token shows them; for diagnosis only."""
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from django.conf import settings
@@ -10,42 +11,61 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.doctor.frame import Check, Finding
-from onboarding.doctor.installation import CLOCKS_AGREE
-from onboarding.doctor.policy_words import RULE_OF_PERMISSION, goes_on_without, how_policy_asks
-from onboarding.doctor.visit import Visit
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.installation import MAX_CLOCK_SKEW
+from onboarding.doctor.policy_text import SETTING_OF_PERMISSION, continues_without, policy_setting_text
+from onboarding.doctor.runner import Check, Finding
 from onboarding.graph import GraphError
-from onboarding.graph.outcomes import Heard
+from onboarding.graph.diagnostics.probe_results import Reachability
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE, Permission
-from onboarding.language import Words
+from onboarding.i18n import Words
 
 NEW_GRANTS = _(
-    "A managed identity's tokens show a new grant within about a day, a registration's within the hour."
+    "Tokens show a new permission after up to a day for a managed identity, and after up to an hour "
+    "for an app registration."
 )
-NONE_TOO_WIDE = _("No permission is too wide")
-CHANGES_THINGS = ("write", "send", "fullcontrol", "manage", "accessasuser")
+NONE_TOO_WIDE = _("No unnecessary permissions")
+READS = re.compile(r"[A-Za-z-]+\.Read(?:Basic)?(?:\.[A-Za-z0-9.]+)?")
+# Permissions that only read the directory, its roles and its rules. Any other unneeded permission is too wide: the portal
+# has no business with mail and files, and reading some data, such as recovery keys, is worse than changing other data.
+READS_THE_DIRECTORY = re.compile(
+    r"(?:AdministrativeUnit|Application|AuditLog|Device|Directory|Domain|Group|GroupMember|GroupSettings|Organization"
+    r"|OrgContact|Policy|PrivilegedAccess|PrivilegedAssignmentSchedule|PrivilegedEligibilitySchedule|Reports"
+    r"|RoleAssignmentSchedule|RoleEligibilitySchedule|RoleManagement|RoleManagementPolicy|ServiceHealth|User"
+    r"|UserAuthMethod-[A-Za-z0-9]+|UserAuthenticationMethod)\.Read(?:Basic)?(?:\.[A-Za-z0-9.]+)?"
+)
 
 
-def graph_answers(visit: Visit) -> Finding:
-    heard = _heard(visit)
-    if heard.answers:
+def check_graph_answers(run: DoctorRun) -> Finding:
+    reached = _reach_graph(run)
+    if reached.answers and not reached.is_graph:
+        return Finding(
+            "wrong",
+            gettext("The server at %(address)s is not Microsoft Graph.") % {"address": settings.GRAPH_URL},
+            gettext(
+                "Remove GRAPH_URL, or set it to Microsoft Graph in your cloud, for example "
+                "https://graph.microsoft.com. If it is correct, a proxy answers instead of Graph. Let this "
+                "machine bypass the proxy."
+            ),
+        )
+    if reached.answers:
         return Finding("ok", gettext("At %(address)s.") % {"address": settings.GRAPH_URL})
     return Finding(
         "wrong",
-        gettext("Nothing usable comes from %(address)s (%(problem)s).")
-        % {"address": settings.GRAPH_URL, "problem": heard.problem},
+        gettext("%(address)s does not give a usable answer (%(problem)s).")
+        % {"address": settings.GRAPH_URL, "problem": reached.problem},
         gettext(
-            "Let this machine reach that address over https, and look at GRAPH_URL and at the proxy's settings. If both "
-            "are right, Microsoft has an outage: wait."
+            "Let this machine reach that address over https. Check GRAPH_URL and the proxy's settings. If "
+            "both are correct, Microsoft has an outage. Wait, then run the doctor again."
         ),
     )
 
 
-def clock_agrees(visit: Visit) -> Finding:
-    ahead = _heard(visit).ahead
+def check_clock(run: DoctorRun) -> Finding:
+    ahead = _reach_graph(run).ahead
     if ahead is None:
-        return Finding("unknown", gettext("Graph's answer did not say the time."))
-    if abs(ahead) > CLOCKS_AGREE:
+        return Finding("unknown", gettext("Graph's answer contains no time."))
+    if abs(ahead) > MAX_CLOCK_SKEW:
         words = (
             gettext("This machine's clock is %(seconds)s seconds behind Microsoft's.")
             if ahead > 0
@@ -54,35 +74,33 @@ def clock_agrees(visit: Visit) -> Finding:
         return Finding(
             "wrong",
             words % {"seconds": round(abs(ahead))},
-            gettext(
-                "Let this machine take the time from a time server. Sign-ins and passes are judged by it."
-            ),
+            gettext("Set this machine's clock from a time server. Sign-ins and passes depend on it."),
         )
-    return Finding("ok", gettext("Within a minute of Microsoft's."))
+    return Finding("ok", gettext("The difference is less than a minute."))
 
 
-def _heard(visit: Visit) -> Heard:
-    return visit.keep("heard", lambda: visit.diagnosis.hear())
+def _reach_graph(run: DoctorRun) -> Reachability:
+    return run.cached("reachability", lambda: run.diagnosis.check_reachability())
 
 
-def token_is_given(visit: Visit) -> Finding:
+def check_token(run: DoctorRun) -> Finding:
     try:
-        identity = visit.identity
+        identity = run.identity
     except GraphError as error:
         return Finding(
             "wrong",
             str(error.words),
             gettext(
-                "Look at AZURE_CLIENT_ID and at what proves the identity: the managed identity that is attached to this "
-                "machine, the projected token file, or the certificate, which must be registered and not expired. An "
-                "AADSTS number above can be looked up at https://login.microsoftonline.com/error."
+                "Check AZURE_CLIENT_ID and the credential: the managed identity attached to this machine, the "
+                "projected token file, or the certificate, which must be registered and not expired. Look up "
+                "AADSTS numbers at https://login.microsoftonline.com/error."
             ),
         )
     return Finding("ok", gettext("By %(kind)s.") % {"kind": identity.kind})
 
 
-def token_is_ours(visit: Visit) -> Finding:
-    identity, nothing = visit.identity, gettext("unknown")
+def check_token_identity(run: DoctorRun) -> Finding:
+    identity, nothing = run.identity, gettext("unknown")
     who = {
         "application_id": identity.application_id or nothing,
         "object_id": identity.object_id or nothing,
@@ -97,29 +115,30 @@ def token_is_ours(visit: Visit) -> Finding:
             )
             % {**who, "expected": settings.AZURE_CLIENT_ID},
             gettext(
-                "Set AZURE_CLIENT_ID to the identity that has the permissions, and attach that one to this machine."
+                "Set AZURE_CLIENT_ID to the identity that has the permissions, and attach that identity to this "
+                "machine."
             ),
         )
     if identity.tenant_id != settings.TENANT_ID:
         return Finding(
             "wrong",
-            gettext("The token is of the tenant %(tenant_id)s, and not of %(expected)s.")
+            gettext("The token is for tenant %(tenant_id)s, not %(expected)s.")
             % {"tenant_id": identity.tenant_id or nothing, "expected": settings.TENANT_ID},
-            gettext("Set AZURE_TENANT_ID to the tenant in which the identity lives."),
+            gettext("Set AZURE_TENANT_ID to the identity's tenant."),
         )
     return Finding(
         "ok", gettext("Application id %(application_id)s, object id %(object_id)s, by %(kind)s.") % who
     )
 
 
-def permission_is_given(permission: Permission, visit: Visit) -> Finding:
-    identity, name, purpose = visit.identity, permission.name, str(permission.purpose).replace("*", "")
+def check_permission(permission: Permission, run: DoctorRun) -> Finding:
+    identity, name, purpose = run.identity, permission.name, str(permission.purpose).replace("*", "")
     if name in identity.permissions:
-        return Finding("ok", gettext("Given, for this: %(purpose)s.") % {"purpose": purpose})
+        return Finding("ok", gettext("Granted. Purpose: %(purpose)s.") % {"purpose": purpose})
     missing = (
-        gettext("Not among the permissions in the token, issued %(moment)s UTC. It is for this: %(purpose)s.")
+        gettext("The token issued %(moment)s UTC does not contain it. Purpose: %(purpose)s.")
         if identity.issued_at
-        else gettext("Not among the permissions in the token. It is for this: %(purpose)s.")
+        else gettext("The token does not contain it. Purpose: %(purpose)s.")
     ) % {"purpose": purpose, "moment": date_format(identity.issued_at, "ENDED") if identity.issued_at else ""}
     grant = gettext(
         "Grant the application permission %(permission)s of Microsoft Graph (app role %(app_role_id)s) to the service "
@@ -130,63 +149,72 @@ def permission_is_given(permission: Permission, visit: Visit) -> Finding:
         "principal": identity.object_id or identity.application_id,
     }
     grant = f"{grant} {NEW_GRANTS}"
-    rule = RULE_OF_PERMISSION.get(name) if permission.optional else None
+    rule = SETTING_OF_PERMISSION.get(name) if permission.optional else None
     if rule is None:
         return Finding("wrong", missing, grant)
-    if goes_on_without(visit.rules, rule):
-        return Finding("skipped", f"{missing} {how_policy_asks(visit.rules, rule)}")
-    words = gettext("Or an admin lets policy go on without.")
-    return Finding("wrong", f"{missing} {how_policy_asks(visit.rules, rule)}", f"{grant} {words}")
+    if continues_without(run.rules, rule):
+        return Finding("skipped", f"{missing} {policy_setting_text(run.rules, rule)}")
+    words = gettext("Or let the portal continue without it in the policy.")
+    return Finding("wrong", f"{missing} {policy_setting_text(run.rules, rule)}", f"{grant} {words}")
 
 
-def no_permission_is_too_wide(visit: Visit) -> Finding:
+def check_excess_permissions(run: DoctorRun) -> Finding:
     asked_for = {permission.name for permission in PERMISSIONS}
-    others = sorted(visit.identity.permissions - asked_for)
+    others = sorted(run.identity.permissions - asked_for)
     wide = {name: why for name in others if (why := _why_too_wide(name))}
     if wide:
         return Finding(
             "wrong",
             "; ".join(f"{name}: {why}" for name, why in wide.items()) + ".",
-            gettext("Take away %(permissions)s from the identity. The portal works without.")
+            gettext("From the identity, remove what the portal does not need: %(permissions)s.")
             % {"permissions": ", ".join(wide)},
         )
     if others:
-        words = gettext("Besides what the portal needs, it may read: %(permissions)s.")
+        words = gettext("The identity can also read: %(permissions)s.")
         return Finding("ok", words % {"permissions": ", ".join(others)})
-    return Finding("ok", gettext("Nothing beyond what the portal asks for."))
+    return Finding("ok", gettext("The identity has only the permissions that the portal needs."))
 
 
 def _why_too_wide(name: str) -> str:
-    said = str(TOO_WIDE.get(name, ""))
-    changes = any(word in name.casefold() for word in CHANGES_THINGS)
-    return said or (gettext("it changes what the portal has no business with") if changes else "")
+    if reason := str(TOO_WIDE.get(name, "")):
+        return reason
+    if READS_THE_DIRECTORY.fullmatch(name):
+        return ""
+    if READS.fullmatch(name):
+        return gettext("it reads data that the portal does not need")
+    return gettext("it changes data that the portal must not change")
 
 
-def _titled(permission: Permission) -> Words:
+def _permission_title(permission: Permission) -> Words:
     words = _("Permission {name} (optional)") if permission.optional else _("Permission {name}")
     return format_lazy(words, name=permission.name)
 
 
 CHECKS = (
-    Check("graph.reach", _("Microsoft Graph answers"), graph_answers),
+    Check("graph.reach", _("Microsoft Graph answers"), check_graph_answers),
     Check(
         "graph.clock",
         _("This machine's clock agrees with Microsoft's"),
-        clock_agrees,
+        check_clock,
         needs=("graph.reach",),
     ),
-    Check("identity.token", _("Microsoft Entra gives the portal a token"), token_is_given),
+    Check(
+        "identity.token",
+        _("Microsoft Entra gives the portal a token"),
+        check_token,
+        needs=("graph.reach",),
+    ),
     Check(
         "identity.who",
         _("The token is for the identity that was set"),
-        token_is_ours,
+        check_token_identity,
         needs=("identity.token",),
     ),
     *(
         Check(
             f"permission.{permission.name}",
-            _titled(permission),
-            partial(permission_is_given, permission),
+            _permission_title(permission),
+            partial(check_permission, permission),
             needs=("identity.who", "database.migrations") if permission.optional else ("identity.who",),
         )
         for permission in PERMISSIONS
@@ -194,7 +222,7 @@ CHECKS = (
     Check(
         "permission.too_wide",
         NONE_TOO_WIDE,
-        no_permission_is_too_wide,
+        check_excess_permissions,
         needs=("identity.who",),
     ),
 )

@@ -1,23 +1,24 @@
-"""The portal's own side: database, worker, jobs, and the end of the audit trail."""
+"""The portal itself: database, worker, jobs, and the end of the audit chain."""
 
 from __future__ import annotations
 
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import audit, clock, jobs
-from onboarding.doctor.frame import Check, Finding
-from onboarding.doctor.visit import Visit
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.runner import Check, Finding
+from onboarding.i18n import join_sentences
 from onboarding.models import AuditHead, Job
 
-CLOCKS_AGREE = 60.0  # seconds: more than that and a fresh sign-in looks stale, and a new pass old
+MAX_CLOCK_SKEW = 60.0  # seconds; beyond this a fresh sign-in seems old, and a new pass expired
 LAST_EVENTS = 100
 
 
-def database_answers(_visit: Visit) -> Finding:
+def check_database(_run: DoctorRun) -> Finding:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -27,28 +28,28 @@ def database_answers(_visit: Visit) -> Finding:
             "wrong",
             gettext("The database does not answer (%(error)s).") % {"error": type(error).__name__},
             gettext(
-                "Start the database, or put right DATABASE_URL and what stands between it and this machine."
+                "Start the database, or fix DATABASE_URL or the network between the database and this machine."
             ),
         )
     return Finding("ok", {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(connection.vendor, ""))
 
 
-def migrations_are_applied(_visit: Visit) -> Finding:
+def check_migrations(_run: DoctorRun) -> Finding:
     loader = MigrationLoader(connection)
     missing = sorted(set(loader.graph.nodes) - set(loader.applied_migrations))
     if missing:
         names = ", ".join(f"{app} {name}" for app, name in missing)
         return Finding(
             "wrong",
-            gettext("Not applied: %(names)s.") % {"names": names},
+            gettext("Migrations not applied: %(names)s.") % {"names": names},
             gettext("Run `manage.py migrate`."),
         )
-    return Finding("ok", gettext("The tables are those of this release."))
+    return Finding("ok", gettext("The tables match this release."))
 
 
-def database_clock_agrees(_visit: Visit) -> Finding:
+def check_database_clock(_run: DoctorRun) -> Finding:
     apart = (clock.now() - timezone.now()).total_seconds()
-    if abs(apart) > CLOCKS_AGREE:
+    if abs(apart) > MAX_CLOCK_SKEW:
         words = (
             gettext("The database's clock is %(seconds)s seconds ahead of this machine's.")
             if apart > 0
@@ -57,73 +58,105 @@ def database_clock_agrees(_visit: Visit) -> Finding:
         return Finding(
             "wrong",
             words % {"seconds": round(abs(apart))},
-            gettext("Let both machines take the time from a time server."),
+            gettext("Set both machines' clocks from a time server."),
         )
-    return Finding("ok", gettext("Within a minute of each other."))
+    return Finding("ok", gettext("The difference is less than a minute."))
 
 
-def a_worker_lives(_visit: Visit) -> Finding:
-    if jobs.a_worker_lives():
-        return Finding("ok", gettext("A worker said so within the last minute and a half."))
+def check_worker(_run: DoctorRun) -> Finding:
+    if jobs.has_live_worker():
+        return Finding("ok", gettext("A worker has reported in the last 90 seconds."))
     return Finding(
         "wrong",
-        gettext("No worker has said that it lives. Without one no pass is made, and no mail is sent."),
-        gettext("Start `manage.py serve`, which runs one, or `manage.py worker` beside the site."),
+        gettext(
+            "No worker has reported in the last 90 seconds. Without a worker the portal creates no passes and "
+            "sends no emails."
+        ),
+        gettext("Start `manage.py serve`, which includes a worker, or start `manage.py worker` separately."),
     )
 
 
-def no_job_was_given_up(_visit: Visit) -> Finding:
+def check_failed_jobs(_run: DoctorRun) -> Finding:
     given_up = Job.objects.filter(failed_at__isnull=False).values_list("key", flat=True)
     kinds = sorted({key.partition(":")[0] for key in given_up[:1000]})
     if not kinds:
         return Finding("ok", gettext("None."))
     return Finding(
         "wrong",
-        gettext("%(count)s given up, of the kind %(kinds)s.")
+        gettext("Failed jobs: %(count)s. Kind: %(kinds)s.")
         % {"count": given_up.count(), "kinds": ", ".join(kinds)},
+        gettext("See Failed jobs in the administration. Fix the cause of each, then start them again there."),
+    )
+
+
+def check_failing_jobs(_run: DoctorRun) -> Finding:
+    """Jobs that the worker never gives up. Mails and checks of starters become failed jobs; another check finds those."""
+    found = jobs.failing_jobs()
+    kinds = sorted({key.partition(":")[0] for key in found.values_list("key", flat=True)[:1000]})
+    if not kinds:
+        return Finding("ok", gettext("None."))
+    words = ngettext(
+        "%(count)s job has kept failing for an hour or longer. Kind: %(kinds)s.",
+        "%(count)s jobs have kept failing for an hour or longer. Kind: %(kinds)s.",
+        found.count(),
+    ) % {"count": found.count(), "kinds": ", ".join(kinds)}
+    return Finding(
+        "wrong",
+        str(join_sentences([words, *(CONSEQUENCES[kind] for kind in kinds if kind in CONSEQUENCES)])),
         gettext(
-            "Open Jobs in the administration: each says why. When the cause is gone, start them again there."
+            "Open Jobs in the administration. Each shows its last error. Fix the cause. The portal keeps "
+            "trying, and this check passes after the next success."
         ),
     )
 
 
-def the_trail_ends_well(_visit: Visit) -> Finding:
-    fault = next(audit.verify_end(LAST_EVENTS), None)
+# What does not happen while jobs of a kind fail.
+CONSEQUENCES = {
+    "daily": _("The portal does not delete personal data on time."),
+    "sign_ins": _("The portal cannot read sign-in activity. Until it can, no starter gets a first pass."),
+    "issue": _("A pass that should be deleted may still exist."),
+}
+
+
+def check_audit_end(_run: DoctorRun) -> Finding:
+    fault = next(audit.verify_last_events(LAST_EVENTS), None)
     if fault is None:
         return Finding(
             "ok",
-            gettext("%(count)s events; the last %(last)s are as they were written.")
+            gettext("%(count)s events. The last %(last)s are unchanged.")
             % {"count": AuditHead.objects.get(id=1).seq, "last": LAST_EVENTS},
         )
     return Finding(
         "wrong",
         gettext("Event %(number)s: %(what)s.") % {"number": fault.seq, "what": fault.what},
         gettext(
-            "Run `manage.py verify_audit` for the whole trail, and keep a copy of the database for whoever looks into it."
+            "Run `manage.py verify_audit` to check the whole chain, and keep a copy of the database for the "
+            "investigation."
         ),
     )
 
 
 CHECKS = (
-    Check("database.reach", _("The database answers"), database_answers),
+    Check("database.reach", _("The database answers"), check_database),
     Check(
         "database.migrations",
         _("The database is migrated"),
-        migrations_are_applied,
+        check_migrations,
         needs=("database.reach",),
     ),
     Check(
         "database.clock",
-        _("The database's clock is right"),
-        database_clock_agrees,
+        _("The database's clock is correct"),
+        check_database_clock,
         needs=("database.reach",),
     ),
-    Check("worker.alive", _("A worker is alive"), a_worker_lives, needs=("database.migrations",)),
-    Check("jobs.given_up", _("No job was given up"), no_job_was_given_up, needs=("database.migrations",)),
+    Check("worker.alive", _("A worker is running"), check_worker, needs=("database.migrations",)),
+    Check("jobs.given_up", _("No failed jobs"), check_failed_jobs, needs=("database.migrations",)),
+    Check("jobs.failing", _("No job keeps failing"), check_failing_jobs, needs=("database.migrations",)),
     Check(
         "audit.end",
-        _("The end of the audit trail is as it was written"),
-        the_trail_ends_well,
+        _("The end of the audit chain is unchanged"),
+        check_audit_end,
         needs=("database.migrations",),
     ),
 )

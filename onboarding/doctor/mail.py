@@ -1,55 +1,61 @@
-"""The portal's mail, without sending one: by Graph from the sender's mailbox, or by a mail server."""
+"""The mail set-up, checked without sending a mail: Graph and the sender's mailbox, or a mail server."""
 
 from __future__ import annotations
 
+import re
 from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import get_connection
 from django.db.models import Max
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.doctor.account import USERS
-from onboarding.doctor.frame import Check, Finding
+from onboarding.doctor.context import DoctorRun
 from onboarding.doctor.identity import NONE_TOO_WIDE
-from onboarding.doctor.reads import not_read
-from onboarding.doctor.visit import Visit
-from onboarding.graph.outcomes import Outcome
+from onboarding.doctor.read_failures import unreadable_finding
+from onboarding.doctor.runner import Check, Finding
+from onboarding.graph.diagnostics.probe_results import Outcome
+from onboarding.mail import health
 from onboarding.models import Mail
 
-OVER_GRAPH = "onboarding.graph.mail.GraphMailBackend"
-SEND = "Mail.Send"
+GRAPH_BACKEND = "onboarding.graph.mail.GraphMailBackend"
+SEND_PERMISSION = "Mail.Send"
+EXCHANGE_RIGHT = "Application Mail.Send"
 
 
-def sender_is_there(visit: Visit) -> Finding:
-    return mailbox_is_there(visit) if settings.EMAIL_BACKEND == OVER_GRAPH else server_answers(visit)
+def check_sender(run: DoctorRun) -> Finding:
+    return _check_mailbox(run) if settings.EMAIL_BACKEND == GRAPH_BACKEND else _check_mail_server(run)
 
 
-def mailbox_is_there(visit: Visit) -> Finding:
-    if any(visit.states[need] != "ok" for need in ("graph.reach", f"permission.{USERS}")):
+def _check_mailbox(run: DoctorRun) -> Finding:
+    if any(run.states[need] != "ok" for need in ("graph.reach", f"permission.{USERS}")):
         return Finding(
             "skipped",
-            gettext("Not looked at: Graph, the identity or its permission to read accounts is not well."),
+            gettext(
+                "Skipped: a check of Graph, the identity or its permission to read accounts found a problem."
+            ),
         )
-    look = visit.diagnosis.mailbox(settings.MAIL_FROM)
+    look = run.diagnosis.find_mailbox(settings.MAIL_FROM)
     if look.outcome == Outcome.ABSENT:
         return Finding(
             "wrong",
-            gettext("The directory has no account %(address)s: no mail can be sent from it.")
+            gettext("Entra has no account %(address)s, so the portal cannot send mail from it.")
             % {"address": settings.MAIL_FROM},
             gettext(
-                "Set MAIL_FROM to the user principal name of a mailbox in the tenant (a shared one is best)."
+                "Set MAIL_FROM to the user principal name of a mailbox in the tenant, preferably a shared "
+                "mailbox."
             ),
         )
     if not look.is_read:
-        return not_read(look, visit.rules, permission=USERS)
+        return unreadable_finding(look, run.rules, permission=USERS)
     return Finding("ok", gettext("%(address)s, over Graph.") % {"address": settings.MAIL_FROM})
 
 
-def server_answers(_visit: Visit) -> Finding:
-    """Connect, change to TLS, sign in where a name was given; then hang up."""
+def _check_mail_server(_run: DoctorRun) -> Finding:
+    """Connect, start TLS and sign in as configured, then disconnect."""
     connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
     server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     try:
@@ -58,49 +64,134 @@ def server_answers(_visit: Visit) -> Finding:
     except (OSError, SMTPException) as error:
         return Finding(
             "wrong",
-            gettext("The mail server %(server)s cannot be used (%(error)s).")
+            gettext("The portal cannot use the mail server %(server)s (%(error)s).")
             % {"server": server, "error": type(error).__name__},
             gettext(
-                "Look at EMAIL_URL: host, port, smtp+tls or smtp+ssl, name and password; and whether this machine may "
+                "Check EMAIL_URL (host, port, smtp+tls or smtp+ssl, name and password) and that this machine can "
                 "reach the server."
             ),
         )
     words = (
-        gettext("%(server)s answers, with TLS. Nothing was sent.")
+        gettext("%(server)s answers and uses TLS. Nothing was sent.")
         if settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
-        else gettext("%(server)s answers, with no TLS. Nothing was sent.")
+        else gettext("%(server)s answers but does not use TLS. Nothing was sent.")
     )
     return Finding("ok", words % {"server": server})
 
 
-def mail_may_be_sent(visit: Visit) -> Finding:
-    """The right that Exchange gives for one mailbox is in no token: only a mail that went out shows it."""
+def check_mail_right(run: DoctorRun) -> Finding:
+    """No token shows Exchange's right for one mailbox, so the results of earlier mails decide.
+
+    A waiting mail that was refused counts more than one that was sent earlier.
+    """
+    delay = health.read_delay()
+    if delay is not None:
+        return _delay_finding(delay)
     last = Mail.objects.aggregate(last=Max("sent_at"))["last"]
-    over_graph = settings.EMAIL_BACKEND == OVER_GRAPH
-    if over_graph and visit.states.get("identity.who") == "ok" and SEND in visit.identity.permissions:
+    over_graph = settings.EMAIL_BACKEND == GRAPH_BACKEND
+    if over_graph and run.states.get("identity.who") == "ok" and SEND_PERMISSION in run.identity.permissions:
         words = gettext("By %(permission)s, for every mailbox of the tenant; see “%(title)s”.")
-        return Finding("ok", words % {"permission": SEND, "title": NONE_TOO_WIDE})
+        return Finding("ok", words % {"permission": SEND_PERMISSION, "title": NONE_TOO_WIDE})
     if last:
-        words = gettext("The last mail was accepted on %(moment)s UTC.")
+        words = gettext("The last email was accepted on %(moment)s UTC.")
         return Finding("ok", words % {"moment": date_format(last, "ENDED")})
     if not over_graph:
-        return Finding("unknown", gettext("No mail was sent yet."))
+        return Finding("unknown", gettext("The portal has not sent any email yet."))
     return Finding(
         "unknown",
         gettext(
-            "No mail was sent yet, and a token does not show the right that Exchange gives (RBAC for Applications)."
+            "The portal has not sent any email yet. Tokens do not show permissions from Exchange (RBAC for "
+            "Applications)."
         ),
         gettext(
-            "To see it: `%(command)s` in Exchange Online PowerShell. It must say “%(said)s” and in scope."
+            "To check, run `%(command)s` in Exchange Online PowerShell. The result must contain “%(said)s” "
+            "and be in scope."
         )
-        % {
-            "command": f"Test-ServicePrincipalAuthorization -Identity OBJECT-ID -Resource {settings.MAIL_FROM}",
-            "said": "Application Mail.Send",
-        },
+        % {"command": _test_command(), "said": EXCHANGE_RIGHT},
     )
 
 
+def _delay_finding(delay: health.Delay) -> Finding:
+    waits = ngettext(
+        "%(count)s email has been waiting since %(since)s UTC.",
+        "%(count)s emails are waiting, the oldest since %(since)s UTC.",
+        delay.count,
+    ) % {"count": delay.count, "since": date_format(delay.since, "ENDED")}
+    what, fix = _delay_cause_and_fix(delay)
+    return Finding("wrong", f"{what} {waits}", fix)
+
+
+def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
+    values = {"answer": delay.answer, "sender": settings.MAIL_FROM, "right": EXCHANGE_RIGHT}
+    if not delay.is_refused:
+        return (
+            gettext("The mail server cannot accept emails now (%(answer)s).") % values,
+            gettext("The portal keeps trying. Ask the people who run the mail server."),
+        )
+    if settings.EMAIL_BACKEND == GRAPH_BACKEND and " 403 " in f"{delay.answer} ":
+        words = gettext("Missing right: %(right)s for %(sender)s. Microsoft refuses the email (%(answer)s).")
+        return words % values, _fix_missing_right()
+    words = gettext("The mail server refuses the portal’s settings (%(answer)s).")
+    return words % values, _fix_by_answer(delay.answer)
+
+
+def _fix_missing_right() -> str:
+    return gettext(
+        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox "
+        "(RBAC for Applications: New-ServicePrincipal, New-ManagementScope, "
+        "New-ManagementRoleAssignment). MAIL_FROM must be the mailbox’s own address. Then check with "
+        "`%(command)s`. A change takes up to two hours."
+    ) % {"right": EXCHANGE_RIGHT, "command": _test_command()}
+
+
+def _fix_by_answer(answer: str) -> str:
+    """What IT can do, by the code in the answer (Exchange Online: non-delivery report codes)."""
+    fix = next((words for sign, words in FIXES if re.search(sign, answer, re.IGNORECASE)), OTHER_FIX)
+    return str(fix) % {"sender": settings.MAIL_FROM}
+
+
+def _test_command() -> str:
+    return f"Test-ServicePrincipalAuthorization -Identity OBJECT-ID -Resource {settings.MAIL_FROM}"
+
+
+FIXES = (
+    (
+        r"^sign-in|5\.7\.(3|8|9|57|139)\b|\b53[045] ",
+        _(
+            "The server does not accept the sign-in. Check the name and password in EMAIL_URL, and that the "
+            "server lets this account send by SMTP."
+        ),
+    ),
+    (
+        r"5\.7\.(54|64)\b|relay",
+        _(
+            "The server does not relay mail for this machine. Allow its address in the connector or relay, or give a name and "
+            "a password in EMAIL_URL."
+        ),
+    ),
+    (
+        r"^MAIL|5\.1\.[78]\b|5\.7\.(2\d|60)\b|ErrorSendAsDenied|sender",
+        _(
+            "The server refuses the sender %(sender)s. Let the portal’s account send as MAIL_FROM. Check the "
+            "domain’s SPF and DKIM records, and that the sender is not blocked."
+        ),
+    ),
+    (
+        r"ErrorInvalidUser|MailboxNotEnabled|ErrorNonExistentMailbox",
+        _(
+            "%(sender)s has no mailbox in Exchange Online. Set MAIL_FROM to an account with a mailbox, or "
+            "give this account a licence."
+        ),
+    ),
+    (r"certificate", _("The server’s certificate is not valid for its name. Check the host in EMAIL_URL.")),
+)
+OTHER_FIX = _(
+    "Show this answer to the people who run the mail server. After they fix it, the portal sends the "
+    "emails automatically."
+)
+
+
 CHECKS = (
-    Check("mail.sender", _("Mail has a sender"), sender_is_there, needs=("database.migrations",)),
-    Check("mail.right", _("The portal may send mail"), mail_may_be_sent, needs=("database.migrations",)),
+    Check("mail.sender", _("Mail has a sender"), check_sender, needs=("database.migrations",)),
+    Check("mail.right", _("The portal can send mail"), check_mail_right, needs=("database.migrations",)),
 )

@@ -1,4 +1,4 @@
-"""The tenant's own policy for passes, against every policy of ours that is in force."""
+"""The tenant's Temporary Access Pass policy, compared with each active policy of the portal."""
 
 from __future__ import annotations
 
@@ -6,83 +6,91 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import policy
-from onboarding.doctor.frame import Check, Finding
-from onboarding.doctor.reads import not_read
-from onboarding.doctor.visit import Visit
-from onboarding.graph.outcomes import PassRules, Target
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.read_failures import unreadable_finding
+from onboarding.doctor.runner import Check, Finding
+from onboarding.graph.diagnostics.probe_results import PassRules, Target
 
 PERMISSION = "Policy.Read.AuthenticationMethod"
-WHERE = _("Entra admin centre, Authentication methods, Temporary Access Pass")
+ADMIN_CENTRE_PATH = _("Entra admin centre, Authentication methods, Temporary Access Pass")
 
 
-def can_be_read(visit: Visit) -> Finding:
-    look, rules = visit.pass_rules
+def check_policy_readable(run: DoctorRun) -> Finding:
+    look, rules = run.pass_rules
     if rules is None:
-        return not_read(look, visit.rules, permission=PERMISSION, rule="pass_policy")
+        return unreadable_finding(look, run.rules, permission=PERMISSION, rule="pass_policy")
     return Finding("ok", gettext("Read."))
 
 
-def is_on(visit: Visit) -> Finding:
-    if _rules(visit).enabled:
+def check_policy_enabled(run: DoctorRun) -> Finding:
+    if _tenant_rules(run).enabled:
         return Finding("ok", gettext("Enabled."))
     return Finding(
         "wrong",
-        gettext("It is disabled: Entra refuses every pass."),
-        gettext("Enable it (%(where)s).") % {"where": WHERE},
+        gettext("The tenant's policy is disabled, so Entra refuses every pass."),
+        gettext("Enable it (%(where)s).") % {"where": ADMIN_CENTRE_PATH},
     )
 
 
-def bounds_hold_ours(visit: Visit) -> Finding:
-    """Whoever asks for a shorter or longer life than the tenant allows is refused by Entra."""
-    theirs = _rules(visit)
-    low, high, ours = theirs.shortest_minutes, theirs.longest_minutes, _lifetimes(visit)
-    outside = [_asks(department, minutes) for department, minutes in ours if not low <= minutes <= high]
+def check_lifetime_bounds(run: DoctorRun) -> Finding:
+    """Entra refuses a lifetime outside the tenant's bounds."""
+    theirs = _tenant_rules(run)
+    low, high, ours = theirs.shortest_minutes, theirs.longest_minutes, _distinct_lifetimes(run)
+    outside = [
+        _requested_lifetime_text(department, minutes)
+        for department, minutes in ours
+        if not low <= minutes <= high
+    ]
     if outside:
         return Finding(
             "wrong",
-            gettext("Entra gives passes of %(low)s to %(high)s minutes; %(outside)s.")
+            gettext("Entra allows passes of %(low)s to %(high)s minutes; %(outside)s.")
             % {"low": low, "high": high, "outside": "; ".join(outside)},
             gettext(
-                "Widen the bounds (%(where)s, Configure), or let an admin change the lifetime in the portal's policy."
+                "Change the allowed lifetime (%(where)s, Configure), or let an admin change the lifetime in the "
+                "portal's policy."
             )
-            % {"where": WHERE},
+            % {"where": ADMIN_CENTRE_PATH},
         )
     words = {
         True: gettext(
-            "Entra gives passes of %(low)s to %(high)s minutes, and every pass works once; %(ours)s, always single use."
+            "Entra allows passes of %(low)s to %(high)s minutes, single use only; %(ours)s, always single "
+            "use."
         ),
         False: gettext(
-            "Entra gives passes of %(low)s to %(high)s minutes, and whoever asks says whether a pass works once; "
-            "%(ours)s, always single use."
+            "Entra allows passes of %(low)s to %(high)s minutes, single use or not; %(ours)s, always single "
+            "use."
         ),
-        None: gettext("Entra gives passes of %(low)s to %(high)s minutes; %(ours)s, always single use."),
+        None: gettext("Entra allows passes of %(low)s to %(high)s minutes; %(ours)s, always single use."),
     }
-    told = "; ".join(_has(department, minutes) for department, minutes in ours)
-    return Finding("ok", words[theirs.always_once] % {"low": low, "high": high, "ours": told})
+    lifetimes = "; ".join(_lifetime_text(department, minutes) for department, minutes in ours)
+    return Finding("ok", words[theirs.always_once] % {"low": low, "high": high, "ours": lifetimes})
 
 
-def includes_somebody(visit: Visit) -> Finding:
-    rules = _rules(visit)
+def check_policy_targets(run: DoctorRun) -> Finding:
+    rules = _tenant_rules(run)
     if not rules.included:
         return Finding(
             "wrong",
-            gettext("It includes nobody: Entra refuses every pass."),
+            gettext("The tenant's policy includes no accounts, so Entra refuses every pass."),
             gettext("Include the group of current starters (%(where)s, Enable and target).")
-            % {"where": WHERE},
+            % {"where": ADMIN_CENTRE_PATH},
         )
     words = (
         gettext("For %(included)s; not for %(excluded)s.") if rules.excluded else gettext("For %(included)s.")
     )
-    return Finding("ok", words % {"included": _named(rules.included), "excluded": _named(rules.excluded)})
+    return Finding(
+        "ok", words % {"included": _join_targets(rules.included), "excluded": _join_targets(rules.excluded)}
+    )
 
 
-def _named(targets: tuple[Target, ...]) -> str:
+def _join_targets(targets: tuple[Target, ...]) -> str:
     return ", ".join(map(str, targets))
 
 
-def _lifetimes(visit: Visit) -> list[tuple[str, int]]:
-    """The site's, and that of every department which has another."""
-    found = [(department, policy.lifetime(rules)) for department, rules in visit.policies]
+def _distinct_lifetimes(run: DoctorRun) -> list[tuple[str, int]]:
+    """The site's lifetime, and those of departments with another."""
+    found = [(department, policy.pass_lifetime_minutes(rules)) for department, rules in run.policies]
     return [
         (department, minutes)
         for department, minutes in found
@@ -90,16 +98,16 @@ def _lifetimes(visit: Visit) -> list[tuple[str, int]]:
     ]
 
 
-def _asks(department: str, minutes: int) -> str:
+def _requested_lifetime_text(department: str, minutes: int) -> str:
     words = (
-        gettext("the department “%(department)s” asks for %(minutes)s minutes")
+        gettext("the department “%(department)s” needs %(minutes)s minutes")
         if department
-        else gettext("the site's policy asks for %(minutes)s minutes")
+        else gettext("the site's policy needs %(minutes)s minutes")
     )
     return words % {"department": department, "minutes": minutes}
 
 
-def _has(department: str, minutes: int) -> str:
+def _lifetime_text(department: str, minutes: int) -> str:
     words = (
         gettext("the department “%(department)s”: %(minutes)s minutes")
         if department
@@ -108,9 +116,9 @@ def _has(department: str, minutes: int) -> str:
     return words % {"department": department, "minutes": minutes}
 
 
-def _rules(visit: Visit) -> PassRules:
-    rules = visit.pass_rules[1]
-    assert rules is not None  # noqa: S101 (these checks rest on the one that read it)
+def _tenant_rules(run: DoctorRun) -> PassRules:
+    rules = run.pass_rules[1]
+    assert rules is not None  # noqa: S101 (these checks depend on the one that read it)
     return rules
 
 
@@ -118,20 +126,20 @@ CHECKS = (
     Check(
         "policy.read",
         _("The tenant's pass policy can be read"),
-        can_be_read,
+        check_policy_readable,
         needs=("graph.reach", f"permission.{PERMISSION}"),
     ),
-    Check("policy.on", _("The tenant's pass policy is on"), is_on, needs=("policy.read",)),
+    Check("policy.on", _("The tenant's pass policy is on"), check_policy_enabled, needs=("policy.read",)),
     Check(
         "policy.bounds",
-        _("The tenant allows passes that live as long as ours"),
-        bounds_hold_ours,
+        _("The tenant allows the portal's pass lifetime"),
+        check_lifetime_bounds,
         needs=("policy.read",),
     ),
     Check(
         "policy.scope",
-        _("The tenant's pass policy is for somebody"),
-        includes_somebody,
+        _("The tenant's pass policy includes accounts"),
+        check_policy_targets,
         needs=("policy.read",),
     ),
 )

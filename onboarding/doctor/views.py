@@ -1,4 +1,4 @@
-"""The doctor as a page for admins. To look at the page asks nobody anything; the button does."""
+"""The doctor's page for admins. Opening the page runs nothing; the button does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
-from onboarding.doctor.frame import examine
-from onboarding.doctor.words import MARKS, summary
+from onboarding.doctor.report import MARKS, summarise_results
+from onboarding.doctor.runner import run_checks
 
 LONGEST_NAME = 320
 
@@ -20,12 +20,12 @@ def doctor(request: HttpRequest) -> HttpResponse:
     if not getattr(request.user, "is_admin", False):
         raise PermissionDenied
     account = request.POST.get("account", "").strip()[:LONGEST_NAME]
-    told = examine(account=account) if request.method == "POST" else ()
+    results = run_checks(account=account) if request.method == "POST" else ()
     context = {
         **admin.site.each_context(request),
         "title": gettext("Doctor"),
         "account": account,
-        "rows": [{"told": one, "mark": MARKS[one.state]} for one in told],
-        "summary": summary(told) if told else "",
+        "rows": [{"result": result, "mark": MARKS[result.state]} for result in results],
+        "summary": summarise_results(results) if results else "",
     }
     return TemplateResponse(request, "admin/doctor.html", context)

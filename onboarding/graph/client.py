@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
-from itertools import islice
+from dataclasses import replace
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -19,24 +17,43 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding.graph import reading
-from onboarding.graph.answers import GUID, IDENTIFIER, Answer
+from onboarding.graph import parsing
+from onboarding.graph.concurrency import ConcurrencyLimiter
+from onboarding.graph.connection_health import ConnectionHealth
+from onboarding.graph.entities import (
+    Account,
+    CreatedPass,
+    Facts,
+    LivePass,
+    MailOwner,
+    Manager,
+    Method,
+    SignIns,
+)
 from onboarding.graph.errors import GraphError, Incomplete, NotFound, Refused, Throttled, Unavailable
-from onboarding.graph.sight import Sight
+from onboarding.graph.paths import (
+    MOST_NUMBERS,
+    PASS_POLICY,
+    PERSON,
+    SIGN_INS,
+    build_path,
+    deciding_paths,
+    employee_number_paths,
+    identity_paths,
+    lookup_path,
+    mail_owner_path,
+    passes_path,
+    split_into_batches,
+    user_path,
+)
+from onboarding.graph.responses import IDENTIFIER, Answer
 from onboarding.graph.transport import TokenSource, Transport
-from onboarding.graph.values import Account, CreatedPass, Facts, LivePass, Manager, Method
-from onboarding.graph.waiting import Room
 
-PERSON = "id,userPrincipalName,displayName,mail,accountEnabled,userType,creationType,externalUserState"
-ACCOUNT = f"{PERSON},jobTitle,department,employeeId,employeeHireDate,createdDateTime,isManagementRestricted"
-# Entra's rules for a user principal name. It becomes part of a path, so what is not one is never sent.
-USER_PRINCIPAL_NAME = re.compile(r"[A-Za-z0-9'._!#^~$&+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
-WIDEST = "999"
-ELIGIBLE_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
-PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"  # noqa: S105 (an address)
 FACTS_AT_ONCE = 2  # people in one `$batch`, where all is asked that decides about a pass
 TRIPS_AT_ONCE = 4  # less than half of the places that a process has with Graph
+ADDRESSES_AT_ONCE = 20  # mail addresses in one `$batch`
 PEOPLE_AT_ONCE = 10  # people in one `$batch`: it holds twenty questions, and who somebody is takes two
+SIGN_INS_AT_ONCE = 15  # accounts in one list: as many values as Graph takes in one `in` of a filter
 AT_ONCE = 32  # where nobody says otherwise
 
 
@@ -44,26 +61,37 @@ class Graph:
     """Microsoft Graph, for one tenant and one identity; safe to share between threads."""
 
     def __init__(
-        self, origin: str, tokens: TokenSource, *, connect: float, read: float, room: Room | None = None
+        self,
+        origin: str,
+        tokens: TokenSource,
+        *,
+        connect: float,
+        read: float,
+        limiter: ConcurrencyLimiter | None = None,
     ) -> None:
-        self._room = room or Room(AT_ONCE, at_the_door=0)
-        self.sight = Sight()
-        self._transport = Transport(
-            origin, tokens, connect=connect, read=read, room=self._room, sight=self.sight
+        self._limiter = limiter or ConcurrencyLimiter(AT_ONCE, max_waiting=0)
+        self.connection_health = ConnectionHealth()
+        self.transport = Transport(
+            origin,
+            tokens,
+            connect=connect,
+            read=read,
+            limiter=self._limiter,
+            connection_health=self.connection_health,
         )
 
-    def turn(self) -> AbstractContextManager[object]:
-        """Hold a place among those who wait for Graph, for several calls that belong together. Raises Crowded."""
-        return self._room.turn()
+    def hold_slot(self) -> AbstractContextManager[object]:
+        """Hold one slot for several calls to Graph that belong together. Raises Overloaded."""
+        return self._limiter.acquire()
 
     def prepare(self) -> None:
         """Have a token in hand, so that none is missing later. Raises Unavailable."""
-        self._transport.prepare()
+        self.transport.prepare()
 
     def look_up(self, name_or_object_id: str) -> tuple[Account, Manager | None]:
         """Find an account by its user principal name or object id, with its manager."""
         name = name_or_object_id.strip()
-        return _found(self._transport.batch(_who(_user(name))), name)
+        return _parse_found_account(self.transport.batch(identity_paths(lookup_path(name))), name)
 
     def look_up_several(self, names: Sequence[str]) -> dict[str, tuple[Account, Manager | None] | GraphError]:
         """Find many accounts, ten in a round trip. What went wrong with one stands in its place.
@@ -71,7 +99,7 @@ class Graph:
         Once Graph says that it is busy or cannot be reached, nobody else is asked for.
         """
         found: dict[str, tuple[Account, Manager | None] | GraphError] = {}
-        for names_of_one in batched(dict.fromkeys(names), PEOPLE_AT_ONCE):
+        for names_of_one in split_into_batches(dict.fromkeys(names), PEOPLE_AT_ONCE):
             found |= self._look_up_some(names_of_one)
             broken = next((one for one in found.values() if isinstance(one, (Unavailable, Throttled))), None)
             if broken is not None:
@@ -83,49 +111,100 @@ class Graph:
         parts: dict[str, str] = {}
         for number, name in enumerate(names):
             try:
-                asked = _who(_user(name.strip()))
+                asked = identity_paths(lookup_path(name.strip()))
             except NotFound as error:
                 found[name] = error
             else:
                 parts |= {f"{number} {what}": path for what, path in asked.items()}
         try:
-            answers = self._transport.batch(parts) if parts else {}
+            answers = self.transport.batch(parts) if parts else {}
         except GraphError as error:
             return {name: found.get(name, error) for name in names}
         for number, name in enumerate(names):
             if name in found:
                 continue
             try:
-                found[name] = _found(
+                found[name] = _parse_found_account(
                     {what: answers[f"{number} {what}"] for what in ("account", "manager")}, name.strip()
                 )
             except GraphError as error:
                 found[name] = error
         return found
 
+    def find_by_mail(self, addresses: Sequence[str]) -> dict[str, tuple[MailOwner, ...]]:
+        """Find the accounts that receive mail at these addresses, twenty addresses in a round trip. Raises GraphError.
+
+        `mail` is the first address of an account, `proxyAddresses` has all of them; Graph compares without case.
+        """
+        found: dict[str, tuple[MailOwner, ...]] = {}
+        for some in split_into_batches(dict.fromkeys(addresses), ADDRESSES_AT_ONCE):
+            parts = {str(number): mail_owner_path(address) for number, address in enumerate(some)}
+            answers = self.transport.batch(parts)
+            for number, address in enumerate(some):
+                found[address] = parsing.mail_owners(answers[str(number)])
+        return found
+
     def read_manager(self, object_id: str) -> Manager | None:
         """Say who the directory records as manager at this moment."""
-        return reading.manager(self._transport.get(_address(f"{_account(object_id)}/manager", select=PERSON)))
+        return parsing.parse_manager(
+            self.transport.get(build_path(f"{user_path(object_id)}/manager", select=PERSON))
+        )
 
     def read_managers(self, object_id: str, manager_id: str) -> tuple[Manager | None, Manager | None]:
         """Say who the directory records as manager, and as the manager of `manager_id`, in one round trip."""
-        answers = self._transport.batch(
+        answers = self.transport.batch(
             {
-                "manager": _address(f"{_account(object_id)}/manager", select=PERSON),
-                "above": _address(f"{_account(manager_id)}/manager", select=PERSON),
+                "manager": build_path(f"{user_path(object_id)}/manager", select=PERSON),
+                "above": build_path(f"{user_path(manager_id)}/manager", select=PERSON),
             }
         )
-        return reading.manager(answers["manager"]), reading.manager(answers["above"])
+        return parsing.parse_manager(answers["manager"]), parsing.parse_manager(answers["above"])
 
-    def issue_facts(self, object_id: str, *, scarce: bool = True, above: str = "") -> Facts:
+    def read_employee_numbers(self, people: Sequence[str]) -> dict[str, str]:
+        """Read employee numbers by object id, of 45 people in a round trip. Who has none, or is gone, is left out."""
+        found: dict[str, str] = {}
+        for some in split_into_batches(dict.fromkeys(people), MOST_NUMBERS):
+            parts = employee_number_paths(some)
+            answers = self.transport.batch(parts) if parts else {}
+            for answer in answers.values():
+                parsing.refuse_unless_read(answer)
+            found |= parsing.employee_numbers(answers)
+        return found
+
+    def issue_facts(
+        self,
+        object_id: str,
+        *,
+        scarce: bool = True,
+        above: str = "",
+        sign_ins: bool = False,
+        people: Sequence[str] = (),
+    ) -> Facts:
         """Read all that decides about a pass in one round trip. One call of it is of the scarce kind: the methods,
-        which `scarce=False` leaves out. `above` is somebody whose manager is read as well."""
-        methods = {"methods": f"{_account(object_id)}/authentication/methods"} if scarce else {}
-        second = {"above": _address(f"{_account(above)}/manager", select=PERSON)} if above else {}
-        answers = self._transport.batch(_decides(object_id) | second | methods | {"pass_policy": PASS_POLICY})
-        return reading.facts(answers, object_id.lower())
+        which `scarce=False` leaves out. `above` is somebody whose manager is read as well. `sign_ins` reads the
+        sign-in activity too, which has a limit of its own: ten calls a minute. `people` are those whose employee
+        numbers are read; from the 46th on that takes more round trips."""
+        user = user_path(object_id)
+        methods = {"methods": f"{user}/authentication/methods"} if scarce else {}
+        second = {"above": build_path(f"{user_path(above)}/manager", select=PERSON)} if above else {}
+        past = {"sign_ins": build_path(user, select=SIGN_INS)} if sign_ins else {}
+        shared = employee_number_paths(list(dict.fromkeys(people))[:MOST_NUMBERS]) | {
+            "pass_policy": PASS_POLICY
+        }
+        answers = self.transport.batch(
+            deciding_paths(object_id) | second | methods | shared | past, may_lack="sign_ins"
+        )
+        facts, rest = (
+            parsing.parse_facts(answers, object_id.lower()),
+            list(dict.fromkeys(people))[MOST_NUMBERS:],
+        )
+        return (
+            replace(facts, numbers={**facts.numbers, **self.read_employee_numbers(rest)}) if rest else facts
+        )
 
-    def issue_facts_several(self, object_ids: Sequence[str], *, seconds: float) -> dict[str, Facts]:
+    def issue_facts_several(
+        self, object_ids: Sequence[str], *, seconds: float, people: Sequence[str] = ()
+    ) -> dict[str, Facts]:
         """Read what decides about a pass of many, without the scarce call: two in a round trip, a few trips at once.
 
         Left out is whom an answer is missing for, and whoever was not begun within so many seconds, or before Graph
@@ -137,72 +216,89 @@ class Graph:
             if broken.is_set() or time.monotonic() > until:
                 return {}
             try:
-                return self._issue_facts_some(some)
+                return self._issue_facts_some(some, people)
             except GraphError:
                 broken.set()
                 return {}
 
         with ThreadPoolExecutor(TRIPS_AT_ONCE) as threads:
-            pairs = batched(dict.fromkeys(object_ids), FACTS_AT_ONCE)
+            pairs = split_into_batches(dict.fromkeys(object_ids), FACTS_AT_ONCE)
             return {name: facts for found in threads.map(read, pairs) for name, facts in found.items()}
 
-    def _issue_facts_some(self, object_ids: Sequence[str]) -> dict[str, Facts]:
+    def _issue_facts_some(self, object_ids: Sequence[str], people: Sequence[str]) -> dict[str, Facts]:
         """Raises what is wrong with all of them, or will be with whoever is asked for next."""
-        parts = {f"{one} {what}": path for one in object_ids for what, path in _decides(one).items()}
-        answers = self._transport.batch(parts | {"pass_policy": PASS_POLICY})
+        parts = {f"{one} {what}": path for one in object_ids for what, path in deciding_paths(one).items()}
+        shared = employee_number_paths(people) | {"pass_policy": PASS_POLICY}
+        answers = self.transport.batch(parts | shared)
         found: dict[str, Facts] = {}
         for one in object_ids:
-            of_one = {what: answers[f"{one} {what}"] for what in _decides(one)}
+            of_one = {what: answers[f"{one} {what}"] for what in deciding_paths(one)}
             with suppress(Refused, Incomplete):
-                found[one] = reading.facts(of_one | {"pass_policy": answers["pass_policy"]}, one.lower())
+                found[one] = parsing.parse_facts(
+                    of_one | {name: answers[name] for name in shared}, one.lower()
+                )
         return found
 
-    def last_sign_in(self, object_id: str) -> datetime | None:
-        """Say when the account last signed in, or None for never. Ten a minute, and with a licence only."""
-        answer = self._transport.get(_address(_account(object_id), select="id,signInActivity"))
-        reading.refuse_unless_read(answer)
-        return reading.last_sign_in(answer.record())
+    def read_sign_ins(self, object_id: str) -> SignIns:
+        """Read when the account was last signed in to. One of ten calls a minute.
+
+        Raises ReadNotPermitted where the tenant does not let the portal read it.
+        """
+        answer = self.transport.get(build_path(user_path(object_id), select=SIGN_INS))
+        return parsing.sign_ins_answer(answer, object_id.lower())
+
+    def list_sign_ins(self, object_ids: Sequence[str]) -> dict[str, SignIns]:
+        """Read when each of these accounts was last signed in to: at most fifteen, in one of ten calls a minute.
+
+        Left out is every account that the answer does not describe. Raises Refused where the tenant does not take
+        such a list, ReadNotPermitted where it does not let the portal read this at all.
+        """
+        if not 0 < len(object_ids) <= SIGN_INS_AT_ONCE:
+            raise ValueError(f"From 1 to {SIGN_INS_AT_ONCE} accounts fit in one list.")
+        named = ",".join(f"'{user_path(one).rpartition('/')[2]}'" for one in object_ids)
+        answer = self.transport.get(build_path("/users", select=SIGN_INS, filter=f"id in ({named})"))
+        return parsing.sign_ins_listed(answer, {one.lower() for one in object_ids})
 
     @sensitive_variables()
     def create_pass(self, object_id: str, *, lifetime_minutes: int, request_id: UUID) -> CreatedPass:
         """Ask for one single-use pass that is valid at once. One POST, and no second one whatever happens."""
         # No start time: "now" is Graph's own, so that a clock of ours that is wrong cannot matter.
         wanted = json.dumps({"lifetimeInMinutes": lifetime_minutes, "isUsableOnce": True}).encode()
-        answer = self._transport.write_once(
-            _passes(object_id), wanted, kind="application/json", request_id=str(request_id)
+        answer = self.transport.write_once(
+            passes_path(object_id), wanted, kind="application/json", request_id=str(request_id)
         )
         if answer.status != 201:
-            raise answer.complaint_of_write()
-        return reading.created_pass(answer, object_id=object_id.lower(), lifetime_minutes=lifetime_minutes)
+            raise answer.to_write_error()
+        return parsing.created_pass(answer, object_id=object_id.lower(), lifetime_minutes=lifetime_minutes)
 
     def list_passes(self, object_id: str) -> tuple[LivePass, ...]:
         """List the account's passes, also used and expired ones."""
-        answer = self._transport.get(_passes(object_id))
-        reading.refuse_unless_read(answer)
-        return tuple(reading.live_pass(record) for record in answer.record().every())
+        answer = self.transport.get(passes_path(object_id))
+        parsing.refuse_unless_read(answer)
+        return tuple(parsing.live_pass(record) for record in answer.record().all_records())
 
     def read_methods(self, object_id: str) -> tuple[tuple[Method, ...], tuple[LivePass, ...]]:
         """Read how the account can sign in, and its passes, in one call of the scarce kind."""
-        answer = self._transport.get(f"{_account(object_id)}/authentication/methods")
-        reading.refuse_unless_read(answer)
-        return reading.methods_and_passes(answer.record())
+        answer = self.transport.get(f"{user_path(object_id)}/authentication/methods")
+        parsing.refuse_unless_read(answer)
+        return parsing.methods_and_passes(answer.record())
 
     def delete_pass(self, object_id: str, method_id: str) -> bool:
         """Delete a pass. False: it was not there, because it is gone already or not known everywhere yet."""
         if not IDENTIFIER.fullmatch(method_id):
             raise ValueError("This is not the id of a pass.")
-        answer = self._transport.delete(f"{_passes(object_id)}/{quote(method_id, safe='')}")
+        answer = self.transport.delete(f"{passes_path(object_id)}/{quote(method_id, safe='')}")
         if answer.status not in {204, 404}:
-            raise answer.complaint()
+            raise answer.to_error()
         return answer.status == 204
 
     def send_mail(self, sender: str, message: bytes) -> None:
         """Hand a whole MIME message to the sender's mailbox; accepted means queued, not delivered."""
-        answer = self._transport.write_once(
-            f"{_user(sender)}/sendMail", b64encode(message), kind="text/plain", request_id=str(uuid4())
+        answer = self.transport.write_once(
+            f"{lookup_path(sender)}/sendMail", b64encode(message), kind="text/plain", request_id=str(uuid4())
         )
         if answer.status != 202:
-            raise answer.complaint_of_write()
+            raise answer.to_write_error()
 
 
 _lock = threading.Lock()
@@ -219,7 +315,7 @@ def client() -> Graph:
                 import_string(settings.WORKLOAD_IDENTITY)(),
                 connect=settings.GRAPH_CONNECT_TIMEOUT,
                 read=settings.GRAPH_READ_TIMEOUT,
-                room=Room(settings.GRAPH_AT_ONCE, at_the_door=settings.GRAPH_AT_THE_DOOR),
+                limiter=ConcurrencyLimiter(settings.GRAPH_AT_ONCE, max_waiting=settings.GRAPH_AT_THE_DOOR),
             )
         return _client
 
@@ -231,63 +327,6 @@ def forget_client() -> None:
         _client = None
 
 
-def batched(names: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
-    """As `itertools.batched`, which is newer than the oldest Python that runs this."""
-    rest = iter(names)
-    while some := tuple(islice(rest, size)):
-        yield some
-
-
-def _account(object_id: str) -> str:
-    if not GUID.fullmatch(object_id.lower()):
-        raise ValueError("This is not an object id.")
-    return f"/users/{object_id.lower()}"
-
-
-def _decides(object_id: str) -> dict[str, str]:
-    """What decides about a pass for an account, but for what is asked only sometimes or is the same for everybody."""
-    user, own = _account(object_id), f"principalId eq '{object_id.lower()}'"
-    membership = f"{user}/transitiveMemberOf/microsoft.graph"
-    directory = "/roleManagement/directory"
-    group = {"count": "true", "select": "id,displayName,isAssignableToRole", "top": WIDEST}
-    return {
-        **_who(user),
-        "roles": _address(f"{membership}.directoryRole", count="true", select="id,roleTemplateId"),
-        "groups": _address(f"{membership}.group", **group),
-        "owned": _address(f"{user}/ownedObjects/microsoft.graph.group", **group),
-        "assignments": _address(f"{directory}/roleAssignments", filter=own),
-        "eligible": _address(f"{directory}/roleEligibilityScheduleInstances", filter=own),
-        "eligible_groups": _address(ELIGIBLE_GROUPS, filter=own),
-    }
-
-
-def _who(user: str) -> dict[str, str]:
-    """The two questions that tell who somebody is."""
-    return {
-        "account": _address(user, select=ACCOUNT),
-        "manager": _address(f"{user}/manager", select=PERSON),
-    }
-
-
-def _found(answers: Mapping[str, Answer], name: str) -> tuple[Account, Manager | None]:
-    account = reading.found_account(answers["account"], name)
-    return account, reading.manager(answers["manager"])
-
-
-def _passes(object_id: str) -> str:
-    return f"{_account(object_id)}/authentication/temporaryAccessPassMethods"
-
-
-def _user(name: str) -> str:
-    if GUID.fullmatch(name.lower()):
-        return _account(name)
-    if not USER_PRINCIPAL_NAME.fullmatch(name):
-        raise NotFound("This is neither a user principal name nor an object id.", status=404)
-    if name.startswith("$"):  # Graph would take it for a query option
-        return "/users('{}')".format(quote(name.replace("'", "''"), safe=""))
-    return f"/users/{quote(name, safe='@')}"
-
-
-def _address(path: str, **options: str) -> str:
-    query = "&".join(f"${name}={quote(value, safe=',')}" for name, value in options.items())
-    return f"{path}?{query}"
+def _parse_found_account(answers: Mapping[str, Answer], name: str) -> tuple[Account, Manager | None]:
+    account = parsing.found_account(answers["account"], name)
+    return account, parsing.parse_manager(answers["manager"])

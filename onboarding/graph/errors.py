@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypedDict, Unpack
 
 from django.conf import settings
@@ -10,11 +11,12 @@ from django.utils.functional import Promise
 
 
 class Ids(TypedDict, total=False):
-    """What support needs to find a request again: Graph's error code and id, and the portal's own id."""
+    """What support needs to find a request again: Graph's error code and id, the portal's own id, and when."""
 
     code: str
     request_id: str
     client_request_id: str
+    answered_at: datetime | None
 
 
 class GraphError(Exception):
@@ -30,13 +32,14 @@ class GraphError(Exception):
         self.code = ids.get("code", "")
         self.request_id = ids.get("request_id", "")
         self.client_request_id = ids.get("client_request_id", "")
+        self.answered_at = ids.get("answered_at")  # by Microsoft's clock; None where no answer said it
 
 
 class Unavailable(GraphError):
     """Nothing changed: the request did not leave, or it only read, or it may be sent again safely."""
 
 
-class Crowded(Unavailable):
+class Overloaded(Unavailable):
     """Nothing was asked: too many of this process wait for Graph already."""
 
 
@@ -53,7 +56,7 @@ class Throttled(GraphError):
 
 
 class Refused(GraphError):
-    """A definite no: nothing was done, and asking the same again changes nothing.
+    """A no: Graph says that nothing was done. After a write it is a hint, and only the list of passes is proof.
 
     `reason` is one of: lifetime, once, policy, guest, exists, forbidden, unauthorised, other.
     """
@@ -62,6 +65,10 @@ class Refused(GraphError):
         super().__init__(message, **ids)
         self.status = status
         self.reason = reason
+
+
+class ReadNotPermitted(Refused):
+    """The tenant does not let the portal read this at all: the identity lacks the right, or the tenant the licence."""
 
 
 class NotFound(Refused):

@@ -1,6 +1,6 @@
 """The application permissions of Microsoft Graph that the workload identity is given, and those it must never have.
 
-Whoever sets a tenant up, or looks at one, reads them here; README's table says the same.
+The tenant set-up and the doctor read them here. docs/how-to/install.md has the same table.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(
         "UserAuthMethod-TAP.ReadWrite.All",
         "627169a8-8c15-451c-861a-5b80e383de5c",
-        _("make, list and delete passes"),
+        _("create, list and delete passes"),
     ),
     Permission(
         "UserAuthenticationMethod.Read.All",
         "38d9df27-64da-44fd-b7c5-a6fbac20248f",
-        _("see that a starter has no method of their own yet, and later that they have one"),
+        _("check whether a starter has a sign-in method"),
     ),
     Permission(
         "User.Read.All",
         "df021288-bdef-4463-88db-98f22de89214",
-        _("the account and its manager"),
+        _("read the account and its manager"),
     ),
     Permission(
         "GroupMember.Read.All",
         "98830695-27a2-44f7-8c18-0c3ebc9698f6",
-        _("see which groups can carry administrator roles"),
+        _("see which groups can have administrator roles"),
     ),
     Permission(
         "RoleManagement.Read.Directory",
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
         _(
-            "see administrator roles, active and eligible (where a tenant has no licence for the eligible ones, the "
-            "policy must say that the portal may go on without)"
+            "see active and eligible administrator roles (without a licence for eligible roles, set the policy "
+            "to continue without this check)"
         ),
     ),
     Permission(
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
         _(
-            "see that an account was never signed in to (needs Entra ID P1); without it only an account *made* around "
-            "the start counts as new, whatever its hire date"
+            "check that nobody has signed in to the account (needs Entra ID P1; without it, only accounts "
+            "created around the start date count as new)"
         ),
         optional=True,
     ),
@@ -66,8 +66,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "Policy.Read.AuthenticationMethod",
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
         _(
-            "see beforehand that Entra would give this person such a pass; without it the policy must say that the "
-            "portal may go on without"
+            "check whether Entra allows the pass for the account (if the permission is missing, set the policy "
+            "to continue without this check)"
         ),
         optional=True,
     ),
@@ -75,8 +75,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who may join a group that PIM manages (needs Entra ID P2); without it the policy must say that the "
-            "portal may go on without"
+            "see who can join a group through PIM (needs Entra ID P2; if it is missing, set the policy to "
+            "continue without this check)"
         ),
         optional=True,
     ),
@@ -86,24 +86,31 @@ PERMISSIONS: tuple[Permission, ...] = (
 TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
     {
         "UserAuthenticationMethod.ReadWrite.All": _(
-            "it changes every sign-in method of everybody, not only passes"
+            "it can change all sign-in methods of all accounts, not only passes"
         ),
-        "User.ReadWrite.All": _(
-            "it changes accounts and who their managers are, which is what the portal relies on"
+        "User.ReadWrite.All": _("it can change accounts and their managers, which the portal trusts"),
+        "User.EnableDisableAccount.All": _("it can enable and disable accounts"),
+        "User.ManageIdentities.All": _("it can change the sign-in identities of accounts"),
+        "User.RevokeSessions.All": _("it can end all sessions"),
+        "User.Invite.All": _("it can invite guests"),
+        "User-PasswordProfile.ReadWrite.All": _("it can change all passwords"),
+        "Directory.ReadWrite.All": _("it can change accounts, managers and groups, which the portal trusts"),
+        "Group.ReadWrite.All": _(
+            "it can add any account to any group, including the group that can get passes"
         ),
-        "Directory.ReadWrite.All": _(
-            "it changes accounts, managers and groups, which is what the portal relies on"
-        ),
-        "Group.ReadWrite.All": _("it puts anybody into a group, so also into the one that may get passes"),
         "GroupMember.ReadWrite.All": _(
-            "it puts anybody into a group, so also into the one that may get passes"
+            "it can add any account to any group, including the group that can get passes"
         ),
-        "Policy.ReadWrite.AuthenticationMethod": _("it lets passes be made for more people, and last longer"),
-        "RoleManagement.ReadWrite.Directory": _("it makes anybody an administrator"),
-        "AppRoleAssignment.ReadWrite.All": _("it gives itself every other permission"),
-        "Application.ReadWrite.All": _("it can act as any application of the tenant"),
+        "Policy.ReadWrite.AuthenticationMethod": _("it can allow passes for more accounts and for longer"),
+        "RoleManagement.ReadWrite.Directory": _("it can make any account an administrator"),
+        "AppRoleAssignment.ReadWrite.All": _("it can give itself any other permission"),
+        "Application.ReadWrite.All": _("it can act as any application in the tenant"),
+        "Mail.Read": _("it can read all mailboxes"),
+        "Mail.ReadWrite": _("it can read and change all mailboxes"),
+        "BitlockerKey.Read.All": _("it can read the recovery keys of all devices"),
+        "DeviceLocalCredential.Read.All": _("it can read the local administrator passwords of all devices"),
         "Mail.Send": _(
-            "it sends as every mailbox; give the one mailbox by RBAC for Applications in Exchange Online"
+            "it can send as any mailbox (allow only one mailbox through RBAC for Applications in Exchange Online)"
         ),
     }
 )

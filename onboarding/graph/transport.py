@@ -22,10 +22,10 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util.retry import Retry
 
-from onboarding.graph.answers import Answer, Record
+from onboarding.graph.concurrency import ConcurrencyLimiter
+from onboarding.graph.connection_health import ConnectionHealth
 from onboarding.graph.errors import OutcomeUnknown, Unavailable
-from onboarding.graph.sight import Sight
-from onboarding.graph.waiting import Room
+from onboarding.graph.responses import Answer, Record, header_date
 
 LARGEST_READ = 4 * 1024 * 1024
 LARGEST_WRITE = 64 * 1024
@@ -40,7 +40,7 @@ class TokenSource(Protocol):
     """
 
     def graph_token(self, *, fresh: bool = False) -> str: ...
-    def forget(self) -> None: ...
+    def clear_tokens(self) -> None: ...
 
 
 class Bearer(AuthBase):
@@ -65,7 +65,7 @@ class Patience(Retry):
         return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
 
 
-def patience(*methods: str) -> Patience:
+def retry_policy(*methods: str) -> Patience:
     return Patience(
         total=3,
         connect=3,
@@ -82,87 +82,102 @@ def patience(*methods: str) -> Patience:
 
 
 class Transport:
-    """Sends requests to one Graph, with one identity; `room` says how many threads may wait for it at once."""
+    """Sends requests to one Graph, with one identity; `limiter` says how many threads may wait for it at once."""
 
     def __init__(
-        self, origin: str, tokens: TokenSource, *, connect: float, read: float, room: Room, sight: Sight
+        self,
+        origin: str,
+        tokens: TokenSource,
+        *,
+        connect: float,
+        read: float,
+        limiter: ConcurrencyLimiter,
+        connection_health: ConnectionHealth,
     ) -> None:
         self._base = f"{origin}/v1.0"
         self._local = origin.startswith("http:")
         self._tokens = tokens
         self._timeout = (connect, read)
-        self._room, self._sight = room, sight
-        self._session = _session(_pool(patience("GET", "DELETE")), local=self._local)
+        self._limiter, self._connection_health = limiter, connection_health
+        self._session = _build_session(_build_adapter(retry_policy("GET", "DELETE")), local=self._local)
         # A batch of reads is itself a read, though it travels as a POST. No other POST is ever repeated.
-        self._session.mount(f"{self._base}/$batch", _pool(patience("POST")))
+        self._session.mount(f"{self._base}/$batch", _build_adapter(retry_policy("POST")))
 
     def prepare(self) -> None:
-        with self._room.trip():
-            self._token()
+        with self._limiter.request():
+            self.fetch_token()
 
     def get(self, path: str) -> Answer:
-        return self._repeatable("GET", path)
+        return self._send_repeatable("GET", path)
 
     def delete(self, path: str) -> Answer:
-        return self._repeatable("DELETE", path)
+        return self._send_repeatable("DELETE", path)
 
-    def batch(self, paths: Mapping[str, str]) -> dict[str, Answer]:
-        """Read several paths in one round trip. Each part can fail by itself; none can be missing."""
+    def batch(self, paths: Mapping[str, str], *, may_lack: str = "") -> dict[str, Answer]:
+        """Read several paths in one round trip. Each part can fail by itself; none can be missing, but one that the
+        answer `may_lack`."""
         parts = [
-            {"id": name, "method": "GET", "url": path, "headers": _consistency(path)}
+            {"id": name, "method": "GET", "url": path, "headers": _consistency_header(path)}
             for name, path in paths.items()
         ]
-        outer = self._repeatable("POST", "/$batch", content=json.dumps({"requests": parts}).encode())
+        outer = self._send_repeatable("POST", "/$batch", content=json.dumps({"requests": parts}).encode())
         if outer.status != 200:
-            raise outer.complaint()
-        answered = [(part.text("id"), _part(part, outer)) for part in outer.record().records("responses")]
-        if sorted(name for name, _ in answered) != sorted(paths):
+            raise outer.to_error()
+        answered = [
+            (part.text("id"), _parse_part(part, outer)) for part in outer.record().records("responses")
+        ]
+        names = sorted(name for name, _ in answered)
+        if names != sorted(paths) and names != sorted(set(paths) - {may_lack}):
             raise outer.incomplete(_("a part of the batch"))
         return dict(answered)
 
     @sensitive_variables()
     def write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
         """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
-        with self._room.trip():
+        with self._limiter.request():
             return self._write_once(path, content, kind=kind, request_id=request_id)
 
     @sensitive_variables()
     def _write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
-        token = self._token()
+        token = self.fetch_token()
         headers = {"Content-Type": kind, "client-request-id": request_id, "Connection": "close"}
-        with _session(_pool(Retry(0)), local=self._local) as session:
+        with _build_session(_build_adapter(Retry(0)), local=self._local) as session:
             try:
                 answer = self._send(session, "POST", path, token, headers, content, limit=LARGEST_WRITE)
             except Exception as error:  # whatever it is, the request may have arrived
-                self._sight.nothing_heard()
+                self._connection_health.record_failure()
                 # Words only: kept under a name, the error and this frame would keep each other, and what was read.
-                sent, problem, name = not never_left(error), _unreachable(error), type(error).__name__
+                sent, problem, name = (
+                    not was_never_sent(error),
+                    _describe_failure(error),
+                    type(error).__name__,
+                )
             else:
                 if answer.status == 401:
-                    self._tokens.forget()
+                    self._tokens.clear_tokens()
                 return answer
         if not sent:
             raise Unavailable(problem, client_request_id=request_id)
         message = f"Microsoft Graph did not say whether it was done ({name})."
         raise OutcomeUnknown(message, client_request_id=request_id)
 
-    def _repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
+    def _send_repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
         """Send what can be sent again. A 401 was not carried out, so a fresh token gets one more try."""
-        with self._room.trip():
-            answer = self._once(method, path, self._token(), content)
+        with self._limiter.request():
+            answer = self._send_once(method, path, self.fetch_token(), content)
             if answer.status == 401:
-                answer = self._once(method, path, self._token(fresh=True), content)
+                answer = self._send_once(method, path, self.fetch_token(fresh=True), content)
             return answer
 
-    def _once(self, method: str, path: str, token: str, content: bytes | None) -> Answer:
-        headers = {"client-request-id": str(uuid.uuid4()), **_consistency(path)}
+    def _send_once(self, method: str, path: str, token: str, content: bytes | None) -> Answer:
+        headers = {"client-request-id": str(uuid.uuid4()), **_consistency_header(path)}
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
             return self._send(self._session, method, path, token, headers, content, limit=LARGEST_READ)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            self._sight.nothing_heard()
-            problem = _unreachable(error)
+            self._connection_health.record_failure()
+            problem = _describe_failure(error)
         raise Unavailable(problem, client_request_id=headers["client-request-id"])
 
     @sensitive_variables()
@@ -187,16 +202,35 @@ class Transport:
             allow_redirects=False,  # a redirect would carry the token, or the work, to another place
             stream=True,
         ) as response:
-            self._sight.heard(response.status_code, response.headers.get("Date"))
+            self._connection_health.record_answer(response.status_code, response.headers.get("Date"))
             return Answer(
                 status=response.status_code,
-                content=_parsed(_body(response, limit=limit, seconds=self._timeout[1])),
-                retry_after=patience_asked(response.headers.get("Retry-After")),
-                request_id=_reference(response.headers.get("request-id")),
+                content=_parse_json(_read_body(response, limit=limit, seconds=self._timeout[1])),
+                retry_after=read_retry_after(response.headers.get("Retry-After")),
+                request_id=_valid_request_id(response.headers.get("request-id")),
                 client_request_id=headers["client-request-id"],
+                date=header_date(response.headers.get("Date")),
+                location=response.headers.get("Location", ""),
             )
 
-    def _token(self, *, fresh: bool = False) -> str:
+    @property
+    def identity_kind(self) -> object:
+        """Which kind of identity gets the tokens, in words."""
+        return getattr(self._tokens, "kind", _("identity"))
+
+    def ask_without_token(self) -> tuple[int, Mapping[str, str]]:
+        """Ask once without a token. Returns the status and the headers. Raises the errors of requests and urllib3."""
+        with (
+            _build_session(_build_adapter(Retry(0)), local=self._local) as session,
+            session.get(
+                f"{self._base}/", timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response,
+        ):
+            return response.status_code, response.headers
+
+    @sensitive_variables()
+    def fetch_token(self, *, fresh: bool = False) -> str:
+        """Return a token for Graph, a new one with `fresh`. Raises Unavailable."""
         try:
             return self._tokens.graph_token(fresh=fresh)
         except ConnectionError as error:
@@ -204,7 +238,7 @@ class Transport:
         raise Unavailable(problem)
 
 
-def never_left(error: Exception) -> bool:
+def was_never_sent(error: Exception) -> bool:
     """True only where there was no connection at all, so that no byte of the request can have arrived."""
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
         return True
@@ -214,14 +248,14 @@ def never_left(error: Exception) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def patience_asked(header: str | None) -> float:
+def read_retry_after(header: str | None) -> float:
     """Read Retry-After: seconds or a date, within reason; two seconds where it says nothing readable."""
     if header is None:
         return PATIENCE_UNSAID
-    return min(max(_seconds(header.strip()), 1.0), LONGEST_PATIENCE)
+    return min(max(_parse_seconds(header.strip()), 1.0), LONGEST_PATIENCE)
 
 
-def _seconds(value: str) -> float:
+def _parse_seconds(value: str) -> float:
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
@@ -230,12 +264,12 @@ def _seconds(value: str) -> float:
         return PATIENCE_UNSAID
 
 
-def _pool(retries: Retry) -> HTTPAdapter:
+def _build_adapter(retries: Retry) -> HTTPAdapter:
     made: HTTPAdapter = import_string(settings.HTTP_ADAPTER)(pool_maxsize=32, max_retries=retries)
     return made
 
 
-def _session(adapter: HTTPAdapter, *, local: bool) -> requests.Session:
+def _build_session(adapter: HTTPAdapter, *, local: bool) -> requests.Session:
     session = requests.Session()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -244,13 +278,13 @@ def _session(adapter: HTTPAdapter, *, local: bool) -> requests.Session:
     return session
 
 
-def _consistency(path: str) -> dict[str, str]:
+def _consistency_header(path: str) -> dict[str, str]:
     """Graph answers advanced queries only with this header, and others from a staler index because of it."""
     return {"ConsistencyLevel": "eventual"} if "$count=true" in path else {}
 
 
 @sensitive_variables()
-def _body(response: requests.Response, *, limit: int, seconds: float) -> bytes:
+def _read_body(response: requests.Response, *, limit: int, seconds: float) -> bytes:
     """Read the body; nothing of it, where it is larger than any answer of Graph's is. Raises ReadTimeout where it is slower."""
     until = time.monotonic() + seconds
     body = bytearray()
@@ -266,7 +300,7 @@ def _body(response: requests.Response, *, limit: int, seconds: float) -> bytes:
 
 
 @sensitive_variables()
-def _parsed(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     # The exception holds the whole body. It ends here, so that no error of ours has it as its context.
     try:
         return json.loads(body)
@@ -274,7 +308,7 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _part(part: Record, outer: Answer) -> Answer:
+def _parse_part(part: Record, outer: Answer) -> Answer:
     status = part.number("status")
     if status is None:
         raise outer.incomplete(_("the status of a part"))
@@ -282,16 +316,17 @@ def _part(part: Record, outer: Answer) -> Answer:
     return Answer(
         status=status,
         content=part.raw("body"),
-        retry_after=patience_asked(headers.text("Retry-After") or headers.text("retry-after") or None),
+        retry_after=read_retry_after(headers.text("Retry-After") or headers.text("retry-after") or None),
         request_id=headers.label("request-id") or outer.request_id,
         client_request_id=outer.client_request_id,
+        date=outer.date,
     )
 
 
-def _reference(value: str | None) -> str:
+def _valid_request_id(value: str | None) -> str:
     return value if value and REQUEST_ID.fullmatch(value) else ""
 
 
-def _unreachable(error: Exception) -> str:
+def _describe_failure(error: Exception) -> str:
     """Say what failed by the kind of error: its text may hold addresses of the network."""
     return f"Microsoft Graph cannot be reached ({type(error).__name__})."

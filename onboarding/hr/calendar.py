@@ -1,4 +1,4 @@
-"""The coming weeks, day by day: how many start, and how many of them need a hand. Drawn on the server."""
+"""Draw the coming weeks on the server: starters per day, and how many of them need attention."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
-from onboarding.hr.wanted import lapsed_before
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
-from onboarding.models.starter import in_need
+from onboarding.models.starter import needs_attention
 
 WEEKS, SIDE, HEAD, GAP = 6, 52, 24, 4
-LEVELS = 4  # of fullness, beside none
+LEVELS = 4  # shades for days with starters
 
 
 @dataclass(frozen=True)
 class Day:
-    """One square: what it says, and where it stands in the drawing."""
+    """One square: its text and its position in the drawing."""
 
     day: date
     count: int
-    hands: int
+    attention_count: int
     level: int
     x: int
     y: int
@@ -39,29 +38,35 @@ class Day:
 
     @property
     def label(self) -> str:
-        names_its_month = self.day.day == 1 or (self.x, self.y) == (0, HEAD)
-        return date_format(self.day, "SHORT_DAY") if names_its_month else str(self.day.day)
+        shows_month = self.day.day == 1 or (self.x, self.y) == (0, HEAD)
+        return date_format(self.day, "SHORT_DAY") if shows_month else str(self.day.day)
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         day = date_format(self.day, "WEEKDAY_DAY")
         if not self.count:
-            return gettext("%(day)s: nobody starts") % {"day": day}
-        told = ngettext("%(day)s: %(count)s starts", "%(day)s: %(count)s start", self.count)
-        told = told % {"day": day, "count": self.count}
-        if not self.hands:
-            return told
-        return gettext("%(told)s, %(count)s need a hand") % {"told": told, "count": self.hands}
+            return gettext("%(day)s: no starters") % {"day": day}
+        description = ngettext("%(day)s: %(count)s starter", "%(day)s: %(count)s starters", self.count)
+        description = description % {"day": day, "count": self.count}
+        if not self.attention_count:
+            return description
+        return gettext("%(told)s, need attention: %(count)s") % {
+            "told": description,
+            "count": self.attention_count,
+        }
 
 
-def weeks(shown: date, today: date) -> dict[str, Any]:
-    """From this week on, or from the week of the day that is shown, where that is elsewhere."""
-    first, span = _monday(today), timedelta(weeks=WEEKS)
+def build_calendar(shown: date, today: date, lapsed: Q) -> dict[str, Any]:
+    """Return six weeks from this week, or from the week of the shown day if that is another one.
+
+    `lapsed` matches the starters whose time for a pass is over.
+    """
+    first, span = _monday_of(today), timedelta(weeks=WEEKS)
     if not first <= shown < first + span:
-        first = _monday(shown)
-    counts = _counts(first, first + span)
+        first = _monday_of(shown)
+    counts = _count_by_day(first, first + span, lapsed)
     most = max((n for n, _ in counts.values()), default=0)
-    days = [_day(first, number, counts, most, shown, today) for number in range(7 * WEEKS)]
+    days = [_build_day(first, number, counts, most, shown, today) for number in range(7 * WEEKS)]
     return {
         "days": days,
         "busy": [day for day in days if day.count],
@@ -77,27 +82,27 @@ def weeks(shown: date, today: date) -> dict[str, Any]:
     }
 
 
-def _counts(first: date, end: date) -> dict[date, tuple[int, int]]:
-    """One query for all the days."""
+def _count_by_day(first: date, end: date, lapsed: Q) -> dict[date, tuple[int, int]]:
+    """Count starters per day in one query."""
     rows = Starter.objects.filter(start_date__gte=first, start_date__lt=end, erased_at=None)
     counted = (
         rows.exclude(state=StarterState.WITHDRAWN)
         .order_by()
         .values("start_date")
-        .annotate(n=Count("pk"), hands=Count("pk", filter=in_need(lapsed_before())))
+        .annotate(n=Count("pk"), attention=Count("pk", filter=needs_attention(lapsed)))
     )
-    return {row["start_date"]: (row["n"], row["hands"]) for row in counted}
+    return {row["start_date"]: (row["n"], row["attention"]) for row in counted}
 
 
-def _day(
+def _build_day(
     first: date, number: int, counts: dict[date, tuple[int, int]], most: int, shown: date, today: date
 ) -> Day:
     day = first + timedelta(days=number)
-    count, hands = counts.get(day, (0, 0))
+    count, attention_count = counts.get(day, (0, 0))
     return Day(
         day=day,
         count=count,
-        hands=hands,
+        attention_count=attention_count,
         level=-(-count * LEVELS // most) if count else 0,
         x=number % 7 * SIDE,
         y=HEAD + number // 7 * SIDE,
@@ -106,5 +111,5 @@ def _day(
     )
 
 
-def _monday(day: date) -> date:
+def _monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())

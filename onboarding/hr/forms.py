@@ -1,9 +1,9 @@
-"""What HR types."""
+"""HR's forms."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import available_timezones
@@ -16,12 +16,12 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.hr.clipboard import NO_ACCOUNT, OBJECT_ID, PastedEntry, read_accounts
 from onboarding.models import Starter
+from onboarding.starters.rescheduling import Schedule
 
-OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What Entra lets a user principal name be; an expected account must be able to appear under it.
-ACCOUNT_NAME = re.compile(r"[a-z0-9'_!#^~-]+(\.[a-z0-9'_!#^~+&=-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
-MOST_ACCOUNTS = 200  # in one form
+MAX_ACCOUNTS = 200  # in one form
+MAX_CHARACTERS = 100_000  # per paste: a table contains much other text
 EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 
 
@@ -30,7 +30,7 @@ ZONES = [
 ]
 
 
-def within_reason(start: date) -> date:
+def check_start_date(start: date) -> date:
     today = timezone.localdate()
     if start < today - EARLIEST:
         raise ValidationError(gettext("This date is more than a month ago. Is the year right?"))
@@ -39,30 +39,28 @@ def within_reason(start: date) -> date:
     return start
 
 
-def plain(text: str) -> str:
-    """Refuse control characters and those that turn the direction of writing: they can make a text lie."""
+def refuse_hidden_characters(text: str) -> str:
+    """Refuse control characters and characters that change the writing direction: they can disguise a text."""
     text = text.replace("\r\n", "\n")  # how browsers send a new line
     if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" for c in text):
-        raise ValidationError(gettext("This text holds characters that cannot be seen. Type it in by hand."))
+        raise ValidationError(
+            gettext("This text contains invisible characters. Type it instead of pasting it.")
+        )
     return text
 
 
-def is_account(typed: str) -> bool:
-    return bool(OBJECT_ID.fullmatch(typed) or ACCOUNT_NAME.fullmatch(typed)) and len(typed) <= 120
-
-
-class WhenForm(forms.Form):
-    """When somebody starts, and what their manager should know."""
+class ScheduleForm(forms.Form):
+    """The start of a starter and a note for the manager."""
 
     start_date = forms.DateField(
         label=_("Start date"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"required": _("When does this person start?")},
+        error_messages={"required": _("Enter the start date.")},
     )
     start_time = forms.TimeField(
         label=_("Start time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text=_("As the clock says where the starter works."),
+        help_text=_("Local time where the starter works."),
     )
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES)
     note = forms.CharField(
@@ -70,133 +68,150 @@ class WhenForm(forms.Form):
         required=False,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("Shown on the manager's page, never in a mail. Nothing personal, please."),
+        help_text=_(
+            "The manager sees this on the starter’s page, not in an email. Do not enter personal details."
+        ),
     )
 
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(
+            **{name: self.cleaned_data[name] for name in ("start_date", "start_time", "time_zone")}
+        )
+
     def clean_start_date(self) -> date:
-        return within_reason(self.cleaned_data["start_date"])
+        return check_start_date(self.cleaned_data["start_date"])
 
     def clean_note(self) -> str:
-        return plain(self.cleaned_data["note"])
+        return refuse_hidden_characters(self.cleaned_data["note"])
 
 
 class AccountForm(forms.Form):
-    """Which account. `seen` carries the one HR was shown, so that exactly that one is taken."""
+    """The starter's account. `seen` holds the account that HR was shown, so that exactly that one is saved."""
 
     account = forms.CharField(
         label=_("Account"),
-        max_length=120,
-        help_text=_("The account name (like noor.devries@contoso.example) or the object id from Entra."),
+        max_length=320,
+        help_text=_("The account name (like noor.devries@contoso.example) or the object ID from Entra."),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
-        error_messages={"required": _("Which account will this person use?")},
+        error_messages={"required": _("Enter the account that this person will use.")},
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def clean_account(self) -> str:
-        typed = plain(self.cleaned_data["account"]).strip().lower()
-        if not is_account(typed):
+        """Read the one account from the text: see `clipboard`."""
+        read = read_accounts(self.cleaned_data["account"])
+        accounts = [entry.account for entry in read if entry.account]
+        if len(accounts) > 1:
             raise ValidationError(
-                gettext("This is neither an account name, like name@contoso.example, nor an object id.")
+                gettext("You entered several accounts. Enter one, or use “Add several starters”.")
             )
-        return typed
+        if not accounts:
+            raise ValidationError(read[0].error if read else NO_ACCOUNT)
+        return accounts[0]
 
     @property
     def is_object_id(self) -> bool:
         return bool(OBJECT_ID.fullmatch(self.cleaned_data.get("account", "")))
 
 
-class ReplaceForm(AccountForm):
-    """Another account for a starter. `version` says which state of things HR was looking at."""
+class ReplaceAccountForm(AccountForm):
+    """Another account for a starter. `version` is the version of the starter that HR was shown."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class FirstDayForm(WhenForm):
-    """The first day of somebody new: it begins with the usual time, and can be left out while looking up."""
+class NewScheduleForm(ScheduleForm):
+    """The start of a new starter, with the usual time as default. A look-up does not need it."""
 
-    looked_up = ""  # the field that is enough for that
+    look_up_field = ""  # the only field that a look-up needs
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         initial = {"start_time": "09:00", "time_zone": settings.TIME_ZONE}
         super().__init__(*args, **{**kwargs, "initial": {**initial, **(kwargs.get("initial") or {})}})
 
-    def look_only(self) -> bool:
-        """To look somebody up the account is enough: the other fields may still be empty or wrong."""
-        for name in [name for name in self.errors if name != self.looked_up]:
+    def is_valid_for_look_up(self) -> bool:
+        """Drop the errors of all fields that a look-up does not need, and return whether any are left."""
+        for name in [name for name in self.errors if name != self.look_up_field]:
             del self.errors[name]
         return not self.errors
 
-    def when(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in ("start_date", "start_time", "time_zone", "note")}
 
-
-class RecordForm(AccountForm, FirstDayForm):
+class RecordForm(AccountForm, NewScheduleForm):
     """A new starter."""
 
-    looked_up = "account"
+    look_up_field = "account"
     field_order = ["account", "start_date", "start_time", "time_zone", "note", "seen"]
 
+    def with_account_shown(self, object_id: str) -> RecordForm:
+        """Return the same form with the same input, for a page that shows this account."""
+        shown = RecordForm({**dict(self.data.items()), "seen": object_id})
+        shown.full_clean()
+        return shown
 
-class SeveralForm(FirstDayForm):
-    """Many accounts for one day, one a line; what cannot be an account name is told beside its own row."""
+
+class BulkForm(NewScheduleForm):
+    """Several accounts for one start date, one per line. An invalid line gets an error in its own row."""
 
     accounts = forms.CharField(
         label=_("Accounts"),
-        max_length=MOST_ACCOUNTS * 125,
+        max_length=MAX_CHARACTERS,
         help_text=format_lazy(
-            _("One a line, {most} at most: account names or object ids, as copied from a list."),
-            most=MOST_ACCOUNTS,
+            _(
+                "One per line, at most {most}. You can paste account names or object IDs from an email, a "
+                "table or a list."
+            ),
+            most=MAX_ACCOUNTS,
         ),
         widget=forms.Textarea(
             attrs={"rows": 8, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
-        error_messages={"required": _("Which accounts? Type or paste them, one a line.")},
+        error_messages={"required": _("Enter or paste the accounts, one per line.")},
     )
-    looked_up = "accounts"
+    look_up_field = "accounts"
     field_order = ["accounts", "start_date", "start_time", "time_zone", "note"]
 
-    def clean_accounts(self) -> list[str]:
-        """Each once, in the order they were typed in."""
-        names = [name.strip().lower() for name in re.split(r"[\n,;\t]", plain(self.cleaned_data["accounts"]))]
-        found = list(dict.fromkeys(filter(None, names)))
+    def clean_accounts(self) -> list[PastedEntry]:
+        """Return each account once, in the order of the text, and each line without an account."""
+        found = read_accounts(self.cleaned_data["accounts"])
         if not found:
-            raise ValidationError(gettext("Which accounts? Type or paste them, one a line."))
-        if len(found) > MOST_ACCOUNTS:
+            raise ValidationError(gettext("Enter or paste the accounts, one per line."))
+        if len(found) > MAX_ACCOUNTS:
             raise ValidationError(
-                gettext("These are %(count)s accounts. Record %(most)s first, then the others.")
-                % {"count": len(found), "most": MOST_ACCOUNTS}
+                gettext("You entered %(count)s accounts. Add at most %(most)s at a time.")
+                % {"count": len(found), "most": MAX_ACCOUNTS}
             )
         return found
 
 
-class EditForm(WhenForm):
-    """Moving a start. `version` says which state of things HR was looking at."""
+class EditForm(ScheduleForm):
+    """A change of the start. `version` is the version of the starter that HR was shown."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     @classmethod
-    def of(cls, starter: Starter) -> EditForm:
+    def for_starter(cls, starter: Starter) -> EditForm:
         names = ("start_date", "start_time", "time_zone", "note", "version")
         return cls(initial={name: getattr(starter, name) for name in names})
 
 
 class ApproveForm(forms.Form):
     reason = forms.CharField(
-        label=_("Why is this right?"),
+        label=_("Why do you approve this?"),
         max_length=300,
-        help_text=_("What you know, and whom you asked. Auditors read it."),
-        error_messages={"required": _("Say why, for the record.")},
+        help_text=_("Write what you checked and with which person. It goes into the audit log."),
+        error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def clean_reason(self) -> str:
-        return plain(self.cleaned_data["reason"])
+        return refuse_hidden_characters(self.cleaned_data["reason"])
 
 
-class MoveForm(forms.Form):
-    """Moving several first days at once. What is left empty stays as each has it."""
+class BulkRescheduleForm(forms.Form):
+    """A change of several start dates. Empty fields do not change anything."""
 
     start_date = forms.DateField(
         label=_("Start date"),
@@ -209,59 +224,75 @@ class MoveForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
     time_zone = forms.ChoiceField(
-        label=_("Time zone"), required=False, choices=[("", _("As each has it")), *ZONES]
+        label=_("Time zone"), required=False, choices=[("", _("Do not change")), *ZONES]
     )
 
     def clean_start_date(self) -> date | None:
-        return within_reason(start) if (start := self.cleaned_data["start_date"]) else None
+        return check_start_date(start) if (start := self.cleaned_data["start_date"]) else None
 
     def clean(self) -> None:
         if not self.errors and not any(self.cleaned_data.values()):
-            raise ValidationError(gettext("Say what to change: the date, the time or the zone."))
+            raise ValidationError(gettext("Enter a new date, time or time zone."))
 
-    def for_one(self, starter: Starter) -> dict[str, Any]:
-        """The whole of when this one starts; the note stays theirs."""
-        kept = {name: getattr(starter, name) for name in ("start_date", "start_time", "time_zone")}
-        return kept | {
+    def schedule_for(self, starter: Starter) -> Schedule:
+        """Return the new start of this starter: empty fields keep the present values."""
+        changes = {
             name: value for name, value in self.cleaned_data.items() if value is not None and value != ""
         }
+        return replace(Schedule.of_starter(starter), **changes)
 
 
 class ReasonForm(forms.Form):
-    """What somebody does to a whole onboarding has a reason, which is kept."""
+    """A reason for the audit log."""
 
     reason = forms.CharField(
-        label=_("Why?"),
+        label=_("Reason"),
         max_length=300,
-        help_text=_("For the record; nobody is mailed about it."),
-        error_messages={"required": _("Say why, for the record.")},
+        help_text=_("The reason goes into the audit log, not into an email."),
+        error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def clean_reason(self) -> str:
-        return plain(self.cleaned_data["reason"])
+        return refuse_hidden_characters(self.cleaned_data["reason"])
 
 
 class WithdrawForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = gettext("Why is this onboarding stopped?")
+        self.fields["reason"].label = gettext("Why are you stopping this onboarding?")
 
 
 class StandInForm(ReasonForm):
-    """`seen` is who would stand in, as HR was shown; `step` says whether it is routed or taken back."""
+    """`seen` is the stand-in that HR was shown; `step` is `route` to assign the stand-in or `end` to remove it."""
 
     seen = forms.CharField(required=False, max_length=36, widget=forms.HiddenInput)
     step = forms.ChoiceField(choices=[("route", "route"), ("end", "end")], widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = gettext(
-            "For the record; it stands on the audit trail and in no mail."
-        )
+        self.fields["reason"].help_text = gettext("The reason goes into the audit log, not into an email.")
 
 
-class BringBackForm(ReasonForm):
+class RestoreForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = gettext("Why is it brought back?")
+        self.fields["reason"].label = gettext("Why are you restoring this starter?")
+
+
+class MailChoiceForm(forms.Form):
+    """Which emails one HR person gets."""
+
+    choice = forms.ChoiceField(
+        label=_("Emails you get"),
+        choices=(
+            ("", _("No emails")),
+            ("digest", _("A digest of starters that need attention or are finished")),
+            (
+                "urgent",
+                _("The digest, and urgent emails immediately (for starters whose start date has come)"),
+            ),
+        ),
+        required=False,
+        widget=forms.RadioSelect,
+    )

@@ -1,25 +1,26 @@
-"""Addresses of HR's door."""
+"""URLs of HR's pages."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from onboarding.hr import second_look
+from onboarding.hr import review
 from onboarding.hr.views import (
     account,
-    acts,
-    changing,
+    actions,
+    bulk_actions,
+    bulk_recording,
     day,
+    editing,
     listing,
+    mail_choice,
     recording,
-    several,
     stand_in,
     starter,
-    together,
 )
 
 
 class Day(StringConverter):
-    """A day as it is written in an address; whether there is such a day, the page says."""
+    """A day in a URL. The view answers 404 if there is no such day."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 
@@ -28,22 +29,23 @@ register_converter(Day, "day")
 
 app_name = "hr"
 urlpatterns = [
-    path("", listing.starters, name="list"),
-    path("new/", recording.record, name="record"),
-    path("new/several/", several.record_several, name="several"),
-    path("day/", day.page, name="today"),
-    path("day/<day:day>/", day.page, name="day"),
-    path("together/", together.together, name="together"),
-    path("<public_id:public_id>/", starter.starter, name="starter"),
-    path("<public_id:public_id>/edit/", changing.edit, name="edit"),
-    path("<public_id:public_id>/send/", acts.send, name="send"),
-    path("<public_id:public_id>/accept/", acts.accept, name="accept"),
-    path("<public_id:public_id>/withdraw/", changing.withdraw, name="withdraw"),
-    path("<public_id:public_id>/bring-back/", changing.bring_back, name="bring-back"),
-    path("<public_id:public_id>/account/", account.replace, name="account"),
-    path("<public_id:public_id>/stand-in/", stand_in.stand_in, name="stand-in"),
-    path("<public_id:public_id>/allow/", acts.allow, name="allow"),
-    path("<public_id:public_id>/take-back/", acts.take_pass_back, name="take-back"),
-    path("<public_id:public_id>/look-again/", second_look.look_again, name="look-again"),
-    path("<public_id:public_id>/approve/", second_look.approve, name="approve"),
+    path("", listing.list_starters, name="list"),
+    path("new/", recording.record_starter, name="record"),
+    path("new/several/", bulk_recording.record_several, name="several"),
+    path("mail/", mail_choice.choose_mails, name="mail-choice"),
+    path("day/", day.day_page, name="today"),
+    path("day/<day:day>/", day.day_page, name="day"),
+    path("together/", bulk_actions.bulk_action, name="together"),
+    path("<public_id:public_id>/", starter.starter_page, name="starter"),
+    path("<public_id:public_id>/edit/", editing.edit_starter, name="edit"),
+    path("<public_id:public_id>/send/", actions.send_link, name="send"),
+    path("<public_id:public_id>/accept/", actions.accept_account, name="accept"),
+    path("<public_id:public_id>/withdraw/", editing.withdraw_starter, name="withdraw"),
+    path("<public_id:public_id>/bring-back/", editing.restore_starter, name="bring-back"),
+    path("<public_id:public_id>/account/", account.replace_account, name="account"),
+    path("<public_id:public_id>/stand-in/", stand_in.stand_in_page, name="stand-in"),
+    path("<public_id:public_id>/allow/", actions.allow_another, name="allow"),
+    path("<public_id:public_id>/take-back/", actions.cancel_pass, name="take-back"),
+    path("<public_id:public_id>/look-again/", review.accept_changes, name="look-again"),
+    path("<public_id:public_id>/approve/", review.approve_starter, name="approve"),
 ]

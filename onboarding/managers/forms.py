@@ -1,4 +1,4 @@
-"""What a manager says when confirming."""
+"""The form with which a manager confirms."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import PolicyVersion
-from onboarding.models.issue import IdentityCheck
+from onboarding.models import EffectivePolicy
+from onboarding.models.pass_issue import IdentityCheck
 
 
 class ConfirmForm(forms.Form):
@@ -18,13 +18,13 @@ class ConfirmForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose how you checked who they are.")},
     )
-    # What the manager saw: if either has changed since, they see the new page before anything is made.
+    # The versions that the manager saw: if either has changed, they see the new page and no pass is created.
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
     policy = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
-    # The pass of another tool that they were shown and chose to replace. An account has at most one.
+    # The other tool's pass that they chose to replace. An account has at most one.
     replace = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, rules: PolicyVersion, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, rules: EffectivePolicy, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         accepted = [choice for choice in IdentityCheck.choices if choice[0] in rules.identity_checks]
         self.fields["identity_check"].choices = accepted  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A pass as a person reads it: in groups, and spelled out."""
+"""Write a pass for people to read: in groups of characters, and spelled out."""
 
 from __future__ import annotations
 
@@ -58,9 +58,11 @@ SIGNS = {
 }
 
 
-class Unprinted:
-    """Parts of a pass that a template goes through one by one. A whole context may be printed, as Django does into its
-    log when a template asks for what is not there: then a placeholder stands in their place."""
+class HiddenParts:
+    """Parts of a pass for a template to loop over. Printed, they are a placeholder.
+
+    Django writes a whole context into its log if a template uses a missing name.
+    """
 
     __slots__ = ("__parts",)
 
@@ -76,22 +78,22 @@ class Unprinted:
 
 
 @sensitive_variables()
-def groups(code: str, size: int = 4) -> Unprinted:
+def group_characters(code: str, size: int = 4) -> HiddenParts:
     """The characters in groups of `size`. The gaps between groups are not part of the pass."""
-    return Unprinted(Unprinted(iter(code[start : start + size])) for start in range(0, len(code), size))
+    return HiddenParts(HiddenParts(iter(code[start : start + size])) for start in range(0, len(code), size))
 
 
 @sensitive_variables()
-def spelled(code: str) -> Unprinted:
-    """Each character as it is said aloud: "capital K", "seven", "plus"."""
-    return Unprinted(_said(character) for character in code)
+def spell_characters(code: str) -> HiddenParts:
+    """Return how each character is said aloud: "capital K", "seven", "plus"."""
+    return HiddenParts(_spell_character(character) for character in code)
 
 
 @sensitive_variables()
-def _said(character: str) -> str:
+def _spell_character(character: str) -> str:
     if character.isdigit():
         return str(DIGITS[int(character)])
     if character.isalpha():
-        said = gettext("capital %(letter)s") if character.isupper() else gettext("small %(letter)s")
-        return said % {"letter": character}
+        spoken = gettext("capital %(letter)s") if character.isupper() else gettext("small %(letter)s")
+        return spoken % {"letter": character}
     return str(SIGNS.get(character, character))

@@ -1,13 +1,15 @@
-"""Addresses of the manager's door."""
+"""Addresses of the manager's pages."""
 
 from django.urls import path
 
-from onboarding.managers import views
+from onboarding.managers.views import confirm, home, pass_page
 
 app_name = "managers"
 urlpatterns = [
-    path("<public_id:public_id>/", views.starter_page, name="starter"),
-    path("<public_id:public_id>/<uuid:issue_id>/receipt/", views.receipt, name="receipt"),
-    path("<public_id:public_id>/<uuid:issue_id>/not-seen/", views.not_seen, name="not-seen"),
-    path("<public_id:public_id>/<uuid:issue_id>/lost/", views.lost, name="lost"),
+    path("", home.list_my_starters, name="list"),
+    path("<public_id:public_id>/", confirm.starter_page, name="starter"),
+    path("<public_id:public_id>/<uuid:issue_id>/receipt/", pass_page.record_receipt, name="receipt"),
+    path("<public_id:public_id>/<uuid:issue_id>/progress/", pass_page.read_progress, name="progress"),
+    path("<public_id:public_id>/<uuid:issue_id>/not-seen/", pass_page.cancel_unseen_pass, name="not-seen"),
+    path("<public_id:public_id>/<uuid:issue_id>/lost/", pass_page.cancel_lost_pass, name="lost"),
 ]

@@ -1,29 +1,36 @@
-"""What is kept. There is no column anywhere that could hold a pass."""
+"""The tables. No column anywhere could hold a pass."""
 
 from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead
-from onboarding.models.budget import GraphBudget, Turn
+from onboarding.models.background import Heartbeat, Job
+from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.installation import Installation
-from onboarding.models.issue import PassIssue
-from onboarding.models.policy import PolicyActivation, PolicyVersion
+from onboarding.models.mail import HrMailChoice, Mail
+from onboarding.models.pass_issue import PassIssue
+from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
+from onboarding.models.starter_search import StarterWord
 from onboarding.models.step_up import StepUpUsed
-from onboarding.models.work import Heartbeat, Job, Mail
 
 __all__ = [
     "Approval",
     "AuditDetail",
     "AuditEvent",
     "AuditHead",
+    "EffectivePolicy",
     "GraphBudget",
     "Heartbeat",
+    "HrMailChoice",
     "Installation",
     "Job",
     "Mail",
     "PassIssue",
     "PolicyActivation",
     "PolicyVersion",
+    "SignInBudget",
+    "SitePolicy",
     "Starter",
+    "StarterWord",
     "StepUpUsed",
     "Turn",
 ]

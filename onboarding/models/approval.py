@@ -1,4 +1,4 @@
-"""Another person of HR agrees to something that policy does not leave to one."""
+"""Approvals: a second HR person agrees where the policy requires it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Approval(models.Model):
-    """One agreement, to one occasion of one starter. Only ever added."""
+    """One approval, for one occasion of one starter. Rows are only added."""
 
     class Why(models.TextChoices):
-        STARTER = "starter", _("every starter of this department needs a second person of HR")
+        STARTER = "starter", _("starters in this department need approval from a second HR person")
         MANAGER = (
             "manager",
-            _("HR accepted another manager than the first, or let somebody stand in for them"),
+            _("HR accepted a different manager or assigned a stand-in"),
         )
-        BEYOND = "beyond", _("one more pass than the limit was allowed")
+        BEYOND = "beyond", _("HR allowed one more pass than the limit")
 
     starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="approvals")
     why = models.CharField(max_length=8, choices=Why)
-    # What it was given for: another manager, or one more pass, needs another approval.
+    # What was approved. Another manager, or one more pass, needs another approval.
     occasion = models.CharField(max_length=80)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=300)
     at = models.DateTimeField(default=timezone.now)
-    voided_at = models.DateTimeField(null=True, blank=True, help_text=_("Everything began anew since."))
+    voided_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("The onboarding started again after this.")
+    )
 
     class Meta:
         ordering = ["-at"]

@@ -1,4 +1,4 @@
-"""The rows of the audit trail. `audit.py` is their only writer; nobody changes or removes an event."""
+"""The rows of the audit log. `audit/trail.py` is their only writer; database triggers refuse changes and deletions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditHead(models.Model):
-    """The end of the chain: one row, locked by whoever appends, so that the chain cannot fork."""
+    """The head of the chain: one row. Each writer locks it, so that the chain cannot fork."""
 
     seq = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="0" * 64)
@@ -20,16 +20,16 @@ class AuditHead(models.Model):
 
 
 class AuditEvent(models.Model):
-    """One event. `facts` holds no personal data; what is personal stands as salted commitments."""
+    """One event. `facts` has no personal data; personal values are salted commitments."""
 
     seq = models.BigIntegerField(_("number"), primary_key=True)
-    at = models.CharField(_("moment"), max_length=32, help_text=_("UTC, as it went into the hash."))
+    at = models.CharField(_("time"), max_length=32, help_text=_("In UTC, as in the hash."))
     event = models.CharField(_("event"), max_length=40, db_index=True)
     starter = models.CharField(_("starter"), max_length=32, blank=True, db_index=True)
     issue = models.CharField(_("pass"), max_length=36, blank=True, db_index=True)
     facts = models.JSONField(_("facts"), default=dict)
     commitments = models.JSONField(_("commitments"), default=dict)
-    previous = models.CharField(_("hash of the event before"), max_length=64)
+    previous = models.CharField(_("hash of the previous event"), max_length=64)
     hash = models.CharField(_("hash"), max_length=64, unique=True)
 
     class Meta:
@@ -42,7 +42,7 @@ class AuditEvent(models.Model):
 
 
 class AuditDetail(models.Model):
-    """The personal side of an event, which can be erased: the chain holds only commitments to it."""
+    """The personal values of an event. They can be erased, because the chain has only commitments to them."""
 
     event = models.OneToOneField(
         AuditEvent, on_delete=models.PROTECT, primary_key=True, related_name="detail"

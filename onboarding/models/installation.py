@@ -1,4 +1,4 @@
-"""Whose database this is: one row, which a copy that is opened elsewhere still carries."""
+"""The installation that a database belongs to: one row, which a copy or backup keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Installation(models.Model):
-    """Written when the database is made, with the tenant and the address that the settings name then."""
+    """Written when the database is created, with the tenant and the address of the settings at that time."""
 
     tenant_id = models.CharField(max_length=36)
     address = models.CharField(max_length=300)

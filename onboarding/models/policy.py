@@ -1,9 +1,12 @@
-"""The policy, as versions that are only ever added; of those that are in force, the highest number counts."""
+"""The policy as versions that are only ever added; the active version with the highest number counts.
+
+The fields of a policy are in `policy_settings.py`.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NewType
 
 from django.conf import settings
 from django.db import models
@@ -12,23 +15,23 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.rules import LONGEST_LIFETIME, SHORTEST_LIFETIME, Rules
+from onboarding.models.policy_settings import LONGEST_LIFETIME, SHORTEST_LIFETIME, PolicySettings
 
 
 class PolicyQuerySet(models.QuerySet["PolicyVersion"]):
     def active(self) -> PolicyQuerySet:
-        """Those that have ever been in force; a version that waits for a second admin is not among them."""
+        """The versions that were ever active; not the drafts that wait for a second admin."""
         return self.filter(Q(needs_second=False) | Q(activation__isnull=False))
 
     def waiting(self) -> PolicyQuerySet:
         return self.filter(needs_second=True, activation__isnull=True)
 
 
-class PolicyVersion(Rules):
+class PolicyVersion(PolicySettings):
     """One version, of the site or of one department. Nobody changes it; each pass names the version it was made under."""
 
     number = models.BigAutoField(_("number"), primary_key=True)
-    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -36,12 +39,12 @@ class PolicyVersion(Rules):
         blank=True,
         editable=False,
         related_name="+",
-        verbose_name=_("made by"),
+        verbose_name=_("written by"),
     )
     reason = models.CharField(
-        _("why"),
+        _("reason for the change"),
         max_length=300,
-        help_text=_("Why the policy changes. Auditors read it, and the banner of a freeze shows it."),
+        help_text=_("Auditors read this. If you freeze the portal, the banner shows it to everyone."),
     )
     department = models.CharField(
         _("department"),
@@ -49,19 +52,19 @@ class PolicyVersion(Rules):
         blank=True,
         default="",
         editable=False,
-        help_text=_("As the directory spells it. Empty: the site."),
+        help_text=_("The department's name as in Entra. Leave empty for the whole organisation."),
     )
     overrides = models.JSONField(
-        _("what the department has otherwise"),
+        _("settings that differ for this department"),
         default=list,
         editable=False,
-        help_text=_("What a department has otherwise; the rest is as the site."),
+        help_text=_("Only these settings differ for the department. All others follow the site."),
     )
     needs_second = models.BooleanField(_("needs a second admin"), default=False, editable=False)
 
     objects = PolicyQuerySet.as_manager()
 
-    # Set on the policy of one starter only, which is put together and never saved.
+    # Set only on the policy of one starter, which is merged and never saved.
     own: PolicyVersion | None = None
 
     class Meta:
@@ -106,15 +109,15 @@ class PolicyVersion(Rules):
         return f"policy {self.number}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Only ever added. A version that is there, or was put together for a starter, cannot be written over."""
+        """Refuse to change a version, and to save one that was merged for a starter."""
         if not self._state.adding or self.own is not None:
             raise TypeError("A policy version is only ever added.")
         super().save(*args, **kwargs)
 
     @property
     def key(self) -> int:
-        """Changes whenever anything in force for this starter does. A newer version always has a higher number, since
-        one that waited while another came into force can no longer be activated."""
+        """A number that changes whenever this starter's policy does. A newer version always has a higher number, because
+        a draft can no longer be activated once another version was."""
         return max(self.number, self.own.number) if self.own else self.number
 
     @property
@@ -126,8 +129,15 @@ class PolicyVersion(Rules):
         return self.created_at
 
 
+# Two types, so that mypy refuses one where the other is meant. Only `onboarding.policy` makes them.
+SitePolicy = NewType("SitePolicy", PolicyVersion)  # for the portal as a whole; never for one starter
+EffectivePolicy = NewType(
+    "EffectivePolicy", PolicyVersion
+)  # for one starter: the site's with the department's
+
+
 class PolicyActivation(models.Model):
-    """A second admin agreed: from here on the version is in force."""
+    """A second admin agreed, so the version is active from then on."""
 
     version = models.OneToOneField(PolicyVersion, on_delete=models.PROTECT, related_name="activation")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,72 +17,107 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.lifecycle import OPEN_ISSUE, UNFINISHED, IssueState, StarterState
-from onboarding.models.words import all_of
+from onboarding.models import starter_search
+from onboarding.models.hire_date import hire_day
 
 if TYPE_CHECKING:
-    from onboarding.models.issue import PassIssue
+    from onboarding.models.pass_issue import PassIssue
+
+
+NAME_FIELDS = {*starter_search.SEARCHED_FIELDS, "erased_at"}  # the search words are made of these
 
 
 def new_public_id() -> str:
-    """128 random bits (a UUID has fewer): it names a starter in an address, and opens nothing by itself."""
+    """128 random bits (a UUID has fewer). It identifies a starter in an address, and gives no access by itself."""
     return secrets.token_urlsafe(16)
 
 
-def in_need(lapsed_before: datetime) -> Q:
-    """Unfinished with something in the way, or whose window is over: they started before `lapsed_before`."""
-    return Q(state__in=UNFINISHED) & (~Q(problem="") | Q(starts_at__lt=lapsed_before))
+def needs_attention(lapsed: Q) -> Q:
+    """Unfinished starters with a problem, or whose window has closed (`lapsed`, see `timetable.lapsed`)."""
+    return Q(state__in=UNFINISHED) & (~Q(problem="") | lapsed)
+
+
+def has_confirmer(object_id: str) -> Q:
+    """Starters that this person can confirm, as manager or stand-in, by the last reading of the directory."""
+    return Q(manager_id=object_id, stand_in_id="") | Q(stand_in_id=object_id)
 
 
 class StarterQuerySet(models.QuerySet["Starter"]):
     def unfinished(self) -> StarterQuerySet:
         return self.filter(state__in=UNFINISHED)
 
-    def needing_a_hand(self, lapsed_before: datetime) -> StarterQuerySet:
-        return self.filter(in_need(lapsed_before))
-
-    def of_manager(self, object_id: str) -> StarterQuerySet:
-        """Starters whom this person may confirm, by the last reading: as their manager, or as who stands in for them."""
-        if not object_id:
-            return self.none()
-        return self.filter(Q(manager_id=object_id, stand_in_id="") | Q(stand_in_id=object_id))
+    def of_confirmer(self, object_id: str) -> StarterQuerySet:
+        return self.filter(has_confirmer(object_id)) if object_id else self.none()
 
     def matching(self, words: str) -> StarterQuerySet:
-        """Each word must stand in the name, the account name, the department or the manager's name."""
-        return self.filter(*all_of(words, self.db))
+        """Each word must begin one of the name, the account name, the department or the confirmer's and manager's name."""
+        return self.filter(*starter_search.match_conditions(words, self.db))
+
+    def matching_once(self, words: str) -> StarterQuerySet:
+        """`matching`, for several queries about one search: if few starters match, it looks them up once, here."""
+        ids = starter_search.find_few_ids(words, self.db)
+        return self.matching(words) if ids is None else self.filter(pk__in=ids)
+
+    # --- A change of names updates the search words in the same transaction ----------------------------------------
+
+    def update(self, **values: Any) -> int:
+        if not NAME_FIELDS & values.keys():
+            return super().update(**values)
+        with transaction.atomic(using=self.db, savepoint=False):
+            renamed = self._renamed_by(values)
+            count = super().update(**values)
+            if renamed:
+                starter_search.index_starters(Starter.objects.using(self.db).filter(pk__in=renamed))
+        return count
+
+    def _renamed_by(self, values: dict[str, Any]) -> list[int]:
+        """Lock the rows, and return those whose names these values change. An expression counts as a change."""
+        written = NAME_FIELDS & values.keys()
+        rows = self.order_by().select_for_update(no_key=True).values("pk", *written)
+        return [row["pk"] for row in rows if any(row[name] != values[name] for name in written)]
+
+    def bulk_create(self, objs: Iterable[Starter], *args: Any, **how: Any) -> list[Starter]:
+        with transaction.atomic(using=self.db, savepoint=False):
+            made = super().bulk_create(objs, *args, **how)
+            for start in range(0, len(made), starter_search.BATCH_SIZE):
+                pks = [row.pk for row in made[start : start + starter_search.BATCH_SIZE]]
+                starter_search.index_starters(Starter.objects.using(self.db).filter(pk__in=pks))
+        return made
 
 
 class Starter(models.Model):
-    """Who starts, when, and what the directory said of them when it was last read."""
+    """One starter: who, when, and what the directory said when it was last read."""
 
     class State(models.TextChoices):
-        RECORDED = StarterState.RECORDED.value, _("Recorded")
+        RECORDED = StarterState.RECORDED.value, _("Added")
         INVITED = StarterState.INVITED.value, _("Manager invited")
         ISSUED = StarterState.ISSUED.value, _("Pass handed over")
         REGISTERED = StarterState.REGISTERED.value, _("Can sign in")
         WITHDRAWN = StarterState.WITHDRAWN.value, _("Withdrawn")
 
     class Problem(models.TextChoices):
-        """What keeps an onboarding from going on by itself, as the portal last saw it."""
+        """What blocks an onboarding, by the last check."""
 
         NONE = "", ""
         ACCOUNT_MISSING = "account_missing", _("The account does not exist yet")
-        ACCOUNT_FOUND = "account_found", _("An account was found: look whether it is the right one")
-        ACCOUNT_GONE = "account_gone", _("The account is no longer in the directory")
-        NO_MANAGER = "no_manager", _("The directory names no manager")
+        ACCOUNT_FOUND = "account_found", _("An account was found. Check whether it is the right one")
+        ACCOUNT_GONE = "account_gone", _("The account is no longer in Entra")
+        NO_MANAGER = "no_manager", _("No manager is set in Entra")
         NO_MAILBOX = "no_mailbox", _("The manager has no mailbox")
-        MANAGER_RECORDED = "manager_recorded", _("The manager is the person who recorded the starter")
-        ACCOUNT_CHANGED = "account_changed", _("The account is no longer what HR saw")
-        MANAGER_CHANGED = "manager_changed", _("The directory names another manager than HR saw")
-        REFUSED = "refused", _("The portal refused to make a pass")
-        MAIL_FAILED = "mail_failed", _("The mail to the manager could not be sent")
-        MAIL_REFUSED = "mail_refused", _("The manager’s address takes no mail")
-        NO_STAND_IN = "no_stand_in", _("Whoever stands in is not the manager’s manager any more")
+        MANAGER_RECORDED = "manager_recorded", _("The manager added or changed this starter")
+        ACCOUNT_CHANGED = "account_changed", _("The account has changed since HR checked it")
+        MANAGER_CHANGED = "manager_changed", _("The manager in Entra has changed since HR checked it")
+        REFUSED = "refused", _("The portal cannot create a pass for this account")
+        MAIL_FAILED = "mail_failed", _("The email to the manager could not be sent")
+        MAIL_REFUSED = "mail_refused", _("The manager’s email address does not accept emails")
+        NOT_REGISTERED = "not_registered", _("The pass was used, but no sign-in method was registered")
+        NO_STAND_IN = "no_stand_in", _("The stand-in is no longer the manager’s manager")
 
     public_id = models.CharField(
         _("public id"), max_length=32, unique=True, default=new_public_id, editable=False
     )
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.RECORDED)
-    # Each change counts one up; whoever acts on what they saw says which version that was.
+    # Optimistic locking: each change counts one up, and a form carries the version that it was made from.
     version = models.PositiveIntegerField(_("version"), default=1)
     problem = models.CharField(_("problem"), max_length=20, choices=Problem, default=Problem.NONE, blank=True)
 
@@ -99,10 +135,10 @@ class Starter(models.Model):
     hire_date = models.DateTimeField(_("hire date"), null=True, blank=True)
     manager_id = models.CharField(_("object id of the manager"), max_length=36, blank=True, default="")
     manager_name = models.CharField(_("manager"), max_length=256, blank=True, default="")
-    manager_mail = models.CharField(_("manager’s address"), max_length=320, blank=True, default="")
-    looked_at = models.DateTimeField(_("last looked at"), null=True, blank=True)
-    # What HR saw when they said that this is the person, with this manager: see `guards.seen_of`.
-    seen = models.JSONField(_("what HR saw"), default=dict, blank=True)
+    manager_mail = models.CharField(_("manager’s email address"), max_length=320, blank=True, default="")
+    looked_at = models.DateTimeField(_("last read from Entra"), null=True, blank=True)
+    # The identity snapshot that HR reviewed: see `guards.identity_snapshot`.
+    seen = models.JSONField(_("details that HR checked"), default=dict, blank=True)
     first_manager_id = models.CharField(
         _("object id of the first manager"), max_length=36, blank=True, default=""
     )
@@ -110,10 +146,18 @@ class Starter(models.Model):
         _("refused for"),
         default=list,
         blank=True,
-        help_text=_("Codes of the guards that refused when they were last asked."),
+        help_text=_("Codes of the guards that refused in the last check."),
     )
+    # About the problem above; `obstacles` is the only writer. Empty if a change, not a check, set the problem.
+    answer_event = models.BigIntegerField(
+        _("audit event of the problem"),
+        null=True,
+        blank=True,
+        help_text=_("The number that people quote as a reference."),
+    )
+    hr_notified_at = models.DateTimeField(_("HR notified"), null=True, blank=True)
 
-    # HR routed it past the manager to the manager's own manager: for whom, and to whom. See `in_charge.py`.
+    # The stand-in that HR assigned, and the manager they replace. See `confirmer.py`.
     stand_in_for = models.CharField(
         _("object id of the manager who is away"), max_length=36, blank=True, default="", db_default=""
     )
@@ -122,46 +166,77 @@ class Starter(models.Model):
     )
     stand_in_name = models.CharField(_("stand-in"), max_length=256, blank=True, default="", db_default="")
     stand_in_mail = models.CharField(
-        _("stand-in’s address"), max_length=320, blank=True, default="", db_default=""
+        _("stand-in’s email address"), max_length=320, blank=True, default="", db_default=""
     )
 
-    # Kept as HR said it, local date and time with the zone's name: a zone's rules may change before the day.
-    start_date = models.DateField(_("first day"))
+    # As HR entered it: local date and time with the zone's name, because a zone's rules may change before the day.
+    start_date = models.DateField(_("start date"))
     start_time = models.TimeField(_("start time"))
     time_zone = models.CharField(_("time zone"), max_length=64)
     starts_at = models.DateTimeField(
-        _("start in UTC"), editable=False, help_text=_("The start in UTC, derived.")
+        _("start in UTC"),
+        editable=False,
+        help_text=_("Calculated from the start date, start time and time zone."),
     )
     note = models.CharField(_("note for the manager"), max_length=500, blank=True, default="")
 
-    # Read by the worker where the tenant allows it, and only before our first pass.
-    sign_in_looked_at = models.DateTimeField(_("last sign-in looked up"), null=True, blank=True)
-    last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True)
-    sign_in_told = models.BooleanField(
-        _("last sign-in can be read"), default=False, help_text=_("The tenant lets the portal read it.")
+    # The last version of the calendar entry that was written (SEQUENCE of RFC 5545), and a hash of what it said.
+    calendar_sequence = models.PositiveIntegerField(
+        _("version of the calendar entry"), default=0, db_default=0, editable=False
     )
+    calendar_said = models.CharField(
+        _("hash of the calendar entry"), max_length=64, blank=True, default="", db_default="", editable=False
+    )
+
+    # Read where the tenant allows it, and only before our first pass: see `passes/sign_ins.py`.
+    sign_in_looked_at = models.DateTimeField(_("last sign-in read at"), null=True, blank=True)
+    last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True)
+    last_attempt_at = models.DateTimeField(
+        _("last attempt to sign in"),
+        null=True,
+        blank=True,
+        help_text=_("Successful or not. Anyone can cause a failed attempt."),
+    )
+    sign_in_told = models.BooleanField(
+        _("last sign-in can be read"), default=False, help_text=_("The portal has the permission to read it.")
+    )
+    # Since when a manager waits for the reading, and when Microsoft's answer last left this account out.
+    sign_in_awaited_at = models.DateTimeField(_("manager waiting since"), null=True, blank=True)
+    sign_in_missed_at = models.DateTimeField(_("last failed look-up"), null=True, blank=True)
     first_pass_at = models.DateTimeField(_("first pass"), null=True, blank=True)
 
     recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("recorded by")
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("added by")
     )
     # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
-    shaped_by = models.JSONField(_("object ids of all in HR who had a part"), default=list)
-    recorded_at = models.DateTimeField(_("recorded"), default=timezone.now)
+    shaped_by = models.JSONField(_("object ids of the HR people who were involved"), default=list)
+    recorded_at = models.DateTimeField(_("added"), default=timezone.now)
     invited_at = models.DateTimeField(_("manager invited"), null=True, blank=True)
     reminded_for = models.DateField(_("reminded of"), null=True, blank=True)
-    escalated_for = models.DateField(_("others told for"), null=True, blank=True)
+    escalated_for = models.DateField(_("escalated for"), null=True, blank=True)
     schedule = models.PositiveIntegerField(
         _("schedule"),
         default=0,
         db_default=0,
-        help_text=_("Counts how often the first day was moved, or everything began anew."),
+        help_text=_("Counts how often the start date was changed or the onboarding started again."),
     )
-    extra_attempts = models.PositiveSmallIntegerField(_("further passes allowed"), default=0)
+    extra_attempts = models.PositiveSmallIntegerField(_("extra passes allowed"), default=0)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True)
 
-    # What the directory said when the manager opened the page; never kept.
+    # Texts copied from the directory. `account_name`, `hire_date` and `looked_at` are copied with them.
+    DIRECTORY_FIELDS = (
+        "display_name", "job_title", "department", "employee_id", "manager_id", "manager_name", "manager_mail",
+    )  # fmt: skip
+    STAND_IN_FIELDS = ("stand_in_for", "stand_in_id", "stand_in_name", "stand_in_mail")
+    # Personal texts, which are emptied when the starter is erased; `account_name` is replaced.
+    PERSONAL_FIELDS = (
+        "account_id", "found_account_id", *DIRECTORY_FIELDS, "first_manager_id", "note", *STAND_IN_FIELDS,
+        "calendar_said",
+    )  # fmt: skip
+    # What a check changes. `obstacles` writes these together.
+    CHECK_RESULT_FIELDS = ("problem", "refused_for", "answer_event", "hr_notified_at")
+    # What the directory said when the manager opened the page; never saved.
     facts: Any = None
 
     objects = StarterQuerySet.as_manager()
@@ -178,14 +253,19 @@ class Starter(models.Model):
             ),
             models.Index(fields=["starts_at", "id"], name="starter_by_start"),
             models.Index(fields=["start_date", "state"], name="starter_by_day"),
-            # How many are in each state, and on which days: the list counts them at every look.
+            # The list counts by state and by day in each request.
             models.Index(fields=["state", "start_date"], name="starter_kept", condition=Q(erased_at=None)),
-            # Whether somebody was recorded before.
+            models.Index(
+                fields=["sign_in_awaited_at"],
+                name="starter_awaited",
+                condition=Q(sign_in_awaited_at__isnull=False),
+            ),
+            # For finding duplicates.
             models.Index(fields=["account_id"], name="starter_by_account"),
             models.Index(fields=["account_name"], name="starter_by_account_name"),
             models.Index(fields=["display_name"], name="starter_by_name"),
             models.Index(fields=["employee_id"], name="starter_by_employee"),
-            # The lists count by state, and do not show who was erased.
+            # The lists count by state, without erased starters.
             models.Index(
                 fields=["state", "starts_at", "id"],
                 name="starter_not_erased",
@@ -213,34 +293,53 @@ class Starter(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.starts_at = self.start_local.astimezone(ZoneInfo("UTC"))
-        super().save(*args, **kwargs)
+        with transaction.atomic(savepoint=False):
+            super().save(*args, **kwargs)
+            if kwargs.get("update_fields") is None or NAME_FIELDS & set(kwargs["update_fields"]):
+                starter_search.index_starters(Starter.objects.filter(pk=self.pk))
+
+    def save_check_result(self) -> None:
+        """Save only what a check changed."""
+        Starter.objects.filter(pk=self.pk).update(
+            **{name: getattr(self, name) for name in self.CHECK_RESULT_FIELDS}
+        )
 
     @property
     def name(self) -> str:
         return self.display_name or self.account_name or gettext("(erased)")
 
     @property
-    def manager_was_changed(self) -> bool:
-        """HR has accepted another manager than the one they first saw."""
+    def is_manager_changed(self) -> bool:
+        """Whether HR has accepted another manager than the first one."""
         return bool(self.seen.get("manager_id", "") != self.first_manager_id)
 
     @property
-    def is_routed(self) -> bool:
-        """HR lets the manager's own manager confirm in the manager's place."""
+    def contributor_ids(self) -> set[str]:
+        """Object ids of the HR people who added this starter or changed who or when it is about."""
+        return {self.recorded_by.oid, *self.shaped_by}
+
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether HR lets the manager's own manager confirm instead."""
         return bool(self.stand_in_id)
 
     @property
-    def in_charge_id(self) -> str:
-        """Who may confirm, by the last reading of the directory."""
+    def confirmer_id(self) -> str:
+        """The object id of the manager or stand-in, by the last reading of the directory."""
         return self.stand_in_id or self.manager_id
 
     @property
-    def in_charge_name(self) -> str:
-        return self.stand_in_name if self.is_routed else self.manager_name
+    def confirmer_name(self) -> str:
+        return self.stand_in_name if self.has_stand_in else self.manager_name
 
     @property
-    def in_charge_mail(self) -> str:
-        return self.stand_in_mail if self.is_routed else self.manager_mail
+    def away_name(self) -> str:
+        """The manager who is away, if a stand-in confirms for them; else empty."""
+        return self.manager_name if self.has_stand_in else ""
+
+    @property
+    def confirmer_mail(self) -> str:
+        return self.stand_in_mail if self.has_stand_in else self.manager_mail
 
     @property
     def zone(self) -> ZoneInfo:
@@ -253,6 +352,11 @@ class Starter(models.Model):
         return wall.astimezone(ZoneInfo("UTC")).astimezone(self.zone)
 
     @property
+    def hired_on(self) -> date | None:
+        """The hire date in the directory, as a day in the starter's time zone."""
+        return hire_day(self.hire_date, self.zone) if self.hire_date else None
+
+    @property
     def start_words(self) -> str:
         return date_format(self.start_local, "LONG")
 
@@ -261,12 +365,12 @@ class Starter(models.Model):
         return StarterState(self.state) in UNFINISHED
 
     def open_issue(self) -> PassIssue | None:
-        """The one issue of which a pass may be alive. Reads all of a starter's few issues: a list prefetches them."""
+        """The one issue whose pass may still work. It reads all of a starter's few issues, which a list prefetches."""
         return next((issue for issue in self.issues.all() if IssueState(issue.state) in OPEN_ISSUE), None)
 
     def last_issue(self) -> PassIssue | None:
         return max(self.issues.all(), key=lambda issue: issue.number, default=None)
 
     def window(self, before: timedelta, after: timedelta) -> tuple[datetime, datetime]:
-        """When a pass can be made: from `before` the start to `after` it."""
+        """When a pass can be created: from `before` the start to `after` it."""
         return self.starts_at - before, self.starts_at + after

@@ -1,4 +1,4 @@
-"""Sign-ins made for one pass that were used for it. Kept for a day, so that none is used twice."""
+"""Step-up sign-ins that were used for a pass. They are kept for a day, so that none is used twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StepUpUsed(models.Model):
-    """The database holds that a proof gives one pass, whatever presses come at once and wherever."""
+    """One used proof. The unique index allows one pass for each proof, even for two clicks at the same time."""
 
     proof = models.CharField(max_length=32, unique=True)
     used_at = models.DateTimeField(db_index=True)

@@ -1,6 +1,6 @@
-"""The process at the other end of a connection: it can be made to die or to stop at an exact moment of a call.
+"""Finds the process at the other end of a connection, and kills, stops or resumes it.
 
-It is found as `ss -p` would: the connection's inode in /proc/net/tcp, and who holds that inode open. Linux only.
+It works as `ss -p` does: find the connection's inode in /proc/net/tcp, then the process with that inode open. Linux only.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def process_at(connection: socket.socket) -> int:
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if (fields[1], fields[2]) == (theirs, ours):
-            return _holder(f"socket:[{fields[9]}]")
+            return _process_holding(f"socket:[{fields[9]}]")
     raise LookupError("the caller has hung up")
 
 
 def command_of(process: int) -> str:
-    """How the process was started; nothing where it has ended."""
+    """The command line of the process; empty if it has ended."""
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
@@ -38,18 +38,18 @@ def send_signal(process: int, name: str) -> None:
         os.kill(process, SIGNALS[name])
 
 
-def resume(process: int) -> None:
+def resume_process(process: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGCONT)
 
 
 def _as_listed(address: tuple[str, int]) -> str:
-    """127.0.0.1:8401 stands there as 0100007F:20D1."""
+    """The form of /proc/net/tcp: 127.0.0.1:8401 is 0100007F:20D1."""
     host, port = address
     return f"{struct.unpack('=I', socket.inet_aton(host))[0]:08X}:{port:04X}"
 
 
-def _holder(link: str) -> int:
+def _process_holding(link: str) -> int:
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue

@@ -28,6 +28,6 @@ def graph_seconds(moment: float) -> str:
 
 
 def parse_time(text: str) -> float:
-    """Seconds since the epoch; ValueError when it is no moment. A time without zone is UTC."""
+    """Seconds since the epoch; ValueError for an invalid time. A time without a zone is UTC."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""The control interface, for tests and for people who try things: what happened, what shall fail, start over.
+"""The control API, for tests and experiments: read the state, order faults, change objects, reset.
 
 GET  /_control/state      people, live and past passes (never a code), policy, permissions, waiting faults
 GET  /_control/requests   what was asked, in order, and how it was answered; never a body
@@ -17,12 +17,13 @@ from typing import Any
 from portal.sandbox.clock import graph_time, parse_time
 from portal.sandbox.entra.assertions import projected_token
 from portal.sandbox.identity import administrator_token
+from portal.sandbox.methods import new_method
 from portal.sandbox.options import GRAPH_RESOURCE
 from portal.sandbox.records import Account, Pass
 from portal.sandbox.resources import AUDIENCE as AZURE_RESOURCE
 from portal.sandbox.resources import SUBSCRIPTION_ID
 from portal.sandbox.tenant import Tenant
-from portal.sandbox.tokens import thumbprints
+from portal.sandbox.tokens import certificate_thumbprints
 from portal.sandbox.web import Json, Request, Response, json_answer
 
 OWN_FIELDS = {
@@ -38,10 +39,21 @@ OWN_FIELDS = {
 }
 
 
-def answer(tenant: Tenant, request: Request) -> Response:
+MOMENTS = {"last_sign_in", "last_attempt"}
+SIGN_IN_TIMES = {
+    "lastSignInDateTime",
+    "lastSignInRequestId",
+    "lastNonInteractiveSignInDateTime",
+    "lastNonInteractiveSignInRequestId",
+    "lastSuccessfulSignInDateTime",
+    "lastSuccessfulSignInRequestId",
+}
+
+
+def answer_control(tenant: Tenant, request: Request) -> Response:
     handler = HANDLERS.get((request.method, request.path.removeprefix("/_control/")))
     if handler is None:
-        return json_answer({"error": "There is no such control."}, 404)
+        return json_answer({"error": "Unknown control."}, 404)
     try:
         with tenant.lock:
             payload = handler(tenant, request)
@@ -52,36 +64,40 @@ def answer(tenant: Tenant, request: Request) -> Response:
     return json_answer(payload)
 
 
-# --- Looking ----------------------------------------------------------------------------------------------
+# --- Reading ----------------------------------------------------------------------------------------------
 
 
-def _state(tenant: Tenant, _request: Request) -> Json:
+def _describe_state(tenant: Tenant, _request: Request) -> Json:
     return {
-        "people": {key: _person(tenant, account) for key, account in tenant.accounts.items()},
-        "passes": [_pass(tenant, found) for found in tenant.passes if not found.ended],
-        "past_passes": [_pass(tenant, found) for found in tenant.passes if found.ended],
+        "people": {key: _describe_person(tenant, account) for key, account in tenant.accounts.items()},
+        "passes": [_describe_pass(tenant, found) for found in tenant.passes if not found.ended],
+        "past_passes": [_describe_pass(tenant, found) for found in tenant.passes if found.ended],
         "policy": tenant.policy,
         "permissions": sorted(tenant.granted),
-        "registrations": tenant.registrations.document(),
+        "registrations": tenant.registrations.as_document(),
         "second_post": tenant.second_post,
         "contexts": tenant.contexts,
         "tap_limit": tenant.throttle.limit,
+        "sign_in_limit": tenant.throttle.sign_in_activity.limit,
+        "sign_in_lists": tenant.sign_in_lists,
+        "list_page": tenant.list_page,
         "clock_ahead": tenant.clock.ahead,
-        "faults": tenant.faults.described(),
+        "faults": tenant.faults.describe(),
         "mails": len(tenant.mails),
     }
 
 
-def _person(tenant: Tenant, account: Account) -> Json:
-    last = account.last_sign_in
+def _describe_person(tenant: Tenant, account: Account) -> Json:
+    moments = {name: getattr(account, name) for name in MOMENTS}
     return {
         **{name: value for name, value in asdict(account).items() if name != "key"},
-        "last_sign_in": None if last is None else graph_time(last),
+        **{name: None if moment is None else graph_time(moment) for name, moment in moments.items()},
+        "signInActivity": account.shown_sign_in_activity,
         "pass_id": found.id if (found := tenant.pass_of(account)) else None,
     }
 
 
-def _pass(tenant: Tenant, found: Pass) -> Json:
+def _describe_pass(tenant: Tenant, found: Pass) -> Json:
     reason = tenant.unusable_because(found)
     return {
         "id": found.id,
@@ -97,36 +113,34 @@ def _pass(tenant: Tenant, found: Pass) -> Json:
     }
 
 
-def _requests(tenant: Tenant, _request: Request) -> list[Json]:
+def _list_requests(tenant: Tenant, _request: Request) -> list[Json]:
     return list(tenant.requests)
 
 
-def _mail(tenant: Tenant, _request: Request) -> list[Json]:
+def _list_mail(tenant: Tenant, _request: Request) -> list[Json]:
     return [asdict(mail) for mail in tenant.mails]
 
 
-# --- Acting -----------------------------------------------------------------------------------------------
+# --- Changing -----------------------------------------------------------------------------------------------
 
 
-def _faults(tenant: Tenant, request: Request) -> Json:
+def _add_faults(tenant: Tenant, request: Request) -> Json:
     tenant.faults.add(request.json())
-    return {"faults": tenant.faults.described()}
+    return {"faults": tenant.faults.describe()}
 
 
-def _reset(tenant: Tenant, _request: Request) -> Json:
+def _reset_tenant(tenant: Tenant, _request: Request) -> Json:
     tenant.reset()
     return {"reset": True}
 
 
-def _change(tenant: Tenant, request: Request) -> Json:
+def _apply_changes(tenant: Tenant, request: Request) -> Json:
     wanted = request.json()
     if not isinstance(wanted, dict) or not wanted:
-        raise ValueError("Say what to change: an object.")
-    unknown = set(wanted) - set(CHANGES) - {"set"}
+        raise ValueError("The body must be an object with the changes.")
+    unknown = set(wanted) - set(CHANGES) - {"set", "type", "fields", "created"}
     if unknown:
-        raise ValueError(
-            f"Nothing is called {', '.join(sorted(unknown))}; there is {', '.join(sorted(CHANGES))}."
-        )
+        raise ValueError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(CHANGES))}.")
     answers: Json = {}
     for name, change in CHANGES.items():
         if name in wanted:
@@ -135,11 +149,17 @@ def _change(tenant: Tenant, request: Request) -> Json:
 
 
 def change_person(tenant: Tenant, key: str, wanted: Json) -> str:
-    """`set` names Graph's properties, or manager (a key), methods, groups, roles, last_sign_in, exists."""
+    """`set` names Graph's properties, or manager (a key), methods, groups, roles, last_sign_in, last_attempt, exists.
+
+    `signInActivity` is an object with Graph's names, shown exactly as it is given: each time may be set, null or left
+    out. Null removes it: then it follows from last_sign_in and last_attempt, as Microsoft would write it.
+    """
     account = tenant.accounts[key]
     for name, value in wanted["set"].items():
-        if name == "last_sign_in":
-            account.last_sign_in = None if value is None else parse_time(value)
+        if name in MOMENTS:
+            setattr(account, name, None if value is None else parse_time(value))
+        elif name == "signInActivity":
+            account.sign_in_activity = _checked_activity(value)
         elif name in OWN_FIELDS:
             setattr(account, name, value)
         elif name in account.properties:
@@ -149,66 +169,105 @@ def change_person(tenant: Tenant, key: str, wanted: Json) -> str:
     return account.id
 
 
-def _add(tenant: Tenant, newcomers: list[Json], _wanted: Json) -> list[str]:
-    """`[{"key": …, "name": "First Last", "manager": key}]`: more starters, for long lists and for load."""
+def _checked_activity(value: Any) -> Json | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not set(value) <= SIGN_IN_TIMES:
+        raise ValueError(f"signInActivity has {', '.join(sorted(SIGN_IN_TIMES))}.")
+    return value
+
+
+def _add_starters(tenant: Tenant, newcomers: list[Json], _wanted: Json) -> list[str]:
+    """`[{"key": …, "name": "First Last", "manager": key}]`: adds starters, for long lists and load tests."""
     return [tenant.add_starter(**newcomer).id for newcomer in newcomers]
 
 
-def _appear(tenant: Tenant, key: str, _wanted: Json) -> str:
-    tenant.appear(key)
+def _register_method(tenant: Tenant, key: str, wanted: Json) -> Json:
+    """`{"method": key, "type": "phone", "fields": {…}, "created": false}`: registers it now, as Graph would list it.
+
+    `"created": false` leaves out the time of registration. Any type can be played, also one that does not exist yet.
+    """
+    created = tenant.clock.now() if wanted.get("created", True) else None
+    registered = new_method(str(wanted["type"]), created, **wanted.get("fields", {}))
+    tenant.accounts[key].methods.append(registered)
+    return registered
+
+
+def _create_expected_account(tenant: Tenant, key: str, _wanted: Json) -> str:
+    tenant.create_expected_account(key)
     return tenant.accounts[key].id
 
 
-def _grant(tenant: Tenant, names: list[str], _wanted: Json) -> list[str]:
-    """Seen in the next token, as in Entra; `{"tokens": "expire"}` makes that at once."""
+def _grant_permissions(tenant: Tenant, names: list[str], _wanted: Json) -> list[str]:
+    """The next token contains them, as in Entra. `{"tokens": "expire"}` forces a new token at once."""
     tenant.granted.update(names)
     return sorted(tenant.granted)
 
 
-def _revoke(tenant: Tenant, names: list[str], _wanted: Json) -> list[str]:
+def _revoke_permissions(tenant: Tenant, names: list[str], _wanted: Json) -> list[str]:
     tenant.granted.difference_update(names)
     return sorted(tenant.granted)
 
 
-def _policy(tenant: Tenant, values: Json, _wanted: Json) -> Json:
+def _change_policy(tenant: Tenant, values: Json, _wanted: Json) -> Json:
     if not set(values) <= set(tenant.policy):
         raise ValueError(f"The policy has only {', '.join(sorted(tenant.policy))}.")
     tenant.policy.update(values)
     return dict(tenant.policy)
 
 
-def _second_post(tenant: Tenant, behaviour: str, _wanted: Json) -> str:
+def _set_second_post(tenant: Tenant, behaviour: str, _wanted: Json) -> str:
     if behaviour not in ("replace", "refuse"):
         raise ValueError("second_post is replace or refuse.")
     tenant.second_post = behaviour
     return behaviour
 
 
-def _tap_limit(tenant: Tenant, limit: list[float] | None, _wanted: Json) -> Any:
+def _set_pass_limit(tenant: Tenant, limit: list[float] | None, _wanted: Json) -> Any:
     tenant.limit_passes(None if limit is None else (int(limit[0]), float(limit[1])))
     return limit
 
 
-def _tokens(tenant: Tenant, word: str, _wanted: Json) -> str:
+def _set_sign_in_limit(tenant: Tenant, limit: list[float] | None, _wanted: Json) -> Any:
+    """`[10, 60]`: so many reads of sign-in activity in so many seconds; null: no limit."""
+    tenant.limit_sign_in_activity(None if limit is None else (int(limit[0]), float(limit[1])))
+    return limit
+
+
+def _allow_sign_in_lists(tenant: Tenant, allowed: bool, _wanted: Json) -> bool:
+    """`false`: a tenant that refuses to list the sign-in activity of several accounts."""
+    if not isinstance(allowed, bool):
+        raise ValueError("sign_in_lists is true or false.")
+    tenant.sign_in_lists = allowed
+    return allowed
+
+
+def _set_page_size(tenant: Tenant, size: int | None, _wanted: Json) -> Any:
+    """At most so many accounts on a page of a list, however many were asked for; null: as many as Graph gives."""
+    tenant.list_page = None if size is None else max(1, int(size))
+    return tenant.list_page
+
+
+def _expire_tokens(tenant: Tenant, word: str, _wanted: Json) -> str:
     if word != "expire":
         raise ValueError("tokens can only expire.")
     tenant.expire_tokens()
     return word
 
 
-def _token_lifetime(tenant: Tenant, seconds: int, _wanted: Json) -> int:
+def _set_token_lifetime(tenant: Tenant, seconds: int, _wanted: Json) -> int:
     tenant.token_lifetime = int(seconds)
     return tenant.token_lifetime
 
 
-def _signing_key(tenant: Tenant, word: str, _wanted: Json) -> str:
+def _replace_signing_key(tenant: Tenant, word: str, _wanted: Json) -> str:
     if word != "roll":
         raise ValueError("signing_key can only roll.")
-    tenant.keys.roll()
+    tenant.keys.replace_key()
     return tenant.keys.key_id
 
 
-def _id_token(tenant: Tenant, changes: Json, _wanted: Json) -> Json:
+def _change_id_tokens(tenant: Tenant, changes: Json, _wanted: Json) -> Json:
     """`{"set": {claims}, "remove": [names], "signature": "none"|"foreign"|"unknown key"}`; `{}` ends it."""
     if not set(changes) <= {"set", "remove", "signature"}:
         raise ValueError("id_token has set, remove and signature.")
@@ -216,8 +275,8 @@ def _id_token(tenant: Tenant, changes: Json, _wanted: Json) -> Json:
     return changes
 
 
-def _contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> Json:
-    """`{"c1": [keys]}`: who meets the policy bound to a context; one not named has none, and everybody is granted it.
+def _set_contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> Json:
+    """`{"c1": [keys]}`: the people who meet the policy of a context. A context without a policy is granted to everybody.
 
     To have the token say otherwise, or say it as text: `{"id_token": {"set": {"acrs": "c1"}}}`.
     """
@@ -229,27 +288,27 @@ def _contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> Json:
     return met
 
 
-def _certificate(tenant: Tenant, pem: str, _wanted: Json) -> Json:
-    names = thumbprints(pem)
+def _register_certificate(tenant: Tenant, pem: str, _wanted: Json) -> Json:
+    names = certificate_thumbprints(pem)
     tenant.certificates.append(pem)
     return names
 
 
-def _clock_ahead(tenant: Tenant, seconds: float, _wanted: Json) -> float:
+def _set_clock_ahead(tenant: Tenant, seconds: float, _wanted: Json) -> float:
     tenant.clock.ahead = float(seconds)
     return tenant.clock.ahead
 
 
-def _set_up(tenant: Tenant, done: bool, _wanted: Json) -> bool:
-    """`false`: a tenant that nobody has prepared for the portal yet."""
+def _undo_set_up(tenant: Tenant, done: bool, _wanted: Json) -> bool:
+    """`false`: the tenant is not set up for the portal."""
     if done is not False:
         raise ValueError("set_up can only be undone: false.")
     tenant.undo_set_up()
     return done
 
 
-def _administrator(tenant: Tenant, permissions: list[str], _wanted: Json) -> Json:
-    """Tokens of whoever sets the tenant up, with these permissions of Graph: one for Graph, one for Azure."""
+def _administrator_tokens(tenant: Tenant, permissions: list[str], _wanted: Json) -> Json:
+    """An administrator's tokens with these Graph permissions: one for Graph, one for Azure."""
     return {
         "graph": administrator_token(tenant, GRAPH_RESOURCE, permissions),
         "azure": administrator_token(tenant, AZURE_RESOURCE, []),
@@ -257,41 +316,54 @@ def _administrator(tenant: Tenant, permissions: list[str], _wanted: Json) -> Jso
     }
 
 
-def _resume(tenant: Tenant, _word: bool, _wanted: Json) -> int:
-    """`true` lets go on whoever was stopped by a fault."""
+def _resume_callers(tenant: Tenant, _word: bool, _wanted: Json) -> int:
+    """`true` resumes all processes that a fault stopped. Returns their number."""
     return tenant.faults.resume()
 
 
-def _projected_token(tenant: Tenant, seconds: int, _wanted: Json) -> str:
+def _end_faults(tenant: Tenant, done: bool, _wanted: Json) -> bool:
+    """`true` ends all faults: none applies any more, and delayed requests continue at once."""
+    if done is not True:
+        raise ValueError("end_faults takes true.")
+    tenant.faults.end_all()
+    return done
+
+
+def _make_projected_token(tenant: Tenant, seconds: int, _wanted: Json) -> str:
     return projected_token(tenant, int(seconds))
 
 
 CHANGES: dict[str, Callable[[Tenant, Any, Json], Any]] = {
     "person": change_person,
-    "add": _add,
-    "appear": _appear,
-    "grant": _grant,
-    "revoke": _revoke,
-    "policy": _policy,
-    "second_post": _second_post,
-    "tap_limit": _tap_limit,
-    "tokens": _tokens,
-    "token_lifetime": _token_lifetime,
-    "signing_key": _signing_key,
-    "id_token": _id_token,
-    "contexts": _contexts,
-    "certificate": _certificate,
-    "clock_ahead": _clock_ahead,
-    "projected_token": _projected_token,
-    "resume": _resume,
-    "set_up": _set_up,
-    "administrator": _administrator,
+    "add": _add_starters,
+    "appear": _create_expected_account,
+    "method": _register_method,
+    "grant": _grant_permissions,
+    "revoke": _revoke_permissions,
+    "policy": _change_policy,
+    "second_post": _set_second_post,
+    "tap_limit": _set_pass_limit,
+    "sign_in_limit": _set_sign_in_limit,
+    "sign_in_lists": _allow_sign_in_lists,
+    "list_page": _set_page_size,
+    "tokens": _expire_tokens,
+    "token_lifetime": _set_token_lifetime,
+    "signing_key": _replace_signing_key,
+    "id_token": _change_id_tokens,
+    "contexts": _set_contexts,
+    "certificate": _register_certificate,
+    "clock_ahead": _set_clock_ahead,
+    "projected_token": _make_projected_token,
+    "resume": _resume_callers,
+    "end_faults": _end_faults,
+    "set_up": _undo_set_up,
+    "administrator": _administrator_tokens,
 }
 HANDLERS: dict[tuple[str, str], Callable[[Tenant, Request], Any]] = {
-    ("GET", "state"): _state,
-    ("GET", "requests"): _requests,
-    ("GET", "mail"): _mail,
-    ("POST", "faults"): _faults,
-    ("POST", "reset"): _reset,
-    ("POST", "change"): _change,
+    ("GET", "state"): _describe_state,
+    ("GET", "requests"): _list_requests,
+    ("GET", "mail"): _list_mail,
+    ("POST", "faults"): _add_faults,
+    ("POST", "reset"): _reset_tenant,
+    ("POST", "change"): _apply_changes,
 }

@@ -1,4 +1,4 @@
-"""Faults on order: the sandbox can be slow, throttled, failing or silent, before or after it did the work."""
+"""Faults that tests order: slow, throttled, failing or dropped answers, before or after the work."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 from portal.sandbox import caller
 from portal.sandbox.web import Request, Response
 
-Work = Callable[[Request], Response]
+RequestHandler = Callable[[Request], Response]
 MOMENTS = ("reading", "done", "answered")
 HANG_UP = struct.pack("ii", 1, 0)  # closing sends a reset, and not a polite end
 
 
-class Dropped(Exception):
+class ConnectionDropped(Exception):
     """The connection is to be closed without an answer."""
 
 
@@ -31,10 +31,10 @@ class Fault:
 
     method, path    which requests: a method, and a regular expression found in the path
     by              only those of a process whose command holds this word
-    skip, times     let so many pass first; then strike so often (1 unless said; null = always)
+    skip, times     skip so many requests first; then apply so often (default 1; null = always)
     delay           seconds before the work is done; delay_after: between the work and the answer
     drop            "before" or "after" the work: the connection closes without an answer
-    apply_after     with drop "before": do the work nevertheless, so many seconds later, or when told to catch up
+    apply_after     with drop "before": do the work nevertheless, so many seconds later, or at `run_scheduled`
     status          answer this instead of doing the work; with applied: true, do the work and answer this
     headers, body   of that answer: JSON, or text (HTML, or nothing at all); without status, of the real one
     mutate, remove  change or remove fields of a JSON answer
@@ -42,7 +42,7 @@ class Fault:
     hide_for        seconds that a pass made by this request stays out of every list
     caller          what happens to the process that asks: "kill", "stop" (until `resume`), or "cut" its connection
     moment          when: "reading" (before its request is read), "done" (before the answer), "answered"
-    wait            seconds between that moment and the deed
+    wait            seconds between that moment and the action
     """
 
     method: str | None = None
@@ -78,49 +78,53 @@ class Fault:
             return False
 
     @property
-    def is_at_the_door(self) -> bool:
+    def is_before_reading(self) -> bool:
         return self.caller is not None and self.moment == "reading"
 
-    def strike(self, request: Request, work: Work, faults: Faults, over: threading.Event) -> Response:
+    def apply(
+        self, request: Request, work: RequestHandler, faults: Faults, over: threading.Event
+    ) -> Response:
         request.hide_for = self.hide_for
         over.wait(self.delay)
         if self.drop == "before":
             if self.apply_after is not None:
-                faults.later(self.apply_after, lambda: work(request))
-            raise Dropped
+                faults.schedule(self.apply_after, lambda: work(request))
+            raise ConnectionDropped
         if self.status is not None and not self.applied:
-            return self._changed(standing_in(self.status))
+            return self._change_response(default_response(self.status))
         response = work(request)
         if self.drop == "after":
-            raise Dropped
-        deed = self.deed(request, faults)
+            raise ConnectionDropped
+        deed = self.action_on_caller(request, faults)
         if self.moment == "done":
             deed()
         over.wait(self.delay_after)
-        changed = self._changed(standing_in(self.status) if self.status is not None else response)
+        changed = self._change_response(
+            default_response(self.status) if self.status is not None else response
+        )
         changed.afterwards = deed if self.moment == "answered" else None
         return changed
 
-    def deed(self, request: Request, faults: Faults) -> Callable[[], None]:
-        """Find the caller now, while it is surely there, and return what is to be done to it. That raises Dropped
-        where no answer can reach it any more."""
+    def action_on_caller(self, request: Request, faults: Faults) -> Callable[[], None]:
+        """Find the caller now, while it still exists, and return the action on it. The action raises
+        ConnectionDropped where no answer can reach the caller."""
         connection = request.connection
         if self.caller is None or connection is None:
             return lambda: None
         if self.caller == "cut":
-            return partial(_cut, connection, self.wait)
-        return partial(self._signal, caller.process_at(connection), faults)
+            return partial(_cut_connection, connection, self.wait)
+        return partial(self._signal_caller, caller.process_at(connection), faults)
 
-    def _signal(self, process: int, faults: Faults) -> None:
+    def _signal_caller(self, process: int, faults: Faults) -> None:
         time.sleep(self.wait)
         caller.send_signal(process, str(self.caller))
         if self.caller == "kill":
-            raise Dropped
+            raise ConnectionDropped
         faults.stopped.append(process)
 
-    def _changed(self, response: Response) -> Response:
+    def _change_response(self, response: Response) -> Response:
         if self.body is not None:
-            response.body, response.content_type = written(self.body)
+            response.body, response.content_type = encode_body(self.body)
         if self.mutate or self.remove:
             payload = {**json.loads(response.body or b"{}"), **self.mutate}
             response.body = json.dumps(
@@ -131,48 +135,48 @@ class Fault:
         return response
 
 
-def _cut(connection: socket.socket, wait: float) -> None:
+def _cut_connection(connection: socket.socket, wait: float) -> None:
     time.sleep(wait)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP)
-    raise Dropped
+    raise ConnectionDropped
 
 
 class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
-        self._late: list[threading.Timer] = []  # work that was put off, with its timer running
+        self._late: list[threading.Timer] = []  # scheduled work with a running timer
         self._over = threading.Event()
         self.stopped: list[int] = []
 
-    def greet(self, request: Request) -> None:
-        """Somebody calls, and nothing but their first lines was read. Raises Dropped."""
-        fault = self._take(request, at_the_door=True)
+    def apply_before_reading(self, request: Request) -> None:
+        """Apply a fault before the request's body is read. Raises ConnectionDropped."""
+        fault = self._take_matching(request, at_the_door=True)
         if fault:
-            fault.deed(request, self)()
+            fault.action_on_caller(request, self)()
 
-    def answer(self, request: Request, work: Work) -> Response:
+    def answer_request(self, request: Request, work: RequestHandler) -> Response:
         over = (
             self._over
-        )  # of this moment: whoever is struck and has not begun to wait must hear the end, too
-        fault = self._take(request)
-        return fault.strike(request, work, self, over) if fault else work(request)
+        )  # read first: a request that has its fault but does not wait yet must also see the end
+        fault = self._take_matching(request)
+        return fault.apply(request, work, self, over) if fault else work(request)
 
     def resume(self) -> int:
-        """Let every process go on that was stopped; returns how many they were."""
+        """Resume every stopped process; returns their number."""
         count = len(self.stopped)
         while self.stopped:
-            caller.resume(self.stopped.pop())
+            caller.resume_process(self.stopped.pop())
         return count
 
     def add(self, entries: Any) -> None:
-        """ValueError says what is wrong with them; then none is taken."""
-        faults = [fault_of(entry) for entry in (entries if isinstance(entries, list) else [entries])]
+        """Add all entries, or none and raise ValueError with the problem."""
+        faults = [parse_fault(entry) for entry in (entries if isinstance(entries, list) else [entries])]
         with self._lock:
             self._waiting.extend(faults)
 
-    def end(self) -> None:
-        """Nothing of these strikes any more, who was made to wait goes on, and no work that was put off is done."""
+    def end_all(self) -> None:
+        """End all faults: delayed requests continue, stopped processes resume, scheduled work is cancelled."""
         with self._lock:
             self._over.set()
             self._over = threading.Event()
@@ -181,24 +185,24 @@ class Faults:
                 timer.cancel()
         self.resume()
 
-    def later(self, seconds: float, work: Callable[[], object]) -> None:
+    def schedule(self, seconds: float, work: Callable[[], object]) -> None:
         timer = threading.Timer(seconds, work)
         timer.daemon = True
         timer.start()
         self._late.append(timer)
 
-    def catch_up(self) -> None:
-        """Do now what was put off, so that a test can say when, however slow the machine is."""
+    def run_scheduled(self) -> None:
+        """Run the scheduled work now, so that a test does not depend on the machine's speed."""
         while self._late:
             timer = self._late.pop()
             timer.cancel()
             timer.function()
 
-    def _take(self, request: Request, *, at_the_door: bool = False) -> Fault | None:
+    def _take_matching(self, request: Request, *, at_the_door: bool = False) -> Fault | None:
         """The first that matches, counted down."""
         with self._lock:
             for fault in self._waiting:
-                if fault.is_at_the_door != at_the_door or not fault.matches(request):
+                if fault.is_before_reading != at_the_door or not fault.matches(request):
                     continue
                 if fault.skip:
                     fault.skip -= 1
@@ -210,7 +214,7 @@ class Faults:
                 return fault
         return None
 
-    def described(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[dict[str, Any]]:
         with self._lock:
             return [
                 {"method": f.method, "path": f.path, "skip": f.skip, "times": f.times} for f in self._waiting
@@ -220,7 +224,7 @@ class Faults:
 NUMBERS = ("skip", "times", "delay", "delay_after", "apply_after", "status", "cut_at", "hide_for", "wait")
 
 
-def fault_of(entry: Any) -> Fault:
+def parse_fault(entry: Any) -> Fault:
     known = {part.name for part in fields(Fault)}
     if not isinstance(entry, dict) or not set(entry) <= known:
         raise ValueError(f"A fault is an object with some of: {', '.join(sorted(known))}.")
@@ -252,16 +256,16 @@ ERROR_CODES = {
 }
 
 
-def standing_in(status: int) -> Response:
-    """A plausible answer of Graph for a status that was ordered without a body."""
+def default_response(status: int) -> Response:
+    """A plausible answer of Graph for a status without a body."""
     if status < 400:
         return Response(status)
     code, message = ERROR_CODES.get(status, ("generalException", "An error has occurred."))
-    body, content_type = written({"error": {"code": code, "message": message}})
+    body, content_type = encode_body({"error": {"code": code, "message": message}})
     return Response(status, body, content_type)
 
 
-def written(body: Any) -> tuple[bytes, str]:
+def encode_body(body: Any) -> tuple[bytes, str]:
     if not isinstance(body, str):
         return json.dumps(body).encode(), "application/json; charset=utf-8"
     return body.encode(), "text/html; charset=utf-8" if body.lstrip().startswith(

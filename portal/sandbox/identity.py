@@ -7,7 +7,7 @@ from typing import Any
 
 from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
 from portal.sandbox.tenant import Tenant
-from portal.sandbox.tokens import lifetime, unique
+from portal.sandbox.tokens import lifetime_claims, unique_token_id
 from portal.sandbox.web import Request, Response, json_answer
 
 IMDS_PATH, APP_SERVICE_PATH = "/metadata/identity/oauth2/token", "/msi/token"
@@ -25,13 +25,13 @@ def answer_imds(tenant: Tenant, request: Request) -> Response:
         return _imds_error("invalid_request", "Proxies are not allowed")
     if request.query.get("api-version") not in IMDS_VERSIONS:
         return _imds_error("invalid_request", "Required query variable 'api-version' is missing or not known")
-    if _resource(request) not in RESOURCES:
+    if _requested_resource(request) not in RESOURCES:
         return _imds_error(
             "invalid_resource", "AADSTS500011: The resource principal was not found in the tenant."
         )
     if request.query.get("client_id", "").lower() != tenant.options.identity_client_id:
         return _imds_error("invalid_request", "Identity not found")
-    token = access_token(tenant, _resource(request))
+    token = access_token(tenant, _requested_resource(request))
     seconds = str(tenant.token_lifetime)
     return json_answer(
         {**token, "expires_in": seconds, "ext_expires_in": seconds, "not_before": str(int(time.time()))}
@@ -43,7 +43,7 @@ def answer_app_service(tenant: Tenant, request: Request) -> Response:
         return _app_service_error(401, "The X-IDENTITY-HEADER is missing or wrong.")
     if request.query.get("api-version") != APP_SERVICE_VERSION:
         return _app_service_error(400, "The api-version is not supported.")
-    if _resource(request) not in RESOURCES:
+    if _requested_resource(request) not in RESOURCES:
         return _app_service_error(400, "AADSTS500011: The resource principal was not found in the tenant.")
     if request.query.get("client_id", "").lower() != tenant.options.identity_client_id:
         return _app_service_error(
@@ -51,13 +51,13 @@ def answer_app_service(tenant: Tenant, request: Request) -> Response:
             "No User Assigned or Delegated Managed Identity found for specified "
             "ClientId/ResourceId/PrincipalId.",
         )
-    return json_answer(access_token(tenant, _resource(request)))
+    return json_answer(access_token(tenant, _requested_resource(request)))
 
 
 def access_token(tenant: Tenant, resource: str) -> dict[str, Any]:
     claims = app_claims(tenant, tenant.options.identity_client_id, resource, IDENTITY_PRINCIPAL_ID)
     return {
-        "access_token": tenant.keys.sign(claims),
+        "access_token": tenant.keys.sign_token(claims),
         "client_id": tenant.options.identity_client_id,
         "expires_on": str(claims["exp"]),
         "resource": resource,
@@ -71,8 +71,8 @@ def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) ->
     return {
         "aud": audience,
         "iss": tenant.options.issuer,
-        **lifetime(tenant.token_lifetime),
-        **unique(),
+        **lifetime_claims(tenant.token_lifetime),
+        **unique_token_id(),
         "azp": client_id,
         "appid": client_id,
         "idtyp": "app",
@@ -86,12 +86,12 @@ def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) ->
 
 
 def administrator_token(tenant: Tenant, audience: str, permissions: list[str]) -> str:
-    """What the Azure CLI holds for whoever signed in to set the tenant up."""
+    """The Azure CLI's token for an administrator who sets the tenant up."""
     claims = app_claims(tenant, AZURE_CLI_ID, audience, ADMINISTRATOR_ID)
-    return tenant.keys.sign({**claims, "roles": sorted(permissions)})
+    return tenant.keys.sign_token({**claims, "roles": sorted(permissions)})
 
 
-def _resource(request: Request) -> str:
+def _requested_resource(request: Request) -> str:
     return request.query.get("resource", "").rstrip("/")
 
 

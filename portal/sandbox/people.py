@@ -1,4 +1,4 @@
-"""Who lives in the pretend tenant: everyone the portal serves, and everyone its guards exist for."""
+"""The people of the sandbox tenant: those who use the portal, and those who cannot get a pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GROUPS = (EVERYONE, NO_PASSES, SERVER_OPERATORS, ACCOUNT_TEAM)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One of the cast, as they stand when the sandbox starts over."""
+    """One person, as they are after a reset of the sandbox."""
 
     key: str
     number: int
@@ -58,6 +58,7 @@ class Person:
     guest: bool = False
     other_tenant: bool = False
     has_passkey: bool = False
+    methods: tuple[str, ...] = ()  # types of Graph's, beside the password and a passkey
     has_pass: bool = False
     signed_in_days_ago: int | None = 1
     directory_roles: tuple[str, ...] = ()
@@ -92,14 +93,14 @@ class Person:
         return OTHER_TENANT_ID if self.other_tenant else None
 
 
-STAFF, STARTERS, REFUSED = "People who use the portal", "Starters", "People no pass may be made for"
+STAFF, STARTERS, REFUSED = "People who use the portal", "Starters", "People who cannot get a pass"
 
 
-def staff(key: str, number: int, name: str, who: str, try_this: str, **more: object) -> Person:
+def staff_member(key: str, number: int, name: str, who: str, try_this: str, **more: object) -> Person:
     return Person(key, number, name, who, try_this, STAFF, has_passkey=True, **more)  # type: ignore[arg-type]
 
 
-def starter(key: str, number: int, name: str, job: str, try_this: str, **more: object) -> Person:
+def starter_person(key: str, number: int, name: str, job: str, try_this: str, **more: object) -> Person:
     """New, enabled, a member, hired today, with a password and nothing else."""
     values: dict[str, object] = {
         "who": "Starter",
@@ -113,132 +114,153 @@ def starter(key: str, number: int, name: str, job: str, try_this: str, **more: o
     return Person(key=key, number=number, name=name, job=job, try_this=try_this, **values)  # type: ignore[arg-type]
 
 
-def refused(key: str, number: int, name: str, who: str, try_this: str, **more: object) -> Person:
-    """As new as a starter, so that only the one thing named stands in the way."""
-    return starter(key, number, name, "Adviser", try_this, who=who, section=REFUSED, **more)
+def refused_person(key: str, number: int, name: str, who: str, try_this: str, **more: object) -> Person:
+    """A person who is new like a starter, so that exactly one reason prevents a pass."""
+    return starter_person(key, number, name, "Adviser", try_this, who=who, section=REFUSED, **more)
 
 
 CAST: tuple[Person, ...] = (
-    staff(
+    staff_member(
         "hanna",
         1,
         "Hanna Reuter",
         "HR",
-        "Record a starter, and send the manager the link.",
+        "Add a starter, and send the manager the link.",
         job="HR adviser",
         department="Human resources",
         app_roles=("HR",),
     ),
-    staff(
+    staff_member(
         "henry",
         2,
         "Henry Osei",
         "HR, and Nadia's manager",
-        "Record Nadia Khan and confirm her yourself: two people are needed.",
+        "Add Nadia Khan and try to create her pass yourself. This needs two people.",
         job="HR lead",
         department="Human resources",
         app_roles=("HR",),
     ),
-    staff(
+    staff_member(
         "maria",
         3,
         "Maria Lindqvist",
         "Manager of most starters",
-        "Open the link from the mail, confirm who stands beside you, and see the pass once.",
+        "Open the link in the email, confirm the starter's identity and see the pass once.",
         job="Head of service design",
         department="Service design",
         manager="ceo",
     ),
-    staff(
+    staff_member(
         "tom",
         4,
         "Tom Becker",
         "Manager",
-        "Mo Visser is yours since yesterday.",
+        "You have been Mo Visser's manager since yesterday.",
         job="Team lead",
         manager="ceo",
     ),
-    staff(
+    staff_member(
         "amir",
         5,
         "Amir Haddad",
         "Admin, and Olga's manager",
-        "Try to confirm Olga Petrova: whoever sets the policy may not make a pass.",
+        "Try to create a pass for Olga Petrova. Admins cannot create passes.",
         job="Platform lead",
         department="Information technology",
         app_roles=("Admin",),
     ),
-    staff(
+    staff_member(
         "ada",
         6,
         "Ada Jansen",
         "Admin",
-        "Change the policy, or stop issuing at once, in the admin pages.",
+        "Change the policy or stop all passes, in the administration.",
         job="Identity engineer",
         department="Information technology",
         app_roles=("Admin",),
     ),
-    staff(
+    staff_member(
         "audrey",
         7,
         "Audrey Klein",
         "Auditor",
-        "Read everything that happened.",
+        "Read the audit log.",
         job="Internal auditor",
         department="Audit",
         app_roles=("Auditor",),
     ),
-    staff(
+    staff_member(
         "outsider",
         8,
         "Oscar Tan",
         "Employee, nobody's manager",
-        "Open a manager's link: it is not there for you.",
+        "Open a manager's link. You get “Page not found”.",
     ),
-    staff(
+    staff_member(
         "othertenant",
         9,
         "Tess Other",
         "Signs in from another tenant",
-        "Sign in: the portal knows only its own tenant.",
+        "Sign in. The portal accepts only its own tenant.",
         other_tenant=True,
         manager=None,
     ),
-    staff(
+    staff_member(
         "guestmanager",
         10,
         "Gwen Hart",
-        "Guest from a partner, recorded as Gil's manager",
-        "Sign in: a guest may not vouch for a starter.",
+        "Guest from a partner, set as Gil's manager",
+        "Sign in. Guests cannot use the portal.",
         guest=True,
         manager=None,
     ),
-    starter("noor", 20, "Noor de Vries", "Service designer", "Record her as Hanna, confirm as Maria."),
-    starter("liam", 21, "Liam O'Brien", "Content designer", "Use the pass, then register a passkey."),
-    starter(
-        "sofia", 22, "Sofia Rossi", "User researcher", "Press “I did not see it”: the pass is taken back."
+    starter_person(
+        "noor", 20, "Noor de Vries", "Service designer", "Add her as Hanna, create the pass as Maria."
     ),
-    starter("yusuf", 23, "Yusuf Demir", "Developer", "Confirm twice, in two tabs: one pass."),
-    starter("emma", 24, "Emma Nowak", "Delivery manager", "Withdraw her while a pass is out."),
-    starter(
-        "nadia", 25, "Nadia Khan", "HR assistant", "Recorded by her own manager, Henry.", manager="henry"
+    starter_person("liam", 21, "Liam O'Brien", "Content designer", "Use the pass, then register a passkey."),
+    starter_person(
+        "sofia",
+        22,
+        "Sofia Rossi",
+        "User researcher",
+        "Choose “I did not see the pass”: the portal cancels it.",
     ),
-    starter("olga", 26, "Olga Petrova", "Engineer", "Her manager Amir is an admin: refused.", manager="amir"),
-    starter("ben", 27, "Ben Carter", "Analyst", "The directory knows no manager for him.", manager=None),
-    starter(
+    starter_person("yusuf", 23, "Yusuf Demir", "Developer", "Create the pass in two tabs. You get only one."),
+    starter_person("emma", 24, "Emma Nowak", "Delivery manager", "Withdraw her while she has a pass."),
+    starter_person(
+        "nadia", 25, "Nadia Khan", "HR assistant", "Her manager Henry works in HR.", manager="henry"
+    ),
+    starter_person(
+        "olga",
+        26,
+        "Olga Petrova",
+        "Engineer",
+        "Her manager Amir is an admin, so he cannot create her pass.",
+        manager="amir",
+    ),
+    starter_person("ben", 27, "Ben Carter", "Analyst", "No manager is set for him in Entra.", manager=None),
+    starter_person(
         "late",
         28,
         "Lotte Vos",
         "Interaction designer",
-        "Record her before her account appears.",
+        "Add her before her account exists.",
         exists=False,
     ),
-    refused(
+    starter_person(
+        "mailed",
+        29,
+        "Mira Sanz",
+        "Service designer",
+        "IT registered her private email to reset passwords. She can still get a pass.",
+        methods=("email",),
+    ),
+    refused_person(
         "ceo",
         40,
         "Charlotte Eames",
         "Global Administrator",
-        "The account an attacker would like a pass for.",
+        "Attackers would most like a pass for this account.",
         created_days_ago=3000,
         hired_days_ago=3000,
         signed_in_days_ago=1,
@@ -246,123 +268,138 @@ CAST: tuple[Person, ...] = (
         manager=None,
         directory_roles=(GLOBAL_ADMINISTRATOR,),
     ),
-    refused(
+    refused_person(
         "guest",
         41,
         "Gina Lake",
         "Guest from a partner",
-        "She signs in with her own organisation.",
+        "She signs in at her own organisation.",
         guest=True,
     ),
-    refused("disabled", 42, "Dirk Mulder", "Disabled account", "A pass would not open it.", enabled=False),
-    refused(
-        "passkey", 43, "Paula Silva", "Has a passkey already", "She can sign in by herself.", has_passkey=True
+    refused_person(
+        "disabled",
+        42,
+        "Dirk Mulder",
+        "Disabled account",
+        "Nobody can sign in to it, even with a pass.",
+        enabled=False,
     ),
-    refused(
+    refused_person(
+        "passkey", 43, "Paula Silva", "Already has a passkey", "She can already sign in.", has_passkey=True
+    ),
+    refused_person(
         "eligible",
         44,
         "Elias Holm",
-        "May become an administrator",
-        "He holds no role now, and can take one up.",
+        "Eligible for an administrator role",
+        "He has no role now, but he can activate one.",
         eligible_roles=(HELPDESK_ADMINISTRATOR,),
     ),
-    refused(
+    refused_person(
         "rolegroup",
         45,
         "Rosa Lind",
         "In a role-assignable group",
-        "The group can be given a role any day.",
+        "The group can get a role at any time.",
         groups=(SERVER_OPERATORS,),
     ),
-    refused(
+    refused_person(
         "groupadmin",
         46,
         "Greta Sand",
         "Administrator through a group",
-        "The role is not hers, and she has it.",
+        "She has the role through the group.",
         groups=(ACCOUNT_TEAM,),
     ),
-    refused(
+    refused_person(
         "groupowner",
         53,
         "Oriana West",
         "Owns a role-assignable group",
-        "She can put herself into it.",
+        "She can add herself to it.",
         owned_groups=(SERVER_OPERATORS,),
     ),
-    refused(
+    refused_person(
         "groupeligible",
         54,
         "Ines Falk",
-        "May become a member of a powerful group",
-        "PIM for groups lets her in whenever she asks.",
+        "Eligible for a group with a role",
+        "With PIM she can join it at any time.",
         eligible_groups=(ACCOUNT_TEAM,),
     ),
-    refused(
+    refused_person(
         "restricted",
         55,
         "Ruben Cole",
         "In a restricted administrative unit",
-        "Somebody put him there to be left alone.",
+        "Only admins of the unit can manage him.",
         restricted=True,
     ),
-    refused(
+    refused_person(
         "misdated",
         56,
         "Mila Frost",
         "Hired half a year from now",
-        "The date in the directory and the one HR typed do not agree.",
+        "Her hire date in Entra and HR's start date differ.",
         hired_days_ago=-180,
     ),
-    refused(
+    refused_person(
         "moved",
         47,
         "Mo Visser",
         "Manager changed yesterday",
-        "Maria's link is dead, Tom's works.",
+        "Maria's link no longer works, Tom's does.",
         manager="tom",
     ),
-    refused(
+    refused_person(
         "outofscope",
         48,
         "Otto Brand",
         "Outside the tenant's pass policy",
-        "Entra refuses, and the portal says so in words.",
+        "Entra refuses a pass, and the portal explains why.",
         groups=(NO_PASSES,),
     ),
-    refused(
+    refused_person(
         "old",
         49,
         "Olaf Stone",
         "Three years with the company",
-        "He is no starter.",
+        "He is not a starter.",
         created_days_ago=1100,
         hired_days_ago=1100,
         signed_in_days_ago=1,
     ),
-    refused(
+    refused_person(
         "signedin",
         50,
         "Sina Wolf",
-        "New, and signed in before",
-        "She has found her way in.",
+        "New, but has signed in before",
+        "She can already sign in.",
         signed_in_days_ago=1,
     ),
-    refused(
+    refused_person(
         "haspass",
         51,
         "Petra Hall",
-        "Holds a pass from the help desk",
-        "It is not the portal's.",
+        "Has a pass from the help desk",
+        "The portal did not create it.",
         has_pass=True,
     ),
-    refused(
+    refused_person(
         "gil",
         52,
         "Gil Moore",
         "His manager is a guest",
-        "Nobody who may vouch for him.",
+        "A guest cannot create a pass for him.",
         manager="guestmanager",
+    ),
+    refused_person(
+        "phoned",
+        57,
+        "Piet Faber",
+        "Already has a phone",
+        "The policy does not expect phones before the first day.",
+        methods=("phone",),
     ),
 )
 BY_KEY = {person.key: person for person in CAST}

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: accounts, passes and mail, as plain records that JSON can hold."""
+"""The sandbox's data: accounts, passes and mails, as records that fit into JSON."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.sandbox.clock import graph_seconds
-from portal.sandbox.people import Person
+from portal.sandbox.methods import new_method
+from portal.sandbox.people import DOMAIN, Person
 
 DAY = 86400.0
+SUCCESS_RECORDED_SINCE = 1701388800.0  # 1 December 2023
 
 
 @dataclass
@@ -30,6 +32,9 @@ class Account:
     methods: list[dict[str, Any]] = field(default_factory=list)
     exists: bool = True
     last_sign_in: float | None = None
+    last_attempt: float | None = None  # the last sign-in that failed; anybody can cause one
+    # Graph's `signInActivity` in its own spelling, exactly as it shall be shown; without it, what the two above make.
+    sign_in_activity: dict[str, Any] | None = None
     home_tenant: str | None = None
 
     @property
@@ -48,14 +53,43 @@ class Account:
     def name(self) -> str:
         return str(self.properties["displayName"])
 
+    def signs_in(self, now: float) -> None:
+        self.last_sign_in, self.sign_in_activity = now, None
+
+    def fails_to_sign_in(self, now: float) -> None:
+        self.last_attempt, self.sign_in_activity = now, None
+
     @property
-    def external(self) -> bool:
+    def shown_sign_in_activity(self) -> dict[str, Any] | None:
+        """Graph's `signInActivity`: absent for an account without any sign-in attempt.
+
+        `lastSuccessfulSignInDateTime` was never filled in for sign-ins before 1 December 2023; the other two times
+        include failed attempts.
+        """
+        if self.sign_in_activity is not None:
+            return self.sign_in_activity
+        moments = [moment for moment in (self.last_sign_in, self.last_attempt) if moment is not None]
+        if not moments:
+            return None
+        success = self.last_sign_in
+        told = success is not None and success >= SUCCESS_RECORDED_SINCE
+        return {
+            "lastSignInDateTime": graph_seconds(max(moments)),
+            "lastSignInRequestId": "00000000-0000-4000-8000-000000000000",
+            "lastNonInteractiveSignInDateTime": None if success is None else graph_seconds(success),
+            "lastNonInteractiveSignInRequestId": None,
+            "lastSuccessfulSignInDateTime": graph_seconds(success) if success is not None and told else None,
+            "lastSuccessfulSignInRequestId": None,
+        }
+
+    @property
+    def is_external(self) -> bool:
         return self.properties.get("creationType") == "Invitation"
 
 
 @dataclass
 class Pass:
-    """A Temporary Access Pass. The code is not here: it is shown once, and only what can check it stays."""
+    """A Temporary Access Pass. It keeps a salted hash of the code, and never the code itself."""
 
     id: str
     person: str
@@ -89,6 +123,7 @@ class Mail:
     html: str
     message_id: str
     headers: dict[str, str]
+    calendar: str = ""
 
 
 def digest_of(code: str, salt: str) -> str:
@@ -100,59 +135,53 @@ def new_salt() -> str:
 
 
 def password_method() -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.passwordAuthenticationMethod",
-        "id": "28c10230-6103-485e-b985-444c60001490",
-        "password": None,
-    }
+    return new_method("password", None)
 
 
 def passkey_method(name: str, created: float) -> dict[str, Any]:
+    return new_method("fido2", created, displayName=name)
+
+
+def _properties_of(person: Person, now: float) -> dict[str, Any]:
+    """The user's properties in Graph."""
+    midnight = now - now % DAY
+    first, _, last = person.name.partition(" ")
+    hired = None if person.hired_days_ago is None else graph_seconds(midnight - person.hired_days_ago * DAY)
     return {
-        "@odata.type": "#microsoft.graph.fido2AuthenticationMethod",
-        "id": secrets.token_urlsafe(16),
-        "displayName": name,
-        "createdDateTime": graph_seconds(created),
-        "aaGuid": "de1e552d-db1d-4423-a619-566b625cdc84",
-        "model": "Sandbox passkey",
-        "attestationLevel": "attested",
+        "id": person.object_id,
+        "displayName": person.name,
+        "givenName": first,
+        "surname": last,
+        "userPrincipalName": person.user_principal_name,
+        "mail": person.mail,
+        "proxyAddresses": [f"SMTP:{person.mail}", f"smtp:{person.key}@{DOMAIN}"],
+        "jobTitle": person.job,
+        "department": person.department,
+        "companyName": "Partner" if person.guest else "Contoso",
+        "officeLocation": None,
+        "mobilePhone": None,
+        "businessPhones": [],
+        "preferredLanguage": None,
+        "employeeId": f"{person.number:06d}",
+        "employeeType": "Guest" if person.guest else "Employee",
+        "employeeHireDate": None if person.guest else hired,
+        "accountEnabled": person.enabled,
+        "userType": "Guest" if person.guest else "Member",
+        "creationType": "Invitation" if person.guest else None,
+        "externalUserState": "Accepted" if person.guest else None,
+        "createdDateTime": graph_seconds(now - person.created_days_ago * DAY),
+        "onPremisesSyncEnabled": None,
+        "usageLocation": "NL",
+        "isManagementRestricted": True if person.restricted else None,
     }
 
 
 def account_of(person: Person, now: float) -> Account:
     """The cast's member as an account, with dates counted back from now."""
-    midnight = now - now % DAY
-    first, _, last = person.name.partition(" ")
-    hired = None if person.hired_days_ago is None else graph_seconds(midnight - person.hired_days_ago * DAY)
     signed_in = person.signed_in_days_ago
     return Account(
         key=person.key,
-        properties={
-            "id": person.object_id,
-            "displayName": person.name,
-            "givenName": first,
-            "surname": last,
-            "userPrincipalName": person.user_principal_name,
-            "mail": person.mail,
-            "jobTitle": person.job,
-            "department": person.department,
-            "companyName": "Partner" if person.guest else "Contoso",
-            "officeLocation": None,
-            "mobilePhone": None,
-            "businessPhones": [],
-            "preferredLanguage": None,
-            "employeeId": f"{person.number:06d}",
-            "employeeType": "Guest" if person.guest else "Employee",
-            "employeeHireDate": None if person.guest else hired,
-            "accountEnabled": person.enabled,
-            "userType": "Guest" if person.guest else "Member",
-            "creationType": "Invitation" if person.guest else None,
-            "externalUserState": "Accepted" if person.guest else None,
-            "createdDateTime": graph_seconds(now - person.created_days_ago * DAY),
-            "onPremisesSyncEnabled": None,
-            "usageLocation": "NL",
-            "isManagementRestricted": True if person.restricted else None,
-        },
+        properties=_properties_of(person, now),
         manager=person.manager,
         app_roles=list(person.app_roles),
         directory_roles=list(person.directory_roles),
@@ -160,7 +189,11 @@ def account_of(person: Person, now: float) -> Account:
         groups=[group.name for group in person.groups],
         owned_groups=[group.name for group in person.owned_groups],
         eligible_groups=[group.name for group in person.eligible_groups],
-        methods=[password_method(), *([passkey_method("Passkey", now - DAY)] if person.has_passkey else [])],
+        methods=[
+            password_method(),
+            *([passkey_method("Passkey", now - DAY)] if person.has_passkey else []),
+            *(new_method(kind, now - DAY) for kind in person.methods),
+        ],
         exists=person.exists,
         last_sign_in=None if signed_in is None else now - signed_in * DAY,
         home_tenant=person.home_tenant,

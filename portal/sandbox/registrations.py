@@ -1,4 +1,4 @@
-"""What whoever sets a tenant up makes in it: applications, service principals, identities, groups, units."""
+"""The objects that the tenant's set-up creates: applications, service principals, identities, groups, units."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Registrations:
         default_factory=dict
     )  # the workload identity's are the tenant's
     owners: dict[str, list[Json]] = field(default_factory=dict)  # of applications and groups, by object id
-    groups: list[Group] = field(default_factory=list)  # besides those of the cast
+    groups: list[Group] = field(default_factory=list)  # in addition to those of the people
     units: list[Json] = field(default_factory=list)
     identities: list[Json] = field(default_factory=list)
     resource_groups: list[str] = field(default_factory=lambda: ["starter-passes"])
@@ -59,11 +59,11 @@ class Registrations:
         found = self.application_of(client_id)
         return self.federated.get(found["id"], []) if found else []
 
-    def document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def of(cls, document: dict[str, Any]) -> Registrations:
+    def from_document(cls, document: dict[str, Any]) -> Registrations:
         return cls(**{**document, "groups": [Group(**found) for found in document["groups"]]})
 
 
@@ -91,8 +91,8 @@ def new_principal(app_id: str, name: str, kind: str = "Application", object_id: 
     }
 
 
-def set_up(options: Options) -> Registrations:
-    """As somebody has set the tenant up for the portal; without the group and the unit, which it can lack."""
+def prepared_registrations(options: Options) -> Registrations:
+    """A tenant that is set up for the portal, without the optional group and unit."""
     made = Registrations()
     made.principals = [
         new_principal(
@@ -104,9 +104,9 @@ def set_up(options: Options) -> Registrations:
         new_application(
             {
                 "displayName": "Starter passes",
-                "web": {"redirectUris": [f"{options.portal_url}{end}" for end in RETURNS]},
+                "web": {"redirectUris": [f"{options.portal_url}{end}" for end in REDIRECT_PATHS]},
                 "optionalClaims": {
-                    "idToken": [optional(name) for name in ("auth_time", "acct", "login_hint", "acrs")],
+                    "idToken": [optional_claim(name) for name in ("auth_time", "acct", "login_hint", "acrs")],
                     "accessToken": [],
                     "saml2Token": [],
                 },
@@ -129,10 +129,10 @@ def set_up(options: Options) -> Registrations:
     return made
 
 
-RETURNS = ("/signin/callback/", "/signout/done/")
+REDIRECT_PATHS = ("/signin/callback/", "/signout/done/")
 
 
-def optional(name: str) -> Json:
+def optional_claim(name: str) -> Json:
     return {"name": name, "source": None, "essential": False, "additionalProperties": []}
 
 

@@ -1,4 +1,4 @@
-"""The used part of Azure Resource Manager: does a resource group exist, and which managed identities are in it?"""
+"""The used part of Azure Resource Manager: resource groups and their managed identities."""
 
 from __future__ import annotations
 
@@ -22,42 +22,48 @@ IDENTITIES = re.compile(
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
 
 
-def answer(tenant: Tenant, request: Request) -> Response:
+def answer_azure(tenant: Tenant, request: Request) -> Response:
     if not _is_allowed(tenant, request):
-        return _error(401, "AuthenticationFailed", "Authentication failed.")
+        return _error_response(401, "AuthenticationFailed", "Authentication failed.")
     if "api-version" not in request.query:
-        return _error(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
+        return _error_response(
+            400, "MissingApiVersionParameter", "The api-version query parameter is required."
+        )
     if request.path == "/subscriptions" and request.method == "GET":
         subscription = {"subscriptionId": SUBSCRIPTION_ID, "tenantId": tenant.options.tenant_id}
         return json_answer({"value": [{**subscription, "displayName": "Sandbox", "state": "Enabled"}]})
     if (parts := GROUP.fullmatch(request.path)) and request.method == "GET":
-        return _group(tenant, parts["group"])
+        return _resource_group_as_azure(tenant, parts["group"])
     if parts := IDENTITIES.fullmatch(request.path):
-        if _group(tenant, parts["group"]).status != 200:
-            return _group(tenant, parts["group"])
+        if _resource_group_as_azure(tenant, parts["group"]).status != 200:
+            return _resource_group_as_azure(tenant, parts["group"])
         if request.method == "GET" and parts["name"] is None:
-            found = [one for one in tenant.registrations.identities if parts["group"] == one["resourceGroup"]]
+            found = [
+                identity
+                for identity in tenant.registrations.identities
+                if parts["group"] == identity["resourceGroup"]
+            ]
             return json_answer({"value": found})
         if request.method == "PUT" and parts["name"] is not None:
-            return _make(tenant, parts["group"], parts["name"])
-    return _error(404, "ResourceNotFound", "The resource was not found.")
+            return _create_identity(tenant, parts["group"], parts["name"])
+    return _error_response(404, "ResourceNotFound", "The resource was not found.")
 
 
-def _group(tenant: Tenant, name: str) -> Response:
+def _resource_group_as_azure(tenant: Tenant, name: str) -> Response:
     if name not in tenant.registrations.resource_groups:
-        return _error(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
+        return _error_response(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
     return json_answer({"name": name, "location": "westeurope"})
 
 
-def _make(tenant: Tenant, group: str, name: str) -> Response:
-    """The first one is what this machine carries; its service principal appears in the directory by itself."""
+def _create_identity(tenant: Tenant, group: str, name: str) -> Response:
+    """Create a managed identity and its service principal. The first one is this machine's."""
     made = tenant.registrations
     for found in made.identities:
         if (found["resourceGroup"], found["name"]) == (group, name):
             return json_answer(found)
     if not NAME.fullmatch(name):
-        return _error(400, "BadRequest", "The name of the identity is not valid.")
-    first = not any(one["servicePrincipalType"] == "ManagedIdentity" for one in made.principals)
+        return _error_response(400, "BadRequest", "The name of the identity is not valid.")
+    first = not any(principal["servicePrincipalType"] == "ManagedIdentity" for principal in made.principals)
     client_id = tenant.options.identity_client_id if first else str(uuid.uuid4())
     principal_id = IDENTITY_PRINCIPAL_ID if first else str(uuid.uuid4())
     identity: Json = {
@@ -86,5 +92,5 @@ def _is_allowed(tenant: Tenant, request: Request) -> bool:
     return True
 
 
-def _error(status: int, code: str, message: str) -> Response:
+def _error_response(status: int, code: str, message: str) -> Response:
     return json_answer({"error": {"code": code, "message": message}}, status)

@@ -1,4 +1,4 @@
-"""The sandbox as a server: HTTP/1.1 on this machine only, a thread a connection, in tests or by command.
+"""The sandbox's HTTP server: on this machine only, one thread per connection, for tests and the command.
 
 with Sandbox(port=0) as sandbox:
     requests.get(sandbox.url + "/_control/state")
@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
-from portal.sandbox.faults import Dropped
+from portal.sandbox.faults import ConnectionDropped
 from portal.sandbox.options import Options
-from portal.sandbox.routes import answer
+from portal.sandbox.routes import answer_request
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Request, Response
 
@@ -61,29 +61,29 @@ class Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def handle(self) -> None:
-        with suppress(ConnectionError):  # whoever hangs up before the answer does not want it
+        with suppress(ConnectionError):  # the client closed the connection before the answer
             super().handle()
 
     def do_any(self) -> None:
-        request = self._head()
+        request = self._read_head()
         try:
-            self.server.tenant.faults.greet(request)
-            problem, request.body = self._body()
+            self.server.tenant.faults.apply_before_reading(request)
+            problem, request.body = self._read_body()
             if problem:
                 self.close_connection = True
-                return self._send(Response(problem))
+                return self._send_response(Response(problem))
             if (urlsplit(f"//{self.headers.get('Host', '')}").hostname or "") not in NAMES:
-                return self._send(Response(421))  # a name that leads here is not ours
-            return self._send(answer(self.server.tenant, request))
-        except Dropped:
-            return self._drop()
+                return self._send_response(Response(421))  # a name that leads here is not ours
+            return self._send_response(answer_request(self.server.tenant, request))
+        except ConnectionDropped:
+            return self._drop_connection()
         except Exception:
-            self._send(Response(500))
+            self._send_response(Response(500))
             raise  # a mistake of the sandbox itself: the server prints where
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_any  # noqa: N815
 
-    def _body(self) -> tuple[int, bytes]:
+    def _read_body(self) -> tuple[int, bytes]:
         """The body, or the status that refuses it."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
@@ -92,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
             return 413, b""
         return 0, self.rfile.read(int(length))
 
-    def _head(self) -> Request:
+    def _read_head(self) -> Request:
         address = urlsplit(self.path)
         return Request(
             method="GET" if self.command == "HEAD" else self.command,
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             connection=self.connection,
         )
 
-    def _send(self, response: Response) -> None:
+    def _send_response(self, response: Response) -> None:
         self.send_response_only(response.status)
         self.send_header("Date", formatdate(time.time() + self.server.tenant.clock.ahead, usegmt=True))
         if response.content_type:
@@ -118,17 +118,17 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body[: response.cut_at])
         self.wfile.flush()
         if response.cut_at is not None:
-            self._drop()
+            self._drop_connection()
         if response.afterwards is not None:
             response.afterwards()
 
-    def _drop(self) -> None:
+    def _drop_connection(self) -> None:
         self.close_connection = True
         with suppress(OSError):  # the other side may have hung up first
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Silent: `/_control/requests` tells more, and nothing that was said in confidence."""
+        """Silent: `/_control/requests` logs more, without secrets."""
 
 
 class Sandbox:

@@ -1,4 +1,4 @@
-"""Who is signed in at the pretend Entra, codes on their way to the portal, starters at the key desk."""
+"""Sign-in sessions, authorization codes, and the sessions of starters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CODE_AGE = 600.0  # an authorization code lives ten minutes
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an authorization code stands for."""
+    """The sign-in behind one authorization code."""
 
     person: str
     auth_time: int
@@ -26,7 +26,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class StarterSession:
-    """A starter who came in with a pass (and may register a method for ten minutes) or with their passkey."""
+    """A starter signed in with a pass (they can register a method for ten minutes) or a passkey."""
 
     person: str
     began: float
@@ -52,12 +52,12 @@ class Sessions:
     def sign_out(self, cookie: str) -> None:
         self.browsers.pop(cookie, None)
 
-    def grant(self, grant: Grant) -> str:
+    def issue_code(self, grant: Grant) -> str:
         code = f"1.{secrets.token_urlsafe(48)}"
         self.grants[code] = grant
         return code
 
-    def redeem(self, code: str) -> Grant | None:
+    def redeem_code(self, code: str) -> Grant | None:
         """Once, and within ten minutes."""
         grant = self.grants.pop(code, None)
         return grant if grant and time.time() - grant.made <= CODE_AGE else None

@@ -1,4 +1,4 @@
-"""The tenant itself: everything it remembers, how it starts over, and how it survives a restart."""
+"""The tenant: all its state, reset, and saving to a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 from portal.sandbox.clock import Clock, graph_seconds
 from portal.sandbox.faults import Faults
 from portal.sandbox.options import Limit, Options
-from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, Group, starter
+from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, Group, starter_person
 from portal.sandbox.records import Account, Mail, Pass, account_of, digest_of, new_salt
-from portal.sandbox.registrations import Registrations, set_up
+from portal.sandbox.registrations import Registrations, prepared_registrations
 from portal.sandbox.sessions import Sessions
-from portal.sandbox.throttle import Throttle
+from portal.sandbox.throttle import Throttle, Window
 from portal.sandbox.tokens import KeyRing
 
 GRANTED = (
@@ -44,7 +44,7 @@ POLICY: dict[str, Any] = {
     "excludeTargets": [{"id": NO_PASSES.object_id, "targetType": "group"}],
     "includeTargets": [{"id": "all_users", "targetType": "group", "isRegistrationRequired": False}],
 }
-# As Microsoft gives a tenant in which nobody has chosen anything.
+# Microsoft's defaults for a new tenant.
 FIRST_POLICY: dict[str, Any] = {
     **POLICY,
     "state": "disabled",
@@ -56,25 +56,25 @@ MAILS_KEPT, REQUESTS_KEPT = 10_000, 50_000
 
 
 class Tenant:
-    """All state, behind one lock that is held only while a request does its work, never while it waits."""
+    """All state behind one lock. A request holds it while it works, never while it waits."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.lock = threading.RLock()
         self.keys = KeyRing()
         self.token_generation = secrets.token_hex(4)  # a token of another generation is refused
-        # A test may ask to be told every code, to prove that it is nowhere else. Never written, never served.
+        # Tests can collect every code here to prove that it is nowhere else. Never saved, never served.
         self.witness: list[str] | None = None
         self._start_over()
         if options.state_file and options.state_file.exists():
-            self._load(json.loads(options.state_file.read_text()))
+            self._restore(json.loads(options.state_file.read_text()))
         else:
             self.save()
 
     def reset(self) -> None:
-        """Start over: everyone as in the cast, nothing sent, nothing broken."""
+        """Start again with the original people, without mails and faults."""
         with self.lock:
-            self.faults.end()
+            self.faults.end_all()
             self._start_over()
             self.save()
 
@@ -86,8 +86,10 @@ class Tenant:
         self.throttle = Throttle(self.options.tap_limit)
         self.granted = set(GRANTED)
         self.policy = json.loads(json.dumps(POLICY))
-        self.registrations = set_up(self.options)
+        self.registrations = prepared_registrations(self.options)
         self.second_post = "replace"
+        self.sign_in_lists = True  # whether `id in (…)` may be asked together with the sign-in activity
+        self.list_page: int | None = None  # at most so many accounts on one page of a list
         self.token_lifetime = 86399
         self.id_token_changes: dict[str, Any] = {}
         # By authentication context: who meets it. One that is not here has no policy, and Entra grants it to everybody.
@@ -97,7 +99,7 @@ class Tenant:
         self.passes: list[Pass] = []
         now = self.clock.now()
         self.accounts = {person.key: account_of(person, now) for person in CAST}
-        # Those that were asked for before: to find one among thousands takes a while.
+        # A cache by name, because searching thousands of accounts is slow.
         self._found: dict[str, Account] = {}
         for person in CAST:
             if person.has_pass:
@@ -105,17 +107,17 @@ class Tenant:
 
     # --- Looking things up ------------------------------------------------------------------------------
 
-    def find(self, name: str) -> Account | None:
-        """By object id or user principal name, as Graph does; an account still to appear is not there."""
+    def find_account(self, name: str) -> Account | None:
+        """By object id or user principal name, as Graph does; an expected account is not found yet."""
         wanted = name.lower()
         known = self._found.get(wanted)
-        if known is None or not known.is_called(wanted):  # whoever was found may have another name by now
+        if known is None or not known.is_called(wanted):  # the cached account may have another name by now
             known = next((account for account in self.accounts.values() if account.is_called(wanted)), None)
             if known is not None:
                 self._found[wanted] = known
         return known
 
-    def existing(self) -> list[Account]:
+    def existing_accounts(self) -> list[Account]:
         return [account for account in self.accounts.values() if account.exists]
 
     def manager_of(self, account: Account) -> Account | None:
@@ -123,7 +125,7 @@ class Tenant:
         return manager if manager and manager.exists else None
 
     def group_ids(self, account: Account) -> set[str]:
-        names = {EVERYONE.name, *account.groups} if not account.external else set(account.groups)
+        names = {EVERYONE.name, *account.groups} if not account.is_external else set(account.groups)
         return {group.object_id for group in self.groups if group.name in names}
 
     def pass_of(self, account: Account) -> Pass | None:
@@ -154,7 +156,7 @@ class Tenant:
         return made
 
     def unusable_because(self, found: Pass) -> str | None:
-        """Graph's word for why a pass opens nothing now; None when it does."""
+        """Graph's reason why a pass cannot be used now; None if it can."""
         now = self.clock.now()
         if not self.in_scope(self.accounts[found.person]):
             return "DisabledByPolicy"
@@ -168,8 +170,8 @@ class Tenant:
             return "DisabledByPolicy"
         return None
 
-    def met(self, account: Account, asked: tuple[str, ...]) -> tuple[str, ...]:
-        """Of the authentication contexts that were asked for, those whose policies this person meets."""
+    def contexts_met_by(self, account: Account, asked: tuple[str, ...]) -> tuple[str, ...]:
+        """The requested authentication contexts whose policies this person meets."""
         return tuple(name for name in asked if account.key in self.contexts.get(name, [account.key]))
 
     def in_scope(self, account: Account) -> bool:
@@ -181,20 +183,20 @@ class Tenant:
 
     # --- Changes ------------------------------------------------------------------------------------------
 
-    def appear(self, key: str) -> None:
-        """An account that was expected is created in the directory now."""
+    def create_expected_account(self, key: str) -> None:
+        """Create an expected account in the directory now."""
         account = self.accounts[key]
         account.exists = True
         account.properties["createdDateTime"] = graph_seconds(self.clock.now())
 
     def undo_set_up(self) -> None:
-        """As before anybody prepared it for the portal: no registration, no identity, no right, no passes."""
+        """Remove the set-up for the portal: registrations, identity, permissions and pass policy."""
         self.registrations, self.granted = Registrations(), set()
         self.policy = json.loads(json.dumps(FIRST_POLICY))
 
     def add_starter(self, key: str, name: str, manager: str = "maria") -> Account:
         number = 1000 + len(self.accounts)
-        newcomer = starter(key, number, name, "Employee", "", manager=manager)
+        newcomer = starter_person(key, number, name, "Employee", "", manager=manager)
         self.accounts[key] = account_of(newcomer, self.clock.now())
         self._found.clear()
         return self.accounts[key]
@@ -205,7 +207,10 @@ class Tenant:
     def limit_passes(self, limit: Limit | None) -> None:
         self.throttle = Throttle(limit)
 
-    # --- Surviving a restart --------------------------------------------------------------------------------
+    def limit_sign_in_activity(self, limit: Limit | None) -> None:
+        self.throttle.sign_in_activity = Window(limit)
+
+    # --- Saving --------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Whole or not at all: written beside the file, then moved over it."""
@@ -216,10 +221,10 @@ class Tenant:
         beside = path.with_name(f"{path.name}.new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(self._document(), file)
+            json.dump(self._as_document(), file)
         Path(beside).replace(path)
 
-    def _document(self) -> dict[str, Any]:
+    def _as_document(self) -> dict[str, Any]:
         return {
             "key": self.keys.private_pem(),
             "generation": self.token_generation,
@@ -227,7 +232,7 @@ class Tenant:
             "granted": sorted(self.granted),
             "policy": self.policy,
             "set_up_for": self._set_up_for,
-            "registrations": self.registrations.document(),
+            "registrations": self.registrations.as_document(),
             "second_post": self.second_post,
             "contexts": self.contexts,
             "certificates": self.certificates,
@@ -240,14 +245,14 @@ class Tenant:
     def _set_up_for(self) -> list[str]:
         return [self.options.identity_client_id, self.options.sign_in_client_id, self.options.portal_url]
 
-    def _load(self, document: dict[str, Any]) -> None:
+    def _restore(self, document: dict[str, Any]) -> None:
         self.keys = KeyRing(document["key"])
         self.token_generation = document["generation"]
         self.clock.ahead = document["ahead"]
         self.granted = set(document["granted"])
         self.policy = document["policy"]
         if document.get("set_up_for") == self._set_up_for:
-            self.registrations = Registrations.of(document["registrations"])
+            self.registrations = Registrations.from_document(document["registrations"])
         self.second_post = document["second_post"]
         self.contexts = document.get("contexts", {})
         self.certificates = document["certificates"]

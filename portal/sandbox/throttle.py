@@ -12,19 +12,19 @@ SIGN_IN_ACTIVITY_LIMIT: Limit = (10, 60.0)
 
 
 class Window:
-    """A sliding window. A refused call does not count."""
+    """A sliding window, by the time of day, so that a test can travel. A refused call does not count."""
 
     def __init__(self, limit: Limit | None) -> None:
         self.limit = limit
         self._calls: deque[float] = deque()
 
-    def wait(self) -> int:
-        """Take a place and answer 0, or the whole seconds after which there may be one."""
+    def take_slot(self) -> int:
+        """Use one call and return 0, or return the whole seconds to wait."""
         if self.limit is None:
             return 0
         calls, seconds = self.limit
-        now = time.monotonic()
-        while self._calls and self._calls[0] <= now - seconds:
+        now = time.time()
+        while self._calls and not now - seconds < self._calls[0] <= now:  # the clock may have been set back
             self._calls.popleft()
         if len(self._calls) >= calls:
             return max(1, math.ceil(self._calls[0] + seconds - now))

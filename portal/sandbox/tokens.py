@@ -1,4 +1,4 @@
-"""The tenant's signing key, the tokens it makes, and the assertions it accepts in place of a secret."""
+"""The tenant's signing key, and helpers for claims and certificates."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 
 class KeyRing:
-    """One RSA key, known by a key id as in Entra. A roll makes another; the old one is forgotten."""
+    """One RSA key, known by a key id as in Entra. `replace_key` makes a new one and drops the old one."""
 
     def __init__(self, pem: str | None = None) -> None:
         loaded = serialization.load_pem_private_key(pem.encode(), None) if pem else first_key()
         assert isinstance(loaded, RSAPrivateKey)  # noqa: S101 (we wrote the file)
         self.private_key = loaded
 
-    def roll(self) -> None:
+    def replace_key(self) -> None:
         self.private_key = generate_private_key(65537, 2048)
 
     @property
@@ -39,12 +39,12 @@ class KeyRing:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
 
-    def sign(self, claims: dict[str, Any]) -> str:
+    def sign_token(self, claims: dict[str, Any]) -> str:
         headers = {"kid": self.key_id, "x5t": self.key_id}
         return jwt.encode(claims, self.private_key, algorithm="RS256", headers=headers)
 
     def jwks(self, issuer: str) -> dict[str, Any]:
-        """As Entra publishes it: without `alg`, so that whoever verifies must know it."""
+        """As Entra publishes it: without `alg`, so that the verifier must know the algorithm."""
         key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.private_key.public_key()))
         return {
             "keys": [
@@ -71,16 +71,16 @@ def base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def lifetime(seconds: int) -> dict[str, int]:
+def lifetime_claims(seconds: int) -> dict[str, int]:
     now = int(time.time())
     return {"iat": now, "nbf": now, "exp": now + seconds}
 
 
-def unique() -> dict[str, str]:
+def unique_token_id() -> dict[str, str]:
     return {"uti": secrets.token_urlsafe(16)}
 
 
-def thumbprints(certificate_pem: str) -> dict[str, str]:
+def certificate_thumbprints(certificate_pem: str) -> dict[str, str]:
     """A certificate's two names in the header of an assertion."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     return {

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import requests
 
-from portal.deadline import Punctual
+from portal.http_deadline import DeadlineAdapter
 from portal.sandbox.options import LOGIN_ORIGIN
 
 
-class SandboxLoginAdapter(Punctual):
+class SandboxLoginAdapter(DeadlineAdapter):
     """Mount it on `https://login.sandbox.invalid`: such requests go to the sandbox's address instead."""
 
     def __init__(self, sandbox_url: str) -> None:

@@ -1,4 +1,4 @@
-"""A request, an answer, and HTML that cannot forget to escape: all the web framework the sandbox needs."""
+"""The sandbox's small web framework: requests, responses, and HTML that is always escaped."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ def tag(element: str, /, *children: str, **attributes: str | bool | None) -> Htm
     )
     if element in VOID:
         return Html(f"<{element}{written}>")
-    return Html(f"<{element}{written}>{join(*children)}</{element}>")
+    return Html(f"<{element}{written}>{join_html(*children)}</{element}>")
 
 
-def join(*children: str) -> Html:
+def join_html(*children: str) -> Html:
     return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))
 
 
-def hidden(fields: Mapping[str, str]) -> Html:
-    return join(*(tag("input", type="hidden", name=name, value=value) for name, value in fields.items()))
+def hidden_fields(fields: Mapping[str, str]) -> Html:
+    return join_html(*(tag("input", type="hidden", name=name, value=value) for name, value in fields.items()))

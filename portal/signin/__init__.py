@@ -1,1 +1,1 @@
-"""Signing in with Microsoft Entra: the round trip, the proof it brings back, and the person it proves."""
+"""Sign-in with Microsoft Entra: the redirects, the id token and the session."""

@@ -19,13 +19,13 @@ warnings.filterwarnings("ignore", message="response_mode='form_post' is recommen
 _published: dict[str, Any] = {}
 
 
-def application() -> msal.ConfidentialClientApplication:
-    """Built for each sign-in: a shared one would collect everyone's tokens. It may go to the network."""
+def msal_application() -> msal.ConfidentialClientApplication:
+    """Build MSAL's client for one sign-in: a shared one would collect everyone's tokens. It can make requests."""
     global _published
     known = deepcopy(_published)  # MSAL guards a cache within one client only, so none is shared
     built = msal.ConfidentialClientApplication(
         settings.SIGN_IN_CLIENT_ID,
-        authority=authority(),
+        authority=authority_url(),
         client_credential=workload_identity().sign_in_credential(),
         http_client=http_session(),
         http_cache=known,
@@ -37,27 +37,27 @@ def application() -> msal.ConfidentialClientApplication:
     return built
 
 
-def forget_application() -> None:
+def clear_metadata_cache() -> None:
     """Ask Entra for its addresses again, at the next sign-in."""
     global _published
     _published = {}
 
 
-def authority() -> str:
+def authority_url() -> str:
     return f"{settings.AUTHORITY_HOST}/{settings.TENANT_ID}"
 
 
-def issuer() -> str:
-    return f"{authority()}/v2.0"
+def issuer_url() -> str:
+    return f"{authority_url()}/v2.0"
 
 
 def end_session_url(*, back_to: str, login_hint: str) -> str:
-    """Where a browser ends Microsoft's own session; the hint spares the person a question."""
+    """The address that ends Microsoft's own session. With a hint, Microsoft does not ask which account."""
     query = {"post_logout_redirect_uri": back_to} | ({"logout_hint": login_hint} if login_hint else {})
-    return for_browser(f"{authority()}/oauth2/v2.0/logout?{urlencode(query)}")
+    return browser_url(f"{authority_url()}/oauth2/v2.0/logout?{urlencode(query)}")
 
 
-def for_browser(url: str) -> str:
+def browser_url(url: str) -> str:
     """The sandbox's https name exists only inside this process, because MSAL insists on https; a browser
     needs the port behind it."""
     if settings.SANDBOX and url.startswith(f"{settings.SANDBOX_LOGIN_ORIGIN}/"):

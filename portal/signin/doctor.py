@@ -1,7 +1,7 @@
-"""The doctor's look at signing in: is the registration there, does it trust us, does it tell us what we must know?
+"""The doctor's checks of sign-in: the registration, its credential, its claims and roles.
 
-Plain tuples, as the setting DOCTOR_CHECKS asks for: id, title, function, what it rests on. Each function is given the
-doctor's round and answers with a state, words, and what to do. Nobody signs in, and nothing of a token is told.
+Plain tuples, as the setting DOCTOR_CHECKS asks for: id, title, function, what it rests on. Each function gets the
+doctor's visit and returns a state, a text, and what to do. The checks need no sign-in and show nothing of a token.
 """
 
 from __future__ import annotations
@@ -21,12 +21,18 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from portal.identity import explained, http_session
+from portal.identity import error_description, http_session
 from portal.models import ADMIN, AUDITOR, HR, ClaimsSeen
-from portal.signin.app import application, authority, issuer
-from portal.signin.seen import OPTIONAL
+from portal.signin.app import authority_url, issuer_url, msal_application
+from portal.signin.claims_seen import OPTIONAL_CLAIMS
+from portal.signin.redirect_check import (
+    UNKNOWN_ADDRESS,
+    UNKNOWN_CLIENT,
+    UNKNOWN_TENANT,
+    AuthorizeAnswer,
+    check_redirect_uri,
+)
 from portal.signin.tokens import read_json
-from portal.signin.way_back import UNKNOWN_ADDRESS, UNKNOWN_CLIENT, UNKNOWN_TENANT, Answer, ask
 
 Finding = tuple[str, str, str]
 
@@ -37,50 +43,51 @@ WHERE = _("Entra admin centre, App registrations")
 def entra_answers(_visit: Any) -> Finding:
     try:
         with http_session() as session:
-            said = read_json(session, f"{issuer()}/.well-known/openid-configuration")
+            said = read_json(session, f"{issuer_url()}/.well-known/openid-configuration")
             keys = read_json(session, str(said.get("jwks_uri"))).get("keys")
     except (requests.RequestException, ValueError) as error:
         return (
             "wrong",
-            gettext("%(address)s does not answer as Microsoft's sign-in does (%(error)s).")
-            % {"address": authority(), "error": type(error).__name__},
+            gettext("%(address)s does not answer like Microsoft's sign-in (%(error)s).")
+            % {"address": authority_url(), "error": type(error).__name__},
             gettext(
-                "Let this machine reach that address over https, and look at AZURE_TENANT_ID and AZURE_AUTHORITY_HOST."
+                "Let this machine reach that address over https, and check AZURE_TENANT_ID and "
+                "AZURE_AUTHORITY_HOST."
             ),
         )
-    if said.get("issuer") != issuer() or not keys:
+    if said.get("issuer") != issuer_url() or not keys:
         return (
             "wrong",
-            gettext("It is another tenant's, or without keys."),
-            gettext("Look at AZURE_TENANT_ID: it must be the tenant's id."),
+            gettext("The answer is for another tenant, or contains no signing keys."),
+            gettext("Check AZURE_TENANT_ID. It must be the tenant's id."),
         )
     words = ngettext(
         "%(address)s, with %(count)s signing key.", "%(address)s, with %(count)s signing keys.", len(keys)
     )
-    return "ok", words % {"address": authority(), "count": len(keys)}, ""
+    return "ok", words % {"address": authority_url(), "count": len(keys)}, ""
 
 
 def client_is_known(visit: Any) -> Finding:
-    answer = _asked(visit, "signin:callback")
+    answer = _authorize_answer(visit, "signin:callback")
     if answer.numbers & (UNKNOWN_CLIENT | UNKNOWN_TENANT):
         return (
             "wrong",
             gettext("The tenant has no application %(client_id)s.")
             % {"client_id": settings.SIGN_IN_CLIENT_ID},
             gettext(
-                "Set SIGN_IN_CLIENT_ID to the application (client) id of the sign-in registration (%(where)s), and let it "
-                "be in this tenant."
+                "Set SIGN_IN_CLIENT_ID to the application (client) id of the sign-in registration (%(where)s). "
+                "The registration must be in this tenant."
             )
             % {"where": WHERE},
         )
     if answer.came_back or answer.numbers & UNKNOWN_ADDRESS:
         words = gettext("Application id %(client_id)s.")
         return "ok", words % {"client_id": settings.SIGN_IN_CLIENT_ID}, ""
-    return _not_told(answer)
+    return _unclear_answer(answer)
 
 
 def address_is_registered(name: str, visit: Any) -> Finding:
-    answer, address = _asked(visit, name), _address(name)
+    answer, address = _authorize_answer(visit, name), _absolute_url(name)
     if answer.came_back:
         return "ok", address, ""
     if answer.numbers & UNKNOWN_ADDRESS:
@@ -89,69 +96,69 @@ def address_is_registered(name: str, visit: Any) -> Finding:
             gettext("The sign-in registration does not know the redirect URI %(address)s")
             % {"address": address},
             gettext(
-                "Add it, letter for letter, to the registration (%(where)s, Authentication, platform Web). If it is not "
-                "the portal's address at all, PORTAL_URL is wrong."
+                "Add exactly this URI to the registration (%(where)s, Authentication, platform Web). If it is "
+                "not the portal's address, fix PORTAL_URL."
             )
             % {"where": WHERE},
         )
-    return _not_told(answer)
+    return _unclear_answer(answer)
 
 
-def _not_told(answer: Answer) -> Finding:
+def _unclear_answer(answer: AuthorizeAnswer) -> Finding:
     said = (
         ", ".join(f"AADSTS{number}" for number in sorted(answer.numbers))
         or answer.problem
-        or gettext("a page without a number")
+        or gettext("a page without an error code")
     )
-    words = gettext("Microsoft answered neither yes nor no (%(said)s).")
-    return "unknown", words % {"said": said}, gettext("Sign in once: that shows it.")
+    words = gettext("Microsoft gave no clear answer (%(said)s).")
+    return "unknown", words % {"said": said}, gettext("Sign in once to check this.")
 
 
-def _asked(visit: Any, name: str) -> Answer:
-    answer: Answer = visit.keep(f"authorize {name}", lambda: ask(_address(name)))
+def _authorize_answer(visit: Any, name: str) -> AuthorizeAnswer:
+    answer: AuthorizeAnswer = visit.cached(
+        f"authorize {name}", lambda: check_redirect_uri(_absolute_url(name))
+    )
     return answer
 
 
-def _address(name: str) -> str:
+def _absolute_url(name: str) -> str:
     return settings.PORTAL_URL + reverse(name)
 
 
 def assertion_is_accepted(visit: Any) -> Finding:
-    """The registration proves itself as it does when a code is redeemed, only without a person."""
-    proof: Proof = visit.keep("sign-in proof", prove)
+    """Request a token with the credential that also redeems codes, without a person."""
+    proof: CredentialCheck = visit.cached("sign-in proof", request_sign_in_token)
     if proof.is_accepted:
-        return "ok", gettext("Entra takes the portal's proof for the sign-in registration."), ""
+        return "ok", gettext("Entra accepts the portal's credential for the sign-in registration."), ""
     return (
         "wrong",
-        gettext("Entra does not take the portal's proof for the sign-in registration: %(problem)s.")
+        gettext("Entra does not accept the portal's credential for the sign-in registration: %(problem)s.")
         % {"problem": proof.problem},
         gettext(
-            "Give the registration a federated credential (%(where)s, Certificates & secrets) with issuer %(issuer)s, "
-            "subject the managed identity's object (principal) id and not its client id, audience %(audience)s. On "
-            "Kubernetes: the cluster's issuer and the service account. With a certificate: register it there. A new one "
-            "works after some minutes."
+            "Add a federated credential to the registration (%(where)s, Certificates & secrets). Issuer: "
+            "%(issuer)s. Subject: the managed identity's object (principal) id, not its client id. Audience: "
+            "%(audience)s. On Kubernetes, use the cluster's issuer and the service account. If you use a "
+            "certificate, register it there. Changes take effect after some minutes."
         )
-        % {"where": WHERE, "issuer": issuer(), "audience": settings.TOKEN_EXCHANGE_AUDIENCE},
+        % {"where": WHERE, "issuer": issuer_url(), "audience": settings.TOKEN_EXCHANGE_AUDIENCE},
     )
 
 
 def registration_has_no_rights(visit: Any) -> Finding:
-    roles = visit.keep("sign-in proof", prove).rights
+    roles = visit.cached("sign-in proof", request_sign_in_token).rights
     if roles:
         return (
             "wrong",
-            gettext("The registration that signs people in has rights of its own in Graph: %(rights)s.")
+            gettext("The sign-in registration has permissions in Graph: %(rights)s.")
             % {"rights": ", ".join(roles)},
-            gettext(
-                "Take them away. Only the workload identity has rights, so that what faces the browser can do nothing else."
-            ),
+            gettext("Remove these permissions. Only the workload identity needs permissions in Graph."),
         )
-    return "ok", gettext("It has none."), ""
+    return "ok", gettext("It has no permissions."), ""
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What came of the registration's proof; the token itself is not kept."""
+class CredentialCheck:
+    """The result of that token request; the token itself is not kept."""
 
     is_accepted: bool
     rights: tuple[str, ...] = ()
@@ -159,19 +166,21 @@ class Proof:
 
 
 @sensitive_variables()
-def prove() -> Proof:
+def request_sign_in_token() -> CredentialCheck:
     try:
-        result: Any = application().acquire_token_for_client(scopes=[f"{settings.GRAPH_RESOURCE}/.default"])
+        result: Any = msal_application().acquire_token_for_client(
+            scopes=[f"{settings.GRAPH_RESOURCE}/.default"]
+        )
         token = result.get("access_token")
         if not isinstance(token, str):
-            return Proof(False, problem=str(explained(result)))
+            return CredentialCheck(False, problem=str(error_description(result)))
         roles = jwt.decode(token, options={"verify_signature": False}).get("roles") or []
-        return Proof(True, rights=tuple(sorted(str(role)[:100] for role in roles)))
+        return CredentialCheck(True, rights=tuple(sorted(str(role)[:100] for role in roles)))
     except Exception as error:  # MSAL raises many kinds, and their texts may hold a whole answer
-        return Proof(False, problem=type(error).__name__)
+        return CredentialCheck(False, problem=type(error).__name__)
 
 
-def claims_are_told(visit: Any) -> Finding:
+def claims_are_present(visit: Any) -> Finding:
     registered = visit.registration(settings.SIGN_IN_CLIENT_ID)
     last = ClaimsSeen.objects.filter(id=1).first()
     if registered is not None:
@@ -186,16 +195,19 @@ def claims_are_told(visit: Any) -> Finding:
         lacks = gettext("The last sign-in (%(moment)s) lacks %(claims)s.")
         has = gettext("The last sign-in (%(moment)s) has %(claims)s.")
         fix = gettext(
-            "Add the optional claims %(claims)s to the ID token (%(where)s, Token configuration), then sign in once more."
+            "Add the optional claims %(claims)s to the ID token (%(where)s, Token configuration), then sign "
+            "in again."
         )
     else:
         return (
             "unknown",
-            gettext("Not known until somebody signs in."),
-            gettext("Sign in once, and run the doctor again."),
+            gettext("Not known until someone signs in."),
+            gettext("Sign in once, then run the doctor again."),
         )
-    # A sign-in brings it only when it was asked for: its absence in the last one says nothing.
-    needed = [*OPTIONAL, "acrs"] if registered is not None and visit.asks_for_context else OPTIONAL
+    # A token has acrs only if the sign-in requested it, so its absence there proves nothing.
+    needed = (
+        [*OPTIONAL_CLAIMS, "acrs"] if registered is not None and visit.asks_for_context else OPTIONAL_CLAIMS
+    )
     missing = [name for name in needed if name not in there]
     if missing:
         return (
@@ -206,7 +218,7 @@ def claims_are_told(visit: Any) -> Finding:
     return "ok", has % {"moment": moment, "claims": ", ".join(needed)}, ""
 
 
-def roles_are_there(visit: Any) -> Finding:
+def roles_are_defined(visit: Any) -> Finding:
     registered = visit.registration(settings.SIGN_IN_CLIENT_ID)
     fix = gettext(
         "Add app roles for users with the values %(roles)s (%(where)s, App roles), and assign people to them."
@@ -214,12 +226,12 @@ def roles_are_there(visit: Any) -> Finding:
     if registered is not None:
         missing = [role for role in ROLES if role not in registered.roles]
         lacks = gettext("The registration lacks %(roles)s.") % {"roles": ", ".join(missing)}
-        return ("wrong", lacks, fix) if missing else ("ok", gettext("All three."), "")
+        return ("wrong", lacks, fix) if missing else ("ok", gettext("It has all three roles."), "")
     people = get_user_model().objects.exclude(roles=[]).values_list("roles", flat=True)
     seen = {role for roles in people.distinct()[:1000] for role in roles}
     unseen = [role for role in ROLES if role not in seen]
     if not unseen:
-        return "ok", gettext("People with each of them have signed in."), ""
+        return "ok", gettext("People with each role have signed in."), ""
     words, either = gettext("Nobody with the role %(roles)s has signed in yet."), gettext("or")
     return "unknown", words % {"roles": f" {either} ".join(unseen)}, fix
 
@@ -227,16 +239,16 @@ def roles_are_there(visit: Any) -> Finding:
 _KNOWN = ("signin.client",)
 CHECKS = (
     ("signin.entra", _("Microsoft's sign-in answers"), entra_answers, ()),
-    ("signin.client", _("The sign-in registration is known"), client_is_known, ("signin.entra",)),
+    ("signin.client", _("The sign-in registration exists"), client_is_known, ("signin.entra",)),
     (
         "signin.redirect",
-        _("People can come back from signing in"),
+        _("The redirect URI for sign-in is registered"),
         partial(address_is_registered, "signin:callback"),
         _KNOWN,
     ),
     (
         "signin.signed_out",
-        _("People can come back from signing out"),
+        _("The redirect URI for sign-out is registered"),
         partial(address_is_registered, "signin:signed_out"),
         _KNOWN,
     ),
@@ -248,15 +260,15 @@ CHECKS = (
     ),
     (
         "signin.no_rights",
-        _("The sign-in registration has no rights in Graph"),
+        _("The sign-in registration has no permissions in Graph"),
         registration_has_no_rights,
         ("signin.assertion",),
     ),
     (
         "signin.claims",
-        _("Sign-ins tell what the portal must know"),
-        claims_are_told,
+        _("Sign-ins contain the required claims"),
+        claims_are_present,
         ("database.migrations",),
     ),
-    ("signin.roles", _("The app roles are there"), roles_are_there, ("database.migrations",)),
+    ("signin.roles", _("The app roles exist"), roles_are_defined, ("database.migrations",)),
 )

@@ -1,4 +1,4 @@
-"""Sign-ins under way: begun by one browser, finished once by the same browser within ten minutes."""
+"""Sign-ins in progress: each is finished once, by the same browser, within ten minutes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.models import SignIn, User
-from portal.signin.app import application, for_browser
+from portal.signin.app import browser_url, msal_application
 from portal.signin.step_up import claims_challenge
 
 BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def begin(
+def begin_sign_in(
     request: HttpRequest,
     *,
     next_path: str,
@@ -30,9 +30,9 @@ def begin(
     made_for: str = "",
     context: str = "",
 ) -> HttpResponse:
-    """Remember the flow and send the browser to Microsoft; `same` is who must come back, at a step-up, and `context`
-    what they must meet there for the purpose that the step-up is made for."""
-    flow = application().initiate_auth_code_flow(
+    """Remember the flow and send the browser to Microsoft; at a step-up `same` is the person who must sign
+    in, and `context` the authentication context that the purpose `made_for` needs."""
+    flow = msal_application().initiate_auth_code_flow(
         [],
         redirect_uri=settings.PORTAL_URL + reverse("signin:callback"),
         response_mode="query",
@@ -43,13 +43,13 @@ def begin(
     )
     # We check the age of the proof ourselves; MSAL's complaint about it would contain the whole token.
     flow.pop("max_age")
-    response = HttpResponseRedirect(for_browser(flow.pop("auth_uri")))
+    response = HttpResponseRedirect(browser_url(flow.pop("auth_uri")))
     browser = browser_of(request) or secrets.token_urlsafe(32)
     remember_browser(response, browser)
-    SignIn.objects.over().delete()
+    SignIn.objects.expired().delete()
     SignIn.objects.create(
-        state_hash=digest(flow["state"]),
-        browser_hash=digest(browser),
+        state_hash=hash_of(flow["state"]),
+        browser_hash=hash_of(browser),
         flow=flow,
         next_path=next_path,
         purpose=SignIn.Purpose.STEP_UP if same else SignIn.Purpose.SIGN_IN,
@@ -61,9 +61,11 @@ def begin(
     return response
 
 
-def claim(request: HttpRequest, state: str) -> SignIn | None:
-    """The flow this answer belongs to, taken away from everyone who comes later with the same answer."""
-    begun = SignIn.objects.filter(state_hash=digest(state), browser_hash=digest(browser_of(request))).first()
+def claim_sign_in(request: HttpRequest, state: str) -> SignIn | None:
+    """Take the sign-in that this answer belongs to. A second request with the same answer gets None."""
+    begun = SignIn.objects.filter(
+        state_hash=hash_of(state), browser_hash=hash_of(browser_of(request))
+    ).first()
     if begun is None:
         return None
     taken, _ = SignIn.objects.filter(pk=begun.pk).delete()
@@ -92,7 +94,7 @@ def remember_browser(response: HttpResponse, browser: str) -> None:
     )
 
 
-def digest(value: str) -> str:
+def hash_of(value: str) -> str:
     return sha256(value.encode()).hexdigest()
 
 
@@ -102,8 +104,8 @@ def safe_path(wanted: str) -> str:
     return wanted if inside and not wanted.startswith(("/signin/", "/signout/")) else reverse("home")
 
 
-def page_it_came_from(request: HttpRequest) -> str:
-    """The page with the form: the address it was sent to may answer nothing but forms."""
+def referring_page(request: HttpRequest) -> str:
+    """The page that the request came from. The form's own address may answer only POST."""
     page = urlsplit(request.headers.get("Referer", ""))
     ours = f"{page.scheme}://{page.netloc}" == settings.PORTAL_URL
     return safe_path(page.path + (f"?{page.query}" if page.query else "") if ours else "")

@@ -1,4 +1,4 @@
-"""A session of the portal: how it begins, and how a fresh proof enters it."""
+"""Begins a session, and renews its proof after a step-up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.signin.step_up import keep_proof
 from portal.signin.tokens import Person
 
 
-def enter(request: HttpRequest, person: Person, *, made_for: str = "") -> None:
+def begin_session(request: HttpRequest, person: Person, *, made_for: str = "") -> None:
     """Begin a session, or renew the proof in the one this person already has; `made_for` is what a step-up with an
     authentication context is for.
 
@@ -32,5 +32,5 @@ def enter(request: HttpRequest, person: Person, *, made_for: str = "") -> None:
 
 
 @receiver(user_logged_in, dispatch_uid="portal.session_began")
-def note_beginning(request: HttpRequest, **_: Any) -> None:
+def record_session_start(request: HttpRequest, **_: Any) -> None:
     request.session["signed_in_at"] = int(time.time())

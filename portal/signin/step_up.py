@@ -1,7 +1,7 @@
-"""A sign-in of its own for one purpose: which authentication context it must meet, and the proof that it did.
+"""A step-up: a new sign-in for one purpose that must meet an authentication context, and its proof.
 
-What purposes there are, and what each needs, is the work's to say: a setting names the function that knows. So
-neither the purpose nor the context is ever believed because an address holds it.
+The function in STEP_UP_CONTEXT knows the purposes and what each needs. So neither the purpose nor the context is
+trusted because it is in an address.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from django.utils.module_loading import import_string
 from portal.signin.tokens import Person
 
 PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-IN_SESSION = "step_ups"
-KEPT = 20  # purposes that one session holds proofs for; the oldest goes first
+SESSION_KEY = "step_ups"
+MAX_PROOFS = 20  # proofs in one session; the oldest is dropped first
 
 
 def asked_for(request: HttpRequest) -> tuple[str, str]:
-    """The purpose that the address names, and the context it needs; both empty where a fresh sign-in is enough.
+    """The purpose in the address and the context it needs; both empty where a fresh sign-in is enough.
 
     Raises Http404 where the purpose is nothing of this person's.
     """
@@ -35,14 +35,14 @@ def asked_for(request: HttpRequest) -> tuple[str, str]:
 
 
 def claims_challenge(context: str) -> str | None:
-    """What Microsoft is asked for besides who somebody is."""
+    """The claims request for an authentication context; None without one."""
     if not context:
         return None
     return json.dumps({"id_token": {"acrs": {"essential": True, "value": context}}})
 
 
 def keep_proof(request: HttpRequest, purpose: str, person: Person) -> None:
-    """Note in the session what was proven, for this purpose alone and to be used once by whoever acts on it.
+    """Keep the proof in the session, for this purpose only. The action uses it once.
 
     A later one for the same purpose takes its place; those for other purposes, in other tabs, stay.
     """
@@ -53,12 +53,12 @@ def keep_proof(request: HttpRequest, purpose: str, person: Person) -> None:
         "contexts": list(person.contexts),
         "at": person.auth_time,
     }
-    others = {name: kept for name, kept in proofs(request).items() if name != purpose}
-    newest = dict(list(others.items())[-(KEPT - 1) :])
-    request.session[IN_SESSION] = newest | {purpose: proof}
+    others = {name: kept for name, kept in step_up_proofs(request).items() if name != purpose}
+    newest = dict(list(others.items())[-(MAX_PROOFS - 1) :])
+    request.session[SESSION_KEY] = newest | {purpose: proof}
 
 
-def proofs(request: HttpRequest) -> dict[str, Any]:
-    """Those of this session, by what each is for."""
-    kept = request.session.get(IN_SESSION)
+def step_up_proofs(request: HttpRequest) -> dict[str, Any]:
+    """The proofs of this session, by purpose."""
+    kept = request.session.get(SESSION_KEY)
     return kept if isinstance(kept, dict) else {}

@@ -1,4 +1,4 @@
-"""The proof of a sign-in: an id token is believed after its signature and every claim in use are checked.
+"""Verifies id tokens: the signature and every claim that the portal uses.
 
 MSAL no longer does this: since 1.38 it accepts an unsigned token of a foreign issuer.
 """
@@ -17,18 +17,19 @@ from django.conf import settings
 
 from portal.environment import GUID
 from portal.identity import http_session
-from portal.signin import seen
-from portal.signin.app import issuer
+from portal.impossible_input import has_impossible_characters
+from portal.signin import claims_seen
+from portal.signin.app import issuer_url
 from portal.signin.roles import roles_in
 
 LEEWAY = 60  # seconds that two clocks may differ
-KEYS_LAST = 24 * 3600
+KEYS_VALID_SECONDS = 24 * 3600
 CONTEXT = re.compile(r"c[1-9][0-9]?")
-NEEDED = ["iss", "aud", "exp", "nbf", "iat", "nonce", "tid", "oid", "auth_time"]
+REQUIRED_CLAIMS = ["iss", "aud", "exp", "nbf", "iat", "nonce", "tid", "oid", "auth_time"]
 
 
 class TokenRefused(Exception):
-    """`reason` is what the page says, `detail` what the log says. Neither holds anything of the token."""
+    """`reason` chooses the page, `detail` goes into the log. Neither contains anything of the token."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -37,7 +38,7 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who has signed in, and when they proved it."""
+    """The person of a verified id token, and when they signed in."""
 
     tid: str
     oid: str
@@ -49,9 +50,9 @@ class Person:
     contexts: tuple[str, ...] = ()  # authentication contexts whose rules this sign-in met
 
 
-def verify(id_token: str, *, nonce: str) -> Person:
+def verify_id_token(id_token: str, *, nonce: str) -> Person:
     claims = genuine_claims(id_token)
-    seen.note(claims)
+    claims_seen.record_claims(claims)
     check_home(claims)
     if claims["nonce"] != nonce:
         raise TokenRefused("not_genuine", "the token answers another sign-in (nonce)")
@@ -59,54 +60,54 @@ def verify(id_token: str, *, nonce: str) -> Person:
     return Person(
         tid=claims["tid"],
         oid=claims["oid"],
-        name=words(claims, "name", 256),
-        user_principal_name=words(claims, "preferred_username", 1024),
+        name=text_claim(claims, "name", 256),
+        user_principal_name=text_claim(claims, "preferred_username", 1024),
         roles=roles_in(claims),
         auth_time=claims["auth_time"],
-        login_hint=words(claims, "login_hint", 2000),
-        contexts=contexts(claims.get("acrs")),
+        login_hint=text_claim(claims, "login_hint", 2000),
+        contexts=contexts_of(claims.get("acrs")),
     )
 
 
 def genuine_claims(id_token: str) -> dict[str, Any]:
     """Signed by Entra for this application, and valid now. The issuer is judged later, with the tenant."""
     try:
-        key = signing_keys.find(jwt.get_unverified_header(id_token).get("kid"))
+        key = signing_keys.find_key(jwt.get_unverified_header(id_token).get("kid"))
         return jwt.decode(
             id_token,
             key,
-            algorithms=["RS256"],  # never what the token asks for
+            algorithms=["RS256"],  # never the algorithm that the token names
             audience=settings.SIGN_IN_CLIENT_ID,
             leeway=LEEWAY,
-            options={"require": NEEDED, "strict_aud": True},
+            options={"require": REQUIRED_CLAIMS, "strict_aud": True},
         )
     except jwt.MissingRequiredClaimError as error:
-        # Its signature was found good before its claims were looked at.
-        seen.note(jwt.decode(id_token, options={"verify_signature": False}))
+        # PyJWT checks the signature before the claims, so it is valid here.
+        claims_seen.record_claims(jwt.decode(id_token, options={"verify_signature": False}))
         reason = (
             "not_set_up" if error.claim == "auth_time" else "not_genuine"
         )  # an optional claim, to be asked for
         raise TokenRefused(reason, f"the token has no `{error.claim}` claim") from None
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ArithmeticError, TypeError, ValueError) as error:  # times that are no numbers
         raise TokenRefused("not_genuine", f"the token is not good: {type(error).__name__}") from None
 
 
 def check_home(claims: dict[str, Any]) -> None:
-    """A member of the portal's own tenant, and nobody else."""
+    """Accept only members of the portal's own tenant."""
     if claims["tid"] != settings.TENANT_ID:
         raise TokenRefused("other_tenant", "the account belongs to another tenant")
-    if claims["iss"] != issuer():
+    if claims["iss"] != issuer_url():
         raise TokenRefused("not_genuine", "the token has another issuer")
     if not isinstance(claims["oid"], str) or not GUID.fullmatch(claims["oid"]):
         raise TokenRefused("not_genuine", "the token names no object id")
     if "acct" not in claims:
         raise TokenRefused("not_set_up", "the token has no `acct` claim to tell guests by")
-    if claims["acct"] not in (0, "0") or claims.get("idp", issuer()) not in home_providers():
+    if claims["acct"] not in (0, "0") or claims.get("idp", issuer_url()) not in home_providers():
         raise TokenRefused("guest", "the account is a guest")
 
 
 def home_providers() -> set[str]:
-    return {issuer(), f"https://sts.windows.net/{settings.TENANT_ID}/"}
+    return {issuer_url(), f"https://sts.windows.net/{settings.TENANT_ID}/"}
 
 
 def check_auth_time(auth_time: object) -> None:
@@ -114,15 +115,20 @@ def check_auth_time(auth_time: object) -> None:
         raise TokenRefused("not_genuine", "the time of authentication makes no sense")
 
 
-def contexts(acrs: object) -> tuple[str, ...]:
-    """Entra gives one as text or several as a list; what is neither names none."""
+def contexts_of(acrs: object) -> tuple[str, ...]:
+    """Entra sends one as a string or several as a list; ignore anything else."""
     named = acrs if isinstance(acrs, list) else [acrs]
     return tuple(name for name in named if isinstance(name, str) and CONTEXT.fullmatch(name))
 
 
-def words(claims: dict[str, Any], name: str, longest: int) -> str:
+def text_claim(claims: dict[str, Any], name: str, longest: int) -> str:
+    """The text of a claim, empty where it has none. Raises TokenRefused for characters that no text has."""
     value = claims.get(name)
-    return value[:longest] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if has_impossible_characters(value):
+        raise TokenRefused("unreadable", f"the claim `{name}` holds impossible characters")
+    return value[:longest]
 
 
 class SigningKeys:
@@ -130,17 +136,17 @@ class SigningKeys:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self.forget()
+        self.clear()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._good_until = 0.0
 
-    def find(self, key_id: object) -> jwt.PyJWK:
+    def find_key(self, key_id: object) -> jwt.PyJWK:
         with self._lock:
             if key_id not in self._keys or time.monotonic() > self._good_until:
                 self._keys = read_keys()
-                self._good_until = time.monotonic() + KEYS_LAST
+                self._good_until = time.monotonic() + KEYS_VALID_SECONDS
             if key_id not in self._keys:
                 raise TokenRefused("not_genuine", "the token names an unknown key")
             return self._keys[str(key_id)]
@@ -150,7 +156,9 @@ def read_keys() -> dict[str, jwt.PyJWK]:
     """By `requests`, which honours the machine's certificates; PyJWT's own client does not."""
     try:
         with http_session() as session:
-            where = str(read_json(session, f"{issuer()}/.well-known/openid-configuration").get("jwks_uri"))
+            where = str(
+                read_json(session, f"{issuer_url()}/.well-known/openid-configuration").get("jwks_uri")
+            )
             if not where.startswith("https://"):
                 raise TokenRefused("not_genuine", "the keys are published at an address that is not https")
             keys = jwt.PyJWKSet.from_dict(read_json(session, where)).keys

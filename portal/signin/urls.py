@@ -8,9 +8,9 @@ from portal.signin import views
 
 app_name = "signin"
 urlpatterns = [
-    path("signin/", views.start, name="start"),
-    path("signin/callback/", views.callback, name="callback"),
-    path("signin/again/", views.again, name="again"),
+    path("signin/", views.start_sign_in, name="start"),
+    path("signin/callback/", views.sign_in_callback, name="callback"),
+    path("signin/again/", views.sign_in_again, name="again"),
     path("signout/", views.sign_out, name="out"),
     path("signout/done/", views.signed_out, name="signed_out"),
 ]

@@ -1,9 +1,10 @@
-"""Signing in, proving it once more, and signing out. Each failure ends on a page and without a session."""
+"""Sign-in, step-up and sign-out. Every failure shows a page and begins no session."""
 
 from __future__ import annotations
 
 import logging
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,15 +20,15 @@ from msal.exceptions import MsalServiceError
 
 from portal.models import SignIn
 from portal.signin import flows, tokens
-from portal.signin.app import application, end_session_url
-from portal.signin.session import enter
+from portal.signin.app import end_session_url, msal_application
+from portal.signin.failure_pages import failure_page_of
+from portal.signin.session import begin_session
 from portal.signin.step_up import asked_for
 from portal.signin.tokens import Person, TokenRefused
-from portal.signin.words import ending_of
 
 logger = logging.getLogger(__name__)
 
-# What may be wrong with the way to Microsoft. MSAL says ValueError when an authority does not answer as one.
+# Errors of an unreachable Microsoft. MSAL raises ValueError for an unexpected answer of an authority.
 UNREACHABLE = (OSError, requests.RequestException, MsalServiceError)
 
 # Microsoft's words for: not with this device, place or way of signing in.
@@ -53,69 +54,78 @@ CONDITIONS_NOT_MET = {
 
 @login_not_required
 @require_GET
-def start(request: HttpRequest) -> HttpResponse:
-    """`?another=1` lets the person choose an account; else Microsoft may sign on silently."""
-    prompt = "select_account" if "another" in request.GET else None
+def start_sign_in(request: HttpRequest) -> HttpResponse:
+    """`?another=1` lets the person choose an account, `?fresh=1` asks who they are; else Microsoft may sign on silently."""
+    prompt = "select_account" if "another" in request.GET else "login" if "fresh" in request.GET else None
     longest = int(settings.SESSION_ABSOLUTE_AGE.total_seconds())  # no proof is older than a session may be
-    return leave(request, max_age=longest, prompt=prompt)
+    return redirect_to_microsoft(request, max_age=longest, prompt=prompt)
 
 
 @require_GET
-def again(request: HttpRequest) -> HttpResponse:
-    """Prove it once more, now, as the same person; `?for=` names what for, where that needs a context."""
+def sign_in_again(request: HttpRequest) -> HttpResponse:
+    """Step up: sign in again now as the same person. `?for=` is the purpose, where it needs a context."""
     made_for, context = asked_for(request)
-    return leave(request, max_age=0, prompt="login", same=request.user, made_for=made_for, context=context)
+    return redirect_to_microsoft(
+        request, max_age=0, prompt="login", same=request.user, made_for=made_for, context=context
+    )
 
 
-def leave(request: HttpRequest, **how: Any) -> HttpResponse:
+def redirect_to_microsoft(request: HttpRequest, **how: Any) -> HttpResponse:
     next_path = flows.safe_path(request.GET.get("next", ""))
     try:
-        return flows.begin(request, next_path=next_path, **how)
+        return flows.begin_sign_in(request, next_path=next_path, **how)
     except (*UNREACHABLE, ValueError) as error:
         logger.error("Sign-in could not begin: %s", type(error).__name__)
         is_step_up, made_for = "same" in how, how.get("made_for", "")
-        return ending(request, "unavailable", next_path, step_up=is_step_up, made_for=made_for)
+        return failure_page(request, "unavailable", next_path, step_up=is_step_up, made_for=made_for)
 
 
 @login_not_required
 @require_GET
-def callback(request: HttpRequest) -> HttpResponse:
+def sign_in_callback(request: HttpRequest) -> HttpResponse:
     """The return from Microsoft: claim the flow, redeem the code, verify the proof, only then a session."""
     answer = request.GET.dict()
     if any(len(values) > 1 for _, values in request.GET.lists()):
-        return ending(request, "not_genuine")
-    begun = flows.claim(request, answer.get("state", ""))
+        return failure_page(request, "not_genuine")
+    begun = flows.claim_sign_in(request, answer.get("state", ""))
     if begun is None:
-        return ending(request, "over")
+        return failure_page(request, "over")
     try:
-        person = proven(begun, answer)
+        person = verified_person(begun, answer)
     except TokenRefused as refusal:
         logger.warning("Sign-in refused: %s", refusal, extra={"reason": refusal.reason})
         is_step_up, made_for = bool(begun.expected_oid), begun.made_for
-        return ending(request, refusal.reason, begun.next_path, step_up=is_step_up, made_for=made_for)
-    enter(request, person, made_for=begun.made_for)
+        return failure_page(request, refusal.reason, begun.next_path, step_up=is_step_up, made_for=made_for)
+    begin_session(request, person, made_for=begun.made_for)
     logger.info("Signed in", extra={"tid": person.tid, "oid": person.oid, "purpose": begun.purpose})
     return redirect(begun.next_path)
 
 
-def proven(begun: SignIn, answer: dict[str, str]) -> Person:
+def verified_person(begun: SignIn, answer: dict[str, str]) -> Person:
     """The person, or TokenRefused."""
-    nonce = flows.digest(begun.flow["nonce"])  # what was sent is the hash of what was kept
-    person = tokens.verify(redeemed(begun.flow, answer), nonce=nonce)
+    nonce = flows.hash_of(begun.flow["nonce"])  # what was sent is the hash of what was kept
+    person = tokens.verify_id_token(redeem_code(begun.flow, answer), nonce=nonce)
     if begun.expected_oid:
         if person.oid != begun.expected_oid:
             raise TokenRefused("other_person", "another person answered the request to sign in again")
         if person.auth_time < begun.created_at.timestamp() - tokens.LEEWAY:
             raise TokenRefused("stale", "the person was not asked to sign in again")
+    elif person.auth_time < oldest_proof(begun).timestamp() - tokens.LEEWAY:
+        raise TokenRefused("too_old", "the person signed in to Microsoft too long ago")
     if begun.context and begun.context not in person.contexts:
         raise TokenRefused("not_met", f"the token does not hold the context {begun.context}")
     return person
 
 
-def redeemed(flow: dict[str, Any], answer: dict[str, str]) -> str:
+def oldest_proof(begun: SignIn) -> datetime:
+    """A proof must not be older than a session can be. Microsoft was asked for this, but the portal checks it."""
+    return begun.created_at - settings.SESSION_ABSOLUTE_AGE
+
+
+def redeem_code(flow: dict[str, Any], answer: dict[str, str]) -> str:
     """The id token for a code."""
     try:
-        result = application().acquire_token_by_auth_code_flow(flow, answer)
+        result = msal_application().acquire_token_by_auth_code_flow(flow, answer)
     except UNREACHABLE as error:
         raise TokenRefused("unavailable", f"Microsoft was not reached: {type(error).__name__}") from None
     except Exception as error:  # MSAL raises many kinds, and its texts may contain the token
@@ -137,12 +147,13 @@ def refused_by_microsoft(result: dict[str, Any]) -> TokenRefused:
     return TokenRefused("cancelled" if result["error"] == "access_denied" else "not_genuine", detail)
 
 
-def ending(
+def failure_page(
     request: HttpRequest, reason: str, next_path: str = "/", *, step_up: bool = False, made_for: str = ""
 ) -> HttpResponse:
-    """The page that says what happened, with a way to try again; after a step-up also one back, still signed in."""
-    end = ending_of(reason, step_up=step_up)
+    """Show what happened, with a link to try again; after a step-up also a link back, still signed in."""
+    end = failure_page_of(reason, step_up=step_up)
     query = {"next": next_path} | ({"another": "1"} if end.another_account else {})
+    query |= {"fresh": "1"} if end.fresh else {}
     query |= {"for": made_for} if made_for else {}
     url = f"{reverse('signin:again' if step_up else 'signin:start')}?{urlencode(query)}"
     context = {"title": end.title, "text": end.text, "url": url, "reason": reason}
@@ -153,7 +164,7 @@ def ending(
 @login_not_required
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the portal's session, and offers to end Microsoft's: by a link, for a form may not lead there."""
+    """End the portal's session and offer a link that ends Microsoft's. A link, because the CSP forbids a form."""
     login_hint = request.session.get("login_hint", "")
     logout(request)
     back_to = settings.PORTAL_URL + reverse("signin:signed_out")

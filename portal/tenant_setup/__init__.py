@@ -1,1 +1,1 @@
-"""What a tenant needs for this installation, as steps: `words` and `script` are two ways to write them down."""
+"""What a tenant needs for this installation, as steps: `summary` and `script` write them down."""

@@ -1,4 +1,4 @@
-"""The names of this installation, as its settings have them, made safe to stand in any line of text."""
+"""The names of this installation from its settings, each in one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
-from portal.signin.app import issuer
+from portal.signin.app import issuer_url
 
 IDENTITY, RESOURCE_GROUP = "starter-pass-portal", "starter-passes"
 # As Azure names them.
@@ -37,7 +37,7 @@ class Permission(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An id that is not known yet is empty: then the script makes what it names."""
+    """An unknown id is empty: then the script creates the object."""
 
     tenant_id: str
     graph_url: str
@@ -66,12 +66,12 @@ class Installation:
             )
 
     @property
-    def returns(self) -> list[str]:
-        """Where sign-in and sign-out may lead back to."""
+    def redirect_uris(self) -> list[str]:
+        """The redirect URIs of sign-in and sign-out."""
         return [f"{self.portal_url}{reverse(name)}" for name in ("signin:callback", "signin:signed_out")]
 
     @property
-    def claims(self) -> list[str]:
+    def optional_claims(self) -> list[str]:
         return ["auth_time", "acct", "login_hint", *(["acrs"] if self.authentication_context else [])]
 
 
@@ -84,7 +84,7 @@ def this_installation(*, identity: str, resource_group: str, authentication_cont
         authority_host=in_one_line(
             "https://login.microsoftonline.com" if settings.SANDBOX else settings.AUTHORITY_HOST
         ),
-        issuer=in_one_line(issuer()),
+        issuer=in_one_line(issuer_url()),
         audience=in_one_line(settings.TOKEN_EXCHANGE_AUDIENCE),
         portal_url=in_one_line(settings.PORTAL_URL),
         organisation=in_one_line(settings.ORGANISATION_NAME)[:LONGEST].rstrip(),

@@ -15,8 +15,8 @@ from portal.tenant_setup.steps import (
     Step,
     Thing,
     Variables,
-    by_name,
-    ref,
+    filter_by_name,
+    reference_to,
 )
 
 LIFETIME = (
@@ -24,46 +24,46 @@ LIFETIME = (
 )
 
 
-def plan(here: Installation) -> tuple[Step, ...]:
+def setup_plan(here: Installation) -> tuple[Step, ...]:
     return (
-        signed_in(here),
-        identity(here),
-        registration.registration(here),
+        signed_in_step(here),
+        identity_step(here),
+        registration.sign_in_registration(here),
         registration.enterprise_application(),
-        registration.trust(here),
-        grants(here),
-        group(here),
-        unit(here),
-        pass_policy(here),
-        *([mailbox(here)] if here.mailbox else []),
-        by_hand(),
-        variables(here),
+        registration.federated_credential(here),
+        permissions_step(here),
+        onboarding_group(here),
+        privileged_unit(here),
+        pass_policy_step(here),
+        *([mailbox_step(here)] if here.mailbox else []),
+        manual_step(),
+        variables_step(here),
     )
 
 
-def signed_in(here: Installation) -> SignedIn:
+def signed_in_step(here: Installation) -> SignedIn:
     return SignedIn(
         name="the right tenant",
         words=(
             (
-                "Whoever runs the script is signed in with the Azure CLI, to this tenant and to the subscription that the "
-                "portal's machine is in, as Privileged Role Administrator (or Global Administrator), and may make a "
-                "managed identity there."
+                "Sign in with the Azure CLI to this tenant and to the subscription of the portal's machine. You "
+                "need the role Privileged Role Administrator (or Global Administrator) and the right to create "
+                "a managed identity there."
             ),
-            "If it is another tenant, the script stops before it does anything.",
+            "If you are signed in to another tenant, the script stops before it changes anything.",
         ),
         tenant_id=here.tenant_id,
         graph_url=here.graph_url,
     )
 
 
-def identity(here: Installation) -> Identity:
+def identity_step(here: Installation) -> Identity:
     made = f"A user-assigned managed identity, {here.identity_name}, in the resource group {here.resource_group}."
-    known = f"It is the one with the client id {here.identity_client_id}, as AZURE_CLIENT_ID says."
+    known = f"The managed identity with the client id {here.identity_client_id}, from AZURE_CLIENT_ID."
     return Identity(
         name="the workload identity",
         words=(
-            "It makes passes. It has no password and no secret.",
+            "The portal creates passes with it. It has no password and no secret.",
             known if here.identity_client_id else made,
             "Attach it to the machine that the portal runs on.",
         ),
@@ -73,65 +73,65 @@ def identity(here: Installation) -> Identity:
     )
 
 
-def grants(here: Installation) -> Grants:
+def permissions_step(here: Installation) -> Grants:
     return Grants(
-        name="the rights of the workload identity in Microsoft Graph",
+        name="the workload identity's permissions in Microsoft Graph",
         words=(
-            "These application permissions, and no others. An optional one can be left out of the script.",
-            "They reach the identity's tokens within about a day.",
+            "These application permissions and no others. You can remove the optional ones from the script.",
+            "The identity's tokens contain them after up to a day.",
         ),
         permissions=here.permissions,
     )
 
 
-def group(here: Installation) -> Thing:
+def onboarding_group(here: Installation) -> Thing:
     called = f"Starters, {here.organisation}"
     return Thing(
         name="the onboarding group",
-        words=("Who is in it may get a pass. Put starters into it, and take them out again.",),
+        words=("Only its members can get a pass. Add starters to it, and remove them afterwards.",),
         key="group",
         has_owners=True,
         called=called,
         place="/groups",
-        look=by_name(called),
+        look=filter_by_name(called),
         pick="value[].id",
         body={
             "displayName": called,
-            "description": "Current starters: who may get a Temporary Access Pass from the starter pass portal.",
+            "description": "Current starters. They can get a Temporary Access Pass from the starter pass portal.",
             "mailEnabled": False,
             "mailNickname": "starter-passes",
             "securityEnabled": True,
         },
-        expected=(Expected("that it is a security group", "to_string(securityEnabled)", "true"),),
+        expected=(Expected("security group", "to_string(securityEnabled)", "true"),),
     )
 
 
-def unit(here: Installation) -> Thing:
+def privileged_unit(here: Installation) -> Thing:
     called = f"Privileged accounts, {here.organisation}"
     return Thing(
         name="the unit for privileged accounts",
         words=(
             (
-                "A restricted management administrative unit. Microsoft itself refuses a pass for who is in it, whatever "
-                "happens to the portal."
+                "A restricted management administrative unit. Microsoft itself refuses a pass for its members, "
+                "even if the portal is compromised."
             ),
         ),
         key="unit",
         called=called,
         place="/directory/administrativeUnits",
-        look=by_name(called),
+        look=filter_by_name(called),
         pick="value[].id",
         body={
             "displayName": called,
-            "description": "Out of reach of the starter pass portal and of every role that covers the whole tenant.",
+            "description": "The starter pass portal and tenant-wide roles cannot manage these accounts.",
             "isMemberManagementRestricted": True,
         },
         expected=(
             Expected(
-                "that its members are out of reach (which cannot be changed later: make another)",
+                "restricted management (cannot be changed later: create another unit)",
                 "to_string(isMemberManagementRestricted)",
                 "true",
-                address=f"/directory/administrativeUnits/{ref('unit')}?$select=isMemberManagementRestricted",
+                address=f"/directory/administrativeUnits/{reference_to('unit')}?$select=isMemberManagementRestricted",
             ),
         ),
         by_hand=f"In the Entra admin centre, Roles and admins, Admin units: add “{called}” as a restricted management "
@@ -139,17 +139,20 @@ def unit(here: Installation) -> Thing:
     )
 
 
-def pass_policy(here: Installation) -> PassPolicy:
+def pass_policy_step(here: Installation) -> PassPolicy:
     return PassPolicy(
         name="the tenant's pass policy",
         words=(
-            "Temporary Access Pass is switched on, for the onboarding group.",
+            "The script turns on Temporary Access Pass for the onboarding group.",
             (
-                "If it is on already, the group is added to those that it is on for. If it is off, it is switched on for "
-                "the group and for nobody else."
+                "If it is already on, the script adds the group. If it is off, the script turns it on for the "
+                "group only."
             ),
-            f"Its lifetimes must include {LIFETIME} minutes; the script does not change them.",
-            "The Azure CLI has no right to this when a person signed in: then the script says what to do by hand.",
+            f"Its lifetimes must include {LIFETIME} minutes. The script does not change them.",
+            (
+                "The Azure CLI has no permission for this if a person is signed in. The script then shows what "
+                "to do by hand."
+            ),
         ),
         lifetime=LIFETIME,
         by_hand="In the Entra admin centre, Authentication methods, Policies, Temporary Access Pass: enable it, and "
@@ -157,54 +160,57 @@ def pass_policy(here: Installation) -> PassPolicy:
     )
 
 
-def mailbox(here: Installation) -> Mailbox:
-    address = powershell(here.mailbox)
+def mailbox_step(here: Installation) -> Mailbox:
+    address = quote_for_powershell(here.mailbox)
     return Mailbox(
         name="the mailbox",
         words=(
             (
-                f"The workload identity may send as {here.mailbox}, and as nobody else: by RBAC for Applications in "
-                "Exchange Online. This is not Microsoft Graph, so it is done in Exchange Online PowerShell."
+                f"RBAC for Applications in Exchange Online lets the workload identity send only as "
+                f"{here.mailbox}. Set it up in Exchange Online PowerShell, because the script cannot."
             ),
-            "It takes up to two hours to be seen. The last line shows whether it is right.",
+            "It takes effect within two hours. The last line checks it.",
         ),
         lines=(
             "Connect-ExchangeOnline",
             (
-                f"New-ServicePrincipal -AppId {ref('client_id')} -ObjectId {ref('principal')} "
+                f"New-ServicePrincipal -AppId {reference_to('client_id')} -ObjectId {reference_to('principal')} "
                 "-DisplayName 'Starter pass portal'"
             ),
             "New-ManagementScope -Name 'Starter pass portal' -RecipientRestrictionFilter "
-            + powershell(f"PrimarySmtpAddress -eq {address}"),
+            + quote_for_powershell(f"PrimarySmtpAddress -eq {address}"),
             (
-                f"New-ManagementRoleAssignment -App {ref('principal')} -Role 'Application Mail.Send' "
+                f"New-ManagementRoleAssignment -App {reference_to('principal')} -Role 'Application Mail.Send' "
                 "-CustomResourceScope 'Starter pass portal'"
             ),
-            f"Test-ServicePrincipalAuthorization -Identity {ref('principal')} -Resource {address}",
+            f"Test-ServicePrincipalAuthorization -Identity {reference_to('principal')} -Resource {address}",
         ),
     )
 
 
-def by_hand() -> ByHand:
+def manual_step() -> ByHand:
     return ByHand(
-        name="what only you can decide",
+        name="your decisions",
         words=(
             (
-                "Who is in HR, who administers the portal, who audits it: give people or groups the app roles of the "
-                "enterprise application. Managers need none."
+                "Assign the app roles of the enterprise application to people or groups: HR, admins and "
+                "auditors. Managers need no role."
             ),
-            "Which accounts are privileged: put them into the unit.",
+            "Add the privileged accounts to the unit.",
             (
-                "If people in your tenant may not consent to applications, consent for all of them to openid and profile "
-                "for the sign-in registration: it asks for nothing else."
+                "If people in your tenant cannot consent to applications, grant admin consent for openid and "
+                "profile to the sign-in registration. It requests nothing else."
             ),
-            "Who owns what was found by its name: anybody may have made it, and its owners can change it.",
-            "On Kubernetes, or outside Azure: what differs there is in README, “What a real tenant needs”.",
+            (
+                "Check the owners of everything that the script found by name. Other people may have created it, and "
+                "its owners can change it."
+            ),
+            "On Kubernetes or outside Azure, docs/how-to/install.md describes the differences.",
         ),
     )
 
 
-def variables(here: Installation) -> Variables:
+def variables_step(here: Installation) -> Variables:
     usual = {
         "AZURE_AUTHORITY_HOST": (here.authority_host, "https://login.microsoftonline.com"),
         "GRAPH_URL": (here.graph_url, "https://graph.microsoft.com"),
@@ -212,19 +218,17 @@ def variables(here: Installation) -> Variables:
     }
     return Variables(
         name="the portal's variables",
-        words=(
-            "The script prints them at its end, and nothing else, on its standard output. None is a secret.",
-        ),
+        words=("The script prints only these on standard output, at the end. None of them is a secret.",),
         variables=(
             ("AZURE_TENANT_ID", here.tenant_id),
-            ("AZURE_CLIENT_ID", ref("client_id")),
-            ("SIGN_IN_CLIENT_ID", ref("sign_in_client_id")),
+            ("AZURE_CLIENT_ID", reference_to("client_id")),
+            ("SIGN_IN_CLIENT_ID", reference_to("sign_in_client_id")),
             ("PORTAL_URL", here.portal_url),
             *((name, value) for name, (value, default) in usual.items() if value != default),
         ),
     )
 
 
-def powershell(text: str) -> str:
+def quote_for_powershell(text: str) -> str:
     """PowerShell takes the typographic quotes for quotes as well."""
     return "'{}'".format("".join(letter * 2 if letter in "'‘’‚‛" else letter for letter in text))

@@ -12,7 +12,7 @@ ended() {
   status=$?
   rm -f "$words"
   if [ "$finished" = no ]; then
-    printf '\n%s\n' "Stopped at: $step. What was made before stays. Mend what is said above, then run this script again: it finds what is there, and goes on." >&2
+    printf '\n%s\n' "Stopped at: $step. What was created so far is kept. Fix the problem above, then run this script again. It continues where it stopped." >&2
   fi
   exit "$status"
 }
@@ -62,17 +62,17 @@ look_for() {
     found=$(read_of "$1" "$3") || return $?
   fi
   if [ "$(printf '%s' "$found" | grep -c .)" -gt 1 ]; then
-    say 'There is more than one, and nobody can say which is meant:' "$found"
-    stop 'Rename or remove those that are not, or name the right one by its id in the settings.'
+    say 'There is more than one of this name:' "$found"
+    stop 'Rename or delete the others, or set the id of the right one in the settings.'
   fi
 }
 
 # ADDRESS BODY [WHERE]: makes what is not there, and waits until Microsoft shows it at WHERE.
 make() {
   found=$(graph post "$1" --headers Content-Type=application/json --body "$2" --query id --output tsv) || return $?
-  [ -n "$found" ] || stop 'Microsoft did not say what it made.'
+  [ -n "$found" ] || stop 'Microsoft did not return the id of the new object.'
   made=$((made + 1))
-  say "made ($found)"
+  say "created ($found)"
   [ $# -lt 3 ] || wait_for "$3/$found"
 }
 
@@ -80,24 +80,24 @@ wait_for() {
   tries=0
   until graph get "$1" --output none 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt 24 ] || stop 'It was made, and Microsoft does not show it yet.'
+    [ "$tries" -lt 24 ] || stop 'It was created, but Microsoft does not show it yet.'
     sleep 5
   done
 }
 
 keep() {
   kept=$((kept + 1))
-  say "was there ($found)"
+  say "already exists ($found)"
 }
 
 # ADDRESS: whose is what was there? Anybody in the tenant may have made something of that name.
 owners() {
   names=$(read_of "$1/owners" 'to_string(value[].displayName)') || exit 1
-  say "its owners: $names"
+  say "owners: $names"
 }
 
 differs() {
-  say "DIFFERS, and was left: $1"
+  say "DIFFERS, not changed: $1"
   differences="$differences
    $step: $1"
 }
@@ -120,8 +120,8 @@ by_hand() {
 # TENANT: the CLI is signed in to it, and Graph has its own service principal there.
 right_tenant() {
   command -v az >/dev/null || stop 'The Azure CLI (az) is not installed.'
-  tenant=$(azure account show --query tenantId --output tsv) || stop "Nobody is signed in: run az login --tenant $1"
-  [ "$tenant" = "$1" ] || stop "The Azure CLI is signed in to another tenant, $tenant: run az login --tenant $1"
+  tenant=$(azure account show --query tenantId --output tsv) || stop "You are not signed in. Run az login --tenant $1"
+  [ "$tenant" = "$1" ] || stop "The Azure CLI is signed in to another tenant ($tenant). Run az login --tenant $1"
   look_for /servicePrincipals "\$filter=appId eq '00000003-0000-0000-c000-000000000000'" 'value[].id' || exit 1
   [ -n "$found" ] || stop 'Microsoft Graph has no service principal in this tenant.'
   microsoft_graph=$found
@@ -130,7 +130,7 @@ right_tenant() {
 # GROUP NAME: the managed identity. Its service principal appears in the directory a moment later.
 make_identity() {
   if [ "$(azure group exists --name "$1" --output json)" != true ]; then
-    stop "There is no resource group $1: make it where the portal runs, or say another with --resource-group."
+    stop "There is no resource group $1. Create it where the portal runs, or choose another with --resource-group."
   fi
   client_id=$(identity_called "$1" "$2") || exit 1
   if [ -n "$client_id" ]; then
@@ -139,14 +139,14 @@ make_identity() {
   else
     azure identity create --resource-group "$1" --name "$2" --output none || exit 1
     made=$((made + 1))
-    say 'made'
+    say 'created'
     client_id=$(identity_called "$1" "$2") || exit 1
     look_for_identity || exit 1
   fi
   tries=0
   while [ -z "$found" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 24 ] || stop 'Its service principal does not appear in the directory.'
+    [ "$tries" -lt 24 ] || stop 'Its service principal does not appear in Entra.'
     sleep 5
     look_for_identity || exit 1
   done
@@ -162,7 +162,7 @@ look_for_identity() {
 
 keep_identity() {
   look_for_identity || exit 1
-  [ -n "$found" ] || stop "There is no service principal with the client id $client_id: is AZURE_CLIENT_ID right?"
+  [ -n "$found" ] || stop "There is no service principal with the client id $client_id. Check AZURE_CLIENT_ID."
   keep
 }
 
@@ -170,7 +170,7 @@ check_identity() {
   principal=$found
   kind=$(read_of "/servicePrincipals/$principal" servicePrincipalType) || exit 1
   if [ "$kind" != ManagedIdentity ]; then
-    stop 'It is not a managed identity, so the sign-in registration cannot trust it. README says what to do then.'
+    stop 'It is not a managed identity, so the sign-in registration cannot trust it. See docs/how-to/install.md.'
   fi
 }
 
@@ -180,7 +180,7 @@ grant() {
   case $given in
     *"$1"*)
       kept=$((kept + 1))
-      say "$2: was there"
+      say "$2: already granted"
       return 0
       ;;
   esac
@@ -194,7 +194,7 @@ grant() {
     --body '{"principalId": "'"$principal"'", "resourceId": "'"$microsoft_graph"'", "appRoleId": "'"$1"'"}' \
     --output none || exit 1
   made=$((made + 1))
-  say "$2: given"
+  say "$2: granted"
 }
 
 # What the workload identity has besides the plan.
@@ -204,7 +204,7 @@ others() {
       *"$id"*) ;;
       *)
         offered=$(read_of "/servicePrincipals/$microsoft_graph?\$select=appRoles" "appRoles[?id=='$id'].value") || exit 1
-        differs "it also has ${offered:-$id}, which the portal does not ask for: take it away."
+        differs "It also has ${offered:-$id}, which the portal does not need. Remove it."
         ;;
     esac
   done
@@ -223,12 +223,12 @@ in_pass_policy() {
     case $included in
       *"$group"*)
         kept=$((kept + 1))
-        say 'was there'
+        say 'already on'
         targets=''
         ;;
       *all_users*)
         kept=$((kept + 1))
-        differs 'it is on for everybody, so that the group changes nothing. Narrow it to groups.'
+        differs 'It is on for all users, so the group has no effect. Limit it to groups.'
         targets=''
         ;;
       *)
@@ -242,14 +242,14 @@ in_pass_policy() {
     graph patch "$PASS_POLICY" --headers Content-Type=application/json --output none \
       --body '{"@odata.type": "#'"$TYPE"'"'"$state"', "includeTargets": '"$targets"'}' || { by_hand $? "$1" && return 0; }
     made=$((made + 1))
-    say 'on for the group'
+    say 'turned on for the group'
   fi
   excluded=$(read_of "$PASS_POLICY" "excludeTargets[?id=='$group'].id") || exit 1
-  [ -z "$excluded" ] || differs 'the group is excluded as well, and that wins.'
+  [ -z "$excluded" ] || differs 'The group is also excluded, so its members cannot get a pass.'
   least=$(read_of "$PASS_POLICY" 'to_string(minimumLifetimeInMinutes)') || exit 1
   most=$(read_of "$PASS_POLICY" 'to_string(maximumLifetimeInMinutes)') || exit 1
   if [ "$2" -lt "$least" ] || [ "$2" -gt "$most" ]; then
-    differs "passes last from $least to $most minutes, and the portal's last $2."
+    differs "The tenant allows passes of $least to $most minutes, but the portal's last $2."
   fi
 }
 
@@ -261,11 +261,11 @@ finish() {
   finished=yes
   printf '\n' >&2
   if [ "$made" = 0 ]; then
-    printf '%s\n' "Nothing was changed: $kept things were there already." >&2
+    printf '%s\n' "Nothing was changed. Already there: $kept." >&2
   else
-    printf '%s\n' "Made: $made. Were there already: $kept." >&2
+    printf '%s\n' "Created: $made. Already there: $kept." >&2
   fi
-  [ -z "$differences" ] || printf '%s\n' "Not as planned, and left as it is:$differences" >&2
+  [ -z "$differences" ] || printf '%s\n' "Different from the plan and not changed:$differences" >&2
   [ -z "$left" ] || printf '%s\n' "Left for you to do:$left" >&2
   [ -z "$differences$left" ] || exit 2
 }

@@ -3,93 +3,102 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from portal.models import ADMIN, AUDITOR, HR
 from portal.tenant_setup.installation import Installation
-from portal.tenant_setup.steps import Expected, Thing, by_client, by_name, ref
+from portal.tenant_setup.steps import Expected, Thing, filter_by_client_id, filter_by_name, reference_to
 
 # Ids of our own; they mean something only inside the registration.
 ROLES = (
-    (HR, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0001", "Records starters and sends their managers the link."),
-    (ADMIN, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0002", "Sets the policy, and can stop passes at once."),
-    (AUDITOR, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0003", "Reads everything that happened."),
+    (HR, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0001", "Adds starters and sends their managers the link."),
+    (ADMIN, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0002", "Sets the policy and can stop all passes."),
+    (AUDITOR, "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0003", "Can read everything, and change nothing."),
 )
-TRUST = "workload-identity"
-NOWHERE = "`[]`"  # JMESPath: an empty list, where Graph answers null
+CREDENTIAL_NAME = "workload-identity"
+EMPTY_LIST = "`[]`"  # JMESPath: an empty list, where Graph answers null
 
 
-def registration(here: Installation) -> Thing:
+def sign_in_registration(here: Installation) -> Thing:
     called = f"Starter passes, {here.organisation}"
     client_id = here.sign_in_client_id
     return Thing(
         name="the sign-in registration",
-        words=("People sign in with it. It has no right in Microsoft Graph, and no secret.",),
+        words=("People sign in with it. It has no permissions in Microsoft Graph and no secret.",),
         key="registration",
         has_owners=True,
         also=(("sign_in_client_id", "appId"),),
         called=called,
         place="/applications",
-        look=by_client(client_id) if client_id else by_name(called),
+        look=filter_by_client_id(client_id) if client_id else filter_by_name(called),
         pick="value[].id",
-        must_exist=f"There is no registration with the client id {client_id}: is SIGN_IN_CLIENT_ID right?"
+        must_exist=f"There is no registration with the client id {client_id}. Check SIGN_IN_CLIENT_ID."
         if client_id
         else "",
-        body={
-            "displayName": called,
-            "signInAudience": "AzureADMyOrg",
-            "web": {
-                "redirectUris": here.returns,
-                "implicitGrantSettings": {
-                    "enableIdTokenIssuance": False,
-                    "enableAccessTokenIssuance": False,
-                },
+        body=_registration_body(here, called),
+        expected=_expected_of_registration(here),
+    )
+
+
+def _registration_body(here: Installation, called: str) -> dict[str, Any]:
+    return {
+        "displayName": called,
+        "signInAudience": "AzureADMyOrg",
+        "web": {
+            "redirectUris": here.redirect_uris,
+            "implicitGrantSettings": {
+                "enableIdTokenIssuance": False,
+                "enableAccessTokenIssuance": False,
             },
-            "optionalClaims": {
-                "idToken": [{"name": claim, "essential": False} for claim in here.claims],
-                "accessToken": [],
-                "saml2Token": [],
-            },
-            "appRoles": [
-                {
-                    "id": role_id,
-                    "value": value,
-                    "displayName": value,
-                    "description": description,
-                    "allowedMemberTypes": ["User"],
-                    "isEnabled": True,
-                }
-                for value, role_id, description in ROLES
-            ],
         },
-        expected=(
-            Expected("whose accounts may sign in (this tenant's alone)", "signInAudience", "AzureADMyOrg"),
-            Expected(
-                "where sign-in may lead back to", "to_string(sort(web.redirectUris))", texts(here.returns)
-            ),
-            Expected("how many addresses of pages without a server it has", empty("spa.redirectUris"), "0"),
-            Expected("how many addresses of apps on devices it has", empty("publicClient.redirectUris"), "0"),
-            Expected(
-                "its optional claims in the ID token",
-                f"to_string(sort(optionalClaims.idToken[].name || {NOWHERE}))",
-                texts(here.claims),
-            ),
-            Expected(
-                "its app roles",
-                "to_string(sort(appRoles[?isEnabled].value))",
-                texts([value for value, _id, _description in ROLES]),
-            ),
-            Expected("how many secrets it has", empty("passwordCredentials"), "0"),
-            Expected("how many APIs it asks for rights in", empty("requiredResourceAccess"), "0"),
-            Expected(
-                "whether ID tokens are given without a code",
-                "to_string(web.implicitGrantSettings.enableIdTokenIssuance)",
-                "false",
-            ),
-            Expected(
-                "whether access tokens are given without a code",
-                "to_string(web.implicitGrantSettings.enableAccessTokenIssuance)",
-                "false",
-            ),
+        "optionalClaims": {
+            "idToken": [{"name": claim, "essential": False} for claim in here.optional_claims],
+            "accessToken": [],
+            "saml2Token": [],
+        },
+        "appRoles": [
+            {
+                "id": role_id,
+                "value": value,
+                "displayName": value,
+                "description": description,
+                "allowedMemberTypes": ["User"],
+                "isEnabled": True,
+            }
+            for value, role_id, description in ROLES
+        ],
+    }
+
+
+def _expected_of_registration(here: Installation) -> tuple[Expected, ...]:
+    return (
+        Expected("accounts that can sign in (only this tenant's)", "signInAudience", "AzureADMyOrg"),
+        Expected("redirect URIs", "to_string(sort(web.redirectUris))", sorted_json(here.redirect_uris)),
+        Expected("number of redirect URIs for single-page apps", length_query("spa.redirectUris"), "0"),
+        Expected(
+            "number of redirect URIs for public clients", length_query("publicClient.redirectUris"), "0"
+        ),
+        Expected(
+            "optional claims in the ID token",
+            f"to_string(sort(optionalClaims.idToken[].name || {EMPTY_LIST}))",
+            sorted_json(here.optional_claims),
+        ),
+        Expected(
+            "app roles",
+            "to_string(sort(appRoles[?isEnabled].value))",
+            sorted_json([value for value, _id, _description in ROLES]),
+        ),
+        Expected("number of client secrets", length_query("passwordCredentials"), "0"),
+        Expected("number of APIs with requested permissions", length_query("requiredResourceAccess"), "0"),
+        Expected(
+            "implicit grant of ID tokens",
+            "to_string(web.implicitGrantSettings.enableIdTokenIssuance)",
+            "false",
+        ),
+        Expected(
+            "implicit grant of access tokens",
+            "to_string(web.implicitGrantSettings.enableAccessTokenIssuance)",
+            "false",
         ),
     )
 
@@ -97,68 +106,68 @@ def registration(here: Installation) -> Thing:
 def enterprise_application() -> Thing:
     return Thing(
         name="the sign-in registration's enterprise application",
-        words=("Its place in the tenant: there people are given the app roles. Managers need none.",),
+        words=("Assign app roles to people here. Managers need no role.",),
         key="enterprise_application",
         place="/servicePrincipals",
-        look=by_client(ref("sign_in_client_id")),
+        look=filter_by_client_id(reference_to("sign_in_client_id")),
         pick="value[].id",
         body={
-            "appId": ref("sign_in_client_id"),
+            "appId": reference_to("sign_in_client_id"),
             "tags": ["WindowsAzureActiveDirectoryIntegratedApp"],  # else the admin centre does not list it
         },
         expected=(
-            Expected("whether people may sign in", "to_string(accountEnabled)", "true"),
+            Expected("sign-in enabled", "to_string(accountEnabled)", "true"),
             Expected(
-                "whether only people with a role may sign in (managers have none)",
+                "assignment required (must be off, because managers have no role)",
                 "to_string(appRoleAssignmentRequired)",
                 "false",
             ),
             Expected(
-                "how many application permissions it has",
+                "number of application permissions",
                 "to_string(length(value))",
                 "0",
-                address=f"/servicePrincipals/{ref('enterprise_application')}/appRoleAssignments",
+                address=f"/servicePrincipals/{reference_to('enterprise_application')}/appRoleAssignments",
             ),
         ),
     )
 
 
-def trust(here: Installation) -> Thing:
+def federated_credential(here: Installation) -> Thing:
     """By the object id of the identity: with its client id Entra would take it now and refuse it at each sign-in."""
-    place = f"/applications/{ref('registration')}/federatedIdentityCredentials"
+    place = f"/applications/{reference_to('registration')}/federatedIdentityCredentials"
     return Thing(
         name="the trust in the workload identity",
         words=(
             (
-                "A federated credential of the sign-in registration, in place of a secret: it trusts the workload identity, "
-                "named by its object (principal) id, and nobody else."
+                "A federated credential of the sign-in registration instead of a secret. It trusts only the "
+                "workload identity, by its object (principal) id."
             ),
         ),
         key="trust",
-        called=TRUST,
+        called=CREDENTIAL_NAME,
         place=place,
         look="",
-        pick=f"value[?subject=='{ref('principal')}' || name=='{TRUST}'].id",
+        pick=f"value[?subject=='{reference_to('principal')}' || name=='{CREDENTIAL_NAME}'].id",
         body={
-            "name": TRUST,
+            "name": CREDENTIAL_NAME,
             "description": "The starter pass portal signs people in as this registration, without a secret.",
             "issuer": here.issuer,
-            "subject": ref("principal"),
+            "subject": reference_to("principal"),
             "audiences": [here.audience],
         },
         expected=(
-            Expected("its issuer", "issuer", here.issuer),
-            Expected("its subject", "subject", ref("principal")),
-            Expected("its audience", "to_string(audiences)", texts([here.audience])),
-            Expected("how many the registration trusts", "to_string(length(value))", "1", address=place),
+            Expected("issuer", "issuer", here.issuer),
+            Expected("subject", "subject", reference_to("principal")),
+            Expected("audience", "to_string(audiences)", sorted_json([here.audience])),
+            Expected("number of federated credentials", "to_string(length(value))", "1", address=place),
         ),
     )
 
 
-def texts(values: list[str]) -> str:
+def sorted_json(values: list[str]) -> str:
     """A sorted list as JMESPath's to_string writes it."""
     return json.dumps(sorted(values), separators=(",", ":"))
 
 
-def empty(place: str) -> str:
-    return f"to_string(length({place} || {NOWHERE}))"
+def length_query(place: str) -> str:
+    return f"to_string(length({place} || {EMPTY_LIST}))"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import singledispatch
 from pathlib import Path
 
-from portal.tenant_setup.shell import as_json, quoted
+from portal.tenant_setup.shell import as_json, quote_word
 from portal.tenant_setup.steps import (
     ByHand,
     Grants,
@@ -25,119 +25,127 @@ WIDTH = 116
 HEAD = """\
 #!/bin/sh
 # Sets up a Microsoft Entra tenant for the starter pass portal at {portal}.
-# Written by `manage.py setup_tenant`; the plan in words is what that says without --script.
+# Written by `manage.py setup_tenant`. Without --script, the command prints this plan in words.
 #
 # Read it, sign in with `az login --tenant {tenant}`, and run it: sh THIS-FILE > tenant.env
-# What is there already is found, compared and left as it is; run it as often as you like. It holds no secret.
-# It ends with 0 when everything is as planned, 2 when something differs or is left for you, 1 when it stopped.
+# You can run it again: it compares what already exists and leaves it unchanged. It contains no secret.
+# Exit status: 0 everything is as planned, 2 something differs or is left for you to do, 1 the script stopped.
 set -eu
 GRAPH={graph}
 
 """
 
 
-def script(steps: tuple[Step, ...], *, portal: str, tenant: str, graph: str) -> str:
-    head = HEAD.format(portal=portal, tenant=tenant, graph=quoted(graph))
-    blocks = [f"\n{headline(number, step)}\n{lines(step)}\n" for number, step in enumerate(steps, 1)]
+def render_script(steps: tuple[Step, ...], *, portal: str, tenant: str, graph: str) -> str:
+    head = HEAD.format(portal=portal, tenant=tenant, graph=quote_word(graph))
+    blocks = [f"\n{headline_of(number, step)}\n{lines_of(step)}\n" for number, step in enumerate(steps, 1)]
     return head + PRELUDE.read_text() + "".join(blocks)
 
 
-def headline(number: int, step: Step) -> str:
-    title = f"# ---- {number}. {capital(step.name)} "
-    return "\n".join([title.ljust(WIDTH, "-"), *comment(*step.words)])
+def headline_of(number: int, step: Step) -> str:
+    title = f"# ---- {number}. {capitalize_first(step.name)} "
+    return "\n".join([title.ljust(WIDTH, "-"), *comment_lines(*step.words)])
 
 
-def comment(*sentences: str) -> list[str]:
-    """Every line of it begins with #: a text of the settings cannot leave it."""
+def comment_lines(*sentences: str) -> list[str]:
+    """Comment lines. Every line begins with #, so a text of the settings cannot leave the comment."""
     one_line = " ".join(" ".join(sentences).split())
     return [f"# {line}" for line in textwrap.wrap(one_line, WIDTH - 2)]
 
 
-def capital(text: str) -> str:
+def capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def call(*words: str) -> str:
+def call_function(*words: str) -> str:
     """A function of the prelude with its arguments, each one word."""
-    return " ".join([words[0], *(quoted(word) for word in words[1:])])
+    return " ".join([words[0], *(quote_word(word) for word in words[1:])])
 
 
-def begin(step: Step) -> str:
+def begin_call(step: Step) -> str:
     called = step.called if isinstance(step, Thing | Identity) else ""
-    return call("begin", capital(step.name) + (f": {called}" if called else ""))
+    return call_function("begin", capitalize_first(step.name) + (f": {called}" if called else ""))
 
 
-def indented(block: Iterable[str]) -> list[str]:
+def indent_lines(block: Iterable[str]) -> list[str]:
     return [f"    {line}" for line in block]
 
 
 @singledispatch
-def lines(step: Step) -> str:
+def lines_of(step: Step) -> str:
     raise NotImplementedError(type(step).__name__)
 
 
-@lines.register
+@lines_of.register
 def _(step: SignedIn) -> str:
-    return f"{begin(step)}\n{call('right_tenant', step.tenant_id)}"
+    return f"{begin_call(step)}\n{call_function('right_tenant', step.tenant_id)}"
 
 
-@lines.register
+@lines_of.register
 def _(step: Identity) -> str:
-    known = [f"client_id={quoted(step.client_id)}", "keep_identity"]
-    made = [call("make_identity", step.resource_group, step.called)]
-    return "\n".join([begin(step), *(known if step.client_id else made), "check_identity"])
+    known = [f"client_id={quote_word(step.client_id)}", "keep_identity"]
+    made = [call_function("make_identity", step.resource_group, step.called)]
+    return "\n".join([begin_call(step), *(known if step.client_id else made), "check_identity"])
 
 
-@lines.register
+@lines_of.register
 def _(step: Thing) -> str:
-    refused = f"by_hand $? {quoted(step.by_hand)}" if step.by_hand else "exit 1"
+    refused = f"by_hand $? {quote_word(step.by_hand)}" if step.by_hand else "exit 1"
     body = as_json(step.body)
     if step.must_exist:
-        make = [call("stop", step.must_exist)]
+        make = [call_function("stop", step.must_exist)]
     else:
-        make = [f"{call('make', step.place, body, step.place)} || {refused}"]
+        make = [f"{call_function('make', step.place, body, step.place)} || {refused}"]
     compared = [
-        call("compare", one.what, one.address or step.address, one.query, one.value) for one in step.expected
+        call_function(
+            "compare", expected.what, expected.address or step.address, expected.query, expected.value
+        )
+        for expected in step.expected
     ]
     return "\n".join(
         [
-            begin(step),
-            f"{call('look_for', step.place, step.look, step.pick)} || {refused}",
+            begin_call(step),
+            f"{call_function('look_for', step.place, step.look, step.pick)} || {refused}",
             "case $found in",
             "  '')",
-            *indented(make),
+            *indent_lines(make),
             "    ;;",
             *(["  'by hand') ;;"] if step.by_hand else []),
             "  *)",
             "    keep",
             f"    {step.key}=$found",
-            *indented([call("owners", step.address)] if step.has_owners else []),
-            *indented(compared),
+            *indent_lines([call_function("owners", step.address)] if step.has_owners else []),
+            *indent_lines(compared),
             "    ;;",
             "esac",
             f"{step.key}=$found",
             *(
-                f"{variable}=$({call('read_of', step.address, query)}) || exit 1"
+                f"{variable}=$({call_function('read_of', step.address, query)}) || exit 1"
                 for variable, query in step.also
             ),
         ]
     )
 
 
-@lines.register
+@lines_of.register
 def _(step: Grants) -> str:
     return "\n".join(
         [
-            begin(step),
+            begin_call(step),
             """given=$(graph get "/servicePrincipals/$principal/appRoleAssignments" --url-parameters "\\$top=500" \\""",
             """  --query "value[?resourceId=='$microsoft_graph'].appRoleId" --output tsv) || exit 1""",
             "planned=''",
             *(
                 line
-                for one in step.permissions
+                for permission in step.permissions
                 for line in [
-                    *comment(f"{'Optional: ' if one.optional else ''}{one.purpose}"),
-                    call("grant", one.app_role_id, one.name, "optional" if one.optional else "needed"),
+                    *comment_lines(f"{'Optional: ' if permission.optional else ''}{permission.purpose}"),
+                    call_function(
+                        "grant",
+                        permission.app_role_id,
+                        permission.name,
+                        "optional" if permission.optional else "needed",
+                    ),
                 ]
             ),
             "others",
@@ -145,29 +153,29 @@ def _(step: Grants) -> str:
     )
 
 
-@lines.register
+@lines_of.register
 def _(step: PassPolicy) -> str:
-    return f"{begin(step)}\n{call('in_pass_policy', step.by_hand, str(step.lifetime))}"
+    return f"{begin_call(step)}\n{call_function('in_pass_policy', step.by_hand, str(step.lifetime))}"
 
 
-@lines.register
+@lines_of.register
 def _(step: Mailbox) -> str:
     return "\n".join(
         [
-            begin(step),
-            call("say", "In Exchange Online PowerShell, once:"),
-            *(call("say", f"  {line}") for line in step.lines),
+            begin_call(step),
+            call_function("say", "In Exchange Online PowerShell, once:"),
+            *(call_function("say", f"  {line}") for line in step.lines),
         ]
     )
 
 
-@lines.register
+@lines_of.register
 def _(step: ByHand) -> str:
-    return "\n".join([begin(step), *(call("say", sentence) for sentence in step.words)])
+    return "\n".join([begin_call(step), *(call_function("say", sentence) for sentence in step.words)])
 
 
-@lines.register
+@lines_of.register
 def _(step: Variables) -> str:
     return "\n".join(
-        [*(call("print_variable", f"{name}={value}") for name, value in step.variables), "finish"]
+        [*(call_function("print_variable", f"{name}={value}") for name, value in step.variables), "finish"]
     )

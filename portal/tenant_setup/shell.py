@@ -12,14 +12,14 @@ NEEDS_NONE = re.compile(r"[A-Za-z0-9_./:=-]+")
 ENDS_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
-def quoted(text: str) -> str:
+def quote_word(text: str) -> str:
     """One word. An id that an earlier step found becomes its variable."""
     if NEEDS_NONE.fullmatch(text):
         return text
     if set(text) & {OPENS, "'"} and not set(text) & set('`"\\'):
         return '"{}"'.format(_with_variables(text.replace("$", "\\$")))
     parts = REFERENCE.split(text)  # text, key, text, key, …, text
-    words = [f'"${part}"' if index % 2 else _apart(part) for index, part in enumerate(parts)]
+    words = [f'"${part}"' if index % 2 else _single_quoted(part) for index, part in enumerate(parts)]
     return "".join(word for word in words if word) or "''"
 
 
@@ -31,12 +31,12 @@ def _with_variables(text: str) -> str:
     return REFERENCE.sub(variable, text)
 
 
-def _apart(text: str) -> str:
+def _single_quoted(text: str) -> str:
     return "'{}'".format(text.replace("'", "'\\''")) if text else ""
 
 
 def as_json(body: dict[str, Any]) -> str:
-    """In lines that can be read, and in ASCII, so that no locale changes it; the marks of references stay."""
+    """Readable JSON in ASCII, so that no locale changes it. Marks of references stay."""
     return "".join(
         letter if letter.isascii() or letter in (OPENS, CLOSES) else json.dumps(letter)[1:-1]
         for letter in json.dumps(body, indent=2, ensure_ascii=False)

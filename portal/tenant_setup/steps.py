@@ -1,4 +1,4 @@
-"""The kinds of steps. Most are a `Thing`: looked for, made when it is not there, compared when it is."""
+"""The kinds of steps. Most are a `Thing`: the script looks for it, creates it if missing, and compares it otherwise."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 from portal.tenant_setup.installation import Permission
 
-# `ref("group")` inside a text stands for the id that the step of that key found or made. The two marks cannot be
+# `reference_to("group")` inside a text stands for the id that the step of that key found or made. The two marks cannot be
 # printed, and no name of an installation holds what cannot be printed.
 OPENS, CLOSES = "\ue000", "\ue001"
 REFERENCE = re.compile(f"{OPENS}([a-z_]+){CLOSES}")
 
 
-def ref(key: str) -> str:
+def reference_to(key: str) -> str:
     return f"{OPENS}{key}{CLOSES}"
 
 
-def by_name(called: str) -> str:
+def filter_by_name(called: str) -> str:
     return "$filter=displayName eq '{}'".format(called.replace("'", "''"))
 
 
-def by_client(client_id: str) -> str:
+def filter_by_client_id(client_id: str) -> str:
     return f"$filter=appId eq '{client_id}'"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`words` say what for, a sentence each."""
+    """`words` explains the step, one sentence per item."""
 
     name: str
     words: tuple[str, ...]
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a thing must be like: what that is called, how the CLI reads it, and what it reads then."""
+    """One expected property: its name, how the CLI reads it, and the expected value."""
 
     what: str
     query: str
@@ -56,13 +56,15 @@ class Thing(Step):
     expected: tuple[Expected, ...]
     called: str = ""
     also: tuple[tuple[str, str], ...] = ()  # what else later steps refer to, and how the CLI reads it
-    has_owners: bool = False  # anybody may have made one of this name before: then it is said whose it is
-    must_exist: str = ""  # then it is never made, and this says what is wrong
-    by_hand: str = ""  # what to do where the CLI's own sign-in has no right to this
+    has_owners: bool = (
+        False  # another person may have created one of this name: then the script shows its owners
+    )
+    must_exist: str = ""  # if set, the script never creates it and shows this message
+    by_hand: str = ""  # what to do by hand where the CLI has no permission
 
     @property
     def address(self) -> str:
-        return f"{self.place}/{ref(self.key)}"
+        return f"{self.place}/{reference_to(self.key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Mailbox(Step):
 
 @dataclass(frozen=True, slots=True)
 class ByHand(Step):
-    """What nobody but the organisation can decide."""
+    """Decisions that only the organisation can make."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from urllib3.util.retry import Retry
 from onboarding.models import AuditEvent, Mail, PassIssue, Starter
 from portal.sandbox.server import Sandbox
 from tests.answers.fake_graph import IDENTITY, FakeGraph
-from tests.canary import found_in
 from tests.conftest import creations, forget_everything_cached, live_passes
-from tests.graph_answers import ORIGIN, many, raw_answer, wire
+from tests.faults.canary import found_in
+from tests.graph.graph_answers import ORIGIN, many, raw_answer, wire
 from tests.promises.test_6_the_outcome_is_always_known import words
 
 PASSES = "temporaryAccessPassMethods"
@@ -39,7 +39,7 @@ class Microsoft(Protocol):
 
 
 class InTheSandbox:
-    """The pretend tenant, over real HTTP; a second server stands for every other host."""
+    """The sandbox tenant, over real HTTP; a second server stands for every other host."""
 
     def __init__(self, sandbox: Sandbox, second_post: str, other: Any) -> None:
         self._sandbox, self._other = sandbox, other

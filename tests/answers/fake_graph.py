@@ -14,7 +14,7 @@ import requests
 import responses
 
 from tests.conftest import BY_KEY
-from tests.graph_answers import ORIGIN, V1, boss, error, listed_pass, many, method, pass_policy, person
+from tests.graph.graph_answers import ORIGIN, V1, boss, error, listed_pass, many, method, pass_policy, person
 
 IDENTITY = "http://identity.test"
 ELSEWHERE = "https://elsewhere.test"
@@ -72,6 +72,10 @@ class FakeGraph:
 
     def _ends(self, made: dict[str, Any]) -> datetime:
         return datetime.fromisoformat(made["startDateTime"]) + timedelta(minutes=made["lifetimeInMinutes"])
+
+    def _listed(self) -> list[dict[str, Any]]:
+        over = {"isUsable": False, "methodUsabilityReason": "Expired"}
+        return [{**made, **({} if id_ in self.live() else over)} for id_, made in self.passes.items()]
 
     def _at_a_stranger(self, request: Any) -> tuple[int, dict[str, str], str]:
         self.strangers.append(request.url)
@@ -135,7 +139,7 @@ class FakeGraph:
 
     def _read(self, path: str) -> dict[str, object]:
         if path.endswith("/authentication/methods"):
-            passes = [{"@odata.type": PASS_TYPE, **made} for made in self.passes.values()]
+            passes = [{"@odata.type": PASS_TYPE, **made} for made in self._listed()]
             return many(method("password"), *passes)
         if path.endswith("/temporaryAccessPass"):
             return pass_policy()
@@ -148,7 +152,7 @@ class FakeGraph:
             gone = self.passes.pop(last, None)
             return (204, {}, None) if gone else sentence(404, "resourceNotFound", "The pass was not found.")
         if verb == "GET":
-            return 200, {}, many(*self.passes.values())
+            return 200, {}, many(*self._listed())
         if self.live() and self.second_post == "refuse":
             return sentence(400, "badRequest", "A Temporary Access Pass already exists for this user.")
         asked, code = json.loads(content), f"k7+Rv&m<\"'%={len(self.codes)}{uuid.uuid4().hex[:6]}"

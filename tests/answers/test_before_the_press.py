@@ -13,7 +13,17 @@ from onboarding import guards
 from onboarding.models import AuditEvent, Starter
 from tests.answers.conftest import Microsoft, Story, seen
 from tests.answers.fake_graph import PASS_TYPE, maria, noor
-from tests.graph_answers import GLOBAL_ADMINISTRATOR, GROUP, batch, error, listed_pass, method, parts
+from tests.conftest import BY_KEY
+from tests.graph.graph_answers import (
+    GLOBAL_ADMINISTRATOR,
+    GROUP,
+    batch,
+    error,
+    listed_pass,
+    many,
+    method,
+    parts,
+)
 from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +37,7 @@ ROLES, GROUPS, OWNED = (
 )
 ACTIVE, ELIGIBLE = "/roleAssignments$", "/roleEligibilityScheduleInstances$"
 ELIGIBLE_GROUPS = "/privilegedAccess/group/eligibilityScheduleInstances$"
+PEOPLE = r"/v1.0/users$"
 HTML = "<html><title>Welcome to our proxy</title></html>"
 SOMEBODY = "5c0ffee0-0000-4000-8000-000000000040"
 
@@ -41,24 +52,22 @@ class End:
 
 
 SHOWN = End(200, "data-pass")
-BUSY = End(200, "Microsoft makes only a few passes at a time.")
-NOT_CHECKABLE = End(
-    503, "The portal could not check the account just now, so it made no pass.", ["not_checkable"]
-)
-GONE = End(503, "The account is not in the directory.", ["account_gone"], problem="account_gone")
+BUSY = End(200, "Microsoft creates only a few passes at a time.")
+NOT_CHECKABLE = End(503, "The portal could not check the account. Try again in a minute.", ["not_checkable"])
+GONE = End(503, "Microsoft did not find the account.", ["account_gone"])  # one 404 is no proof
 
 
 def no(*codes: str) -> End:
     """These guards refuse: the manager reads the first one's sentence, HR and perhaps security a mail."""
     refusing = [guards.BY_CODE[code] for code in codes]
     alarmed = {("refused", SECURITY)} if any(guard.alarming for guard in refusing) else set()
-    says = str(refusing[0].for_manager).partition(".")[0]
+    says = str(guards.reasons(codes, reference=1)[0].for_manager).partition(".")[0]
     return End(403, says, list(codes), {("refused", HR)} | alarmed, "refused")
 
 
 FOREIGN = End(
     403,
-    "by another tool, works once",
+    "It works once",
     ["no_foreign_pass"],
     {("refused", HR), ("refused", SECURITY)},
     "refused",
@@ -80,7 +89,9 @@ def listing(path: str, *items: object, **more: object) -> dict[str, Any]:
 
 def by_the_book(*extra: str, without: str = "", **changed: tuple[int, object]) -> dict[str, Any]:
     """The whole answer, with a part too many or too few."""
-    whole = parts(**{"account": (200, noor()), "manager": (200, maria()), **changed})
+    hanna = {"id": BY_KEY["hanna"].object_id, "employeeId": "000001"}
+    asked = {"account": (200, noor()), "manager": (200, maria()), "people 0": (200, many(hanna))}
+    whole = parts(**{**asked, **changed})
     listed = batch(whole)["responses"]
     assert isinstance(listed, list)
     again = [part for part in listed if part["id"] in extra]
@@ -97,10 +108,19 @@ ROWS: list[tuple[str, Any, End]] = [
     ("1 everything in order, by the book", by_the_book, SHOWN),
     (
         "1 a pass that was used is no pass",
-        listing(METHODS, found(methodUsabilityReason="OneTimeUsed")),
+        listing(METHODS, found(isUsable=False, methodUsabilityReason="OneTimeUsed")),
         SHOWN,
     ),
-    ("1 a pass that expired is no pass", listing(METHODS, found(methodUsabilityReason="Expired")), SHOWN),
+    (
+        "1 a pass that expired is no pass",
+        listing(METHODS, found(isUsable=False, methodUsabilityReason="Expired")),
+        SHOWN,
+    ),
+    (
+        "9 a pass that is usable and expired",
+        listing(METHODS, found(methodUsabilityReason="Expired")),
+        FOREIGN,
+    ),
     # A pass of another tool is shown, and never touched by itself; HR and security are told.
     ("9 a pass made elsewhere", listing(METHODS, found()), FOREIGN),
     ("9 a pass with an unknown reason", listing(METHODS, found(methodUsabilityReason="Eclipse")), FOREIGN),
@@ -176,6 +196,15 @@ ROWS: list[tuple[str, Any, End]] = [
         for status in (302, 307, 308)
     ),
     ("22 a part that says it is elsewhere", of(ELIGIBLE, 302, headers=ELSEWHERE), NOT_CHECKABLE),
+    ("22 the employee numbers are refused", of(PEOPLE, 403), NOT_CHECKABLE),
+    ("22 the employee numbers are no list", of(PEOPLE, body={"value": {}}), NOT_CHECKABLE),
+    (
+        "22 the employee numbers go on elsewhere",
+        with_(PEOPLE, **{"@odata.nextLink": "https://x"}),
+        NOT_CHECKABLE,
+    ),
+    ("22 an employee number of nobody", listing(PEOPLE, {"employeeId": "1"}), NOT_CHECKABLE),
+    ("22 the recorder has no employee number", listing(PEOPLE, {"id": SOMEBODY, "employeeId": None}), SHOWN),
     ("22 a part too few", lambda: by_the_book(without="eligible"), NOT_CHECKABLE),
     ("22 a part that comes twice", lambda: by_the_book("roles"), NOT_CHECKABLE),
     ("22 somebody else's account", lambda: by_the_book(account=(200, noor(id=SOMEBODY))), NOT_CHECKABLE),
@@ -240,7 +269,7 @@ def test_every_answer_before_the_post_has_one_end(
 
     time_passes(timedelta(seconds=30))
     assert (told.calls["make"], microsoft.strangers) == (0, [])
-    assert browser_of("maria").get(page_of(starter)).context["situation"].code == "ready"
+    assert browser_of("maria").get(page_of(starter)).context["page_state"].code == "ready"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from portal.sandbox.people import CAST
 from tests.answers.conftest import Microsoft, seen
 from tests.conftest import forget_everything_cached
 from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
+from tests.support.hr_forms import click
 
 pytestmark = pytest.mark.django_db
 
 NOOR = next(person for person in CAST if person.key == "noor")
 HTML = "<html><title>Gateway</title></html>"
+NO_P1 = {"error": {"code": "AadPremiumLicenseRequired", "message": "The tenant needs a premium license."}}
 ELSEWHERE = {"Location": "{elsewhere}/x"}
 ACCOUNT, MANAGER, BATCH, SEND_MAIL, TOKEN = (
     r"/users/[^/]+$",
@@ -34,16 +36,22 @@ ACCOUNT, MANAGER, BATCH, SEND_MAIL, TOKEN = (
     ("answer", "told", "says"),
     [
         ({"status": 403}, False, "data-pass"),
-        ({"status": 400}, False, "data-pass"),
-        ({"status": 429, "headers": {"Retry-After": "30"}}, False, "still reading"),
-        ({"status": 503, "times": 4}, False, "still reading"),
-        ({"status": 200, "body": HTML}, False, "still reading"),
-        ({"drop": "before"}, False, "still reading"),
+        ({"status": 400, "body": NO_P1}, False, "data-pass"),
+        ({"status": 400}, False, "still checking"),
+        ({"status": 404}, False, "still checking"),
+        ({"status": 403, "body": HTML}, False, "still checking"),
+        ({"status": 429, "headers": {"Retry-After": "30"}}, False, "still checking"),
+        ({"status": 503, "times": 4}, False, "still checking"),
+        ({"status": 200, "body": HTML}, False, "still checking"),
+        ({"drop": "before"}, False, "still checking"),
         ({"mutate": {"signInActivity": None}}, True, "data-pass"),
     ],
     ids=[
+        "14 no right",
         "14 no licence",
-        "14 not in this tenant",
+        "14 refused for another reason",
+        "14 not known yet",
+        "14 a gateway says no",
         "19 busy",
         "21 failing",
         "22 HTML",
@@ -52,24 +60,23 @@ ACCOUNT, MANAGER, BATCH, SEND_MAIL, TOKEN = (
     ],
 )
 def test_a_past_that_the_tenant_does_not_tell_is_asked_in_vain_and_one_not_read_yet_is_waited_for(
-    microsoft: Microsoft, order: Any, record: Any, worker_alive: Any, browser_of: Any, hurry: Any, answer: Any,
+    microsoft: Microsoft, order: Any, record: Any, worker_alive: Any, browser_of: Any, run_jobs: Any, answer: Any,
     told: bool, says: str,
 ) -> None:  # fmt: skip
     starter = record("noor")
-    # The two looks at the account, at the sending and by the worker, come before the look at its past.
-    order(path=ACCOUNT, skip=2, **answer)
-    browser_of("hanna").post(f"/hr/{starter.public_id}/send/")
-    hurry()
+    # The three looks at the account, at the sending and two by the worker, come before the look at its past.
+    order(path=ACCOUNT, skip=3, **answer)
+    click(browser_of("hanna"), starter, "send")
+    run_jobs()
 
     page = browser_of("maria").post(page_of(starter), form_of(starter))
-    Job.objects.filter(key__startswith="look:").update(due_at="2020-01-01T00:00Z")
-    hurry()
+    run_jobs(timedelta(minutes=2))
 
     assert says in seen(page), seen(page)
     assert PassIssue.objects.exists() is (says == "data-pass")
     starter.refresh_from_db()
     assert starter.sign_in_looked_at is not None
-    assert starter.sign_in_told is (told or says == "still reading")
+    assert starter.sign_in_told is (told or says == "still checking")
 
 
 # --- 15, 16, 21: HR and the manager look -------------------------------------------------------------------------
@@ -78,18 +85,18 @@ def test_a_past_that_the_tenant_does_not_tell_is_asked_in_vain_and_one_not_read_
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ({"path": MANAGER, "status": 404}, "The directory names no manager."),
-        ({"path": ACCOUNT, "status": 404}, "without an account yet"),
+        ({"path": MANAGER, "status": 404}, "No manager is set in Entra."),
+        ({"path": ACCOUNT, "status": 404}, "without an account"),
         ({"path": ACCOUNT, "mutate": {"accountEnabled": None}}, "The account is disabled."),
         ({"path": ACCOUNT, "mutate": {"userType": "Guest"}}, "This is a guest account."),
-        ({"path": ACCOUNT, "remove": ["id"]}, "The directory does not answer."),
-        ({"path": ACCOUNT, "mutate": {"userPrincipalName": "x@y.z"}}, "The directory does not answer."),
-        ({"path": MANAGER, "status": 403}, "The directory does not answer."),
-        ({"path": BATCH, "status": 429}, "The directory does not answer."),
-        ({"path": BATCH, "status": 503, "times": 4}, "The directory does not answer."),
-        ({"path": BATCH, "status": 200, "body": HTML}, "The directory does not answer."),
-        ({"path": BATCH, "status": 302, "headers": ELSEWHERE}, "The directory does not answer."),
-        ({"path": BATCH, "drop": "before"}, "The directory does not answer."),
+        ({"path": ACCOUNT, "remove": ["id"]}, "Microsoft Entra does not respond."),
+        ({"path": ACCOUNT, "mutate": {"userPrincipalName": "x@y.z"}}, "Microsoft Entra does not respond."),
+        ({"path": MANAGER, "status": 403}, "Microsoft Entra does not respond."),
+        ({"path": BATCH, "status": 429}, "Microsoft Entra does not respond."),
+        ({"path": BATCH, "status": 503, "times": 4}, "Microsoft Entra does not respond."),
+        ({"path": BATCH, "status": 200, "body": HTML}, "Microsoft Entra does not respond."),
+        ({"path": BATCH, "status": 302, "headers": ELSEWHERE}, "Microsoft Entra does not respond."),
+        ({"path": BATCH, "drop": "before"}, "Microsoft Entra does not respond."),
     ],
     ids=[
         "16 no manager", "15 no such account", "23 not said to be enabled", "8 a guest", "22 no id",
@@ -104,7 +111,7 @@ def test_hr_reads_what_the_directory_said_and_nothing_is_saved(
     page = browser_of("hanna").post("/hr/new/", {"account": NOOR.user_principal_name, "step": "look"})
 
     assert says in seen(page), seen(page)
-    assert page.status_code == (503 if "does not answer" in says else 200)
+    assert page.status_code == (503 if "does not respond" in says else 200)
     assert not Starter.objects.exists() and not AuditEvent.objects.exists()
     assert microsoft.strangers == []
 
@@ -142,7 +149,7 @@ def test_who_cannot_be_told_to_be_the_manager_sees_no_button(
     page = browser_of("maria").get(page_of(starter))
 
     assert page.status_code == status
-    assert ("The directory does not answer" in seen(page)) is (status == 503)
+    assert ("Microsoft Entra does not respond" in seen(page)) is (status == 503)
     assert b"identity_check" not in page.content
     assert (told.events, told.told, microsoft.strangers) == ([], set(), [])
 
@@ -219,16 +226,16 @@ def refusal(description: str, error: str = "invalid_request") -> dict[str, Any]:
 
 NO_TOKEN = {
     "28 an error with its number": (refusal("AADSTS500011: secret words"), "invalid_request AADSTS500011"),
-    "28 an error that is no word": (refusal("x", "<b>"), "an answer that makes no sense"),
-    "29 HTML": ({"status": 502, "body": HTML}, "no token: JSONDecodeError"),
-    "29 gone": ({"status": 410, "body": ""}, "no token"),
-    "29 HTML with 200": ({"status": 200, "body": HTML}, "no token"),
-    "29 no token in it": ({"status": 200, "body": {"token_type": "Bearer"}}, "no token"),
-    "29 no answer": ({"drop": "before"}, "no token"),
-    "29 to another host": ({"status": 302, "headers": ELSEWHERE}, "no token"),
+    "28 an error that is no word": (refusal("x", "<b>"), "an invalid answer"),
+    "29 HTML": ({"status": 502, "body": HTML}, "did not issue a token (managed identity): JSONDecodeError"),
+    "29 gone": ({"status": 410, "body": ""}, "did not issue a token"),
+    "29 HTML with 200": ({"status": 200, "body": HTML}, "did not issue a token"),
+    "29 no token in it": ({"status": 200, "body": {"token_type": "Bearer"}}, "did not issue a token"),
+    "29 no answer": ({"drop": "before"}, "did not issue a token"),
+    "29 to another host": ({"status": 302, "headers": ELSEWHERE}, "did not issue a token"),
     "30 no such identity": (
         refusal("Identity not found"),
-        "no identity with this AZURE_CLIENT_ID is attached",
+        "this machine has no identity with this AZURE_CLIENT_ID",
     ),
 }
 
@@ -252,19 +259,19 @@ def test_without_a_token_nothing_is_asked_and_a_minute_later_all_is_well(
     assert (told.calls["make"], len(microsoft.live())) == (1, 1)
 
 
-WITH_WORDS = [name for name, (_, why) in NO_TOKEN.items() if why != "no token"]
+WITH_WORDS = [name for name, (_, why) in NO_TOKEN.items() if why != "did not issue a token"]
 
 
 @pytest.mark.parametrize(("answer", "why"), [NO_TOKEN[name] for name in WITH_WORDS], ids=WITH_WORDS)
 def test_why_there_is_no_token_stands_with_the_job_that_needed_one(
-    microsoft: Microsoft, order: Any, invite: Any, hurry: Any, answer: Any, why: str
+    microsoft: Microsoft, order: Any, invite: Any, run_jobs: Any, answer: Any, why: str
 ) -> None:
     invite("noor")
     Job.objects.exclude(key__startswith="look:").delete()
     forget_everything_cached()
     order(path=TOKEN, **answer)
 
-    hurry()
+    run_jobs()
 
     job = Job.objects.get()
     assert why in job.last_error and "secret words" not in job.last_error

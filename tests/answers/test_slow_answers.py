@@ -15,7 +15,7 @@ from onboarding.models import Starter
 from portal import identity
 from tests.answers.conftest import seen
 from tests.conftest import creations, forget_everything_cached, live_passes
-from tests.graph_answers import dripping
+from tests.graph.graph_answers import dripping
 from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
 
 pytestmark = pytest.mark.django_db

@@ -1,1 +1,1 @@
-"""Figures of the portal as it is shipped, as ratios within one run where that can be: `make bench`."""
+"""Figures of the portal as shipped, as ratios within one run where possible: `make bench`."""

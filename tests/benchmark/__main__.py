@@ -12,8 +12,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from tests.benchmark import crowd, lists, pages, pasted  # noqa: E402  (Django comes first)
-from tests.databases import KIND  # noqa: E402
-from tests.replicas import portal  # noqa: E402
+from tests.faults.replicas import portal  # noqa: E402
+from tests.support.databases import KIND  # noqa: E402
 
 
 def say(words: str) -> None:
@@ -40,8 +40,8 @@ def main(sizes: tuple[int, ...]) -> None:
         )
         if site.database.url:
             say(f"{crowd.CROWD} who want one row for {crowd.HELD_SECONDS} s each, seconds: median, longest")
-            for one in crowd.measure(site.database.url):
-                say(f"  {one.what:<44} {one.median:7.2f} {one.longest:7.2f}")
+            for figure in crowd.measure(site.database.url):
+                say(f"  {figure.what:<44} {figure.median:7.2f} {figure.longest:7.2f}")
         say("HR's list and search, milliseconds (median of 5)")
         for line in lists.measure(site, sizes):
             say(f"  {line.count:>9,} starters  {line.what:<32} {line.milliseconds:8.0f}")

@@ -1,4 +1,4 @@
-"""A crowd that all want one row of PostgreSQL: how long they wait behind the row, and in the queue before it."""
+"""Many clients that want one row of PostgreSQL: how long they wait for the row's lock, and in the queue before it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import psycopg
 
-from onboarding import in_turn
+from onboarding import locks
 
 CROWD = 24
 HELD_SECONDS, APART_SECONDS = 0.02, 0.05
 SECONDS = 10.0
-ELSE = 99  # a line of its own
+ELSE = 99  # a queue of its own
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _measured(url: str, what: str, queue: bool) -> Line:
     until = time.monotonic() + SECONDS
     with ThreadPoolExecutor(CROWD) as threads:
         crowd = [threads.submit(_one_of_them, url, queue, until) for _ in range(CROWD)]
-        waited = [seconds for one in crowd for seconds in one.result()]
+        waited = [seconds for future in crowd for seconds in future.result()]
     return Line(what, statistics.median(waited), max(waited))
 
 
@@ -52,7 +52,7 @@ def _one_of_them(url: str, queue: bool, until: float) -> list[float]:
             with connection.transaction():
                 came = time.monotonic()
                 if queue:
-                    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", [in_turn.OURS, ELSE])
+                    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", [locks.OURS, ELSE])
                 connection.execute("SELECT n FROM crowd WHERE id = 1 FOR UPDATE")
                 waited.append(time.monotonic() - came)
                 connection.execute("UPDATE crowd SET n = n + 1 WHERE id = 1")

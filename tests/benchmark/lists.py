@@ -1,4 +1,4 @@
-"""HR's list and search with ten thousand and with a million starters, as HR's browser meets them."""
+"""HR's list and search with ten thousand and a million starters, as HR's browser sees them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from tests.benchmark.many import fill
-from tests.replicas import Person, Portal
+from tests.faults.replicas import Person, Portal
 
 SIZES = (10_000, 1_000_000)
 LOOKS = {
     "the list": {},
     "its page 100": {"state": "all", "page": "100"},
     "all who need a hand": {"state": "problem"},
-    "search: one name in full": {"q": "femke lindqvist"},
-    "search: a common first name": {"q": "anna"},
-    "search: an account": {"q": "quirine.okafor1016@contoso"},
-    "search: the middle of a word": {"q": "indqv"},
-    "search: nothing there": {"q": "zzyzx"},
+    # One starter in forty, and one manager in forty, has each first name.
+    "search: an account, which one has": {"q": "quirine.post1016@contoso.example"},
+    "search: a first name, which 50,000 have": {"q": "sanne"},
+    "search: the same among the unfinished": {"q": "sanne", "state": "unfinished"},
+    "search: two words, which 2,000 have": {"q": "femke lindqvist"},
+    "search: two words, which 27,000 have": {"q": "sanne care"},
+    "search: a word that all have": {"q": "contoso"},
+    "search: two words, with accents; nobody": {"q": "Müller O’Brien"},
+    "search: nobody": {"q": "zzyzx"},
 }
 
 

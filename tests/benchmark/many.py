@@ -1,4 +1,4 @@
-"""So many starters at once, written straight into the database: a large organisation after some Septembers."""
+"""Many starters written straight into the database: a large organisation after some years."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing
 import psycopg
 
 from onboarding.models import Starter
-from tests.databases import Database
+from tests.support.databases import Database
 
 WORDS = {
     "first": """Anna Ben Chloe Dirk Elif Femke Gerrit Hanneke Ines Joost Katja Lars Maarten Noor Oskar Pieter Quirine
@@ -23,7 +23,7 @@ WORDS = {
     "team": "Finance People Production Research Sales Support Logistics Legal Care Teaching",
 }
 
-# Of a hundred, so many are finished; the others are spread over what there is to do.
+# Of each hundred so many are finished; the others are spread over the open states.
 INSERT = """
 {numbers} INSERT INTO onboarding_starter (public_id, state, version, problem, account_name, account_id, found_account_id,
   display_name, job_title, department, manager_id, manager_name, manager_mail, start_date, start_time, time_zone,
@@ -36,6 +36,17 @@ SELECT 'benchbench' || {padded}, CASE WHEN n % 100 < 92 THEN 'registered' WHEN n
   {day}, '09:00:00', 'Europe/Amsterdam', {moment}, '', {false}, {by}, '[]', {now}, {other_values}
 FROM numbers JOIN words_first f ON f.i = n % 40 JOIN words_last l ON l.i = (n / 40) % 51
   JOIN words_team t ON t.i = n % 10 JOIN words_first g ON g.i = (n / 7) % 40 JOIN words_last m ON m.i = (n / 11) % 51
+"""
+# The search words: see `onboarding.models.starter_search`. None of these names needs folding.
+WORDS_INSERT = """
+{numbers}, named AS (SELECT s.id, f.word AS first, l.word AS last, t.word AS team, g.word AS boss, m.word AS boss_last, n
+  FROM numbers JOIN onboarding_starter s ON s.public_id = 'benchbench' || {padded}
+  JOIN words_first f ON f.i = n % 40 JOIN words_last l ON l.i = (n / 40) % 51
+  JOIN words_team t ON t.i = n % 10 JOIN words_first g ON g.i = (n / 7) % 40 JOIN words_last m ON m.i = (n / 11) % 51)
+INSERT INTO onboarding_starterword (starter_id, word)
+  SELECT id, lower(first) FROM named UNION SELECT id, lower(last) FROM named UNION SELECT id, lower(last) || n FROM named
+  UNION SELECT id, 'contoso' FROM named UNION SELECT id, 'example' FROM named UNION SELECT id, lower(team) FROM named
+  UNION SELECT id, lower(boss) FROM named UNION SELECT id, lower(boss_last) FROM named
 """
 SQLITE = {
     "padded": "substr('000000000000' || n, -12)",
@@ -56,34 +67,40 @@ POSTGRESQL = {
 
 
 def fill(database: Database, start: int, end: int, recorded_by: int) -> None:
-    """Starters number `start` to `end`, and statistics of them as a database in use has."""
+    """Add starters number `start` to `end`, and update the database's statistics."""
     written = statements(start, end, recorded_by, on_postgresql=bool(database.url))
     if database.url:
         with psycopg.connect(database.url, autocommit=True) as connection:
-            for one in (*written, "VACUUM ANALYZE onboarding_starter"):
-                connection.execute(one.encode())
+            for statement in (
+                *written,
+                "VACUUM ANALYZE onboarding_starter",
+                "VACUUM ANALYZE onboarding_starterword",
+            ):
+                connection.execute(statement.encode())
         return
     with closing(sqlite3.connect(database.file, timeout=60)) as connection:
-        for one in (*written, "ANALYZE"):
-            connection.executescript(f"{one};")
+        for statement in (*written, "ANALYZE"):
+            connection.executescript(f"{statement};")
 
 
 def statements(start: int, end: int, recorded_by: int, *, on_postgresql: bool) -> list[str]:
-    """What writes starters number `start` to `end`, with whatever a starter has beside what is said above."""
+    """The SQL that writes starters number `start` to `end`, with defaults for the columns not listed above."""
     numbers = f"WITH RECURSIVE numbers(n) AS (SELECT {start} UNION ALL SELECT n + 1 FROM numbers WHERE n < {end - 1})"  # noqa: S608
     others = _others()
+    spelled = POSTGRESQL if on_postgresql else SQLITE
+    found_by = WORDS_INSERT.format(padded=spelled["padded"], numbers=numbers)
     insert = INSERT.format(
-        **(POSTGRESQL if on_postgresql else SQLITE),
+        **spelled,
         by=recorded_by,
         numbers=numbers,
         other_columns=", ".join(others),
         other_values=", ".join(others.values()),
     )
-    return [one for name, words in WORDS.items() for one in _table(name, words.split())] + [insert]
+    return [one for name, words in WORDS.items() for one in _table(name, words.split())] + [insert, found_by]
 
 
 def _others() -> dict[str, str]:
-    """The columns that are not named above and cannot be empty, each with its default as it is written in SQL."""
+    """The required columns that are not listed above, each with its default in SQL."""
     named = set(re.findall(r"\w+", INSERT.partition("SELECT")[0]))
     fields = [
         field

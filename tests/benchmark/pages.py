@@ -1,4 +1,4 @@
-"""How long each page takes, beside a bare view of Django on the same server; and what the processes weigh."""
+"""How long each page takes, compared with a bare Django view on the same server, and the processes' memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import requests
 
-from portal.running import free_port, up, wait_for
+from portal.demo.process import free_port, is_up, wait_for
 from portal.sandbox.caller import command_of
 from portal.supervisor import CLEAN_MEMORY
-from tests.replicas import Portal
+from tests.faults.replicas import Portal
 
 ROUNDS = 60
 
@@ -33,7 +33,7 @@ def measure(site: Portal) -> Iterator[tuple[str, float, float]]:
         ("/livez", requests.Session(), "/livez"),
         ("/readyz", requests.Session(), "/readyz"),
         ("the page after signing out", requests.Session(), "/signout/done/"),
-        ("the manager's first page", maria.http, "/"),
+        ("the manager's first page", maria.http, "/starters/"),
         ("the starter's page (asks Microsoft)", maria.http, starter.page),
         ("HR's list", hanna.http, "/hr/"),
         ("HR's page of a starter", hanna.http, starter.page.replace("/starters/", "/hr/")),
@@ -55,7 +55,7 @@ def median(session: requests.Session, address: str) -> float:
 
 @contextmanager
 def bare() -> Iterator[str]:
-    """The bare view, on gunicorn with the portal's own settings of it."""
+    """The bare view on gunicorn, with the portal's gunicorn settings."""
     port = free_port()
     own = {
         "DJANGO_SETTINGS_MODULE": "tests.benchmark.bare",
@@ -66,7 +66,7 @@ def bare() -> Iterator[str]:
     command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn_conf"]
     server = subprocess.Popen(command, env={**os.environ, **own}, start_new_session=True)
     try:
-        wait_for(lambda: up(f"http://localhost:{port}"), "the bare view")
+        wait_for(lambda: is_up(f"http://localhost:{port}"), "the bare view")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.send_signal(signal.SIGTERM)
@@ -98,7 +98,7 @@ def start_up(site: Portal) -> tuple[float, float]:
     port = site.urls[0].rpartition(":")[2]
     began = time.perf_counter()
     site.replicas.append(site.launch("serve", "--bind", f"127.0.0.1:{port}"))
-    wait_for(lambda: up(site.urls[0]), "the site")
+    wait_for(lambda: is_up(site.urls[0]), "the site")
     answers = time.perf_counter() - began
     wait_for(lambda: requests.get(f"{site.urls[0]}/readyz", timeout=10).ok, "the site to be ready")
     return answers, time.perf_counter() - began

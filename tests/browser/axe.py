@@ -21,7 +21,7 @@ RUN = """axe.run(document, %s).then((told) => JSON.stringify(told.violations.map
 
 
 class Axe:
-    """One world for as long as a page stays; every call looks anew."""
+    """One world as long as the page stays. Every call checks again."""
 
     def __init__(self, page: Page, *, without: tuple[str, ...] = ()) -> None:
         """`without` names rules that do not hold here."""

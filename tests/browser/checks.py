@@ -1,4 +1,4 @@
-"""What every page must hold for everybody who reads it, whatever they read it with: WCAG 2.2 AA as far as a machine sees."""
+"""Checks that hold for every page: WCAG 2.2 AA, as far as a machine can see."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ for (const one of document.querySelectorAll("*")) {
 }
 """
 
-# WCAG 1.4.12: whoever spaces words out loses none of them. CSSOM, for the policy lets no style into the page.
+# WCAG 1.4.12: wider word spacing hides no text. CSSOM, for the policy lets no style into the page.
 SPACED = (
     r"""
 const sheet = new CSSStyleSheet();

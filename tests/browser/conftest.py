@@ -1,4 +1,4 @@
-"""A real Chromium, the running demo, and people who sit at it."""
+"""Chromium, the running demo, and the people who use it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from portal.running import allow_more_a_day, running
+from portal.demo.process import raise_daily_limits, running_demo
 from tests.browser import nu
 from tests.browser.looking import Looks
 from tests.browser.site import Site
 from tests.browser.tab import Tab
-from tests.databases import fresh_database
+from tests.support.databases import fresh_database
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# The same engine without the window around the page, in half the time. It keeps no pages for Back and Forward.
+HEADLESS_SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +27,10 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page of one site follows another in the process that is there, and none is kept ready in vain.
+    "--process-per-site",
+    # Nor does a window get processes for the pages of the address bar, which nobody sees here.
+    "--disable-features=SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup,AiModeOmniboxEntryPoint",
 ]
 
 
@@ -39,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
-    """All that is skipped here is skipped for one reason, so it is told in one line."""
+    """Report all skipped tests in one line: they share one reason."""
     report = yield
     if report.skipped and CHROMIUM is None:
         report.longrepr = (__file__, None, report.longrepr[-1])
@@ -51,23 +57,25 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """With the cache of pages for Back and Forward, which Playwright would turn off."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
-        )
-        yield browser
-        browser.close()
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=HEADLESS_SHELL, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """The demo as anybody starts it, on ports and data of its own; Graph's limits are tested elsewhere."""
     with fresh_database() as database:
-        how = {"GRAPH_BUDGET_CALLS": "1000", "DATABASE_URL": database.url}
-        with running("--throttle", "off", **how) as demo:
-            allow_more_a_day(demo.environment)
+        how = {"GRAPH_BUDGET_CALLS": "1000", "GRAPH_SIGN_IN_CALLS": "1000", "DATABASE_URL": database.url}
+        with running_demo("--throttle", "off", **how) as demo:
+            raise_daily_limits(demo.environment)
             yield Site(demo, database.at(demo.folder))
 
 

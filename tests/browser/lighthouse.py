@@ -23,11 +23,11 @@ import django
 
 django.setup()
 
-from portal.running import running  # noqa: E402  (Django comes first)
-from portal.visitor import Visitor  # noqa: E402
+from portal.demo.process import running_demo  # noqa: E402  (Django comes first)
+from portal.demo.visitor import Visitor  # noqa: E402
 from tests.browser.conftest import CHROMIUM  # noqa: E402
 from tests.browser.site import Site  # noqa: E402
-from tests.databases import fresh_database  # noqa: E402
+from tests.support.databases import fresh_database  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[2] / "var" / "node" / "lighthouse"
 PROGRAM = FOLDER / "node_modules" / "lighthouse" / "cli" / "index.js"
@@ -44,13 +44,13 @@ def main() -> int:
         print("Lighthouse needs Node.js, npm and Chromium; one of them is missing.")
         return 1
     wrong = 0
-    with fresh_database() as database, running("--throttle", "off", DATABASE_URL=database.url) as demo:
+    with fresh_database() as database, running_demo("--throttle", "off", DATABASE_URL=database.url) as demo:
         site = Site(demo, database.at(demo.folder))
         starters = [site.starter() for _ in range(12)]
         pages = [
             ("the page before signing in", "", "/signout/done/"),
             ("the starter's sheet", "", "/sheet/"),
-            ("the manager's starters", "maria", "/"),
+            ("the manager's starters", "maria", "/starters/"),
             ("the manager's page of a starter", "maria", starters[0].path),
             ("HR's list", "hanna", "/hr/?state=all"),
             ("HR's page of a day", "hanna", "/hr/day/"),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import requests
 
-from portal.running import free_port, wait_for
+from portal.demo.process import free_port, wait_for
 from tests.browser.axe import NODE
 
 JAR = NODE / "vnu-jar" / "build" / "dist" / "vnu.jar"

@@ -1,4 +1,4 @@
-"""Reads the words on a page that Chromium has printed: just as much of PDF as Chromium writes."""
+"""Reads the words of a page that Chromium has printed, with as much PDF as Chromium writes."""
 
 from __future__ import annotations
 

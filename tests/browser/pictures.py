@@ -1,4 +1,4 @@
-"""`make pictures`: takes the pictures in the README, from the running demo, and makes them small.
+"""`make pictures`: takes the pictures in README.md and docs/explanation/pages.md, from the running demo, and makes them small.
 
 python -m tests.browser.pictures
 """
@@ -24,16 +24,22 @@ def take() -> Iterator[tuple[str, bytes]]:
     """Each picture with its name. Imports stand here: the demo's settings must be there before they are read."""
     from playwright.sync_api import sync_playwright
 
-    from portal.running import running
+    from portal.demo.process import running_demo
     from tests.browser.conftest import ARGUMENTS, CHROMIUM
     from tests.browser.site import Site
     from tests.browser.tab import Tab
-    from tests.databases import fresh_database
+    from tests.support.databases import fresh_database
 
     quiet = {"reduced_motion": "reduce", "color_scheme": "light"}
     with (
         fresh_database() as database,
-        running("--throttle", "off", GRAPH_BUDGET_CALLS="1000", DATABASE_URL=database.url) as demo,
+        running_demo(
+            "--throttle",
+            "off",
+            GRAPH_BUDGET_CALLS="1000",
+            GRAPH_SIGN_IN_CALLS="1000",
+            DATABASE_URL=database.url,
+        ) as demo,
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -55,7 +61,7 @@ def take() -> Iterator[tuple[str, bytes]]:
         manager.page.emulate_media(color_scheme="light")
         manager.page.set_viewport_size(size(DESK))
         manager.follow("Done")
-        manager.reads("It does not work?")
+        manager.reads("Troubleshooting")
         yield "handed-over", manager.page.screenshot()
         hr = Tab(chromium, site, **quiet)
         hr.is_signed_in("hanna")

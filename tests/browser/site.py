@@ -1,4 +1,4 @@
-"""The running demo, as whoever holds its control interface sees it."""
+"""The running demo, seen through its control interface."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from portal.running import Running, wait_for
-from portal.visitor import Visitor
-from tests.databases import Database
+from portal.demo.process import RunningDemo, wait_for
+from portal.demo.visitor import Visitor
+from tests.support.databases import Database
 
 ZONE = "Europe/Amsterdam"
 FIRST = (
@@ -39,14 +39,14 @@ class Starter:
 
 
 class Site:
-    def __init__(self, demo: Running, database: Database) -> None:
+    def __init__(self, demo: RunningDemo, database: Database) -> None:
         self.url, self.tenant = demo.portal_url, demo.sandbox_url
         self.database = database
         self.next: Starter | None = None
         self.hr = Visitor(self.url)
         self.hr.sign_in("hanna", "/hr/new/")
 
-    # --- The pretend tenant -------------------------------------------------------------------------------------
+    # --- The sandbox tenant -------------------------------------------------------------------------------------
 
     def change(self, **wanted: Any) -> Any:
         answer = requests.post(f"{self.tenant}/_control/change", json=wanted, timeout=60)

@@ -1,19 +1,23 @@
-"""What a person does in a browser tab, and what goes wrong or out in it meanwhile."""
+"""What a person does in a browser tab, and what the tab sends and reports meanwhile."""
 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
 
+from portal.demo.visitor import Visitor
 from portal.sandbox.people import BY_KEY
-from portal.visitor import Visitor
 from tests.browser.site import Site, Starter
 
-PATIENCE = 60_000  # milliseconds that anything on a page may take, on a machine that others share
+PATIENCE = 300_000  # milliseconds that anything on a page may take, on a machine that others share
 expect.set_options(timeout=PATIENCE)
+FIRST_PAGES = ("/starters/", "/hr/day/", "/admin/")  # to which `/` leads, by who is signed in
 CONFIRM = "Create the pass and show it once"
 # The browser says so of each answer that is not 2xx and of each lost connection: no fault of the page.
 NO_FAULT = "Failed to load resource:"
@@ -40,6 +44,7 @@ class Tab:
         self.asked: list[Request] = []
         self.from_elsewhere: list[str] = []  # what pages loaded from another origin than their own
         self.dialogs: list[str] = []
+        self.clock_is_held = False
         self.context.on("console", lambda message: self.said.append((message.type, message.text)))
         self.context.on("weberror", lambda error: self.said.append(("error", str(error.error))))
         self.context.on("request", self._hear)
@@ -61,16 +66,44 @@ class Tab:
         no_fault = (OUR_OWN_EAR,) if strict else (OUR_OWN_EAR, NO_FAULT)
         return [text for kind, text in self.said if kind == "error" and not text.startswith(no_fault)]
 
-    def came_back(self, path: str) -> bool:
-        """Whether the browser took a page from its back/forward cache."""
-        return ("info", f"came back as it was left: {path}") in self.said
+    def came_back(self, path: str) -> None:
+        """Wait until the page says that the browser took it from its back/forward cache."""
+        message = ("info", f"came back as it was left: {path}")
+        self.waits_for(lambda: message in self.said, message[1])
+
+    def waits_for(self, condition: Callable[[], object], what: str) -> None:
+        """Let the browser go on until `condition` holds: its events arrive only while something waits for them."""
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not condition():
+            assert time.monotonic() < deadline, f"waited for {what}"
+            self.page.wait_for_timeout(20)
+
+    @contextmanager
+    def updates_held(self) -> Iterator[None]:
+        """Pages that update automatically get no answer to their question for news, and so stay as they are."""
+
+        def hold(route: Route) -> None:
+            if route.request.method == "HEAD":
+                route.abort()
+            else:
+                route.continue_()
+
+        self.page.route("**/starters/**", hold)
+        yield
+        self.page.unroute("**/starters/**", hold)
+
+    def finishes_what_it_began(self) -> None:
+        """Wait until the page has handled each answer that reached it before now: a later one comes after them."""
+        self.page.evaluate("fetch('/livez').then(() => null)")
 
     # --- Going about --------------------------------------------------------------------------------------------
 
     def sign_in(self, person: str, path: str = "/") -> None:
+        """Sign in and wait for the page that was asked for, or for the person's own first page."""
         self.page.goto(path)
         self.pick(person)
-        self.page.wait_for_url(urljoin(self.site.url, path))
+        pages = FIRST_PAGES if path == "/" else (path,)
+        self.page.wait_for_url(lambda url: url in {urljoin(self.site.url, page) for page in pages})
 
     def is_signed_in(self, person: str) -> None:
         """As after `sign_in`, without watching it."""
@@ -80,7 +113,7 @@ class Tab:
         self.context.add_cookies([{**cookie, "url": self.site.url}])
 
     def pick(self, person: str) -> None:
-        """Choose who to be, on the pretend tenant's own page."""
+        """Choose who to be, on the sandbox tenant's own page."""
         self.page.get_by_role("button", name=BY_KEY[person].name).click()
 
     def new_tab(self) -> Page:
@@ -96,6 +129,11 @@ class Tab:
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def submits(self, name: str) -> None:
+        """Press a button, and wait for the page that answers: the page before it may have the same words."""
+        with self.page.expect_navigation():
+            self.press(name)
 
     def press_to_open(self, name: str) -> None:
         self.page.locator("summary", has_text=name).click()
@@ -115,6 +153,13 @@ class Tab:
         self.page.clock.install()
         a_minute_on = self.page.evaluate("Date.now() / 1000") + 60  # it cannot be set back
         self.page.clock.pause_at(a_minute_on)
+        self.clock_is_held = True
+
+    def is_painted(self) -> None:
+        """Let a page with a held clock draw its first frames."""
+        if self.clock_is_held:
+            expect(self.page.get_by_role("timer")).not_to_be_empty()  # its script has begun
+            self.page.clock.run_for(100)
 
     # --- A manager ----------------------------------------------------------------------------------------------
 
@@ -128,6 +173,7 @@ class Tab:
         with self.page.expect_response("**/receipt/") as told:
             self.presses_the_button()
             code = self.code()
+            self.is_painted()
         assert told.value.status == 204
         return code
 
@@ -135,11 +181,15 @@ class Tab:
         """Confirm, where the receipt does not get through."""
         self.presses_the_button()
         expect(self.page.get_by_role("timer")).not_to_be_empty()
+        self.is_painted()
         return self.code()
 
     def presses_the_button(self) -> None:
+        """Confirm, and wait for the page that answers. A click alone would not: first the page's script asks
+        whether the portal can be reached."""
         self.page.get_by_label("In person").check()
-        self.press(CONFIRM)
+        with self.page.expect_navigation(wait_until="commit"):
+            self.press(CONFIRM)
 
     @property
     def output(self) -> Locator:

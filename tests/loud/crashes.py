@@ -19,12 +19,14 @@ from django.template.defaulttags import ForNode
 from django.templatetags.static import StaticNode
 from gunicorn.http import wsgi
 
-from onboarding import handover
-from onboarding.graph import Graph, reading, transport
-from onboarding.graph.passcode import PassCode
-from onboarding.managers import spelling, views
+from onboarding.graph import Graph, parsing, transport
+from onboarding.graph.pass_code import PassCode
+from onboarding.managers import spelling
+from onboarding.managers.views import confirm, pass_page
+from onboarding.passes import handover, recording
 
 here = threading.local()
+STEPS = {"ready": "check_ready", "claim": "claim_issue", "create": "create_pass", "record": "record_pass"}
 
 
 # --- Kinds of errors ------------------------------------------------------------------------------------------
@@ -123,23 +125,23 @@ def of_a_form(*_: object, **__: object) -> bool:
 
 
 def prepare() -> None:
-    for name in ("create", "record"):
+    for name in ("create_pass", "record_pass"):
         setattr(handover, name, doing(name)(getattr(handover, name)))
-    for name in ("ready", "claim", "create", "record"):
-        around(handover, name)
+    for step, name in STEPS.items():
+        around(handover, name, step=step)
     around(Graph, "create_pass")
-    around(transport, "_body", while_("create"))
-    around(transport, "_parsed", while_("create"))
-    around(reading, "_problem_with")
-    around(reading, "PassCode")
-    around(handover, "move_issue", while_("record"))
-    around(BaseDatabaseWrapper, "commit", while_("record"))
-    around(views, "pass_page")
-    around(spelling, "groups")
-    around(spelling, "spelled")
+    around(transport, "_read_body", while_("create_pass"))
+    around(transport, "_parse_json", while_("create_pass"))
+    around(parsing, "_problem_with")
+    around(parsing, "PassCode")
+    around(recording, "move_issue", while_("record_pass"))
+    around(BaseDatabaseWrapper, "commit", while_("record_pass"))
+    around(confirm, "show_pass")
+    around(spelling, "group_characters")
+    around(spelling, "spell_characters")
     around(StaticNode, "url")
     around(ForNode, "render", lambda node, _: node.loopvars == ["character"], step="loop")
-    around(views, "render")
+    around(pass_page, "render")
     around(PassCode, "wipe")
     # Of the request before, these may still be going on when its answer has arrived.
     around(SessionMiddleware, "process_response", of_a_form)

@@ -14,7 +14,10 @@ EMAIL_FILE_PATH = str(VAR_DIR / "reports")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"all": {"()": "tests.loud.apps.Everything"}, "json": {"()": "portal.logs.JsonFormatter"}},
+    "formatters": {
+        "all": {"()": "tests.loud.apps.Everything"},
+        "json": {"()": "portal.logs.log_format.JsonFormatter"},
+    },
     "handlers": {
         "file": {
             "class": "logging.FileHandler",

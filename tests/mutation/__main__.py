@@ -2,7 +2,7 @@
 
 The tests that reach the mistake's line are run, those that have noticed most so far and the quickest before the others;
 all tests of the module where the line is at work before any test begins.
-MODULES="guards moves" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
+MODULES="guards transitions" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
 CONTINUE=1 takes over what a run that was stopped had found out, while the module is the same. Tests that came
 since can only notice more; AGAIN=1 asks them about what survived.
 Ends with 1 when in any module more than one mistake in ten is noticed by no test.
@@ -40,25 +40,60 @@ OF_THE_DATABASE = {"DATABASE_URL", "PORTAL_DATA_DIR"}  # each copy has a SQLite 
 REACHED = "reached.json"
 MOST = 0.1
 
+HAND_OVER = (
+    "handover", "refusal", "claim", "foreign_passes", "creation", "recording", "receipt", "cancellation",
+    "confirmation", "errors",
+)  # fmt: skip
+GUARDS = ("engine", "account", "privileges", "people", "sign_in", "table")
+SOURCES = {
+    "lifecycle": "onboarding/lifecycle.py",
+    **{f"guards/{name}": f"onboarding/guards/{name}.py" for name in GUARDS},
+    "transitions": "onboarding/transitions.py",
+    **{f"passes/{name}": f"onboarding/passes/{name}.py" for name in HAND_OVER},
+}
+
+OF_GUARDS = (
+    "guards/test_guards_table",
+    "promises/test_4_only_a_safe_account_receives",
+    "promises/test_5_nobody_does_it_alone",
+    "promises/test_3_only_the_manager_can_ask",
+    "guards/test_step_up",
+    "guards/test_guards_everywhere",
+    "starters/test_review",
+)
+OF_HAND_OVER = (
+    "passes/test_handover_edges",
+    "promises/test_5_nobody_does_it_alone",
+    "passes/test_take_back",
+    "passes/test_confirm",
+    "promises/test_2_the_pass_is_written_nowhere",
+    "promises/test_4_only_a_safe_account_receives",
+    "promises/test_7_everything_can_be_read_afterwards",
+    "passes/test_budget",
+    "starters/test_withdraw",
+    "passes/test_reconciler",
+    "promises/test_3_only_the_manager_can_ask",
+    "guards/test_step_up",
+    "starters/test_review",
+    "starters/test_stand_in",
+    "promises/test_6_the_outcome_is_always_known",
+)
 # The tests that speak about a module, the quickest and most telling first.
 TESTS = {
-    "lifecycle": ("test_lifecycle_table", "test_lifecycle", "test_documents"),
-    "guards": (
-        "test_guards_table", "promises/test_4_only_a_safe_account_receives", "promises/test_5_nobody_does_it_alone",
-        "promises/test_3_only_the_manager_can_ask", "test_step_up", "test_guards_everywhere", "test_second_look",
-    ),
-    "moves": (
-        "test_lifecycle_table", "test_handover_edges", "test_take_back", "test_withdraw", "test_reschedule",
-        "promises/test_7_everything_can_be_read_afterwards", "test_confirm", "test_reconciler",
+    "lifecycle": ("lifecycle/test_lifecycle_table", "lifecycle/test_lifecycle", "repository/test_documents"),
+    **dict.fromkeys((f"guards/{name}" for name in GUARDS), OF_GUARDS),
+    "transitions": (
+        "lifecycle/test_lifecycle_table",
+        "passes/test_handover_edges",
+        "passes/test_take_back",
+        "starters/test_withdraw",
+        "starters/test_reschedule",
+        "promises/test_7_everything_can_be_read_afterwards",
+        "passes/test_confirm",
+        "passes/test_reconciler",
         "promises/test_6_the_outcome_is_always_known",
     ),
-    "handover": (
-        "test_handover_edges", "promises/test_5_nobody_does_it_alone", "test_take_back", "test_confirm",
-        "promises/test_2_the_pass_is_written_nowhere", "promises/test_4_only_a_safe_account_receives",
-        "promises/test_7_everything_can_be_read_afterwards", "test_budget", "test_withdraw", "test_reconciler",
-        "promises/test_3_only_the_manager_can_ask", "test_step_up", "test_second_look", "test_stand_in",
-        "promises/test_6_the_outcome_is_always_known",
-    ),
+    **dict.fromkeys((f"passes/{name}" for name in HAND_OVER), OF_HAND_OVER),
 }  # fmt: skip
 
 
@@ -73,7 +108,8 @@ class Copy:
 
     def who_notices(self, mistake: Mistake, tests: list[str], patience: float) -> str:
         """The first test that is not content, or nobody. One that waits for ever has noticed, too."""
-        path, name = self.folder / mistake.module, Path(mistake.module).stem
+        path = self.folder / mistake.module
+        name = next(name for name, source in SOURCES.items() if source == mistake.module)
         right = path.read_text()
         path.write_text(mistake.source)
         try:
@@ -91,7 +127,7 @@ class Copy:
         )
 
     def test(self, name: str, tests: list[str], *options: str, patience: float | None = None) -> int:
-        for compiled in self.folder.glob(f"onboarding/__pycache__/{name}.*"):
+        for compiled in self.folder.glob(f"onboarding/**/__pycache__/{Path(SOURCES[name]).stem}.*"):
             compiled.unlink()  # two sources of one second and one size look the same to Python
         asked = self.folder / "asked.txt"
         asked.write_text("\n".join(tests))
@@ -111,7 +147,7 @@ class Copy:
                 cwd=self.folder,
                 env={
                     **{name: value for name, value in os.environ.items() if name not in OF_THE_DATABASE},
-                    "REACHED_OF": str(self.folder / "onboarding" / f"{name}.py"),
+                    "REACHED_OF": str(self.folder / SOURCES[name]),
                     "REACHED": str(self.folder / REACHED),
                 },
                 stdout=said,
@@ -154,7 +190,7 @@ def main() -> int:
 
 
 def examine(name: str, copies: list[Copy], again: list[str] | None) -> Result:
-    module = f"onboarding/{name}.py"
+    module = SOURCES[name]
     found = mistakes(module, (TOP / module).read_text())
     harmless = equivalents(name)
     if unknown := harmless - {one.name for one in found}:
@@ -172,7 +208,7 @@ def all_tests(name: str) -> list[str]:
 
 def equivalents(name: str) -> set[str]:
     """What changes nothing that anybody could promise, said one by one with the reason."""
-    return {f"onboarding/{name}.py {one}" for one in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
+    return {f"{SOURCES[name]} {one}" for one in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
 
 
 class Reach:
@@ -234,7 +270,7 @@ class Verdicts:
     """Who noticed which mistake of a module, kept as it is found out: a run that is stopped can go on later."""
 
     def __init__(self, name: str) -> None:
-        of = sha256((TOP / f"onboarding/{name}.py").read_bytes()).hexdigest()[:16]
+        of = sha256((TOP / SOURCES[name]).read_bytes()).hexdigest()[:16]
         self.file = VERDICTS / f"{name}-{of}.jsonl"
         self.file.parent.mkdir(exist_ok=True)
         if not os.environ.get("CONTINUE"):

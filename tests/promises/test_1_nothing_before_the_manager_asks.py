@@ -7,18 +7,19 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from onboarding import policy, services
+from onboarding import policy
 from onboarding.models import PassIssue, PolicyVersion, Starter
+from onboarding.starters import attempts, invitations
 from tests.conftest import creations, live_passes
 
 pytestmark = pytest.mark.django_db
 
 
-def test_recording_inviting_and_reminding_make_no_pass(tenant, invite, hurry):
+def test_recording_inviting_and_reminding_make_no_pass(tenant, invite, run_jobs):
     invite("noor")
 
-    hurry()
-    hurry(timedelta(hours=1))
+    run_jobs()
+    run_jobs(timedelta(hours=1))
 
     assert creations(tenant) == []
     assert live_passes(tenant) == []
@@ -40,7 +41,7 @@ def test_looking_changes_no_row(tenant, invite, browser_of):
     before = Starter.objects.filter(pk=starter.pk).values().get()
     maria = browser_of("maria")
 
-    maria.get("/")
+    maria.get("/starters/")
     maria.get(f"/starters/{starter.public_id}/")
     maria.get(f"/starters/{starter.public_id}/?identity_check=in_person&version=1&policy=1")
 
@@ -54,7 +55,7 @@ def test_outside_the_window_even_a_confirmation_makes_no_pass(tenant, invite, br
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.for_site().number},
     )
 
     assert answer.status_code == 409
@@ -73,7 +74,7 @@ def test_a_starter_who_was_not_invited_gets_none(tenant, record, worker_alive, b
 
     answer = browser_of("maria").post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.for_site().number},
     )
 
     assert answer.status_code == 409
@@ -88,7 +89,7 @@ def test_no_other_verb_of_hr_makes_a_pass(tenant, invite, person):
         starter=starter, account_id=starter.account_id, number=1, state="void", counted=True, actor=person("maria"),
         policy=PolicyVersion.objects.get(), lifetime_minutes=60, lease_until=timezone.now(),
     )  # fmt: skip
-    services.allow_another(starter=starter, by=person("hanna"))
-    services.send_link(starter=starter, by=person("hanna"))
+    attempts.allow_another(starter=starter, by=person("hanna"))
+    invitations.send_link(starter=starter, by=person("hanna"))
 
     assert creations(tenant) == []

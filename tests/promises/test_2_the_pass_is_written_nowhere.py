@@ -16,11 +16,16 @@ from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.views.debug import ExceptionReporter
 
-from onboarding import handover, letters
-from onboarding.managers import spelling, views
+from onboarding.mail import rendering
+from onboarding.managers import spelling
+from onboarding.managers.views import confirm as confirm_view
+from onboarding.managers.views import pass_page
 from onboarding.models import PassIssue, Starter
-from portal.visitor import shown_pass
-from tests.canary import found_in
+from onboarding.passes import handover
+from onboarding.passes.creation import create_pass
+from onboarding.passes.recording import record_pass
+from portal.demo.visitor import shown_pass
+from tests.faults.canary import found_in
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +57,9 @@ def everything_in_the_database() -> str:
     return "\n".join(rows + [json.dumps(s.get_decoded()) for s in Session.objects.all()])
 
 
-def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(codes, invite, browser_of, hurry):
+def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(
+    codes, invite, browser_of, run_jobs
+):
     starter, maria, hanna = invite("noor"), browser_of("maria"), browser_of("hanna")
 
     answer = confirm(maria, starter)
@@ -62,7 +69,7 @@ def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(code
     (code,) = codes
     for browser, path in [
         (maria, f"/starters/{starter.public_id}/"),
-        (maria, "/"),
+        (maria, "/starters/"),
         (hanna, f"/hr/{starter.public_id}/"),
         (hanna, "/hr/"),
         (browser_of("ada"), "/admin/onboarding/passissue/"),
@@ -74,16 +81,16 @@ def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(code
         assert shown_pass(later.content.decode()) == "", path
 
 
-def test_it_is_in_no_row_no_session_no_mail_and_no_log(codes, tenant, invite, browser_of, hurry, caplog):
+def test_it_is_in_no_row_no_session_no_mail_and_no_log(codes, tenant, invite, browser_of, run_jobs, caplog):
     for name in ("", *logging.root.manager.loggerDict):
         caplog.set_level(logging.DEBUG, logger=name)
     starter, maria = invite("noor"), browser_of("maria")
-    hurry()
+    run_jobs()
 
     confirm(maria, starter)
     issue = PassIssue.objects.get()
     maria.post(f"/starters/{starter.public_id}/{issue.pk}/receipt/")
-    hurry()
+    run_jobs()
 
     (code,) = codes
     mails = json.dumps([vars(mail) for mail in tenant.tenant.mails])
@@ -141,10 +148,10 @@ def test_a_crash_while_it_is_shown_reports_nothing_of_it(
     def crash(*args, **kwargs):
         raise RuntimeError("in the middle of the page")
 
-    monkeypatch.setattr(views, "render", crash)
+    monkeypatch.setattr(pass_page, "render", crash)
 
     with pytest.raises(RuntimeError) as crashed:
-        views.pass_page(request, outcome.issue.starter, outcome)
+        pass_page.show_pass(request, outcome.issue.starter, outcome)
     reporter = ExceptionReporter(request, *crashed._excinfo)
 
     assert not found_in(reporter.get_traceback_text(), code)
@@ -163,7 +170,7 @@ def test_a_crash_in_the_template_answers_with_a_page_that_says_nothing(
     def crash(code):
         raise RuntimeError("spelling failed")
 
-    monkeypatch.setattr(spelling, "spelled", crash)
+    monkeypatch.setattr(spelling, "spell_characters", crash)
     answer = maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
 
     (code,) = codes
@@ -177,7 +184,7 @@ def test_after_it_was_shown_the_process_has_let_go_of_it(codes, shown, person, r
     request = rf.post("/")
     request.user = person("maria")
 
-    views.pass_page(request, outcome.issue.starter, outcome)
+    pass_page.show_pass(request, outcome.issue.starter, outcome)
 
     with pytest.raises((RuntimeError, ValueError)):
         outcome.code.reveal()
@@ -190,12 +197,13 @@ def test_no_column_could_hold_it():
 
 
 def test_no_message_has_a_place_for_it():
-    context = letters.context(
+    context = rendering.starter_context(
         Starter(display_name="Noor", start_date=_date(), start_time=_time(), time_zone="UTC"), "manager", ""
     )
 
     assert set(context) == {
         "starter_name", "link", "portal_host", "organisation_name", "support_contact", "recipient", "reason",
+        "start", "start_short", "zone",
     }  # fmt: skip
 
 
@@ -222,7 +230,9 @@ def test_the_answer_may_be_stored_by_nobody(codes, invite, browser_of):
     assert not found_in(repr(answer.cookies), code)
 
 
-@pytest.mark.parametrize("parts", [spelling.groups("ab7+cd8-"), spelling.spelled("ab7+cd8-")])
+@pytest.mark.parametrize(
+    "parts", [spelling.group_characters("ab7+cd8-"), spelling.spell_characters("ab7+cd8-")]
+)
 def test_a_template_that_asks_for_what_is_not_there_prints_no_pass(parts, caplog, monkeypatch):
     """Django writes the whole context into its log then, and the loops' variables with it."""
     page = "{% for part in parts %}{{ part }} {% if nothing %}{% endif %}{{ nothing.at.all }}{% endfor %}"
@@ -240,12 +250,12 @@ def test_a_template_that_asks_for_what_is_not_there_prints_no_pass(parts, caplog
 def test_the_steps_of_the_hand_over_hide_their_locals_from_error_reports():
     hidden = [
         handover.confirm,
-        handover.create,
-        handover.record,
-        views.confirm,
-        views.pass_page,
-        spelling.groups,
-        spelling.spelled,
+        create_pass,
+        record_pass,
+        confirm_view.confirm_pass,
+        pass_page.show_pass,
+        spelling.group_characters,
+        spelling.spell_characters,
     ]
 
     assert sys.modules["django.views.decorators.debug"]

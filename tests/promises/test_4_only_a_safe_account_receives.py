@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from onboarding import guards, handover, policy
+from onboarding import guards, policy
 from onboarding.models import AuditEvent, Mail, Starter
+from onboarding.passes.confirmation import Shown
+from onboarding.passes.errors import RefusedByGuards
 from tests.conftest import creations
+from tests.support.outcomes import outcome_of
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +21,7 @@ REFUSED = {
     "guest": {"internal_member"},
     "disabled": {"enabled"},
     "passkey": {"no_own_method"},
+    "phoned": {"no_own_method"},
     "eligible": {"no_eligible_role"},
     "rolegroup": {"no_role_group"},
     "groupadmin": {"no_active_role", "no_role_group"},
@@ -28,23 +32,40 @@ REFUSED = {
 
 def confirmed(invite, confirmation, key: str, **how):
     starter = invite(key, **how)
-    return starter, handover.confirm(confirmation(starter))
+    return starter, outcome_of(confirmation(starter))
 
 
 def codes(outcome) -> set[str]:
-    assert isinstance(outcome, handover.Refused), outcome
+    assert isinstance(outcome, RefusedByGuards), outcome
     return {guard.code for guard in outcome.guards}
 
 
 @pytest.mark.parametrize("key", REFUSED)
-def test_everyone_for_whom_a_guard_exists_is_refused_by_it(tenant, invite, confirmation, hurry, key):
+def test_everyone_for_whom_a_guard_exists_is_refused_by_it(tenant, invite, confirmation, run_jobs, key):
     starter = invite(key)
-    hurry()  # the worker reads whether the account was signed in to
+    run_jobs()  # the worker reads whether the account was signed in to
 
-    outcome = handover.confirm(confirmation(Starter.objects.get(pk=starter.pk)))
+    outcome = outcome_of(confirmation(Starter.objects.get(pk=starter.pk)))
 
     assert REFUSED[key] & codes(outcome), codes(outcome)
     assert creations(tenant) == []
+
+
+def test_an_email_for_a_forgotten_password_is_no_way_to_sign_in(tenant, invite, confirmation):
+    _, outcome = confirmed(invite, confirmation, "mailed")
+
+    assert isinstance(outcome, Shown), outcome
+
+
+@pytest.mark.parametrize(("says", "shown"), [({}, False), ({"phones_beforehand": True}, True)])
+def test_a_phone_is_one_unless_the_policy_says_that_hr_registers_phones(
+    tenant, invite, confirmation, policy_says, says, shown
+):
+    policy_says(**says)
+
+    _, outcome = confirmed(invite, confirmation, "phoned")
+
+    assert isinstance(outcome, Shown) is shown, outcome
 
 
 def test_the_chief_executive_gets_none(tenant, record, worker_alive, person, confirmation):
@@ -52,21 +73,21 @@ def test_the_chief_executive_gets_none(tenant, record, worker_alive, person, con
     starter = record("ceo")
     Starter.objects.filter(pk=starter.pk).update(state="invited", sign_in_looked_at=timezone.now())
 
-    outcome = handover.confirm(confirmation(starter))
+    outcome = outcome_of(confirmation(starter))
 
     assert {"is_new", "no_own_method", "no_active_role"} <= codes(outcome)
     assert creations(tenant) == []
 
 
 def test_an_account_that_was_signed_in_to_before_its_first_pass_gets_none(
-    tenant, invite, confirmation, hurry
+    tenant, invite, confirmation, run_jobs
 ):
     tenant.tenant.granted.add("AuditLog.Read.All")
     tenant.tenant.expire_tokens()
     starter = invite("signedin")
-    hurry()
+    run_jobs()
 
-    outcome = handover.confirm(confirmation(Starter.objects.get(pk=starter.pk)))
+    outcome = outcome_of(confirmation(Starter.objects.get(pk=starter.pk)))
 
     assert codes(outcome) == {"never_signed_in"}
     assert creations(tenant) == []
@@ -78,11 +99,11 @@ def test_before_it_was_read_whether_somebody_signed_in_there_is_no_pass(tenant, 
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "known", "version": starter.version, "policy": policy.in_force().number},
+        {"identity_check": "known", "version": starter.version, "policy": policy.for_site().number},
     )
 
     assert answer.status_code == 503
-    assert "still reading" in answer.content.decode()
+    assert "still checking" in answer.content.decode()
     assert creations(tenant) == []
 
 
@@ -90,7 +111,7 @@ def test_the_guard_itself_takes_what_was_not_read_for_a_no(invite):
     starter = invite("noor")
     starter.sign_in_looked_at = None
 
-    assert guards.never_signed_in(SimpleNamespace(starter=starter, place=guards.Place.PRESSED)) is False
+    assert guards.never_signed_in(SimpleNamespace(starter=starter, place=guards.Place.CLICKED)) is False
 
 
 def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, confirmation):
@@ -103,19 +124,27 @@ def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, 
     assert codes(outcome) == {"is_new"}
 
 
-@pytest.mark.parametrize(("told", "refused"), [(True, False), (False, True)])
+@pytest.mark.parametrize(
+    ("told", "created", "refused"),
+    [
+        (True, "2021-01-01T00:00:00Z", False),
+        (True, "2020-05-31T23:59:59Z", True),
+        (True, None, True),
+        (False, "2021-01-01T00:00:00Z", True),
+    ],
+)
 def test_a_hire_date_alone_makes_an_old_account_new_only_if_its_past_is_known(
-    tenant, invite, confirmation, told, refused
+    tenant, invite, confirmation, told, created, refused
 ):
     """HR's systems write the hire date; an old account nobody could look into stays an old account."""
-    tenant.tenant.accounts["noor"].properties["createdDateTime"] = "2020-01-01T00:00:00Z"
+    tenant.tenant.accounts["noor"].properties["createdDateTime"] = created
     if not told:
         tenant.tenant.granted.discard("AuditLog.Read.All")
         tenant.tenant.expire_tokens()
 
     _, outcome = confirmed(invite, confirmation, "noor")
 
-    assert (isinstance(outcome, handover.Refused) and codes(outcome) == {"is_new"}) is refused
+    assert (isinstance(outcome, RefusedByGuards) and codes(outcome) == {"is_new"}) is refused
 
 
 @pytest.mark.parametrize("name", ["accountEnabled", "userType"])
@@ -123,9 +152,9 @@ def test_a_missing_property_counts_as_a_refusal(tenant, invite, confirmation, na
     starter = invite("noor")
     tenant.tenant.accounts["noor"].properties[name] = None
 
-    outcome = handover.confirm(confirmation(starter))
+    outcome = outcome_of(confirmation(starter))
 
-    assert not isinstance(outcome, handover.Shown)
+    assert not isinstance(outcome, Shown)
     assert creations(tenant) == []
 
 
@@ -147,9 +176,9 @@ def test_a_fact_that_cannot_be_read_counts_as_a_refusal(tenant, invite, confirma
     starter = invite("noor")
     tenant.tenant.faults.add([{"method": "GET", "path": path, "status": status, "times": None}])
 
-    outcome = handover.confirm(confirmation(starter))
+    outcome = outcome_of(confirmation(starter))
 
-    assert not isinstance(outcome, handover.Shown), outcome
+    assert not isinstance(outcome, Shown), outcome
     assert creations(tenant) == []
 
 
@@ -167,9 +196,9 @@ def test_without_a_permission_that_a_guard_needs_nobody_gets_one(tenant, invite,
     tenant.tenant.granted.discard(permission)
     tenant.tenant.expire_tokens()
 
-    outcome = handover.confirm(confirmation(starter))
+    outcome = outcome_of(confirmation(starter))
 
-    assert not isinstance(outcome, handover.Shown), outcome
+    assert not isinstance(outcome, Shown), outcome
     assert creations(tenant) == []
 
 
@@ -181,7 +210,7 @@ def test_it_is_looked_at_again_in_the_moment_of_making(tenant, invite, browser_o
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "known", "version": starter.version, "policy": policy.in_force().number},
+        {"identity_check": "known", "version": starter.version, "policy": policy.for_site().number},
     )
 
     assert answer.status_code == 403
@@ -193,7 +222,7 @@ def test_a_refusal_is_kind_to_the_manager_plain_to_hr_and_a_code_in_the_audit(te
 
     answer = maria.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.for_site().number},
     )
 
     guard = guards.BY_CODE["no_own_method"]
@@ -213,8 +242,8 @@ def test_a_guard_that_fails_itself_refuses(tenant, invite, confirmation, monkeyp
     def breaks(question):
         raise ZeroDivisionError
 
-    broken = guards.Guard("enabled", breaks, "a sentence", "words")
-    monkeypatch.setattr(guards, "GUARDS", (broken,))
+    broken = guards.Guard("enabled", "a title", breaks, "a sentence", "words")
+    monkeypatch.setattr("onboarding.guards.table.GUARDS", (broken,))
 
     _, outcome = confirmed(invite, confirmation, "noor")
 

@@ -8,16 +8,24 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import handover, policy, routine, services
+from onboarding import policy
 from onboarding.models import PassIssue, PolicyVersion, Starter
-from onboarding.models.rules import SETTINGS
+from onboarding.models.policy_settings import SETTING_NAMES
+from onboarding.passes import handover
+from onboarding.passes.confirmation import Shown
+from onboarding.passes.errors import RefusedByGuards
+from onboarding.starters import invitations, rescheduling
+from onboarding.starters.errors import LinkNotSent
+from onboarding.worker import starter_checks
+from portal.models import User
 from tests.conftest import creations
+from tests.support.outcomes import outcome_of
 
 pytestmark = pytest.mark.django_db
 
 
 def refused_for(outcome) -> list[str]:
-    assert isinstance(outcome, handover.Refused), outcome
+    assert isinstance(outcome, RefusedByGuards), outcome
     return [guard.code for guard in outcome.guards]
 
 
@@ -25,7 +33,7 @@ def test_who_recorded_a_starter_cannot_confirm_them(tenant, record, worker_alive
     starter = record("nadia", by="henry")
     Starter.objects.filter(pk=starter.pk).update(state="invited", sign_in_looked_at=timezone.now())
 
-    outcome = handover.confirm(confirmation(starter, by="henry"))
+    outcome = outcome_of(confirmation(starter, by="henry"))
 
     assert refused_for(outcome) == ["three_people"]
     assert creations(tenant) == []
@@ -34,21 +42,21 @@ def test_who_recorded_a_starter_cannot_confirm_them(tenant, record, worker_alive
 def test_the_link_is_not_even_sent_to_who_recorded(tenant, record, person):
     starter = record("nadia", by="henry")
 
-    with pytest.raises(services.CannotInvite, match="recorded the starter"):
-        services.send_link(starter=starter, by=person("hanna"))
+    with pytest.raises(LinkNotSent, match="added or changed this starter"):
+        invitations.send_link(starter=starter, by=person("hanna"))
 
 
 def test_recorded_by_another_the_same_manager_can(tenant, invite, confirmation):
-    outcome = handover.confirm(confirmation(invite("nadia", by="hanna"), by="henry"))
+    outcome = outcome_of(confirmation(invite("nadia", by="hanna"), by="henry"))
 
-    assert isinstance(outcome, handover.Shown)
+    assert isinstance(outcome, Shown)
 
 
 def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, confirmation):
     starter = invite("nadia", by="hanna")
     Starter.objects.filter(pk=starter.pk).update(shaped_by=[person("henry").oid])
 
-    outcome = handover.confirm(confirmation(starter, by="henry"))
+    outcome = outcome_of(confirmation(starter, by="henry"))
 
     assert refused_for(outcome) == ["three_people"]
 
@@ -57,12 +65,12 @@ def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, con
 def test_who_moved_the_start_cannot_confirm_either(tenant, invite, person, confirmation):
     """Somebody of HR cannot open the window for a starter and then, as their manager, walk through it."""
     starter = invite("noor", by="hanna", starts_in=timedelta(days=20))
-    when = {"start_date": timezone.localdate(), "start_time": time(0, 0), "time_zone": "UTC", "note": ""}
-    services.reschedule(starter=starter, by=person("henry"), **when)
+    schedule = rescheduling.Schedule(timezone.localdate(), time(0, 0), "UTC")
+    rescheduling.reschedule_starter(starter=starter, schedule=schedule, note="", by=person("henry"))
     tenant.tenant.accounts["noor"].manager = "henry"
-    routine.look(str(starter.pk))
+    starter_checks.check_starter(str(starter.pk))
 
-    outcome = handover.confirm(confirmation(starter, by="henry"))
+    outcome = outcome_of(confirmation(starter, by="henry"))
 
     assert refused_for(outcome) == ["three_people"]
     assert creations(tenant) == []
@@ -74,7 +82,7 @@ def test_a_manager_in_hr_leaves_their_own_starter_to_somebody_else(tenant, invit
     PolicyVersion.objects.create(reason="One", attempts=1)
     PassIssue.objects.create(
         starter=starter, account_id=starter.account_id, number=1, state="void", counted=True, actor=person("henry"),
-        policy=policy.in_force(), lifetime_minutes=60, lease_until=timezone.now(),
+        policy=policy.for_site(), lifetime_minutes=60, lease_until=timezone.now(),
     )  # fmt: skip
     fields = {
         "start_date": "2026-11-24",
@@ -88,7 +96,7 @@ def test_a_manager_in_hr_leaves_their_own_starter_to_somebody_else(tenant, invit
         f"/hr/{starter.public_id}/{'edit' if act == 'reschedule' else 'allow'}/", fields, follow=True
     )
 
-    assert "somebody else in HR must do this" in page.content.decode()
+    assert "Ask an HR colleague to do this" in page.content.decode()
     assert Starter.objects.get().version == starter.version
 
 
@@ -96,7 +104,7 @@ def test_who_recorded_cannot_be_the_one_who_receives(tenant, invite, person, con
     starter = invite("noor")
     Starter.objects.filter(pk=starter.pk).update(recorded_by=person("noor"))
 
-    outcome = handover.confirm(confirmation(starter))
+    outcome = outcome_of(confirmation(starter))
 
     assert refused_for(outcome) == ["three_people"]
 
@@ -106,7 +114,7 @@ def test_somebody_who_is_their_own_manager_gets_none(tenant, invite, confirmatio
     starter = invite("noor")
     tenant.tenant.accounts["noor"].manager = "noor"
 
-    outcome = handover.confirm(confirmation(starter, by="noor"))
+    outcome = outcome_of(confirmation(starter, by="noor"))
 
     assert refused_for(outcome) == ["three_people"]
     assert creations(tenant) == []
@@ -117,18 +125,74 @@ def test_an_admin_who_is_also_the_manager_is_refused(tenant, invite, browser_of)
 
     answer = amir.post(
         f"/starters/{starter.public_id}/",
-        {"identity_check": "in_person", "version": starter.version, "policy": policy.in_force().number},
+        {"identity_check": "in_person", "version": starter.version, "policy": policy.for_site().number},
     )
 
     assert answer.status_code == 403
-    assert "policy cannot make a pass" in answer.content.decode()
+    assert "Admins cannot create passes." in answer.content.decode()
     assert creations(tenant) == []
 
 
+def test_one_person_with_two_accounts_is_one_person(tenant, invite, confirmation):
+    starter = invite("noor", by="hanna")
+    for key in ("hanna", "maria"):
+        tenant.tenant.accounts[key].properties["employeeId"] = "4711"
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert refused_for(outcome) == ["three_people"]
+    assert creations(tenant) == []
+
+
+def test_who_was_an_admin_not_long_ago_cannot_confirm(tenant, invite, person, confirmation):
+    maria = person("maria")
+    maria.last_admin_at = timezone.now() - timedelta(days=29)
+    maria.save()
+
+    outcome = outcome_of(confirmation(invite("noor")))
+
+    assert refused_for(outcome) == ["not_an_admin"]
+    assert creations(tenant) == []
+
+
+def test_however_many_were_admins_the_other_account_of_one_cannot_confirm(
+    tenant, invite, person, confirmation
+):
+    other = tenant.tenant.add_starter("second", "Second Account")
+    for account in (other, tenant.tenant.accounts["maria"]):
+        account.properties["employeeId"] = "4711"
+    oids = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(60)]
+    User.objects.bulk_create(
+        User(tid="t", oid=oid, last_admin_at=timezone.now()) for oid in (*oids, other.id)
+    )
+
+    outcome = outcome_of(confirmation(invite("noor")))
+
+    assert refused_for(outcome) == ["not_an_admin"]
+    assert creations(tenant) == []
+
+
+def test_who_wrote_the_policy_in_force_cannot_confirm(tenant, invite, person, confirmation):
+    policy.add_version(PolicyVersion(reason="Mine"), by=person("maria"))
+
+    outcome = outcome_of(confirmation(invite("noor")))
+
+    assert refused_for(outcome) == ["not_an_admin"]
+    assert creations(tenant) == []
+
+
+def test_an_admin_of_long_ago_can_confirm(tenant, invite, person, confirmation):
+    maria = person("maria")
+    maria.last_admin_at = timezone.now() - timedelta(days=31)
+    maria.save()
+
+    assert isinstance(handover.confirm(confirmation(invite("noor"))), Shown)
+
+
 def add_policy(browser: Client, **values):
-    shown = {name: getattr(policy.in_force(), name) for name in SETTINGS}
+    shown = {name: getattr(policy.for_site(), name) for name in SETTING_NAMES}
     shown = {name: value for name, value in shown.items() if value is not None and value is not False}
-    shown["reason"] = "A test"
+    shown |= {"reason": "A test", "opened_on": policy.newest_version_number()}
     return browser.post("/admin/onboarding/policyversion/add/", {**shown, **values})
 
 
@@ -136,8 +200,8 @@ def test_an_admin_changes_policy_by_adding_a_version(db, browser_of):
     answer = add_policy(browser_of("ada"), lifetime_minutes=30, reason="Shorter is enough")
 
     assert answer.status_code == 302
-    assert policy.in_force().lifetime_minutes == 30
-    assert policy.in_force().created_by.name == "Ada Jansen"
+    assert policy.for_site().lifetime_minutes == 30
+    assert policy.for_site().created_by.name == "Ada Jansen"
     assert PolicyVersion.objects.count() == 2
 
 
@@ -150,13 +214,13 @@ def test_nobody_else_can(db, browser_of, key):
 
 
 def test_no_admin_can_change_or_delete_what_is_there(db, browser_of):
-    ada, number = browser_of("ada"), policy.in_force().number
+    ada, number = browser_of("ada"), policy.for_site().number
 
     changed = ada.post(f"/admin/onboarding/policyversion/{number}/change/", {"lifetime_minutes": 480})
     deleted = ada.post(f"/admin/onboarding/policyversion/{number}/delete/", {"post": "yes"})
 
     assert (changed.status_code, deleted.status_code) == (403, 403)
-    assert policy.in_force().lifetime_minutes == 60
+    assert policy.for_site().lifetime_minutes == 60
 
 
 @pytest.mark.parametrize("lifetime", [0, 9, 481, 100000])
@@ -171,7 +235,7 @@ def test_no_admin_can_go_below_the_floors(db, browser_of, lifetime):
 def test_no_admin_can_ask_for_passes_that_work_twice(db, browser_of):
     add_policy(browser_of("ada"), single_use="")
 
-    assert policy.in_force().single_use is True
+    assert policy.for_site().single_use is True
 
 
 def test_every_page_of_the_admin_that_an_admin_or_auditor_can_open_changes_nothing_but_policy(db, browser_of):

@@ -68,7 +68,7 @@ def test_no_setting_asks_for_a_secret_of_microsofts():
 
 
 def test_what_opens_graph_comes_from_the_platform(tenant, invite):
-    """In the pretend tenant, too: the identity is asked for at the machine's own endpoint, and nowhere else."""
+    """In the sandbox tenant, too: the identity is asked for at the machine's own endpoint, and nowhere else."""
     invite("noor")
 
     asked = [one["path"] for one in tenant.tenant.requests]

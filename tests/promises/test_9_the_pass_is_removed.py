@@ -8,7 +8,9 @@ import pytest
 import requests
 
 from onboarding.models import Mail, PassIssue, Starter
-from portal.visitor import Visitor
+from onboarding.passes.receipt import confirm_receipt
+from portal.demo.visitor import Visitor
+from portal.sandbox.methods import new_method
 
 pytestmark = pytest.mark.django_db
 
@@ -30,20 +32,19 @@ def sign_in_with(tenant, code: str) -> Visitor:
 @pytest.fixture
 def handed_over(tenant, shown):
     """A pass in the starter's hand, acknowledged by the manager's page."""
-    from onboarding import handover
 
     outcome = shown("noor")
     code = outcome.code.reveal()
-    assert handover.receipt(outcome.issue, by=outcome.issue.actor)
+    assert confirm_receipt(outcome.issue, by=outcome.issue.actor)
     return outcome.issue, code
 
 
-def test_it_is_removed_when_a_passkey_is_registered(tenant, handed_over, hurry):
+def test_it_is_removed_when_a_passkey_is_registered(tenant, handed_over, run_jobs):
     _, code = handed_over
     starter = sign_in_with(tenant, code)
     assert starter.post(f"{tenant.url}/mysignins/register", {"name": "My phone"}).ok
 
-    hurry(timedelta(seconds=15))
+    run_jobs(timedelta(seconds=15))
 
     assert passes_of(tenant) == []
     assert Starter.objects.get().state == "registered"
@@ -54,31 +55,56 @@ def test_it_is_removed_when_a_passkey_is_registered(tenant, handed_over, hurry):
     }
 
 
-def test_it_is_removed_too_when_another_way_was_registered_and_the_pass_not_used(tenant, handed_over, hurry):
+def test_it_is_removed_too_when_another_way_was_registered_and_the_pass_not_used(
+    tenant, handed_over, run_jobs
+):
     tenant.tenant.accounts["noor"].methods.append(
-        {"@odata.type": "#microsoft.graph.microsoftAuthenticatorAuthenticationMethod", "id": "a"}
+        new_method("windowsHelloForBusiness", tenant.tenant.clock.now())
     )
 
-    hurry(timedelta(seconds=15))
+    run_jobs(timedelta(seconds=15))
 
     assert passes_of(tenant) == []
     assert Starter.objects.get().state == "registered"
 
 
-def test_used_and_nothing_registered_it_is_removed_and_the_starter_can_go_on(tenant, handed_over, hurry):
+@pytest.mark.parametrize("kind", ["email", "phone", "softwareOath", "microsoftAuthenticator", "telepathy"])
+def test_it_stays_while_what_was_registered_does_not_let_the_starter_sign_in(
+    tenant, handed_over, run_jobs, kind
+):
+    tenant.tenant.accounts["noor"].methods.append(new_method(kind, tenant.tenant.clock.now()))
+
+    run_jobs(timedelta(seconds=15))
+
+    assert len(passes_of(tenant)) == 1
+    assert (Starter.objects.get().state, PassIssue.objects.get().state) == ("issued", "held")
+
+
+def test_it_is_removed_when_the_starter_registers_an_authenticator_with_it(tenant, handed_over, run_jobs):
+    _, code = handed_over
+    starter = sign_in_with(tenant, code)
+    assert starter.post(f"{tenant.url}/mysignins/register", {"method": "authenticator"}).ok
+
+    run_jobs(timedelta(seconds=15))
+
+    assert passes_of(tenant) == []
+    assert Starter.objects.get().state == "registered"
+
+
+def test_used_and_nothing_registered_it_is_removed_and_the_starter_can_go_on(tenant, handed_over, run_jobs):
     _, code = handed_over
     sign_in_with(tenant, code)
 
-    hurry(timedelta(seconds=15))
+    run_jobs(timedelta(seconds=15))
     assert PassIssue.objects.get().used_at is not None
-    hurry(timedelta(minutes=14))
+    run_jobs(timedelta(minutes=14))
 
     assert passes_of(tenant) == []
     assert Starter.objects.get().state == "invited"
     assert PassIssue.objects.get().reason == "used"
 
 
-def test_while_graph_does_not_answer_it_is_tried_again_until_it_is_gone(tenant, handed_over, hurry):
+def test_while_graph_does_not_answer_it_is_tried_again_until_it_is_gone(tenant, handed_over, run_jobs):
     tenant.tenant.accounts["noor"].methods.append(
         {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
     )
@@ -88,10 +114,10 @@ def test_while_graph_does_not_answer_it_is_tried_again_until_it_is_gone(tenant, 
         timeout=30,
     )
 
-    hurry(timedelta(seconds=15))
+    run_jobs(timedelta(seconds=15))
     assert len(passes_of(tenant)) == 1
     assert Starter.objects.get().state == "issued"
-    hurry(timedelta(minutes=2))
+    run_jobs(timedelta(minutes=2))
 
     assert passes_of(tenant) == []
     assert Starter.objects.get().state == "registered"

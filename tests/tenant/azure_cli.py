@@ -1,4 +1,4 @@
-"""A stand-in for the Azure CLI: the calls that the set-up script makes, as real HTTP to the pretend tenant.
+"""A stand-in for the Azure CLI: the calls that the set-up script makes, as real HTTP to the sandbox tenant.
 
 It takes what `az` takes and answers as `az` does: on standard output what --query and --output make of the answer,
 on standard error its own words, and 1 or 2 as its end. Anything that it does not know is refused. The program itself
@@ -245,7 +245,7 @@ class Query:
             del self.left[:2]
 
     def _kept(self, items: Any) -> Any:
-        """`[?condition]`, read anew for each item."""
+        """`[?condition]`, evaluated for each item."""
         depth, end = 1, 0
         while depth:
             depth += {"[?": 1, "]": -1}.get(self.left[end], 0)

@@ -1,4 +1,4 @@
-"""A tenant that nobody has set up, and somebody who is about to."""
+"""A tenant before its set-up, and an administrator who sets it up."""
 
 from __future__ import annotations
 

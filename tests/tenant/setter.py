@@ -1,4 +1,4 @@
-"""Whoever sets up a tenant: writes the script from the settings, and really runs it against the pretend tenant."""
+"""An administrator who sets up a tenant: writes the script and really runs it against the sandbox."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from django.core.management import call_command
 
 from portal.sandbox.registrations import Registrations
 from portal.sandbox.server import Sandbox
-from tests.sandbox_visitor import Visitor
+from tests.sandbox.sandbox_visitor import Visitor
 from tests.tenant.azure_cli import AzureCli
 
 GROUP, UNIT, SIGN_IN = "Starters, Contoso", "Privileged accounts, Contoso", "Starter passes, Contoso"
 PASS_POLICY = "authenticationMethodConfigurations/temporaryAccessPass"
-Change = Callable[[Any], None]  # of the pretend tenant
+Change = Callable[[Any], None]  # of the sandbox tenant
 PORTAL = "https://starters.contoso.example"
 # What a pipeline is given to do all of it; a person who signed in lacks the policy.
 RIGHTS = (
@@ -33,7 +33,7 @@ DONE: list[str] = []  # a tenant that was set up once, by the settings of the te
 
 
 class Setter(Visitor):
-    """A visitor of a pretend tenant that nobody has set up, with a CLI on their path."""
+    """An administrator of a sandbox tenant before its set-up, with a CLI on their path."""
 
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         super().__init__(sandbox)
@@ -80,21 +80,23 @@ class Setter(Visitor):
         )
 
     def complete(self) -> None:
-        """As after a first run; remembered, since a run takes a second."""
+        """The state after a first run; cached, because a run takes a second."""
         tenant = self.sandbox.tenant
         if not DONE:
             assert self.run().returncode == 0
-            DONE.append(json.dumps([tenant.registrations.document(), sorted(tenant.granted), tenant.policy]))
+            DONE.append(
+                json.dumps([tenant.registrations.as_document(), sorted(tenant.granted), tenant.policy])
+            )
         registrations, granted, tenant.policy = json.loads(DONE[0])
-        tenant.registrations, tenant.granted = Registrations.of(registrations), set(granted)
+        tenant.registrations, tenant.granted = Registrations.from_document(registrations), set(granted)
 
     def made(self) -> Any:
-        """What is in the tenant, without what differs from run to run."""
+        """The objects in the tenant, without values that differ between runs."""
         state = self.state()
         return {"policy": state["policy"], "permissions": state["permissions"], **state["registrations"]}
 
     def writes(self, script: Callable[[], Any]) -> list[str]:
-        """What was asked for but to read, while that ran."""
+        """The requests that write, during the block."""
         before = len(self.requests_seen())
         script()
         return [

@@ -12,11 +12,11 @@ from django.conf import LazySettings
 from onboarding.graph.permissions import PERMISSIONS
 from portal.sandbox.options import IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
 from portal.signin import tokens
-from tests.sandbox_visitor import returned
+from tests.sandbox.sandbox_visitor import returned
 from tests.tenant.setter import GROUP, PORTAL, SIGN_IN, UNIT, Setter, variables
 
 
-def test_the_first_run_makes_exactly_what_the_portal_needs(setter: Setter) -> None:
+def test_first_run_creates_exactly_what_the_portal_needs(setter: Setter) -> None:
     done = setter.run()
 
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def test_the_first_run_makes_exactly_what_the_portal_needs(setter: Setter) -> No
     assert [target["id"] for target in made["policy"]["includeTargets"]] == [group]
 
 
-def test_it_ends_with_the_variables_of_the_portal_and_nothing_else_on_standard_output(
+def test_standard_output_contains_only_the_portals_variables(
     setter: Setter,
 ) -> None:
     done = setter.run()
@@ -61,12 +61,10 @@ def test_it_ends_with_the_variables_of_the_portal_and_nothing_else_on_standard_o
 
 
 @pytest.mark.django_db
-def test_people_sign_in_with_what_it_made_and_only_who_is_in_the_group_gets_a_pass(
-    setter: Setter, settings: LazySettings
-) -> None:
+def test_after_set_up_only_group_members_get_a_pass(setter: Setter, settings: LazySettings) -> None:
     client_id = variables(setter.run().stdout)["SIGN_IN_CLIENT_ID"]
     settings.SIGN_IN_CLIENT_ID, settings.SANDBOX_URL = client_id, setter.url
-    tokens.signing_keys.forget()
+    tokens.signing_keys.clear()
     setter.change(person="noor", set={"groups": [GROUP]})
     back = {"client_id": client_id, "redirect_uri": f"{PORTAL}/signin/callback/"}
 
@@ -75,7 +73,7 @@ def test_people_sign_in_with_what_it_made_and_only_who_is_in_the_group_gets_a_pa
     redeemed = setter.redeem(code, **back).json()
     elsewhere = setter.pick("hanna", client_id=client_id, redirect_uri=f"{PORTAL}/elsewhere/")
 
-    person = tokens.verify(redeemed["id_token"], nonce="n-1")
+    person = tokens.verify_id_token(redeemed["id_token"], nonce="n-1")
     assert (person.name, person.roles) == ("Hanna Reuter", ("HR",)) and person.login_hint
     assert "50011" in elsewhere.text
     assert setter.make_pass("noor", lifetimeInMinutes=60).status_code == 201
@@ -91,7 +89,7 @@ def test_without_its_trust_nobody_signs_in(setter: Setter) -> None:
     assert setter.redeem(code, **back).json()["error"] == "invalid_client"
 
 
-def test_a_claim_that_was_not_asked_for_is_not_in_the_token(setter: Setter) -> None:
+def test_unrequested_claim_is_not_in_the_token(setter: Setter) -> None:
     """So that a test which signs in would notice if the plan forgot one."""
     setter.change(set_up=False)
     setter.sandbox.reset()
@@ -123,7 +121,7 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize("name", AWKWARD, ids=range(len(AWKWARD)))
-def test_whatever_an_organisation_is_called_is_a_name_and_never_a_command(
+def test_organisation_name_is_never_run_as_a_command(
     setter: Setter, settings: LazySettings, name: str
 ) -> None:
     settings.ORGANISATION_NAME = settings.SUPPORT_CONTACT = name
@@ -156,7 +154,7 @@ def test_bash_runs_it_as_sh_does(setter: Setter) -> None:
         assert first.returncode == 0 and "Nothing was changed" in second.stderr, shell
 
 
-def test_a_name_in_powershell_is_a_name_as_well(setter: Setter, settings: LazySettings) -> None:
+def test_organisation_name_is_quoted_for_powershell(setter: Setter, settings: LazySettings) -> None:
     settings.MAIL_FROM = "o'neil@contoso.example"
 
     said = setter.run().stderr

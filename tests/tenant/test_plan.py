@@ -22,11 +22,11 @@ from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.models import PolicyVersion
 from portal.sandbox.graph.app_roles import APP_ROLES
 from portal.tenant_setup.installation import in_one_line, this_installation
-from portal.tenant_setup.plan import LIFETIME, plan
-from portal.tenant_setup.script import comment
-from portal.tenant_setup.shell import quoted
-from portal.tenant_setup.steps import ref
-from tests.test_settings import REAL
+from portal.tenant_setup.plan import LIFETIME, setup_plan
+from portal.tenant_setup.script import comment_lines
+from portal.tenant_setup.shell import quote_word
+from portal.tenant_setup.steps import reference_to
+from tests.site.test_settings import REAL
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PERMISSION = re.compile(r"\b[A-Z][A-Za-z]+(?:[.-][A-Z][A-Za-z]+){2,}\b|\b[A-Z]\w+\.Send\b")
@@ -52,7 +52,7 @@ def as_script(*options: str) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("--script", "-")], ids=["words", "script"])
-def test_it_names_every_permission_and_no_other(options: tuple[str, ...]) -> None:
+def test_plan_contains_every_permission_and_no_other(options: tuple[str, ...]) -> None:
     text = said(*options).replace("'Application Mail.Send'", "")  # a role of Exchange, for one mailbox
 
     named = {name for name in PERMISSION.findall(text) if name in APP_ROLES or name in TOO_WIDE}
@@ -63,26 +63,26 @@ def test_it_names_every_permission_and_no_other(options: tuple[str, ...]) -> Non
         assert APP_ROLES[permission.name] == permission.app_role_id  # as Microsoft publishes it
 
 
-def test_the_words_and_the_script_have_the_same_steps_in_the_same_order() -> None:
+def test_summary_and_script_have_the_same_steps() -> None:
     in_words = re.findall(r"^(\d+)\. ([^:\n]+)", said(), re.M)
     in_script = re.findall(r"^# ---- (\d+)\. (.+?) -+$", as_script(), re.M)
 
     assert in_words == in_script and len(in_words) == 12
 
 
-def test_every_sentence_of_the_words_is_in_the_script_too() -> None:
+def test_script_contains_every_sentence_of_the_summary() -> None:
     script = " ".join(as_script().replace("\n# ", " ").split())
     here = this_installation(identity="i-d-e", resource_group="r-g", authentication_context=False)
 
     assert not [
         sentence
-        for step in plan(here)
+        for step in setup_plan(here)
         for sentence in step.words
         if "i-d-e" not in sentence and " ".join(sentence.split()) not in script
     ]
 
 
-def test_it_is_for_this_installation(settings: LazySettings) -> None:
+def test_plan_is_for_this_installation(settings: LazySettings) -> None:
     settings.TENANT_ID = "11111111-2222-3333-4444-555555555555"
     settings.AUTHORITY_HOST, settings.SANDBOX = "https://login.microsoftonline.us", False
     settings.GRAPH_RESOURCE = "https://graph.microsoft.us"
@@ -96,24 +96,24 @@ def test_it_is_for_this_installation(settings: LazySettings) -> None:
         assert "AZURE_AUTHORITY_HOST=https://login.microsoftonline.us" in text
         assert "GRAPH_URL=https://graph.microsoft.us" in text
         assert "TOKEN_EXCHANGE_AUDIENCE=api://AzureADTokenExchangeUSGov" in text
-        assert "pretend" not in text
+        assert "sandbox tenant" not in text
     assert "our-identity, in the resource group our-group" in said(
         "--identity", "our-identity", "--resource-group", "our-group"
     )
 
 
-def test_in_the_usual_cloud_three_ids_and_the_address_are_enough() -> None:
+def test_global_cloud_needs_three_ids_and_the_address() -> None:
     named = re.findall(r"^ +([A-Z_]+)=", said(), re.M)
 
     assert named == ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID", "PORTAL_URL"]
 
 
-def test_an_authentication_context_is_asked_for_when_wanted() -> None:
+def test_authentication_context_is_planned_on_request() -> None:
     assert '"name": "acrs"' not in as_script()
     assert '"name": "acrs"' in as_script("--acrs") and "acrs" in said("--acrs")
 
 
-def test_where_mail_goes_another_way_no_mailbox_is_restricted(settings: LazySettings) -> None:
+def test_smtp_mail_needs_no_mailbox_step(settings: LazySettings) -> None:
     assert "New-ManagementRoleAssignment" in said()
 
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -121,14 +121,14 @@ def test_where_mail_goes_another_way_no_mailbox_is_restricted(settings: LazySett
     assert "Exchange Online" not in said() + as_script()
 
 
-def test_the_lifetime_it_looks_for_is_the_portals_default() -> None:
+def test_plan_checks_the_portals_default_lifetime() -> None:
     assert PolicyVersion().lifetime_minutes == LIFETIME
 
 
 # --- What it never holds -------------------------------------------------------------------------------------------
 
 
-def test_no_secret_is_in_it(settings: LazySettings) -> None:
+def test_plan_contains_no_secret(settings: LazySettings) -> None:
     settings.SECRET_KEY = "a-secret-of-the-site-" * 3
     settings.EMAIL_HOST_PASSWORD = "the-password-of-the-mail-server"
 
@@ -137,7 +137,7 @@ def test_no_secret_is_in_it(settings: LazySettings) -> None:
         assert not re.search(r"addPassword|credential reset|get-access-token", text)
 
 
-def test_nothing_is_deleted_or_overwritten_by_it() -> None:
+def test_script_deletes_and_overwrites_nothing() -> None:
     methods = re.findall(r"\bgraph (\w+)", as_script())
 
     assert set(methods) == {"get", "post", "patch"} and methods.count("patch") == 1
@@ -145,7 +145,7 @@ def test_nothing_is_deleted_or_overwritten_by_it() -> None:
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
-def test_a_shell_can_read_it_and_stops_at_the_first_mistake(shell: str, tmp_path: Path) -> None:
+def test_script_is_valid_and_stops_at_the_first_error(shell: str, tmp_path: Path) -> None:
     file = tmp_path / "setup.sh"
     call_command("setup_tenant", "--script", str(file), stderr=StringIO())
 
@@ -182,12 +182,12 @@ TEXT = ANY | some.lists(some.sampled_from(PIECES) | ANY, max_size=12).map("".joi
 
 
 def as_the_shell_reads(texts: list[str]) -> list[str]:
-    printed = "".join(f"printf '%s\\0' {quoted(text)}\n" for text in texts)
+    printed = "".join(f"printf '%s\\0' {quote_word(text)}\n" for text in texts)
     out = subprocess.run(["/bin/sh", "-eu"], input=printed.encode(), capture_output=True, check=True).stdout
     return out.decode().split("\0")[:-1]
 
 
-def test_what_means_something_to_the_shell_means_nothing_in_a_word_in_any_order() -> None:
+def test_quoted_words_keep_special_characters_in_any_order() -> None:
     texts = ["".join(pieces) for pieces in product(PIECES, repeat=3)]
 
     assert as_the_shell_reads(texts) == texts
@@ -204,9 +204,9 @@ def test_any_text_is_one_word_to_the_shell(texts: list[str]) -> None:
 
 @given(TEXT, TEXT)
 @how(deadline=None, max_examples=40)
-def test_an_id_stands_where_it_is_meant_to_whatever_is_around_it(before: str, after: str) -> None:
+def test_id_reference_works_inside_any_text(before: str, after: str) -> None:
     before, after = in_one_line(before), in_one_line(after)
-    script = f"the_id=17\nprintf %s {quoted(before + ref('the_id') + after)}"
+    script = f"the_id=17\nprintf %s {quote_word(before + reference_to('the_id') + after)}"
 
     out = subprocess.run(["/bin/sh", "-eu"], input=script.encode(), capture_output=True, check=True).stdout
 
@@ -225,14 +225,14 @@ def test_no_setting_begins_a_line_of_its_own(settings: LazySettings, name: str) 
 @given(TEXT)
 @how(deadline=None, max_examples=100)
 def test_no_text_leaves_a_comment_of_the_script(text: str) -> None:
-    for line in comment(in_one_line(text), text):
+    for line in comment_lines(in_one_line(text), text):
         assert line.startswith("# ") and "\n" not in line and "\r" not in line
 
 
 # --- The command ---------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_azure_would_not_take_is_refused() -> None:
+def test_invalid_azure_name_is_refused() -> None:
     with pytest.raises(CommandError, match="--identity must be"):
         said("--identity", "no'; rm -rf /")
     for name in ("", "$(touch owned)", "-group", "point.", "a b", "x" * 91):
@@ -242,17 +242,17 @@ def test_a_name_that_azure_would_not_take_is_refused() -> None:
     assert "in the resource group RG.portal-(weu)" in said("--resource-group", "RG.portal-(weu)")
 
 
-def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"cannot be written: No such file or directory\."):
+def test_unwritable_script_file_is_explained_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"Could not write .*: No such file or directory\."):
         said("--script", str(tmp_path / "nowhere" / "setup.sh"))
 
 
-def test_the_pretend_tenants_plan_says_that_it_is_an_example() -> None:
+def test_plan_for_the_sandbox_is_marked_as_an_example() -> None:
     err = StringIO()
 
     call_command("setup_tenant", stdout=StringIO(), stderr=err)
 
-    assert "this is the plan for the pretend one, as an example" in err.getvalue()
+    assert "this is an example plan for the sandbox tenant" in err.getvalue()
 
 
 def manage(*arguments: str, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -267,16 +267,16 @@ def manage(*arguments: str, without: tuple[str, ...] = ()) -> subprocess.Complet
 IDS = ("AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID", "SECRET_KEY")
 
 
-def test_it_is_the_one_command_that_runs_before_the_registrations_are_there() -> None:
+def test_only_set_up_runs_before_the_registrations_exist() -> None:
     planned = manage("setup_tenant", without=IDS)
     checked = manage("check", without=IDS)
 
     assert planned.returncode == 0 and "A user-assigned managed identity" in planned.stdout
-    assert "pretend" not in planned.stdout + planned.stderr
+    assert "sandbox tenant" not in planned.stdout + planned.stderr
     assert checked.returncode != 0 and "AZURE_CLIENT_ID is not set" in checked.stderr
 
 
-def test_it_needs_the_names_that_the_registrations_hold() -> None:
+def test_set_up_needs_the_names_in_the_registrations() -> None:
     without_address = manage("setup_tenant", without=(*IDS, "PORTAL_URL"))
 
     assert without_address.returncode != 0 and "PORTAL_URL is not set" in without_address.stderr

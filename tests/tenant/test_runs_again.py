@@ -1,4 +1,4 @@
-"""Setting up a tenant that is set up already, wholly or partly or otherwise: found, compared, and left."""
+"""A second set-up run: existing objects are found, compared and left unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.sandbox.people import BY_KEY
 from tests.tenant.setter import PORTAL, Change, Setter, variables
 
 
-def test_a_second_run_changes_nothing_and_says_so(setter: Setter) -> None:
+def test_second_run_changes_nothing_and_reports_it(setter: Setter) -> None:
     first = setter.run()
     before = setter.made()
 
@@ -21,13 +21,11 @@ def test_a_second_run_changes_nothing_and_says_so(setter: Setter) -> None:
 
     assert written == [] and setter.made() == before
     assert (runs[0].returncode, runs[0].stdout) == (0, first.stdout)
-    assert "Nothing was changed: 15 things were there already." in runs[0].stderr
-    assert "made (" not in runs[0].stderr and "DIFFERS" not in runs[0].stderr
+    assert "Nothing was changed. Already there: 15." in runs[0].stderr
+    assert "created (" not in runs[0].stderr and "DIFFERS" not in runs[0].stderr
 
 
-def test_with_its_ids_in_the_settings_it_finds_the_same_by_them(
-    setter: Setter, settings: LazySettings
-) -> None:
+def test_ids_in_the_settings_find_the_same_objects(setter: Setter, settings: LazySettings) -> None:
     found = variables(setter.run().stdout)
     settings.AZURE_CLIENT_ID, settings.SIGN_IN_CLIENT_ID = (
         found["AZURE_CLIENT_ID"],
@@ -44,14 +42,14 @@ def test_with_its_ids_in_the_settings_it_finds_the_same_by_them(
 
 
 @pytest.mark.parametrize("name", ["AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID"])
-def test_an_id_of_the_settings_that_the_tenant_does_not_know_stops_it(
+def test_unknown_id_in_the_settings_stops_the_script(
     setter: Setter, settings: LazySettings, name: str
 ) -> None:
     setattr(settings, name, "00000000-1111-2222-3333-444444444444")
 
     done = setter.run()
 
-    assert done.returncode == 1 and f"is {name} right?" in done.stderr and done.stdout == ""
+    assert done.returncode == 1 and f"Check {name}." in done.stderr and done.stdout == ""
     assert setter.made()["applications"] == []
 
 
@@ -90,7 +88,7 @@ GONE: dict[str, tuple[Change, int]] = {
 
 
 @pytest.mark.parametrize("what", GONE)
-def test_only_what_is_missing_is_made_again(setter: Setter, what: str) -> None:
+def test_second_run_creates_only_missing_objects(setter: Setter, what: str) -> None:
     setter.complete()
     forget, times = GONE[what]
     forget(setter.sandbox.tenant)
@@ -99,7 +97,7 @@ def test_only_what_is_missing_is_made_again(setter: Setter, what: str) -> None:
     written = setter.writes(lambda: runs.append(setter.run()))
 
     assert runs[0].returncode == 0, runs[0].stderr
-    assert len(written) == times and f"Made: {times}. Were there already: {15 - times}." in runs[0].stderr
+    assert len(written) == times and f"Created: {times}. Already there: {15 - times}." in runs[0].stderr
 
 
 def of_application(**values: Any) -> Change:
@@ -161,33 +159,33 @@ def lifetimes(least: int, most: int) -> Change:
 DIFFERENT: dict[str, tuple[Change, str]] = {
     "other tenants": (of_application(signInAudience="AzureADMultipleOrgs"), "It is AzureADMultipleOrgs"),
     "another return": (web(redirectUris=[f"{PORTAL}/signin/callback/", "https://evil.example/"]), "evil.example"),
-    "a page of scripts": (of_application(spa={"redirectUris": ["https://evil.example/"]}), "without a server"),
-    "an app on devices": (of_application(publicClient={"redirectUris": ["https://evil.example/"]}), "on devices"),
+    "a page of scripts": (of_application(spa={"redirectUris": ["https://evil.example/"]}), "single-page apps"),
+    "an app on devices": (of_application(publicClient={"redirectUris": ["https://evil.example/"]}), "public clients"),
     "no optional claims": (of_application(optionalClaims=None), "optional claims in the ID token. It is []"),
     "a role less": (lambda made: made.registrations.applications[0]["appRoles"].pop(), '["Admin","HR"]'),
-    "a role that is off": (roles_off, "its app roles. It is []"),
-    "a secret": (of_application(passwordCredentials=[{"keyId": "k"}]), "how many secrets it has. It is 1"),
-    "asks for rights": (of_application(requiredResourceAccess=[{"resourceAppId": "x"}]), "asks for rights in"),
-    "access tokens without a code": (implicit("enableAccessTokenIssuance"), "access tokens are given"),
-    "id tokens without a code": (implicit("enableIdTokenIssuance"), "ID tokens are given"),
-    "switched off": (of_principal("Application", accountEnabled=False), "whether people may sign in"),
-    "roles needed": (of_principal("Application", appRoleAssignmentRequired=True), "managers have none"),
-    "sign-in has a right": (granted_to_sign_in, "how many application permissions it has. It is 1"),
-    "another issuer": (of_trust(issuer="https://evil.example"), "its issuer. It is https://evil.example"),
-    "another subject": (of_trust(subject="5a4d0b0c-0000-4000-8000-0000000000a1"), "its subject"),
-    "another audience": (of_trust(audiences=["api://other"]), "its audience"),
-    "trusts somebody else": (another_trusted, "how many the registration trusts. It is 2"),
-    "a right too many": (lambda made: made.granted.add("User.ReadWrite.All"), "it also has User.ReadWrite.All"),
-    "an open unit": (lambda made: made.registrations.units[0].update(isMemberManagementRestricted=None), "reach"),
-    "a policy for all": (for_everybody, "on for everybody"),
-    "an excluded group": (group_excluded, "the group is excluded as well"),
-    "short passes": (lifetimes(10, 30), "from 10 to 30 minutes"),
-    "long passes": (lifetimes(61, 480), "from 61 to 480 minutes"),
+    "a role that is off": (roles_off, "app roles. It is []"),
+    "a secret": (of_application(passwordCredentials=[{"keyId": "k"}]), "number of client secrets. It is 1"),
+    "asks for rights": (of_application(requiredResourceAccess=[{"resourceAppId": "x"}]), "with requested permissions"),
+    "access tokens without a code": (implicit("enableAccessTokenIssuance"), "implicit grant of access tokens"),
+    "id tokens without a code": (implicit("enableIdTokenIssuance"), "implicit grant of ID tokens"),
+    "switched off": (of_principal("Application", accountEnabled=False), "sign-in enabled"),
+    "roles needed": (of_principal("Application", appRoleAssignmentRequired=True), "managers have no role"),
+    "sign-in has a right": (granted_to_sign_in, "number of application permissions. It is 1"),
+    "another issuer": (of_trust(issuer="https://evil.example"), "issuer. It is https://evil.example"),
+    "another subject": (of_trust(subject="5a4d0b0c-0000-4000-8000-0000000000a1"), "subject"),
+    "another audience": (of_trust(audiences=["api://other"]), "audience"),
+    "trusts somebody else": (another_trusted, "number of federated credentials. It is 2"),
+    "a right too many": (lambda made: made.granted.add("User.ReadWrite.All"), "It also has User.ReadWrite.All"),
+    "an open unit": (lambda made: made.registrations.units[0].update(isMemberManagementRestricted=None), "management"),
+    "a policy for all": (for_everybody, "on for all users"),
+    "an excluded group": (group_excluded, "The group is also excluded"),
+    "short passes": (lifetimes(10, 30), "of 10 to 30 minutes"),
+    "long passes": (lifetimes(61, 480), "of 61 to 480 minutes"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", DIFFERENT)
-def test_what_differs_is_said_and_left(setter: Setter, what: str) -> None:
+def test_differences_are_reported_and_left_unchanged(setter: Setter, what: str) -> None:
     setter.complete()
     change, said = DIFFERENT[what]
     change(setter.sandbox.tenant)
@@ -198,10 +196,10 @@ def test_what_differs_is_said_and_left(setter: Setter, what: str) -> None:
 
     assert written == [] and setter.made() == before
     assert runs[0].returncode == 2 and runs[0].stderr.count("DIFFERS") == 1, runs[0].stderr
-    assert said in runs[0].stderr.split("Not as planned, and left as it is:")[1]
+    assert said in runs[0].stderr.split("Different from the plan and not changed:")[1]
 
 
-def test_a_policy_that_is_on_for_others_stays_on_for_them(setter: Setter) -> None:
+def test_policy_stays_on_for_other_groups(setter: Setter) -> None:
     mine = {"id": BY_KEY["maria"].object_id, "targetType": "user", "isRegistrationRequired": False}
     setter.change(policy={"state": "enabled", "includeTargets": [mine]})
 
@@ -213,7 +211,7 @@ def test_a_policy_that_is_on_for_others_stays_on_for_them(setter: Setter) -> Non
     assert policy["includeTargets"][0] == mine
 
 
-def test_it_says_whose_what_was_there_is(setter: Setter) -> None:
+def test_owners_of_existing_objects_are_reported(setter: Setter) -> None:
     setter.complete()
     made = setter.sandbox.tenant.registrations
     mallory = {"@odata.type": "#microsoft.graph.user", "id": "m", "displayName": "Mallory"}
@@ -221,10 +219,10 @@ def test_it_says_whose_what_was_there_is(setter: Setter) -> None:
 
     said = setter.run().stderr
 
-    assert said.count('its owners: ["Mallory"]') == 2
+    assert said.count('owners: ["Mallory"]') == 2
 
 
-def test_two_of_one_name_stop_it_before_anything_is_taken_for_the_right_one(setter: Setter) -> None:
+def test_two_objects_of_one_name_stop_the_script(setter: Setter) -> None:
     setter.complete()
     made = setter.sandbox.tenant.registrations
     made.applications.append({**made.applications[0], "id": "x", "appId": "y"})

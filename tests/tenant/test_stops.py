@@ -1,4 +1,4 @@
-"""Setting up a tenant when something fails: a clear sentence, nothing half made, and another run completes it."""
+"""A failing set-up stops with a clear sentence, and another run completes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WRITES = [
     ("POST", r"/v1\.0/applications$", "the sign-in registration"),
     ("POST", r"/v1\.0/servicePrincipals$", "the sign-in registration's enterprise application"),
     ("POST", "federatedIdentityCredentials", "the trust in the workload identity"),
-    ("POST", "appRoleAssignedTo", "the rights of the workload identity in Microsoft Graph"),
+    ("POST", "appRoleAssignedTo", "the workload identity's permissions in Microsoft Graph"),
     ("POST", r"/v1\.0/groups$", "the onboarding group"),
     ("POST", "administrativeUnits", "the unit for privileged accounts"),
     ("PATCH", PASS_POLICY, "the tenant's pass policy"),
@@ -31,7 +31,7 @@ FAILS = [(*entry, {"status": 503}) for entry in WRITES] + [(*entry, {"drop": "af
 @pytest.mark.parametrize(
     ("method", "path", "step", "how"), FAILS, ids=[f"{fails[2]}, {next(iter(fails[3]))}" for fails in FAILS]
 )
-def test_a_call_that_fails_stops_it_with_a_clear_sentence_and_a_rerun_completes_it(
+def test_failed_call_stops_the_script_and_a_rerun_completes(
     setter: Setter, method: str, path: str, step: str, how: dict[str, Any]
 ) -> None:
     setter.fault(method=method, path=path, **how)
@@ -50,7 +50,7 @@ def test_a_call_that_fails_stops_it_with_a_clear_sentence_and_a_rerun_completes_
 
 
 @pytest.mark.parametrize("skip", range(0, 35, 6))
-def test_a_reading_that_fails_anywhere_stops_it_too(setter: Setter, skip: int) -> None:
+def test_failed_read_stops_the_script(setter: Setter, skip: int) -> None:
     setter.complete()
     setter.fault(method="GET", path="^/v1", skip=skip, status=500)
 
@@ -59,7 +59,7 @@ def test_a_reading_that_fails_anywhere_stops_it_too(setter: Setter, skip: int) -
     assert stopped.returncode == 1 and stopped.stdout == "" and "Stopped at: " in stopped.stderr
 
 
-def test_another_tenant_stops_it_before_anything_is_done(setter: Setter) -> None:
+def test_another_tenant_stops_the_script_before_any_change(setter: Setter) -> None:
     script = setter.script().replace(f"right_tenant {setter.options.tenant_id}", "right_tenant another")
 
     runs: list[Any] = []
@@ -69,21 +69,19 @@ def test_another_tenant_stops_it_before_anything_is_done(setter: Setter) -> None
     assert "signed in to another tenant" in runs[0].stderr
 
 
-def test_who_is_not_signed_in_is_told_to(setter: Setter) -> None:
+def test_script_asks_a_signed_out_user_to_sign_in(setter: Setter) -> None:
     done = setter.run(signed_in=False)
 
     assert done.returncode == 1 and f"az login --tenant {setter.options.tenant_id}" in done.stderr
 
 
-def test_without_its_resource_group_it_stops(setter: Setter) -> None:
+def test_missing_resource_group_stops_the_script(setter: Setter) -> None:
     done = setter.run(setter.script("--resource-group", "elsewhere"))
 
     assert done.returncode == 1 and "There is no resource group elsewhere" in done.stderr
 
 
-def test_a_workload_identity_that_is_an_application_is_not_taken(
-    setter: Setter, settings: LazySettings
-) -> None:
+def test_application_is_not_accepted_as_workload_identity(setter: Setter, settings: LazySettings) -> None:
     setter.complete()
     for one in setter.sandbox.tenant.registrations.principals:
         one["servicePrincipalType"] = "Application"
@@ -93,7 +91,7 @@ def test_a_workload_identity_that_is_an_application_is_not_taken(
     assert done.returncode == 1 and "not a managed identity" in done.stderr
 
 
-def test_a_directory_that_shows_things_late_is_waited_for(setter: Setter) -> None:
+def test_script_waits_for_a_slow_directory(setter: Setter) -> None:
     nothing_yet = {"status": 200, "body": {"value": []}}
     setter.fault(method="GET", path="^/v1.0/servicePrincipals$", skip=1, times=2, **nothing_yet)
     setter.fault(method="GET", path="^/v1.0/applications/[^/]+$", times=2, status=404)
@@ -105,7 +103,7 @@ def test_a_directory_that_shows_things_late_is_waited_for(setter: Setter) -> Non
     assert "Nothing was changed" in setter.run().stderr
 
 
-def test_what_a_person_may_not_do_with_the_cli_is_left_for_them_in_words(setter: Setter) -> None:
+def test_steps_beyond_the_clis_permissions_are_described(setter: Setter) -> None:
     mine = tuple(right for right in RIGHTS if right[:6] not in ("Policy", "Admini"))
 
     done = setter.run(rights=mine)
@@ -118,13 +116,13 @@ def test_what_a_person_may_not_do_with_the_cli_is_left_for_them_in_words(setter:
 
 
 @pytest.mark.parametrize("right", ["AppRoleAssignment", "Application.", "Group."])
-def test_any_other_right_that_is_missing_stops_it(setter: Setter, right: str) -> None:
+def test_other_missing_permissions_stop_the_script(setter: Setter, right: str) -> None:
     done = setter.run(rights=tuple(one for one in RIGHTS if not one.startswith(right)))
 
     assert done.returncode == 1 and "Forbidden" in done.stderr and "Stopped at: " in done.stderr
 
 
-def test_a_permission_that_the_cloud_does_not_offer_stops_it_only_if_it_is_needed(
+def test_only_a_required_unavailable_permission_stops_the_script(
     setter: Setter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from portal.sandbox.graph.principals import GRAPH

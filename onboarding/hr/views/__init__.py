@@ -1,1 +1,1 @@
-"""HR's door, a module for each thing that is done there."""
+"""HR's views, one module per task."""

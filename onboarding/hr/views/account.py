@@ -1,4 +1,4 @@
-"""Another account for a starter who was recorded with the wrong one: looked up, seen, and only then taken."""
+"""HR chooses another account for a starter: look up, check, save."""
 
 from __future__ import annotations
 
@@ -8,93 +8,103 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from onboarding import corrections, directory, earlier, services
-from onboarding.hr import words
-from onboarding.hr.forms import ReplaceForm
-from onboarding.hr.views.answers import done, starter_or_404
-from onboarding.hr.views.recording import NOT_KNOWN
+from onboarding.hr import labels
+from onboarding.hr.forms import ReplaceAccountForm
+from onboarding.hr.views.feedback import run_and_report, starter_or_404
+from onboarding.hr.views.recording import DUPLICATES_NOT_CONFIRMED, choose_account
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
+from onboarding.starters import accounts, directory, duplicates
+from onboarding.starters.errors import UnacknowledgedDuplicate
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @hr_only
-def replace(request: HttpRequest, public_id: str) -> HttpResponse:
-    one = starter_or_404(public_id)
+def replace_account(request: HttpRequest, public_id: str) -> HttpResponse:
+    starter = starter_or_404(public_id)
     if request.method != "POST":
-        return _page(request, one, ReplaceForm(initial={"version": one.version}))
-    form = ReplaceForm(request.POST)
+        return _render_page(request, starter, ReplaceAccountForm(initial={"version": starter.version}))
+    choose_account(request)
+    form = ReplaceAccountForm(request.POST)
     if not form.is_valid():
-        return _page(request, one, form, status=400)
-    looked = directory.look_up(form.cleaned_data["account"])
-    if looked.trouble:
-        form.add_error("account", looked.trouble)
-        return _page(request, one, form, status=503)
+        return _render_page(request, starter, form, status=400)
+    looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
+    if looked.error:
+        form.add_error("account", looked.error)
+        return _render_page(request, starter, form, status=503)
     if looked.found is None and form.is_object_id:
         form.add_error(
-            "account", gettext("No account has this object id. Check it, or type the account name instead.")
+            "account", gettext("No account has this object ID. Check it, or enter the account name.")
         )
-        return _page(request, one, form, status=400)
-    seen = looked.found is None or form.cleaned_data["seen"] == looked.found.account.object_id
-    if request.POST.get("step") == ("save" if looked.found else "expect") and seen:
-        return _take(request, one, form, looked.found)
+        return _render_page(request, starter, form, status=400)
+    was_shown = looked.found is None or form.cleaned_data["seen"] == looked.found.account.object_id
+    if request.POST.get("step") == ("save" if looked.found else "expect") and was_shown and not looked.owners:
+        return _save_account(request, starter, form, looked.found)
     shown = {"seen": looked.found.account.object_id if looked.found else ""}
-    return _page(request, one, ReplaceForm({**request.POST.dict(), **shown}), looked=looked)
+    return _render_page(request, starter, ReplaceAccountForm({**request.POST.dict(), **shown}), looked=looked)
 
 
-def _take(
-    request: HttpRequest, one: Starter, form: ReplaceForm, found: directory.Found | None
+def _save_account(
+    request: HttpRequest, starter: Starter, form: ReplaceAccountForm, found: directory.FoundAccount | None
 ) -> HttpResponse:
-    one.version, typed = form.cleaned_data["version"], form.cleaned_data["account"]
+    starter.version, typed = form.cleaned_data["version"], form.cleaned_data["account"]
 
-    def act() -> None:
-        corrections.replace_account(
-            starter=one,
-            account_name=found.account.user_principal_name if found else typed,
-            account=found.account if found else None,
-            manager=found.manager if found else None,
+    def replace() -> None:
+        accounts.replace_account(
+            starter=starter,
+            entry=accounts.AccountEntry.from_look_up(found, typed=typed),
             by=request.user,
-            knowing=request.POST.get("known", "").split(),
+            acknowledged_ids=request.POST.get("known", "").split(),
         )
 
     try:
-        if done(request, act, gettext("The account is changed. Everything about it is judged anew.")):
-            return redirect("hr:starter", public_id=one.public_id)
-    except services.RecordedBefore:
-        return _page(request, one, form, looked=directory.Looked(found), known=str(NOT_KNOWN), status=409)
-    fresh = starter_or_404(one.public_id)
-    again = ReplaceForm({**request.POST.dict(), "version": fresh.version})
-    return _page(request, fresh, again, looked=directory.Looked(found))
+        if run_and_report(request, replace, gettext("The account is changed. All checks start again.")):
+            return redirect("hr:starter", public_id=starter.public_id)
+    except UnacknowledgedDuplicate:
+        return _render_page(
+            request,
+            starter,
+            form,
+            looked=directory.LookupResult(found),
+            known_error=str(DUPLICATES_NOT_CONFIRMED),
+            status=409,
+        )
+    fresh = starter_or_404(starter.public_id)
+    again = ReplaceAccountForm({**request.POST.dict(), "version": fresh.version})
+    return _render_page(request, fresh, again, looked=directory.LookupResult(found))
 
 
-def _page(
+def _render_page(
     request: HttpRequest,
-    one: Starter,
-    form: ReplaceForm,
+    starter: Starter,
+    form: ReplaceAccountForm,
     *,
-    looked: directory.Looked | None = None,
-    known: str = "",
+    looked: directory.LookupResult | None = None,
+    known_error: str = "",
     status: int = 200,
 ) -> HttpResponse:
     found, before = None, []
     if looked is not None and form.is_valid():
-        when = {name: getattr(one, name) for name in ("start_date", "start_time", "time_zone")}
+        when = {name: getattr(starter, name) for name in ("start_date", "start_time", "time_zone")}
         if looked.found:
-            found = directory.in_words(looked.found, recorder=request.user, when=when)
+            found = directory.describe_account(looked.found, recorder=request.user, when=when)
         who = looked.found.account if looked.found else form.cleaned_data["account"]
-        before = words.recorded_before(each for each in earlier.records_of(who) if each.starter.pk != one.pk)
+        before = labels.describe_duplicates(
+            duplicate for duplicate in duplicates.find_duplicates(who) if duplicate.starter.pk != starter.pk
+        )
     context = {
         "form": form,
         "found": found,
-        "expected": looked is not None and looked.found is None,
-        "before": before,
-        "before_ids": " ".join(each["public_id"] for each in before),
-        "known": known,
+        "is_expected": looked is not None and looked.found is None and not looked.owners,
+        "owners": looked.owners if looked else (),
+        "duplicates": before,
+        "duplicate_ids": " ".join(duplicate["public_id"] for duplicate in before),
+        "known_error": known_error,
         "ticked": request.POST.get("known", ""),
-        "starter": one,
-        "is_possible": corrections.may_replace_account(one),
-        "was_invited": one.state == StarterState.INVITED,
-        "back_url": reverse("hr:starter", args=[one.public_id]),
+        "starter": starter,
+        "is_possible": accounts.can_replace_account(starter),
+        "was_invited": starter.state == StarterState.INVITED,
+        "back_url": reverse("hr:starter", args=[starter.public_id]),
     }
     return render(request, "hr/account.html", context, status=status)

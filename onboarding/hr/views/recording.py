@@ -1,7 +1,8 @@
-"""Recording a starter: look first, save what was seen, and go on with the next one of the same day."""
+"""HR adds a starter: look up the account, check it, save, and continue with the next one of the same day."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -14,126 +15,176 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from onboarding import caps, directory, earlier, services
-from onboarding.hr import words
+from onboarding.guards import daily_limits
+from onboarding.hr import labels
+from onboarding.hr.filters import StarterFilters
 from onboarding.hr.forms import RecordForm
-from onboarding.hr.wanted import Wanted
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
+from onboarding.starters import directory, duplicates, recording
+from onboarding.starters.accounts import AccountEntry
+from onboarding.starters.errors import AlreadyRecorded, UnacknowledgedDuplicate
 
-KEPT = ("start_date", "start_time", "time_zone")  # from one starter to the next
-TOO_MANY = _(
-    "You have recorded as many starters today as policy lets one person record. Ask an admin, or go on tomorrow."
+KEPT_FIELDS = ("start_date", "start_time", "time_zone")  # from one starter to the next
+EXPECT_STEPS = {"expect", "expect-next"}  # the steps that save an account which does not exist yet
+DAILY_LIMIT_REACHED = _(
+    "You have reached the daily limit of starters that one person can add. Continue tomorrow, or ask an "
+    "admin to raise the limit."
 )
-NOT_KNOWN = _("Look at those recorded before, then tick that this is a new onboarding.")
+DUPLICATES_NOT_CONFIRMED = _("Check the earlier starters, then confirm that this is a new onboarding.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @hr_only
-def record(request: HttpRequest) -> HttpResponse:
-    """Look up first, save what was seen. Each step shows the form again with all that was typed."""
+def record_starter(request: HttpRequest) -> HttpResponse:
+    """Look up the account, then save what HR was shown. Each step shows the form again with all entries."""
     if request.method != "POST":
-        return _record_page(request, RecordForm(initial=kept(request)))
+        return _record_page(request, RecordForm(initial=kept_schedule(request)))
+    choose_account(request)
     form = RecordForm(request.POST)
     looking = request.POST.get("step") == "look"
-    if not form.is_valid() and not (looking and form.look_only()):
+    is_complete = form.is_valid() or (looking and form.is_valid_for_look_up())
+    if not is_complete and not _was_looked_up(request, form):
         return _record_page(request, form, status=400)
-    looked = directory.look_up(form.cleaned_data["account"])
-    if looked.trouble:
-        form.add_error("account", looked.trouble)
+    looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
+    if not is_complete:
+        return _show_missing_fields(request, form, looked)
+    if looked.error:
+        form.add_error("account", looked.error)
         return _record_page(request, form, status=503)
     if looked.found is None:
-        return _not_found(request, form)
-    return _found(request, form, looked.found)
+        return _handle_not_found(request, form, looked)
+    return _handle_found(request, form, looked.found)
 
 
-def kept(request: HttpRequest) -> dict[str, str]:
-    """When the last one started, which is when the next one does."""
-    return {name: request.GET[name][:64] for name in KEPT if request.GET.get(name)}
+def _was_looked_up(request: HttpRequest, form: RecordForm) -> bool:
+    """Return whether the submitted page showed the details of a valid account."""
+    has_answer = bool(form.cleaned_data.get("seen")) or request.POST.get("step") in EXPECT_STEPS
+    return has_answer and "account" in form.cleaned_data
 
 
-def _not_found(request: HttpRequest, form: RecordForm) -> HttpResponse:
+def _show_missing_fields(
+    request: HttpRequest, form: RecordForm, looked: directory.LookupResult
+) -> HttpResponse:
+    """Show the errors together with the account details, so that only the missing fields are left."""
+    if looked.found is None:
+        was_expected = request.POST.get("step") in EXPECT_STEPS and not form.is_object_id
+        expected = was_expected and not looked.owners
+        return _record_page(request, form, expected=expected, owners=looked.owners, status=400)
+    shown = form.with_account_shown(looked.found.account.object_id)
+    return _record_page(request, shown, found=looked.found, status=400)
+
+
+def choose_account(request: HttpRequest) -> None:
+    """Look up the chosen account instead of the typed email address, after a click on "Use this account"."""
+    if chosen := request.POST.get("use"):
+        posted = request.POST.copy()
+        for name, value in (("account", chosen), ("seen", ""), ("step", "look")):
+            posted[name] = value
+        request.POST = posted  # type: ignore[assignment]  # Django's own is immutable
+
+
+def kept_schedule(request: HttpRequest) -> dict[str, str]:
+    """Return the schedule of the last starter, as the default for the next one."""
+    return {name: request.GET[name][:64] for name in KEPT_FIELDS if request.GET.get(name)}
+
+
+def _handle_not_found(request: HttpRequest, form: RecordForm, looked: directory.LookupResult) -> HttpResponse:
     if form.is_object_id:
         form.add_error(
-            "account", gettext("No account has this object id. Check it, or type the account name instead.")
+            "account", gettext("No account has this object ID. Check it, or enter the account name.")
         )
         return _record_page(request, form, status=400)
-    if request.POST.get("step") in {"expect", "expect-next"}:
-        return _save(request, form, None)
+    if looked.owners:  # an email address: HR decides which account is meant
+        return _record_page(request, form, owners=looked.owners)
+    if request.POST.get("step") in EXPECT_STEPS:
+        return _save_starter(request, form, None)
     return _record_page(request, form, expected=True)
 
 
-def _found(request: HttpRequest, form: RecordForm, found: directory.Found) -> HttpResponse:
-    seen = form.cleaned_data["seen"] == found.account.object_id
-    if request.POST.get("step") in {"save", "save-next"} and seen:
-        return _save(request, form, found)
-    # Whatever was pressed: nothing is saved before HR has seen what the directory says of this very account.
-    shown = RecordForm({**request.POST.dict(), "seen": found.account.object_id})
-    shown.look_only()
+def _handle_found(request: HttpRequest, form: RecordForm, found: directory.FoundAccount) -> HttpResponse:
+    was_shown = form.cleaned_data["seen"] == found.account.object_id
+    if request.POST.get("step") in {"save", "save-next"} and was_shown:
+        return _save_starter(request, form, found)
+    # Nothing is saved before HR has seen the details of exactly this account.
+    shown = form.with_account_shown(found.account.object_id)
+    shown.is_valid_for_look_up()
     return _record_page(request, shown, found=found)
 
 
-def _save(request: HttpRequest, form: RecordForm, found: directory.Found | None) -> HttpResponse:
+def _save_starter(
+    request: HttpRequest, form: RecordForm, found: directory.FoundAccount | None
+) -> HttpResponse:
     try:
-        starter = services.record_starter(
-            account_name=found.account.user_principal_name if found else form.cleaned_data["account"],
-            account=found.account if found else None,
-            manager=found.manager if found else None,
-            facts=found.facts if found else None,
+        starter = recording.record_starter(
+            entry=AccountEntry.from_look_up(found, typed=form.cleaned_data["account"]),
+            schedule=form.schedule,
+            note=form.cleaned_data["note"],
             by=request.user,
-            knowing=request.POST.get("known", "").split(),
-            **form.when(),
+            acknowledged_ids=request.POST.get("known", "").split(),
         )
-    except caps.TooMany:
-        form.add_error(None, TOO_MANY)
+    except daily_limits.DailyLimitReached:
+        form.add_error(None, DAILY_LIMIT_REACHED)
         return _record_page(request, form, found=found, expected=found is None, status=409)
-    except services.AlreadyRecorded:
+    except AlreadyRecorded:
         form.add_error(
-            "account", gettext("This account is already recorded, and not finished. Look for it in the list.")
+            "account",
+            gettext("There is already an unfinished starter with this account. Find it in the list."),
         )
         return _record_page(request, form, found=found, status=409)
-    except services.RecordedBefore:
+    except UnacknowledgedDuplicate:
         return _record_page(
-            request, form, found=found, expected=found is None, known=str(NOT_KNOWN), status=409
+            request,
+            form,
+            found=found,
+            expected=found is None,
+            known_error=str(DUPLICATES_NOT_CONFIRMED),
+            status=409,
         )
-    messages.success(request, gettext("%(name)s is recorded.") % {"name": starter.name})
+    messages.success(request, gettext("%(name)s was added.") % {"name": starter.name})
     if not request.POST["step"].endswith("-next"):
         return redirect("hr:starter", public_id=starter.public_id)
-    when = {name: request.POST[name] for name in KEPT}
-    return redirect(f"{reverse('hr:record')}?{urlencode(when)}")
+    schedule = {name: request.POST[name] for name in KEPT_FIELDS}
+    return redirect(f"{reverse('hr:record')}?{urlencode(schedule)}")
 
 
 def _record_page(
     request: HttpRequest,
     form: RecordForm,
     *,
-    found: directory.Found | None = None,
+    found: directory.FoundAccount | None = None,
     expected: bool = False,
-    known: str = "",
+    owners: Sequence[Any] = (),
+    known_error: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """`known` is what is wrong with the tick that earlier records are known."""
-    who: earlier.Who | None = found.account if found else form.cleaned_data["account"] if expected else None
-    before = words.recorded_before(earlier.records_of(who)) if who else []
+    """`known_error` is the error of the checkbox that confirms possible duplicates."""
+    who: duplicates.AccountOrName | None = (
+        found.account if found else form.cleaned_data["account"] if expected else None
+    )
+    before = labels.describe_duplicates(duplicates.find_duplicates(who)) if who else []
     context = {
         "form": form,
-        "found": directory.in_words(found, recorder=request.user, when=form.cleaned_data) if found else None,
-        "expected": expected,
-        "before": before,
-        "before_ids": " ".join(one["public_id"] for one in before),
-        "known": known,
+        "found": directory.describe_account(found, recorder=request.user, when=form.cleaned_data)
+        if found
+        else None,
+        "is_expected": expected,
+        "owners": owners,
+        "duplicates": before,
+        "duplicate_ids": " ".join(duplicate["public_id"] for duplicate in before),
+        "known_error": known_error,
         "ticked": request.POST.get("known", ""),
-        "so_far": _so_far(request),
-        "several_url": f"{reverse('hr:several')}?{urlencode(kept(request))}",
+        "so_far": _count_so_far(request),
+        "several_url": f"{reverse('hr:several')}?{urlencode(kept_schedule(request))}",
     }
     return render(request, "hr/record.html", context, status=status)
 
 
-def _so_far(request: HttpRequest) -> dict[str, Any] | None:
-    """Who records one after the other sees how many of that day there are."""
-    wanted = Wanted.of({"on": request.GET.get("start_date", ""), "state": "all"})
-    if not wanted.on:
+def _count_so_far(request: HttpRequest) -> dict[str, Any] | None:
+    """Return how many starters of this day HR has added so far."""
+    filters = StarterFilters.from_query({"on": request.GET.get("start_date", ""), "state": "all"})
+    if not filters.on:
         return None
-    start = date.fromisoformat(wanted.on)
+    start = date.fromisoformat(filters.on)
     count = Starter.objects.filter(start_date=start, erased_at=None).count()
-    return {"count": count, "day": start, "url": wanted.url()}
+    return {"count": count, "day": start, "url": filters.url_with()}

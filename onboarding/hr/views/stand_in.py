@@ -1,4 +1,4 @@
-"""Routing a starter past a manager who is away, to the manager of that manager; and taking that back."""
+"""HR assigns a stand-in for a manager who is away, or removes the stand-in."""
 
 from __future__ import annotations
 
@@ -11,64 +11,71 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from onboarding import directory, policy, routing
+from onboarding import policy
 from onboarding.hr.forms import StandInForm
-from onboarding.hr.views.answers import done, starter_or_404
+from onboarding.hr.views.feedback import run_and_report, starter_or_404
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
+from onboarding.starters import directory, stand_ins
 
-SILENT = _(
-    "The directory does not answer, so nobody can say who is above the manager. Try again in a minute."
+ENTRA_SILENT = _(
+    "Microsoft Entra does not respond, so the portal cannot find the manager’s manager. Try again in a minute."
 )
-NOT_NOW = _("This cannot be done now: a pass is out, the onboarding is finished, or no manager is known.")
+NOT_NOW = _(
+    "You cannot assign a stand-in now: there is a pass, the onboarding is finished, or the starter "
+    "has no manager."
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @hr_only
-def stand_in(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Who would stand in is read when the page is opened, and taken only if the directory still says so."""
-    one = starter_or_404(public_id)
+def stand_in_page(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show the possible stand-in as read from Entra now. Assign only the person that HR was shown."""
+    starter = starter_or_404(public_id)
     if request.method != "POST":
-        return _page(request, one)
+        return _render_page(request, starter)
     form = StandInForm(request.POST)
     if form.is_valid():
-        one.version, said = form.cleaned_data["version"], form.cleaned_data
+        entered = form.cleaned_data
+        starter.version = entered["version"]
 
-        def route() -> None:
-            routing.route(starter=one, stand_in_id=said["seen"], by=request.user, reason=said["reason"])
+        def assign() -> None:
+            stand_ins.assign_stand_in(
+                starter=starter, stand_in_id=entered["seen"], by=request.user, reason=entered["reason"]
+            )
 
-        def take_back() -> None:
-            routing.take_back(starter=one, by=request.user, reason=said["reason"])
+        def remove() -> None:
+            stand_ins.remove_stand_in(starter=starter, by=request.user, reason=entered["reason"])
 
-        act, words = (take_back, gettext("The manager confirms again."))
-        if said["step"] == "route":
-            act, words = route, gettext("Routed. They can confirm instead of the manager.")
-        if done(request, act, words):
+        action, success = remove, gettext("The manager can confirm again.")
+        if entered["step"] == "route":
+            action, success = assign, gettext("Stand-in assigned. They can confirm instead of the manager.")
+        if run_and_report(request, action, success):
             return redirect("hr:starter", public_id=public_id)
-    return _page(request, starter_or_404(public_id), form)
+    return _render_page(request, starter_or_404(public_id), form)
 
 
-def _page(request: HttpRequest, one: Starter, form: StandInForm | None = None) -> HttpResponse:
-    found, trouble = None, "" if routing.may_route(one) else NOT_NOW
-    if not trouble and not one.is_routed:
+def _render_page(request: HttpRequest, starter: Starter, form: StandInForm | None = None) -> HttpResponse:
+    found, objection = None, "" if stand_ins.can_assign_stand_in(starter) else NOT_NOW
+    if not objection and not starter.has_stand_in:
         try:
-            found = routing.stand_in_of(one, by=request.user)
-        except directory.Trouble:
-            trouble = SILENT
+            found = stand_ins.find_stand_in(starter, by=request.user)
+        except directory.DirectoryError:
+            objection = ENTRA_SILENT
         else:
-            trouble = found.trouble
+            objection = found.objection
     fresh: dict[str, Any] = {
-        "version": one.version,
-        "seen": found.above.object_id if found and found.above else "",
-        "step": "end" if one.is_routed else "route",
+        "version": starter.version,
+        "seen": found.managers_manager.object_id if found and found.managers_manager else "",
+        "step": "end" if starter.has_stand_in else "route",
     }
     shown = StandInForm(initial=fresh) if form is None else StandInForm({**request.POST.dict(), **fresh})
     context = {
         "form": shown,
-        "starter": one,
-        "above_name": found.above.display_name if found and found.above else "",
-        "trouble": trouble,
-        "to_approve": policy.for_starter(one).approve_manager and not one.is_routed,
-        "back_url": reverse("hr:starter", args=[one.public_id]),
+        "starter": starter,
+        "above_name": found.managers_manager.display_name if found and found.managers_manager else "",
+        "objection": objection,
+        "needs_approval": policy.for_starter(starter).approve_manager and not starter.has_stand_in,
+        "back_url": reverse("hr:starter", args=[starter.public_id]),
     }
     return render(request, "hr/stand_in.html", context, status=400 if shown.errors else 200)

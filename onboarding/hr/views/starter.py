@@ -1,4 +1,4 @@
-"""One starter's page: where things stand, what can be done, and what happened."""
+"""HR's page of one starter: the state, the actions and the history."""
 
 from __future__ import annotations
 
@@ -9,60 +9,66 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from onboarding import clock, corrections, policy, routing, services
-from onboarding.hr import hands, second_look, story, told, words
-from onboarding.hr.views.answers import starter_or_404
+from onboarding import clock, policy
+from onboarding.hr import attention, labels, mail_log, progress, review
+from onboarding.hr.views.feedback import starter_or_404
 from onboarding.lifecycle import IssueState, StarterState
+from onboarding.mail import health
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
+from onboarding.starters import accounts, attempts, stand_ins, withdrawal
 
 
 @require_safe
 @hr_only
-def starter(request: HttpRequest, public_id: str) -> HttpResponse:
-    one = starter_or_404(public_id)
-    version, now = policy.for_starter(one), clock.now()
-    hand = hands.hand_of(one, version, now)
+def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
+    starter = starter_or_404(public_id)
+    rules, now = policy.for_starter(starter), clock.now()
+    action = attention.find_action_needed(starter, rules, now)
     context = {
-        "starter": one,
-        "badge": words.badge(one),
-        "hand": hand,
-        "hand_url": hands.place_of(one, hand) if hand and hand.place != "starter" else "",
-        "steps": story.steps(one, version),
+        "starter": starter,
+        "badge": labels.state_badge(starter),
+        "action": action,
+        "fix_url": attention.url_of_fix(starter, action) if action and action.page != "starter" else "",
+        "steps": progress.list_steps(starter, rules),
         "next_step": {
-            "text": words.next_step(one, version, now),
-            "lines": [] if hand else [story.if_not(one, version, now)],
+            "text": labels.describe_next_step(starter, rules, now),
+            "lines": [] if action else [progress.describe_fallback(starter, rules, now)],
         },
-        "found": bool(one.is_unfinished and one.found_account_id and not one.account_id),
+        "found": bool(starter.is_unfinished and starter.found_account_id and not starter.account_id),
         "accept_url": reverse("hr:accept", args=[public_id]),
-        "link": settings.PORTAL_URL + reverse("managers:starter", args=[public_id]) if one.account_id else "",
-        "urls": _urls(one),
+        "link": settings.PORTAL_URL + reverse("managers:starter", args=[public_id])
+        if starter.account_id
+        else "",
+        "urls": _action_urls(starter),
         "send_label": gettext("Send the link now")
-        if one.state == StarterState.RECORDED
+        if starter.state == StarterState.RECORDED
         else gettext("Send the link again"),
-        "issues": words.issues(one),
-        "history": words.history(one),
-        "second_look": second_look.of(one, request.user),
-        "mails": told.mails(one),
+        "open_issue": starter.open_issue(),
+        "issues": labels.describe_issues(starter),
+        "history": labels.describe_history(starter),
+        "review": review.review_context(starter, request.user),
+        "mails": mail_log.list_mails(starter),
+        "mail_delay": health.read_delay(),
     }
     return render(request, "hr/starter.html", context)
 
 
-def _urls(one: Starter) -> dict[str, str | None]:
-    """What can be done now; what cannot is absent."""
-    state, issue = StarterState(one.state), one.open_issue()
+def _action_urls(starter: Starter) -> dict[str, str | None]:
+    """Return the URL of each action, or None if HR cannot do it now."""
+    state, issue = StarterState(starter.state), starter.open_issue()
     possible = {
-        "edit": one.is_unfinished and state != StarterState.ISSUED,
-        "send": bool(one.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
-        "withdraw": one.is_unfinished,
-        "allow": services.may_allow_another(one),
-        "bring_back": corrections.may_bring_back(one),
-        "account": corrections.may_replace_account(one),
-        "stand_in": routing.may_route(one),
+        "edit": starter.is_unfinished and state != StarterState.ISSUED,
+        "send": bool(starter.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
+        "withdraw": starter.is_unfinished,
+        "allow": attempts.can_allow_another(starter),
+        "bring_back": withdrawal.can_restore(starter),
+        "account": accounts.can_replace_account(starter),
+        "stand_in": stand_ins.can_assign_stand_in(starter),
         "take_back": issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD},
     }
     names = {"take_back": "take-back", "bring_back": "bring-back", "stand_in": "stand-in"}
     return {
-        name: reverse(f"hr:{names.get(name, name)}", args=[one.public_id]) if may else None
-        for name, may in possible.items()
+        name: reverse(f"hr:{names.get(name, name)}", args=[starter.public_id]) if is_possible else None
+        for name, is_possible in possible.items()
     }

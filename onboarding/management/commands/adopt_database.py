@@ -1,4 +1,4 @@
-"""`manage.py adopt_database`: this database is from now on the one of these settings. On purpose, and on the record."""
+"""`manage.py adopt_database`: make this database belong to the settings' tenant and address, and record it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from onboarding import installation
 from onboarding.models import Job
+from onboarding.operations import installation
 
 
 class Command(BaseCommand):
-    help = (
-        "Say that the portal has moved: make this database the one of the tenant and address in the settings."
-    )
+    help = "After the portal has moved: connect this database with the tenant and address in the settings."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", required=True, help="why; it goes on the audit trail")
+        parser.add_argument("--reason", required=True, help="the reason, for the audit log")
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         if len(reason.strip()) < 5:
-            raise CommandError("Give a reason that somebody can understand in a year.")
-        if not installation.complaint():
+            raise CommandError("Give a reason that people will understand in a year.")
+        if not installation.wrong_database_error():
             self.stdout.write("This database already belongs to these settings. Nothing was changed.")
             return
-        before, now = installation.adopt(reason=reason.strip())
+        before, now = installation.adopt_database(reason=reason.strip())
         waiting = Job.objects.filter(done_at=None, failed_at=None, due_at__lte=timezone.now()).count()
         self.stdout.write(f"Before: {before or 'not known'}\nNow:    {now}")
-        self.stdout.write(f"{waiting} jobs are due; a worker that is started here will do them.")
+        self.stdout.write(f"{waiting} jobs are due. A worker started here will run them.")

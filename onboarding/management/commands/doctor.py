@@ -12,14 +12,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 
-from onboarding.doctor.frame import Told, all_is_well, examine
-from onboarding.doctor.words import MARKS, summary
+from onboarding.doctor.report import MARKS, summarise_results
+from onboarding.doctor.runner import CheckResult, is_all_ok, run_checks
 
 
 class Command(BaseCommand):
     help = (
-        "Looks whether everything that the portal needs is there, and changes nothing. "
-        "Exit status: 0 all is well, 1 something is wrong, 2 it could not look."
+        "Check the installation without changing anything. Exit status: 0 no problems, 1 problems "
+        "found, 2 the doctor could not run."
     )
     requires_system_checks = []  # what they have to say is one line of the report
 
@@ -28,36 +28,38 @@ class Command(BaseCommand):
             "--account",
             default="",
             metavar="NAME_OR_ID",
-            help="a test account that could be a starter's: what the guards read of it, and what each would say",
+            help="a test account like a starter's; the doctor also runs the account checks on it",
         )
-        parser.add_argument("--json", action="store_true", help="for machines: id, title, state, detail, fix")
+        parser.add_argument("--json", action="store_true", help="print JSON: id, title, state, detail, fix")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Commands are English whoever is at the terminal: what they say is searched for, and read by machines.
+        # Commands always speak English, because people search for their texts and machines read them.
         with translation.override(settings.LANGUAGE_CODE):
             try:
-                told = examine(account=options["account"])
-            except Exception as error:  # not the patient: the doctor
+                results = run_checks(account=options["account"])
+            except Exception as error:  # the doctor itself failed
                 raise CommandError(
-                    f"The doctor could not look ({type(error).__name__}).", returncode=2
+                    f"The doctor could not run ({type(error).__name__}).", returncode=2
                 ) from None
-            self.stdout.write(as_json(told) if options["json"] else as_text(told))
-        if not all_is_well(told):
+            self.stdout.write(as_json(results) if options["json"] else as_text(results))
+        if not is_all_ok(results):
             sys.exit(1)
 
 
-def as_json(told: tuple[Told, ...]) -> str:
-    report = {"ok": all_is_well(told), "checks": [asdict(one) for one in told]}
+def as_json(results: tuple[CheckResult, ...]) -> str:
+    report = {"ok": is_all_ok(results), "checks": [asdict(result) for result in results]}
     return json.dumps(report, indent=2, ensure_ascii=False)
 
 
-def as_text(told: tuple[Told, ...]) -> str:
-    """One line a check, and below it what was found. What is left out for one reason in a row is told together."""
+def as_text(results: tuple[CheckResult, ...]) -> str:
+    """One line a check, then what it found. Checks in a row that were skipped for the same reason share one text."""
     lines: list[str] = []
-    for _, together in groupby(told, key=lambda one: one.detail if one.state == "skipped" else one.id):
-        group = list(together)
+    for _, same_reason in groupby(
+        results, key=lambda result: result.detail if result.state == "skipped" else result.id
+    ):
+        group = list(same_reason)
         mark = MARKS[group[0].state]
-        lines += [f"{mark.shape} {mark.word!s:<9} {one.title}" for one in group]
+        lines += [f"{mark.shape} {mark.word!s:<9} {result.title}" for result in group]
         last = group[-1]
         lines += [f"            {words}" for words in (last.detail, last.fix and f"→ {last.fix}") if words]
-    return "\n".join([*lines, "", summary(told)])
+    return "\n".join([*lines, "", summarise_results(results)])

@@ -1,4 +1,4 @@
-"""Walks the whole audit chain and says whether it is what was written."""
+"""`manage.py verify_audit`: verify the whole audit chain."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from onboarding.models import AuditHead
 
 
 class Command(BaseCommand):
-    help = "Verify the audit trail. Prints its head, to be kept elsewhere and given back with --head."
+    help = (
+        "Verify the audit chain. Prints its head: keep it elsewhere and give it to the next run with --head."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--head", default="", help="a head hash noted earlier; it must still be in the trail"
+            "--head", default="", help="the head hash of an earlier run, which must still be in the chain"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        faults = list(audit.verify(options["head"]))
+        faults = list(audit.verify_chain(options["head"]))
         for fault in faults:
             self.stderr.write(f"event {fault.seq}: {fault.what}")
         if faults:
-            raise CommandError(f"The audit trail is not what was written: {len(faults)} fault(s).")
+            raise CommandError(f"The audit chain was changed: {len(faults)} fault(s).")
         head = AuditHead.objects.get(id=1)
-        self.stdout.write(f"The audit trail is whole: {head.seq} events, head {head.hash}")
+        self.stdout.write(f"The audit chain is unchanged: {head.seq} events, head {head.hash}")

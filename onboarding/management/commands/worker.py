@@ -1,4 +1,4 @@
-"""The worker: does the jobs of the database, one after the other, until it is told to stop."""
+"""The worker: runs the jobs of the database, one after the other, until it gets SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,16 +12,27 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from onboarding import clock, graph, installation, jobs, post, reconciler, routine
+from onboarding import clock, graph, jobs
+from onboarding.mail import delivery
 from onboarding.models import Job
+from onboarding.operations import installation
+from onboarding.passes import reconciler, sign_ins
+from onboarding.worker import retention, starter_checks
 
 log = logging.getLogger(__name__)
 BEAT_EVERY = 5.0  # seconds
-# Ten times as often as Microsoft lets anybody ask (five calls in ten seconds). Where thousands of passes are out and
-# the budget is larger, looking after them must not take the machine from managers, nor their turn from mails.
+# Ten times as often as Graph's quota allows (five calls in ten seconds). Where thousands of passes are out and the
+# quota is larger, following them must not slow down managers' requests or mails.
 WATCH_EVERY = 0.2  # seconds
-# Importing these modules names their handlers.
-HANDLERS = (reconciler.reconcile, routine.look, routine.forget, post.send, post.post)
+# Importing these modules registers their handlers.
+HANDLERS = (
+    reconciler.reconcile,
+    sign_ins.read_due,
+    starter_checks.check_starter,
+    retention.run_retention,
+    delivery.send_mail,
+    delivery.release_waiting_mails,
+)
 
 
 class Command(BaseCommand):
@@ -29,41 +40,39 @@ class Command(BaseCommand):
     watch_every = WATCH_EVERY
     beats_at = watches_at = 0.0  # by the monotonic clock
 
-    help = "Sends mail, clears unknown passes, looks at the directory: everything that nobody waits for."
+    help = "Run the background jobs: send mail, resolve unclear passes, read accounts from Entra."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
-        parser.add_argument(
-            "--pause", type=float, default=1.0, help="seconds between looks at an empty table"
-        )
+        parser.add_argument("--once", action="store_true", help="run the jobs that are due, then stop")
+        parser.add_argument("--pause", type=float, default=1.0, help="seconds between checks for due jobs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if words := installation.complaint():
+        if words := installation.wrong_database_error():
             raise CommandError(words)
         if options["once"]:
             self.watch_every = 0.0  # all that is due
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
         name = f"{socket.gethostname()}:{os.getpid()}"
-        routine.start_daily()
+        retention.enqueue_retention()
         log.info("worker started", extra={"worker": name})
         while not self.stopping:
-            idle = not self.one(name)
+            idle = not self.run_one_job(name)
             if idle and options["once"]:
                 return
             if idle:
-                time.sleep(self.until_a_watch() or options["pause"])
+                time.sleep(self.seconds_until_watch() or options["pause"])
         log.info("worker stopped", extra={"worker": name})
 
-    def one(self, name: str) -> bool:
-        """Beat, and do one job if one is due. A database that is away is waited for."""
+    def run_one_job(self, name: str) -> bool:
+        """Record a heartbeat, and run one job if one is due. False: none is due, or the database does not answer."""
         try:
             close_old_connections()
-            self.beat(name)
-            job = self.claim()
+            self.record_heartbeat(name)
+            job = self.claim_job()
             if job is not None:
-                jobs.work(job)
-                # From its end, or a slow one would be followed by the next.
+                jobs.run_job(job)
+                # Counted from its end, or a slow watch would be followed at once by the next.
                 if job.priority == Job.Priority.WATCH:
                     self.watches_at = time.monotonic() + self.watch_every
         except DatabaseError:
@@ -72,22 +81,22 @@ class Command(BaseCommand):
             return False
         return job is not None
 
-    def beat(self, name: str) -> None:
+    def record_heartbeat(self, name: str) -> None:
         if time.monotonic() >= self.beats_at:
-            jobs.beat(name, clock_skew=graph.client().sight.clock_skew)
+            jobs.record_heartbeat(name, clock_skew=graph.client().connection_health.clock_skew)
             self.beats_at = time.monotonic() + BEAT_EVERY
 
-    def claim(self) -> Job | None:
-        """The most urgent, and when it is time for one, a pass that was handed over before mails and looks."""
+    def claim_job(self) -> Job | None:
+        """Claim the most urgent job; when a watch is due, a pass that was handed over comes before mails and checks."""
         now = clock.now()
-        if not self.until_a_watch() and (job := jobs.claim(now, jobs.FOR_A_PASS)):
+        if not self.seconds_until_watch() and (job := jobs.claim_job(now, jobs.IS_ABOUT_A_PASS)):
             return job
-        return jobs.claim(now, jobs.NO_WATCH)
+        return jobs.claim_job(now, jobs.IS_NOT_A_WATCH)
 
-    def until_a_watch(self) -> float:
-        """Seconds until this worker may look after the next pass that was handed over."""
+    def seconds_until_watch(self) -> float:
+        """Seconds until this worker may follow the next pass that was handed over."""
         return max(0.0, self.watches_at - time.monotonic())
 
     def stop(self, *_: object) -> None:
-        """Finish what is in hand, then end."""
+        """Finish the present job, then stop."""
         self.stopping = True

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connections
 
-from portal.one_at_a_time import database_to_oneself
+from portal.locks import lock_database
 
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        with database_to_oneself(connections[options["database"]]):
+        with lock_database(connections[options["database"]]):
             super().handle(*args, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,18 +16,18 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from portal.one_at_a_time import folder_to_oneself
-from portal.supervisor import CLEAN_MEMORY, Program, Supervisor, manage, port_is_free
+from portal.locks import lock_folder
+from portal.supervisor import CLEAN_MEMORY, Program, Supervisor, manage_command, port_is_free
 
 
 class Command(BaseCommand):
-    help = "Serve the portal on this machine: the site by gunicorn, and the worker beside it."
+    help = "Run the portal on this machine: the site (gunicorn) and the worker."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--bind", default="", help="host:port to listen on (default 127.0.0.1 and the port of PORTAL_URL)"
         )
-        parser.add_argument("--processes", type=int, default=2, help="processes of the site (default 2)")
+        parser.add_argument("--processes", type=int, default=2, help="number of site processes (default 2)")
         parser.add_argument(
             "--prepare", action="store_true", help="first migrate the database and collect static files"
         )
@@ -36,19 +37,20 @@ class Command(BaseCommand):
         host, _colon, port = address.rpartition(":")
         if not port.isdigit() or not port_is_free(int(port), host):
             raise CommandError(
-                f"{address} cannot be listened on: is the port in use? Choose another with --bind."
+                f"The portal cannot listen on {address}. The port may be in use. Choose another with --bind."
             )
         os.umask(0o077)  # the database holds sessions: only this user reads what is written
         settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
-        refuse_another_installations_database()
+        refuse_foreign_database()
         if prepare:
             prepare_everything()
-        self.refuse_half_made()
-        supervisor = Supervisor(programs(address, processes))
+        self.refuse_unprepared()
+        made_up = {"SECRET_KEY": settings.SECRET_KEY} if settings.SECRET_KEY_IS_MADE_UP else {}
+        supervisor = Supervisor(site_and_worker(address, processes, key=made_up))
         supervisor.start()
         sys.exit(supervisor.run())
 
-    def refuse_half_made(self) -> None:
+    def refuse_unprepared(self) -> None:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(
@@ -60,7 +62,7 @@ class Command(BaseCommand):
             )
 
 
-def refuse_another_installations_database() -> None:
+def refuse_foreign_database() -> None:
     """Before anything is changed in it. Whose a database is, the work knows: it registers the check."""
     for message in run_checks(tags=["installation"], include_deployment_checks=True):
         raise CommandError(str(message.msg))
@@ -69,16 +71,17 @@ def refuse_another_installations_database() -> None:
 def prepare_everything() -> None:
     """Migrate, and collect the static files. Who does it at the same time waits: one after the other."""
     call_command("migrate", interactive=False, verbosity=0)
-    with folder_to_oneself(settings.VAR_DIR):
+    with lock_folder(settings.VAR_DIR):
         call_command("collectstatic", interactive=False, verbosity=0)
 
 
-def programs(address: str, processes: int) -> list[Program]:
-    # One key for all of them, also where a sandbox made one up.
-    key = {"SECRET_KEY": settings.SECRET_KEY, "SECRET_KEY_FILE": ""}
+def site_and_worker(address: str, processes: int, *, key: Mapping[str, str]) -> list[Program]:
+    """The site and the worker. `key` is where they find the site's key, if not where this process found it."""
     site = {"PORTAL_BIND": address, "PORTAL_PROCESSES": str(processes), **CLEAN_MEMORY}
+    # gunicorn finds the portal's modules here, wherever it was started from.
+    site["PYTHONPATH"] = os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")]))
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn_conf"]
     return [
         Program("The site", gunicorn, {**key, **site}, needed_to_start=True),
-        Program("The worker", manage("worker"), key),
+        Program("The worker", manage_command("worker"), key),
     ]

@@ -14,55 +14,64 @@ import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.running import Running, running, wait_for
-from portal.supervisor import manage
-from portal.visitor import Visitor, shown_pass
+from portal.demo.process import RunningDemo, running_demo, wait_for
+from portal.demo.visitor import Visitor, shown_pass
+from portal.supervisor import manage_command
 
 ACCOUNT = "noor.devries@contoso.example"
 
 
 class Command(BaseCommand):
-    help = "Run the main job by itself against the running code, on ports and data of its own."
+    help = "Run the main job automatically, on its own ports and with its own data."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.SANDBOX:
-            raise CommandError(
-                "AZURE_TENANT_ID names a real tenant; the tour walks through the pretend one only."
-            )
+            raise CommandError("AZURE_TENANT_ID is a real tenant. The tour uses only the sandbox tenant.")
         try:
-            with running() as demo:
-                self.walk(Tour(demo))
+            with running_demo() as demo:
+                self.run_steps(Tour(demo))
         except (RuntimeError, TimeoutError) as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write("The whole first day works.")
 
-    def walk(self, tour: Tour) -> None:
+    def run_steps(self, tour: Tour) -> None:
         for number, step in enumerate(tour.steps(), 1):
             name = (step.__doc__ or "").strip().rstrip(".")
             try:
                 evidence = step()
             except Exception as error:
                 self.stdout.write(self.style.ERROR(f"✗ {number:2}. {name}"))
-                raise CommandError(f"The tour ends here: {type(error).__name__}: {error}") from None
+                raise CommandError(f"The tour failed: {type(error).__name__}: {error}") from None
             self.stdout.write(f"{self.style.SUCCESS('✓')} {number:2}. {name:<58} {evidence}")
 
 
 class Tour:
     """The first day, in order. Each step returns its evidence or raises."""
 
-    def __init__(self, demo: Running) -> None:
+    def __init__(self, demo: RunningDemo) -> None:
         self.demo, self.portal_url, self.sandbox_url = demo, demo.portal_url, demo.sandbox_url
         self.hr, self.manager, self.starter = (Visitor(demo.portal_url) for _ in range(3))
         self.starter_page = self.link = self.code = ""
 
     def steps(self) -> tuple[Callable[[], str], ...]:
         return (
-            self.recorded, self.mailed, self.stranger_sees_nothing, self.signed_in, self.nothing_yet, self.issued,
-            self.receipt, self.second_look, self.not_kept, self.used, self.registered, self.removed, self.audited,
-        )  # fmt: skip
+            self.add_starter,
+            self.receive_mail,
+            self.open_as_stranger,
+            self.open_as_manager,
+            self.find_no_pass,
+            self.create_pass,
+            self.send_receipt,
+            self.open_page_again,
+            self.search_data_for_pass,
+            self.use_pass,
+            self.register_passkey,
+            self.wait_for_removal,
+            self.verify_audit,
+        )
 
-    def recorded(self) -> str:
-        """HR signs in, looks the account up and records the starter"""
+    def add_starter(self) -> str:
+        """HR signs in, looks up the account and adds the starter"""
         self.hr.sign_in("hanna", "/hr/new/")
         today = datetime.now(ZoneInfo(settings.TIME_ZONE))
         form = self.hr.form_with("account", "start_date")
@@ -73,17 +82,17 @@ class Tour:
             "time_zone": settings.TIME_ZONE,
         }
         self.hr.send(form, **typed, step="look")
-        must("Maria" in self.hr.text, f"the directory's manager is not shown: {self.hr.text[:1500]}")
+        require("Maria" in self.hr.text, f"the manager from Entra is not shown: {self.hr.text[:1500]}")
         self.hr.send(self.hr.form_with("account", "start_date"), step="save")
-        must("is recorded" in self.hr.text, self.hr.text[:300])
+        require("was added" in self.hr.text, self.hr.text[:300])
         self.starter_page = self.hr.page.url
         return urlsplit(self.starter_page).path
 
-    def mailed(self) -> str:
-        """The manager is mailed a link; the mail names nobody's account"""
-        mail = wait_for(lambda: self._mail_to("maria"), "a mail to the manager")
+    def receive_mail(self) -> str:
+        """The manager gets an email with a link and no account name"""
+        mail = wait_for(lambda: self._mail_to("maria"), "the email to the manager")
         found = [word for word in mail["text"].split() if word.startswith(f"{self.portal_url}/starters/")]
-        must(bool(found) and ACCOUNT not in mail["text"], "the mail is not as it should be")
+        require(bool(found) and ACCOUNT not in mail["text"], "the email is not as it should be")
         self.link = found[0]
         return f"“{mail['subject']}”"
 
@@ -91,53 +100,53 @@ class Tour:
         mails = requests.get(f"{self.sandbox_url}/_control/mail", timeout=10).json()
         return next((mail for mail in mails if any(alias in to for to in mail["recipients"])), None)
 
-    def stranger_sees_nothing(self) -> str:
-        """Somebody else opens the link: the same 404 as for a starter that does not exist"""
+    def open_as_stranger(self) -> str:
+        """Another person opens the link and gets the usual 404"""
         stranger = Visitor(self.portal_url)
         stranger.sign_in("tom", urlsplit(self.link).path)
         theirs = stranger.page
         nobody = stranger.get("/starters/AAAAAAAAAAAAAAAAAAAAAA/")
-        must(theirs.status_code == nobody.status_code == 404, "not a 404")
-        must(len(theirs.content) == len(nobody.content), "the two answers differ")
+        require(theirs.status_code == nobody.status_code == 404, "not a 404")
+        require(len(theirs.content) == len(nobody.content), "the two answers differ")
         return f"404, {len(theirs.content)} bytes each"
 
-    def signed_in(self) -> str:
-        """The manager follows the link, signs in, and sees who starts"""
+    def open_as_manager(self) -> str:
+        """The manager opens the link, signs in and sees the starter"""
         self.manager.sign_in("maria", urlsplit(self.link).path)
-        must(
+        require(
             self.manager.page.status_code == 200 and "Noor de Vries" in self.manager.text,
             self.manager.text[:300],
         )
         return f"{len(self.manager.page.content):,} bytes"
 
-    def nothing_yet(self) -> str:
-        """Up to here no pass exists anywhere"""
-        must(not self._passes(), "there is a pass before anybody confirmed")
+    def find_no_pass(self) -> str:
+        """No pass exists yet"""
+        require(not self._existing_passes(), "there is a pass before the manager confirmed")
         return "0 passes in the tenant"
 
-    def _passes(self) -> list[Any]:
+    def _existing_passes(self) -> list[Any]:
         state = requests.get(f"{self.sandbox_url}/_control/state", timeout=10).json()
-        return [one for one in state["passes"] if one["person"] == "noor"]
+        return [found for found in state["passes"] if found["person"] == "noor"]
 
-    def issued(self) -> str:
-        """The manager confirms; one pass is made and shown in this very answer"""
-        wait_for(self._known, "the worker to read what must be known about the account")
+    def create_pass(self) -> str:
+        """The manager confirms; one pass is created and shown at once"""
+        wait_for(self._is_sign_in_activity_read, "the worker to read what must be known about the account")
         form = self.manager.form_with("identity_check", "version")
         began = time.monotonic()
         self.manager.send(form, identity_check="in_person")
         took = time.monotonic() - began
         self.code = shown_pass(self.manager.page.text)
-        must(len(self.code) >= 8, self.manager.text[:400])
-        must(len(self._passes()) == 1, "not exactly one pass in the tenant")
-        must("no-store" in self.manager.page.headers["Cache-Control"], "the answer may be stored")
+        require(len(self.code) >= 8, self.manager.text[:400])
+        require(len(self._existing_passes()) == 1, "not exactly one pass in the tenant")
+        require("no-store" in self.manager.page.headers["Cache-Control"], "the answer may be stored")
         return f"{len(self.code)} characters, {took * 1000:.0f} ms from button to page"
 
-    def _known(self) -> bool:
+    def _is_sign_in_activity_read(self) -> bool:
         asked = requests.get(f"{self.sandbox_url}/_control/requests", timeout=10).json()
-        return any("signInActivity" in str(one) for one in asked)
+        return any("signInActivity" in str(request) for request in asked)
 
-    def receipt(self) -> str:
-        """The page says that it shows the pass"""
+    def send_receipt(self) -> str:
+        """The page reports that it shows the pass"""
         address = self.manager.form_to("/receipt/")
         answer = self.manager.http.post(
             f"{self.portal_url}{address.action}",
@@ -145,71 +154,75 @@ class Tour:
             headers={"Origin": self.portal_url},
             timeout=10,
         )
-        must(answer.status_code == 204, f"status {answer.status_code}")
+        require(answer.status_code == 204, f"status {answer.status_code}")
         return "204"
 
-    def second_look(self) -> str:
-        """A second look, a reload and a second press show no pass, and make none"""
+    def open_page_again(self) -> str:
+        """Opening the page again shows no pass and creates none"""
         self.manager.get(urlsplit(self.link).path)
-        must(
+        require(
             self.code not in self.manager.page.text and "handed over" in self.manager.text,
             "the second look is wrong",
         )
-        must(len(self._passes()) == 1, "a second pass was made")
+        require(len(self._existing_passes()) == 1, "a second pass was made")
         return "“The pass was handed over”"
 
-    def not_kept(self) -> str:
-        """The pass stands nowhere in the portal's data"""
+    def search_data_for_pass(self) -> str:
+        """The portal's data does not contain the pass"""
         files = [
             file for file in self.demo.folder.rglob("*") if file.is_file() and file.name != "sandbox.json"
         ]
-        must(any(file.suffix == ".sqlite3" for file in files), "no database was searched")
+        require(any(file.suffix == ".sqlite3" for file in files), "no database was searched")
         found = [file.name for file in files if self.code.encode() in file.read_bytes()]
-        must(not found, f"found in {found}")
+        require(not found, f"found in {found}")
         return f"{len(files)} files searched"
 
-    def used(self) -> str:
-        """The starter signs in with it, once"""
+    def use_pass(self) -> str:
+        """The starter signs in with the pass, once"""
         self.starter.portal_url = self.sandbox_url
         self.starter.post(f"{self.sandbox_url}/mysignins", {"account": ACCOUNT, "pass": self.code})
-        must(self.starter.page.status_code == 200, self.starter.text[:300])
+        require(self.starter.page.status_code == 200, self.starter.text[:300])
         again = Visitor(self.sandbox_url).post(
             f"{self.sandbox_url}/mysignins", {"account": ACCOUNT, "pass": self.code}
         )
-        must(again.status_code == 403, "it was accepted twice")
+        require(again.status_code == 403, "it was accepted twice")
         return "accepted once, refused the second time"
 
-    def registered(self) -> str:
-        """They register a passkey, and the portal notices"""
+    def register_passkey(self) -> str:
+        """The starter registers a passkey and the portal notices"""
         self.starter.post(f"{self.sandbox_url}/mysignins/register", {"name": "Noor's phone"})
 
-        def noticed() -> bool:
+        def is_registration_noticed() -> bool:
             self.hr.get(urlsplit(self.starter_page).path)
-            return "set up their own way of signing in" in self.hr.text
+            return "registered a sign-in method" in self.hr.text
 
-        wait_for(noticed, "the portal to notice the passkey")
+        wait_for(is_registration_noticed, "the portal to notice the passkey")
         return "the record says so"
 
-    def removed(self) -> str:
+    def wait_for_removal(self) -> str:
         """The pass is gone from the account"""
-        wait_for(lambda: not self._passes(), "the pass to be removed")
+        wait_for(lambda: not self._existing_passes(), "the pass to be removed")
 
-        def told() -> bool:  # the portal writes it down a moment after Microsoft has done it
+        def is_shown_as_done() -> bool:  # the portal writes it down a moment after Microsoft has done it
             self.manager.get(urlsplit(self.link).path)
             return "can sign in" in self.manager.text
 
-        wait_for(told, "the manager's page to say so")
+        wait_for(is_shown_as_done, "the manager's page to say so")
         return "0 passes in the tenant"
 
-    def audited(self) -> str:
-        """The audit trail is whole"""
+    def verify_audit(self) -> str:
+        """The audit chain is unchanged"""
         done = subprocess.run(
-            manage("verify_audit"), capture_output=True, text=True, check=False, env=self.demo.environment
+            manage_command("verify_audit"),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.demo.environment,
         )
-        must(done.returncode == 0, done.stderr)
+        require(done.returncode == 0, done.stderr)
         return done.stdout.strip()[:70]
 
 
-def must(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)

@@ -8,22 +8,22 @@ from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Request, Response
 
 HANDLERS = {
-    ("GET", "v2.0/.well-known/openid-configuration"): metadata.configuration,
-    ("GET", "discovery/v2.0/keys"): metadata.keys,
-    ("GET", "oauth2/v2.0/authorize"): authorize.show,
-    ("POST", "oauth2/v2.0/authorize"): authorize.choose,
-    ("POST", "oauth2/v2.0/token"): token.answer,
-    ("GET", "oauth2/v2.0/logout"): logout.answer,
+    ("GET", "v2.0/.well-known/openid-configuration"): metadata.openid_configuration,
+    ("GET", "discovery/v2.0/keys"): metadata.published_keys,
+    ("GET", "oauth2/v2.0/authorize"): authorize.show_sign_in,
+    ("POST", "oauth2/v2.0/authorize"): authorize.sign_in_as_chosen,
+    ("POST", "oauth2/v2.0/token"): token.answer_token_request,
+    ("GET", "oauth2/v2.0/logout"): logout.sign_out,
 }
-PLACES = {place for _, place in HANDLERS}
+PATHS = {place for _, place in HANDLERS}
 
 
-def answer(tenant: Tenant, request: Request) -> Response | None:
+def answer_entra(tenant: Tenant, request: Request) -> Response | None:
     """None when the address is not one of Entra's."""
     named_tenant, _, place = request.path.lstrip("/").partition("/")
     handler = HANDLERS.get((request.method, place))
     if handler is None:
-        return Response(405) if place in PLACES else None
+        return Response(405) if place in PATHS else None
     if named_tenant != tenant.options.tenant_id:
         return error_page(90002, f"Tenant '{named_tenant}' not found. This sandbox has only one.")
     with tenant.lock:

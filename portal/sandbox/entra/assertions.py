@@ -15,11 +15,11 @@ from portal.sandbox.options import (
     TOKEN_EXCHANGE_AUDIENCE,
 )
 from portal.sandbox.tenant import Tenant
-from portal.sandbox.tokens import lifetime, thumbprints, unique
+from portal.sandbox.tokens import certificate_thumbprints, lifetime_claims, unique_token_id
 from portal.sandbox.web import Request
 
-KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-NEEDED = {"require": ["exp", "iss", "sub", "aud"]}
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+REQUIRED_CLAIMS = {"require": ["exp", "iss", "sub", "aud"]}
 
 
 def authenticated_client(tenant: Tenant, request: Request) -> str:
@@ -34,13 +34,13 @@ def authenticated_client(tenant: Tenant, request: Request) -> str:
         raise TokenRefused(
             "invalid_client", 7000215, "Invalid client secret provided: this application has none.", 401
         )
-    if form.get("client_assertion_type") != KIND or not form.get("client_assertion"):
+    if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
         raise TokenRefused("invalid_client", 7000218, "The request body must contain client_assertion.", 401)
     assertion = form["client_assertion"]
     try:
         issuer = jwt.decode(assertion, options={"verify_signature": False}).get("iss")
         if issuer in (options.issuer, CLUSTER_ISSUER):
-            _check_federated(tenant, client_id, assertion, issuer)
+            _check_federated_credential(tenant, client_id, assertion, issuer)
         else:
             _check_certificate(tenant, client_id, assertion)
     except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
@@ -58,19 +58,20 @@ def authenticated_client(tenant: Tenant, request: Request) -> str:
     return client_id
 
 
-def _check_federated(tenant: Tenant, client_id: str, assertion: str, issuer: str) -> None:
-    """Whom the registration trusts; and the service account, for both applications."""
+def _check_federated_credential(tenant: Tenant, client_id: str, assertion: str, issuer: str) -> None:
+    """Accept the registration's federated credentials, and the cluster's service account."""
     claims = jwt.decode(
         assertion,
         tenant.keys.private_key.public_key(),
         algorithms=["RS256"],
         audience=TOKEN_EXCHANGE_AUDIENCE,
-        options=NEEDED,  # type: ignore[arg-type]
+        options=REQUIRED_CLAIMS,  # type: ignore[arg-type]
     )
     by_cluster = issuer == CLUSTER_ISSUER and claims["sub"] == SERVICE_ACCOUNT
     trusted = any(
-        (one["issuer"], one["subject"], one["audiences"]) == (issuer, claims["sub"], [claims["aud"]])
-        for one in tenant.registrations.trusted_by(client_id)
+        (credential["issuer"], credential["subject"], credential["audiences"])
+        == (issuer, claims["sub"], [claims["aud"]])
+        for credential in tenant.registrations.trusted_by(client_id)
     )
     if not by_cluster and not trusted:
         raise TokenRefused(
@@ -85,15 +86,18 @@ def _check_certificate(tenant: Tenant, client_id: str, assertion: str) -> None:
     header = jwt.get_unverified_header(assertion)
     for certificate in tenant.certificates:
         # MSAL pads the base64, the standard does not.
-        if any(header.get(name, "").rstrip("=") == value for name, value in thumbprints(certificate).items()):
-            _decode_own(tenant, client_id, assertion, certificate)
+        if any(
+            header.get(name, "").rstrip("=") == value
+            for name, value in certificate_thumbprints(certificate).items()
+        ):
+            _verify_certificate_assertion(tenant, client_id, assertion, certificate)
             return
     raise TokenRefused(
         "invalid_client", 700027, "The certificate of the client assertion is not registered.", 401
     )
 
 
-def _decode_own(tenant: Tenant, client_id: str, assertion: str, certificate: str) -> None:
+def _verify_certificate_assertion(tenant: Tenant, client_id: str, assertion: str, certificate: str) -> None:
     key = load_pem_x509_certificate(certificate.encode()).public_key()
     if not isinstance(key, RSAPublicKey):
         raise jwt.InvalidKeyError
@@ -102,7 +106,7 @@ def _decode_own(tenant: Tenant, client_id: str, assertion: str, certificate: str
         key,
         algorithms=["RS256", "PS256"],
         audience=tenant.options.token_endpoint,
-        options=NEEDED,  # type: ignore[arg-type]
+        options=REQUIRED_CLAIMS,  # type: ignore[arg-type]
     )
     if claims["iss"].lower() != client_id or claims["sub"].lower() != client_id:
         raise jwt.InvalidIssuerError
@@ -114,7 +118,7 @@ def projected_token(tenant: Tenant, seconds: int = 3600) -> str:
         "iss": CLUSTER_ISSUER,
         "sub": SERVICE_ACCOUNT,
         "aud": [TOKEN_EXCHANGE_AUDIENCE],
-        **lifetime(seconds),
-        **unique(),
+        **lifetime_claims(seconds),
+        **unique_token_id(),
     }
-    return tenant.keys.sign(claims)
+    return tenant.keys.sign_token(claims)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
-from portal.sandbox.pages import page
+from portal.sandbox.pages.frame import render_page
 from portal.sandbox.web import Response, json_answer, tag
 
 
@@ -29,7 +29,7 @@ class TokenRefused(Exception):
 
 
 def error_page(number: int, message: str, status: int = 400) -> Response:
-    return page(
+    return render_page(
         "Sorry, we cannot sign you in",
         tag("p", f"AADSTS{number}: {message}", class_="refusal"),
         tag("p", tag("a", "Who lives in this tenant", href="/")),

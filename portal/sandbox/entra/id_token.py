@@ -1,4 +1,4 @@
-"""Who signed in, as a signed token; it can be told to be wrong, for tests of the reader."""
+"""The id token. Tests can order a forged one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.sandbox.options import OTHER_TENANT_ID, Options
 from portal.sandbox.records import Account
 from portal.sandbox.sessions import Grant
 from portal.sandbox.tenant import Tenant
-from portal.sandbox.tokens import base64url, lifetime, unique
+from portal.sandbox.tokens import base64url, lifetime_claims, unique_token_id
 
 ID_TOKEN_SECONDS = 3600
 OPTIONAL = {"auth_time", "acct", "login_hint", "acrs", "sid"}
@@ -20,7 +20,10 @@ OPTIONAL = {"auth_time", "acct", "login_hint", "acrs", "sid"}
 
 def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
     changes = tenant.id_token_changes
-    claims = {**_registered(tenant, _claims(tenant.options, account, grant)), **changes.get("set", {})}
+    claims = {
+        **_keep_registered_claims(tenant, _claims_of(tenant.options, account, grant)),
+        **changes.get("set", {}),
+    }
     for name in changes.get("remove", ()):
         claims.pop(name, None)
     if changes.get("signature") == "none":
@@ -29,10 +32,10 @@ def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
         return jwt.encode(claims, generate_private_key(65537, 2048), "RS256", {"kid": tenant.keys.key_id})
     if changes.get("signature") == "unknown key":
         return jwt.encode(claims, generate_private_key(65537, 2048), "RS256", {"kid": "not-published"})
-    return tenant.keys.sign(claims)
+    return tenant.keys.sign_token(claims)
 
 
-def _registered(tenant: Tenant, claims: dict[str, Any]) -> dict[str, Any]:
+def _keep_registered_claims(tenant: Tenant, claims: dict[str, Any]) -> dict[str, Any]:
     """Optional claims come when the registration asks for them, roles when it has them."""
     application = tenant.registrations.application_of(claims["aud"]) or {}
     asked = {claim["name"] for claim in (application.get("optionalClaims") or {}).get("idToken", [])}
@@ -42,13 +45,13 @@ def _registered(tenant: Tenant, claims: dict[str, Any]) -> dict[str, Any]:
     return {**kept, **({"roles": held} if held else {})}
 
 
-def _claims(options: Options, account: Account, grant: Grant) -> dict[str, Any]:
+def _claims_of(options: Options, account: Account, grant: Grant) -> dict[str, Any]:
     tenant_id = account.home_tenant or options.tenant_id
     claims: dict[str, Any] = {
         "aud": grant.client_id,
         "iss": Options.issuer_of(tenant_id),
-        **lifetime(ID_TOKEN_SECONDS),
-        **unique(),
+        **lifetime_claims(ID_TOKEN_SECONDS),
+        **unique_token_id(),
         "tid": tenant_id,
         "oid": account.id,
         "sub": base64url(
@@ -58,14 +61,14 @@ def _claims(options: Options, account: Account, grant: Grant) -> dict[str, Any]:
         "preferred_username": account.user_principal_name,
         "nonce": grant.nonce,
         "auth_time": grant.auth_time,
-        "acct": 1 if account.external else 0,
+        "acct": 1 if account.is_external else 0,
         "login_hint": base64url(f"O.{account.id}".encode()),
         "sid": grant.session[:16],
         "ver": "2.0",
     }
     if account.app_roles:
         claims["roles"] = list(account.app_roles)
-    if account.external:
+    if account.is_external:
         claims["idp"] = f"https://sts.windows.net/{OTHER_TENANT_ID}/"
     if grant.contexts:
         claims["acrs"] = list(grant.contexts)

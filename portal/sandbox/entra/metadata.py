@@ -7,7 +7,7 @@ from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Request, Response, json_answer
 
 
-def configuration(tenant: Tenant, _request: Request) -> Response:
+def openid_configuration(tenant: Tenant, _request: Request) -> Response:
     base = f"{LOGIN_ORIGIN}/{tenant.options.tenant_id}"
     return json_answer(
         {
@@ -42,5 +42,5 @@ def configuration(tenant: Tenant, _request: Request) -> Response:
     )
 
 
-def keys(tenant: Tenant, _request: Request) -> Response:
+def published_keys(tenant: Tenant, _request: Request) -> Response:
     return json_answer(tenant.keys.jwks(tenant.options.issuer))

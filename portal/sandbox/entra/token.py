@@ -21,14 +21,14 @@ ACCESS_TOKEN_SECONDS = 3600
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-def answer(tenant: Tenant, request: Request) -> Response:
+def answer_token_request(tenant: Tenant, request: Request) -> Response:
     try:
         client_id = authenticated_client(tenant, request)
         kind = request.form.get("grant_type")
         if kind == "authorization_code":
-            payload = _signed_in(tenant, request, client_id)
+            payload = _redeem_code(tenant, request, client_id)
         elif kind == "client_credentials":
-            payload = _application(tenant, request, client_id)
+            payload = _issue_application_token(tenant, request, client_id)
         else:
             raise TokenRefused("unsupported_grant_type", 70003, f"The grant type '{kind}' is not supported.")
     except TokenRefused as refusal:
@@ -36,13 +36,13 @@ def answer(tenant: Tenant, request: Request) -> Response:
     return json_answer(payload, headers=UNCACHED)
 
 
-def _signed_in(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
-    grant = tenant.sessions.redeem(request.form.get("code", ""))
+def _redeem_code(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
+    grant = tenant.sessions.redeem_code(request.form.get("code", ""))
     if grant is None:
         raise TokenRefused("invalid_grant", 70008, "The authorization code is expired, used or not known.")
     if grant.client_id != client_id or grant.redirect_uri != request.form.get("redirect_uri"):
         raise TokenRefused("invalid_grant", 50148, "The client id or redirect URI does not match the code's.")
-    if not secrets.compare_digest(grant.challenge, _challenge(request.form.get("code_verifier", ""))):
+    if not secrets.compare_digest(grant.challenge, _pkce_challenge(request.form.get("code_verifier", ""))):
         raise TokenRefused("invalid_grant", 501481, "The code_verifier does not match the code_challenge.")
     account = tenant.accounts[grant.person]
     return {
@@ -50,14 +50,14 @@ def _signed_in(tenant: Tenant, request: Request, client_id: str) -> dict[str, An
         "scope": "openid profile",
         "expires_in": ACCESS_TOKEN_SECONDS,
         "ext_expires_in": ACCESS_TOKEN_SECONDS,
-        # Opens nothing: the registration that signs people in has no rights.
+        # Useless: the sign-in registration has no permissions.
         "access_token": secrets.token_urlsafe(48),
         "id_token": id_token(tenant, account, grant),
         "client_info": _client_info(account.id, tenant, grant),
     }
 
 
-def _challenge(verifier: str) -> str:
+def _pkce_challenge(verifier: str) -> str:
     return base64url(hashlib.sha256(verifier.encode()).digest())
 
 
@@ -66,7 +66,7 @@ def _client_info(object_id: str, tenant: Tenant, grant: Grant) -> str:
     return base64url(json.dumps({"uid": object_id, "utid": home}).encode())
 
 
-def _application(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
+def _issue_application_token(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
     resource, _, default = request.form.get("scope", "").rpartition("/")
     if default != ".default" or resource not in (GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE):
         raise TokenRefused(
@@ -77,4 +77,4 @@ def _application(tenant: Tenant, request: Request, client_id: str) -> dict[str, 
     seconds = min(tenant.token_lifetime, ACCESS_TOKEN_SECONDS)
     claims = app_claims(tenant, client_id, resource, principal)
     claims["exp"] = claims["iat"] + seconds
-    return {"token_type": "Bearer", "expires_in": seconds, "access_token": tenant.keys.sign(claims)}
+    return {"token_type": "Bearer", "expires_in": seconds, "access_token": tenant.keys.sign_token(claims)}

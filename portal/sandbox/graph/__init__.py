@@ -34,57 +34,57 @@ PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigu
 ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     (method, re.compile(f"/v1.0{path}", re.IGNORECASE), handler)
     for method, path, handler in (
-        ("GET", "/users", users.search),
-        ("GET", USER, users.read),
-        ("GET", f"{USER}/manager", users.manager),
+        ("GET", "/users", users.list_users),
+        ("GET", USER, users.read_user),
+        ("GET", f"{USER}/manager", users.read_manager),
         ("GET", f"{USER}/transitiveMemberOf/microsoft.graph.group", groups.member_of),
-        ("GET", f"{USER}/ownedObjects/microsoft.graph.group", groups.owned),
+        ("GET", f"{USER}/ownedObjects/microsoft.graph.group", groups.owned_groups),
         ("GET", f"{USER}/transitiveMemberOf/microsoft.graph.directoryRole", roles.member_of),
-        ("GET", f"{USER}/authentication/methods", methods.listed),
-        ("GET", PASSES, passes.listed),
-        ("POST", PASSES, passes.create),
-        ("GET", rf"{PASSES}/(?P<pass_id>[^/]+)", passes.read),
-        ("DELETE", rf"{PASSES}/(?P<pass_id>[^/]+)", passes.delete),
-        ("POST", f"{USER}/sendMail", mail.send),
-        ("GET", "/roleManagement/directory/roleAssignments", roles.assignments),
-        ("GET", "/roleManagement/directory/roleEligibilityScheduleInstances", roles.eligibilities),
+        ("GET", f"{USER}/authentication/methods", methods.list_methods),
+        ("GET", PASSES, passes.list_passes),
+        ("POST", PASSES, passes.create_pass),
+        ("GET", rf"{PASSES}/(?P<pass_id>[^/]+)", passes.read_pass),
+        ("DELETE", rf"{PASSES}/(?P<pass_id>[^/]+)", passes.delete_pass),
+        ("POST", f"{USER}/sendMail", mail.send_mail),
+        ("GET", "/roleManagement/directory/roleAssignments", roles.list_role_assignments),
+        ("GET", "/roleManagement/directory/roleEligibilityScheduleInstances", roles.list_role_eligibilities),
         (
             "GET",
             "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances",
-            roles.eligible_groups,
+            roles.list_eligible_groups,
         ),
-        ("GET", PASS_POLICY, policy.read),
-        # What only whoever sets the tenant up asks for.
-        ("PATCH", PASS_POLICY, policy_changes.change),
-        ("GET", "/applications", applications.listed),
-        ("POST", "/applications", applications.create),
-        ("GET", APPLICATION, applications.read),
-        ("GET", f"{APPLICATION}/owners", applications.owners),
-        ("GET", f"{APPLICATION}/federatedIdentityCredentials", applications.trusted),
-        ("POST", f"{APPLICATION}/federatedIdentityCredentials", applications.trust),
+        ("GET", PASS_POLICY, policy.read_pass_policy),
+        # Only the tenant's set-up uses these.
+        ("PATCH", PASS_POLICY, policy_changes.change_pass_policy),
+        ("GET", "/applications", applications.list_applications),
+        ("POST", "/applications", applications.create_application),
+        ("GET", APPLICATION, applications.read_application),
+        ("GET", f"{APPLICATION}/owners", applications.list_owners),
+        ("GET", f"{APPLICATION}/federatedIdentityCredentials", applications.list_federated_credentials),
+        ("POST", f"{APPLICATION}/federatedIdentityCredentials", applications.create_federated_credential),
         ("GET", rf"{APPLICATION}/federatedIdentityCredentials/(?P<name>[^/]+)", applications.trusted_one),
-        ("GET", "/servicePrincipals", principals.listed),
-        ("POST", "/servicePrincipals", principals.create),
-        ("GET", PRINCIPAL, principals.read),
-        ("GET", f"{PRINCIPAL}/appRoleAssignments", principals.granted),
-        ("POST", f"{PRINCIPAL}/appRoleAssignedTo", principals.grant),
-        ("GET", "/groups", containers.groups),
+        ("GET", "/servicePrincipals", principals.list_principals),
+        ("POST", "/servicePrincipals", principals.create_principal),
+        ("GET", PRINCIPAL, principals.read_principal),
+        ("GET", f"{PRINCIPAL}/appRoleAssignments", principals.list_app_role_assignments),
+        ("POST", f"{PRINCIPAL}/appRoleAssignedTo", principals.create_app_role_assignment),
+        ("GET", "/groups", containers.list_groups),
         ("POST", "/groups", containers.create_group),
-        ("GET", r"/groups/(?P<group>[^/]+)", containers.group),
-        ("GET", r"/groups/(?P<group>[^/]+)/owners", containers.owners),
-        ("GET", "/directory/administrativeUnits", containers.units),
-        ("POST", "/directory/administrativeUnits", containers.create_unit),
-        ("GET", r"/directory/administrativeUnits/(?P<unit>[^/]+)", containers.unit),
+        ("GET", r"/groups/(?P<group>[^/]+)", containers.read_group),
+        ("GET", r"/groups/(?P<group>[^/]+)/owners", containers.list_group_owners),
+        ("GET", "/directory/administrativeUnits", containers.list_administrative_units),
+        ("POST", "/directory/administrativeUnits", containers.create_administrative_unit),
+        ("GET", r"/directory/administrativeUnits/(?P<unit>[^/]+)", containers.read_administrative_unit),
     )
 ]
 
 
-def answer(tenant: Tenant, request: Request, each: Callable[[Request], Response]) -> Response:
+def answer_graph(tenant: Tenant, request: Request, each: Callable[[Request], Response]) -> Response:
     """One request to Graph. `each` answers a request of a batch as if it had come alone."""
     try:
         if request.path == "/v1.0/$batch" and request.method == "POST":
             roles_of_token(tenant, request)
-            response = batch.answer(request, each)
+            response = batch.answer_batch(request, each)
         else:
             with tenant.lock:
                 response = _dispatch(tenant, request)

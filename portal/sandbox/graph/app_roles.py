@@ -46,7 +46,7 @@ APP_ROLES = {
 NAMES = {role_id: name for name, role_id in APP_ROLES.items()}
 
 
-def as_graph() -> list[dict[str, object]]:
+def app_roles_as_graph() -> list[dict[str, object]]:
     return [
         {
             "id": role_id,

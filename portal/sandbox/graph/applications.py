@@ -1,13 +1,13 @@
-"""App registrations, and whom they trust in place of a secret."""
+"""App registrations and their federated credentials."""
 
 from __future__ import annotations
 
 import uuid
 from urllib.parse import urlsplit
 
-from portal.sandbox.graph.bodies import bad, checked, guid, taken, text
+from portal.sandbox.graph.bodies import already_exists, bad_request, check_properties, read_guid, read_text
 from portal.sandbox.graph.call import CONTEXT, Call, Page, not_found
-from portal.sandbox.graph.odata import filtered, selected
+from portal.sandbox.graph.odata import filter_items, select_properties
 from portal.sandbox.registrations import APPLICATION, new_application
 from portal.sandbox.web import Json, Response, json_answer
 
@@ -29,103 +29,105 @@ TRUST = ("name", "issuer", "subject", "audiences")
 MOST_TRUSTED = 20
 
 
-def listed(call: Call) -> Response:
-    call.allow(*READ)
-    found = filtered(call, call.tenant.registrations.applications)
-    return Page(call, "applications", [_shown(call, each) for each in found]).response()
+def list_applications(call: Call) -> Response:
+    call.require_any(*READ)
+    found = filter_items(call, call.tenant.registrations.applications)
+    return Page(call, "applications", [_select_properties(call, each) for each in found]).response()
 
 
-def read(call: Call, application: str) -> Response:
-    call.allow(*READ)
-    found = _application(call, application)
-    return json_answer({"@odata.context": f"{CONTEXT}#applications/$entity", **_shown(call, found)})
+def read_application(call: Call, application: str) -> Response:
+    call.require_any(*READ)
+    found = _find_application(call, application)
+    return json_answer(
+        {"@odata.context": f"{CONTEXT}#applications/$entity", **_select_properties(call, found)}
+    )
 
 
-def create(call: Call) -> Response:
-    call.allow(*WRITE)
-    body = checked(call.json(), known=set(APPLICATION), needed=["displayName"])
-    text(body, "displayName", longest=256)
+def create_application(call: Call) -> Response:
+    call.require_any(*WRITE)
+    body = check_properties(call.json(), known=set(APPLICATION), needed=["displayName"])
+    read_text(body, "displayName", longest=256)
     if body.get("signInAudience", "AzureADMyOrg") not in AUDIENCES:
-        raise bad("Invalid value specified for property 'signInAudience' of resource 'Application'.")
+        raise bad_request("Invalid value specified for property 'signInAudience' of resource 'Application'.")
     for address in (body.get("web") or {}).get("redirectUris", []):
-        _check_return(address)
+        _check_redirect_uri(address)
     for claim in [each for kind in (body.get("optionalClaims") or {}).values() for each in kind]:
         if claim.get("name") not in OPTIONAL_CLAIMS:
-            raise bad(f"One or more optional claims are not valid: '{claim.get('name')}'.")
+            raise bad_request(f"One or more optional claims are not valid: '{claim.get('name')}'.")
     _check_roles(body.get("appRoles", []))
     made = new_application(body)
     call.tenant.registrations.applications.append(made)
     return json_answer({"@odata.context": f"{CONTEXT}#applications/$entity", **made}, 201)
 
 
-def owners(call: Call, application: str) -> Response:
-    call.allow(*READ)
-    found = call.tenant.registrations.owners.get(_application(call, application)["id"], [])
+def list_owners(call: Call, application: str) -> Response:
+    call.require_any(*READ)
+    found = call.tenant.registrations.owners.get(_find_application(call, application)["id"], [])
     return Page(call, "directoryObjects", found).response()
 
 
-def trusted(call: Call, application: str) -> Response:
-    call.allow(*READ)
-    found = call.tenant.registrations.federated.get(_application(call, application)["id"], [])
+def list_federated_credentials(call: Call, application: str) -> Response:
+    call.require_any(*READ)
+    found = call.tenant.registrations.federated.get(_find_application(call, application)["id"], [])
     return Page(
-        call, f"applications('{application}')/federatedIdentityCredentials", filtered(call, found)
+        call, f"applications('{application}')/federatedIdentityCredentials", filter_items(call, found)
     ).response()
 
 
 def trusted_one(call: Call, application: str, name: str) -> Response:
-    call.allow(*READ)
-    for found in call.tenant.registrations.federated.get(_application(call, application)["id"], []):
+    call.require_any(*READ)
+    for found in call.tenant.registrations.federated.get(_find_application(call, application)["id"], []):
         if name in (found["id"], found["name"]):
-            return json_answer(_shown(call, found))
+            return json_answer(_select_properties(call, found))
     raise not_found(name)
 
 
-def trust(call: Call, application: str) -> Response:
+def create_federated_credential(call: Call, application: str) -> Response:
     """What is wrong with issuer or subject is not noticed here, but when a token is exchanged."""
-    call.allow(*WRITE)
-    found = _application(call, application)
-    body = checked(call.json(), known={*TRUST, "description"}, needed=TRUST)
+    call.require_any(*WRITE)
+    found = _find_application(call, application)
+    body = check_properties(call.json(), known={*TRUST, "description"}, needed=TRUST)
     for name in ("name", "issuer", "subject"):
-        text(body, name, longest=120 if name == "name" else 600)
+        read_text(body, name, longest=120 if name == "name" else 600)
     if not isinstance(body["audiences"], list) or len(body["audiences"]) != 1:
-        raise bad("The audiences of a federated identity credential must be one value.")
+        raise bad_request("The audiences of a federated identity credential must be one value.")
     others = call.tenant.registrations.federated.setdefault(found["id"], [])
     if any(other["name"] == body["name"] for other in others):
-        raise taken(f"FederatedIdentityCredential with name {body['name']} already exists.")
+        raise already_exists(f"FederatedIdentityCredential with name {body['name']} already exists.")
     if any((other["issuer"], other["subject"]) == (body["issuer"], body["subject"]) for other in others):
-        raise taken("FederatedIdentityCredential with this issuer and subject already exists.")
+        raise already_exists("FederatedIdentityCredential with this issuer and subject already exists.")
     if len(others) >= MOST_TRUSTED:
-        raise bad(f"The maximum of {MOST_TRUSTED} federated identity credentials is reached.")
+        raise bad_request(f"The maximum of {MOST_TRUSTED} federated identity credentials is reached.")
     made = {"id": str(uuid.uuid4()), "description": None, **body}
     others.append(made)
     return json_answer(made, 201)
 
 
-def _application(call: Call, object_id: str) -> Json:
+def _find_application(call: Call, object_id: str) -> Json:
     for found in call.tenant.registrations.applications:
         if found["id"] == object_id.lower():
             return found
     raise not_found(object_id)
 
 
-def _shown(call: Call, found: Json) -> Json:
-    return selected(call, found, tuple(found))
+def _select_properties(call: Call, found: Json) -> Json:
+    return select_properties(call, found, tuple(found))
 
 
-def _check_return(address: str) -> None:
+def _check_redirect_uri(address: str) -> None:
     parts = urlsplit(address)
     loopback = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}
     if not (parts.scheme == "https" or loopback) or not parts.hostname or "*" in address or parts.fragment:
-        raise bad(f"The redirect URI '{address}' must begin with https, or be on localhost.")
+        raise bad_request(f"The redirect URI '{address}' must begin with https, or be on localhost.")
 
 
 def _check_roles(roles: list[Json]) -> None:
     known = {"id", "value", "displayName", "description", "allowedMemberTypes", "isEnabled"}
     for role in roles:
-        checked(role, known=known, needed=known - {"isEnabled"})
-        guid(role["id"], "appRoles.id")
+        check_properties(role, known=known, needed=known - {"isEnabled"})
+        read_guid(role["id"], "appRoles.id")
         if not set(role["allowedMemberTypes"]) <= {"User", "Application"} or " " in role["value"]:
-            raise bad("Invalid value specified for property 'appRoles' of resource 'Application'.")
+            raise bad_request("Invalid value specified for property 'appRoles' of resource 'Application'.")
     for name in ("id", "value"):
         if len({role[name] for role in roles}) != len(roles):
-            raise bad(f"It contains duplicate value. Please provide unique value for '{name}'.")
+            raise bad_request(f"It contains duplicate value. Please provide unique value for '{name}'.")

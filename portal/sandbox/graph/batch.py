@@ -13,8 +13,8 @@ from portal.sandbox.web import Json, Request, Response, json_answer
 LARGEST = 20
 
 
-def answer(outer: Request, each: Callable[[Request], Response]) -> Response:
-    entries = _entries(outer)
+def answer_batch(outer: Request, each: Callable[[Request], Response]) -> Response:
+    entries = _read_entries(outer)
     done: dict[str, Json] = {}
     for entry in entries:
         before = [done.get(name) for name in entry.get("dependsOn", [])]
@@ -26,12 +26,12 @@ def answer(outer: Request, each: Callable[[Request], Response]) -> Response:
                 "body": _failed_dependency(),
             }
         else:
-            done[entry["id"]] = _described(entry["id"], each(_request(outer, entry)))
-    # In any order, Microsoft says; the last comes first here, so that nobody relies on the order.
+            done[entry["id"]] = _describe_response(entry["id"], each(_request_of(outer, entry)))
+    # In any order, Microsoft says; the last comes first here, so that no client relies on the order.
     return json_answer({"responses": list(reversed(done.values()))})
 
 
-def _entries(outer: Request) -> list[Json]:
+def _read_entries(outer: Request) -> list[Json]:
     try:
         entries = outer.json()["requests"]
         ids = [entry["id"] for entry in entries]
@@ -45,7 +45,7 @@ def _entries(outer: Request) -> list[Json]:
     return list(entries)
 
 
-def _request(outer: Request, entry: Json) -> Request:
+def _request_of(outer: Request, entry: Json) -> Request:
     address = urlsplit(entry["url"])
     own = {name.lower(): str(value) for name, value in entry.get("headers", {}).items()}
     inherited = {name: outer.headers[name] for name in ("authorization", "host") if name in outer.headers}
@@ -60,7 +60,7 @@ def _request(outer: Request, entry: Json) -> Request:
     )
 
 
-def _described(name: str, response: Response) -> Json:
+def _describe_response(name: str, response: Response) -> Json:
     body: Any = None
     if response.body:
         try:

@@ -42,8 +42,8 @@ class Call:
     def query(self) -> dict[str, str]:
         return self.request.query
 
-    def allow(self, *permissions: str, directory: bool = True) -> None:
-        """Refuse unless the token holds one of them; the two services of Graph word it differently."""
+    def require_any(self, *permissions: str, directory: bool = True) -> None:
+        """Refuse unless the token has one of these permissions. The two services of Graph word it differently."""
         if self.roles.isdisjoint(permissions):
             if directory:
                 raise Refusal(
@@ -51,15 +51,15 @@ class Call:
                 )
             raise Refusal(403, "accessDenied", "Request Authorization failed")
 
-    def account(self, name: str) -> Account:
-        found = self.tenant.find(name)
+    def get_account(self, name: str) -> Account:
+        found = self.tenant.find_account(name)
         if found is None:
             raise not_found(name)
         return found
 
-    def spend(self) -> None:
-        """Take a place in the bucket that all authentication methods of the tenant share."""
-        throttled(self.tenant.throttle.methods.wait())
+    def take_from_method_limit(self) -> None:
+        """Use one call of the tenant's rate limit for authentication methods, or refuse with 429."""
+        refuse_if_throttled(self.tenant.throttle.methods.take_slot())
 
     def json(self) -> Json:
         if not self.request.headers.get("content-type", "").startswith("application/json"):
@@ -79,7 +79,7 @@ def not_found(name: str) -> Refusal:
     return Refusal(404, "Request_ResourceNotFound", f"Resource '{name}' {absent}")
 
 
-def throttled(seconds: int) -> None:
+def refuse_if_throttled(seconds: int) -> None:
     if seconds:
         raise Refusal(429, "TooManyRequests", "Please retry again later.", {"Retry-After": str(seconds)})
 
@@ -93,29 +93,31 @@ class Page:
     items: list[Json]
     counted: bool = False
     largest: int = 999
+    shortest_page: int | None = None  # Graph may end a page earlier than was asked for
 
     def response(self) -> Response:
-        start, size = self._number("$skiptoken", 0), self._number("$top", 100)
+        start, size = self._whole_number("$skiptoken", 0), self._whole_number("$top", 100)
         if not 1 <= size <= self.largest:
             raise Refusal(
                 400,
                 "Request_BadRequest",
                 f"Invalid page size specified: '{size}'. Must be 1 to {self.largest}.",
             )
+        size = min(size, self.shortest_page or size)
         payload: Json = {"@odata.context": f"{CONTEXT}#{self.context}"}
         if self.counted:
             payload["@odata.count"] = len(self.items)
         if start + size < len(self.items):
-            payload["@odata.nextLink"] = self._next(start + size)
+            payload["@odata.nextLink"] = self._next_link(start + size)
         return json_answer({**payload, "value": self.items[start : start + size]})
 
-    def _number(self, name: str, otherwise: int) -> int:
+    def _whole_number(self, name: str, otherwise: int) -> int:
         text = self.call.query.get(name, str(otherwise))
         if not text.isascii() or not text.isdigit():
             raise Refusal(400, "Request_BadRequest", f"Invalid value '{text}' for {name}.")
         return int(text)
 
-    def _next(self, position: int) -> str:
+    def _next_link(self, position: int) -> str:
         request = self.call.request
         address = f"http://{request.headers.get('host', '127.0.0.1')}{request.raw_path}"
         return with_query(address, {**request.query, "$skiptoken": str(position)})

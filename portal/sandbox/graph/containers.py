@@ -1,14 +1,14 @@
-"""What holds accounts together: groups as whoever sets a tenant up makes them, and administrative units."""
+"""Groups and administrative units, as the tenant's set-up creates them."""
 
 from __future__ import annotations
 
 import re
 import uuid
 
-from portal.sandbox.graph.bodies import bad, checked, text
+from portal.sandbox.graph.bodies import bad_request, check_properties, read_text
 from portal.sandbox.graph.call import CONTEXT, Call, Page, not_found
 from portal.sandbox.graph.groups import SEE
-from portal.sandbox.graph.odata import filtered, selected
+from portal.sandbox.graph.odata import filter_items, select_properties
 from portal.sandbox.people import Group
 from portal.sandbox.web import Json, Response, json_answer
 
@@ -19,28 +19,30 @@ NICKNAME = re.compile(r"[!-~]{1,64}")
 UNIT = ("displayName", "description", "isMemberManagementRestricted", "visibility")
 
 
-def groups(call: Call) -> Response:
-    call.allow(*SEE)
-    found = filtered(call, [_group(each) for each in call.tenant.groups])
-    return Page(call, "groups", [selected(call, each, tuple(each)) for each in found]).response()
+def list_groups(call: Call) -> Response:
+    call.require_any(*SEE)
+    found = filter_items(call, [_group_as_graph(each) for each in call.tenant.groups])
+    return Page(call, "groups", [select_properties(call, each, tuple(each)) for each in found]).response()
 
 
-def group(call: Call, group: str) -> Response:
-    call.allow(*SEE)
-    shown = _group(_found(call, group))
-    return json_answer({"@odata.context": f"{CONTEXT}#groups/$entity", **selected(call, shown, tuple(shown))})
+def read_group(call: Call, group: str) -> Response:
+    call.require_any(*SEE)
+    shown = _group_as_graph(_find_group(call, group))
+    return json_answer(
+        {"@odata.context": f"{CONTEXT}#groups/$entity", **select_properties(call, shown, tuple(shown))}
+    )
 
 
-def owners(call: Call, group: str) -> Response:
-    call.allow(*SEE)
-    found = call.tenant.registrations.owners.get(_found(call, group).object_id, [])
+def list_group_owners(call: Call, group: str) -> Response:
+    call.require_any(*SEE)
+    found = call.tenant.registrations.owners.get(_find_group(call, group).object_id, [])
     return Page(call, "directoryObjects", found).response()
 
 
 def create_group(call: Call) -> Response:
-    call.allow(*MAKE_GROUPS)
+    call.require_any(*MAKE_GROUPS)
     needed = ("displayName", "mailNickname")
-    body = checked(
+    body = check_properties(
         call.json(),
         known={
             *needed,
@@ -53,56 +55,56 @@ def create_group(call: Call) -> Response:
         },
         needed=needed,
     )
-    text(body, "displayName", longest=256)
-    nickname = text(body, "mailNickname", longest=64)
+    read_text(body, "displayName", longest=256)
+    nickname = read_text(body, "mailNickname", longest=64)
     if not NICKNAME.fullmatch(nickname) or set(nickname) & set('@()\\[]";:<>,'):
-        raise bad("Invalid value specified for property 'mailNickname' of resource 'Group'.")
+        raise bad_request("Invalid value specified for property 'mailNickname' of resource 'Group'.")
     if body.get("mailEnabled") is not False or body.get("securityEnabled") is not True:
-        raise bad("The service does not currently support writes of mail-enabled groups.")
+        raise bad_request("The service does not currently support writes of mail-enabled groups.")
     made = Group(
         100 + len(call.tenant.registrations.groups),
         body["displayName"],
         role_assignable=bool(body.get("isAssignableToRole")),
     )
     call.tenant.registrations.groups.append(made)
-    return json_answer({"@odata.context": f"{CONTEXT}#groups/$entity", **_group(made)}, 201)
+    return json_answer({"@odata.context": f"{CONTEXT}#groups/$entity", **_group_as_graph(made)}, 201)
 
 
-def units(call: Call) -> Response:
-    call.allow(*SEE_UNITS)
-    found = filtered(call, call.tenant.registrations.units)
-    shown = [selected(call, each, tuple(each)) for each in found]
+def list_administrative_units(call: Call) -> Response:
+    call.require_any(*SEE_UNITS)
+    found = filter_items(call, call.tenant.registrations.units)
+    shown = [select_properties(call, each, tuple(each)) for each in found]
     return Page(call, "directory/administrativeUnits", shown).response()
 
 
-def unit(call: Call, unit: str) -> Response:
-    call.allow(*SEE_UNITS)
+def read_administrative_unit(call: Call, unit: str) -> Response:
+    call.require_any(*SEE_UNITS)
     for found in call.tenant.registrations.units:
         if found["id"] == unit.lower():
-            return json_answer(selected(call, found, tuple(found)))
+            return json_answer(select_properties(call, found, tuple(found)))
     raise not_found(unit)
 
 
-def create_unit(call: Call) -> Response:
-    """Whether its members are out of reach of tenant-wide roles is said here, and never again."""
-    call.allow(MAKE_UNITS)
-    body = checked(call.json(), known=UNIT, needed=["displayName"])
-    text(body, "displayName", longest=256)
+def create_administrative_unit(call: Call) -> Response:
+    """Restricted management can be set only here; it cannot be changed later."""
+    call.require_any(MAKE_UNITS)
+    body = check_properties(call.json(), known=UNIT, needed=["displayName"])
+    read_text(body, "displayName", longest=256)
     if type(body.get("isMemberManagementRestricted", False)) is not bool:
-        raise bad("Cannot convert a value of the request body to its type.")
+        raise bad_request("Cannot convert a value of the request body to its type.")
     made: Json = {"id": str(uuid.uuid4()), **dict.fromkeys(UNIT), **body}
     call.tenant.registrations.units.append(made)
     return json_answer({"@odata.context": f"{CONTEXT}#administrativeUnits/$entity", **made}, 201)
 
 
-def _found(call: Call, object_id: str) -> Group:
+def _find_group(call: Call, object_id: str) -> Group:
     for found in call.tenant.groups:
         if found.object_id == object_id.lower():
             return found
     raise not_found(object_id)
 
 
-def _group(found: Group) -> Json:
+def _group_as_graph(found: Group) -> Json:
     return {
         "id": found.object_id,
         "displayName": found.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.sandbox.graph.call import Call, Page
-from portal.sandbox.graph.odata import demand_advanced, selected
+from portal.sandbox.graph.odata import require_advanced_query, select_properties
 from portal.sandbox.graph.users import READ
 from portal.sandbox.people import Group
 from portal.sandbox.web import Json, Response
@@ -12,20 +12,22 @@ SEE = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All", "Group.Re
 
 
 def member_of(call: Call, user: str) -> Response:
-    call.allow(*READ)
-    account = call.account(user)
-    demand_advanced(call)
+    call.require_any(*READ)
+    account = call.get_account(user)
+    require_advanced_query(call)
     mine = call.tenant.group_ids(account)
-    return _page(call, [group for group in call.tenant.groups if group.object_id in mine])
+    return _page_of_groups(call, [group for group in call.tenant.groups if group.object_id in mine])
 
 
-def owned(call: Call, user: str) -> Response:
-    call.allow(*READ)
-    account = call.account(user)
-    return _page(call, [group for group in call.tenant.groups if group.name in account.owned_groups])
+def owned_groups(call: Call, user: str) -> Response:
+    call.require_any(*READ)
+    account = call.get_account(user)
+    return _page_of_groups(
+        call, [group for group in call.tenant.groups if group.name in account.owned_groups]
+    )
 
 
-def _page(call: Call, groups: list[Group]) -> Response:
+def _page_of_groups(call: Call, groups: list[Group]) -> Response:
     return Page(
         call, "groups", [_as_graph(call, group) for group in groups], counted="$count" in call.query
     ).response()
@@ -43,4 +45,4 @@ def _as_graph(call: Call, group: Group) -> Json:
     }
     if call.roles.isdisjoint(SEE):
         properties = {name: value if name == "id" else None for name, value in properties.items()}
-    return {"@odata.type": "#microsoft.graph.group", **selected(call, properties, tuple(properties))}
+    return {"@odata.type": "#microsoft.graph.group", **select_properties(call, properties, tuple(properties))}

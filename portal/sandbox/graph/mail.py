@@ -15,7 +15,7 @@ from portal.sandbox.tenant import MAILS_KEPT
 from portal.sandbox.web import Response
 
 
-def send(call: Call, user: str) -> Response:
+def send_mail(call: Call, user: str) -> Response:
     _allow_mailbox(call, user)
     media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     mail = _from_mime(call, user) if media_type == "text/plain" else _from_json(call)
@@ -32,7 +32,7 @@ def _allow_mailbox(call: Call, user: str) -> None:
     shared = user.lower() == call.tenant.options.mailbox.lower()
     if not shared and "Mail.Send" not in call.roles:
         raise Refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
-    if not shared and call.tenant.find(user) is None:
+    if not shared and call.tenant.find_account(user) is None:
         raise Refusal(404, "ErrorInvalidUser", f"The requested user '{user}' is invalid.")
 
 
@@ -52,20 +52,26 @@ def _from_mime(call: Call, user: str) -> Mail:
             403, "ErrorSendAsDenied", "The user account does not have the right to send as the sender."
         )
     addressed = [str(value) for name in ("To", "Cc", "Bcc") for value in message.get_all(name, [])]
-    return _mail(
+    return _new_mail(
         call,
         recipients=[address for _, address in getaddresses(addressed) if address],
         subject=str(message["Subject"] or ""),
-        text=_part(message, "plain"),
-        html=_part(message, "html"),
+        text=_body_part(message, "plain"),
+        html=_body_part(message, "html"),
+        calendar=_calendar_part(message),
         message_id=str(message["Message-ID"] or ""),
         headers={name: str(value) for name, value in message.items()},
     )
 
 
-def _part(message: EmailMessage, kind: str) -> str:
+def _body_part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
     return str(part.get_content()) if part is not None else ""
+
+
+def _calendar_part(message: EmailMessage) -> str:
+    parts = (part for part in message.walk() if part.get_content_type() == "text/calendar")
+    return next((str(part.get_content()) for part in parts), "")
 
 
 def _from_json(call: Call) -> Mail:
@@ -86,11 +92,11 @@ def _from_json(call: Call) -> Mail:
         )
     text, html = ("", content) if kind == "html" else (content, "")
     subject = str(message.get("subject", ""))
-    return _mail(
+    return _new_mail(
         call, recipients=recipients, subject=subject, text=text, html=html, message_id="", headers=headers
     )
 
 
-def _mail(call: Call, **values: Any) -> Mail:
+def _new_mail(call: Call, **values: Any) -> Mail:
     last = call.tenant.mails[-1].number if call.tenant.mails else 0
     return Mail(number=last + 1, time=call.tenant.clock.now(), sender="", **values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.sandbox.graph.call import CONTEXT, Call, Refusal
-from portal.sandbox.graph.passes import as_graph, visible
+from portal.sandbox.graph.passes import pass_as_graph, visible_passes
 from portal.sandbox.web import Response, json_answer
 
 # The granular permissions for passes do not cover this address.
@@ -11,12 +11,14 @@ READ = ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite
 PASS_TYPE = "#microsoft.graph.temporaryAccessPassAuthenticationMethod"  # noqa: S105 (a type's name)
 
 
-def listed(call: Call, user: str) -> Response:
-    call.spend()
-    call.allow(*READ, directory=False)
-    account = call.tenant.find(user)
+def list_methods(call: Call, user: str) -> Response:
+    call.take_from_method_limit()
+    call.require_any(*READ, directory=False)
+    account = call.tenant.find_account(user)
     if account is None:
         raise Refusal(404, "resourceNotFound", "The requested user was not found.")
-    passes = [{"@odata.type": PASS_TYPE, **as_graph(call, found)} for found in visible(call, account)]
+    passes = [
+        {"@odata.type": PASS_TYPE, **pass_as_graph(call, found)} for found in visible_passes(call, account)
+    ]
     context = f"{CONTEXT}#users('{account.id}')/authentication/methods"
     return json_answer({"@odata.context": context, "value": [*account.methods, *passes]})

@@ -1,4 +1,4 @@
-"""Reading the bearer token of a call to Graph: is it ours, for Graph, still good, and what does it allow?"""
+"""Verifies the bearer token of a call to Graph, and reads its permissions."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from portal.sandbox.web import Request
 def roles_of_token(tenant: Tenant, request: Request) -> frozenset[str]:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise unauthorised("Access token is empty.")
+        raise invalid_token("Access token is empty.")
     try:
-        claims = _sound(token, tenant.keys.private_key)
+        claims = _verified_claims(token, tenant.keys.private_key)
         if claims["exp"] <= time.time():
             raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
-        raise unauthorised("Lifetime validation failed, the token is expired.") from None
+        raise invalid_token("Lifetime validation failed, the token is expired.") from None
     except jwt.InvalidAudienceError:
-        raise unauthorised("Access token validation failure. Invalid audience.") from None
+        raise invalid_token("Access token validation failure. Invalid audience.") from None
     except jwt.InvalidTokenError:
-        raise unauthorised("IDX14100: JWT is not well formed, or its signature does not match.") from None
+        raise invalid_token("IDX14100: JWT is not well formed, or its signature does not match.") from None
     if claims.get("generation") != tenant.token_generation:
-        raise unauthorised("Access token has been revoked.")
+        raise invalid_token("Access token has been revoked.")
     return frozenset(claims.get("roles", ()))
 
 
 @lru_cache(maxsize=16)
-def _sound(token: str, key: RSAPrivateKey) -> dict[str, Any]:
-    """What a token says whose signature holds: a batch carries one many times, and the next batch again."""
+def _verified_claims(token: str, key: RSAPrivateKey) -> dict[str, Any]:
+    """The claims of a token with a valid signature. Cached, because a batch contains the same token many times."""
     claims: dict[str, Any] = jwt.decode(
         token,
         key.public_key(),
@@ -47,7 +47,7 @@ def _sound(token: str, key: RSAPrivateKey) -> dict[str, Any]:
     return claims
 
 
-def unauthorised(message: str) -> Refusal:
+def invalid_token(message: str) -> Refusal:
     challenge = {
         "WWW-Authenticate": 'Bearer realm="", authorization_uri="https://login.sandbox.invalid/common/oauth2/authorize"'
     }

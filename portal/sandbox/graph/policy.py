@@ -8,7 +8,7 @@ from portal.sandbox.web import Response, json_answer
 READ = ("Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod")
 
 
-def read(call: Call) -> Response:
-    call.allow(*READ, directory=False)
+def read_pass_policy(call: Call) -> Response:
+    call.require_any(*READ, directory=False)
     context = f"{CONTEXT}#authenticationMethodConfigurations/$entity"
     return json_answer({"@odata.context": context, **call.tenant.policy})

@@ -14,24 +14,24 @@ WHOLE = {
 }
 
 
-def change(call: Call) -> Response:
+def change_pass_policy(call: Call) -> Response:
     """Lists of targets are replaced whole."""
-    call.allow(CHANGE, directory=False)
+    call.require_any(CHANGE, directory=False)
     body, policy = call.json(), call.tenant.policy
     if body.get("@odata.type") != policy["@odata.type"]:
-        raise bad("The property '@odata.type' must name the type of the configuration.")
+        raise bad_request("The property '@odata.type' must name the type of the configuration.")
     for name in body:
         if name not in policy or name == "id":
-            raise bad(f"The property '{name}' does not exist on the type of the configuration.")
+            raise bad_request(f"The property '{name}' does not exist on the type of the configuration.")
     wanted = {**policy, **body}
     for name, (low, high) in WHOLE.items():
         if type(wanted[name]) is not int or not low <= wanted[name] <= high:
-            raise bad(f"Invalid {name} specified. The valid range between {low} and {high}.")
+            raise bad_request(f"Invalid {name} specified. The valid range between {low} and {high}.")
     lifetimes = [wanted[f"{name}LifetimeInMinutes"] for name in ("minimum", "default", "maximum")]
     if lifetimes != sorted(lifetimes):
-        raise bad("Invalid DefaultLifetimeInMinutes specified.")
+        raise bad_request("Invalid DefaultLifetimeInMinutes specified.")
     if wanted["state"] not in ("enabled", "disabled") or type(wanted["isUsableOnce"]) is not bool:
-        raise bad("Cannot convert a value of the request body to its type.")
+        raise bad_request("Cannot convert a value of the request body to its type.")
     for target in [*wanted["includeTargets"], *wanted["excludeTargets"]]:
         _check_target(call, target)
     for target in wanted["includeTargets"]:
@@ -43,12 +43,16 @@ def change(call: Call) -> Response:
 def _check_target(call: Call, target: Json) -> None:
     tenant = call.tenant
     known = {"all_users", *(group.object_id for group in tenant.groups)}
-    known |= {account.id for account in tenant.existing()} if target.get("targetType") == "user" else set()
+    known |= (
+        {account.id for account in tenant.existing_accounts()}
+        if target.get("targetType") == "user"
+        else set()
+    )
     if target.get("targetType") not in ("group", "user") or target.get("id") not in known:
-        raise bad(f"The target '{target.get('id')}' was not found.")
+        raise bad_request(f"The target '{target.get('id')}' was not found.")
     if not set(target) <= {"id", "targetType", "isRegistrationRequired", "@odata.type"}:
-        raise bad("A target has a property that does not exist.")
+        raise bad_request("A target has a property that does not exist.")
 
 
-def bad(message: str) -> Refusal:
+def bad_request(message: str) -> Refusal:
     return Refusal(400, "badRequest", message)

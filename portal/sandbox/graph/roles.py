@@ -1,4 +1,4 @@
-"""Directory roles: held now, directly or through a group, and those that PIM lets a person take up."""
+"""Directory roles: active ones, direct or through a group, and those eligible through PIM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from portal.sandbox.graph.call import Call, Page, Refusal
-from portal.sandbox.graph.odata import demand_advanced, selected
+from portal.sandbox.graph.odata import require_advanced_query, select_properties
 from portal.sandbox.graph.users import READ
 from portal.sandbox.people import ROLE_TEMPLATES
 from portal.sandbox.tenant import Tenant
@@ -23,37 +23,39 @@ RolesOf = Callable[[Tenant, str], list[str]]
 
 def member_of(call: Call, user: str) -> Response:
     """Active built-in roles, also through groups; never the eligible ones."""
-    call.allow(*READ)
-    account = call.account(user)
-    demand_advanced(call)
+    call.require_any(*READ)
+    account = call.get_account(user)
+    require_advanced_query(call)
     principals = [account.id, *sorted(call.tenant.group_ids(account))]
     names = {name for principal in principals for name in active_roles(call.tenant, principal)}
-    items = [_as_graph(call, name) for name in ROLE_TEMPLATES if name in names]
+    items = [_role_as_graph(call, name) for name in ROLE_TEMPLATES if name in names]
     return Page(call, "directoryRoles", items, counted=True).response()
 
 
-def assignments(call: Call) -> Response:
-    """Direct assignments of one principal; what comes through a group is the group's."""
-    call.allow(*SEE)
-    return _page(call, "roleManagement/directory/roleAssignments", active_roles, {})
+def list_role_assignments(call: Call) -> Response:
+    """List the direct assignments of one principal. Roles through a group belong to the group."""
+    call.require_any(*SEE)
+    return _page_of_roles(call, "roleManagement/directory/roleAssignments", active_roles, {})
 
 
-def eligibilities(call: Call) -> Response:
-    call.allow(*SEE_ELIGIBLE)
+def list_role_eligibilities(call: Call) -> Response:
+    call.require_any(*SEE_ELIGIBLE)
     more = {
         "memberType": "Direct",
         "startDateTime": "2026-01-05T08:00:00Z",
         "endDateTime": None,
         "appScopeId": None,
     }
-    return _page(call, "roleManagement/directory/roleEligibilityScheduleInstances", eligible_roles, more)
+    return _page_of_roles(
+        call, "roleManagement/directory/roleEligibilityScheduleInstances", eligible_roles, more
+    )
 
 
-def eligible_groups(call: Call) -> Response:
-    """PIM for groups: what a person may become a member or an owner of."""
-    call.allow(*SEE_ELIGIBLE_GROUPS)
-    principal = _principal(call)
-    account = call.tenant.find(principal)
+def list_eligible_groups(call: Call) -> Response:
+    """PIM for groups: the groups that a person is eligible for."""
+    call.require_any(*SEE_ELIGIBLE_GROUPS)
+    principal = _filtered_principal(call)
+    account = call.tenant.find_account(principal)
     names = account.eligible_groups if account else []
     items: list[Json] = [
         {
@@ -74,19 +76,19 @@ def eligible_groups(call: Call) -> Response:
 
 
 def active_roles(tenant: Tenant, principal: str) -> list[str]:
-    account = tenant.find(principal)
+    account = tenant.find_account(principal)
     if account:
         return account.directory_roles
     return [name for group in tenant.groups if group.object_id == principal for name in group.directory_roles]
 
 
 def eligible_roles(tenant: Tenant, principal: str) -> list[str]:
-    account = tenant.find(principal)
+    account = tenant.find_account(principal)
     return account.eligible_roles if account else []
 
 
-def _page(call: Call, context: str, roles_of: RolesOf, more: Json) -> Response:
-    principal = _principal(call)
+def _page_of_roles(call: Call, context: str, roles_of: RolesOf, more: Json) -> Response:
+    principal = _filtered_principal(call)
     items: list[Json] = [
         {
             "id": base64.urlsafe_b64encode(
@@ -102,7 +104,7 @@ def _page(call: Call, context: str, roles_of: RolesOf, more: Json) -> Response:
     return Page(call, context, items).response()
 
 
-def _principal(call: Call) -> str:
+def _filtered_principal(call: Call) -> str:
     match = PRINCIPAL.fullmatch(call.query.get("$filter", ""))
     if match is None:
         raise Refusal(
@@ -111,7 +113,7 @@ def _principal(call: Call) -> str:
     return match[1]
 
 
-def _as_graph(call: Call, name: str) -> Json:
+def _role_as_graph(call: Call, name: str) -> Json:
     template = ROLE_TEMPLATES[name]
     properties: Json = {
         "id": hashlib.md5(
@@ -123,4 +125,7 @@ def _as_graph(call: Call, name: str) -> Json:
     }
     if call.roles.isdisjoint(SEE):
         properties = {key: value if key == "id" else None for key, value in properties.items()}
-    return {"@odata.type": "#microsoft.graph.directoryRole", **selected(call, properties, tuple(properties))}
+    return {
+        "@odata.type": "#microsoft.graph.directoryRole",
+        **select_properties(call, properties, tuple(properties)),
+    }

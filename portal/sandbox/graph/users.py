@@ -1,13 +1,18 @@
-"""Accounts: one by object id or name, its manager, and finding many."""
+"""Accounts: read one by object id or name, read its manager, list many."""
 
 from __future__ import annotations
 
 import re
 
-from portal.sandbox.clock import graph_seconds
 from portal.sandbox.graph import mailboxes
-from portal.sandbox.graph.call import CONTEXT, Call, Page, Refusal, not_found, throttled
-from portal.sandbox.graph.odata import advanced, filtered, searched, selected
+from portal.sandbox.graph.call import CONTEXT, Call, Page, Refusal, not_found, refuse_if_throttled
+from portal.sandbox.graph.odata import (
+    filter_items,
+    is_advanced_query,
+    search_items,
+    select_properties,
+    unsupported_query,
+)
 from portal.sandbox.records import Account
 from portal.sandbox.web import Json, Response, json_answer
 
@@ -27,45 +32,57 @@ DEFAULT = (
     "userPrincipalName",
 )
 SIGN_IN_ACTIVITY = "signInActivity"
+LARGEST_WITH_SIGN_INS = 120  # accounts on a page that shows their sign-in activity
 
 
-def read(call: Call, user: str) -> Response:
-    call.allow(*READ)
-    _spend_on_sign_in_activity(call)
-    if mailboxes.is_named(call, user):
-        return mailboxes.shown(call)
-    account = call.account(user)
-    return json_answer({"@odata.context": f"{CONTEXT}#users/$entity", **_shown(call, account)})
+def read_user(call: Call, user: str) -> Response:
+    call.require_any(*READ)
+    _take_from_sign_in_limit(call)
+    if mailboxes.is_shared_mailbox(call, user):
+        return mailboxes.read_shared_mailbox(call)
+    account = call.get_account(user)
+    return json_answer({"@odata.context": f"{CONTEXT}#users/$entity", **_user_as_graph(call, account)})
 
 
-def manager(call: Call, user: str) -> Response:
-    """404 is a normal state: nobody is recorded."""
-    call.allow(*READ)
-    _spend_on_sign_in_activity(call)
-    account = call.account(user)
+def read_manager(call: Call, user: str) -> Response:
+    """404 means that no manager is set."""
+    call.require_any(*READ)
+    _take_from_sign_in_limit(call)
+    account = call.get_account(user)
     found = call.tenant.manager_of(account)
     if found is None:
         raise not_found("manager")
     kind = {"@odata.context": f"{CONTEXT}#directoryObjects/$entity", "@odata.type": "#microsoft.graph.user"}
-    return json_answer({**kind, **_shown(call, found)})
+    return json_answer({**kind, **_user_as_graph(call, found)})
 
 
-def search(call: Call) -> Response:
-    call.allow(*READ)
-    _spend_on_sign_in_activity(call)
-    items = searched(call, filtered(call, [account.properties for account in call.tenant.existing()]))
-    by_id = {account.id: account for account in call.tenant.existing()}
-    shown = [_shown(call, by_id[item["id"]]) for item in items]
+def list_users(call: Call) -> Response:
+    call.require_any(*READ)
+    _take_from_sign_in_limit(call)
+    if _asks_sign_in_activity(call) and not call.tenant.sign_in_lists:
+        raise unsupported_query("Sign-in activity cannot be listed with this filter.")
+    items = search_items(
+        call, filter_items(call, [account.properties for account in call.tenant.existing_accounts()])
+    )
+    by_id = {account.id: account for account in call.tenant.existing_accounts()}
+    shown = [_user_as_graph(call, by_id[item["id"]]) for item in items]
     # Without the header `$count` is ignored, not refused.
-    return Page(call, "users", shown, counted=advanced(call) and "$count" in call.query).response()
+    return Page(
+        call,
+        "users",
+        shown,
+        counted=is_advanced_query(call) and "$count" in call.query,
+        largest=LARGEST_WITH_SIGN_INS if _asks_sign_in_activity(call) else 999,
+        shortest_page=call.tenant.list_page,
+    ).response()
 
 
-def _shown(call: Call, account: Account) -> Json:
+def _user_as_graph(call: Call, account: Account) -> Json:
     properties = dict(account.properties)
     if not _asks_sign_in_activity(call):
-        return selected(call, properties, DEFAULT)
-    shown = selected(call, {**properties, SIGN_IN_ACTIVITY: _activity(account)}, DEFAULT)
-    if shown[SIGN_IN_ACTIVITY] is None:  # absent for who never signed in
+        return select_properties(call, properties, DEFAULT)
+    shown = select_properties(call, {**properties, SIGN_IN_ACTIVITY: account.shown_sign_in_activity}, DEFAULT)
+    if shown[SIGN_IN_ACTIVITY] is None:  # absent for an account without sign-ins
         del shown[SIGN_IN_ACTIVITY]
     return shown
 
@@ -74,26 +91,14 @@ def _asks_sign_in_activity(call: Call) -> bool:
     return SIGN_IN_ACTIVITY.lower() in re.split(r"[,\s]+", call.query.get("$select", "").lower())
 
 
-def _spend_on_sign_in_activity(call: Call) -> None:
+def _take_from_sign_in_limit(call: Call) -> None:
     """It has a limit of its own, and one property without permission refuses the whole request."""
     if not _asks_sign_in_activity(call):
         return
-    throttled(call.tenant.throttle.sign_in_activity.wait())
+    refuse_if_throttled(call.tenant.throttle.sign_in_activity.take_slot())
     if "AuditLog.Read.All" not in call.roles:
         raise Refusal(
             403,
             "Authentication_MSGraphPermissionMissing",
             "The principal does not have required Microsoft Graph permission(s): AuditLog.Read.All.",
         )
-
-
-def _activity(account: Account) -> Json | None:
-    if account.last_sign_in is None:
-        return None
-    moment = graph_seconds(account.last_sign_in)
-    return {
-        "lastSignInDateTime": moment,
-        "lastSignInRequestId": "00000000-0000-4000-8000-000000000000",
-        "lastNonInteractiveSignInDateTime": moment,
-        "lastSuccessfulSignInDateTime": moment,
-    }

@@ -1,0 +1,227 @@
+"""The audit log: append-only, hash-chained over one locked head row, verifiable without a key.
+
+Personal values are in the chain only as salted commitments. The values themselves are in a second table, and can be
+erased without breaking the chain. Nothing here ever receives a pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from django.db import transaction as db_transaction
+from django.db.transaction import TransactionManagementError
+from django.utils.translation import gettext
+
+from onboarding import clock, locks
+from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
+
+GENESIS = "0" * 64
+
+
+class Person(Protocol):
+    """The person who does something: identified by tenant and object id, shown by name."""
+
+    tid: str
+    oid: str
+    name: str
+
+
+class _HeadLock(threading.local):
+    by_this_thread = False
+
+
+_head_lock = _HeadLock()
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """The database transaction of an audited change. It locks the head of the chain before any other row.
+
+    Every audited transaction needs that row. If one locked another row first, two of them could deadlock.
+    """
+    with db_transaction.atomic():
+        if _head_lock.by_this_thread:
+            yield
+            return
+        locks.acquire_in_order(locks.LockQueue.AUDIT_TRAIL)
+        AuditHead.objects.select_for_update().get(id=1)
+        _head_lock.by_this_thread = True
+        try:
+            yield
+        finally:
+            _head_lock.by_this_thread = False
+
+
+def record(
+    event: str,
+    *,
+    by: Person | None = None,
+    starter: Starter | None = None,
+    issue: PassIssue | None = None,
+    facts: Mapping[str, Any] | None = None,
+    personal: Mapping[str, str] | None = None,
+) -> AuditEvent:
+    """Append one event in the transaction of its change, which is a `transaction()`.
+
+    `facts` must hold nothing personal; `personal` is stored as commitments, and its values can be erased. Without `by`
+    the portal itself made the change. Raises TransactionManagementError outside a `transaction()`.
+    """
+    if not _head_lock.by_this_thread:
+        raise TransactionManagementError("An event belongs into the transaction of its change.")
+    values = dict(personal or {})
+    if by is not None:
+        values |= {"by": f"{by.tid}/{by.oid}", "by_name": by.name}
+    salt = secrets.token_hex(16)
+    head = AuditHead.objects.select_for_update().get(id=1)
+    row = AuditEvent(
+        seq=head.seq + 1,
+        at=clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
+        event=event,
+        starter=starter.public_id if starter else "",
+        issue=str(issue.pk) if issue else "",
+        facts=dict(facts or {}),
+        commitments={name: make_commitment(salt, value) for name, value in values.items()},
+        previous=head.hash,
+    )
+    row.hash = hash_event(row)
+    row.save(force_insert=True)
+    AuditDetail.objects.create(event=row, salt=salt, values=values)
+    head.seq, head.hash = row.seq, row.hash
+    head.save(update_fields=["seq", "hash"])
+    return row
+
+
+def make_commitment(salt: str, value: str) -> str:
+    return hashlib.sha256(f"{salt}:{value}".encode()).hexdigest()
+
+
+def hash_event(row: AuditEvent) -> str:
+    """SHA-256 over the previous hash and the event in canonical JSON (sorted keys, no spaces, UTF-8)."""
+    body = {
+        "seq": row.seq,
+        "at": row.at,
+        "event": row.event,
+        "starter": row.starter,
+        "issue": row.issue,
+        "facts": row.facts,
+        "commitments": row.commitments,
+    }
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256((row.previous + canonical).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ChainFault:
+    """One place where the chain is not as it was written."""
+
+    seq: int
+    what: str
+
+
+def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
+    """Verify the whole chain. `anchor` is a head hash kept elsewhere, which must still be in the chain.
+
+    Events may be added meanwhile: the chain must contain the head from before the check, and must not go beyond the
+    head after it.
+    """
+    first_head, has_first_head = AuditHead.objects.get(id=1), False
+    expected, previous, has_anchor = 1, GENESIS, not anchor or anchor == GENESIS
+    for row in _rows_in_order():
+        if row.seq != expected:
+            yield ChainFault(
+                expected,
+                gettext("events %(first)s to %(last)s are missing")
+                % {"first": expected, "last": row.seq - 1},
+            )
+        elif row.previous != previous:
+            yield ChainFault(row.seq, gettext("does not follow the previous event"))
+        if hash_event(row) != row.hash:
+            yield ChainFault(row.seq, gettext("was changed"))
+        if not _are_details_intact(row):
+            yield ChainFault(row.seq, gettext("its details were changed or are gone"))
+        has_anchor = has_anchor or row.hash == anchor
+        has_first_head = has_first_head or (row.seq, row.hash) == (first_head.seq, first_head.hash)
+        expected, previous = row.seq + 1, row.hash
+    if not (has_first_head or (first_head.seq, first_head.hash) == (0, GENESIS)) or (
+        expected - 1 > AuditHead.objects.get(id=1).seq
+    ):
+        yield ChainFault(
+            expected - 1,
+            gettext("the chain ends here, but its head is event %(number)s") % {"number": first_head.seq},
+        )
+    if not has_anchor:
+        yield ChainFault(
+            expected - 1,
+            gettext("the saved head is not in the chain, so the chain was shortened or rewritten"),
+        )
+
+
+def verify_last_events(events: int) -> Iterator[ChainFault]:
+    """Verify only the last events: quick, while `verify_chain` reads them all."""
+    head = AuditHead.objects.get(id=1)
+    rows = list(
+        AuditEvent.objects.select_related("detail").filter(seq__lte=head.seq).order_by("-seq")[:events]
+    )
+    newest, newest_hash = (rows[0].seq, rows[0].hash) if rows else (0, GENESIS)
+    if newest < head.seq:
+        yield ChainFault(
+            head.seq,
+            gettext("events %(first)s to %(last)s are missing") % {"first": newest + 1, "last": head.seq},
+        )
+    elif newest_hash != head.hash:
+        yield ChainFault(head.seq, gettext("does not match the head of the chain"))
+    for row, before in zip(rows, [*rows[1:], None], strict=False):
+        if before is not None and (row.seq, row.previous) != (before.seq + 1, before.hash):
+            yield ChainFault(row.seq, gettext("does not follow the previous event"))
+        if hash_event(row) != row.hash:
+            yield ChainFault(row.seq, gettext("was changed"))
+        if not _are_details_intact(row):
+            yield ChainFault(row.seq, gettext("its details were changed or are gone"))
+
+
+def _are_details_intact(row: AuditEvent) -> bool:
+    """Whether all personal values match their commitments, or were all erased with their salt."""
+    detail = getattr(row, "detail", None)
+    if detail is None:
+        return False
+    if not detail.salt:
+        return not detail.values
+    kept = {name: make_commitment(detail.salt, value) for name, value in detail.values.items()}
+    return bool(kept == row.commitments)
+
+
+def _rows_in_order(page: int = 500) -> Iterator[AuditEvent]:
+    """Read page by page: an open cursor would block SQLite's writers."""
+    last = -1
+    events = AuditEvent.objects.select_related("detail").order_by("seq")
+    while rows := list(events.filter(seq__gt=last)[:page]):
+        yield from rows
+        last = rows[-1].seq
+
+
+@db_transaction.atomic
+def erase_details(public_id: str) -> int:
+    """Erase the personal details of one starter's events; the chain keeps its commitments."""
+    # By key, not by a join: before PostgreSQL has statistics, it plans a join of all rows.
+    events = list(AuditEvent.objects.filter(starter=public_id).values_list("seq", flat=True))
+    return AuditDetail.objects.filter(event__in=events).update(salt="", values={})
+
+
+@db_transaction.atomic
+def erase_details_of_event(event: str, *, before: datetime) -> int:
+    """Erase the personal details of old events of one kind that belong to no starter."""
+    moment = before.astimezone(UTC).isoformat(timespec="milliseconds")
+    old = AuditDetail.objects.filter(event__event=event, event__starter="", event__at__lt=moment).exclude(
+        salt=""
+    )
+    return AuditDetail.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:500])).update(
+        salt="", values={}
+    )

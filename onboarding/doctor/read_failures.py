@@ -1,0 +1,76 @@
+"""Why something could not be read, and how to fix it: each cause has its own fix."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext, ngettext
+
+from onboarding.doctor.policy_text import continues_without, policy_setting_text
+from onboarding.doctor.runner import Finding
+from onboarding.graph.diagnostics.probe_results import Outcome, ReadResult
+from onboarding.i18n import Words
+from onboarding.models import SitePolicy
+
+
+def unreadable_finding(
+    look: ReadResult, rules: SitePolicy, *, permission: str, rule: str = "", licence: Words = ""
+) -> Finding:
+    """The finding for a failed read. `rule` is the policy setting that may let the portal continue without it."""
+    what, fix = _cause_and_fix(look, permission, licence)
+    reference = f" ({', '.join(part for part in (look.code, look.request_id) if part)})"
+    detail = what + (reference if look.code or look.request_id else "") + "."
+    if look.outcome == Outcome.BUSY:
+        return Finding("unknown", detail, fix)
+    if not rule:
+        return Finding("wrong", detail, fix)
+    closed = look.outcome in {Outcome.NO_RIGHT, Outcome.NO_LICENCE}
+    # Policy can only excuse a missing right or licence; any other failure stops every pass.
+    if closed and continues_without(rules, rule):
+        return Finding("skipped", f"{detail} {policy_setting_text(rules, rule)}")
+    if closed:
+        words = gettext("Or let the portal continue without it in the policy.")
+        return Finding("wrong", f"{detail} {policy_setting_text(rules, rule)}", f"{fix} {words}")
+    return Finding("wrong", detail, fix)
+
+
+def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[str, str]:
+    """What happened, without a full stop because a code may follow, and what to do."""
+    match look.outcome:
+        case Outcome.NO_RIGHT:
+            return (
+                gettext("Missing permission: Graph refuses, although the token contains the permission"),
+                gettext(
+                    "Check that %(permission)s is granted as an application permission. Other possible causes: the "
+                    "grant is new, or the account is in a restricted management administrative unit."
+                )
+                % {"permission": permission},
+            )
+        case Outcome.NO_LICENCE:
+            return (
+                gettext("Missing licence: the tenant does not have the licence for this"),
+                gettext("Buy %(licence)s for the accounts that need it.") % {"licence": licence}
+                if licence
+                else gettext("Buy the licence that Microsoft requires for these accounts."),
+            )
+        case Outcome.BUSY:
+            seconds = round(look.seconds)
+            words = ngettext(
+                "Graph is busy and asks to wait %(seconds)s second",
+                "Graph is busy and asks to wait %(seconds)s seconds",
+                seconds,
+            )
+            return words % {"seconds": seconds}, gettext("Run the doctor again later.")
+        case Outcome.SILENT:
+            return (
+                gettext("Graph does not answer this request, although it answers others"),
+                gettext("Wait, then run the doctor again."),
+            )
+        case Outcome.ABSENT:
+            return gettext("Graph cannot find it"), gettext("Check whether it was deleted.")
+        case Outcome.INCOMPLETE:
+            words = gettext("Graph's answer does not contain the required data.")
+            return (
+                f"{words} {look.words}".rstrip("."),
+                gettext("Check that %(permission)s is granted. Without it Graph leaves out this data.")
+                % {"permission": permission},
+            )
+    return gettext("Graph refuses the request"), gettext("Look up the code in Microsoft's documentation.")

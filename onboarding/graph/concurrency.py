@@ -1,0 +1,110 @@
+"""Limit the concurrency towards Microsoft Graph, so that some threads are always left for everything else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from onboarding.graph.errors import Overloaded
+
+PATIENCE = 10.0  # seconds that a thread waits for a slot
+SLOW = 5.0  # seconds of Microsoft's time in one slot, which a Graph of the usual speed never needs
+CHECK_INTERVAL = 0.5  # seconds between checks of how slow the requests in progress are
+
+
+class Slot:
+    """One thread's slot, and how much of its time Microsoft took.
+
+    Time that a slow machine takes itself does not count: a person turned away for that would only come back.
+    """
+
+    def __init__(self) -> None:
+        # Seconds that Microsoft took, and since when a request is in progress. One value: other threads read it.
+        self._asked: tuple[float, float | None] = 0.0, None
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count the time inside as Microsoft's."""
+        self._asked = self._asked[0], time.monotonic()
+        try:
+            yield
+        finally:
+            self._asked = self.seconds_waited(time.monotonic()), None
+
+    def seconds_waited(self, now: float) -> float:
+        """Seconds that Microsoft took until now."""
+        before, since = self._asked
+        return before + (0.0 if since is None else now - since)
+
+
+class _OfThread(threading.local):
+    slot: Slot | None = None
+
+
+class ConcurrencyLimiter:
+    """Lets a number of threads ask Graph at once, first come, first served.
+
+    While Microsoft is quick, all others wait for a slot. When a thread with a slot has waited long for Microsoft, at
+    most `max_waiting` threads may wait, and all others get an error at once. A thread keeps its slot for all that it
+    does inside, so that nothing is turned away half-way.
+    """
+
+    def __init__(
+        self, slots: int, *, max_waiting: int, slow: float = SLOW, patience: float = PATIENCE
+    ) -> None:
+        """`slow` and `patience` are seconds."""
+        self._limit, self._max_waiting = slots, max_waiting
+        self._slow, self._patience = slow, patience
+        self._changed = threading.Condition()
+        self._slots: set[Slot] = set()
+        self._waiting: list[int] = []
+        self._of_thread = _OfThread()
+
+    @contextmanager
+    def acquire(self) -> Iterator[Slot]:
+        """Hold a slot; a thread that has one keeps it. Raises Overloaded."""
+        if (held := self._of_thread.slot) is not None:
+            yield held
+            return
+        slot = Slot()
+        with self._changed:
+            self._wait_for_slot(threading.get_ident())
+            self._slots.add(slot)
+        self._of_thread.slot = slot
+        try:
+            yield slot
+        finally:
+            self._of_thread.slot = None
+            with self._changed:
+                self._slots.remove(slot)
+                self._changed.notify_all()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Hold a slot while Microsoft is asked. Raises Overloaded."""
+        with self.acquire() as slot, slot.timed():
+            yield
+
+    def _wait_for_slot(self, thread: int) -> None:
+        if len(self._slots) < self._limit and not self._waiting:
+            return
+        until = time.monotonic() + self._patience
+        self._waiting.append(thread)
+        try:
+            while len(self._slots) >= self._limit or self._waiting[0] != thread:
+                now = time.monotonic()
+                if now > until:
+                    raise Overloaded(f"No slot became free in {self._patience:.0f} s to ask Microsoft Graph.")
+                if self._is_slow(now) and self._waiting.index(thread) >= self._max_waiting:
+                    raise Overloaded(
+                        "Microsoft Graph is slow, and enough requests are waiting for it already."
+                    )
+                self._changed.wait(CHECK_INTERVAL)
+        finally:
+            self._waiting.remove(thread)
+            self._changed.notify_all()
+
+    def _is_slow(self, now: float) -> bool:
+        return max((slot.seconds_waited(now) for slot in self._slots), default=0.0) >= self._slow

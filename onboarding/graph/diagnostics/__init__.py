@@ -1,0 +1,1 @@
+"""Read what the tenant allows, for the doctor, and describe what was found."""

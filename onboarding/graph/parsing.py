@@ -1,0 +1,409 @@
+"""From Graph's records to the portal's values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import unquote
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from onboarding.graph.addresses import single_address
+from onboarding.graph.entities import (
+    Account,
+    CreatedPass,
+    Facts,
+    Kind,
+    LivePass,
+    MailOwner,
+    Manager,
+    Method,
+    PassPolicy,
+    SignIns,
+)
+from onboarding.graph.errors import GraphError, NotFound, OutcomeUnknown, ReadNotPermitted
+from onboarding.graph.pass_code import PassCode
+from onboarding.graph.responses import Answer, Record
+
+CODE = re.compile(r"[!-~]{8,48}")
+SOMEONE_IN_CONTEXT = re.compile(r"#users\((?:'|%27)([^'%)]*)", re.IGNORECASE)
+LONGEST_MINUTES = 43200
+PASS_IN_LOCATION = re.compile(r"temporaryAccessPassMethods(?:/|\(')([^/?()']+)", re.IGNORECASE)
+# The answer to a POST says three times when the pass was made: its `Date`, its creation and its start. Without a start
+# time in the request they are one moment. Without a `Date` our own clock stands in, which may be wrong by more.
+ONE_MOMENT, ONE_MOMENT_BY_OUR_CLOCK = timedelta(minutes=5), timedelta(minutes=15)
+PEOPLE = "people "  # the parts of a batch that read employee numbers begin with this
+
+
+def parse_account(record: Record) -> Account:
+    return Account(
+        object_id=record.guid("id"),
+        user_principal_name=record.text("userPrincipalName"),
+        display_name=record.text("displayName"),
+        job_title=record.text("jobTitle"),
+        department=record.text("department"),
+        mail=single_address(record.raw("mail")),
+        employee_id=record.text("employeeId"),
+        hire_date=record.moment("employeeHireDate"),
+        created_at=record.moment("createdDateTime"),
+        enabled=record.flag("accountEnabled"),
+        kind=_account_kind(record),
+        restricted=_is_restricted(record),
+    )
+
+
+def parse_manager(answer: Answer) -> Manager | None:
+    """Read the manager; 404 is Graph's way to say that there is none."""
+    if answer.status == 404:
+        return None
+    if answer.status != 200:
+        raise answer.to_error()
+    record = answer.record()
+    return Manager(
+        object_id=record.guid("id"),
+        user_principal_name=record.text("userPrincipalName"),
+        display_name=record.text("displayName"),
+        mail=single_address(record.raw("mail")),
+        enabled=record.flag("accountEnabled"),
+        kind=_account_kind(record),
+        employee_id=record.text("employeeId"),
+    )
+
+
+def methods_and_passes(record: Record) -> tuple[tuple[Method, ...], tuple[LivePass, ...]]:
+    """Split what is registered into ways to sign in that last, and passes."""
+    methods, passes = [], []
+    for item in record.all_records():
+        name = _method_type(item)
+        if name == "temporaryAccessPass":
+            passes.append(live_pass(item))
+        else:
+            methods.append(
+                Method(
+                    name,
+                    method_id=item.text("id"),
+                    created_at=item.moment("createdDateTime"),
+                    sign_in_state=item.text("smsSignInState", limit=60),
+                )
+            )
+    return tuple(methods), tuple(passes)
+
+
+def live_pass(record: Record) -> LivePass:
+    created_at, starts_at = record.moment("createdDateTime"), record.moment("startDateTime")
+    lifetime = record.number("lifetimeInMinutes")
+    if created_at is None or starts_at is None or lifetime is None or not 0 < lifetime <= LONGEST_MINUTES:
+        raise record.incomplete(_("the times of a pass"))
+    return LivePass(
+        method_id=record.identifier("id"),
+        created_at=created_at,
+        starts_at=starts_at,
+        lifetime_minutes=lifetime,
+        usable_once=record.flag("isUsableOnce"),
+        usable=record.flag("isUsable"),
+        reason=record.text("methodUsabilityReason", limit=60),
+    )
+
+
+def parse_facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
+    """Put the parts of the one batch together; a part that failed fails the whole."""
+    # First the account: where it is missing, everything else is missing because of it. Where it is not, a part
+    # that is "not found" could not be read.
+    refuse_unless_read(answers["account"])
+    for name, answer in answers.items():
+        if name == "sign_ins":
+            continue
+        if answer.status == 404 and name not in {"manager", "above", "methods"}:
+            raise answer.incomplete(name)
+        if not (name in MAY_BE_CLOSED and is_closed(answer)):
+            refuse_unless_read(answer, absence_is_fine=name in {"manager", "above"})
+    person = parse_account(answers["account"].record())
+    if person.object_id != object_id:
+        raise answers["account"].incomplete(_("the requested account"))
+    methods, passes = (
+        methods_and_passes(answers["methods"].record()) if "methods" in answers else (None, None)
+    )
+    groups = {**role_groups(answers["groups"]), **role_groups(answers["owned"])}
+    active = {
+        *_parse_ids(answers["roles"], "roleTemplateId"),
+        *_parse_ids(answers["assignments"], "roleDefinitionId"),
+    }
+    return Facts(
+        account=person,
+        manager=parse_manager(answers["manager"]),
+        methods=methods,
+        passes=passes,
+        active_roles=tuple(sorted(active)),
+        eligible_roles=_ids_where_open(answers["eligible"], "roleDefinitionId"),
+        groups=tuple(sorted(record.guid("id") for record in answers["groups"].record().all_records())),
+        role_groups=tuple(sorted(groups)),
+        eligible_groups=_ids_where_open(answers["eligible_groups"], "groupId"),
+        pass_policy=None
+        if is_closed(answers["pass_policy"])
+        else pass_policy(answers["pass_policy"].record()),
+        above=parse_manager(answers["above"]) if "above" in answers else None,
+        sign_ins=_sign_ins_part(answers["sign_ins"], object_id) if "sign_ins" in answers else None,
+        numbers=employee_numbers(answers),
+    )
+
+
+def _sign_ins_part(answer: Answer, object_id: str) -> SignIns | GraphError:
+    try:
+        return sign_ins_answer(answer, object_id)
+    except GraphError as error:
+        return error
+
+
+# What a tenant may keep from the portal, for want of a licence or a right; a guard says what follows from that.
+MAY_BE_CLOSED = frozenset({"eligible", "eligible_groups", "pass_policy"})
+# How Graph says that a tenant has no licence for Privileged Identity Management.
+NO_LICENCE = ("licen", "premium")
+
+
+def is_closed(answer: Answer) -> bool:
+    """True where the tenant does not let the portal read this at all: no right, or no licence for it."""
+    return answer.status == 403 or (answer.status == 400 and lacks_licence(answer))
+
+
+def lacks_licence(answer: Answer) -> bool:
+    """Whether Graph says that the tenant has no licence for what was asked."""
+    error = answer.content.get("error") if isinstance(answer.content, dict) else None
+    words = f"{error.get('code')} {error.get('message')}".casefold() if isinstance(error, dict) else ""
+    return any(sign in words for sign in NO_LICENCE)
+
+
+def pass_policy(record: Record) -> PassPolicy:
+    """Read the tenant's policy for passes; what is missing or of another kind makes it unreadable."""
+    shortest, longest = record.number("minimumLifetimeInMinutes"), record.number("maximumLifetimeInMinutes")
+    state = record.text("state")
+    if shortest is None or longest is None or state not in {"enabled", "disabled"}:
+        raise record.incomplete(_("the limits of the pass policy"))
+    return PassPolicy(
+        enabled=state == "enabled",
+        shortest_minutes=shortest,
+        longest_minutes=longest,
+        included=frozenset(target.identifier("id").lower() for target in record.records("includeTargets")),
+        excluded=frozenset(target.identifier("id").lower() for target in record.records("excludeTargets")),
+    )
+
+
+def mail_owners(answer: Answer) -> tuple[MailOwner, ...]:
+    """Read the accounts that have a mail address, in the order of their names."""
+    refuse_unless_read(answer)
+    owners = [
+        MailOwner(record.guid("id"), record.text("userPrincipalName"), record.text("displayName"))
+        for record in answer.record().all_records()
+    ]
+    return tuple(sorted(owners, key=lambda one: (one.display_name, one.object_id)))
+
+
+def refuse_unless_read(answer: Answer, *, absence_is_fine: bool = False) -> None:
+    if answer.status != 200 and not (absence_is_fine and answer.status == 404):
+        raise answer.to_error()
+
+
+@sensitive_variables()
+def created_pass(answer: Answer, *, object_id: str, lifetime_minutes: int) -> CreatedPass:
+    """Accept the answer to a POST only if it is the very pass that was asked for, and usable now."""
+    record = Record(answer.content if isinstance(answer.content, dict) else {}, answer)
+    method_id = record.label("id")
+    problem = _problem_with(record, answer, object_id=object_id, lifetime_minutes=lifetime_minutes)
+    starts_at, lifetime = record.moment("startDateTime"), record.number("lifetimeInMinutes")
+    if problem or not method_id or starts_at is None or lifetime is None:
+        message = f"A pass was created and cannot be shown: {problem or 'its answer is not complete'}."
+        raise OutcomeUnknown(message, answered=True, method_id=method_id or None, **answer.ids)
+    return CreatedPass(
+        method_id=method_id,
+        code=PassCode(record.raw("temporaryAccessPass")),
+        starts_at=starts_at,
+        lifetime_minutes=lifetime,
+        request_id=answer.request_id,
+    )
+
+
+@sensitive_variables()
+def _problem_with(record: Record, answer: Answer, *, object_id: str, lifetime_minutes: int) -> str:
+    code, whose = record.raw("temporaryAccessPass"), _context_of(record)
+    checks = (
+        (whose in {"", object_id}, "it is for another account"),
+        (isinstance(code, str) and CODE.fullmatch(code), "its code cannot be read"),
+        (record.flag("isUsable") is True, "the tenant's policy prevents its use"),
+        (record.flag("isUsableOnce") is True, "it can be used more than once"),
+        (0 < (record.number("lifetimeInMinutes") or 0) <= lifetime_minutes, "it lasts longer than asked"),
+        (_starts_now(record, answer), "it does not start now, and yet is called usable"),
+        (_named_as_in(answer.location, record.label("id")), "it has two ids"),
+    )
+    return next((problem for holds, problem in checks if not holds), "")
+
+
+def _starts_now(record: Record, answer: Answer) -> bool:
+    """The times of a new pass agree with each other and with the clock of who answered."""
+    starts_at, created_at = record.moment("startDateTime"), record.moment("createdDateTime")
+    if starts_at is None:
+        return False
+    now, margin = answer.date or timezone.now(), ONE_MOMENT if answer.date else ONE_MOMENT_BY_OUR_CLOCK
+    return abs(starts_at - now) <= margin and abs((created_at or starts_at) - starts_at) <= ONE_MOMENT
+
+
+def _named_as_in(location: str, method_id: str) -> bool:
+    """`Location`, where Microsoft sends one that names a pass, names the one in the body."""
+    found = PASS_IN_LOCATION.search(location)
+    return found is None or unquote(found[1]) == method_id
+
+
+def _context_of(record: Record) -> str:
+    context = record.raw("@odata.context")
+    found = SOMEONE_IN_CONTEXT.search(context) if isinstance(context, str) else None
+    return found[1].lower() if found else ""
+
+
+def _account_kind(record: Record) -> Kind | None:
+    """Tell where someone's home is. An invited person is external, whatever the directory calls them now."""
+    invited = record.text("creationType").casefold() == "invitation"
+    if (
+        invited
+        or record.raw("externalUserState") is not None
+        or "#EXT#" in record.text("userPrincipalName").upper()
+    ):
+        return "external"
+    kinds: dict[str, Kind] = {"member": "member", "guest": "guest"}
+    return kinds.get(record.text("userType").casefold())
+
+
+def _is_restricted(record: Record) -> bool | None:
+    """Graph says null for an account in no restricted unit; nothing at all means that it was not told."""
+    if record.has("isManagementRestricted") and record.raw("isManagementRestricted") is None:
+        return False
+    return record.flag("isManagementRestricted")
+
+
+def _method_type(record: Record) -> str:
+    prefix, _dot, name = record.text("@odata.type").rpartition(".")
+    if not prefix or not name:
+        raise record.incomplete(_("the type of an authentication method"))
+    return name.removesuffix("AuthenticationMethod")
+
+
+def employee_numbers(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """Employee numbers by object id; who has none is left out."""
+    people = [
+        one
+        for name, answer in answers.items()
+        if name.startswith(PEOPLE)
+        for one in answer.record().all_records()
+    ]
+    found = {one.guid("id"): one.text("employeeId") for one in people}
+    return {object_id: number for object_id, number in found.items() if number}
+
+
+def _ids_where_open(answer: Answer, name: str) -> tuple[str, ...] | None:
+    return None if is_closed(answer) else tuple(sorted(_parse_ids(answer, name)))
+
+
+def _parse_ids(answer: Answer, name: str) -> set[str]:
+    return {record.identifier(name) for record in answer.record().all_records()}
+
+
+def role_groups(answer: Answer) -> dict[str, None]:
+    """Return the groups that can hold directory roles; where the portal may not see it, nobody can say.
+
+    Graph says null for an ordinary group, and null for every property but the id where the right to read
+    groups is missing. The name tells the two apart: a group has one, and it is seen by the same right.
+    """
+    found: dict[str, None] = {}
+    for record in answer.record().all_records():
+        assignable = record.flag("isAssignableToRole")
+        ordinary = record.raw("isAssignableToRole") is None and record.has("isAssignableToRole")
+        if assignable is None and not (ordinary and record.text("displayName")):
+            raise record.incomplete("isAssignableToRole")
+        if assignable:
+            found[record.guid("id")] = None
+    return found
+
+
+def found_account(answer: Answer, name: str) -> Account:
+    """Read a looked-up account, and make sure that it is the one whose name or id was asked for."""
+    if answer.status == 404:
+        raise NotFound("The directory has no such account.", status=404, **answer.ids)
+    refuse_unless_read(answer)
+    person = parse_account(answer.record())
+    if name.casefold() not in {person.object_id, person.user_principal_name.casefold()}:
+        raise answer.incomplete(_("the requested account"))
+    return person
+
+
+# --- Sign-in activity ---------------------------------------------------------------------------------------------
+
+SUCCESS, ATTEMPTS = (
+    "lastSuccessfulSignInDateTime",
+    ("lastSignInDateTime", "lastNonInteractiveSignInDateTime"),
+)
+NEVER_SET = "0001-01-01T"  # Graph writes a date that was never set also as the first day of the calendar
+
+
+def sign_ins_answer(answer: Answer, object_id: str) -> SignIns:
+    """Read the sign-in activity of one account from an answer about it. Raises ReadNotPermitted where the tenant does
+    not let the portal read it; any other failure leaves it unread."""
+    refuse_unless_permitted(answer)
+    refuse_unless_read(answer)
+    record = answer.record()
+    if record.guid("id") != object_id:
+        raise answer.incomplete(_("the requested account"))
+    return sign_ins(record)
+
+
+def refuse_unless_permitted(answer: Answer) -> None:
+    """Raise ReadNotPermitted for a refusal that is about the right or the licence, and for nothing else.
+
+    A 403 is about one of the two where it is Graph that says so: a proxy's page says nothing about the tenant.
+    """
+    if is_closed(answer) and isinstance(answer.content, dict):
+        raise ReadNotPermitted(
+            "Microsoft Graph does not let the portal read when somebody signed in.",
+            status=answer.status,
+            reason="forbidden",
+            **answer.ids,
+        )
+
+
+def sign_ins_listed(answer: Answer, object_ids: Collection[str]) -> dict[str, SignIns]:
+    """Read a list of accounts with their sign-in activity.
+
+    Left out, and so not read, is an account that the list does not hold, holds twice, or does not describe in full.
+    The rest of a paged list is not fetched. Accounts on a later page are missing from the result, so they stay unread.
+    """
+    refuse_unless_permitted(answer)
+    refuse_unless_read(answer)
+    found: dict[str, SignIns | None] = {}
+    for record in answer.record().records("value"):
+        try:
+            name, seen = record.guid("id"), sign_ins(record)
+        except GraphError:
+            name, seen = str(record.raw("id")).lower(), None
+        found[name] = None if name in found else seen
+    return {name: seen for name, seen in found.items() if seen is not None and name in object_ids}
+
+
+def sign_ins(record: Record) -> SignIns:
+    """Read the three times of an account's sign-in activity; Graph leaves the whole out where there was none.
+
+    Where it names no last success at all, not even as null, an attempt counts as one: it is not known to have failed.
+    """
+    activity = record.record("signInActivity")
+    if record.raw("signInActivity") is not None and not isinstance(record.raw("signInActivity"), dict):
+        raise record.incomplete("signInActivity")
+    attempts = [_parse_time(activity, name) for name in ATTEMPTS]
+    attempted_at = max((moment for moment in attempts if moment is not None), default=None)
+    succeeded_at = _parse_time(activity, SUCCESS) if activity.has(SUCCESS) else attempted_at
+    return SignIns(succeeded_at, attempted_at)
+
+
+def _parse_time(activity: Record, name: str) -> datetime | None:
+    """A time that is not set; one that cannot be read is an answer that lacks it."""
+    value, moment = activity.raw(name), activity.moment(name)
+    if moment is None and value is not None and not str(value).startswith(NEVER_SET):
+        raise activity.incomplete(name)
+    return moment

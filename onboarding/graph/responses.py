@@ -1,0 +1,215 @@
+"""Graph's answers, read with suspicion: any field may be missing, null, of another type or hostile."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.graph.errors import (
+    GraphError,
+    Ids,
+    Incomplete,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=+-]{0,199}")
+# A gateway gave up waiting (408) or the client is said to have gone (499): the work may have been done.
+DOUBTFUL = frozenset({408, 499})
+# One code, `badRequest`, stands for every refusal of a pass, so only the text tells them apart.
+REASONS = (
+    ("lifetimeinminutes", "lifetime", "the lifetime is outside the tenant's policy"),
+    ("isusableonce", "once", "the tenant's policy wants single-use passes"),
+    ("usercredentialpolicy", "policy", "the tenant's policy does not give this person a pass"),
+    ("external guest", "guest", "the person is a guest from another organisation"),
+    ("already", "exists", "the account has a pass already"),
+)
+STATUSES = {
+    401: ("unauthorised", "Graph does not accept the portal's identity"),
+    403: ("forbidden", "the portal lacks the right to do this"),
+    409: ("exists", "something like it exists already"),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """One answer, of a request or of a part of a batch; never printed, since it may hold a pass."""
+
+    status: int
+    content: Any
+    retry_after: float
+    request_id: str
+    client_request_id: str
+    date: datetime | None = None  # by the clock of who answered
+    location: str = ""
+
+    @property
+    def ids(self) -> Ids:
+        error = self._error()
+        return {
+            "code": error.label("code"),
+            "request_id": self.request_id or error.record("innerError", "innererror").label("request-id"),
+            "client_request_id": self.client_request_id,
+            "answered_at": self.date,
+        }
+
+    def record(self) -> Record:
+        """Return the object in the answer; an answer without one cannot be decided on."""
+        if not isinstance(self.content, dict):
+            raise self.incomplete(_("a readable answer"))
+        return Record(self.content, self)
+
+    def incomplete(self, what: str | Promise) -> Incomplete:
+        """`what` is the name of a field, or words."""
+        return Incomplete(format_lazy(_("Microsoft Graph's answer lacks {what}."), what=what), **self.ids)
+
+    def to_error(self) -> GraphError:
+        """Say what this answer to a read (or to a request that may be repeated) means."""
+        if self.status == 429:
+            message = f"Microsoft Graph is busy and asks to wait {self.retry_after:.0f} seconds."
+            return Throttled(message, retry_after=self.retry_after, **self.ids)
+        if self.status == 404:
+            return NotFound("Microsoft Graph does not find it.", status=404, **self.ids)
+        if 400 <= self.status < 500 and self.status not in DOUBTFUL:
+            reason, words = self._reason()
+            return Refused(
+                f"Microsoft Graph refused: {words}.", status=self.status, reason=reason, **self.ids
+            )
+        return Unavailable(f"Microsoft Graph gave no usable answer (status {self.status}).", **self.ids)
+
+    def to_write_error(self) -> GraphError:
+        """Say what this answer to a request that must not be repeated means: any doubt is unknown."""
+        error = self.to_error()
+        if isinstance(error, Unavailable):
+            return OutcomeUnknown(
+                f"Microsoft Graph's answer (status {self.status}) does not say whether it was done.",
+                **self.ids,
+            )
+        return error
+
+    def _reason(self) -> tuple[str, str]:
+        said = self._error().text("message", limit=2000).casefold()
+        if self.status == 400:
+            for sign, reason, words in REASONS:
+                if sign in said:
+                    return reason, words
+        return STATUSES.get(self.status, ("other", "it gave no reason that the portal knows"))
+
+    def _error(self) -> Record:
+        fields = self.content if isinstance(self.content, dict) else {}
+        return Record(fields, self).record("error")
+
+
+class Record:
+    """One JSON object: every getter answers in the type asked for, or says that it does not know."""
+
+    __slots__ = ("_answer", "_fields")
+
+    def __init__(self, fields: dict[str, Any], answer: Answer) -> None:
+        self._fields = fields
+        self._answer = answer
+
+    def raw(self, name: str) -> Any:
+        return self._fields.get(name)
+
+    def has(self, name: str) -> bool:
+        return name in self._fields
+
+    def record(self, *names: str) -> Record:
+        """Return the object under the first of these names that holds one, else an empty one."""
+        found = (self._fields.get(name) for name in names)
+        return Record(next((value for value in found if isinstance(value, dict)), {}), self._answer)
+
+    def text(self, name: str, *, limit: int = 256) -> str:
+        """Return words for people: without control characters, which neither a page nor a database likes, and
+        without those that turn the direction of writing, which make the sentence around a name lie."""
+        value = self._fields.get(name)
+        if not isinstance(value, str):
+            return ""
+        kept = (
+            letter
+            for letter in value[:limit]
+            if unicodedata.category(letter) not in {"Cc", "Cs"} and letter not in TURNING
+        )
+        return "".join(kept).strip()
+
+    def label(self, name: str) -> str:
+        """Return an error code or id, if it looks like one."""
+        value = self._fields.get(name)
+        return value if isinstance(value, str) and IDENTIFIER.fullmatch(value) else ""
+
+    def flag(self, name: str) -> bool | None:
+        value = self._fields.get(name)
+        return value if isinstance(value, bool) else None
+
+    def number(self, name: str) -> int | None:
+        value = self._fields.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def moment(self, name: str) -> datetime | None:
+        return moment(self._fields.get(name))
+
+    def guid(self, name: str) -> str:
+        """Return an object id; without one there is nobody to decide about."""
+        value = self._fields.get(name)
+        if not isinstance(value, str) or not GUID.fullmatch(value.lower()):
+            raise self.incomplete(name)
+        return value.lower()
+
+    def identifier(self, name: str) -> str:
+        return self.label(name) or self._demand(name)
+
+    def records(self, name: str) -> list[Record]:
+        items = self._fields.get(name)
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self.incomplete(name)
+        return [Record(item, self._answer) for item in items]
+
+    def all_records(self) -> list[Record]:
+        """Return the whole list in the answer; one that goes on elsewhere, or is cut short, is no list."""
+        items = self.records("value")
+        # The next page is never fetched: a decision read is made wide enough, or it is no decision.
+        if self._fields.get("@odata.nextLink") is not None or (self.number("@odata.count") or 0) > len(items):
+            raise self.incomplete(_("the rest of its list"))
+        return items
+
+    def incomplete(self, what: str | Promise) -> Incomplete:
+        return self._answer.incomplete(what)
+
+    def _demand(self, name: str) -> str:
+        raise self.incomplete(name)
+
+
+def header_date(value: str | None) -> datetime | None:
+    """Read the `Date` of an answer (RFC 9110), in UTC; None where it says nothing readable."""
+    try:
+        parsed = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def moment(value: object) -> datetime | None:
+    """Read one of Graph's times: seven fractional digits, and UTC where no zone is said."""
+    if not isinstance(value, str) or "T" not in value or len(value) > 40:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    # Unset dates come as the year 1; a pass that ends past the calendar would not be one.
+    return parsed if 1900 <= parsed.year < 9000 else None

@@ -1,0 +1,198 @@
+"""Is this the right account: the one HR recorded, enabled, new and within the policy?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.graph import Account, Manager
+from onboarding.guards.engine import Guard, Question
+from onboarding.guards.sign_in import may_never_have_been_used
+from onboarding.models.hire_date import hire_day
+from onboarding.models.policy_settings import HireDate
+from onboarding.policy import pass_lifetime_minutes
+from onboarding.policy.validation import split_lines
+
+
+def same_account(q: Question) -> bool:
+    return bool(q.starter.account_id) and q.account.object_id == q.starter.account_id
+
+
+SAME_ACCOUNT = Guard(
+    "same_account",
+    _("The account is the one that HR added"),
+    same_account,
+    _("The account in Entra is not the one that HR added."),
+    _(
+        "Entra returned a different account from the one that HR added. Check it, then choose the right account."
+    ),
+    alarming=True,
+)
+
+
+def is_enabled(q: Question) -> bool:
+    return q.account.enabled is True
+
+
+ENABLED = Guard(
+    "enabled",
+    _("The account is enabled"),
+    is_enabled,
+    _("The account is not enabled yet."),
+    _("The account is disabled. Ask IT to enable it. The manager can then create a pass."),
+    resolves_itself=True,
+)
+
+
+def internal_member(q: Question) -> bool:
+    return q.account.kind == "member"
+
+
+INTERNAL_MEMBER = Guard(
+    "internal_member",
+    _("The account is an internal member"),
+    internal_member,
+    _("This is a guest account. Guests sign in with their own organisation."),
+    _("The account is a guest account. Only internal members can get a pass."),
+)
+
+
+def _hire_day(q: Question) -> date | None:
+    """The hire date as a day where the starter works."""
+    return hire_day(q.account.hire_date, q.starter.zone) if q.account.hire_date else None
+
+
+def is_new(q: Question) -> bool:
+    """Made around the start; or hired around it, into an account that is known never to have been signed in to.
+
+    HR's own systems write the hire date, so that alone does not make an old account a new one.
+    """
+    earliest = q.starter.starts_at - timedelta(days=q.policy.new_days_before)
+    latest = q.starter.starts_at + timedelta(days=q.policy.new_days_after)
+
+    def around(moment: datetime | None) -> bool:
+        return moment is not None and earliest <= moment <= latest
+
+    def hired_around() -> bool:
+        hired, zone = _hire_day(q), q.starter.zone
+        return (
+            hired is not None and earliest.astimezone(zone).date() <= hired <= latest.astimezone(zone).date()
+        )
+
+    return around(q.account.created_at) or (may_never_have_been_used(q) and hired_around())
+
+
+IS_NEW = Guard(
+    "is_new",
+    _("The account is new"),
+    is_new,
+    _("This account does not look new."),
+    _(
+        "The account was not created around the start date, and the hire date is not near it. Check the "
+        "account and the start date."
+    ),
+    alarming=True,
+)
+
+
+def same_person(q: Question) -> bool:
+    """Name, account name and employee number are what HR saw. A reused name may be a stranger's."""
+    seen = q.starter.seen
+    now = identity_snapshot(q.account, None)
+    return bool(seen) and all(
+        seen[name] == now[name] for name in now if name in seen and name != "manager_id"
+    )
+
+
+SAME_PERSON = Guard(
+    "same_person",
+    _("Name and employee number have not changed"),
+    same_person,
+    _("This account has changed since HR checked it."),
+    _(
+        "The name, account name or employee number has changed since HR checked the account. Check on the "
+        "starter’s page whether it is still the same person."
+    ),
+    alarming=True,
+    setting="same_person",
+)
+
+
+def identity_snapshot(account: Account, manager: Manager | None) -> dict[str, str]:
+    """What HR looked at when they said: this person, with this manager. Compared on the day."""
+    return {
+        "name": account.display_name,
+        "account_name": account.user_principal_name.lower(),
+        "employee_id": account.employee_id,
+        "manager_id": manager.object_id if manager else "",
+    }
+
+
+def hire_date_agrees(q: Question) -> bool:
+    """By days, in the starter's own zone: HR's systems write a hire date as the beginning of a day in UTC."""
+    hired = _hire_day(q)
+    if hired is None:
+        return q.policy.hire_date != HireDate.REQUIRED
+    return abs((hired - q.starter.start_date).days) <= q.policy.hire_date_days
+
+
+HIRE_DATE_AGREES = Guard(
+    "hire_date_agrees",
+    _("The hire date agrees with the start date"),
+    hire_date_agrees,
+    _("The start date does not match the hire date in Entra."),
+    _("The hire date in Entra is missing or far from the start date. Check the account and the start date."),
+    setting="hire_date",
+)
+
+
+def in_scope(q: Question) -> bool:
+    """Inside every scope that policy sets: one domain, one department, one group of those named."""
+    _, _, domain = q.account.user_principal_name.casefold().rpartition("@")
+    department = " ".join(q.account.department.casefold().split())
+    scopes: tuple[tuple[str, Iterable[str]], ...] = (
+        (q.policy.scope_domains, {domain}),
+        (q.policy.scope_departments, {department}),
+        (q.policy.scope_groups, q.facts.groups),
+    )
+    return all(not named or not set(split_lines(named)).isdisjoint(mine) for named, mine in scopes)
+
+
+IN_SCOPE = Guard(
+    "in_scope",
+    _("The account is in the scope of the policy"),
+    in_scope,
+    _("The portal is not allowed to create passes for this account."),
+    _(
+        "The account is not in the groups, domains or departments that the policy allows. Ask IT to add it "
+        "to the right group, or ask an admin to change the policy."
+    ),
+    resolves_itself=True,
+)
+
+
+def in_pass_policy(q: Question) -> bool:
+    """Entra itself would give this person a pass of this length."""
+    theirs, minutes = q.facts.pass_policy, pass_lifetime_minutes(q.policy)
+    if theirs is None:
+        return False
+    fits = theirs.shortest_minutes <= minutes <= theirs.longest_minutes
+    return fits and theirs.includes(q.account.object_id, q.facts.groups)
+
+
+IN_PASS_POLICY = Guard(
+    "in_pass_policy",
+    _("The tenant’s pass policy includes the account"),
+    in_pass_policy,
+    _("Microsoft does not allow a pass for this account yet."),
+    _(
+        "The tenant’s pass policy in Entra does not include this account, or does not allow the lifetime "
+        "that the portal uses. Ask IT to add the account to the policy’s group. The change takes effect "
+        "after a few minutes."
+    ),
+    setting="pass_policy",
+    kept_from_us=lambda q: q.facts.pass_policy is None,
+    resolves_itself=True,
+)

@@ -1,0 +1,40 @@
+"""Daily limits per person and for the whole portal: they bound the damage of a stolen session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from onboarding import clock
+from onboarding.lifecycle import IssueState
+from onboarding.models import EffectivePolicy, PassIssue, Starter
+
+
+class DailyLimitReached(Exception):
+    """One person has added as many starters as the daily limit allows."""
+
+
+def start_of_day() -> datetime:
+    """Return the start of the day in the portal's own time zone."""
+    return timezone.localtime(clock.now()).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def is_manager_below_limit(person: Any, rules: EffectivePolicy) -> bool:
+    return bool(_passes_today().filter(actor=person).count() < rules.manager_daily)
+
+
+def is_site_below_limit(rules: EffectivePolicy) -> bool:
+    return bool(_passes_today().count() < rules.site_daily)
+
+
+def is_recorder_below_limit(person: Any, rules: EffectivePolicy) -> bool:
+    return (
+        Starter.objects.filter(recorded_by=person, recorded_at__gte=start_of_day()).count() < rules.hr_daily
+    )
+
+
+def _passes_today() -> Any:
+    """Return today's requests for passes, without those that Microsoft refused."""
+    return PassIssue.objects.filter(intended_at__gte=start_of_day()).exclude(state=IssueState.REJECTED)

@@ -1,0 +1,197 @@
+"""Guards about the person who confirms: the current manager, not involved as HR, not an admin, within the daily limits."""
+
+from __future__ import annotations
+
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import participants
+from onboarding.guards import approvals, daily_limits
+from onboarding.guards.engine import Guard, Question
+from onboarding.i18n import Words
+from onboarding.participants import AdminInvolvement
+
+_IS_ADMIN = _("Admins cannot create passes.")
+_IS_ADMIN_HR = _(
+    "The manager is an admin of this portal. Assign the manager’s manager as stand-in, or ask IT to set "
+    "another manager in Entra."
+)
+_WROTE_POLICY = _("You wrote or activated the policy that applies here, so you cannot create passes.")
+_WROTE_POLICY_HR = _(
+    "The manager wrote or activated the current policy. Assign the manager’s manager as stand-in, or ask "
+    "another admin to create a new version."
+)
+_WAS_ADMIN = _("You were an admin in the last {days} days, so you cannot create passes.")
+_WAS_ADMIN_HR = _(
+    "The manager was an admin in the last {days} days. Assign the manager’s manager as stand-in, or wait "
+    "until that time is over."
+)
+
+
+def same_manager(q: Question) -> bool:
+    manager = q.facts.manager
+    return manager is not None and q.starter.seen.get("manager_id") == manager.object_id
+
+
+SAME_MANAGER = Guard(
+    "same_manager",
+    _("The manager has not changed"),
+    same_manager,
+    _("The manager in Entra has changed since HR checked it."),
+    _(
+        "The manager has changed since HR checked the account. Check on the starter’s page whether the new "
+        "manager is right."
+    ),
+    setting="same_manager",
+)
+
+
+def manager_now(q: Question) -> bool:
+    """Check that this person is the confirmer: the manager, or the stand-in that HR assigned."""
+    return q.confirmer is not None and q.confirmer.object_id == q.person.oid
+
+
+MANAGER_NOW = Guard(
+    "manager_now",
+    _("The person who confirms is the manager in Entra"),
+    manager_now,
+    _("You are no longer this person’s manager in Entra."),
+    _(
+        "The person who confirmed is not the manager in Entra or the stand-in. Only the current manager or "
+        "stand-in can confirm."
+    ),
+    alarming=True,
+    personal=True,
+)
+
+
+def manager_enabled(q: Question) -> bool:
+    """Check the person who confirms. Where HR assigned a stand-in, the manager may be away for good."""
+    manager = q.confirmer
+    return manager is not None and manager.enabled is True and manager.kind == "member"
+
+
+MANAGER_ENABLED = Guard(
+    "manager_enabled",
+    _("The manager’s account is enabled"),
+    manager_enabled,
+    _("Your account is disabled or is a guest account, so you cannot create passes."),
+    _(
+        "The account of the manager or stand-in is disabled or is a guest account, or the manager no longer "
+        "has a manager in Entra."
+    ),
+    alarming=True,
+)
+
+
+def three_people(q: Question) -> bool:
+    """Who in HR recorded, chose the account, set the time or approved; who confirms; who receives."""
+    confirmer, receiver = q.identity(q.confirmer_id), q.identity(q.account.object_id)
+    hr = [q.identity(one) for one in participants.hr_participant_ids(q.starter)]
+    if confirmer.is_same_person(receiver):
+        return False
+    return not any(one.is_same_person(confirmer) or one.is_same_person(receiver) for one in hr)
+
+
+THREE_PEOPLE = Guard(
+    "three_people",
+    _("HR, manager and starter are three people"),
+    three_people,
+    _("You added or changed this starter, so you cannot create the pass."),
+    _(
+        "HR, manager and starter must be three different people. Accounts with the same employee number "
+        "count as one person. Ask an HR colleague to add this starter."
+    ),
+)
+
+
+def is_approved(q: Question) -> bool:
+    """Another person of HR has agreed wherever policy asks for that."""
+    took_part = [q.identity(one) for one in q.starter.contributor_ids]
+
+    def is_another(oid: str) -> bool:
+        return not any(one.is_same_person(q.identity(oid)) for one in took_part if one.object_id != oid)
+
+    return not approvals.list_missing_approvals(q.starter, q.policy, counts=is_another)
+
+
+APPROVED = Guard(
+    "approved",
+    _("Another HR person has approved"),
+    is_approved,
+    _("A second HR person must approve first."),
+    _("An HR colleague who did not add or change this starter must approve on the starter’s page."),
+)
+
+
+def not_an_admin(q: Question) -> bool:
+    return _find_own_admin_involvement(q) is None
+
+
+def _find_own_admin_involvement(q: Question) -> AdminInvolvement | None:
+    """What who confirms had to do with the policy, also under another account with the same employee number."""
+    known = [q.identity(one) for one in {q.person.oid, *q.facts.numbers}]
+    return participants.find_admin_involvement(q.person, q.policy, q.now, identities=known)
+
+
+def _explain_admin(q: Question) -> tuple[Words, Words]:
+    """Why this admin cannot confirm, for them and for HR."""
+    days = q.policy.admin_days
+    match _find_own_admin_involvement(q):
+        case AdminInvolvement.WROTE:
+            return _WROTE_POLICY, _WROTE_POLICY_HR
+        case AdminInvolvement.WAS_ADMIN:
+            return format_lazy(_WAS_ADMIN, days=days), format_lazy(_WAS_ADMIN_HR, days=days)
+        case _:
+            return _IS_ADMIN, _IS_ADMIN_HR
+
+
+NOT_AN_ADMIN = Guard(
+    "not_an_admin",
+    _("The manager is not an admin of the portal"),
+    not_an_admin,
+    _IS_ADMIN,
+    _(
+        "The manager is or was an admin of this portal, or activated its policy. Assign the manager’s "
+        "manager as stand-in, or ask IT to set another manager in Entra."
+    ),
+    personal=True,
+    explain=_explain_admin,
+)
+
+
+def manager_has_room(q: Question) -> bool:
+    return daily_limits.is_manager_below_limit(q.person, q.policy)
+
+
+MANAGER_HAS_ROOM = Guard(
+    "manager_has_room",
+    _("The manager is below the daily limit"),
+    manager_has_room,
+    _("You have reached today’s limit of passes for one manager."),
+    _(
+        "This manager has reached today’s limit of passes for one manager. If this many people really start "
+        "today, ask an admin to raise the limit."
+    ),
+    alarming=True,
+    personal=True,
+    at_click=True,
+)
+
+
+def site_has_room(q: Question) -> bool:
+    return daily_limits.is_site_below_limit(q.policy)
+
+
+SITE_HAS_ROOM = Guard(
+    "site_has_room",
+    _("The organisation is below the daily limit"),
+    site_has_room,
+    _("The portal has reached today’s limit of passes."),
+    _(
+        "The portal has reached today’s limit of passes. If this many people really start today, ask an admin "
+        "to raise the limit."
+    ),
+    alarming=True,
+    at_click=True,
+)

@@ -1,0 +1,108 @@
+"""Accounts that the portal never creates a pass for: administrators, and those on the deny list. IT handles them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.guards.engine import Guard, Question
+from onboarding.policy.validation import split_lines
+
+
+def not_denied(q: Question) -> bool:
+    return set(split_lines(q.policy.deny_list)).isdisjoint({q.account.object_id, *q.facts.groups})
+
+
+NOT_DENIED = Guard(
+    "not_denied",
+    _("The account is not on the deny list"),
+    not_denied,
+    _("IT handles passes for this kind of account."),
+    _("The account or one of its groups is on the deny list in the policy. Only an admin can change that."),
+    alarming=True,
+)
+
+
+def no_active_role(q: Question) -> bool:
+    return not q.facts.active_roles
+
+
+NO_ACTIVE_ROLE = Guard(
+    "no_active_role",
+    _("The account has no administrator role"),
+    no_active_role,
+    _("IT handles passes for this kind of account."),
+    _(
+        "The account has an administrator role. The portal never creates a pass for such an account. Ask IT to "
+        "create it."
+    ),
+    alarming=True,
+)
+
+
+def no_eligible_role(q: Question) -> bool:
+    return q.facts.eligible_roles == ()
+
+
+NO_ELIGIBLE_ROLE = Guard(
+    "no_eligible_role",
+    _("The account cannot activate an administrator role"),
+    no_eligible_role,
+    _("IT handles passes for this kind of account."),
+    _(
+        "The account can activate an administrator role. The portal never creates a pass for such an "
+        "account. Ask IT to create it."
+    ),
+    alarming=True,
+    setting="eligible_roles",
+    kept_from_us=lambda q: q.facts.eligible_roles is None,
+)
+
+
+def no_role_group(q: Question) -> bool:
+    """Only role-assignable groups can carry a directory role, active or eligible: neither in one, then, nor its owner."""
+    return not q.facts.role_groups
+
+
+NO_ROLE_GROUP = Guard(
+    "no_role_group",
+    _("The account is not in a role-assignable group"),
+    no_role_group,
+    _("IT handles passes for this kind of account."),
+    _("The account is in a group that can have administrator roles. Ask IT to create the pass."),
+    alarming=True,
+)
+
+
+def no_eligible_group(q: Question) -> bool:
+    """PIM for groups lets its people into a group, or make them its owner, whenever they ask."""
+    return q.facts.eligible_groups == ()
+
+
+NO_ELIGIBLE_GROUP = Guard(
+    "no_eligible_group",
+    _("The account cannot join a group through PIM"),
+    no_eligible_group,
+    _("IT handles passes for this kind of account."),
+    _("The account can make itself a member or owner of a group through PIM. Ask IT to create the pass."),
+    alarming=True,
+    setting="eligible_groups",
+    kept_from_us=lambda q: q.facts.eligible_groups is None,
+)
+
+
+def not_restricted(q: Question) -> bool:
+    return q.account.restricted is False
+
+
+NOT_RESTRICTED = Guard(
+    "not_restricted",
+    _("The account is not in a restricted administrative unit"),
+    not_restricted,
+    _("IT handles passes for this kind of account."),
+    _(
+        "The account is in a restricted administrative unit, where the portal has no rights. Ask IT to "
+        "create the pass."
+    ),
+    alarming=True,
+    setting="restricted_unit",
+)

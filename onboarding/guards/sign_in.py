@@ -1,0 +1,162 @@
+"""Guards about sign-ins: to the starter's account before the first pass, and by the manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import graph
+from onboarding.graph import Account, LivePass, Method, SignIns
+from onboarding.guards import step_up
+from onboarding.guards.engine import EARLY, Guard, Question
+from onboarding.models import EffectivePolicy, PassIssue
+
+
+def may_never_have_been_used(q: Question) -> bool:
+    """Whether it is known if somebody signed in before; while that is still to be read, it may turn out to be."""
+    if q.starter.sign_in_looked_at is None:
+        return q.place in EARLY
+    return _has_signed_in(q) is not None
+
+
+def _has_signed_in(q: Question) -> bool | None:
+    """Whether somebody has signed in to the account, by what was read before our first pass.
+
+    None where that cannot be known: the tenant does not tell, or the account is too old to prove it. A sign-in that
+    was once known stays known, also when the tenant tells nothing any more.
+    """
+    known = SignIns(q.starter.last_sign_in_at, q.starter.last_attempt_at)
+    used = known.used(q.account.created_at)
+    return None if used is False and not q.starter.sign_in_told else used
+
+
+def never_signed_in(q: Question) -> bool:
+    """Proven, and not only without proof of the contrary."""
+    if q.starter.last_sign_in_at is not None:
+        return False
+    if q.starter.sign_in_looked_at is None:
+        return q.place in EARLY
+    return _has_signed_in(q) is False
+
+
+def sign_ins_kept_from_us(q: Question) -> bool:
+    """Whether it was asked for and cannot be known."""
+    return q.starter.sign_in_looked_at is not None and _has_signed_in(q) is None
+
+
+NEVER_SIGNED_IN = Guard(
+    "never_signed_in",
+    _("Nobody has signed in with the account before"),
+    never_signed_in,
+    _("Someone has already signed in with this account."),
+    _("Someone signed in with this account before its first pass. Ask the security team who it was."),
+    alarming=True,
+    setting="sign_ins",
+    kept_from_us=sign_ins_kept_from_us,
+    unread_for_hr=_(
+        "The portal cannot find out whether anyone has signed in with this account before. Either it is not "
+        "allowed to read sign-ins, and `manage.py doctor` shows what is missing, or the account is older "
+        "than Microsoft’s records. An admin can change the policy so that the portal continues without this "
+        "check."
+    ),
+)
+
+
+def no_own_method(q: Question) -> bool:
+    """No method that a new starter may not have; see `graph/methods.py`. Second factors that the starter registered
+    with an earlier pass of ours do not count: without another pass there would be no way back."""
+    if q.facts.methods is None:
+        return False
+    expected = q.policy.phones_beforehand is True
+    found = [one for one in q.facts.methods if graph.blocks_new_starter(one, phones_expected=expected)]
+    used = [issue for issue in q.starter.issues.all() if _was_used(issue, q.account)] if found else []
+    return all(_came_with(method, used) for method in found)
+
+
+def _was_used(issue: PassIssue, account: Account) -> bool:
+    return issue.used_at is not None and issue.account_id == account.object_id
+
+
+def _came_with(method: Method, used: Iterable[PassIssue]) -> bool:
+    """A second factor that was not there before an earlier pass was used."""
+    return (
+        bool(method.method_id)
+        and graph.is_second_factor(method)
+        and any(method.method_id not in issue.methods_before for issue in used)
+    )
+
+
+def is_sign_in_fresh(signed_in_at: datetime | None, policy: EffectivePolicy, now: datetime) -> bool:
+    """Return whether the manager signed in recently, by `auth_time` of the token."""
+    return signed_in_at is not None and step_up.is_recent(signed_in_at, policy, now)
+
+
+NO_OWN_METHOD = Guard(
+    "no_own_method",
+    _("The account has no sign-in method yet"),
+    no_own_method,
+    _("This account already has a sign-in method, so the portal cannot create a pass."),
+    _(
+        "The account already has a sign-in method, such as a passkey, an authenticator app or a phone. If "
+        "the starter cannot use it, ask IT to remove it. If HR registers phones before the first day, an "
+        "admin can allow this in the policy."
+    ),
+    alarming=True,
+    scarce=True,
+)
+
+
+def sign_in_is_fresh(q: Question) -> bool:
+    return is_sign_in_fresh(q.signed_in_at, q.policy, q.now)
+
+
+SIGN_IN_IS_FRESH = Guard(
+    "sign_in_is_fresh",
+    _("The manager has signed in recently"),
+    sign_in_is_fresh,
+    _("You signed in too long ago for this step. Sign in again, then confirm. No pass was created."),
+    _("The manager signed in too long ago. The portal asks them to sign in again."),
+    personal=True,
+    at_click=True,
+)
+
+
+def step_up_is_for_this(q: Question) -> bool:
+    return step_up.is_valid_proof(q.proof, starter=q.starter, person=q.person, rules=q.policy, now=q.now)
+
+
+STEP_UP_IS_FOR_THIS = Guard(
+    "step_up_is_for_this",
+    _("The manager has signed in for this pass"),
+    step_up_is_for_this,
+    _("You must sign in from this page for each pass. Sign in again, then confirm. No pass was created."),
+    _("The manager did not sign in for this pass. The portal asks them to sign in again."),
+    personal=True,
+    at_click=True,
+)
+
+
+def no_foreign_pass(q: Question) -> bool:
+    """A live pass that the portal did not make is never touched, but when the manager has seen it and said so."""
+    return q.facts.passes is not None and {live.method_id for live in foreign_passes(q)} <= q.replacing
+
+
+def foreign_passes(q: Question) -> list[LivePass]:
+    ours = set(q.starter.issues.exclude(method_id="").values_list("method_id", flat=True))
+    return [live for live in q.facts.passes or () if live.method_id not in ours and live.may_live]
+
+
+NO_FOREIGN_PASS = Guard(
+    "no_foreign_pass",
+    _("No other tool’s pass is on the account"),
+    no_foreign_pass,
+    _("Another tool has already created a pass for this account."),
+    _(
+        "Another tool created a pass for this account, and it is still valid. Ask IT to delete it. The "
+        "manager can then confirm."
+    ),
+    alarming=True,
+    scarce=True,
+)

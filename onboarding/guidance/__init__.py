@@ -1,0 +1,1 @@
+"""First-day instructions and troubleshooting for starters."""

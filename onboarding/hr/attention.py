@@ -1,0 +1,229 @@
+"""Decide which starters need HR's attention, why, and how to fix it, and who must act next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import guards, obstacles, policy
+from onboarding.guards import CANNOT
+from onboarding.i18n import Words, join_sentences
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import EffectivePolicy, PassIssue, Starter
+
+Problem, Reason = Starter.Problem, PassIssue.Reason
+HR, PORTAL, MANAGERS, STARTERS, DONE, STOPPED = (
+    "HR",
+    "the portal",
+    "managers",
+    "starters",
+    "nobody",
+    "withdrawn",
+)
+
+
+OPEN_IT = _("Open the starter’s page")
+
+
+@dataclass(frozen=True)
+class ActionNeeded:
+    """What HR has to do: the problem and its fix. `page` is the URL name of the page for the fix."""
+
+    why: Words
+    fix: Words
+    page: str = "starter"
+    label: Words = OPEN_IT
+
+
+LATE = ActionNeeded(
+    _("The time for a pass is over."),
+    _("If this person will still start, change the start date. If not, withdraw the starter."),
+    "edit",
+    _("Change the start date"),
+)
+USED_UP = ActionNeeded(
+    _("The manager has used all passes."),
+    _("Call the manager. If the starter is present, allow another pass."),
+    label=_("Allow another pass"),
+)
+UNCONFIRMED = _("The portal created a pass. The manager’s page did not confirm that it arrived.")
+# The pass may still work until Microsoft's list no longer shows it.
+NOT_ACKNOWLEDGED = ActionNeeded(
+    UNCONFIRMED,
+    _(
+        "You do not need to do anything. The portal deletes the pass. Until then it may still work. The manager’s page "
+        "shows when it is gone and what they can do then."
+    ),
+)
+NOT_REGISTERED = ActionNeeded(
+    _("The starter used the pass but did not register a sign-in method."),
+    _(
+        "Ask the manager to create another pass on the same page, with the starter present. The starter must register a "
+        "passkey within ten minutes. An email address or a phone number is not enough."
+    ),
+)
+FIXES: dict[str, ActionNeeded] = {
+    Problem.ACCOUNT_MISSING: ActionNeeded(
+        _("The account does not exist yet."),
+        _(
+            "Ask IT whether they will create it under this name. If the name is wrong, choose another account."
+        ),
+        "account",
+        _("Choose another account"),
+    ),
+    Problem.ACCOUNT_FOUND: ActionNeeded(
+        _("An account with the expected name now exists."),
+        _("Check that it belongs to the starter, then accept it. The portal invites the manager after that."),
+        label=_("View details"),
+    ),
+    Problem.ACCOUNT_GONE: ActionNeeded(
+        _("The account is no longer in Entra."),
+        _("Ask IT whether the account was deleted by mistake. If there is a new account, choose it."),
+        "account",
+        _("Choose another account"),
+    ),
+    Problem.ACCOUNT_CHANGED: ActionNeeded(
+        _("The account has changed since HR checked it."),
+        _(
+            "Check what changed. If it is still the right person, confirm the changes. If not, choose another account."
+        ),
+        label=_("View details"),
+    ),
+    Problem.MANAGER_CHANGED: ActionNeeded(
+        _("The manager in Entra has changed since HR checked it."),
+        _(
+            "If the new manager is right, confirm the changes; the portal then sends them the link. If not, "
+            "ask IT to correct the manager in Entra."
+        ),
+        label=_("View details"),
+    ),
+    Problem.NO_MANAGER: ActionNeeded(
+        _("No manager is set in Entra."),
+        _(
+            "Ask IT to set the manager in Entra. The portal checks again automatically, or immediately when "
+            "you send the link."
+        ),
+    ),
+    Problem.NO_MAILBOX: ActionNeeded(
+        _("The manager has no mailbox, so they did not get the link."),
+        _("Give them the link yourself. They can also find the starter on their home page in the portal."),
+        label=_("Show the link"),
+    ),
+    Problem.MANAGER_RECORDED: ActionNeeded(
+        _("The manager added or changed this starter."),
+        _(
+            "HR, manager and starter must be three different people. Withdraw this starter and ask an HR "
+            "colleague to add them."
+        ),
+        "withdraw",
+        _("Withdraw"),
+    ),
+    Problem.NOT_REGISTERED: NOT_REGISTERED,
+    Problem.REFUSED: ActionNeeded(CANNOT, _("See the reason in the history."), label=_("View the history")),
+    Problem.MAIL_FAILED: ActionNeeded(
+        _("The email to the manager could not be sent."),
+        _(
+            "The portal keeps trying. Until then, give the manager the link yourself. IT can find the cause "
+            "in the doctor."
+        ),
+        label=_("Show the link"),
+    ),
+    Problem.MAIL_REFUSED: ActionNeeded(
+        _("The manager’s email address does not accept emails."),
+        _(
+            "Ask IT to correct the address in Entra. The portal then sends the link automatically. Until "
+            "then, give the manager the link yourself."
+        ),
+        label=_("Show the link"),
+    ),
+    Problem.NO_STAND_IN: ActionNeeded(
+        _("The stand-in is no longer the manager’s manager."),
+        _("No one can confirm now. Remove the stand-in, then assign a new one if you still need one."),
+        "stand-in",
+        _("View the stand-in"),
+    ),
+}
+
+
+def find_action_needed(starter: Starter, rules: EffectivePolicy, now: datetime) -> ActionNeeded | None:
+    """Return what HR has to do for this starter, or None."""
+    if not starter.is_unfinished:
+        return None
+    issue = starter.open_issue()
+    if issue is not None and issue.state in {IssueState.SHOWN, IssueState.REVOKING}:
+        return NOT_ACKNOWLEDGED if _is_unconfirmed(issue, now) else None
+    if issue is None and now > starter.starts_at + rules.closes_after:
+        return LATE
+    if starter.problem == Problem.REFUSED:
+        return _action_for_refusal(starter)
+    if starter.problem == Problem.NOT_REGISTERED and policy.attempts_left(starter, rules) <= 0:
+        return USED_UP
+    if starter.problem:
+        return FIXES[starter.problem]
+    if starter.state == StarterState.INVITED and issue is None:
+        return _action_after_attempt(starter, rules)
+    return None
+
+
+def _is_unconfirmed(issue: PassIssue, now: datetime) -> bool:
+    """Return whether no page confirmed the pass. HR has nothing to do if the manager reported that they did not see it."""
+    if issue.state == IssueState.SHOWN:
+        return issue.receipt_until is not None and now > issue.receipt_until
+    return issue.reason == Reason.NO_RECEIPT
+
+
+def _action_for_refusal(starter: Starter) -> ActionNeeded:
+    """Show the same text as the manager's page and the emails."""
+    usual, reasons = FIXES[Problem.REFUSED], obstacles.stored_reasons(starter)
+    if [reason.code for reason in reasons] == [guards.HANDLED_BY_IT]:
+        return ActionNeeded(
+            usual.why,
+            guards.describe_it_referral(starter.answer_event),
+            "account",
+            _("Choose another account"),
+        )
+    fix = join_sentences(reason.for_hr for reason in reasons) if reasons else usual.fix
+    return ActionNeeded(usual.why, fix, usual.page, usual.label)
+
+
+def _action_after_attempt(starter: Starter, rules: EffectivePolicy) -> ActionNeeded | None:
+    if policy.attempts_left(starter, rules) <= 0:
+        return USED_UP
+    last = starter.last_issue()
+    if last and last.reason == Reason.USED:
+        return NOT_REGISTERED
+    return _action_for_unconfirmed(last)
+
+
+def _action_for_unconfirmed(last: PassIssue | None) -> ActionNeeded | None:
+    if last is None or last.reason != Reason.NO_RECEIPT or last.state != IssueState.REVOKED:
+        return None
+    return ActionNeeded(
+        UNCONFIRMED, _("The pass was deleted. The manager can create another one on the same page.")
+    )
+
+
+def find_next_actor(starter: Starter, action: ActionNeeded | None) -> str:
+    """Return who must act next: one of the constants above."""
+    if action is not None:
+        return HR
+    match StarterState(starter.state):
+        case StarterState.RECORDED:
+            return PORTAL
+        case StarterState.INVITED:
+            return MANAGERS
+        case StarterState.ISSUED:
+            issue = starter.open_issue()
+            return STARTERS if issue is not None and issue.state == IssueState.HELD else PORTAL
+        case StarterState.REGISTERED:
+            return DONE
+        case _:
+            return STOPPED
+
+
+def url_of_fix(starter: Starter, action: ActionNeeded) -> str:
+    """Return the URL of the page on which HR can fix it."""
+    return reverse(f"hr:{action.page}", args=[starter.public_id])

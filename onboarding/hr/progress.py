@@ -1,0 +1,133 @@
+"""The steps of an onboarding: what is done, what comes next, and what to do if it does not happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
+from onboarding.hr import labels, mail_log
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import EffectivePolicy, Starter
+from onboarding.starters import withdrawal
+
+Stage = Literal["done", "now", "later", "stopped"]
+# The step that an onboarding waits for, by state.
+CURRENT_STEP = {
+    StarterState.RECORDED: 1,
+    StarterState.INVITED: 2,
+    StarterState.ISSUED: 3,
+    StarterState.REGISTERED: 4,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    title: str
+    description: str
+    stage: Stage
+
+
+def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
+    """Return the four steps; for a withdrawn starter, the completed steps and the withdrawal."""
+    opens, closes = starter.window(rules.opens_before, rules.closes_after)
+    issue = starter.last_issue()
+    planned_steps = (
+        (
+            gettext("Added"),
+            gettext("%(moment)s, by %(name)s")
+            % {"moment": _format_local(starter, starter.recorded_at), "name": starter.recorded_by.name},
+            "",
+        ),
+        (
+            gettext("Manager invited"),
+            _link_status(starter),
+            gettext("%(moment)s, or when you send the link")
+            % {"moment": _format_local(starter, starter.starts_at - rules.invite_before)},
+        ),
+        (
+            gettext("Pass handed over"),
+            _format_local(starter, issue.intended_at if issue else None),
+            gettext("%(opens)s to %(closes)s")
+            % {"opens": _format_local(starter, opens), "closes": _format_local(starter, closes)},
+        ),
+        (
+            gettext("Can sign in"),
+            _format_local(starter, starter.ended_at),
+            gettext("when the starter has registered a sign-in method"),
+        ),
+    )
+    if starter.state == StarterState.WITHDRAWN:
+        reached = [True, starter.invited_at is not None, starter.first_pass_at is not None, False]
+        done = [
+            Step(title, when, "done")
+            for (title, when, _), was_reached in zip(planned_steps, reached, strict=True)
+            if was_reached
+        ]
+        return [*done, Step(gettext("Withdrawn"), _format_local(starter, starter.ended_at), "stopped")]
+    current = CURRENT_STEP[StarterState(starter.state)]
+    return [
+        Step(title, when if number < current else planned, _stage_of(number, current))
+        for number, (title, when, planned) in enumerate(planned_steps)
+    ]
+
+
+def _stage_of(number: int, current: int) -> Stage:
+    return "done" if number < current else "now" if number == current else "later"
+
+
+def _link_status(starter: Starter) -> str:
+    """Return when the link was sent to the manager, or the status of its email."""
+    words, at = mail_log.link_status(starter)
+    return ": ".join(part for part in (words, _format_local(starter, at)) if part)
+
+
+def _format_local(starter: Starter, moment: datetime | None) -> str:
+    return labels.format_time(moment.astimezone(starter.zone)) if moment else ""
+
+
+def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
+    """Describe what to do if the next step does not happen."""
+    issue = starter.open_issue()
+    if issue is not None and issue.state != IssueState.HELD:
+        return gettext(
+            "You do not need to do anything. If this has not changed after ten minutes, contact IT."
+        )
+    if issue is not None:
+        if issue.valid_until is None:
+            return gettext(
+                "If they do not, the pass stops working. The manager can then create another one on the same page."
+            )
+        until = date_format(issue.valid_until.astimezone(starter.zone), "CLOCK")
+        return gettext(
+            "If they do not, the pass stops working at %(time)s. The manager can then create another one on "
+            "the same page."
+        ) % {"time": until}
+    match StarterState(starter.state):
+        case StarterState.RECORDED:
+            return gettext(
+                "If the manager did not get the email, send the link yourself or give them the link on this page."
+            )
+        case StarterState.INVITED if now < starter.starts_at - rules.opens_before:
+            return gettext(
+                "If the start date is wrong, change it. If the manager lost the email, send the link again."
+            )
+        case StarterState.INVITED:
+            return gettext(
+                "If the starter does not come, change the start date. If the manager cannot continue, see "
+                "the reason in the history."
+            )
+        case StarterState.ISSUED:
+            return gettext("If they do not, the manager can create another pass on the same page.")
+        case StarterState.REGISTERED:
+            return gettext("If they cannot sign in, the service desk can help them.")
+        case _ if withdrawal.can_restore(starter):
+            closes = _format_local(starter, starter.starts_at + rules.closes_after)
+            return gettext("If this was a mistake, you can restore the starter until %(moment)s.") % {
+                "moment": closes
+            }
+        case _:
+            return gettext("If this person will still start, add them again.")

@@ -1,0 +1,136 @@
+"""Actions for several selected starters: change the start date, or send the link to their managers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from onboarding.hr import labels
+from onboarding.hr.filters import LONG_PAGE_SIZE, StarterFilters
+from onboarding.hr.forms import BulkRescheduleForm
+from onboarding.hr.views.feedback import describe_recent_link, run_action
+from onboarding.models import Starter
+from onboarding.permissions import hr_only
+from onboarding.starters import invitations, rescheduling
+
+CHANGED_MEANWHILE = _("Not done: this starter has changed since you selected it. Check it again.")
+
+
+@require_POST
+@hr_only
+def bulk_action(request: HttpRequest) -> HttpResponse:
+    """Show the selected starters first; then run the action for each, and show the result of each."""
+    chosen = _selected_starters(request)
+    back = StarterFilters.from_query(QueryDict(request.POST.get("back", "")[:2000])).url_with()
+    if not chosen:
+        messages.error(request, gettext("Select starters in the list first."))
+        return redirect(back)
+    match request.POST.get("step"):
+        case "send":
+            return _render_page(request, chosen, back, form=None)
+        case "do-send":
+            return _render_results(request, _send_links(request, chosen), back)
+        case "do-move":
+            form = BulkRescheduleForm(request.POST)
+            if not form.is_valid():
+                return _render_page(request, chosen, back, form=form, status=400)
+            return _render_results(request, _reschedule_all(request, chosen, form), back)
+        case _:
+            return _render_page(request, chosen, back, form=BulkRescheduleForm())
+
+
+def _selected_starters(request: HttpRequest) -> list[Any]:
+    link_count = Count("mails", filter=Q(mails__kind="invitation"))
+    rows = Starter.objects.filter(
+        public_id__in=list(_selected_versions(request))[:LONG_PAGE_SIZE], erased_at=None
+    )
+    found = rows.select_related("recorded_by").annotate(invitations=link_count)
+    return list(found.order_by("starts_at", "id"))
+
+
+def _selected_versions(request: HttpRequest) -> dict[str, str]:
+    """Return the selected starters, and on the second page the version HR saw: one field `public id:version` each."""
+    pairs = [value.partition(":") for value in request.POST.getlist("starter")]
+    return {public_id: seen for public_id, _, seen in pairs}
+
+
+def _version_seen(starter: Any) -> str:
+    """Return what HR saw, so that the same page sent twice acts once."""
+    return f"{starter.version}.{starter.invitations}"
+
+
+def _render_page(
+    request: HttpRequest, chosen: list[Any], back: str, *, form: BulkRescheduleForm | None, status: int = 200
+) -> HttpResponse:
+    context = {
+        "rows": [_build_row(starter) | {"seen": _version_seen(starter)} for starter in chosen],
+        "form": form,
+        "count": len(chosen),
+        "back_url": back,
+        "back": back.partition("?")[2],
+    }
+    return render(request, "hr/bulk_action.html", context, status=status)
+
+
+def _build_row(starter: Starter) -> dict[str, Any]:
+    return {
+        "public_id": starter.public_id,
+        "name": starter.name,
+        "when": labels.format_start(starter),
+        "manager_name": starter.confirmer_name,
+        "away_name": starter.away_name,
+        "badge": labels.state_badge(starter),
+        "problem": starter.get_problem_display() if starter.is_unfinished else "",
+        "url": reverse("hr:starter", args=[starter.public_id]),
+    }
+
+
+def _render_results(request: HttpRequest, outcomes: list[dict[str, Any]], back: str) -> HttpResponse:
+    failed = sum(not row["is_done"] for row in outcomes)
+    # Failures come first: HR has to act on them.
+    rows = sorted(outcomes, key=lambda row: row["is_done"])
+    context = {"rows": rows, "failed": failed, "count": len(rows), "back_url": back}
+    return render(request, "hr/bulk_results.html", context)
+
+
+def _reschedule_all(
+    request: HttpRequest, chosen: list[Any], form: BulkRescheduleForm
+) -> list[dict[str, Any]]:
+    def reschedule(starter: Any) -> None:
+        schedule = form.schedule_for(starter)
+        rescheduling.reschedule_starter(
+            starter=starter, schedule=schedule, note=starter.note, by=request.user
+        )
+
+    return [_run_for_one(request, starter, reschedule, gettext("Start date changed.")) for starter in chosen]
+
+
+def _send_links(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
+    """Send one link after the other. Each one costs one round trip for the facts of the guards."""
+
+    def send(starter: Any) -> str | None:
+        sent_at = invitations.send_link(starter=starter, by=request.user, in_bulk=True)
+        return describe_recent_link(sent_at) if sent_at else None
+
+    return [
+        _run_for_one(request, starter, send, gettext("The link is on its way to the manager."))
+        for starter in chosen
+    ]
+
+
+def _run_for_one(
+    request: HttpRequest, starter: Any, action: Callable[[Any], str | None], success: str
+) -> dict[str, Any]:
+    if _selected_versions(request).get(starter.public_id) != _version_seen(starter):
+        return {**_build_row(starter), "is_done": False, "message": CHANGED_MEANWHILE}
+    is_done, message = run_action(lambda: action(starter), success)
+    return {**_build_row(starter), "is_done": is_done, "message": message}

@@ -1,0 +1,163 @@
+"""A pass issue: one attempt to hand over one pass to one starter. The pass itself is never stored."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.lifecycle import OPEN_ISSUE, IssueState
+
+
+class IdentityCheck(models.TextChoices):
+    """How the manager checked the starter's identity."""
+
+    IN_PERSON = "in_person", _("In person, with an identity document")
+    BY_VIDEO = "by_video", _("By video call, with an identity document")
+    KNOWN = "known", _("I already know this person")
+
+
+class PassIssue(models.Model):
+    """One issue. Its id is the `client-request-id` of the creation in Microsoft's logs."""
+
+    class State(models.TextChoices):
+        ISSUING = IssueState.ISSUING.value, _("being created")
+        SHOWN = IssueState.SHOWN.value, _("shown")
+        HELD = IssueState.HELD.value, _("handed over")
+        CLOSED = IssueState.CLOSED.value, _("finished")
+        REJECTED = IssueState.REJECTED.value, _("refused by Microsoft")
+        UNKNOWN = IssueState.UNKNOWN.value, _("result not known yet")
+        VOID = IssueState.VOID.value, _("none was created")
+        REVOKING = IssueState.REVOKING.value, _("being cancelled")
+        REVOKED = IssueState.REVOKED.value, _("cancelled")
+
+    class Reason(models.TextChoices):
+        """Why an issue is in its state."""
+
+        NONE = "", ""
+        NO_RECEIPT = "no_receipt", _("the manager’s page did not confirm that it arrived")
+        NOT_SEEN = "not_seen", _("the manager did not see it")
+        LOST = "lost", _("the manager cancelled it")
+        TAKEN_BACK = "taken_back", _("HR cancelled it")
+        WITHDRAWN = "withdrawn", _("the starter was withdrawn")
+        FROZEN = "frozen", _("an admin stopped all passes")
+        CHANGED = "changed", _("the starter was changed in the meantime")
+        NO_ANSWER = "no_answer", _("Microsoft did not respond")
+        STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
+        NOT_RECORDED = "not_recorded", _("the portal could not save the result")
+        CRASHED = "crashed", _("the portal stopped before it had a result")
+        THROTTLED = "throttled", _("Microsoft asked the portal to wait")
+        REFUSED = "refused", _("Microsoft refused")
+        NOT_KNOWN_YET = "not_known_yet", _("Microsoft did not know the account yet")
+        NOT_REPLACED = "not_replaced", _("the portal could not delete another tool’s pass")
+        UNREACHABLE = "unreachable", _("the portal could not reach Microsoft")
+        REGISTERED = "registered", _("the starter registered a sign-in method")
+        USED = "used", _("it was used, but no sign-in method was registered")
+        EXPIRED = "expired", _("it expired")
+        REPLACED = "replaced", _("another tool replaced it")
+        OVERTAKEN = "overtaken", _("a pass from an earlier attempt appeared late and replaced it")
+        GONE = "gone", _("another person or tool deleted it")
+
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    starter = models.ForeignKey(
+        "onboarding.Starter", on_delete=models.PROTECT, related_name="issues", verbose_name=_("starter")
+    )
+    account_id = models.CharField(_("object id of the account"), max_length=36)
+    number = models.PositiveSmallIntegerField(_("number"))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUING)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.NONE, blank=True)
+    counted = models.BooleanField(_("counts as an attempt"), default=False)
+
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("confirmed by")
+    )
+    identity_check = models.CharField(_("identity check"), max_length=12, choices=IdentityCheck)
+    policy = models.ForeignKey(
+        "onboarding.PolicyVersion",
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("policy in force"),
+    )
+    override = models.ForeignKey(
+        "onboarding.PolicyVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("The starter’s department may have a policy of its own."),
+        verbose_name=_("policy of the department"),
+    )
+    lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
+
+    intended_at = models.DateTimeField(_("confirmed"), default=timezone.now)
+    lease_until = models.DateTimeField(_("lease until"))
+    method_id = models.CharField(_("id of the pass in Entra"), max_length=128, blank=True, default="")
+    seen_before = models.JSONField(
+        _("earlier passes"),
+        default=list,
+        help_text=_("IDs of passes on the account that no longer worked when the portal created this one."),
+    )
+    methods_before = models.JSONField(
+        _("methods before use"),
+        default=list,
+        db_default=[],
+        help_text=_("IDs of methods that were on the account before this pass was used."),
+    )
+    graph_request_id = models.CharField(_("request id of Graph"), max_length=64, blank=True, default="")
+    answered_at = models.DateTimeField(
+        _("refused by Microsoft at"), null=True, blank=True, help_text=_("By Microsoft's own clock.")
+    )
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
+    shown_at = models.DateTimeField(_("shown"), null=True, blank=True)
+    receipt_until = models.DateTimeField(_("confirmation expected by"), null=True, blank=True)
+    held_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    used_at = models.DateTimeField(_("used"), null=True, blank=True)
+    first_empty_at = models.DateTimeField(
+        _("first check without a pass"),
+        null=True,
+        blank=True,
+        help_text=_("The first time that the portal found no pass after an unknown result."),
+    )
+    revoking_at = models.DateTimeField(_("being cancelled since"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        ordering = ["-intended_at"]
+        verbose_name = _("pass issue")
+        verbose_name_plural = _("pass issues")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account_id"],
+                condition=Q(state__in=[s.value for s in sorted(OPEN_ISSUE)]),
+                name="one_open_issue_an_account",
+            ),
+            models.UniqueConstraint(fields=["starter", "number"], name="issues_are_numbered"),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in IssueState]), name="issue_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(lifetime_minutes__gte=10, lifetime_minutes__lte=480),
+                name="issue_lifetime_within_floors",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pass {self.number}"
+
+    @property
+    def is_denied_by_microsoft(self) -> bool:
+        """Whether Microsoft refused the request. That is only a hint: its list of passes decides."""
+        return self.answered_at is not None
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether Microsoft asked to wait; until then the list of passes is not read either."""
+        return self.state == IssueState.UNKNOWN and self.reason == self.Reason.THROTTLED
+
+    def is_lease_valid(self, now: datetime) -> bool:
+        return self.lease_until > now

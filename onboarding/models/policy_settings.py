@@ -1,0 +1,459 @@
+"""Every setting of the policy: what it does, what is recommended, and the limits that no admin can pass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.models.pass_issue import IdentityCheck
+
+SHORTEST_LIFETIME, LONGEST_LIFETIME = 10, 480
+
+
+def value_between(low: int, high: int) -> list[MinValueValidator | MaxValueValidator]:
+    return [MinValueValidator(low), MaxValueValidator(high)]
+
+
+def every_check() -> list[str]:
+    return [str(value) for value in IdentityCheck.values]
+
+
+class WhenUnreadable(models.TextChoices):
+    """What a guard does where the tenant lacks the licence or the right that its facts need."""
+
+    REFUSE = "refuse", _("check, and refuse the pass if it cannot be read")
+    SKIP = "skip", _("check, but continue if it cannot be read (recorded with the pass)")
+
+
+class Check(models.TextChoices):
+    """The same for a guard that an organisation may do without."""
+
+    REFUSE = "refuse", _("check, and refuse the pass if it cannot be read")
+    SKIP = "skip", _("check, but continue if it cannot be read (recorded with the pass)")
+    OFF = "off", _("do not check it")
+
+
+class HireDate(models.TextChoices):
+    OFF = "off", _("do not check it")
+    KNOWN = "known", _("check if Entra has a hire date")
+    REQUIRED = "required", _("check, and refuse the pass if Entra has no hire date")
+
+
+class EscalateTo(models.TextChoices):
+    NOBODY = "nobody", _("nobody")
+    ABOVE = "above", _("the manager’s manager")
+    DUTY = "duty", _("the duty address")
+
+
+class SecondAdmin(models.TextChoices):
+    WHEN_TWO = "when_two", _("if two admins signed in during the last three months")
+    ALWAYS = "always", _("always")
+    NEVER = "never", _("never")
+
+
+class PolicySettings(models.Model):
+    """The settings. Nobody can change `single_use` or turn off a guard that has no setting here."""
+
+    # --- Stop -----------------------------------------------------------------------------------------------
+    frozen = models.BooleanField(
+        _("freeze: managers cannot create passes"),
+        default=False,
+        help_text=_(
+            "Stops all new passes immediately. A banner shows your name and the reason above. You can freeze "
+            "alone. To unfreeze, a second admin must agree if the policy requires one."
+        ),
+    )
+
+    # --- The pass -------------------------------------------------------------------------------------------
+    lifetime_minutes = models.PositiveSmallIntegerField(
+        _("lifetime of a pass (minutes)"),
+        default=60,
+        validators=value_between(SHORTEST_LIFETIME, LONGEST_LIFETIME),
+        help_text=_("10 to 480, within the limits of the tenant. Recommended: 60."),
+    )
+    single_use = models.BooleanField(_("single use"), default=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(
+        _("passes for one starter"),
+        default=3,
+        validators=value_between(1, 10),
+        help_text=_("After this many, HR must allow another one. Recommended: 3."),
+    )
+    identity_checks = models.JSONField(
+        _("accepted identity checks"),
+        default=every_check,
+        help_text=_(
+            "The manager chooses the one they used. Clear those that your organisation does not accept."
+        ),
+    )
+
+    # --- The manager's sign-in --------------------------------------------------------------------------------
+    sign_in_minutes = models.PositiveSmallIntegerField(
+        _("maximum age of the manager's sign-in (minutes)"),
+        default=5,
+        validators=value_between(1, 60),
+        help_text=_("After this, the manager must sign in again to create a pass. Recommended: 5."),
+    )
+    step_up_context = models.CharField(
+        _("authentication context"),
+        max_length=3,
+        blank=True,
+        default="",
+        validators=[
+            RegexValidator(r"\Ac[1-9][0-9]?\Z", _("Enter an authentication context from c1 to c99."))
+        ],
+        help_text=_(
+            "For example c1. For each pass, the manager must then sign in again and meet this context. First "
+            "assign a Conditional Access policy to the context. Without one, Entra grants the context to "
+            "everyone. Leave empty if a recent sign-in is enough."
+        ),
+    )
+
+    # --- When -----------------------------------------------------------------------------------------------
+    opens_minutes_before = models.PositiveSmallIntegerField(
+        _("passes possible from (minutes before the start)"),
+        default=120,
+        validators=value_between(0, 1440),
+        help_text=_(
+            "From this moment the manager can create a pass. Recommended: 120, for starters who arrive early."
+        ),
+    )
+    closes_days_after = models.PositiveSmallIntegerField(
+        _("passes possible until (days after the start)"),
+        default=5,
+        validators=value_between(1, 30),
+        help_text=_("Until then the manager can create a pass. Recommended: 5, for starters who begin late."),
+    )
+    invite_days_before = models.PositiveSmallIntegerField(
+        _("invitation to the manager (days before the start)"),
+        default=3,
+        validators=value_between(0, 30),
+        help_text=_("This email contains the manager's link. Recommended: 3."),
+    )
+    remind_days_before = models.PositiveSmallIntegerField(
+        _("reminder (days before the start)"),
+        default=0,
+        validators=value_between(0, 29),
+        help_text=_(
+            "A second email to the manager. 0: no reminder. Recommended: 1 if invitations go out early."
+        ),
+    )
+    remind_on_day = models.BooleanField(
+        _("reminder on the day"),
+        default=True,
+        help_text=_("An email to the manager when they can create the pass. Recommended."),
+    )
+
+    escalate_to = models.CharField(
+        _("escalate to, if no pass was created"),
+        max_length=8,
+        choices=EscalateTo,
+        default=EscalateTo.ABOVE,
+        db_default=EscalateTo.ABOVE,
+        help_text=_(
+            "One email on the first day. If Entra has no email address for the manager’s manager, the email goes "
+            "to the duty address or, if there is none, to HR. Recommended, because a manager can be ill."
+        ),
+    )
+    escalate_hour = models.PositiveSmallIntegerField(
+        _("escalate at (hour of the first day)"),
+        default=11,
+        db_default=11,
+        validators=value_between(1, 23),
+        help_text=_(
+            "1 to 23, in the starter's time zone. Never sooner than an hour after the start. Recommended: 11."
+        ),
+    )
+
+    # --- Which accounts ---------------------------------------------------------------------------------------
+    new_days_before = models.PositiveSmallIntegerField(
+        _("account created at most (days before the start)"),
+        default=90,
+        validators=value_between(1, 365),
+        help_text=_("Older accounts do not count as new. Recommended: 90. A shorter time is safer."),
+    )
+    new_days_after = models.PositiveSmallIntegerField(
+        _("account created at most (days after the start)"),
+        default=31,
+        validators=value_between(0, 90),
+        help_text=_("Accounts created later do not count as new. Recommended: 31."),
+    )
+    hire_date = models.CharField(
+        _("hire date matches the start date"),
+        max_length=8,
+        choices=HireDate,
+        default=HireDate.KNOWN,
+        help_text=_(
+            "If the hire date in Entra is far from the start date, HR often has the wrong account or the "
+            "wrong year."
+        ),
+    )
+    hire_date_days = models.PositiveSmallIntegerField(
+        _("hire date may differ by (days)"),
+        default=31,
+        validators=value_between(1, 90),
+        help_text=_("Recommended: 31, for contracts that begin on the first of the month."),
+    )
+    same_person = models.BooleanField(
+        _("still the same person"),
+        default=True,
+        help_text=_(
+            "No pass if the name, account name or employee number changed after HR checked it. HR can check "
+            "the account again. Recommended, because an account name can be reused for another person."
+        ),
+    )
+    same_manager = models.BooleanField(
+        _("still the same manager"),
+        default=True,
+        help_text=_(
+            "No pass if the manager changed after HR checked the account. HR can accept the new manager. "
+            "Recommended: otherwise a person who can change the manager in Entra chooses who gets the pass."
+        ),
+    )
+    eligible_roles = models.CharField(
+        _("eligible administrator roles (PIM)"),
+        max_length=6,
+        choices=WhenUnreadable,
+        default=WhenUnreadable.REFUSE,
+        help_text=_(
+            "Needs RoleManagement.Read.Directory and a licence with Privileged Identity Management. Choose "
+            "“continue” only if the tenant does not have this licence. Without the licence there are no "
+            "eligible roles."
+        ),
+    )
+    eligible_groups = models.CharField(
+        _("eligible groups (PIM for groups)"),
+        max_length=6,
+        choices=Check,
+        default=Check.REFUSE,
+        help_text=_("Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and the same licence."),
+    )
+    pass_policy = models.CharField(
+        _("the tenant's Temporary Access Pass policy"),
+        max_length=6,
+        choices=Check,
+        default=Check.REFUSE,
+        help_text=_(
+            "Checks whether Entra allows this pass for this account. Needs Policy.Read.AuthenticationMethod. "
+            "Without this check, the manager only sees the problem when Microsoft refuses the pass."
+        ),
+    )
+    sign_ins = models.CharField(
+        _("last sign-in"),
+        max_length=6,
+        choices=WhenUnreadable,
+        default=WhenUnreadable.SKIP,
+        help_text=_(
+            "Needs AuditLog.Read.All and Entra ID P1. If the portal cannot read the last sign-in, only accounts "
+            "created around the start date count as new."
+        ),
+    )
+    restricted_unit = models.BooleanField(
+        _("not in a restricted administrative unit"),
+        default=True,
+        help_text=_(
+            "No pass for accounts in a restricted management administrative unit. Recommended: Microsoft "
+            "refuses these accounts too."
+        ),
+    )
+
+    phones_beforehand = models.BooleanField(
+        _("HR registers phones before the first day"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Normally an account with a phone gets no pass, because a phone can be a way to sign in. Turn "
+            "this on only if HR or IT registers phone numbers before the first day. The portal then accepts "
+            "any phone on a new account, which is less safe."
+        ),
+    )
+
+    # --- For whom -----------------------------------------------------------------------------------------------
+    scope_domains = models.TextField(
+        _("only these domains"),
+        blank=True,
+        default="",
+        help_text=_(
+            "One per line, for example contoso.example. Only accounts in these domains get a pass. Leave empty "
+            "for all domains."
+        ),
+    )
+    scope_departments = models.TextField(
+        _("only these departments"),
+        blank=True,
+        default="",
+        help_text=_(
+            "One per line, spelled as in Entra. Capitals do not matter. Leave empty for all departments."
+        ),
+    )
+    scope_groups = models.TextField(
+        _("only members of these groups"),
+        blank=True,
+        default="",
+        help_text=_(
+            "Object ids, one per line. Members of nested groups are included. Leave empty for all accounts."
+        ),
+    )
+    deny_list = models.TextField(
+        _("never these accounts and groups"),
+        blank=True,
+        default="",
+        help_text=_(
+            "Object ids, one per line: emergency accounts, and groups whose members never get a pass. This "
+            "overrides all other settings."
+        ),
+    )
+
+    # --- How many -----------------------------------------------------------------------------------------------
+    manager_daily = models.PositiveIntegerField(
+        _("passes per manager per day"),
+        default=20,
+        validators=value_between(1, 1000),
+        help_text=_(
+            "The largest number of starters one manager receives on a day, plus a few for lost passes. Recommended: 20."
+        ),
+    )
+    hr_daily = models.PositiveIntegerField(
+        _("starters added per person in HR per day"),
+        default=500,
+        validators=value_between(1, 10000),
+        help_text=_("Recommended: 500."),
+    )
+    site_daily = models.PositiveIntegerField(
+        _("passes per day in total"),
+        default=1000,
+        validators=value_between(1, 100000),
+        help_text=_(
+            "The largest number of starters you expect on one day, plus ten per cent. This limits the damage of an attack."
+        ),
+    )
+
+    # --- More people ----------------------------------------------------------------------------------------------
+    second_admin = models.CharField(
+        _("a second admin must activate new versions"),
+        max_length=8,
+        choices=SecondAdmin,
+        default=SecondAdmin.WHEN_TWO,
+        help_text=_("Recommended if there are two admins, so that no admin changes the policy alone."),
+    )
+    admin_days = models.PositiveSmallIntegerField(
+        _("former admins cannot create passes for (days)"),
+        default=30,
+        db_default=30,
+        validators=value_between(2, 365),
+        help_text=_(
+            "How long a person cannot create passes after losing the Admin role. Recommended: 30. A shorter "
+            "time is less safe."
+        ),
+    )
+    approve_all = models.BooleanField(
+        _("an HR colleague approves every starter"),
+        default=False,
+        help_text=_(
+            "The manager can create a pass only after an HR colleague, not the person who added the starter, "
+            "approves with a reason. Recommended for sensitive departments only."
+        ),
+    )
+    approve_manager = models.BooleanField(
+        _("an HR colleague approves a changed manager"),
+        default=False,
+        help_text=_("After HR accepts a new manager, a colleague in HR must approve."),
+    )
+    approve_beyond = models.BooleanField(
+        _("an HR colleague approves a pass beyond the limit"),
+        default=False,
+        help_text=_("After HR allows another pass, a colleague in HR must approve."),
+    )
+
+    # --- Records and addresses --------------------------------------------------------------------------------------
+    retention_days = models.PositiveSmallIntegerField(
+        _("keep personal details (days after the end)"),
+        default=30,
+        validators=value_between(1, 365),
+        help_text=_("The portal then deletes a finished starter's personal details. Recommended: 30."),
+    )
+    audit_days = models.PositiveSmallIntegerField(
+        _("keep names in the audit log (days after the end)"),
+        default=365,
+        validators=value_between(90, 1096),
+        help_text=_("The events stay, and the audit chain can still be checked. Recommended: 365."),
+    )
+    hr_address = models.EmailField(
+        _("HR's email address"),
+        blank=True,
+        default="",
+        help_text=_(
+            "The portal sends HR's notices here. Leave empty to use the address from the installation."
+        ),
+    )
+    security_address = models.EmailField(
+        _("security team's email address"),
+        blank=True,
+        default="",
+        help_text=_(
+            "Gets an email immediately if someone requests a pass for a privileged or existing account. Leave "
+            "empty to use the address from the installation."
+        ),
+    )
+    duty_address = models.EmailField(
+        _("duty address"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "A team, such as the service desk, that can find a stand-in on the first day. Leave empty to use "
+            "HR's address."
+        ),
+    )
+    graph_calls = models.PositiveSmallIntegerField(
+        _("Microsoft Graph: limited calls"),
+        null=True,
+        blank=True,
+        validators=value_between(4, 1000),
+        help_text=_(
+            "The largest number of calls in the time below. Microsoft's limit is 5 in "
+            "10 seconds. Leave empty to use the value from the installation."
+        ),
+    )
+    graph_seconds = models.PositiveSmallIntegerField(
+        _("Microsoft Graph: time for these calls (seconds)"),
+        null=True,
+        blank=True,
+        validators=value_between(1, 60),
+        help_text=_("Leave empty to use the value from the installation."),
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def opens_before(self) -> timedelta:
+        return timedelta(minutes=self.opens_minutes_before)
+
+    @property
+    def closes_after(self) -> timedelta:
+        return timedelta(days=self.closes_days_after)
+
+    @property
+    def invite_before(self) -> timedelta:
+        return timedelta(days=self.invite_days_before)
+
+    @property
+    def sign_in_max_age(self) -> timedelta:
+        return timedelta(minutes=self.sign_in_minutes)
+
+    @property
+    def retention_period(self) -> timedelta:
+        return timedelta(days=self.retention_days)
+
+
+# What a department may override. All other settings are the same for the whole site.
+DEPARTMENT_SETTINGS = (
+    "lifetime_minutes", "attempts", "identity_checks", "sign_in_minutes", "step_up_context", "opens_minutes_before",
+    "closes_days_after", "invite_days_before", "remind_days_before", "remind_on_day", "escalate_to", "escalate_hour",
+    "new_days_before", "new_days_after", "hire_date", "hire_date_days", "manager_daily", "approve_all", "approve_manager",
+    "approve_beyond", "hr_address", "duty_address",
+)  # fmt: skip
+SETTING_NAMES = tuple(field.name for field in PolicySettings._meta.local_fields if field.editable)

@@ -1,0 +1,1 @@
+"""Health checks, and the check that a database belongs to this installation."""

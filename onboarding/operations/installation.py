@@ -1,0 +1,88 @@
+"""The check that a database belongs to this installation.
+
+A backup that is restored next to the running portal has its starters, open passes and unsent mails. With another
+address it would send people to the wrong place; with another tenant it would act on other people's accounts.
+"""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.db import DatabaseError, connection
+from django.utils.translation import gettext
+
+from onboarding import audit, clock
+from onboarding.models import Installation
+from onboarding.operations.unreachable import database_error_text
+
+TAG = "installation"
+LOOPBACK_ADDRESS = "this machine"
+
+
+def configured_owner() -> tuple[str, str]:
+    """Tenant and address in the settings. All loopback addresses count as one, because only this machine reaches them."""
+    return settings.TENANT_ID, LOOPBACK_ADDRESS if settings.LOOPBACK else settings.PORTAL_URL
+
+
+def wrong_database_error() -> str:
+    """Why these settings must not use this database, and what to do; empty if they may, or if it has no tables yet."""
+    if not has_tables():
+        return ""
+    row, (tenant, address) = Installation.objects.filter(id=1).first(), configured_owner()
+    if row is not None and (row.tenant_id, row.address) == (tenant, address):
+        return ""
+    return gettext(
+        "This database belongs to %(owner)s, but the settings say %(address)s, tenant %(tenant)s. Do not "
+        "run a copy or a restored backup next to the portal it came from: set DATABASE_URL to another "
+        "database. If the portal has moved here, run: manage.py adopt_database --reason 'why it moved'"
+    ) % {
+        "owner": row or gettext("an unknown installation"),
+        "address": address,
+        "tenant": tenant,
+    }
+
+
+def has_tables() -> bool:
+    """Whether the database has been migrated. SQLite is not asked for a file that does not exist: it would create one."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return False
+    return Installation._meta.db_table in connection.introspection.table_names()
+
+
+@checks.register(TAG, deploy=True)
+def database_is_of_this_installation(**_: Any) -> list[checks.CheckMessage]:
+    try:
+        words = wrong_database_error()
+    except DatabaseError as error:
+        return [checks.Warning(database_error_text(error), id="onboarding.W001")]
+    return [checks.Error(words, id="onboarding.E001")] if words else []
+
+
+def adopt_database(*, reason: str) -> tuple[str, str]:
+    """Make this database belong to these settings. Returns the owner before and the owner now."""
+    tenant, address = configured_owner()
+    with audit.transaction():
+        before = Installation.objects.select_for_update().filter(id=1).first()
+        now = Installation(id=1, tenant_id=tenant, address=address, since=clock.now())
+        now.save()
+        facts = {
+            "tenant": tenant,
+            "address": address,
+            "tenant_before": before.tenant_id if before else "",
+            "address_before": before.address if before else "",
+        }
+        # Nobody is signed in at a command line, so the name of the operating system's user is recorded.
+        personal = {"reason": reason, "operator": operator_name()}
+        audit.record("database.adopted", facts=facts, personal=personal)
+    return str(before or ""), str(now)
+
+
+def operator_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

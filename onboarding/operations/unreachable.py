@@ -1,0 +1,60 @@
+"""Why the database cannot be used, in one sentence: the variable, the host and the cause, never a password."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+# Parts of the messages of PostgreSQL's client and SQLite, and what they mean. The first match counts.
+CAUSES: tuple[tuple[str, str | Promise], ...] = (
+    ("could not translate host name", _("no server has this name")),
+    ("failed to resolve host", _("no server has this name")),
+    ("name or service not known", _("no server has this name")),
+    ("connection refused", _("no server listens on this port")),
+    ("no such file or directory", _("the socket does not exist")),
+    ("timeout expired", _("it does not answer in time")),
+    ("connection timeout", _("it does not answer in time")),
+    ("network is unreachable", _("there is no network route")),
+    ("no route to host", _("there is no network route")),
+    ("password authentication failed", _("it does not accept this user and password")),
+    ("no password supplied", _("it requires a password, and DATABASE_URL contains none")),
+    ("no pg_hba.conf entry", _("it does not accept this user from this machine")),
+    ("certificate", _("its certificate is not accepted")),
+    ("ssl", _("it does not support the requested kind of TLS")),
+    ("unsupported startup parameter", _("a connection pooler refuses the portal's connection options")),
+    ("too many clients", _("it has no free connections")),
+    ("remaining connection slots", _("it has no free connections")),
+    ("the database system is starting up", _("it is still starting")),
+    ("the database system is shutting down", _("it is shutting down")),
+    ("does not exist", _("the database or user does not exist")),
+    ("unable to open database file", _("its folder does not exist or is not writable")),
+    ("readonly database", _("its file is not writable")),
+    ("locked", _("another process has locked it")),
+    ("server closed the connection", _("it closed the connection")),
+    ("deadline", _("it does not answer in time")),
+)
+
+
+def database_error_text(error: Exception) -> str:
+    """A sentence for the person who starts the portal. It repeats nothing of the error's own text."""
+    message = str(error).casefold()
+    known = (str(cause) for part, cause in CAUSES if part in message)
+    cause = next(known, gettext("an error of the kind %(kind)s") % {"kind": type(error).__name__})
+    return gettext("DATABASE_URL: the portal cannot use the database %(name)s: %(cause)s.") % {
+        "name": _database_location(),
+        "cause": cause,
+    }
+
+
+def _database_location() -> str:
+    configured = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return str(configured["NAME"])
+    host = configured["HOST"] or configured.get("OPTIONS", {}).get("host") or "localhost"
+    return gettext("%(name)s at %(host)s, port %(port)s,") % {
+        "name": configured["NAME"],
+        "host": host,
+        "port": configured["PORT"] or 5432,
+    }

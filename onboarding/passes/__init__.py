@@ -1,0 +1,1 @@
+"""One pass: check, create, show, acknowledge, watch, delete."""

@@ -1,0 +1,103 @@
+"""Step 1 of the hand-over: commit the intent before anything is sent."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError
+
+from onboarding import audit, clock, graph, guards, jobs, policy
+from onboarding.errors import ConcurrentUpdate
+from onboarding.guards import daily_limits, step_up
+from onboarding.models import EffectivePolicy, PassIssue, Starter
+from onboarding.models.background import Job
+from onboarding.passes import sign_ins
+from onboarding.passes.confirmation import Confirmation
+from onboarding.passes.errors import PageOutdated, TryAgainLater
+from onboarding.passes.refusal import guard_question, refuse
+from onboarding.transitions import move_starter
+
+log = logging.getLogger(__name__)
+
+
+def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph.Facts) -> PassIssue:
+    """Commit the intent in one short transaction, if starter and policy are unchanged. Raises PassNotIssued."""
+    starter = confirmation.starter
+    try:
+        with audit.transaction():
+            now = clock.now()
+            _recheck_daily_limits(confirmation, rules)
+            issue = PassIssue(
+                starter=starter,
+                account_id=starter.account_id,
+                number=starter.issues.count() + 1,
+                actor=confirmation.person,
+                identity_check=confirmation.identity_check,
+                policy=rules,
+                override=rules.own,
+                lifetime_minutes=policy.pass_lifetime_minutes(rules),
+                intended_at=now,
+                lease_until=now + settings.PASS_LEASE,
+                seen_before=[seen.method_id for seen in facts.passes or ()],
+                methods_before=[method.method_id for method in facts.methods or () if method.method_id],
+            )
+            move_starter(
+                starter,
+                None,
+                event="issue.intent",
+                by=confirmation.person,
+                issue=issue,
+                facts=_intent_facts(issue, confirmation, rules, facts),
+            )
+            step_up.consume_proof(
+                confirmation.proof, starter=starter, person=confirmation.person, rules=rules, now=now
+            )
+            issue.save(force_insert=True)
+            if policy.for_starter(starter).key != rules.key:
+                raise ConcurrentUpdate("the policy has changed")
+            jobs.enqueue_job(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
+    except (ConcurrentUpdate, IntegrityError):
+        raise PageOutdated from None
+    except step_up.ProofAlreadyUsed:
+        refuse(confirmation, rules, (guards.BY_CODE["step_up_is_for_this"],))
+    except DatabaseError:
+        log.exception("could not save the attempt; no request was sent")
+        raise TryAgainLater("busy") from None
+    return issue
+
+
+def _recheck_daily_limits(confirmation: Confirmation, rules: EffectivePolicy) -> None:
+    """Check the daily limits again. The audit lock serialises claims, so this count is exact."""
+    if not (
+        daily_limits.is_manager_below_limit(confirmation.person, rules)
+        and daily_limits.is_site_below_limit(rules)
+    ):
+        raise ConcurrentUpdate("the daily limit is reached")
+
+
+def _intent_facts(
+    issue: PassIssue, confirmation: Confirmation, rules: EffectivePolicy, facts: graph.Facts
+) -> dict[str, Any]:
+    """Return the facts of the audit event `issue.intent`."""
+    unchecked = guards.list_unchecked_codes(guard_question(confirmation, rules, facts))
+    read_before = sign_ins_read_before(confirmation.starter, facts)
+    return {
+        **({"not_checked": unchecked} if unchecked else {}),
+        **({"sign_ins_read_at": read_before.isoformat()} if read_before else {}),
+        **({"department_policy": issue.override_id} if issue.override_id else {}),
+        **({"stand_in": True} if confirmation.starter.has_stand_in else {}),
+        "number": issue.number,
+        "identity_check": issue.identity_check,
+        "policy": issue.policy_id,
+        "lifetime_minutes": issue.lifetime_minutes,
+        "single_use": True,
+        **({"step_up": issue.policy.step_up_context} if issue.policy.step_up_context else {}),
+    }
+
+
+def sign_ins_read_before(starter: Starter, facts: graph.Facts) -> datetime | None:
+    """Return when it was last read that nobody has signed in, or None if that was read just now."""
+    return None if isinstance(facts.sign_ins, graph.SignIns) else sign_ins.known_since(starter)

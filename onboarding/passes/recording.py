@@ -1,0 +1,109 @@
+"""Step 4 of the hand-over: record the pass before it is shown. A pass that cannot be recorded is deleted."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
+
+from onboarding import audit, clock, graph, jobs, obstacles, policy
+from onboarding.errors import ConcurrentUpdate
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import PassIssue
+from onboarding.models.background import Job
+from onboarding.passes.confirmation import Shown
+from onboarding.passes.creation import settle_without_pass
+from onboarding.passes.errors import PassNotCreated
+from onboarding.transitions import move_issue, move_starter
+
+log = logging.getLogger(__name__)
+Reason = PassIssue.Reason
+
+
+class IssuingFrozen(ConcurrentUpdate):
+    """An admin froze all passes while this one was being created."""
+
+
+@sensitive_variables()
+def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
+    """Commit that the pass is about to be shown. Only after this may a byte of it leave the process.
+
+    Raises PassNotCreated after deleting a pass that could not be recorded.
+    """
+    try:
+        with audit.transaction():
+            if policy.for_site().frozen:
+                raise IssuingFrozen("passes were frozen meanwhile")
+            now = clock.now()
+            move_issue(
+                issue,
+                IssueState.SHOWN,
+                event="issue.shown",
+                by=issue.actor,
+                provided=Q(lease_until__gt=now),
+                changes={
+                    "method_id": made.method_id,
+                    "graph_request_id": made.request_id[:64],
+                    "valid_until": made.ends_at,
+                    "shown_at": now,
+                    "receipt_until": now + settings.PASS_RECEIPT,
+                },
+                facts={"method_id": made.method_id, "valid_until": made.ends_at.isoformat()},
+            )
+            changes: dict[str, Any] = dict(obstacles.CLEARED_FIELDS)
+            if issue.starter.first_pass_at is None:
+                changes["first_pass_at"] = now
+            move_starter(
+                issue.starter, StarterState.ISSUED, event="starter.issued", issue=issue, changes=changes
+            )
+            jobs.enqueue_job(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.receipt_until)
+    except Exception as error:  # whatever went wrong, this pass is not shown
+        log.exception(
+            "the pass was made but not recorded: it is deleted, not shown", extra={"issue": str(issue.pk)}
+        )
+        made.code.wipe()
+        _delete_unrecorded_pass(issue, made.method_id, _reason_of(error))
+        raise PassNotCreated(issue) from None
+    return Shown(issue, made.code, made.ends_at)
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, IssuingFrozen):
+        return Reason.FROZEN
+    return Reason.CHANGED if isinstance(error, ConcurrentUpdate) else Reason.NOT_RECORDED
+
+
+def _delete_unrecorded_pass(issue: PassIssue, method_id: str, reason: str) -> None:
+    """Delete a pass that will not be shown. Microsoft's answer is a hint: the reconciler reads the list."""
+    try:
+        deleted = graph.client().delete_pass(issue.account_id, method_id)
+    except graph.GraphError:
+        deleted = False
+    try:
+        issue.refresh_from_db()
+    except DatabaseError:
+        issue.state = IssueState.UNKNOWN
+        issue.reason = reason
+        return
+    if issue.state == IssueState.ISSUING:
+        settle_without_pass(issue, IssueState.UNKNOWN, reason, method_id=method_id)
+    else:
+        _leave_late_pass_to_worker(issue, method_id)
+    log.warning("unrecorded pass", extra={"issue": str(issue.pk), "deleted": deleted})
+
+
+def _leave_late_pass_to_worker(issue: PassIssue, method_id: str) -> None:
+    """Leave a pass to the worker: this process was paused, and the reconciler settled its issue before the pass came."""
+    try:
+        with audit.transaction():
+            PassIssue.objects.filter(pk=issue.pk, method_id="").update(method_id=method_id)
+            audit.record(
+                "issue.made_late", starter=issue.starter, issue=issue, facts={"method_id": method_id}
+            )
+            jobs.enqueue_job(f"issue:{issue.pk}", priority=Job.Priority.PASS)
+    except DatabaseError:
+        log.exception("a late pass could not be deleted", extra={"issue": str(issue.pk)})

@@ -1,0 +1,1 @@
+"""Services for starters: add, edit, invite, withdraw."""

@@ -1,0 +1,52 @@
+"""Errors of the services for starters, with messages for HR."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.errors import ConcurrentUpdate, OnboardingError
+from onboarding.models import Starter
+
+
+class AlreadyRecorded(OnboardingError):
+    """This account has an unfinished starter."""
+
+    message = _("Another unfinished starter has this account. Withdraw one of the two.")
+
+
+class UnacknowledgedDuplicate(Exception):
+    """There are earlier starters for this person that HR has not confirmed yet. The page shows them and asks."""
+
+
+class LinkNotSent(OnboardingError):
+    """The link cannot be sent. The message contains the problem."""
+
+    def __init__(self, problem: str) -> None:
+        why = Starter.Problem(problem).label
+        super().__init__(why)
+        self.message = gettext("The link was not sent. %(why)s.") % {"why": why}
+
+
+class OwnStarter(OnboardingError):
+    """An HR person acts on a starter whom they manage."""
+
+    message = _("You are this person’s manager. Ask an HR colleague to do this.")
+
+
+class AccountChanged(ConcurrentUpdate):
+    """The account has changed since HR checked it."""
+
+
+class SameAccount(OnboardingError):
+    """The starter already has the chosen account."""
+
+    message = _("The starter already has this account.")
+
+
+class StandInRefused(OnboardingError):
+    """There is no possible stand-in. The message contains the reason."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.message = gettext("Nothing was changed. %(why)s") % {"why": why}

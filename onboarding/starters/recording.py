@@ -1,0 +1,120 @@
+"""HR adds a starter: the account, or the name under which IT will create it, and the start."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from django.db import IntegrityError
+
+from onboarding import audit, clock, guards, jobs, policy
+from onboarding.guards import daily_limits
+from onboarding.mail import notifications
+from onboarding.models import Starter
+from onboarding.models.background import Job
+from onboarding.starters import duplicates
+from onboarding.starters.accounts import AccountEntry, reviewed_fields
+from onboarding.starters.directory import FoundAccount
+from onboarding.starters.directory_sync import directory_facts
+from onboarding.starters.errors import AlreadyRecorded, UnacknowledgedDuplicate
+from onboarding.starters.rescheduling import Schedule, schedule_facts
+
+Problem = Starter.Problem
+
+
+def record_starter(
+    *,
+    entry: AccountEntry,
+    schedule: Schedule,
+    note: str = "",
+    by: Any,
+    acknowledged_ids: Collection[str] | None = None,
+) -> Starter:
+    """Add a starter.
+
+    `acknowledged_ids` are the public ids of the possible duplicates that HR was shown and confirmed; None skips that
+    check, where no person could be shown any. Raises AlreadyRecorded, UnacknowledgedDuplicate, and DailyLimitReached
+    if this HR person has reached the daily limit.
+    """
+    duplicates_before = _require_acknowledged(entry, acknowledged_ids)
+    starter = Starter(
+        account_name=entry.account_name.lower(),
+        **asdict(schedule),
+        note=note,
+        recorded_by=by,
+        shaped_by=[by.oid],
+        recorded_at=clock.now(),
+    )
+    _set_account(starter, entry.found)
+    try:
+        with audit.transaction():
+            refusing = _refusing_guards(starter, entry.found)
+            if not daily_limits.is_recorder_below_limit(by, policy.for_starter(starter)):
+                raise daily_limits.DailyLimitReached
+            starter.save(force_insert=True)
+            _record_event(starter, by, refusing, duplicates_before)
+            notifications.alarm_security_when_added(starter, refusing)
+            jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+    except IntegrityError:
+        raise AlreadyRecorded(entry.account_name) from None
+    return starter
+
+
+def _record_event(
+    starter: Starter,
+    by: Any,
+    refusing: tuple[guards.Guard, ...],
+    duplicates_before: list[duplicates.Duplicate],
+) -> None:
+    audit.record(
+        "starter.recorded",
+        by=by,
+        starter=starter,
+        facts=schedule_facts(starter)
+        | {"expected": not starter.account_id, "warned": [guard.code for guard in refusing]}
+        | ({"recorded_before": len(duplicates_before)} if duplicates_before else {}),
+        personal=_personal_values(starter),
+    )
+
+
+def _require_acknowledged(
+    entry: AccountEntry, acknowledged_ids: Collection[str] | None
+) -> list[duplicates.Duplicate]:
+    """Return the possible duplicates. Raises UnacknowledgedDuplicate if HR was not shown one of them."""
+    if acknowledged_ids is None:
+        return []
+    found = duplicates.find_duplicates(entry.account_or_name)
+    if not {duplicate.starter.public_id for duplicate in found} <= set(acknowledged_ids):
+        raise UnacknowledgedDuplicate
+    return found
+
+
+def _set_account(starter: Starter, found: FoundAccount | None) -> None:
+    if found is None:
+        starter.problem = Problem.ACCOUNT_MISSING
+        return
+    starter.account_id = found.account.object_id
+    fields = directory_facts(found.account, found.manager) | reviewed_fields(found.account, found.manager)
+    for name, value in fields.items():
+        setattr(starter, name, value)
+
+
+def _refusing_guards(starter: Starter, found: FoundAccount | None) -> tuple[guards.Guard, ...]:
+    """Return the guards that would refuse now. HR saw their warnings; the audit log records that HR saved anyway."""
+    if found is None or found.facts is None:
+        return ()
+    starter.starts_at = starter.start_local
+    rules, place = policy.for_starter(starter), guards.Place.RECORDED
+    return guards.find_refusals(
+        guards.Question(starter, found.facts, None, None, rules, clock.now(), place=place)
+    )
+
+
+def _personal_values(starter: Starter) -> dict[str, str]:
+    return {
+        "account_name": starter.account_name,
+        "account": starter.account_id,
+        "name": starter.display_name,
+        "manager": starter.manager_id,
+    }

@@ -1,0 +1,1 @@
+"""Scheduled work: check starters, run retention."""

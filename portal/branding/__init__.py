@@ -1,0 +1,1 @@
+"""The organisation's colours and logo, and the style guide."""

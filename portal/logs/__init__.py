@@ -1,0 +1,1 @@
+"""The log format and the error reports."""

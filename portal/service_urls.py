@@ -1,0 +1,69 @@
+"""Checks service addresses that contain a password before any library parses them.
+
+A raw `#` or `/` in a password moves the rest of the address elsewhere, and whatever trips over that shows a part of
+the password. The messages contain no part of the address.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+# Letters and signs that need no percent sign before them, and bytes that have one (RFC 3986).
+WORD = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+SERVER = rf"(?:{WORD}*(?::{WORD}*)?@)?(?P<host>{HOST})?(?::(?P<port>\d{{1,5}}))?"
+QUERY = r"(?:\?(?P<query>[^\s#]*))?"
+POSTGRESQL = re.compile(rf"postgres(?:ql)?://{SERVER}/{WORD}+{QUERY}")
+MAIL_SERVER = re.compile(rf"smtp(?:\+tls|\+ssl)?://{SERVER}/?{QUERY}")
+PERCENT_CODES = (
+    "Special characters in user and password need % codes (# is %23, / is %2F, @ is %40, ? is %3F)"
+)
+LAST_PORT = 65535
+
+
+def fault_of_database_url(url: str) -> str:
+    """The problem with a database address; empty if there is none."""
+    if url.startswith("sqlite:"):
+        return _fault_of_sqlite(url)
+    if not url.startswith(("postgres:", "postgresql:")):
+        return "must be the address of a SQLite or PostgreSQL database"
+    found = POSTGRESQL.fullmatch(url)
+    if found is None:
+        return f"must be postgres://user:password@host:port/name. {PERCENT_CODES}"
+    return _fault_of_port(found["port"])
+
+
+def fault_of_options(options: dict[str, object]) -> str:
+    """The problem with the options of a database address (after the question mark)."""
+    try:
+        make_conninfo("", **{name: str(value) for name, value in options.items()})
+    except psycopg.Error:
+        return "has an option after the ? that PostgreSQL does not know"
+    return ""
+
+
+def fault_of_mail_url(url: str) -> str:
+    """The problem with a mail server's address; empty if there is none."""
+    if not url.startswith(("smtp:", "smtp+tls:", "smtp+ssl:")):
+        return "must begin with smtp, smtp+tls or smtp+ssl"
+    found = MAIL_SERVER.fullmatch(url)
+    if found is None or not found["host"]:
+        return f"must be smtp+tls://user:password@host:port. {PERCENT_CODES}"
+    return _fault_of_port(found["port"])
+
+
+def _fault_of_port(port: str | None) -> str:
+    return "" if port is None or 0 < int(port) <= LAST_PORT else f"must have a port from 1 to {LAST_PORT}"
+
+
+def _fault_of_sqlite(url: str) -> str:
+    path = url.removeprefix("sqlite:///")
+    if path in {url, ""} or path.endswith("/") or Path(path).is_dir():
+        return "must contain the path of a file, for example sqlite:////var/lib/portal/portal.sqlite3"
+    if any(sign in path for sign in "#?%"):
+        return "must not contain the characters #, ? and % in the path"
+    return ""

@@ -1,0 +1,1 @@
+"""Pages for everyone, and checks that go through the pages of all roles."""

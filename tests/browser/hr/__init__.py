@@ -1,0 +1,1 @@
+"""What HR does in the browser."""

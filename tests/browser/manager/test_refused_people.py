@@ -1,0 +1,169 @@
+"""Starters that guards refuse: HR reads why, the manager gets a short reason, and no pass is created."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from onboarding.guards import BY_CODE, FOR_IT
+from portal.demo.process import wait_for
+from portal.sandbox.people import BY_KEY, CAST, REFUSED
+from tests.browser.site import ZONE
+from tests.browser.tab import Tab
+
+pytestmark = pytest.mark.browser
+
+# Somebody of the cast, and the guard in their way. Of these HR is warned, and no link is sent:
+NOT_SENT = {
+    "eligible": "no_eligible_role",
+    "rolegroup": "no_role_group",
+    "groupadmin": "no_active_role",
+    "groupowner": "no_role_group",
+    "groupeligible": "no_eligible_group",
+    "restricted": "not_restricted",
+    "misdated": "hire_date_agrees",
+    "old": "is_new",
+    "guest": "internal_member",
+}
+# What may come right until the day, or was not known when the link was sent, the manager reads on the page,
+SEEN_ON_THE_PAGE = {"disabled": "enabled", "outofscope": "in_pass_policy", "signedin": "never_signed_in"}
+# and what takes a scarce read to know, after the press.
+SEEN_AT_THE_PRESS = {"passkey": "no_own_method", "phoned": "no_own_method", "haspass": "no_foreign_pass"}
+WITHOUT_A_MANAGER = {"ceo": "no_active_role", "gil": "manager_enabled"}  # none, and a guest
+ASK_IT = "ask IT to handle the sign-in and quote reference"
+EVERYBODY = {**NOT_SENT, **SEEN_ON_THE_PAGE, **SEEN_AT_THE_PRESS, **WITHOUT_A_MANAGER}
+
+
+def test_nobody_is_left_out():
+    """Mo is the one who only has another manager: he may have his pass."""
+    assert {*EVERYBODY, "moved"} == {person.key for person in CAST if person.section == REFUSED}
+
+
+@pytest.fixture
+def hr(site, tab) -> Tab:
+    someone = tab()
+    someone.is_signed_in("hanna")
+    return someone
+
+
+@pytest.fixture
+def records(site, hr):
+    """HR records somebody in the browser, in spite of what it reads. Gives the address for the manager."""
+
+    def record(key: str) -> str:
+        now = datetime.now(ZoneInfo(ZONE))
+        hr.page.goto("/hr/new/")
+        hr.page.get_by_label("Account").fill(BY_KEY[key].object_id)
+        hr.page.get_by_label("Start date").fill(f"{now:%Y-%m-%d}")
+        hr.page.get_by_label("Start time").fill(f"{now:%H:%M}")
+        hr.press("Look up")
+        hr.reads("Account details")
+        if key in {*NOT_SENT, *WITHOUT_A_MANAGER}:
+            hr.reads("This is a guest account" if key == "guest" else for_hr(EVERYBODY[key]))
+        hr.page.locator("button[value=save]").click()
+        hr.reads(f"{BY_KEY[key].name} was added.")
+        return urlsplit(hr.page.url).path.replace("/hr/", "/starters/")
+
+    return record
+
+
+@pytest.fixture
+def nothing_made(site):
+    """No pass that was not there before, not even for a moment."""
+
+    def passes() -> set[str]:
+        state = site.seen("state")
+        return {one["id"] for one in [*state["passes"], *state["past_passes"]] if one["person"] in EVERYBODY}
+
+    before = passes()
+    yield
+    assert passes() == before
+
+
+def for_hr(code: str) -> str:
+    """What HR reads of a refusal."""
+    return ASK_IT if code in FOR_IT else str(BY_CODE[code].for_hr)
+
+
+def reads_in_time(hr: Tab, words: str) -> None:
+    """As soon as the worker has looked."""
+
+    def found() -> bool:
+        hr.page.reload()
+        return words in hr.page.locator("main").inner_text()
+
+    wait_for(found, f"HR to read: {words}")
+
+
+def reads_the_refusal(manager: Tab, code: str, *, title: str) -> None:
+    manager.reads(title)
+    manager.reads(str(BY_CODE[code].for_manager))
+    manager.reads(f"Code: {code}.")
+    assert manager.page.locator("form[method=post] [name=identity_check]").count() == 0
+
+
+@pytest.mark.parametrize("key", NOT_SENT)
+def test_link_is_not_sent_and_hr_sees_the_fix(records, hr, tab, nothing_made, key):
+    path = records(key)
+
+    reads_in_time(hr, for_hr(NOT_SENT[key]))
+    hr.reads("A check found a problem that prevents a pass")
+    manager = tab()
+    manager.is_signed_in("maria")
+    manager.page.goto(path)
+    manager.reads("This is not ready yet")
+
+
+@pytest.mark.parametrize("key", SEEN_ON_THE_PAGE)
+def test_managers_page_has_a_reason_and_no_button(records, hr, tab, nothing_made, key):
+    path = records(key)
+
+    reads_in_time(hr, "The link was queued for the manager")
+    manager = tab()
+    manager.is_signed_in("maria")
+    manager.page.goto(path)
+    reads_the_refusal(manager, SEEN_ON_THE_PAGE[key], title="You cannot create a pass yet")
+
+
+@pytest.mark.parametrize("key", ["passkey", "phoned"])
+def test_account_that_can_sign_in_is_refused_at_the_click(records, hr, tab, nothing_made, key):
+    path = records(key)
+    reads_in_time(hr, "The link was queued for the manager")
+    manager = tab()
+    manager.is_signed_in("maria")
+    manager.page.goto(path)
+
+    manager.presses_the_button()
+
+    reads_the_refusal(manager, "no_own_method", title="No pass was created")
+    reads_in_time(hr, str(BY_CODE["no_own_method"].for_hr))
+
+
+def test_pass_of_another_tool_stays_unless_the_manager_chooses(records, hr, tab, site, nothing_made):
+    path = records("haspass")
+    reads_in_time(hr, "The link was queued for the manager")
+    manager = tab()
+    manager.is_signed_in("maria")
+    manager.page.goto(path)
+
+    manager.presses_the_button()
+
+    manager.reads("Petra Hall already has a pass")
+    reads_in_time(hr, str(BY_CODE["no_foreign_pass"].for_hr))
+    assert [one["person"] for one in site.seen("state")["passes"] if one["person"] == "haspass"] == [
+        "haspass"
+    ]
+
+
+@pytest.mark.parametrize("key", WITHOUT_A_MANAGER)
+def test_where_nobody_may_vouch_the_page_is_there_for_nobody(records, hr, tab, nothing_made, key):
+    path = records(key)
+
+    reads_in_time(hr, "What happens next")
+    manager = tab()
+    manager.is_signed_in("maria")
+    manager.page.goto(path)
+    manager.reads("Only the starter’s current manager can open this link.")

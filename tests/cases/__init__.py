@@ -1,0 +1,1 @@
+"""Cases that once went wrong, each driven as an outsider can."""

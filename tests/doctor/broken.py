@@ -1,0 +1,486 @@
+"""A table of everything that can be wrong with an installation: how to break it, and which check must fail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from onboarding import migrations, policy
+from onboarding.doctor import installation
+from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
+from onboarding.models import AuditEvent, Heartbeat, Job, PolicyVersion
+from onboarding.models.policy_settings import SETTING_NAMES
+from portal.demo.process import free_port
+from portal.models import ClaimsSeen, User
+from portal.sandbox.options import GRAPH_RESOURCE
+from portal.sandbox.people import BY_KEY, EVERYONE
+from portal.sandbox.tenant import Tenant
+
+NOOR = BY_KEY["noor"].object_id
+NOBODY = "11111111-2222-4333-8444-555555555555"
+USER = f"/users/{NOOR}"
+IMDS, TOKEN, AUTHORIZE = "/metadata/identity/", "/oauth2/v2.0/token$", "/oauth2/v2.0/authorize$"
+PASS_POLICY = "authenticationMethodConfigurations/temporaryAccessPass$"
+NO_P2 = {
+    "error": {"code": "AadPremiumLicenseRequired", "message": "The tenant needs an AAD Premium 2 license."}
+}
+NO_P1 = {
+    "error": {
+        "code": "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+        "message": "Neither tenant is B2C or tenant doesn't have premium license",
+    }
+}
+
+
+@dataclass
+class Installation:
+    """Everything that a break can change."""
+
+    tenant: Tenant
+    settings: Any
+    monkeypatch: Any
+    person: Callable[[str], User]
+
+    def fault(self, **fault: Any) -> None:
+        self.tenant.faults.add({"times": None, **fault})
+
+    def rules(self, **differently: Any) -> None:
+        now = policy.for_site()
+        kept = {name: getattr(now, name) for name in SETTING_NAMES}
+        PolicyVersion.objects.create(reason="A test", **kept | differently)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """`names` is the one check that must be wrong, and no other."""
+
+    what: str
+    names: str
+    how: Callable[[Installation], Any]
+    account: str = NOOR
+    says: str = ""
+
+    def __str__(self) -> str:
+        return self.what
+
+
+def fault(**words: Any) -> Callable[[Installation], None]:
+    return lambda it: it.fault(**words)
+
+
+def setting(name: str, value: Any) -> Callable[[Installation], None]:
+    return lambda it: setattr(it.settings, name, value)
+
+
+def pass_policy(**values: Any) -> Callable[[Installation], None]:
+    return lambda it: it.tenant.policy.update(values)
+
+
+def all_of(*ways: Callable[[Installation], Any]) -> Callable[[Installation], None]:
+    def every(it: Installation) -> None:
+        for way in ways:
+            way(it)
+
+    return every
+
+
+def rules(**differently: Any) -> Callable[[Installation], None]:
+    return lambda it: it.rules(**differently)
+
+
+# --- The portal itself --------------------------------------------------------------------------------------
+
+
+LAST_MIGRATION = max(Path(migrations.__path__[0]).glob("[0-9]*.py")).stem
+
+
+def unmigrated(_it: Installation) -> None:
+    MigrationRecorder(connection).record_unapplied("onboarding", LAST_MIGRATION)
+
+
+def job_given_up(_it: Installation) -> None:
+    Job.objects.create(key="mail:1", priority=1, due_at=timezone.now(), failed_at=timezone.now())
+
+
+def job_fails(key: str, priority: int, attempts: int) -> Callable[[Installation], None]:
+    """A job that failed so often in a row, and waits for the next try."""
+
+    def failing(_it: Installation) -> None:
+        Job.objects.create(
+            key=key, priority=priority, attempts=attempts, due_at=timezone.now(), last_error="KeyError: 'x'"
+        )
+
+    return failing
+
+
+def trail_changed(it: Installation) -> None:
+    policy.add_version(PolicyVersion(reason="A test"), by=it.person("ada"))
+    AuditEvent.objects.update(facts={"from": 0})
+
+
+def trail_cut(it: Installation) -> None:
+    policy.add_version(PolicyVersion(reason="A test"), by=it.person("ada"))
+    last = AuditEvent.objects.first()
+    last.detail.delete()
+    last.delete()
+
+
+def database_clock_off(it: Installation) -> None:
+    late = SimpleNamespace(now=lambda: timezone.now() - timedelta(minutes=5))
+    it.monkeypatch.setattr(installation, "clock", late)
+
+
+def no_worker(_it: Installation) -> None:
+    Heartbeat.objects.all().delete()
+
+
+OWN_SIDE = (
+    Broken("no worker", "worker.alive", no_worker),
+    Broken(
+        "a worker that died",
+        "worker.alive",
+        lambda _it: Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5)),
+    ),
+    Broken("a migration is missing", "database.migrations", unmigrated, says=LAST_MIGRATION),
+    Broken("the database's clock is late", "database.clock", database_clock_off, says="300 seconds behind"),
+    Broken("a job was given up", "jobs.given_up", job_given_up, says="mail"),
+    Broken(
+        "nothing is erased",
+        "jobs.failing",
+        job_fails("daily:forget", Job.Priority.LOOK, 150),
+        says="The portal does not delete personal data on time.",
+    ),
+    Broken(
+        "sign-in activity is not read",
+        "jobs.failing",
+        job_fails("sign_ins:due", Job.Priority.LOOK, 150),
+        says="The portal cannot read sign-in activity",
+    ),
+    Broken(
+        "a pass is not seen to its end",
+        "jobs.failing",
+        job_fails("issue:1", Job.Priority.PASS, 3000),
+        says="A pass that should be deleted may still exist.",
+    ),
+    Broken("an audit event was changed", "audit.end", trail_changed, says="was changed"),
+    Broken("the trail was cut", "audit.end", trail_cut, says="are missing"),
+    Broken(
+        "settings that make no sense",
+        "settings.sense",
+        lambda it: it.settings.MIDDLEWARE.remove("django.contrib.messages.middleware.MessageMiddleware"),
+        says="admin.E409",
+    ),
+)
+
+# --- Identity and permissions --------------------------------------------------------------------------------------
+
+
+def other_token(**claims: Any) -> Callable[[Installation], None]:
+    """The identity endpoint's first answer contains another token."""
+
+    def given(it: Installation) -> None:
+        now = int(time.time())
+        honest = {
+            "aud": GRAPH_RESOURCE,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 3600,
+            "iss": it.tenant.options.issuer,
+            "appid": it.tenant.options.identity_client_id,
+            "oid": NOBODY,
+            "tid": it.tenant.options.tenant_id,
+            "roles": sorted(it.tenant.granted),
+            "generation": it.tenant.token_generation,
+        }
+        token = it.tenant.keys.sign_token({**honest, **claims})
+        it.fault(path=IMDS, mutate={"access_token": token}, times=1)
+
+    return given
+
+
+def without(name: str) -> Callable[[Installation], None]:
+    return lambda it: it.tenant.granted.discard(name)
+
+
+def also(name: str) -> Callable[[Installation], None]:
+    return lambda it: it.tenant.granted.add(name)
+
+
+def _permissions() -> Iterator[Broken]:
+    for permission in PERMISSIONS:
+        # Policy must not continue without it.
+        how = all_of(rules(sign_ins="refuse"), without(permission.name))
+        yield Broken(
+            f"without {permission.name}", f"permission.{permission.name}", how, says=permission.app_role_id
+        )
+    for name, why in TOO_WIDE.items():
+        yield Broken(f"with {name}", "permission.too_wide", also(name), says=str(why))
+    for name in ("Sites.FullControl.All", "Calendars.ReadWrite"):
+        yield Broken(f"with {name}", "permission.too_wide", also(name), says=name)
+
+
+IDENTITY = (
+    Broken("Graph is not there", "graph.reach", lambda it: nowhere(it)),
+    Broken("Graph is in trouble", "graph.reach", fault(path="^/v1.0/", status=503), says="status 503"),
+    Broken("Graph hangs up", "graph.reach", fault(path="^/v1.0/", drop="before")),
+    Broken("our clock is late", "graph.clock", lambda it: clock_ahead(it, 300), says="seconds behind"),
+    Broken("our clock is early", "graph.clock", lambda it: clock_ahead(it, -90), says="seconds ahead"),
+    Broken("the identity endpoint is in trouble", "identity.token", fault(path=IMDS, status=500)),
+    Broken("the identity endpoint hangs up", "identity.token", fault(path=IMDS, drop="before")),
+    Broken(
+        "the identity is not attached",
+        "identity.token",
+        setting("AZURE_CLIENT_ID", NOBODY),
+        says="no identity with this AZURE_CLIENT_ID",
+    ),
+    Broken("another identity", "identity.who", other_token(appid=NOBODY), says=NOBODY),
+    Broken("another tenant's identity", "identity.who", other_token(tid=NOBODY), says=NOBODY),
+    *_permissions(),
+)
+
+
+def nowhere(it: Installation) -> None:
+    it.settings.GRAPH_URL = f"http://127.0.0.1:{free_port()}"
+
+
+def clock_ahead(it: Installation, seconds: float) -> None:
+    it.tenant.clock.ahead = seconds
+
+
+# --- The tenant's pass policy --------------------------------------------------------------------------------------
+
+
+def short_department(it: Installation) -> None:
+    it.tenant.policy["minimumLifetimeInMinutes"] = 45
+    PolicyVersion.objects.create(
+        department="legal", overrides=["lifetime_minutes"], lifetime_minutes=30, reason="A test"
+    )
+
+
+POLICY = (
+    Broken("passes are switched off", "policy.on", pass_policy(state="disabled")),
+    Broken(
+        "passes must last longer",
+        "policy.bounds",
+        pass_policy(minimumLifetimeInMinutes=90),
+        says="60 minutes",
+    ),
+    Broken("passes may not last as long", "policy.bounds", pass_policy(maximumLifetimeInMinutes=30)),
+    Broken("a department asks for too little", "policy.bounds", short_department, says="“legal” needs 30"),
+    Broken("passes are for nobody", "policy.scope", pass_policy(includeTargets=[])),
+    Broken(
+        "the account is excluded",
+        "account.scope",
+        pass_policy(excludeTargets=[{"id": EVERYONE.object_id, "targetType": "group"}]),
+    ),
+    Broken(
+        "the account is not included",
+        "account.scope",
+        pass_policy(includeTargets=[{"id": NOBODY, "targetType": "group"}]),
+    ),
+    Broken(
+        "the pass policy is closed",
+        "policy.read",
+        fault(path=PASS_POLICY, status=403),
+        says="Missing permission",
+    ),
+    Broken("the pass policy makes no sense", "policy.read", fault(path=PASS_POLICY, remove=["state"])),
+)
+
+# --- What the guards read -------------------------------------------------------------------------------------------
+
+PATHS = {
+    "account": f"{USER}$",
+    "manager": f"{USER}/manager$",
+    "methods": "/authentication/methods$",
+    "roles": "microsoft.graph.directoryRole$",
+    "assignments": "/roleAssignments$",
+    "eligible": "/roleEligibilityScheduleInstances$",
+    "groups": "/transitiveMemberOf/microsoft.graph.group$",
+    "owned": "/ownedObjects/",
+    "eligible_groups": "/privilegedAccess/group/",
+}
+# The account is read twice: with the others, and for its sign-ins.
+SIGN_INS = {"path": PATHS["account"], "skip": 1, "times": 1}
+
+
+def _facts() -> Iterator[Broken]:
+    for part, path in PATHS.items():
+        yield Broken(
+            f"{part}: closed", f"fact.{part}", fault(path=path, status=403), says="Missing permission"
+        )
+    for part in ("methods", "manager", "eligible_groups"):
+        yield Broken(
+            f"{part}: no answer", f"fact.{part}", fault(path=PATHS[part], status=503), says="does not answer"
+        )
+    for part in ("eligible", "eligible_groups"):
+        closed = fault(path=PATHS[part], status=400, body=NO_P2)
+        yield Broken(f"{part}: no licence", f"fact.{part}", closed, says="Missing licence")
+
+
+FACTS = (
+    *_facts(),
+    Broken(
+        "sign-ins: closed",
+        "fact.sign_ins",
+        all_of(rules(sign_ins="refuse"), fault(**SIGN_INS, status=403)),
+        says="Missing permission",
+    ),
+    Broken(
+        "sign-ins: no licence",
+        "fact.sign_ins",
+        all_of(rules(sign_ins="refuse"), fault(**SIGN_INS, status=403, body=NO_P1)),
+        says="Missing licence",
+    ),
+    Broken(
+        "restricted units are not told",
+        "fact.restricted",
+        fault(path=PATHS["account"], remove=["isManagementRestricted"]),
+    ),
+    Broken("there is no such account", "fact.account", lambda _it: None, "nobody@contoso.example"),
+    Broken("there is no account with this id", "fact.account", lambda _it: None, NOBODY),
+    Broken("a name that is none", "fact.account", lambda _it: None, "not a name/../at all"),
+)
+
+
+def _guards() -> Iterator[Broken]:
+    for key, guard in {
+        "disabled": "enabled",
+        "passkey": "no_own_method",
+        "eligible": "handled_by_it",
+        "rolegroup": "handled_by_it",
+        "haspass": "no_foreign_pass",
+        "signedin": "never_signed_in",
+        "olga": "not_an_admin",
+    }.items():
+        yield Broken(
+            f"the guards see: {key}", f"guard.{guard}", lambda it: it.person("amir"), BY_KEY[key].object_id
+        )
+    yield Broken("a guest as manager", "guard.manager_enabled", lambda _it: None, BY_KEY["gil"].object_id)
+    yield Broken("no manager", "fact.manager", lambda _it: None, BY_KEY["ben"].object_id, "No manager is set")
+    name = BY_KEY["outofscope"].user_principal_name
+    yield Broken("the account is out of scope", "account.scope", lambda _it: None, name)
+
+
+# --- Mail ------------------------------------------------------------------------------------------------------------
+
+
+def by_smtp(it: Installation, port: int) -> None:
+    it.settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    it.settings.EMAIL_HOST, it.settings.EMAIL_PORT = "127.0.0.1", port
+
+
+MAIL = (
+    Broken("the sender has no mailbox", "mail.sender", setting("MAIL_FROM", "gone@contoso.example")),
+    Broken("the sender may not be read", "mail.sender", fault(path="/users/starters@", status=403)),
+    Broken(
+        "no mail server", "mail.sender", lambda it: by_smtp(it, free_port()), says="ConnectionRefusedError"
+    ),
+)
+
+# --- Signing in -------------------------------------------------------------------------------------------------------
+
+
+def sorry(number: int) -> dict[str, Any]:
+    return {"status": 400, "body": f"<html><p>AADSTS{number}: Sorry, we cannot sign you in.</p></html>"}
+
+
+def refused(number: int) -> dict[str, Any]:
+    said = f"AADSTS{number}: No matching federated identity record found."
+    return {
+        "status": 401,
+        "body": {"error": "invalid_client", "error_description": said, "error_codes": [number]},
+    }
+
+
+def sign_in_has_rights(it: Installation) -> None:
+    token = it.tenant.keys.sign_token({"aud": GRAPH_RESOURCE, "roles": ["User.Read.All"]})
+    it.fault(path=TOKEN, mutate={"access_token": token})
+
+
+def registered(*, claims: list[str], roles: list[str]) -> Callable[[Installation], None]:
+    """The identity may read app registrations, and reads this one."""
+    found = {
+        "appId": NOBODY,
+        "optionalClaims": {"idToken": [{"name": name} for name in claims]},
+        "appRoles": [{"value": name, "isEnabled": True} for name in roles],
+    }
+    return fault(path="^/v1.0/applications$", status=200, body={"value": [found]})
+
+
+CLAIMS = ["auth_time", "acct", "login_hint"]
+
+
+def _claims() -> Iterator[Broken]:
+    for name in CLAIMS:
+        rest = [other for other in CLAIMS if other != name]
+        yield Broken(
+            f"sign-ins come without {name}",
+            "signin.claims",
+            lambda _it, rest=rest: ClaimsSeen.objects.update(names=rest),
+            says=f"lacks {name}",
+        )
+        yield Broken(
+            f"{name} is not asked for",
+            "signin.claims",
+            registered(claims=rest, roles=["HR", "Admin", "Auditor"]),
+            says=f"The registration lacks {name}",
+        )
+    yield Broken(
+        "a context is wanted and acrs is not asked for",
+        "signin.claims",
+        all_of(rules(step_up_context="c1"), registered(claims=CLAIMS, roles=["HR", "Admin", "Auditor"])),
+        says="The registration lacks acrs",
+    )
+    yield Broken(
+        "an app role is missing",
+        "signin.roles",
+        registered(claims=CLAIMS, roles=["HR", "Admin"]),
+        says="lacks Auditor",
+    )
+
+
+SIGN_IN = (
+    Broken("sign-in is not there", "signin.entra", fault(path="openid-configuration$", drop="before")),
+    Broken("sign-in is in trouble", "signin.entra", fault(path="openid-configuration$", status=503)),
+    Broken(
+        "sign-in is another tenant's",
+        "signin.entra",
+        fault(path="openid-configuration$", mutate={"issuer": "https://login.sandbox.invalid/other/v2.0"}),
+    ),
+    Broken(
+        "the sign-in client is unknown", "signin.client", setting("SIGN_IN_CLIENT_ID", NOBODY), says=NOBODY
+    ),
+    Broken(
+        "the way back is not registered",
+        "signin.redirect",
+        fault(path=AUTHORIZE, times=1, **sorry(50011)),
+        says="/signin/callback/",
+    ),
+    Broken(
+        "the way out is not registered",
+        "signin.signed_out",
+        fault(path=AUTHORIZE, skip=1, times=1, **sorry(50011)),
+        says="/signout/done/",
+    ),
+    Broken(
+        "the assertion is refused",
+        "signin.assertion",
+        fault(path=TOKEN, **refused(700213)),
+        says="AADSTS700213",
+    ),
+    Broken("the token endpoint is down", "signin.assertion", fault(path=TOKEN, status=503)),
+    Broken("the sign-in client has rights", "signin.no_rights", sign_in_has_rights, says="User.Read.All"),
+    *_claims(),
+)
+
+EVERY_BREAK = (*OWN_SIDE, *IDENTITY, *POLICY, *FACTS, *_guards(), *MAIL, *SIGN_IN)

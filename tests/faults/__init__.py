@@ -1,0 +1,1 @@
+"""Tests with killed processes, lost databases, full disks, and a search for the pass in memory."""

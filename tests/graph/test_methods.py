@@ -1,0 +1,90 @@
+"""Each type of authentication method in each of its states: does it block a new starter, does it close a starter?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from onboarding.graph import methods as rules
+from onboarding.graph.entities import Method
+from portal.sandbox import methods as sandbox
+from tests.support.method_table import SECOND, STARTS, TABLE, WHOLE, method_in
+
+
+@pytest.mark.parametrize(("kind", "state"), TABLE, ids=map("{0[0]} {0[1]}".format, TABLE))
+def test_each_type_and_state_has_its_two_verdicts(kind, state):
+    method = method_in(kind, state)
+
+    assert (
+        rules.blocks_new_starter(method, phones_expected=False),
+        rules.blocks_new_starter(method, phones_expected=True),
+        rules.closes_starter(method, used_from=None),
+        rules.closes_starter(method, used_from=STARTS),
+    ) == TABLE[kind, state]
+
+
+@pytest.mark.parametrize("created", [None, WHOLE - SECOND, WHOLE + SECOND], ids=str)
+@pytest.mark.parametrize("kind", [kind for kind, state in TABLE if state == "any"])
+def test_only_an_authenticator_is_judged_by_when_it_was_registered(kind, created):
+    found = [rules.closes_starter(Method(kind, "m", created), used_from=used) for used in (None, STARTS)]
+
+    assert found == list(TABLE[kind, "any"][2:])
+
+
+def test_the_table_has_every_type_that_is_known_here_and_the_sandbox_plays_each():
+    known = {kind for kind, _ in TABLE} - {"telepathy", ""}
+
+    assert set(rules.BY_TYPE) == known
+    assert len(rules.BY_TYPE) == len(rules.RULES)
+    # A pass is played by the passes themselves; the retired type by its name.
+    assert set(sandbox.FIELDS) == known - {"temporaryAccessPass", "passwordlessMicrosoftAuthenticator"}
+
+
+def test_every_state_of_a_phone_that_graph_names_is_in_the_table():
+    assert set(sandbox.SMS_STATES) <= {state for kind, state in TABLE if kind == "phone"}
+
+
+CLOSING = [one for one, said in TABLE.items() if said[3]]
+
+
+@pytest.mark.parametrize(("kind", "state"), CLOSING, ids=map("{0[0]} {0[1]}".format, CLOSING))
+def test_what_was_there_before_the_pass_was_used_or_cannot_be_told_from_it_closes_nothing(kind, state):
+    def closes(method_id: str, before: list[str]) -> bool:
+        method = method_in(kind, state, method_id)
+        return rules.can_sign_in_again([Method("password"), method], before=before, used_from=STARTS)
+
+    assert closes("m", []) and closes("m", ["another"])
+    assert not closes("m", ["another", "m"])
+    assert not closes("", [])
+
+
+def test_a_phone_is_a_second_factor_until_it_can_sign_in_by_itself():
+    def second(kind: str, state: str = "") -> bool:
+        return rules.is_second_factor(Method(kind, "m", sign_in_state=state))
+
+    assert [state for state in sandbox.SMS_STATES if not second("phone", state)] == ["ready"]
+    assert [kind for kind in rules.BY_TYPE if second(kind)] == [
+        "phone",
+        "softwareOath",
+        "hardwareOath",
+        "external",
+    ]
+    assert not second("telepathy")
+
+
+# Which types the sandbox lets sign in by themselves, in its own words: it must not be kinder than the table.
+ALONE: dict[str, dict[str, Any]] = {
+    "phone": {"smsSignInState": "ready"}, "fido2": {}, "windowsHelloForBusiness": {}, "platformCredential": {},
+    "x509Certificate": {}, "qrCodePin": {}, "microsoftAuthenticator": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sandbox.FIELDS)
+def test_the_sandbox_lets_nobody_in_by_what_closes_nothing(kind):
+    registered = sandbox.new_method(kind, 1_790_000_000.0, **ALONE.get(kind, {}))
+
+    assert sandbox.signs_in_alone(registered) is (kind in ALONE)
+    if kind != "microsoftAuthenticator":
+        state = registered.get("smsSignInState", "")
+        assert rules.closes_starter(Method(kind, "m", sign_in_state=state), used_from=None) is (kind in ALONE)

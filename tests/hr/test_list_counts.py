@@ -1,0 +1,221 @@
+"""The counts beside HR's filters are exact, and a search reads the starters only a few times."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
+from random import Random
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from onboarding.hr.filters import StarterFilters, day_range
+from onboarding.lifecycle import UNFINISHED
+from onboarding.models import Starter, folded_words, starter_search
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)  # a Wednesday
+TODAY = NOW.date()
+CLOSES_AFTER = timedelta(days=5)
+NAMES = ["Anna Jansen", "Anna O’Brien", "Ännchen Jansen", "Bo Meijer", "Bo Anna", "Hanna Brien"]
+SEARCHES = [
+    "",
+    "anna",
+    "anna jansen",
+    "o'brien",
+    "j",
+    "annchen",
+    "contoso anna",
+    "bo.meijer7",
+    "zzyzx",
+    "anna %",
+]
+FILTERS = [
+    {"state": state, "day": day, "department": department, "manager": manager}
+    for state, day, department, manager in product(
+        ("", "problem", "all", "registered"), ("", "before", "week"), ("", "Finance"), ("", "m-1")
+    )
+] + [{"on": f"{TODAY}"}, {"on": f"{TODAY}", "department": "Finance", "state": "invited"}]
+
+
+@pytest.fixture(autouse=True)
+def crowd(person, policy_says, time_machine):
+    """120 starters, drawn from few names, days, departments and managers: the same in every run."""
+    time_machine.move_to(NOW, tick=False)
+    policy_says(closes_days_after=CLOSES_AFTER.days)
+    draw = Random(14)
+    Starter.objects.bulk_create(_starter(number, draw, person("hanna")) for number in range(120))
+
+
+def _starter(number: int, draw: Random, recorder: object) -> Starter:
+    name, day = (
+        draw.choice(NAMES),
+        TODAY + timedelta(days=draw.choice([-40, -6, -2, -1, 0, 0, 1, 4, 5, 9, 30])),
+    )
+    manager, has_stand_in = draw.choice([("m-1", "Maria"), ("m-2", "Anna"), ("", "")]), draw.random() < 0.2
+    return Starter(
+        account_name=f"{name.replace(' ', '.').lower()}{number}@contoso.example",
+        account_id=f"70000000-0000-4000-8000-{number:012}",
+        display_name=name,
+        department=draw.choice(["Finance", "Legal", "Annapolis", ""]),
+        state=draw.choice(Starter.State.values),
+        problem=draw.choice(["", "", "no_manager"]),
+        manager_id=manager[0],
+        manager_name=manager[1],
+        stand_in_id="m-1" if has_stand_in else "",
+        stand_in_name="Maria" if has_stand_in else "",
+        start_date=day,
+        start_time=time(9),
+        starts_at=datetime.combine(day, time(9), tzinfo=UTC),
+        time_zone="UTC",
+        erased_at=None if draw.random() < 0.95 else NOW,
+        recorded_by=recorder,
+    )
+
+
+# --- The same in plain Python ------------------------------------------------------------------------------------------
+
+
+def matches(starter: Starter, typed: str) -> bool:
+    words = starter_search.words_of_starter(starter)
+    return all(
+        any(all(any(word.startswith(part) for word in words) for part in way) for way in ways)
+        for ways in folded_words.search_alternatives(typed)
+    )
+
+
+def is_in_need(starter: Starter) -> bool:
+    return starter.state in UNFINISHED and bool(starter.problem or starter.starts_at < NOW - CLOSES_AFTER)
+
+
+def fits(starter: Starter, filters: StarterFilters, name: str) -> bool:
+    match name:
+        case "state":
+            state = filters.shown_state
+            special = {"": starter.state in UNFINISHED, "all": True, "problem": is_in_need(starter)}
+            return special.get(state, starter.state == state)
+        case "day":
+            on = date.fromisoformat(filters.on) if filters.on else None
+            span = (on, on) if on else day_range(filters.day, TODAY)
+            return span is None or span[0] <= starter.start_date <= span[1]
+        case "department":
+            return filters.department in {"", starter.department}
+    return filters.manager in {"", starter.confirmer_id}
+
+
+def matching_by_hand(typed: str) -> list[Starter]:
+    starters = Starter.objects.filter(erased_at=None).order_by("starts_at", "id")
+    return [starter for starter in starters if matches(starter, typed)]
+
+
+def assert_counts_are_right(filters: StarterFilters, matching: list[Starter]) -> None:
+    def found_by_hand(but: str = "") -> list[Starter]:
+        names = {"state", "day", "department", "manager"} - {but}
+        return [starter for starter in matching if all(fits(starter, filters, name) for name in names)]
+
+    found = found_by_hand()
+    assert filters.counts.count_all() == len(found)
+    assert sorted(row.pk for row in filters.sorted_starters()) == sorted(row.pk for row in found)
+
+    of_states = found_by_hand(but="state")
+    by_state = Counter(starter.state for starter in of_states)
+    for state in filters.state_choices():
+        special = {
+            "": sum(by_state[one] for one in UNFINISHED),
+            "all": len(of_states),
+            "problem": sum(is_in_need(starter) for starter in of_states),
+        }
+        assert state["count"] == special.get(state["code"], by_state[state["code"]]), state
+
+    of_days = found_by_hand(but="day")
+    spans = [None, *(day_range(code, TODAY) for code in ("before", "today", "week", "next"))]
+    assert [day["count"] for day in filters.day_choices()] == [
+        sum(span is None or span[0] <= one.start_date <= span[1] for one in of_days) for span in spans
+    ]
+
+    departments = Counter(one.department for one in found_by_hand(but="department") if one.department)
+    managers = Counter(one.confirmer_id for one in found_by_hand(but="manager") if one.confirmer_id)
+    chosen = {filters.department: 0, filters.manager: 0} if filters.department or filters.manager else {}
+    assert counted(filters.department_choices(), chosen) == dict(departments)
+    assert counted(filters.manager_choices(), chosen) == dict(managers)
+
+
+def counted(choices: list[tuple[str, str]], chosen: dict[str, int]) -> dict[str, int]:
+    """The number of each choice; one that stays there because it is chosen may have none."""
+    found = {code: int(words.rpartition("(")[2].rstrip(")")) for code, words in choices}
+    return {code: count for code, count in found.items() if count or code not in chosen}
+
+
+@pytest.mark.parametrize("few", [starter_search.MAX_IDS, 3], ids=["few are found", "many are found"])
+@pytest.mark.parametrize("typed", SEARCHES)
+def test_list_and_counts_are_what_plain_filtering_finds(typed, few, monkeypatch):
+    monkeypatch.setattr(starter_search, "MAX_IDS", few)
+
+    matching = matching_by_hand(typed)
+
+    for filters in FILTERS:
+        assert_counts_are_right(StarterFilters.from_query({"q": typed, **filters}), matching)
+
+
+# --- What it costs -------------------------------------------------------------------------------------------------------
+
+
+def reads(browser, typed: str) -> Counter[str]:
+    """How often the page of a search reads starters, and words."""
+    with CaptureQueriesContext(connection) as asked:
+        page = browser.get("/hr/", {"q": typed, "department": "Finance"})
+    assert page.status_code == 200
+    return Counter(
+        "starters" if ' FROM "onboarding_starter" ' in sql else "words"
+        for query in asked
+        if "onboarding_starter" in (sql := query["sql"])
+    )
+
+
+@pytest.mark.parametrize("few", [starter_search.MAX_IDS, 3], ids=["few are found", "many are found"])
+def test_search_with_all_counts_reads_starters_three_times(browser_of, few, monkeypatch):
+    """For the rows, for the managers, and for all other counts. Each reads every starter that the search found."""
+    monkeypatch.setattr(starter_search, "MAX_IDS", few)
+    hanna = browser_of("hanna")
+    hanna.get("/hr/")
+
+    assert reads(hanna, "anna")["starters"] == 3
+    assert reads(hanna, "anna jansen")["starters"] == 3
+
+
+def test_words_are_looked_up_once_where_a_search_finds_few(browser_of):
+    hanna = browser_of("hanna")
+    hanna.get("/hr/")
+
+    assert reads(hanna, "anna")["words"] == 1
+    assert reads(hanna, "anna jansen")["words"] == 2  # those of one word, and which of them have the other
+
+
+def test_search_looks_up_the_rarest_word_first(monkeypatch):
+    monkeypatch.setattr(starter_search, "MAX_IDS", 30)
+    account = Starter.objects.filter(erased_at=None, display_name="Bo Meijer").earliest("pk")
+
+    with CaptureQueriesContext(connection) as asked:
+        ids = starter_search.find_few_ids(f"contoso {account.account_name}", "default")
+
+    assert ids == [account.pk]
+    narrowed = [query["sql"] for query in asked if f"IN ({account.pk})" in query["sql"]]
+    assert len(narrowed) >= 2, (
+        "the words that all have are looked for only among those that the rare one left"
+    )
+
+
+def test_query_count_of_a_search_does_not_depend_on_results(browser_of, person):
+    hanna = browser_of("hanna")
+    hanna.get("/hr/")
+    with CaptureQueriesContext(connection) as few:
+        hanna.get("/hr/?q=anna")
+    draw = Random(15)
+    Starter.objects.bulk_create(_starter(number, draw, person("hanna")) for number in range(120, 420))
+
+    with CaptureQueriesContext(connection) as many:
+        hanna.get("/hr/?q=anna")
+
+    assert len(many) == len(few)

@@ -1,0 +1,103 @@
+"""Several accounts are looked up in few round trips, each with its own result."""
+
+from __future__ import annotations
+
+import pytest
+
+from onboarding import graph
+from tests.conftest import BY_KEY
+
+NOOR, BEN, LATE = (BY_KEY[key] for key in ("noor", "ben", "late"))
+
+
+def batches(tenant):
+    return [one for one in tenant.tenant.requests if one["path"].endswith("/$batch")]
+
+
+def test_each_has_an_answer_of_its_own(tenant):
+    names = [NOOR.user_principal_name, BEN.object_id, LATE.user_principal_name, "not an account"]
+
+    found = graph.client().look_up_several(names)
+
+    assert list(found) == names
+    (noor, maria), (ben, nobody) = found[names[0]], found[names[1]]
+    assert (noor.object_id, maria.object_id) == (NOOR.object_id, BY_KEY["maria"].object_id)
+    assert (ben.object_id, nobody) == (BEN.object_id, None)
+    assert all(isinstance(found[name], graph.NotFound) for name in names[2:])
+    assert len(batches(tenant)) == 1
+
+
+def test_they_say_the_same_as_one_by_one(tenant):
+    several = graph.client().look_up_several([NOOR.object_id, BEN.object_id])
+
+    assert several == {one: graph.client().look_up(one) for one in (NOOR.object_id, BEN.object_id)}
+
+
+@pytest.mark.parametrize(("count", "trips"), [(10, 1), (11, 2), (25, 3)])
+def test_ten_people_fit_in_a_round_trip(tenant, count, trips):
+    names = [f"person.{n:03}@contoso.example" for n in range(count)]
+
+    found = graph.client().look_up_several([*names, *names[:3]])  # named twice is asked once
+
+    assert len(found) == count and len(batches(tenant)) == trips
+
+
+def test_nobody_asks_nothing(tenant):
+    assert graph.client().look_up_several([]) == {}
+    assert not batches(tenant)
+
+
+@pytest.mark.parametrize(("fault", "error"), [({"status": 429}, "Throttled"), ({"status": 403}, "Refused")])
+def test_busy_graph_is_left_alone_and_found_accounts_are_kept(tenant, fault, error):
+    names = [NOOR.user_principal_name, *[f"person.{n:03}@contoso.example" for n in range(29)]]
+    tenant.tenant.faults.add([{"path": r"/\$batch", "times": None, "skip": 1, **fault}])
+
+    found = graph.client().look_up_several(names)
+
+    assert type(found[names[-1]]).__name__ == error
+    assert list(found) == names
+    assert not isinstance(found[NOOR.user_principal_name], graph.GraphError)
+    assert len(batches(tenant)) == (2 if error == "Throttled" else 3)
+
+
+def test_one_part_that_cannot_be_read_is_that_ones_alone(tenant):
+    tenant.tenant.faults.add([{"path": f"/users/{BEN.object_id}", "status": 403, "times": None}])
+
+    found = graph.client().look_up_several([NOOR.object_id, BEN.object_id])
+
+    assert isinstance(found[BEN.object_id], graph.GraphError)
+    assert found[NOOR.object_id][0].display_name == NOOR.name
+
+
+# --- What decides about a pass, of many ---------------------------------------------------------------------------
+
+
+def test_what_decides_of_many_is_what_decides_of_each(tenant):
+    """Two in a round trip: three would be more than the twenty questions that one may hold."""
+    ids = [
+        NOOR.object_id,
+        BEN.object_id,
+        *(BY_KEY[key].object_id for key in ("ceo", "eligible", "groupowner")),
+    ]
+
+    several = graph.client().issue_facts_several([*ids, NOOR.object_id], seconds=10)
+
+    assert len(batches(tenant)) == 3
+    assert several == {one: graph.client().issue_facts(one, scarce=False) for one in ids}
+
+
+def test_the_scarce_call_is_left_alone(tenant):
+    graph.client().issue_facts_several([NOOR.object_id, BEN.object_id], seconds=10)
+
+    assert not [one for one in tenant.tenant.requests if "/authentication/" in one["path"]]
+
+
+def test_missing_account_is_left_out_and_the_others_stay(tenant):
+    nobody = "5c0ffee0-0000-4000-8000-00000000dead"
+
+    assert list(graph.client().issue_facts_several([nobody, NOOR.object_id], seconds=10)) == [NOOR.object_id]
+
+
+def test_after_the_time_nobody_else_is_asked_about(tenant):
+    assert graph.client().issue_facts_several([NOOR.object_id], seconds=-1) == {}
+    assert not batches(tenant)

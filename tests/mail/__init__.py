@@ -1,0 +1,1 @@
+"""Tests of mail: what is sent, to whom, and what happens when it fails."""

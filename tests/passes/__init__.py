@@ -1,0 +1,1 @@
+"""Tests of one pass: create, show, watch, delete."""

@@ -1,0 +1,266 @@
+"""After the pass was shown: what is noticed, who is told, what is not as expected, and that nothing is asked for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from onboarding.models import AuditEvent, GraphBudget, Job, Mail, PassIssue, Starter
+from onboarding.passes import graph_quota
+from onboarding.passes.cancellation import cancel_pass
+from onboarding.passes.reconciler import reconcile
+from onboarding.starters import rescheduling
+from portal.sandbox.records import passkey_method
+from tests.conftest import live_passes
+
+pytestmark = pytest.mark.django_db
+HR, SECURITY, MANAGER = "hr@contoso.example", "security@contoso.example", "maria.lindqvist@contoso.example"
+
+
+def look(issue):
+    reconcile(str(issue.pk))
+    return PassIssue.objects.get(pk=issue.pk)
+
+
+def use(tenant):
+    live_passes(tenant)[0].used = tenant.tenant.clock.now()
+
+
+def register(tenant):
+    tenant.tenant.accounts["noor"].methods.append(passkey_method("A key", tenant.tenant.clock.now()))
+
+
+def told(kind):
+    return sorted(Mail.objects.filter(kind=kind).values_list("to", flat=True))
+
+
+# --- Used before the start ----------------------------------------------------------------------------------------
+
+
+def test_a_use_that_is_seen_before_the_start_is_an_event_and_told_to_security_and_hr(held, tenant):
+    issue = held("noor", starts_in=timedelta(minutes=90))
+    use(tenant)
+
+    look(issue)
+
+    event = AuditEvent.objects.get(event="issue.used_early")
+    assert event.issue == str(issue.pk) and event.facts["number"] == 1
+    assert told("unexpected") == [HR, SECURITY]
+    assert all("before the start" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
+
+
+def test_it_is_told_once_however_often_it_is_looked_at(held, tenant, time_machine):
+    issue = held("noor", starts_in=timedelta(minutes=90))
+    use(tenant)
+
+    for _ in range(3):
+        look(issue)
+        time_machine.move_to(timezone.now() + timedelta(seconds=30))
+    register(tenant)
+    look(issue)
+
+    assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
+    assert len(told("unexpected")) == 2
+
+
+def test_a_method_that_was_registered_before_the_start_counts_as_a_use(held, tenant):
+    issue = held("noor", starts_in=timedelta(minutes=90))
+    register(tenant)
+
+    after = look(issue)
+
+    assert after.state == "closed" and after.reason == "registered"
+    assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
+    assert told("unexpected") == [HR, SECURITY]
+
+
+def test_a_pass_without_a_receipt_that_served_before_the_start_counts_too(shown, tenant, time_machine):
+    issue = shown("noor", starts_in=timedelta(minutes=90)).issue
+    register(tenant)
+    cancel_pass(issue, reason=PassIssue.Reason.NO_RECEIPT)
+    time_machine.move_to(timezone.now() + timedelta(minutes=3))
+
+    look(issue)
+
+    assert Starter.objects.get().state == "registered"
+    assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
+
+
+def test_a_use_on_the_day_is_as_it_should_be(held, tenant):
+    issue = held("noor")
+    use(tenant)
+
+    look(issue)
+
+    assert AuditEvent.objects.filter(event="issue.used").count() == 1
+    assert not AuditEvent.objects.filter(event="issue.used_early").exists() and told("unexpected") == []
+
+
+# --- Replaced by another tool -------------------------------------------------------------------------------------
+
+
+def made_elsewhere(tenant):
+    live_passes(tenant)[0].ended = "replaced"
+    now = tenant.tenant.clock.now()
+    return tenant.tenant.add_pass(tenant.tenant.accounts["noor"], now, now, 60, True, "help desk's pass")
+
+
+def test_a_pass_that_another_tool_replaced_is_an_event_and_told_to_security_and_hr(held, tenant):
+    issue = held("noor")
+    made_elsewhere(tenant)
+
+    after = look(issue)
+
+    event = AuditEvent.objects.get(event="issue.replaced_elsewhere")
+    theirs = live_passes(tenant)[0]
+    assert (after.state, after.reason) == ("closed", "replaced")
+    assert event.issue == str(issue.pk) and event.facts == {"method_ids": [theirs.id]}
+    assert told("unexpected") == [HR, SECURITY] and told("taken_back") == [MANAGER]
+    assert all("Another tool created a pass" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
+
+
+def test_the_end_and_what_is_told_of_it_stand_or_fall_together(held, tenant, monkeypatch):
+    issue = held("noor")
+    made_elsewhere(tenant)
+    monkeypatch.setattr("onboarding.mail.outbox.enqueue_job", lambda *_, **__: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        reconcile(str(issue.pk))
+
+    assert PassIssue.objects.get().state == "held"
+    assert not AuditEvent.objects.filter(event="issue.replaced_elsewhere").exists()
+
+
+def test_a_pass_that_is_only_gone_was_not_replaced(held, tenant, time_machine):
+    issue = held("noor")
+    live_passes(tenant)[0].ended = "deleted"
+    time_machine.move_to(timezone.now() + timedelta(minutes=3))
+
+    after = look(issue)
+
+    assert after.reason == "gone" and told("unexpected") == []
+    assert not AuditEvent.objects.filter(event="issue.replaced_elsewhere").exists()
+
+
+# --- The loop closes, and ends ------------------------------------------------------------------------------------
+
+
+def asked(tenant, since):
+    return [one for one in list(tenant.tenant.requests)[since:] if not one["path"].endswith("sendMail")]
+
+
+def waiting_jobs():
+    return sorted(Job.objects.filter(done_at=None, failed_at=None).values_list("key", flat=True))
+
+
+def test_used_then_registered_the_pass_is_deleted_the_starter_done_and_both_are_told(
+    held, tenant, time_passes
+):
+    held("noor")
+    use(tenant)
+    time_passes(timedelta(seconds=30))
+    seen = PassIssue.objects.get().used_at
+    register(tenant)
+
+    time_passes(timedelta(minutes=1))
+
+    issue, starter = PassIssue.objects.get(), Starter.objects.get()
+    assert seen is not None and (issue.state, issue.reason) == ("closed", "registered")
+    assert starter.state == "registered" and starter.ended_at is not None
+    assert tenant.tenant.passes[-1].ended == "deleted" and live_passes(tenant) == []
+    assert told("registered") == [HR, MANAGER]
+
+
+def test_who_is_done_is_not_asked_about_any_more(held, tenant, time_passes):
+    held("noor")
+    register(tenant)
+    time_passes(timedelta(minutes=20))
+    since = len(tenant.tenant.requests)
+
+    time_passes(timedelta(days=2))
+
+    assert asked(tenant, since) == [] and [key for key in waiting_jobs() if key != "daily:forget"] == []
+
+
+def test_a_pass_that_nobody_uses_is_not_watched_longer_than_it_lives(held, tenant, time_passes):
+    issue = held("noor")
+
+    time_passes(timedelta(minutes=70))
+
+    assert PassIssue.objects.get().state == "closed"
+    assert Job.objects.get(key=f"issue:{issue.pk}").done_at is not None
+
+
+def test_a_watch_costs_one_call_and_less_often_the_longer_it_lasts(held, tenant, time_passes):
+    held("noor")
+
+    def methods_read(span):
+        since = len(tenant.tenant.requests)
+        time_passes(span)
+        return len([one for one in asked(tenant, since) if one["path"].endswith("/authentication/methods")])
+
+    early, middle = methods_read(timedelta(minutes=3)), methods_read(timedelta(minutes=12))
+    late = methods_read(timedelta(minutes=30))
+
+    assert early <= 19 and middle <= 25 and late <= 31
+
+
+def test_a_watch_yields_to_people_and_asks_nobody_meanwhile(held, tenant, run_jobs, time_machine):
+    issue = held("noor")
+    graph_quota.back_off(60)
+    since = len(tenant.tenant.requests)
+
+    run_jobs(timedelta(seconds=30))
+
+    job = Job.objects.get(key=f"issue:{issue.pk}")
+    assert not [one for one in asked(tenant, since) if "/authentication/" in one["path"]]
+    assert job.due_at > timezone.now() and job.attempts == 0
+    assert GraphBudget.objects.get().paused_until is not None
+
+
+@pytest.mark.parametrize("what", ["invited", "recorded", "expected"])
+def test_who_never_comes_is_looked_at_daily_after_the_window_and_then_no_more(
+    what, record, tenant, run_jobs, time_machine, person
+):
+    starter = record("noor", starts_in=timedelta(days=1))
+    if what != "invited":
+        tenant.tenant.accounts["noor"].manager = None
+    if what == "expected":
+        Starter.objects.update(account_id="", account_name="nobody.yet@contoso.example")
+    run_jobs()
+    closes = starter.starts_at + timedelta(days=5)
+    per_day, looks = [], Job.objects.filter(key=f"look:{starter.pk}")
+    for day in range(40):
+        before = looks.get().claim
+        for hours in (1, 9, 17):
+            time_machine.move_to(closes + timedelta(days=day, hours=hours))
+            run_jobs()
+        per_day.append(looks.get().claim - before)
+    job = looks.get()
+
+    assert max(per_day[1:]) == 1 and per_day[35:] == [0] * 5
+    assert [key for key in waiting_jobs() if key != "daily:forget"] == [] and job.last_error == ""
+
+
+def test_whatever_hr_does_to_one_who_is_looked_at_no_more_has_them_looked_at_again(
+    record, tenant, run_jobs, time_machine, person
+):
+    starter = record("noor", starts_in=timedelta(days=1))
+    run_jobs()
+    for days in range(6, 45):
+        time_machine.move_to(starter.starts_at + timedelta(days=days))
+        run_jobs()
+    ended = Job.objects.get(key=f"look:{starter.pk}").done_at
+
+    rescheduling.reschedule_starter(
+        starter=Starter.objects.get(),
+        schedule=rescheduling.Schedule(
+            timezone.localdate() + timedelta(days=2), starter.start_time, starter.time_zone
+        ),
+        note="",
+        by=person("hanna"),
+    )
+
+    assert ended is not None and Job.objects.get(key=f"look:{starter.pk}").done_at is None

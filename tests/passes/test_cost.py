@@ -1,0 +1,71 @@
+"""What one pass costs: round trips to Graph, calls of its small budget, and queries."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from onboarding.models import GraphBudget
+from portal.demo.visitor import shown_pass
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pass_costs_two_round_trips_two_scarce_calls_and_some_sixty_short_queries(
+    tenant, invite, browser_of
+):
+    starter, maria = invite("noor"), browser_of("maria")
+    page = maria.get(f"/starters/{starter.public_id}/")
+    seen = {name: page.context["form"].initial[name] for name in ("version", "policy")}
+    tenant.tenant.requests.clear()
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        answer = maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
+
+    assert shown_pass(answer.content.decode())
+    trips = [
+        one for one in tenant.tenant.requests if one["path"].endswith("/$batch") or not one.get("batched")
+    ]
+    assert [one["path"].rsplit("/", 1)[-1] for one in trips if one["method"] == "POST"] == [
+        "$batch",
+        "temporaryAccessPassMethods",
+    ]
+    assert len(GraphBudget.objects.get().recent) == 2
+    around = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
+    asked = [query for query in queries if not query["sql"].startswith(around)]
+    assert len(asked) <= 64, len(asked)  # with the advisory locks of PostgreSQL
+
+
+def test_looking_at_pages_costs_nothing_of_the_small_budget(tenant, invite, browser_of):
+    starter = invite("noor")
+
+    browser_of("maria").get("/starters/")
+    browser_of("maria").get(f"/starters/{starter.public_id}/")
+    browser_of("hanna").get("/hr/")
+    browser_of("hanna").get(f"/hr/{starter.public_id}/")
+
+    assert GraphBudget.objects.get().recent == []
+    assert not [one for one in tenant.tenant.requests if "/authentication/" in one["path"]]
+
+
+def test_the_lists_cost_the_same_however_many_they_show(tenant, invite, browser_of):
+    hanna, maria = browser_of("hanna"), browser_of("maria")
+
+    def queries_of(browser, path: str) -> int:
+        browser.get(path)
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get(path).status_code == 200
+        return len(queries)
+
+    invite("noor")
+    few = queries_of(hanna, "/hr/"), queries_of(maria, "/starters/")
+    for key in ("liam", "sofia", "yusuf", "emma"):
+        invite(key)
+    many = queries_of(hanna, "/hr/"), queries_of(maria, "/starters/")
+
+    assert many[0] == few[0]
+    assert many[1] == few[1]

@@ -1,0 +1,853 @@
+"""The hand-over at its edges: to the second when it may begin and end, and exactly what each step writes down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import DatabaseError, IntegrityError
+from django.utils import timezone
+
+from onboarding import audit, clock, graph, guards, jobs, policy
+from onboarding.errors import OnboardingError
+from onboarding.graph.client import Graph
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import AuditEvent, GraphBudget, Job, Mail, PassIssue, PolicyVersion, Starter
+from onboarding.passes import graph_quota, handover
+from onboarding.passes.cancellation import cancel_pass
+from onboarding.passes.claim import claim_issue
+from onboarding.passes.confirmation import Confirmation, Shown
+from onboarding.passes.creation import LIST_CHECK_AFTER, create_pass, settle_without_pass
+from onboarding.passes.errors import (
+    PageOutdated,
+    PassNotCreated,
+    PassNotIssued,
+    Queued,
+    RefusedByGuards,
+    TryAgainLater,
+)
+from onboarding.passes.handover import check_ready
+from onboarding.passes.receipt import confirm_receipt
+from onboarding.passes.reconciler import reconcile
+from onboarding.passes.recording import record_pass
+from onboarding.transitions import move_issue
+from tests.conftest import creations, live_passes
+from tests.support.outcomes import outcome_of
+
+pytestmark = pytest.mark.django_db
+
+PASSES = "temporaryAccessPassMethods"
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+Reason = PassIssue.Reason
+
+
+@pytest.fixture(autouse=True)
+def moment() -> Iterator[Any]:
+    """Time stands still, so that a moment can be named to the second; a test moves it."""
+    with time_machine.travel(datetime.now(UTC).replace(microsecond=0), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What Graph answered to each POST that it took."""
+    answers, create = [], Graph.create_pass
+
+    def kept(self: Graph, *args: Any, **kwargs: Any) -> Any:
+        answers.append(create(self, *args, **kwargs))
+        return answers[-1]
+
+    monkeypatch.setattr(Graph, "create_pass", kept)
+    return answers
+
+
+@pytest.fixture
+def claimed(invite: Any, confirmation: Any) -> Callable[..., PassIssue]:
+    """The intent is written, and nothing has been sent yet."""
+
+    def done(key: str = "noor") -> PassIssue:
+        said = confirmation(invite(key))
+        return claim_issue(said, *check_ready(said, graph_quota.IssueCalls()))
+
+    return done
+
+
+def spent() -> int:
+    """How many of Graph's scarce calls are counted as made."""
+    return len(GraphBudget.objects.get().recent)
+
+
+def told(event: str) -> AuditEvent:
+    return AuditEvent.objects.select_related("detail").get(event=event)
+
+
+def job_of(issue: PassIssue, priority: Job.Priority = Job.Priority.PASS) -> Job:
+    return Job.objects.get(key=f"issue:{issue.pk}", done_at=None, priority=priority)
+
+
+def as_it_is(issue: PassIssue) -> PassIssue:
+    return PassIssue.objects.get(pk=issue.pk)
+
+
+def stopped(step: Callable[..., Any], *args: Any) -> Any:
+    """The outcome with which this step ends the confirmation."""
+    with pytest.raises(PassNotIssued) as stop:
+        step(*args)
+    return stop.value
+
+
+def unwritable(monkeypatch: pytest.MonkeyPatch, event: str, error: type[Exception]) -> None:
+    """From now on the database does not take this event."""
+    write = audit.record
+
+    def refuses(name: str, **kwargs: Any) -> Any:
+        if name == event:
+            raise error("disk I/O error")
+        return write(name, **kwargs)
+
+    monkeypatch.setattr(audit, "record", refuses)
+
+
+# --- What the steps hand to each other ----------------------------------------------------------------------------
+
+CARRIED = {
+    "the confirmation": (
+        Confirmation(*[SimpleNamespace()] * 2, None, "known", 1, 1),  # type: ignore[arg-type]
+        "starter",
+    ),
+    "shown": (Shown(PassIssue(), "k7+Rv&m", timezone.now()), "code"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("value", "field"), CARRIED.values(), ids=CARRIED)
+def test_nothing_is_exchanged_on_the_way(value, field):
+    with pytest.raises((FrozenInstanceError, TypeError)):
+        setattr(value, field, None)
+
+
+WITHOUT_A_PASS = (
+    RefusedByGuards(()),
+    Queued(graph_quota.Wait(timezone.now(), 0)),
+    TryAgainLater("busy"),
+    PageOutdated(),
+    PassNotCreated(PassIssue()),
+)
+
+
+@pytest.mark.parametrize("error", WITHOUT_A_PASS, ids=lambda error: type(error).__name__)
+def test_every_reason_for_no_pass_is_an_error_with_words(error):
+    assert isinstance(error, PassNotIssued) and isinstance(error, OnboardingError)
+    assert str(error.message) == "No pass was created"
+
+
+def test_no_error_of_a_hand_over_carries_the_pass(claimed, tenant, monkeypatch):
+    issue = claimed()
+    answer = create_pass(issue)
+    code = answer.code.reveal()
+    unwritable(monkeypatch, "issue.shown", DatabaseError)
+
+    error = stopped(record_pass, issue, answer)
+
+    assert code not in repr((vars(error), vars(error.issue), error.args, str(error)))
+    with pytest.raises(ValueError, match="wiped"):
+        answer.code.reveal()
+
+
+def test_what_carries_the_pass_prints_nothing_of_it_and_has_no_dictionary_to_look_into():
+    shown, _ = CARRIED["shown"]
+
+    assert "k7+Rv&m" not in repr(shown)
+    assert not hasattr(shown, "__dict__")
+
+
+def test_signing_in_again_helps_only_where_nothing_else_is_missing():
+    stale, disabled = guards.BY_CODE["sign_in_is_fresh"], guards.BY_CODE["enabled"]
+
+    assert RefusedByGuards(()).needs_only_sign_in is False
+    assert RefusedByGuards((stale,)).needs_only_sign_in is True
+    assert RefusedByGuards((disabled,)).needs_only_sign_in is False
+    assert RefusedByGuards((disabled, stale)).needs_only_sign_in is False
+
+
+# --- When it may begin --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("from_start", "opens"),
+    [
+        (-120 * MINUTE - SECOND, False),
+        (-120 * MINUTE, True),
+        (timedelta(days=5), True),
+        (timedelta(days=5) + SECOND, False),
+    ],
+    ids=["a second too early", "as it opens", "as it closes", "a second too late"],
+)
+def test_the_window_is_open_from_its_first_second_to_its_last(
+    invite, confirmation, moment, from_start, opens
+):
+    starter = invite("noor")
+    moment.move_to(starter.starts_at + from_start)
+    jobs.record_heartbeat("a worker")
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert isinstance(outcome, Shown if opens else PageOutdated)
+
+
+@pytest.mark.parametrize(("counted", "goes_on"), [(2, True), (3, False), (4, False)])
+def test_the_last_attempt_can_be_made_and_none_after_it(
+    invite, confirmation, person, moment, counted, goes_on
+):
+    starter = invite("noor")
+    for number in range(counted):
+        PassIssue.objects.create(
+            starter=starter, account_id=starter.account_id, number=number + 1, state=IssueState.VOID, counted=True,
+            actor=person("maria"), policy=policy.for_site(), lifetime_minutes=60, lease_until=timezone.now(),
+        )  # fmt: skip
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert isinstance(outcome, Shown if goes_on else PageOutdated)
+
+
+@pytest.mark.parametrize("state", [StarterState.RECORDED, StarterState.ISSUED, StarterState.REGISTERED])
+def test_only_who_was_invited_and_has_no_pass_gets_one(tenant, invite, confirmation, state):
+    starter = invite("noor")
+    Starter.objects.update(state=state)
+
+    assert isinstance(outcome_of(confirmation(starter)), PageOutdated)
+    assert (creations(tenant), spent()) == ([], 0)
+
+
+def test_while_a_pass_is_in_doubt_no_other_is_made(tenant, claimed, confirmation):
+    issue = claimed()
+    Starter.objects.update(state=StarterState.INVITED)
+    before = spent()
+
+    assert isinstance(outcome_of(confirmation(issue.starter)), PageOutdated)
+    assert (creations(tenant), spent()) == ([], before)
+
+
+@pytest.mark.parametrize("changed", [{"starter_version": 99}, {"policy_key": 99}])
+def test_who_saw_another_state_of_things_is_overtaken_before_anything_is_spent(
+    tenant, invite, confirmation, changed
+):
+    assert isinstance(outcome_of(confirmation(invite("noor"), **changed)), PageOutdated)
+    assert (creations(tenant), spent()) == ([], 0)
+
+
+def test_what_was_never_read_is_waited_for_before_the_first_pass_and_refused_after_it(invite, confirmation):
+    starter = invite("noor")
+    Starter.objects.update(sign_in_looked_at=None)
+    assert outcome_of(confirmation(starter)).code == "not_read_yet"
+
+    Starter.objects.update(first_pass_at=timezone.now())
+    outcome = outcome_of(confirmation(starter))
+
+    assert isinstance(outcome, RefusedByGuards)
+    assert [guard.code for guard in outcome.guards] == ["never_signed_in"]
+
+
+def test_an_old_sign_in_costs_nothing_and_troubles_nobody(tenant, invite, confirmation, person):
+    starter = invite("noor")
+    asked = len(tenant.tenant.requests)
+
+    outcome = outcome_of(confirmation(starter, signed_in_at=timezone.now() - timedelta(hours=1)))
+
+    assert isinstance(outcome, RefusedByGuards)
+    assert outcome.needs_only_sign_in
+    assert (len(tenant.tenant.requests), spent()) == (asked, 0)
+    assert Starter.objects.get().problem == ""
+    assert not Mail.objects.filter(kind="refused").exists()
+    event, maria = told("issue.refused"), person("maria")
+    assert event.starter == starter.public_id
+    assert event.facts == {"codes": ["sign_in_is_fresh"], "policy": policy.for_site().number}
+    assert event.detail.values["by"] == f"{maria.tid}/{maria.oid}"
+
+
+# --- Refused ------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_written_down_and_shows_in_the_list_at_that_starter_alone(
+    tenant, invite, confirmation, person
+):
+    starter, other = invite("disabled"), invite("noor")
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert isinstance(outcome, RefusedByGuards)
+    refused = Starter.objects.get(pk=starter.pk)
+    assert (refused.problem, refused.refused_for) == (Starter.Problem.REFUSED, ["enabled"])
+    assert Starter.objects.get(pk=other.pk).problem == ""
+    event = told("issue.refused")
+    assert event.starter == starter.public_id
+    assert event.facts == {"codes": ["enabled"], "policy": policy.for_site().number}
+    assert event.detail.values["by_name"] == "Maria Lindqvist"
+    assert Mail.objects.filter(kind="refused", starter=starter).exists()
+    assert spent() == 1  # the read; the call of the POST was given back
+
+
+def test_who_changed_under_the_checks_is_overtaken_and_not_refused(invite, confirmation, monkeypatch):
+    starter, other, read = invite("disabled"), invite("noor"), Graph.issue_facts
+
+    def changed_meanwhile(self: Graph, *args: Any, **kwargs: Any) -> Any:
+        Starter.objects.filter(pk=starter.pk).update(version=other.version + 7)
+        return read(self, *args, **kwargs)
+
+    said = confirmation(starter)
+    Starter.objects.filter(pk=other.pk).update(version=said.starter.version)
+    monkeypatch.setattr(Graph, "issue_facts", changed_meanwhile)
+
+    assert isinstance(outcome_of(said), PageOutdated)
+    assert not AuditEvent.objects.filter(event="issue.refused").exists()
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "account_gone"), (403, "not_checkable")])
+def test_what_cannot_be_checked_is_written_down_with_what_support_needs(
+    fault, invite, confirmation, status, code
+):
+    starter, other = invite("noor"), invite("liam")
+    fault(path=f"/users/{starter.account_id}$", status=status)
+
+    assert outcome_of(confirmation(starter)).code == code
+
+    event = told("issue.refused")
+    assert event.facts["codes"] == [code]
+    assert set(event.facts) == {"codes", "graph", "graph_request_id"}
+    assert event.facts["graph"]
+    assert event.starter == starter.public_id
+    assert event.detail.values["by_name"] == "Maria Lindqvist"
+    assert Starter.objects.get(pk=starter.pk).problem == ""  # one 404 does not prove that the account is gone
+    assert Starter.objects.get(pk=other.pk).problem == ""
+    assert spent() == 1
+
+
+def test_a_throttled_check_makes_everybody_wait_as_long_as_microsoft_says(fault, invite, confirmation):
+    starter = invite("noor")
+    fault(path="authentication/methods", status=429, headers={"Retry-After": "120"})
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert outcome.wait == graph_quota.Wait(timezone.now() + timedelta(seconds=120), 0)
+    assert GraphBudget.objects.get().paused_until == timezone.now() + timedelta(seconds=120)
+    assert not AuditEvent.objects.filter(event="issue.refused").exists()
+    assert spent() == 1
+
+
+# --- The intent ---------------------------------------------------------------------------------------------------
+
+
+def test_the_intent_says_who_asks_for_what_and_until_when(claimed, person, settings):
+    policy.add_version(PolicyVersion(lifetime_minutes=45, reason="Shorter"), by=person("ada"))
+
+    issue = as_it_is(claimed())
+
+    assert (issue.state, issue.number, issue.actor) == (IssueState.ISSUING, 1, person("maria"))
+    assert (issue.identity_check, issue.policy, issue.lifetime_minutes) == (
+        "in_person",
+        policy.for_site(),
+        45,
+    )
+    assert (issue.account_id, issue.seen_before) == (issue.starter.account_id, [])
+    assert (
+        issue.lease_until == issue.intended_at + settings.PASS_LEASE == timezone.now() + settings.PASS_LEASE
+    )
+    assert job_of(issue).due_at == issue.lease_until
+    event, maria = told("issue.intent"), person("maria")
+    assert (event.starter, event.issue) == (issue.starter.public_id, str(issue.pk))
+    assert event.detail.values["by"] == f"{maria.tid}/{maria.oid}"
+    assert event.facts == {
+        "state": "invited",
+        "number": 1,
+        "identity_check": "in_person",
+        "policy": policy.for_site().number,
+        "lifetime_minutes": 45,
+        "single_use": True,
+    }
+
+
+def test_the_intent_says_which_guard_was_switched_off_and_whose_policy_it_was(
+    invite, confirmation, person, policy_says
+):
+    policy_says(hire_date="off")
+    starter = invite("noor")
+    own = PolicyVersion(
+        department=policy.normalise_department(starter.department),
+        overrides=["attempts"],
+        attempts=2,
+        reason="Less",
+    )
+    policy.add_version(own, by=person("ada"))
+    said = confirmation(starter, policy_key=policy.for_starter(starter).key)
+
+    issue = as_it_is(claim_issue(said, *check_ready(said, graph_quota.IssueCalls())))
+
+    assert issue.override_id == own.number
+    facts = told("issue.intent").facts
+    assert (facts["department_policy"], facts["not_checked"]) == (own.number, ["hire_date_agrees"])
+
+
+def test_all_times_of_the_intent_come_from_the_one_clock_that_replicas_share(claimed, settings, monkeypatch):
+    ahead = timezone.now() + 3 * SECOND
+    monkeypatch.setattr(clock, "now", lambda: ahead)
+
+    issue = claimed()
+
+    assert (issue.intended_at, issue.lease_until) == (ahead, ahead + settings.PASS_LEASE)
+
+
+def test_issues_of_a_starter_are_numbered_one_by_one_and_know_which_passes_were_there_before(
+    tenant, held, confirmation, run_jobs, moment
+):
+    first = held("noor")
+    cancel_pass(first, reason=Reason.LOST)
+    run_jobs()
+    moment.shift(11 * SECOND)  # until there is room for Microsoft's limit
+    PassIssue.objects.update(method_id="dead")
+    said = confirmation(first.starter)
+    version, facts = check_ready(said, graph_quota.IssueCalls())
+    dead = SimpleNamespace(method_id="dead")
+
+    second = claim_issue(said, version, replace(facts, passes=(dead,)))
+
+    assert (first.number, second.number) == (1, 2)
+    assert as_it_is(second).seen_before == ["dead"]
+
+
+def overtaken_by(cause: str, said: Confirmation, monkeypatch: pytest.MonkeyPatch, person: Any) -> None:
+    match cause:
+        case "another version":
+            Starter.objects.filter(pk=said.starter.pk).update(version=99)
+        case "another policy":
+            policy.add_version(PolicyVersion(reason="Newer"), by=person("ada"))
+        case "another issue":
+            monkeypatch.setattr(PassIssue, "save", raising(IntegrityError))
+
+
+def raising(error: type[Exception]) -> Callable[..., None]:
+    def fails(*args: Any, **kwargs: Any) -> None:
+        raise error("not today")
+
+    return fails
+
+
+@pytest.mark.parametrize("cause", ["another version", "another policy", "another issue"])
+def test_who_is_overtaken_at_the_intent_leaves_nothing_but_the_read(
+    tenant, invite, confirmation, person, monkeypatch, cause
+):
+    said = confirmation(invite("noor"))
+    with graph_quota.IssueCalls() as calls:
+        version, facts = check_ready(said, calls)
+        overtaken_by(cause, said, monkeypatch, person)
+
+        assert isinstance(stopped(claim_issue, said, version, facts), PageOutdated)
+
+    assert (spent(), PassIssue.objects.count()) == (1, 0)
+    assert not AuditEvent.objects.filter(event="issue.intent").exists()
+
+
+# --- The POST -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reading", "enough"), [(15, 23), (60, 30)], ids=["by the timeouts", "by half a lease"]
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_it_is_sent_only_while_the_answer_can_still_be_recorded(
+    tenant, settings, claimed, moment, reading, enough, late
+):
+    settings.GRAPH_READ_TIMEOUT = reading
+    issue = claimed()
+    moment.move_to(issue.lease_until - enough * SECOND + (SECOND if late else timedelta(0)))
+
+    if late:
+        assert stopped(create_pass, issue).issue == issue
+        assert (as_it_is(issue).state, as_it_is(issue).reason) == (IssueState.REJECTED, Reason.UNREACHABLE)
+    else:
+        create_pass(issue)
+
+    assert len(creations(tenant)) == (0 if late else 1)
+
+
+NO: dict[str, tuple[dict[str, Any], str, str, dict[str, Any]]] = {
+    # what happens to the POST: its fault, where the issue ends, why, and what the trail keeps besides the ids
+    "refused": ({"status": 403}, IssueState.UNKNOWN, Reason.REFUSED, {"refusal": "forbidden"}),
+    "not known yet": ({"status": 404}, IssueState.UNKNOWN, Reason.NOT_KNOWN_YET, {"refusal": "other"}),
+    "lost": ({"drop": "after"}, IssueState.UNKNOWN, Reason.NO_ANSWER, {}),
+    "strange": ({"mutate": {"isUsable": False}}, IssueState.UNKNOWN, Reason.STRANGE_ANSWER, {}),
+}
+
+
+@pytest.mark.parametrize(("entry", "state", "reason", "more"), NO.values(), ids=NO)
+def test_a_post_without_a_pass_is_written_down_as_what_it_was(
+    tenant, fault, claimed, entry, state, reason, more
+):
+    issue = claimed()
+    fault(path=PASSES, method="POST", **entry)
+
+    outcome = stopped(create_pass, issue)
+
+    kept = as_it_is(issue)
+    assert (kept.state, kept.reason) == (state, reason)
+    assert kept.ended_at == (timezone.now() if state == IssueState.REJECTED else None)
+    assert kept.method_id == (tenant.tenant.passes[-1].id if reason == Reason.STRANGE_ANSWER else "")
+    facts = told(f"issue.{state}").facts
+    assert kept.graph_request_id == facts["graph_request_id"]
+    assert facts == {
+        "state": state, "number": 1, "reason": reason, "graph": facts["graph"],
+        "graph_request_id": facts["graph_request_id"], **more,
+    }  # fmt: skip
+    said_no = reason in {Reason.REFUSED, Reason.NOT_KNOWN_YET}
+    assert (kept.counted, kept.is_denied_by_microsoft) == (not said_no, said_no)
+    assert job_of(issue).due_at == timezone.now() + (LIST_CHECK_AFTER if said_no else timedelta(0))
+    mails = Mail.objects.filter(kind="refused").count()
+    assert mails == (1 if reason == Reason.STRANGE_ANSWER else 0)
+    assert isinstance(outcome, PassNotCreated)
+
+
+def test_a_throttled_post_keeps_everybody_away_as_long_as_microsoft_says(fault, invite, confirmation):
+    said = confirmation(invite("noor"))
+    fault(path=PASSES, method="POST", status=429, headers={"Retry-After": "30"})
+
+    outcome = outcome_of(said)
+
+    in_half_a_minute = timezone.now() + 30 * SECOND
+    issue = said.starter.issues.get()
+    assert outcome.wait == graph_quota.Wait(in_half_a_minute, 0)
+    assert GraphBudget.objects.get().paused_until == in_half_a_minute
+    assert (issue.state, issue.reason, issue.counted) == (IssueState.UNKNOWN, Reason.THROTTLED, False)
+    assert job_of(issue).due_at == in_half_a_minute + SECOND
+
+
+def test_hr_reads_why_microsoft_refused_once_the_list_has_confirmed_it(fault, claimed, moment):
+    issue = claimed()
+    fault(path=PASSES, method="POST", status=403)
+    stopped(create_pass, issue)
+    assert not Mail.objects.filter(kind="refused").exists()
+    moment.shift(3 * SECOND)
+
+    reconcile(str(issue.pk))
+
+    assert as_it_is(issue).state == IssueState.REJECTED
+    assert (
+        "The portal has no permission to create a pass for this account."
+        in Mail.objects.get(kind="refused").text
+    )
+
+
+def test_what_microsoft_calls_a_request_is_kept_as_far_as_there_is_room(claimed, monkeypatch):
+    issue = claimed()
+
+    def refuses(*args: Any, **kwargs: Any) -> None:
+        raise graph.Refused("no", status=403, request_id="r" * 80)
+
+    monkeypatch.setattr(Graph, "create_pass", refuses)
+
+    stopped(create_pass, issue)
+
+    assert as_it_is(issue).graph_request_id == "r" * 64
+
+
+def test_whatever_ends_the_thread_during_the_post_leaves_it_in_doubt(claimed, monkeypatch):
+    issue = claimed()
+
+    class Ended(BaseException):
+        pass
+
+    def ends(*args: Any, **kwargs: Any) -> None:
+        raise Ended
+
+    monkeypatch.setattr(Graph, "create_pass", ends)
+
+    with pytest.raises(Ended):
+        create_pass(issue)
+
+    kept = as_it_is(issue)
+    assert (kept.state, kept.reason, kept.ended_at) == (IssueState.UNKNOWN, Reason.CRASHED, None)
+    assert told("issue.unknown").facts == {"state": "unknown", "number": 1, "reason": "crashed"}
+
+
+@pytest.mark.parametrize("cause", ["the database fails", "a worker was faster"])
+def test_an_outcome_that_cannot_be_written_is_left_to_the_worker(fault, claimed, monkeypatch, cause):
+    issue = claimed()
+    fault(path=PASSES, method="POST", status=403)
+    if cause == "the database fails":
+        unwritable(monkeypatch, "issue.unknown", DatabaseError)
+    else:
+        PassIssue.objects.update(state=IssueState.UNKNOWN)
+
+    outcome = stopped(create_pass, issue)
+
+    assert isinstance(outcome, PassNotCreated) and outcome.issue == issue
+    assert as_it_is(issue).state == (
+        IssueState.ISSUING if cause == "the database fails" else IssueState.UNKNOWN
+    )
+    assert job_of(issue).due_at == issue.lease_until
+
+
+# --- The record ---------------------------------------------------------------------------------------------------
+
+
+def test_the_record_says_what_was_shown_to_whom_and_until_when(tenant, claimed, made, settings):
+    issue = claimed()
+    Starter.objects.update(problem=Starter.Problem.REFUSED)
+    now = timezone.now()
+
+    shown = record_pass(issue, create_pass(issue))
+
+    kept, (answer,) = as_it_is(issue), made
+    assert (shown.issue, shown.code, shown.valid_until) == (issue, answer.code, answer.ends_at)
+    assert (kept.state, kept.counted, kept.method_id) == (IssueState.SHOWN, True, answer.method_id)
+    assert (kept.graph_request_id, kept.valid_until) == (answer.request_id, answer.ends_at)
+    assert (kept.shown_at, kept.receipt_until) == (now, now + settings.PASS_RECEIPT)
+    assert job_of(issue).due_at == issue.lease_until  # which comes before the receipt's deadline
+    event = told("issue.shown")
+    assert event.facts == {
+        "state": "shown", "number": 1, "method_id": answer.method_id, "valid_until": answer.ends_at.isoformat(),
+    }  # fmt: skip
+    assert event.detail.values["by_name"] == "Maria Lindqvist"
+    starter = Starter.objects.get()
+    assert (starter.state, starter.problem, starter.first_pass_at) == (StarterState.ISSUED, "", now)
+    assert told("starter.issued").issue == str(issue.pk)
+
+
+def test_a_receipt_is_waited_for_even_if_the_first_look_has_been_taken(claimed, settings):
+    issue = claimed()
+    Job.objects.update(done_at=timezone.now())
+
+    record_pass(issue, create_pass(issue))
+
+    assert job_of(issue).due_at == timezone.now() + settings.PASS_RECEIPT
+
+
+def test_when_the_first_pass_was_made_is_never_written_over(shown, confirmation, run_jobs, moment):
+    first = shown("noor").issue
+    at = Starter.objects.get().first_pass_at
+    cancel_pass(first, reason=Reason.NOT_SEEN)
+    run_jobs()
+    moment.shift(MINUTE)
+    jobs.record_heartbeat("a worker")
+
+    assert isinstance(handover.confirm(confirmation(first.starter)), Shown)
+
+    assert Starter.objects.get().first_pass_at == at
+
+
+def test_a_lease_that_ends_in_this_second_holds_no_more(tenant, claimed, moment):
+    issue = claimed()
+    answer = create_pass(issue)
+    moment.move_to(issue.lease_until)
+
+    outcome = stopped(record_pass, issue, answer)
+
+    assert isinstance(outcome, PassNotCreated)
+    assert (as_it_is(issue).state, as_it_is(issue).reason) == (IssueState.UNKNOWN, Reason.CHANGED)
+    assert live_passes(tenant) == []
+
+
+def test_what_microsoft_calls_the_creation_is_kept_as_far_as_there_is_room(claimed):
+    issue = claimed()
+
+    record_pass(issue, replace(create_pass(issue), request_id="r" * 80))
+
+    assert as_it_is(issue).graph_request_id == "r" * 64
+
+
+# --- Made and not shown -------------------------------------------------------------------------------------------
+
+
+def frozen(person: Any, monkeypatch: Any) -> None:
+    policy.add_version(PolicyVersion(frozen=True, reason="An attack"), by=person("ada"))
+
+
+def rescheduled(person: Any, monkeypatch: Any) -> None:
+    Starter.objects.update(version=99)
+
+
+def full(person: Any, monkeypatch: Any) -> None:
+    unwritable(monkeypatch, "issue.shown", DatabaseError)
+
+
+def broken(person: Any, monkeypatch: Any) -> None:
+    unwritable(monkeypatch, "starter.issued", ZeroDivisionError)
+
+
+UNRECORDED = {
+    "frozen": (frozen, Reason.FROZEN),
+    "the starter changed": (rescheduled, Reason.CHANGED),
+    "the database fails": (full, Reason.NOT_RECORDED),
+    "a mistake of ours": (broken, Reason.NOT_RECORDED),
+}
+
+
+@pytest.mark.parametrize(("cause", "reason"), UNRECORDED.values(), ids=UNRECORDED)
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_pass_that_is_not_recorded_is_forgotten_and_its_id_kept_until_it_is_surely_gone(
+    tenant, fault, claimed, person, monkeypatch, cause, reason, deleted
+):
+    issue = claimed()
+    answer = create_pass(issue)
+    cause(person, monkeypatch)
+    if not deleted:
+        fault(path=PASSES, method="DELETE", status=403)
+
+    outcome = stopped(record_pass, issue, answer)
+
+    with pytest.raises(ValueError, match="wiped"):
+        answer.code.reveal()
+    kept = as_it_is(issue)
+    assert (kept.state, kept.reason, kept.method_id) == (IssueState.UNKNOWN, reason, answer.method_id)
+    assert (outcome.issue.state, outcome.issue.reason) == (IssueState.UNKNOWN, reason)
+    assert bool(live_passes(tenant)) is not deleted
+    assert told("issue.unknown").facts == {"state": "unknown", "number": 1, "reason": reason}
+    assert job_of(issue).due_at == timezone.now()
+    assert not AuditEvent.objects.filter(event="issue.made_late").exists()
+
+
+def test_when_even_reading_fails_the_manager_is_told_that_it_is_not_known(tenant, claimed, monkeypatch):
+    issue = claimed()
+    answer = create_pass(issue)
+    unwritable(monkeypatch, "issue.shown", DatabaseError)
+    monkeypatch.setattr(PassIssue, "refresh_from_db", raising(DatabaseError))
+
+    outcome = stopped(record_pass, issue, answer)
+
+    assert (outcome.issue.state, outcome.issue.reason) == (IssueState.UNKNOWN, Reason.NOT_RECORDED)
+    assert live_passes(tenant) == []
+
+
+@pytest.fixture
+def made_late(tenant: Any, claimed: Any, moment: Any) -> Callable[..., tuple[PassIssue, Any]]:
+    """The issue was given up while the request slept; then it made a pass after all."""
+
+    def done(**meanwhile: Any) -> tuple[PassIssue, Any]:
+        issue, other = claimed(), claimed("liam")
+        answer = create_pass(issue)
+        settle_without_pass(other, IssueState.UNKNOWN, Reason.NO_ANSWER)
+        given_up = as_it_is(issue)
+        move_issue(given_up, IssueState.UNKNOWN, event="issue.unknown")
+        move_issue(given_up, IssueState.VOID, event="issue.void", changes=meanwhile)
+        Job.objects.update(done_at=timezone.now())
+        moment.shift(2 * MINUTE)
+        return issue, answer
+
+    return done
+
+
+@pytest.mark.parametrize("answered", [{"status": 403}, {"drop": "before"}, {"status": 404}, {"status": 204}])
+def test_a_pass_made_too_late_that_could_not_be_deleted_is_left_to_the_worker_by_its_id(
+    tenant, fault, made_late, answered
+):
+    issue, answer = made_late()
+    fault(path=PASSES, method="DELETE", **answered)
+
+    outcome = stopped(record_pass, issue, answer)
+
+    assert outcome.issue.state == IssueState.VOID
+    assert as_it_is(issue).method_id == answer.method_id
+    assert not PassIssue.objects.exclude(pk=issue.pk).exclude(method_id="").exists()
+    event = told("issue.made_late")
+    assert (event.starter, event.issue) == (issue.starter.public_id, str(issue.pk))
+    assert event.facts == {"method_id": answer.method_id}
+    assert job_of(issue).due_at == timezone.now()
+
+
+def test_an_id_that_is_known_already_is_not_written_over(fault, made_late):
+    issue, answer = made_late(method_id="the-first")
+    fault(path=PASSES, method="DELETE", status=403)
+
+    stopped(record_pass, issue, answer)
+
+    assert as_it_is(issue).method_id == "the-first"
+    assert told("issue.made_late").facts == {"method_id": answer.method_id}
+
+
+def test_a_pass_made_too_late_is_not_shown_even_if_that_cannot_be_written_down(fault, made_late, monkeypatch):
+    issue, answer = made_late()
+    fault(path=PASSES, method="DELETE", status=403)
+    unwritable(monkeypatch, "issue.made_late", DatabaseError)
+
+    assert isinstance(stopped(record_pass, issue, answer), PassNotCreated)
+
+
+# --- The receipt, and taking back ---------------------------------------------------------------------------------
+
+
+def test_a_receipt_is_written_down_and_the_worker_begins_to_watch(shown, person, moment):
+    issue = shown("noor").issue
+    moment.shift(5 * SECOND)
+
+    assert confirm_receipt(issue, by=person("maria")) is True
+
+    kept = as_it_is(issue)
+    assert (kept.state, kept.held_at) == (IssueState.HELD, timezone.now())
+    assert told("issue.held").detail.values["by_name"] == "Maria Lindqvist"
+    assert job_of(issue, Job.Priority.WATCH).due_at == timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("late", "in_time"), [(timedelta(0), True), (SECOND, False)], ids=["the last second", "the next"]
+)
+def test_a_receipt_counts_in_the_last_second_and_not_in_the_next(shown, moment, late, in_time):
+    issue = shown("noor").issue
+    moment.move_to(issue.receipt_until + late)
+
+    assert confirm_receipt(issue, by=issue.actor) is in_time
+    assert as_it_is(issue).state == (IssueState.HELD if in_time else IssueState.SHOWN)
+
+
+@pytest.mark.parametrize(("meanwhile", "answer"), [(IssueState.HELD, True), (IssueState.REVOKING, False)])
+def test_a_receipt_that_was_overtaken_answers_by_what_is_so_now(shown, meanwhile, answer):
+    issue = shown("noor").issue
+    PassIssue.objects.update(state=meanwhile)
+
+    assert confirm_receipt(issue, by=issue.actor) is answer
+    assert confirm_receipt(as_it_is(issue), by=issue.actor) is answer
+    assert as_it_is(issue).state == meanwhile
+
+
+def test_taking_back_says_why_and_by_whom_and_the_worker_begins_at_once(held, person, moment):
+    issue = held("noor")
+    Job.objects.update(done_at=timezone.now())
+    moment.shift(5 * SECOND)
+
+    cancel_pass(issue, reason=Reason.LOST, by=person("maria"))
+
+    kept = as_it_is(issue)
+    assert (kept.state, kept.reason, kept.revoking_at) == (IssueState.REVOKING, "lost", timezone.now())
+    assert told("issue.revoking").facts == {"state": "revoking", "number": 1, "reason": "lost"}
+    assert told("issue.revoking").detail.values["by_name"] == "Maria Lindqvist"
+    assert job_of(issue).due_at == timezone.now()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["receipt", "take back"])
+def test_with_real_commits_nothing_is_promised_that_no_worker_will_do(shown, monkeypatch, act):
+    issue = shown("noor").issue
+    monkeypatch.setattr(jobs, "enqueue_job", raising(DatabaseError))
+
+    with pytest.raises(DatabaseError):
+        if act == "receipt":
+            confirm_receipt(issue, by=issue.actor)
+        else:
+            cancel_pass(issue, reason=Reason.LOST)
+
+    assert as_it_is(issue).state == IssueState.SHOWN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_real_commits_a_refusal_is_not_settled_without_the_worker_being_told(
+    fault, claimed, monkeypatch
+):
+    issue = claimed()
+    fault(path=PASSES, method="POST", status=403)
+    monkeypatch.setattr(jobs, "enqueue_job", raising(DatabaseError))
+
+    stopped(create_pass, issue)
+
+    assert as_it_is(issue).state == IssueState.ISSUING  # the lease runs out, and then it is looked into

@@ -1,0 +1,154 @@
+"""One person holds at most three places in the queue, and what is certain to be refused holds none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from onboarding import graph, policy
+from onboarding.models import AuditEvent, GraphBudget, Starter, Turn
+from onboarding.passes import graph_quota
+from onboarding.passes.errors import Queued, RefusedByGuards
+from portal.models import User
+from tests.conftest import creations
+from tests.support.outcomes import outcome_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def full(invite: Callable[..., Starter]) -> None:
+    """Nobody is served for a while: all of Graph's quota is on its way."""
+    graph_quota.acquire_for_worker(5, yields=False)
+
+
+@pytest.fixture
+def others(person: Callable[[str], User]) -> Callable[[int], list[Starter]]:
+    """So many starters of whom only the row matters."""
+
+    def made(count: int) -> list[Starter]:
+        now = timezone.now()
+        return [
+            Starter.objects.create(
+                account_name=f"other{number}@contoso.example", state="invited", start_date=now.date(),
+                start_time=now.time(), time_zone="UTC", recorded_by=person("hanna"),
+            )
+            for number in range(count)
+        ]  # fmt: skip
+
+    return made
+
+
+def test_one_person_gets_three_places_and_no_fourth(full, others, person):
+    maria, starters = person("maria"), others(4)
+
+    places = [graph_quota.acquire_or_queue(starter, maria) for starter in starters[:3]]
+
+    with pytest.raises(graph_quota.QueueLimitReached):
+        graph_quota.acquire_or_queue(starters[3], maria)
+    assert [wait.ahead for wait in places if wait] == [0, 1, 2]
+    assert Turn.objects.filter(person=maria).count() == 3
+
+
+def test_another_person_still_gets_a_place_behind_them(full, others, person):
+    starters = others(4)
+    for starter in starters[:3]:
+        graph_quota.acquire_or_queue(starter, person("maria"))
+
+    place = graph_quota.acquire_or_queue(starters[3], person("tom"))
+
+    assert place is not None and place.ahead == 3
+
+
+def test_a_place_that_is_held_is_kept_and_not_counted_again(full, others, person):
+    maria, starters = person("maria"), others(3)
+    first, *_ = [graph_quota.acquire_or_queue(starter, maria) for starter in starters]
+
+    assert graph_quota.acquire_or_queue(starters[0], maria) == first
+
+
+def test_a_place_is_free_again_when_its_starter_needs_no_pass_any_more(full, others, person):
+    maria, starters = person("maria"), others(4)
+    for starter in starters[:3]:
+        graph_quota.acquire_or_queue(starter, maria)
+    Starter.objects.filter(pk=starters[0].pk).update(state="withdrawn")
+
+    place = graph_quota.acquire_or_queue(starters[3], maria)
+
+    assert place is not None and place.ahead == 2
+
+
+def test_a_fourth_request_is_answered_without_a_place_and_nothing_is_made(
+    full, tenant, invite, others, person, confirmation
+):
+    starter = invite("noor")
+    for other in others(3):
+        graph_quota.acquire_or_queue(other, person("maria"))
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert outcome.code == "queue_limit"
+    assert graph_quota.queue_position(starter, person("maria")) is None
+    assert creations(tenant) == []
+
+
+@pytest.mark.parametrize("key", ["disabled", "guest"])
+def test_what_the_last_check_refused_is_refused_again_without_a_place(
+    full, tenant, invite, person, confirmation, key
+):
+    starter = invite(key)
+    Starter.objects.filter(pk=starter.pk).update(problem="refused", refused_for=["enabled"])
+    before = GraphBudget.objects.get()
+
+    outcome = outcome_of(confirmation(starter))
+
+    assert isinstance(outcome, RefusedByGuards)
+    assert not Turn.objects.exists()
+    assert GraphBudget.objects.get().on_their_way == before.on_their_way  # nothing scarce was taken
+    assert AuditEvent.objects.filter(event="issue.refused").count() == 1
+
+
+def test_what_came_right_since_the_last_check_joins_the_queue(full, invite, confirmation):
+    starter = invite("noor")
+    Starter.objects.filter(pk=starter.pk).update(problem="refused", refused_for=["enabled"])
+
+    assert isinstance(outcome_of(confirmation(starter)), Queued)
+
+
+def test_more_passes_than_a_day_may_bring_are_refused_without_a_place(
+    full, invite, confirmation, policy_says
+):
+    starter = invite("noor")
+    policy_says(site_daily=0)
+
+    outcome = outcome_of(confirmation(starter, policy_key=policy.for_starter(starter).key))
+
+    assert isinstance(outcome, RefusedByGuards)
+    assert "site_has_room" in [guard.code for guard in outcome.guards]
+    assert not Turn.objects.exists()
+
+
+def test_where_the_directory_does_not_answer_nothing_is_made_and_no_place_is_taken(
+    full, tenant, invite, confirmation, monkeypatch
+):
+    starter = invite("noor")
+    Starter.objects.filter(pk=starter.pk).update(problem="refused", refused_for=["enabled"])
+
+    def fails(*_: object, **__: object) -> None:
+        raise graph.Unavailable("no answer")
+
+    monkeypatch.setattr(graph.client(), "issue_facts", fails)
+
+    assert outcome_of(confirmation(starter)).code == "not_checkable"
+    assert not Turn.objects.exists()
+
+
+def test_whoever_looks_well_queues_without_a_further_call_to_graph(full, tenant, invite, confirmation):
+    starter = invite("noor")
+    asked = len(tenant.tenant.requests)
+
+    assert isinstance(outcome_of(confirmation(starter)), Queued)
+
+    assert len(tenant.tenant.requests) == asked

@@ -1,0 +1,952 @@
+"""What became of a pass: every state of an issue, and everything that the directory can say to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from onboarding import graph, jobs
+from onboarding.errors import ConcurrentUpdate
+from onboarding.graph.client import Graph
+from onboarding.jobs import JobPostponed
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import AuditEvent, GraphBudget, Job, Mail, PassIssue, Starter, Turn
+from onboarding.passes import graph_quota, handover
+from onboarding.passes.cancellation import cancel_pass
+from onboarding.passes.claim import claim_issue
+from onboarding.passes.confirmation import Shown
+from onboarding.passes.errors import PassNotCreated, Queued
+from onboarding.passes.handover import check_ready
+from onboarding.passes.receipt import confirm_receipt
+from onboarding.passes.reconciler import reconcile
+from onboarding.starters import withdrawal
+from portal.sandbox.people import CAST
+from portal.sandbox.records import passkey_method
+from tests.conftest import live_passes
+from tests.support.outcomes import outcome_of
+
+pytestmark = pytest.mark.django_db
+
+SECONDS, MINUTES = timedelta(seconds=1), timedelta(minutes=1)
+PASSES, METHODS = "temporaryAccessPassMethods", "authentication/methods"
+NOOR = next(person for person in CAST if person.key == "noor")
+Reason = PassIssue.Reason
+
+
+@pytest.fixture(autouse=True)
+def traveller() -> Iterator[Any]:
+    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture(autouse=True)
+def room_enough(settings: Any) -> None:
+    """The budget has tests of its own, below and in its own file."""
+    settings.GRAPH_BUDGET_CALLS = 1000
+
+
+@pytest.fixture
+def unknown(
+    fault: Any, invite: Callable[..., Starter], confirmation: Callable[..., Any]
+) -> Callable[..., PassIssue]:
+    """An issue whose answer was lost: with `made`, a pass lives that nobody saw."""
+
+    def lost(*, made: bool = True, **entry: Any) -> PassIssue:
+        fault(method="POST", drop="after" if made else "before", **entry)
+        outcome = outcome_of(confirmation(invite("noor")))
+        assert isinstance(outcome, PassNotCreated)
+        assert outcome.issue.state == IssueState.UNKNOWN
+        return outcome.issue
+
+    return lost
+
+
+def look(issue: PassIssue) -> datetime | None:
+    """The worker looks once; the issue is read anew."""
+    again = reconcile(str(issue.pk))
+    issue.refresh_from_db()
+    return again
+
+
+def asked(tenant: Any, method: str | None = None) -> int:
+    """How many calls of the scarce kind were made so far."""
+    scarce = [one for one in tenant.tenant.requests if PASSES in one["path"] or METHODS in one["path"]]
+    return sum(method in (None, one["method"]) for one in scarce)
+
+
+def starter_of(issue: PassIssue) -> Starter:
+    return Starter.objects.get(pk=issue.starter_id)
+
+
+def made_elsewhere(tenant: Any, *, lifetime: int = 60, once: bool = True, ago: float = 0) -> Any:
+    """The help desk makes a pass; what was there before is replaced by it."""
+    account, now = (
+        tenant.tenant.accounts["noor"],
+        tenant.tenant.clock.now() - ago - 1e-3,
+    )  # not the very moment of ours
+    if present := tenant.tenant.pass_of(account):
+        present.ended = "replaced"
+    return tenant.tenant.add_pass(account, now, now, lifetime, once, "help desk's")
+
+
+def mails_about(issue: PassIssue, kind: str) -> list[str]:
+    return sorted(Mail.objects.filter(starter=issue.starter, kind=kind).values_list("to", flat=True))
+
+
+# --- Issuing ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def issuing(invite: Callable[..., Starter], confirmation: Callable[..., Any]) -> PassIssue:
+    said = confirmation(invite("noor"))
+    version, facts = check_ready(said, graph_quota.IssueCalls())
+    return claim_issue(said, version, facts)
+
+
+def test_while_the_lease_runs_nothing_is_done(tenant, issuing):
+    before = asked(tenant)
+
+    again = look(issuing)
+
+    assert again == issuing.lease_until
+    assert issuing.state == IssueState.ISSUING
+    assert asked(tenant) == before
+
+
+def test_when_the_lease_has_run_out_the_outcome_is_unknown(tenant, issuing, traveller):
+    traveller.shift(61 * SECONDS)
+
+    again = look(issuing)
+
+    assert again == timezone.now()
+    assert (issuing.state, issuing.reason, issuing.counted) == (IssueState.UNKNOWN, Reason.CRASHED, True)
+
+
+# --- Unknown ------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_pass_is_known_by_its_shape_and_deleted(tenant, unknown):
+    issue = unknown()
+
+    assert look(issue) is None
+
+    assert issue.state == IssueState.REVOKED
+    assert live_passes(tenant) == []
+    assert starter_of(issue).state == StarterState.INVITED
+    assert mails_about(issue, "taken_back") == ["maria.lindqvist@contoso.example"]
+
+
+def test_a_pass_whose_answer_could_not_be_used_is_known_by_its_id(tenant, fault, invite, confirmation):
+    fault(method="POST", mutate={"isUsable": False})
+    issue = outcome_of(confirmation(invite("noor"))).issue
+    tenant.tenant.pass_of(tenant.tenant.accounts["noor"]).lifetime = 480
+
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.REVOKED, Reason.STRANGE_ANSWER)
+    assert live_passes(tenant) == []
+
+
+@pytest.mark.parametrize("shape", [{"lifetime": 59}, {"lifetime": 480}, {"once": False}])
+def test_a_pass_of_another_shape_is_never_touched(tenant, unknown, traveller, shape):
+    issue = unknown(made=False)
+    theirs = made_elsewhere(tenant, **shape)
+
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+
+    assert issue.state == IssueState.VOID
+    assert live_passes(tenant) == [theirs]
+
+
+def test_a_pass_that_was_there_before_is_never_touched(tenant, invite, confirmation, fault, traveller):
+    starter = invite("noor")
+    used_up = made_elsewhere(tenant)
+    used_up.used = tenant.tenant.clock.now()
+    fault(method="POST", drop="before")
+    issue = outcome_of(confirmation(starter)).issue
+
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+
+    assert issue.state == IssueState.VOID
+    assert used_up.ended is None
+
+
+def test_a_pass_that_was_made_long_after_the_lease_is_not_ours(tenant, unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(20 * MINUTES)
+    theirs = made_elsewhere(tenant)
+
+    look(issue)
+
+    assert issue.state == IssueState.VOID
+    assert live_passes(tenant) == [theirs]
+
+
+def test_one_empty_list_proves_nothing(tenant, unknown):
+    issue = unknown(made=False)
+
+    again = look(issue)
+
+    assert issue.state == IssueState.UNKNOWN
+    assert again == issue.lease_until + django_settings.PASS_QUARANTINE
+
+
+def test_two_empty_lists_within_the_quarantine_prove_nothing_either(unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(119 * SECONDS)
+
+    again = look(issue)
+
+    assert issue.state == IssueState.UNKNOWN
+    assert again == issue.lease_until + django_settings.PASS_QUARANTINE
+
+
+def test_a_second_empty_list_after_the_quarantine_means_that_none_was_made(unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(121 * SECONDS)
+
+    again = look(issue)
+
+    assert again == timezone.now() + 2 * MINUTES
+    assert (issue.state, issue.reason) == (IssueState.VOID, Reason.NO_ANSWER)
+    assert starter_of(issue).state == StarterState.INVITED
+    assert mails_about(issue, "taken_back") == ["maria.lindqvist@contoso.example"]
+
+
+def test_a_worker_that_comes_late_looks_twice_all_the_same(unknown, traveller):
+    issue = unknown(made=False)
+    traveller.shift(60 * MINUTES)
+
+    again = look(issue)
+
+    assert issue.state == IssueState.UNKNOWN
+    assert again == timezone.now() + django_settings.PASS_QUARANTINE / 2
+
+
+def test_a_lost_pass_that_is_listed_late_is_found_by_the_second_look(tenant, unknown, traveller):
+    issue = unknown(hide_for=100)
+    look(issue)
+    assert issue.first_empty_at is not None
+    traveller.shift(121 * SECONDS)
+
+    look(issue)
+
+    assert issue.state == IssueState.REVOKED
+    assert live_passes(tenant) == []
+
+
+def test_a_lost_pass_that_is_listed_and_not_found_is_not_gone(tenant, fault, unknown):
+    issue = unknown()
+    fault(method="DELETE", status=404)
+
+    with pytest.raises(JobPostponed):
+        look(issue)
+    issue.refresh_from_db()
+    assert (issue.state, len(live_passes(tenant))) == (IssueState.UNKNOWN, 1)
+
+    look(issue)
+    assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+def test_with_the_account_its_passes_are_gone(tenant, unknown, traveller):
+    issue = unknown()
+    tenant.tenant.accounts["noor"].exists = False
+
+    with pytest.raises(JobPostponed):  # a new account is not known everywhere: "not found" is no proof
+        look(issue)
+    traveller.shift(10 * MINUTES)
+    look(issue)
+    traveller.shift(30 * SECONDS)
+    look(issue)
+
+    assert issue.state == IssueState.VOID
+
+
+@pytest.mark.parametrize(
+    "entry", [{"status": 403}, {"drop": "before"}, {"status": 200, "body": {"value": None}}]
+)
+def test_a_list_that_fails_settles_nothing(fault, unknown, entry):
+    issue = unknown()
+    fault(method="GET", times=None, **entry)
+
+    with pytest.raises(graph.GraphError):
+        look(issue)
+
+    issue.refresh_from_db()
+    assert (issue.state, issue.first_empty_at) == (IssueState.UNKNOWN, None)
+
+
+def test_security_is_told_once_when_nobody_can_say_for_ten_minutes(fault, unknown, traveller):
+    issue = unknown()
+    fault(method="GET", status=403, times=None)
+    for _ in range(3):
+        traveller.shift(6 * MINUTES)
+        with pytest.raises(graph.Refused):
+            look(issue)
+
+    assert mails_about(issue, "problem") == [django_settings.SECURITY_ADDRESS]
+
+
+# --- Shown --------------------------------------------------------------------------------------------------------
+
+
+def test_until_the_deadline_the_receipt_is_awaited(tenant, shown, traveller):
+    issue = shown().issue
+    traveller.shift(119 * SECONDS)
+
+    again = look(issue)
+
+    assert again > issue.receipt_until
+    assert issue.state == IssueState.SHOWN
+
+
+def test_without_a_receipt_the_pass_is_taken_back_and_deleted(tenant, shown, traveller):
+    issue = shown().issue
+    traveller.shift(121 * SECONDS)
+
+    look(issue)
+    assert (issue.state, issue.reason) == (IssueState.REVOKING, Reason.NO_RECEIPT)
+    look(issue)
+
+    assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
+    assert starter_of(issue).state == StarterState.INVITED
+
+
+def test_with_a_receipt_the_pass_stays(tenant, shown, traveller):
+    issue = shown().issue
+    assert confirm_receipt(issue, by=issue.actor)
+    traveller.shift(121 * SECONDS)
+
+    look(issue)
+
+    assert (issue.state, len(live_passes(tenant))) == (IssueState.HELD, 1)
+
+
+def test_a_receipt_counts_to_the_last_moment_and_not_beyond(shown, traveller):
+    issue = shown().issue
+    traveller.move_to(issue.receipt_until + 1 * SECONDS)
+    assert confirm_receipt(issue, by=issue.actor) is False
+    assert PassIssue.objects.get(pk=issue.pk).state == IssueState.SHOWN
+
+    traveller.move_to(issue.receipt_until)
+
+    assert confirm_receipt(PassIssue.objects.get(pk=issue.pk), by=issue.actor) is True
+    assert confirm_receipt(PassIssue.objects.get(pk=issue.pk), by=issue.actor) is True
+    assert AuditEvent.objects.filter(event="issue.held").count() == 1
+
+
+def test_a_receipt_that_overtakes_the_worker_wins(shown, traveller, monkeypatch):
+    issue = shown().issue
+    stale = PassIssue.objects.get(pk=issue.pk)
+    assert confirm_receipt(issue, by=issue.actor)
+
+    with pytest.raises(ConcurrentUpdate):
+        cancel_pass(stale, reason=Reason.NO_RECEIPT)
+
+    assert PassIssue.objects.get(pk=issue.pk).state == IssueState.HELD
+
+
+# --- Held ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("after", "pause"), [(0, 10), (170, 10), (200, 30), (880, 30), (1000, 60)])
+def test_a_pass_in_hand_is_watched_less_and_less_often(held, traveller, after, pause):
+    issue = held()
+    traveller.shift(after * SECONDS)
+
+    again = look(issue)
+
+    assert again == timezone.now() + pause * SECONDS
+    assert issue.state == IssueState.HELD
+
+
+def test_the_last_look_comes_right_after_the_pass_expired(held, traveller):
+    issue = held()
+    traveller.move_to(issue.valid_until - 20 * SECONDS)
+
+    assert look(issue) == issue.valid_until + 5 * SECONDS
+
+
+def test_a_use_is_noticed_once_with_its_time(tenant, held, traveller):
+    issue = held()
+    live_passes(tenant)[0].used = tenant.tenant.clock.now()
+
+    look(issue)
+    traveller.shift(30 * SECONDS)
+    look(issue)
+
+    assert (issue.state, issue.used_at) == (IssueState.HELD, timezone.now() - 30 * SECONDS)
+    assert AuditEvent.objects.filter(event="issue.used").count() == 1
+
+
+def test_a_use_that_led_to_nothing_opens_the_starter_again(tenant, held, traveller):
+    issue = held()
+    mine = live_passes(tenant)[0]
+    mine.used = tenant.tenant.clock.now()
+    look(issue)
+    traveller.shift(11 * MINUTES)
+    look(issue)
+    assert issue.state == IssueState.HELD
+    traveller.shift(90 * SECONDS)
+
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.USED)
+    assert mine.ended == "deleted"
+    assert starter_of(issue).state == StarterState.INVITED
+
+
+@pytest.fixture
+def registers(tenant: Any) -> Callable[[], None]:
+    def passkey() -> None:
+        account = tenant.tenant.accounts["noor"]
+        account.methods.append(passkey_method("Mine", tenant.tenant.clock.now()))
+
+    return passkey
+
+
+def test_a_registered_method_ends_it_and_the_pass_is_deleted(tenant, held, registers):
+    issue = held()
+    mine = live_passes(tenant)[0]
+    registers()
+
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.REGISTERED)
+    assert mine.ended == "deleted"
+    assert starter_of(issue).state == StarterState.REGISTERED
+    assert mails_about(issue, "registered") == [
+        django_settings.HR_ADDRESS,
+        "maria.lindqvist@contoso.example",
+    ]
+
+
+def test_a_pass_that_is_not_listed_yet_is_deleted_all_the_same(tenant, fault, held, registers):
+    fault(method="POST", hide_for=90)
+    issue = held()
+    mine = live_passes(tenant)[0]
+    registers()
+
+    assert look(issue) is None
+
+    assert (issue.reason, mine.ended) == (Reason.REGISTERED, "deleted")
+
+
+def test_a_pass_that_cannot_be_deleted_yet_keeps_the_issue_open(tenant, fault, held, registers):
+    issue = held()
+    registers()
+    fault(method="DELETE", status=404)
+
+    with pytest.raises(JobPostponed):
+        look(issue)
+    issue.refresh_from_db()
+    assert issue.state == IssueState.HELD
+
+    look(issue)
+    assert (issue.state, live_passes(tenant)) == (IssueState.CLOSED, [])
+
+
+def test_an_expired_pass_opens_the_starter_again(tenant, held, traveller):
+    issue = held()
+    traveller.move_to(issue.valid_until + 5 * SECONDS)
+
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.EXPIRED)
+    assert starter_of(issue).state == StarterState.INVITED
+    assert mails_about(issue, "taken_back") == ["maria.lindqvist@contoso.example"]
+
+
+def test_a_pass_that_another_tool_replaced_is_reported_and_theirs_is_not_touched(tenant, held):
+    issue = held()
+    theirs = made_elsewhere(tenant)
+
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.REPLACED)
+    assert live_passes(tenant) == [theirs]
+    assert starter_of(issue).state == StarterState.INVITED
+
+
+def test_a_pass_that_somebody_removed_is_reported(tenant, held, traveller):
+    issue = held()
+    live_passes(tenant)[0].ended = "deleted"
+
+    look(issue)
+    assert issue.state == IssueState.HELD
+    traveller.shift(121 * SECONDS)
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.GONE)
+
+
+def test_a_used_pass_that_is_listed_no_more_leaves_the_starter_their_ten_minutes(tenant, held, traveller):
+    issue, mine = held("noor"), live_passes(tenant)[0]
+    mine.used = tenant.tenant.clock.now()
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    mine.ended = "deleted"
+
+    assert look(issue) is not None
+    assert (issue.state, starter_of(issue).state) == (IssueState.HELD, StarterState.ISSUED)
+
+    traveller.shift(10 * MINUTES)
+    look(issue)
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.USED)
+    assert starter_of(issue).problem == Starter.Problem.NOT_REGISTERED
+
+
+def test_a_pass_that_is_not_listed_yet_is_not_gone(tenant, fault, held, traveller):
+    fault(method="POST", hide_for=60)
+    issue = held()
+
+    look(issue)
+    traveller.shift(30 * SECONDS)
+    look(issue)
+
+    assert issue.state == IssueState.HELD
+
+
+def test_a_stale_list_that_shows_what_was_there_before_does_not_end_it(tenant, invite, confirmation):
+    starter = invite("noor")
+    before = made_elsewhere(tenant, ago=7200)
+    issue = outcome_of(confirmation(starter)).issue
+    assert issue.seen_before == [before.id]
+    assert confirm_receipt(issue, by=issue.actor)
+    mine = live_passes(tenant)[0]
+    mine.ended, before.ended = "replaced", None  # what a replica that lags behind would list
+
+    look(issue)
+    assert issue.state == IssueState.HELD
+
+    mine.ended, before.ended = None, "replaced"
+    look(issue)
+    assert issue.state == IssueState.HELD
+
+
+def test_a_held_pass_ends_with_its_account(tenant, held, traveller):
+    issue = held()
+    tenant.tenant.accounts["noor"].exists = False
+    with pytest.raises(JobPostponed):
+        look(issue)
+    traveller.shift(10 * MINUTES)
+
+    assert look(issue) is None
+
+    assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.GONE)
+
+
+def test_a_policy_that_stops_the_pass_for_a_while_does_not_end_it(tenant, held):
+    issue = held()
+    tenant.tenant.policy["state"] = "disabled"
+
+    look(issue)
+
+    assert issue.state == IssueState.HELD
+
+
+# --- Revoking -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def revoking(held: Callable[..., PassIssue]) -> PassIssue:
+    issue = held()
+    cancel_pass(issue, reason=Reason.LOST, by=issue.actor)
+    return issue
+
+
+def test_what_is_taken_back_is_deleted_and_the_starter_opens_again(tenant, revoking):
+    assert look(revoking) is None
+
+    assert (revoking.state, revoking.reason) == (IssueState.REVOKED, Reason.LOST)
+    assert live_passes(tenant) == []
+    assert starter_of(revoking).state == StarterState.INVITED
+
+
+def test_not_found_too_soon_is_asked_of_the_list(tenant, fault, revoking):
+    fault(method="DELETE", status=404)
+
+    with pytest.raises(JobPostponed):
+        look(revoking)
+    revoking.refresh_from_db()
+    assert (revoking.state, len(live_passes(tenant))) == (IssueState.REVOKING, 1)
+
+    assert look(revoking) is None
+    assert (revoking.state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+def test_not_found_and_not_listed_counts_only_half_a_minute_after_it_was_shown(tenant, revoking, traveller):
+    live_passes(tenant)[0].ended = "deleted"
+
+    with pytest.raises(JobPostponed):
+        look(revoking)
+    traveller.shift(31 * SECONDS)
+
+    assert look(revoking) is None
+    assert revoking.state == IssueState.REVOKED
+
+
+def test_not_found_later_means_gone_when_the_list_says_so_too(tenant, revoking, traveller):
+    live_passes(tenant)[0].ended = "deleted"
+    traveller.shift(3 * MINUTES)
+    before = asked(tenant)
+
+    assert look(revoking) is None
+
+    assert revoking.state == IssueState.REVOKED
+    assert asked(tenant) == before + 2
+
+
+def test_a_pass_that_is_called_not_found_by_mistake_is_deleted_all_the_same(tenant, revoking, traveller):
+    tenant.tenant.faults.add({"method": "DELETE", "status": 404})
+    traveller.shift(3 * MINUTES)
+
+    with pytest.raises(JobPostponed):
+        look(revoking)
+    look(revoking)
+
+    assert (revoking.state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+@pytest.mark.parametrize("entry", [{"status": 403}, {"drop": "before", "times": None}])
+def test_a_deletion_that_fails_leaves_the_issue_as_it_is(fault, revoking, entry):
+    fault(method="DELETE", **entry)
+
+    with pytest.raises(graph.GraphError):
+        look(revoking)
+
+    revoking.refresh_from_db()
+    assert revoking.state == IssueState.REVOKING
+
+
+def test_a_pass_that_stays_is_tried_again_at_least_every_half_minute(fault, revoking, run_jobs, traveller):
+    fault(method="DELETE", status=403, times=None)
+    job = Job.objects.filter(key=f"issue:{revoking.pk}")
+    for _ in range(12):
+        traveller.move_to(max(job.get().due_at, timezone.now()))
+        run_jobs()
+
+    assert job.get().due_at - timezone.now() <= 37 * SECONDS
+    assert job.get().failed_at is None
+
+
+def test_security_is_told_once_when_a_pass_stays_for_ten_minutes(fault, revoking, traveller):
+    fault(method="DELETE", status=403, times=None)
+    told = []
+    for _ in range(4):
+        with pytest.raises(graph.Refused):
+            look(revoking)
+        told.append(len(mails_about(revoking, "problem")))
+        traveller.shift(6 * MINUTES)
+
+    assert told == [0, 0, 1, 1]
+    assert mails_about(revoking, "problem") == [django_settings.SECURITY_ADDRESS]
+
+
+def test_a_withdrawal_waits_for_the_deletion(tenant, held, person):
+    issue = held()
+    withdrawal.withdraw_starter(starter=starter_of(issue), by=person("hanna"), reason="Does not come")
+    assert starter_of(issue).state == StarterState.ISSUED
+
+    look(issue)
+
+    assert starter_of(issue).state == StarterState.WITHDRAWN
+    assert mails_about(issue, "taken_back") == []
+
+
+def test_a_withdrawal_during_the_deletion_is_not_lost(tenant, revoking, person, monkeypatch):
+    delete = Graph.delete_pass
+
+    def slowly(self: Graph, *args: Any) -> bool:
+        gone = delete(self, *args)
+        withdrawal.withdraw_starter(starter=starter_of(revoking), by=person("hanna"), reason="Stopped")
+        return gone
+
+    monkeypatch.setattr(Graph, "delete_pass", slowly)
+
+    look(revoking)
+
+    assert revoking.reason == Reason.WITHDRAWN
+    assert starter_of(revoking).state == StarterState.WITHDRAWN
+
+
+# --- Ended --------------------------------------------------------------------------------------------------------
+
+
+def test_an_ended_issue_is_over_and_one_that_is_asked_for_again_finds_nothing(tenant, revoking):
+    assert look(revoking) is None
+
+    assert look(revoking) is None
+    assert not AuditEvent.objects.filter(event="issue.orphan_deleted").exists()
+
+
+def test_a_pass_made_after_its_issue_was_given_up_is_deleted(tenant, fault, unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+    assert issue.state == IssueState.VOID
+    late = graph.client().create_pass(issue.account_id, lifetime_minutes=60, request_id=issue.pk)
+    PassIssue.objects.filter(pk=issue.pk).update(method_id=late.method_id)
+    fault(method="DELETE", status=404)
+
+    again = look(issue)
+    assert again == timezone.now() + 5 * SECONDS
+    look(issue)
+
+    assert live_passes(tenant) == []
+
+
+def test_a_lost_request_that_takes_effect_after_it_was_given_up_is_swept_away(tenant, unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+    assert issue.state == IssueState.VOID
+    graph.client().create_pass(issue.account_id, lifetime_minutes=60, request_id=issue.pk)
+    assert len(live_passes(tenant)) == 1
+
+    traveller.shift(2 * MINUTES)
+    look(issue)
+
+    assert live_passes(tenant) == []
+    assert AuditEvent.objects.filter(event="issue.orphan_deleted", issue=str(issue.pk)).exists()
+
+
+def test_the_sweep_ends_when_no_pass_of_that_request_could_live(unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+
+    looks = 0
+    while look(issue) is not None and looks < 50:
+        traveller.shift(10 * MINUTES)
+        looks += 1
+
+    assert looks == 13  # an hour's lifetime and an hour more
+
+
+def test_a_pass_that_appears_after_the_last_look_is_deleted_when_the_manager_asks_again(
+    tenant, fault, invite, confirmation, worker_alive, run_jobs, traveller
+):
+    starter, asked_at = invite("noor"), tenant.tenant.clock.now()
+    fault(method="POST", status=400)
+    assert isinstance(outcome_of(confirmation(starter)), PassNotCreated)
+    for _ in range(30):
+        traveller.shift(MINUTES)
+        run_jobs()
+    tenant.tenant.add_pass(tenant.tenant.accounts["noor"], asked_at, asked_at, 60, True, "late")
+    jobs.record_heartbeat("a worker")
+
+    assert outcome_of(confirmation(starter)).code == "clearing"
+    run_jobs()
+
+    assert live_passes(tenant) == []
+    assert isinstance(handover.confirm(confirmation(starter)), Shown)
+
+
+def test_a_sweep_that_comes_after_its_starter_was_erased_ends(unknown, traveller):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+    PassIssue.objects.update(account_id="")
+
+    assert look(issue) is None
+
+
+def test_the_sweep_leaves_the_pass_of_the_next_attempt_alone(
+    tenant, unknown, confirmation, traveller, worker_alive
+):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+    jobs.record_heartbeat("a worker")
+    assert isinstance(handover.confirm(confirmation(starter_of(issue))), Shown)
+
+    traveller.shift(2 * MINUTES)
+    look(issue)
+
+    assert len(live_passes(tenant)) == 1
+
+
+def test_the_sweep_leaves_the_pass_of_another_record_of_the_account_alone(
+    tenant, unknown, confirmation, invite, person, traveller
+):
+    issue = unknown(made=False)
+    look(issue)
+    traveller.shift(3 * MINUTES)
+    look(issue)
+    withdrawal.withdraw_starter(starter=starter_of(issue), by=person("hanna"), reason="Recorded twice")
+    again = invite("noor")
+    jobs.record_heartbeat("a worker")
+    assert isinstance(handover.confirm(confirmation(again)), Shown)
+    PassIssue.objects.filter(starter=again).update(state=IssueState.ISSUING, method_id="")
+
+    traveller.shift(2 * MINUTES)
+    look(issue)
+
+    assert len(live_passes(tenant)) == 1
+
+
+def test_a_pass_without_a_receipt_that_served_all_the_same_ends_the_onboarding_well(tenant, shown, traveller):
+    issue = shown("noor").issue
+    tenant.tenant.accounts["noor"].methods.append(
+        {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
+    )
+    traveller.shift(3 * MINUTES)
+
+    look(issue)
+    look(issue)
+
+    assert (issue.state, starter_of(issue).state) == (IssueState.REVOKED, StarterState.REGISTERED)
+    assert live_passes(tenant) == []
+
+
+# --- Throttled, and out of budget -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["unknown", "held", "revoking"])
+def test_whoever_is_throttled_makes_everybody_wait(
+    tenant, fault, request, confirmation, invite, person, state
+):
+    found = request.getfixturevalue(state)
+    issue = found() if callable(found) else found
+    tenant.tenant.faults.add({"path": "authentication/", "status": 429, "headers": {"Retry-After": "40"}})
+
+    with pytest.raises(JobPostponed) as later:
+        look(issue)
+
+    assert later.value.delay == 40 * SECONDS
+    assert GraphBudget.objects.get().paused_until == timezone.now() + 40 * SECONDS
+    assert graph_quota.acquire_for_worker(yields=False) >= 40
+    liam = invite("liam")
+    outcome = outcome_of(confirmation(liam))
+    assert isinstance(outcome, Queued)
+    assert outcome.wait.until == timezone.now() + 40 * SECONDS
+
+
+@pytest.mark.parametrize("state", ["unknown", "held", "revoking"])
+def test_without_budget_nothing_is_asked_and_the_job_comes_back(
+    tenant, settings, request, run_jobs, traveller, state
+):
+    found = request.getfixturevalue(state)
+    issue = found() if callable(found) else found
+    settings.GRAPH_BUDGET_CALLS = 5
+    GraphBudget.objects.update(recent=[timezone.now().timestamp()] * 5)
+    before = asked(tenant)
+
+    run_jobs()
+    job = Job.objects.get(key=f"issue:{issue.pk}")
+
+    assert asked(tenant) == before
+    assert (job.done_at, job.attempts) == (None, 0)
+    assert timezone.now() < job.due_at <= timezone.now() + 10 * SECONDS
+
+
+def test_work_never_spends_more_than_it_may(tenant, settings, time_passes_with_five_calls):
+    moments = time_passes_with_five_calls
+
+    windows = [sum(at <= other < at + 10 for other in moments) for at in moments]
+    assert len(moments) > 10
+    assert max(windows) <= 5
+
+
+@pytest.fixture
+def time_passes_with_five_calls(
+    tenant: Any, settings: Any, held: Callable[..., PassIssue], run_jobs: Callable[[], int], traveller: Any
+) -> list[float]:
+    """When each call of the scarce kind was made, while five starters are watched for two minutes."""
+    settings.GRAPH_SIGN_IN_CALLS = 1000
+    issues = [held(key) for key in ("noor", "liam", "sofia", "yusuf", "emma")]
+    cancel_pass(issues[0], reason=Reason.LOST)
+    settings.GRAPH_BUDGET_CALLS = 5
+    GraphBudget.objects.update(recent=[])
+    moments: list[float] = []
+    for _ in range(120):
+        before = asked(tenant)
+        run_jobs()
+        moments += [timezone.now().timestamp()] * (asked(tenant) - before)
+        traveller.shift(1 * SECONDS)
+    return moments
+
+
+def people_waiting(issue: PassIssue, count: int) -> None:
+    for number in range(count):
+        starter = Starter.objects.get(pk=issue.starter_id)
+        starter.pk, starter.public_id, starter.account_id = None, f"waiting-{number}", ""
+        starter.account_name, starter.state = f"waiting{number}@contoso.example", "invited"
+        starter.save(force_insert=True)
+        Turn.objects.create(
+            starter=starter,
+            person=issue.actor,
+            asked_at=timezone.now(),
+            opens_at=timezone.now(),
+            lapses_at=timezone.now() + 1 * MINUTES,
+        )
+
+
+@pytest.mark.parametrize("waiting", [1, 5])
+def test_watching_yields_to_people_who_wait(tenant, settings, held, waiting):
+    issue = held()
+    settings.GRAPH_BUDGET_CALLS = 5
+    GraphBudget.objects.update(recent=[timezone.now().timestamp()])
+    people_waiting(issue, waiting)
+    before = asked(tenant)
+
+    with pytest.raises(JobPostponed):
+        look(issue)
+
+    assert asked(tenant) == before
+
+
+@pytest.mark.parametrize("state", ["unknown", "revoking"])
+@pytest.mark.parametrize("waiting", [1, 5])
+def test_a_rush_of_people_does_not_keep_an_unseen_pass_alive(tenant, settings, request, waiting, state):
+    found = request.getfixturevalue(state)
+    issue = found() if callable(found) else found
+    settings.GRAPH_BUDGET_CALLS = 5
+    GraphBudget.objects.update(recent=[timezone.now().timestamp()])
+    people_waiting(issue, waiting)
+
+    look(issue)
+
+    assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+def test_what_is_asked_of_a_job_that_runs_is_done_right_after_it(
+    tenant, held, run_jobs, monkeypatch, traveller
+):
+    issue = held()
+    read = Graph.read_methods
+
+    def and_meanwhile_it_is_lost(self: Graph, *args: Any) -> Any:
+        traveller.shift(1 * SECONDS)
+        cancel_pass(PassIssue.objects.get(pk=issue.pk), reason=Reason.LOST, by=issue.actor)
+        return read(self, *args)
+
+    monkeypatch.setattr(Graph, "read_methods", and_meanwhile_it_is_lost)
+    job = jobs.claim_job(timezone.now())
+    while job is not None and job.key != f"issue:{issue.pk}":
+        jobs.run_job(job)
+        job = jobs.claim_job(timezone.now())
+    jobs.run_job(job)
+
+    run_jobs()
+
+    assert (PassIssue.objects.get(pk=issue.pk).state, live_passes(tenant)) == (IssueState.REVOKED, [])

@@ -1,0 +1,491 @@
+"""Whether somebody has signed in is read in lists, under Microsoft's limit, in the order in which it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import time_machine
+from django.db import connections
+from django.utils import timezone
+
+from onboarding import graph, guards, jobs, participants, policy
+from onboarding.models import Job, SignInBudget, Starter
+from onboarding.passes import sign_in_quota, sign_ins
+from onboarding.passes.errors import RefusedByGuards
+from onboarding.worker import starter_checks
+from portal.sandbox.server import Sandbox
+from tests.conftest import BY_KEY
+from tests.support.outcomes import outcome_of
+from tests.support.sign_ins import CREATED, TIMES, activity, proven
+from tests.support.starters import many_invited, sign_in_calls
+
+pytestmark = pytest.mark.django_db
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+LISTED, SINGLE = "/v1.0/users", "/v1.0/users/{id}"
+
+
+@pytest.fixture(autouse=True)
+def traveller() -> Iterator[Any]:
+    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def starters(tenant: Sandbox, person: Callable[[str], Any]) -> Callable[..., list[Starter]]:
+    """So many starters whose managers are invited, and of whom nothing was read yet."""
+    return lambda count, **how: many_invited(tenant, count, by=person("hanna"), **how)
+
+
+def read() -> int:
+    return Starter.objects.exclude(sign_in_looked_at=None).count()
+
+
+def how_asked(tenant: Sandbox) -> list[str]:
+    """How each call was made: as a list, or singly."""
+    return [LISTED if one["path"] == LISTED else SINGLE for one in sign_in_calls(tenant)]
+
+
+def fault(tenant: Sandbox, **entry: Any) -> None:
+    tenant.tenant.faults.add(entry)
+
+
+# --- Lists ----------------------------------------------------------------------------------------------------------
+
+
+def test_fifteen_are_read_in_one_call_and_one_alone_singly(tenant, starters):
+    starters(16)
+
+    assert sign_ins.read_next() is not None
+    assert (read(), how_asked(tenant)) == (15, [LISTED])
+    assert sign_ins.read_next() is None
+
+    assert (read(), how_asked(tenant)) == (16, [LISTED, SINGLE])
+    assert sign_ins.read_next() is None and len(how_asked(tenant)) == 2
+
+
+def test_where_the_tenant_refuses_the_list_each_is_read_singly_and_the_list_is_tried_again_later(
+    tenant, starters, traveller
+):
+    tenant.tenant.sign_in_lists = False
+    starters(6)
+
+    for _ in range(5):
+        sign_ins.read_next()
+    assert (read(), how_asked(tenant)) == (4, [LISTED, *[SINGLE] * 4])
+
+    tenant.tenant.sign_in_lists = True
+    traveller.shift(sign_ins.NO_LISTS + SECOND)
+    sign_ins.read_next()
+    assert (read(), how_asked(tenant)[-1]) == (6, LISTED)
+
+
+def test_an_account_that_the_answer_leaves_out_stays_unread_and_the_others_are_read(tenant, starters):
+    gone, *others = starters(4)
+    tenant.tenant.find_account(gone.account_id).exists = False
+
+    again = sign_ins.read_next()
+
+    left_out = Starter.objects.get(pk=gone.pk)
+    assert (left_out.sign_in_looked_at, left_out.sign_in_told, read()) == (None, False, len(others))
+    assert again is not None and again >= timezone.now() + sign_ins.RESTS - SECOND
+
+
+def test_an_account_that_was_left_out_holds_up_nobody(tenant, starters):
+    for gone in starters(15):
+        tenant.tenant.find_account(gone.account_id).exists = False
+    sign_ins.read_next()
+    later = starters(15, starts_in=timedelta(hours=3))
+
+    sign_ins.read_next()
+
+    assert (
+        Starter.objects.filter(pk__in=[one.pk for one in later]).exclude(sign_in_looked_at=None).count() == 15
+    )
+
+
+def test_accounts_on_a_page_that_was_not_read_are_unread_until_the_next_call(tenant, starters):
+    tenant.tenant.list_page = 4
+    starters(10)
+
+    counts = []
+    for _ in range(3):
+        sign_ins.read_next()
+        counts.append(read())
+
+    assert counts == [4, 8, 10]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 503, "times": 4}, {"status": 200, "body": "<html>"}, {"drop": "after"}]
+)
+def test_a_list_that_fails_reads_nobody_and_the_next_call_asks_singly(tenant, starters, monkeypatch, answer):
+    monkeypatch.setattr("urllib3.util.retry.Retry.sleep", lambda *arguments: None)
+    starters(3)
+    fault(tenant, path="^/v1.0/users$", **answer)
+
+    with pytest.raises(graph.Unavailable):
+        sign_ins.read_next()
+    assert read() == 0
+    sign_ins.read_next()
+
+    assert (read(), how_asked(tenant)[-1]) == (1, SINGLE)
+
+
+def test_one_account_that_fails_alone_lets_the_others_come_first(tenant, starters):
+    tenant.tenant.sign_in_lists = False
+    first, *others = starters(3)
+    fault(tenant, path=f"/users/{first.account_id}$", status=200, body="<html>", times=None)
+    sign_ins.read_next()
+    with pytest.raises(graph.Unavailable):
+        sign_ins.read_next()
+
+    sign_ins.read_next(), sign_ins.read_next()
+
+    assert read() == len(others)
+    assert Starter.objects.get(pk=first.pk).sign_in_looked_at is None
+
+
+# --- A tenant that does not tell ------------------------------------------------------------------------------------
+
+
+def test_a_tenant_that_does_not_tell_is_asked_twice_for_fifteen(tenant, starters):
+    tenant.tenant.granted.discard("AuditLog.Read.All")
+    tenant.tenant.expire_tokens()
+    starters(15)
+
+    assert sign_ins.read_next() is None
+
+    assert how_asked(tenant) == [LISTED, SINGLE]
+    assert Starter.objects.filter(sign_in_told=False).exclude(sign_in_looked_at=None).count() == 15
+
+
+def test_a_tenant_that_does_not_tell_is_noticed_with_one_call_a_minute(tenant, starters, settings, traveller):
+    settings.GRAPH_SIGN_IN_CALLS = 1
+    tenant.tenant.granted.discard("AuditLog.Read.All")
+    tenant.tenant.expire_tokens()
+    starters(3)
+
+    for _ in range(4):
+        sign_ins.read_next()
+        traveller.shift(MINUTE + SECOND)
+
+    assert how_asked(tenant) == [LISTED, *[SINGLE] * 3] and read() == 3
+
+
+def test_a_list_refused_for_want_of_a_right_where_one_account_is_told_is_a_list_that_is_not_allowed(
+    tenant, starters
+):
+    starters(3)
+    fault(tenant, path="^/v1.0/users$", status=403)
+
+    sign_ins.read_next(), sign_ins.read_next()
+
+    assert how_asked(tenant) == [LISTED, SINGLE, SINGLE]
+    assert (read(), Starter.objects.filter(sign_in_told=True).count()) == (2, 2)
+
+
+def test_one_account_that_is_refused_says_nothing_about_another(tenant, starters):
+    tenant.tenant.sign_in_lists = False
+    first, *_ = starters(2)
+    fault(tenant, path=f"/users/{first.account_id}$", status=403)
+
+    for _ in range(3):
+        sign_ins.read_next()
+
+    assert list(Starter.objects.order_by("pk").values_list("sign_in_told", flat=True)) == [False, True]
+
+
+# --- What is kept ---------------------------------------------------------------------------------------------------
+
+LATER_ANSWERS: dict[str, dict[str, Any]] = {
+    "null now": {"mutate": {"signInActivity": {"lastSuccessfulSignInDateTime": None}}},
+    "absent now": {"remove": ["signInActivity"]},
+    "no right": {"status": 403},
+    "not found": {"status": 404},
+    "refused": {"status": 400},
+}
+
+
+@pytest.mark.parametrize("answer", LATER_ANSWERS.values(), ids=LATER_ANSWERS)
+def test_a_sign_in_that_is_known_is_never_forgotten(tenant, starters, answer):
+    (starter,) = starters(1)
+    tenant.tenant.find_account(starter.account_id).last_sign_in = tenant.tenant.clock.now() - 60
+    sign_ins.read_next()
+    known = Starter.objects.get()
+    assert known.last_sign_in_at is not None
+    Starter.objects.update(sign_in_awaited_at=timezone.now())  # which has it read again
+    fault(tenant, path=f"/users/{starter.account_id}$", **answer)
+
+    sign_ins.read_next()
+
+    assert len(sign_in_calls(tenant)) == 2
+    after = Starter.objects.get()
+    assert (after.last_sign_in_at, after.last_attempt_at) == (known.last_sign_in_at, known.last_attempt_at)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_refusal_that_is_not_about_the_right_changes_nothing_that_is_known(tenant, starters, status):
+    (starter,) = starters(1)
+    sign_ins.read_next()
+    before = Starter.objects.values("sign_in_looked_at", "sign_in_told").get()
+    Starter.objects.update(sign_in_awaited_at=timezone.now())
+    fault(tenant, path=f"/users/{starter.account_id}$", status=status)
+
+    sign_ins.read_next()
+
+    assert (
+        before == Starter.objects.values("sign_in_looked_at", "sign_in_told").get() and before["sign_in_told"]
+    )
+
+
+def test_what_was_read_of_an_account_that_hr_has_replaced_meanwhile_is_not_kept(
+    tenant, starters, monkeypatch
+):
+    (starter,) = starters(1)
+    real = graph.Graph.read_sign_ins
+
+    def replaced(self: graph.Graph, object_id: str) -> graph.SignIns:
+        Starter.objects.update(account_id=BY_KEY["liam"].object_id)
+        return real(self, object_id)
+
+    monkeypatch.setattr(graph.Graph, "read_sign_ins", replaced)
+
+    sign_ins.read_next()
+
+    assert Starter.objects.get().sign_in_looked_at is None and starter.account_id != BY_KEY["liam"].object_id
+
+
+def test_nothing_is_kept_once_a_pass_was_made(tenant, starters, monkeypatch):
+    starters(1)
+    real = graph.Graph.read_sign_ins
+
+    def passed(self: graph.Graph, object_id: str) -> graph.SignIns:
+        Starter.objects.update(first_pass_at=timezone.now())
+        return real(self, object_id)
+
+    monkeypatch.setattr(graph.Graph, "read_sign_ins", passed)
+
+    sign_ins.read_next()
+
+    assert Starter.objects.get().sign_in_looked_at is None
+
+
+# --- Who comes first ------------------------------------------------------------------------------------------------
+
+
+def order() -> list[int]:
+    return list(sign_ins.starters_to_read().values_list("pk", flat=True))
+
+
+def test_a_manager_who_waits_comes_first_then_what_was_never_read_then_the_soonest_start(starters, traveller):
+    known, *_ = starters(1)
+    Starter.objects.update(sign_in_looked_at=timezone.now() - HOUR, sign_in_told=True)
+    (passed,) = starters(1, starts_in=-timedelta(days=3))
+    (tomorrow,) = starters(1, starts_in=timedelta(days=1))
+    (today,) = starters(1, starts_in=HOUR)
+    (awaited,) = starters(1, starts_in=timedelta(days=2))
+    sign_ins.request_reading(awaited)
+
+    assert order() == [one.pk for one in (awaited, today, tomorrow, passed, known)]
+    traveller.shift(sign_ins.WAITS + SECOND)
+    assert order()[0] == today.pk
+
+
+def test_what_is_known_is_read_again_near_the_start_and_seldom_before(starters, traveller):
+    (soon,), (far,) = starters(1, starts_in=HOUR), starters(1, starts_in=timedelta(days=10))
+    sign_ins.read_next()
+    assert order() == []
+
+    traveller.shift(sign_ins.AGAIN_NEAR + SECOND)
+    assert order() == [soon.pk]
+    sign_ins.read_next()
+    traveller.shift(sign_ins.AGAIN_FAR - sign_ins.AGAIN_NEAR)
+    assert set(order()) == {soon.pk, far.pk}
+
+
+def test_nobody_is_read_who_needs_it_no_more(starters, traveller):
+    for change in (
+        {"state": "recorded"},
+        {"state": "issued"},
+        {"state": "withdrawn"},
+        {"first_pass_at": timezone.now()},
+        {"problem": "account_gone"},
+        {"account_id": ""},
+        {"sign_in_looked_at": timezone.now() - HOUR * 24, "last_sign_in_at": timezone.now()},
+    ):
+        (starter,) = starters(1)
+        Starter.objects.filter(pk=starter.pk).update(**change)
+
+    assert order() == []
+
+
+# --- Microsoft's limit ----------------------------------------------------------------------------------------------
+
+
+WAITING = {"leave": sign_in_quota.WAITING_MANAGERS_LEAVE}
+
+
+def test_of_ten_calls_a_minute_work_leaves_some_to_clicks_and_both_to_managers_who_wait(traveller):
+    work = [sign_in_quota.acquire_call() for _ in range(7)]
+    assert work[:6] == [0.0] * 6 and 55 < work[6] <= 60
+    clicks = [sign_in_quota.acquire_call(leave=sign_in_quota.CLICKS_LEAVE) for _ in range(3)]
+    assert clicks[:2] == [0.0, 0.0] and clicks[2] > 0 and not sign_in_quota.has_room_for_click()
+
+    waiting = [sign_in_quota.acquire_call(**WAITING) for _ in range(3)]
+    assert waiting[:2] == [0.0, 0.0] and waiting[2] > 0
+
+    for _ in range(10):
+        sign_in_quota.mark_answered()
+    traveller.shift(61 * SECOND)
+    assert sign_in_quota.has_room_for_click() and sign_in_quota.acquire_call() == 0.0
+
+
+def test_a_call_counts_from_its_answer_and_one_without_an_answer_is_given_up(traveller):
+    sign_in_quota.acquire_call()
+    traveller.shift(30 * SECOND)
+    sign_in_quota.mark_answered()
+    sign_in_quota.acquire_call()
+    assert len(SignInBudget.objects.get().recent) == 1
+
+    traveller.shift(59 * SECOND)
+    assert [sign_in_quota.acquire_call(**WAITING) for _ in range(9)] == [0.0] * 8 + [
+        pytest.approx(1, abs=0.5)
+    ]
+    traveller.shift(timedelta(minutes=5))
+    assert sign_in_quota.acquire_call() == 0.0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_workers_together_keep_to_the_limit(transactional_db):
+    together = Barrier(6)
+
+    def worker() -> int:
+        together.wait()
+        try:
+            return sum(sign_in_quota.acquire_call() == 0.0 for _ in range(3))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as threads:
+        taken = [future.result() for future in [threads.submit(worker) for _ in range(6)]]
+
+    assert sum(taken) == 6
+
+
+def test_a_wait_that_microsoft_asks_for_is_kept_by_everybody(tenant, starters, traveller):
+    starters(1)
+    fault(tenant, path="/users/[^/]+$", status=429, headers={"Retry-After": "77"})
+
+    with pytest.raises(graph.Throttled):
+        sign_ins.read_next()
+    asked = len(sign_in_calls(tenant))
+
+    with pytest.raises(jobs.JobPostponed) as later:
+        sign_ins.read_next()
+    assert later.value.delay == 77 * SECOND
+    assert 76 < sign_in_quota.acquire_call(**WAITING) <= 77 and len(sign_in_calls(tenant)) == asked
+    traveller.shift(78 * SECOND)
+    sign_ins.read_next()
+    assert read() == 1
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_reading(traveller):
+    traveller.shift(timedelta(days=1))
+    for _ in range(10):
+        sign_in_quota.acquire_call(**WAITING)
+        sign_in_quota.mark_answered()
+    sign_in_quota.back_off(3000)
+
+    traveller.shift(-timedelta(days=1))
+
+    assert sign_in_quota.acquire_call() == 0.0
+
+
+# --- What a guard makes of it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("says", ["skip", "refuse"])
+@pytest.mark.parametrize("created", CREATED, ids=str)
+def test_the_guard_says_no_where_the_account_was_used_and_as_policy_says_where_nobody_can_know(
+    tenant, starters, policy_says, says, created
+):
+    policy_says(sign_ins=says)
+    (starter,) = starters(1)
+    account = tenant.tenant.find_account(starter.account_id)
+    account.properties["createdDateTime"] = created and created.isoformat()
+    unknown = guards.Verdict.SKIPPED if says == "skip" else guards.Verdict.UNREAD
+    expected = {True: guards.Verdict.REFUSES, False: guards.Verdict.HOLDS, None: unknown}
+    facts = graph.client().issue_facts(starter.account_id)
+
+    for times in TIMES:
+        seen = _seen(activity(times))
+        Starter.objects.update(
+            sign_in_looked_at=timezone.now(),
+            sign_in_told=True,
+            last_sign_in_at=seen[0],
+            last_attempt_at=seen[1],
+        )
+        now = Starter.objects.select_related("recorded_by").get()
+        question = guards.Question(now, facts, None, None, policy.for_starter(now), timezone.now())
+
+        verdict = guards.evaluate_guard(guards.BY_CODE["never_signed_in"], question)
+
+        assert verdict == expected[proven(times, created)], times
+
+
+def _seen(said: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The two moments that are kept of Graph's three."""
+    moments = {name: datetime.fromisoformat(value) for name, value in said.items() if value}
+    success = moments.pop("lastSuccessfulSignInDateTime", None)
+    attempted = max(moments.values(), default=None)
+    return (success if "lastSuccessfulSignInDateTime" in said else attempted), attempted
+
+
+# --- A failure is shown where it belongs ------------------------------------------------------------------------------
+
+
+def test_a_reading_that_fails_lets_the_look_at_the_starter_end_well_and_stands_with_its_own_job(
+    tenant, invite, run_jobs, traveller, monkeypatch
+):
+    starter = invite("noor")
+    Starter.objects.update(sign_in_looked_at=None)
+    with monkeypatch.context() as silent:
+        silent.setattr(graph.Graph, "read_sign_ins", Mock(side_effect=graph.Unavailable("no answer")))
+        starter_checks.check_starter(str(starter.pk))
+        traveller.shift(sign_ins.AFTER_A_FAILURE + SECOND)
+        run_jobs()
+
+    job = Job.objects.get(key=sign_ins.DUE)
+    assert job.last_error == "Unavailable: no answer" and job.attempts == 1
+    assert not Job.objects.filter(key__startswith="look:").exclude(last_error="").exists()
+    traveller.shift(MINUTE)
+    run_jobs()
+    assert read() == 1
+
+
+# --- At a click -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reads_once_more", [True, False])
+def test_a_sign_in_that_the_worker_learns_of_during_a_click_refuses_the_pass(
+    tenant, invite, confirmation, monkeypatch, reads_once_more
+):
+    said, read_facts = confirmation(invite("noor")), participants.read_facts
+    if not reads_once_more:
+        monkeypatch.setattr(sign_ins, "take_call_for_click", lambda _: False)
+
+    def read_beside_the_worker(*of, **how):
+        Starter.objects.filter(pk=said.starter.pk).update(last_sign_in_at=timezone.now())
+        return read_facts(*of, **how)
+
+    monkeypatch.setattr(participants, "read_facts", read_beside_the_worker)
+    outcome = outcome_of(said)
+
+    assert isinstance(outcome, RefusedByGuards), outcome
+    assert "never_signed_in" in [guard.code for guard in outcome.guards]

@@ -1,0 +1,261 @@
+"""A pass is taken back: not seen, or lost; by the one who was shown it, and by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from onboarding.lifecycle import IssueState, StarterState
+from onboarding.models import AuditEvent, PassIssue, Starter
+from onboarding.passes.cancellation import cancel_pass
+from tests.conftest import creations, live_passes
+from tests.support.outcomes import outcome_of
+
+pytestmark = pytest.mark.django_db
+
+Reason = PassIssue.Reason
+
+
+def address(name: str, issue: PassIssue) -> str:
+    return reverse(f"managers:{name}", args=[issue.starter.public_id, issue.pk])
+
+
+def page_of(issue: PassIssue) -> str:
+    return reverse("managers:starter", args=[issue.starter.public_id])
+
+
+def words(answer: Any) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def as_it_is(issue: PassIssue) -> PassIssue:
+    return PassIssue.objects.get(pk=issue.pk)
+
+
+# --- Not seen, and lost -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "reason"), [("not-seen", Reason.NOT_SEEN), ("lost", Reason.LOST)])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_what_is_taken_back_is_deleted_and_another_can_be_made(
+    tenant, settings, shown, browser_of, run_jobs, name, reason, acknowledged
+):
+    settings.GRAPH_BUDGET_CALLS = 6  # two passes, a deletion and the look after it, within ten seconds
+    issue, maria = shown("noor").issue, browser_of("maria")
+    if acknowledged:
+        maria.post(address("receipt", issue))
+
+    answer = maria.post(address(name, issue), follow=True)
+
+    assert answer.redirect_chain == [(page_of(issue), 302)]
+    assert "The pass is being cancelled" in words(answer)
+    assert (as_it_is(issue).state, as_it_is(issue).reason) == (IssueState.REVOKING, reason)
+
+    run_jobs()
+    assert live_passes(tenant) == []
+    assert as_it_is(issue).state == IssueState.REVOKED
+    opened = maria.get(page_of(issue))
+    assert opened.context["page_state"].code == "ready"
+    assert f"no longer works: {reason.label}." in words(opened)
+    made = maria.post(page_of(issue), {**opened.context["form"].initial, "identity_check": "in_person"})
+    assert "data-pass" in words(made)
+    assert len(creations(tenant)) == 2
+
+
+def test_the_pass_page_and_the_page_after_it_offer_to_take_it_back(shown, browser_of):
+    issue, maria = shown("noor").issue, browser_of("maria")
+
+    before = maria.get(page_of(issue))
+    maria.post(address("receipt", issue))
+    after = maria.get(page_of(issue))
+
+    assert address("not-seen", issue) in words(before)
+    assert address("lost", issue) not in words(before)
+    assert address("lost", issue) in words(after)
+    assert address("not-seen", issue) not in words(after)
+
+
+def test_pressing_twice_takes_back_once(tenant, shown, browser_of):
+    issue, maria = shown("noor").issue, browser_of("maria")
+
+    answers = [maria.post(address("not-seen", issue), follow=True) for _ in range(3)]
+    maria.post(address("lost", issue))
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert AuditEvent.objects.filter(event="issue.revoking").count() == 1
+    assert as_it_is(issue).reason == Reason.NOT_SEEN
+
+
+def test_who_took_it_back_and_why_can_be_read_afterwards(shown, browser_of, person):
+    issue, maria = shown("noor").issue, person("maria")
+
+    browser_of("maria").post(address("not-seen", issue))
+
+    event = AuditEvent.objects.get(event="issue.revoking")
+    assert event.facts["reason"] == "not_seen"
+    assert event.detail.values["by"] == f"{maria.tid}/{maria.oid}"
+
+
+def test_a_receipt_after_it_was_taken_back_tells_the_page_to_wipe_itself(shown, browser_of):
+    issue, maria = shown("noor").issue, browser_of("maria")
+    maria.post(address("not-seen", issue))
+
+    assert maria.post(address("receipt", issue)).status_code == 410
+    assert as_it_is(issue).state == IssueState.REVOKING
+
+
+def test_a_receipt_is_answered_with_nothing_to_load_and_may_come_twice(shown, browser_of):
+    issue, maria = shown("noor").issue, browser_of("maria")
+
+    answers = [maria.post(address("receipt", issue)) for _ in range(2)]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 2
+    assert as_it_is(issue).state == IssueState.HELD
+
+
+def test_a_used_pass_can_still_be_taken_back(tenant, held, browser_of, run_jobs):
+    issue = held("noor")
+    live_passes(tenant)[0].used = tenant.tenant.clock.now()
+    run_jobs()
+    assert as_it_is(issue).used_at is not None
+
+    browser_of("maria").post(address("lost", issue))
+    run_jobs()
+
+    assert as_it_is(issue).state == IssueState.REVOKED
+    assert Starter.objects.get(pk=issue.starter_id).state == StarterState.INVITED
+
+
+@pytest.mark.parametrize("name", ["not-seen", "lost", "receipt"])
+def test_an_issue_that_has_ended_stays_as_it_is(held, browser_of, run_jobs, name):
+    issue = held("noor")
+    cancel_pass(issue, reason=Reason.LOST)
+    run_jobs()
+
+    answer = browser_of("maria").post(address(name, issue))
+
+    assert answer.status_code == (410 if name == "receipt" else 302)
+    assert as_it_is(issue).state == IssueState.REVOKED
+
+
+@pytest.mark.parametrize("name", ["not-seen", "lost"])
+def test_an_answer_still_awaited_cannot_be_taken_back_and_is_cleared_by_itself(
+    tenant, invite, confirmation, browser_of, run_jobs, name
+):
+    tenant.tenant.faults.add({"path": "temporaryAccessPassMethods", "method": "POST", "drop": "after"})
+    issue = outcome_of(confirmation(invite("noor"))).issue
+
+    browser_of("maria").post(address(name, issue))
+    assert as_it_is(issue).state == IssueState.UNKNOWN
+
+    run_jobs()
+    assert (as_it_is(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+# --- By the one who was shown it, and by nobody else --------------------------------------------------------------
+
+NAMES = ("receipt", "not-seen", "lost")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("who", ["tom", "hanna", "ada", "audrey", "outsider", "noor"])
+def test_nobody_else_can_touch_it(tenant, shown, browser_of, who, name):
+    issue = shown("noor").issue
+
+    answer = browser_of(who).post(address(name, issue))
+
+    assert answer.status_code == 404
+    assert as_it_is(issue).state == IssueState.SHOWN
+    assert len(live_passes(tenant)) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_new_manager_sees_what_is_and_cannot_touch_it(tenant, held, browser_of, name):
+    issue = held("noor")
+    tenant.tenant.accounts["noor"].manager = "tom"
+    tom = browser_of("tom")
+
+    seen, answer = tom.get(page_of(issue)), tom.post(address(name, issue))
+
+    assert seen.context["page_state"].code == "held"
+    assert "Cancel this pass" not in words(seen)
+    assert answer.status_code == 404
+    assert as_it_is(issue).state == IssueState.HELD
+
+
+def test_who_was_shown_it_can_take_it_back_even_when_no_longer_the_manager(
+    tenant, held, browser_of, run_jobs
+):
+    issue = held("noor")
+    tenant.tenant.accounts["noor"].manager = "tom"
+
+    browser_of("maria").post(address("lost", issue))
+    run_jobs()
+
+    assert (as_it_is(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+def test_a_receipt_gets_through_while_the_directory_does_not_answer(tenant, shown, browser_of):
+    issue = shown("noor").issue
+    tenant.tenant.faults.add({"path": "/v1.0/", "drop": "before", "times": None})
+
+    assert browser_of("maria").post(address("receipt", issue)).status_code == 204
+    assert as_it_is(issue).state == IssueState.HELD
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_issue_opens_only_under_its_own_starter(shown, invite, browser_of, name):
+    issue, other = shown("noor").issue, invite("liam")
+
+    answer = browser_of("maria").post(reverse(f"managers:{name}", args=[other.public_id, issue.pk]))
+
+    assert answer.status_code == 404
+    assert as_it_is(issue).state == IssueState.SHOWN
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", ["get", "head", "put", "delete"])
+def test_only_a_form_takes_it_back(shown, browser_of, name, method):
+    issue = shown("noor").issue
+
+    answer = getattr(browser_of("maria"), method)(address(name, issue))
+
+    assert answer.status_code == 405
+    assert as_it_is(issue).state == IssueState.SHOWN
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_site_cannot_take_it_back(shown, browser_of, name):
+    issue, maria = shown("noor").issue, browser_of("maria")
+    maria.handler.enforce_csrf_checks = True
+
+    answers = [
+        maria.post(address(name, issue)),
+        maria.post(address(name, issue), headers={"Sec-Fetch-Site": "cross-site"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert as_it_is(issue).state == IssueState.SHOWN
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_who_is_not_signed_in_can(shown, name):
+    issue = shown("noor").issue
+
+    assert Client().post(address(name, issue)).status_code == 401
+    assert as_it_is(issue).state == IssueState.SHOWN
+
+
+def test_an_old_sign_in_is_enough_to_take_a_pass_back(
+    held: Callable[..., PassIssue], browser_of: Callable[..., Client]
+):
+    issue = held("noor")
+
+    browser_of("maria", ago=timedelta(hours=2)).post(address("lost", issue))
+
+    assert as_it_is(issue).state == IssueState.REVOKING

@@ -1,0 +1,1 @@
+"""Load runs; `make load` and `make queue` start them."""

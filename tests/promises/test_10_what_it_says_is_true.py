@@ -1,0 +1,206 @@
+"""Promise 10: what the portal says is true. A text claims an action only where the action is on record.
+
+Every text that says that something was told, sent, cancelled or deleted is listed here with its proof: the label of a
+stored state or event, or a function that takes the stored fact, or a mail that is written with its event. A new text of
+that kind is red until somebody has said what proves it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import polib
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.utils import translation
+
+from onboarding.hr import labels
+from onboarding.managers import page_state
+from onboarding.models import AuditEvent, Mail
+
+TOP = Path(settings.BASE_DIR)
+DONE = r"(?:told|notified|informed|mailed|sent|cancelled|deleted|removed|taken back|withdrawn|invited|written to)"
+CLAIM = re.compile(
+    rf"\b(?:was|were|has been|have been|had been|(?:is|are) being)\s+(?:also |already |now |not )?{DONE}\b"
+    rf"|\b(?:has|have) (?:told|notified|written to|stopped|cancelled|deleted|removed|withdrawn|sent)\b|^{DONE}\b"
+    rf"|\bthe portal {DONE}\b|\bthe portal is (?:deleting|cancelling|withdrawing)\b",
+    re.IGNORECASE,
+)
+
+# A text, the function that says it, and the stored fact that this function reads.
+BY_FUNCTION = {
+    "HR was notified on %(moment)s.": ("onboarding/managers/page_state.py", "_hr_notified_line", "hr_notified_at"),
+    "HR has been notified.": ("onboarding/managers/page_state.py", "_describe_last_pass", "_hr_was_notified"),
+    "The pass was deleted. The manager can create another one on the same page.": (
+        "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
+    ),
+    "HR has withdrawn this starter": ("onboarding/managers/page_state.py", "build_page_state", "WITHDRAWN"),
+    "The pass is being cancelled": ("onboarding/managers/page_state.py", "_state_of_issue", "issue.state"),
+    "Do not use it. The portal is deleting it. You can then create a new one here.": (
+        "onboarding/managers/page_state.py", "_state_of_issue", "issue.state",
+    ),
+    "The portal is deleting it. Do not use it.": (
+        "onboarding/managers/pass_progress.py", "_progress_cancelled", "issue.state",
+    ),
+    "The pass was cancelled": ("onboarding/managers/pass_progress.py", "_progress_cancelled", "issue.state"),
+    "no email was sent": ("onboarding/hr/mail_log.py", "link_status", "starter.mails"),
+    "sent in one email with others": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
+    "sent": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
+    "The link was sent at %(time)s. The portal does not send it again so soon.": (
+        "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
+    ),
+    # What a service did, said once it came back without an error: its event is in the same transaction.
+    "No email was sent, because the manager has no mailbox.": (
+        "onboarding/hr/views/actions.py", "send_link", "invitations.send_link",
+    ),
+    "The pass is being cancelled. It still works until the cancellation is complete.": (
+        "onboarding/hr/views/actions.py", "cancel_pass", "cancellation.cancel_pass",
+    ),
+    "Withdrawn.": ("onboarding/hr/views/editing.py", "withdraw_starter", "withdraw_starter"),
+    "The link was not sent. %(why)s.": ("onboarding/starters/errors.py", "LinkNotSent", "problem"),
+}  # fmt: skip
+
+# What a pass that was not shown is said to be: by the reason that its row keeps.
+BY_REASON = {str(text) for text in page_state._WHY_FAILED.values()}
+
+# Texts of mails. A mail is written in the transaction of its event; here is the function that writes it.
+BY_MAIL = {
+    "emails/account_replaced": "write_account_replaced",
+    "emails/not_asked": "write_not_asked",
+    "emails/withdrawn": "write_withdrawal",
+    "emails/refused": "_write_refusal_to_hr",
+    "emails/registered": "write_registered",
+    "emails/escalation": "write_escalation",
+}
+
+# Texts that claim no action of the portal, and why.
+NO_CLAIM = {
+    "An email was not sent, because the mailbox or mail server refused it. Fix the last error first.": "a failed job",
+    "%(server)s answers and uses TLS. Nothing was sent.": "the doctor sends nothing",
+    "%(server)s answers but does not use TLS. Nothing was sent.": "the doctor sends nothing",
+    "A pass from an earlier request has appeared late. The portal is deleting it. This page updates automatically.": (
+        "the hand-over refuses with this code only after it has queued the deletion"
+    ),
+    "Check whether it was deleted.": "a question",
+    "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
+    "sent in digest": "the name of a column",
+    "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",
+    "The manager was already invited. If you change the account, the portal emails them that they no longer "
+    "need the link. The new account’s manager gets a link when it is time.": "shown where `was_invited`; the rest is what "
+    "saving does",
+    "No pass was created, and the other pass was not deleted.": "the request never left the browser",
+    "The sign-in was cancelled.": "the person's own action",
+    "withdrawn": "a number of starters, counted by their state",
+    "The sign-in was cancelled. You are still signed in to the portal.": "the person's own action",
+}
+
+
+def labels_of_stored_things() -> set[str]:
+    """The labels of states, reasons and events: each stands beside the row that has it."""
+    with translation.override("en"):
+        found = {str(text) for text in labels.EVENTS.values()} | {
+            str(text) for text in labels.ISSUE_IN_PROGRESS.values()
+        }
+        for name in ("onboarding", "portal"):
+            for model in apps.get_app_config(name).get_models():
+                for field in model._meta.get_fields():
+                    found |= {str(label) for _, label in getattr(field, "flatchoices", None) or ()}
+    return found
+
+
+def claims() -> Iterator[polib.POEntry]:
+    words = polib.pofile(str(TOP / "locale/de/LC_MESSAGES/django.po"))
+    for entry in words:
+        texts = [entry.msgid, entry.msgid_plural] if entry.msgid_plural else [entry.msgid]
+        if not entry.obsolete and any(CLAIM.search(text) for text in texts):
+            yield entry
+
+
+def is_proven(entry: polib.POEntry) -> bool:
+    text = entry.msgid
+    in_mails = [place.removeprefix("templates/").partition(".")[0] for place, _ in entry.occurrences]
+    return (
+        text in labels_of_stored_things()
+        or text in BY_FUNCTION
+        or text in BY_REASON
+        or text in NO_CLAIM
+        or (bool(in_mails) and all(place in BY_MAIL for place in in_mails))
+    )
+
+
+def test_every_text_that_claims_an_action_has_its_proof():
+    found = list(claims())
+
+    assert len(found) > 30
+    assert [entry.msgid for entry in found if not is_proven(entry)] == []
+
+
+def test_the_proofs_name_texts_that_exist():
+    known = {entry.msgid for entry in claims()}
+
+    assert {*BY_FUNCTION, *NO_CLAIM} - known == set()
+
+
+@pytest.mark.parametrize("text", BY_FUNCTION)
+def test_the_function_that_says_it_reads_the_stored_fact(text):
+    path, name, fact = BY_FUNCTION[text]
+    source = (TOP / path).read_text()
+
+    (function,) = (
+        ast.get_source_segment(source, node) or ""
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
+    )
+    said = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    assert text in said
+    assert text in function.replace('"\n', '"') or any(
+        text == node.value
+        for node in ast.walk(ast.parse(function.lstrip()))
+        if isinstance(node, ast.Constant)
+    )
+    assert fact in function
+
+
+@pytest.mark.parametrize("function", BY_MAIL.values())
+def test_the_function_that_writes_a_mail_with_a_claim_exists(function):
+    assert f"def {function}(" in (TOP / "onboarding/mail/notifications.py").read_text()
+
+
+# --- Watched in the running portal ------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_no_page_says_that_hr_was_notified_before_the_portal_wrote_to_hr(
+    invite, browser_of, tenant, run_jobs
+):
+    """The account is disabled after the link went out: the manager's page says what is on record, and no more."""
+    starter = invite("noor")
+    tenant.tenant.accounts["noor"].properties["accountEnabled"] = False
+    maria = browser_of("maria")
+
+    before = maria.get(f"/starters/{starter.public_id}/").content.decode()
+    written = Mail.objects.filter(starter=starter, recipient=Mail.Reader.HR, kind="refused")
+    assert not written.exists()
+    assert "HR was notified" not in before
+    run_jobs(ahead=timedelta(minutes=20))
+    browser = browser_of("maria")
+    after = browser.get(f"/starters/{starter.public_id}/").content.decode()
+
+    assert written.count() == 1
+    assert "HR was notified on" in after
+
+
+@pytest.mark.django_db
+def test_a_history_says_only_what_an_event_records(invite, browser_of):
+    starter = invite("noor")
+    page = browser_of("hanna").get(f"/hr/{starter.public_id}/").content.decode()
+
+    recorded = set(AuditEvent.objects.filter(starter=starter.public_id).values_list("event", flat=True))
+    shown = {event for event, text in labels.EVENTS.items() if f">{text}<" in page}
+    assert shown
+    assert shown <= recorded

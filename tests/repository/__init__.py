@@ -1,0 +1,1 @@
+"""Tests of the code base itself: imports, documents, and breaks of each promise."""

@@ -1,0 +1,338 @@
+"""Breaks each promise once, in a copy, and shows that a test turns red: `python -m tests.repository.breaks`.
+
+A test that cannot fail proves nothing. Each break is one small change of the code, of the kind that somebody in a
+hurry would make; a break that no longer fits the code is an error, so the list cannot grow stale.
+
+`--all` breaks the mend of each case as well (`case_breaks.py`). `--cases WORD...` breaks only the mends of the cases
+whose test has one of these words in its name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+from tests.repository.case_breaks import CASE_BREAKS, CaseBreak
+
+TOP = Path(__file__).resolve().parents[2]
+AT_A_TIME = 2
+
+
+@dataclass(frozen=True)
+class Break:
+    promise: int
+    what: str
+    file: str
+    before: str
+    after: str
+    tests: str  # a file, and with `::` or `-k` words a part of it
+
+    @property
+    def title(self) -> str:
+        return f"promise {self.promise}: {self.what}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What pytest is started with."""
+        return self.tests.split(" ")
+
+    def is_noticed_in(self, line: str) -> bool:
+        """Whether this line of the output says that a test noticed the break."""
+        return line.startswith(("FAILED tests", "ERROR tests"))
+
+
+BREAKS = (
+    Break(
+        1, "the window has no beginning", "onboarding/passes/handover.py",
+        "if not opens <= clock.now() <= closes or", "if not clock.now() <= closes or",
+        "tests/promises/test_1_nothing_before_the_manager_asks.py",
+    ),
+    Break(
+        1, "a pass may be asked for ahead", "onboarding/graph/client.py",
+        '"isUsableOnce": True}', '"isUsableOnce": True, "startDateTime": "2099-01-01T00:00:00Z"}',
+        "tests/promises/test_1_nothing_before_the_manager_asks.py",
+    ),
+    Break(
+        2, "the audit writes the pass down", "onboarding/passes/recording.py",
+        'facts={"method_id": made.method_id, "valid', 'facts={"code": made.code.reveal(), "valid',
+        "tests/promises/test_2_the_pass_is_written_nowhere.py",
+    ),
+    Break(
+        2, "the pass can be printed", "onboarding/graph/pass_code.py",
+        "    def __str__(self) -> str:\n        return HIDDEN", "    def __str__(self) -> str:\n        return self.reveal()",
+        "tests/promises/test_2_the_pass_is_written_nowhere.py",
+    ),
+    Break(
+        2, "browsers may keep the page (a header)", "portal/middleware.py",
+        '"Cache-Control": "no-store"', '"Cache-Control": "private"',
+        "tests/promises/test_2_the_pass_is_written_nowhere.py",
+    ),
+    Break(
+        3, "the link is a key", "onboarding/permissions.py",
+        "if manager is None or manager.object_id != user.oid:", "if manager is None:",
+        "tests/promises/test_3_only_the_manager_can_ask.py",
+    ),
+    Break(
+        3, "the manager is not asked for at the press (a guard)", "onboarding/guards/people.py",
+        "def manager_now(q: Question) -> bool:", "def manager_now(q: Question) -> bool:\n    return True\n",
+        "tests/promises/test_3_only_the_manager_can_ask.py",
+    ),
+    Break(
+        3, "a sign-in made for one starter opens another", "onboarding/guards/step_up.py",
+        "        and proof.starter == starter.public_id\n", "",
+        "tests/guards/test_step_up.py -k not_of_this",
+    ),
+    Break(
+        3, "a sign-in made for one pass is not used up", "onboarding/guards/step_up.py",
+        "        StepUpUsed.objects.create(proof=proof.id, used_at=now)\n", "        pass\n",
+        "tests/guards/test_step_up.py -k counts_once",
+    ),
+    Break(
+        3, "a token without the context proves one", "portal/signin/views.py",
+        "begun.context not in person.contexts:", "begun.context in person.contexts:",
+        "tests/signin/test_forged_sign_ins.py -k context",
+    ),
+    Break(
+        4, "administrators pass (a guard)", "onboarding/guards/privileges.py",
+        "def no_active_role(q: Question) -> bool:", "def no_active_role(q: Question) -> bool:\n    return True\n",
+        "tests/promises/test_4_only_a_safe_account_receives.py",
+    ),
+    Break(
+        4, "a guard that fails lets pass", "onboarding/guards/engine.py",
+        "has said no\n        return Verdict.REFUSES", "has said no\n        return Verdict.HOLDS",
+        "tests/promises/test_4_only_a_safe_account_receives.py",
+    ),
+    Break(
+        4, "a null counts as never signed in", "onboarding/graph/entities.py",
+        "            return self.attempted_at is not None\n", "            return False\n",
+        "tests/cases/test_sign_in_activity_cases.py -k f1",
+    ),
+    Break(
+        4, "a known sign-in is forgotten", "onboarding/passes/sign_ins.py",
+        '_store_fields(starter, {"sign_in_told": False})',
+        '_store_fields(starter, {"sign_in_told": False, "last_sign_in_at": None})',
+        "tests/passes/test_sign_ins.py -k never_forgotten",
+    ),
+    Break(
+        4, "the click does not read once more", "onboarding/passes/sign_ins.py",
+        "sign_in_quota.acquire_call(leave=CLICKS_LEAVE) == 0", "False",
+        "tests/cases/test_sign_in_activity_cases.py -k f19",
+    ),
+    Break(
+        4, "the tenant's silence counts as a yes", "onboarding/guards/engine.py",
+        "return Verdict.SKIPPED if wanted == Check.SKIP else Verdict.UNREAD", "return Verdict.SKIPPED",
+        "tests/guards/test_guards_everywhere.py -k what_the_tenant_keeps_back",
+    ),
+    Break(
+        4, "a pass of another tool is replaced unasked", "onboarding/guards/sign_in.py",
+        "for live in foreign_passes(q)} <= q.replacing", "for live in foreign_passes(q)} is not None",
+        "tests/starters/test_review.py -k another_tool",
+    ),
+    Break(
+        5, "who wrote a policy puts it in force", "onboarding/policy/current.py",
+        "if version.created_by is None or version.created_by.oid == by.oid:", "if version.created_by is None:",
+        "tests/policy/test_policy.py -k until_the_other_has_agreed",
+    ),
+    Break(
+        5, "who recorded approves", "onboarding/guards/approvals.py",
+        "took_part = starter.contributor_ids", "took_part: set[str] = set()",
+        "tests/starters/test_review.py -k another_in_hr_approves",
+    ),
+    Break(
+        5, "who recorded can confirm (a guard)", "onboarding/guards/people.py",
+        "def three_people(q: Question) -> bool:", "def three_people(q: Question) -> bool:\n    return True\n",
+        "tests/promises/test_5_nobody_does_it_alone.py",
+    ),
+    Break(
+        5, "an employee number is not compared", "onboarding/participants.py",
+        " or (bool(mine) and mine == theirs)", "",
+        "tests/promises/test_5_nobody_does_it_alone.py -k two_accounts",
+    ),
+    Break(
+        5, "an admin gives the role up and confirms", "onboarding/participants.py",
+        "    return AdminInvolvement.WAS_ADMIN if was or", "    return AdminInvolvement.WAS_ADMIN if",
+        "tests/promises/test_5_nobody_does_it_alone.py -k not_long_ago",
+    ),
+    Break(
+        5, "who wrote the policy confirms under it", "onboarding/participants.py",
+        "        return AdminInvolvement.WROTE\n", "        pass\n",
+        "tests/promises/test_5_nobody_does_it_alone.py -k wrote_the_policy",
+    ),
+    Break(
+        6, "a change does not look at what it changes (a lock)", "onboarding/transitions.py",
+        "state=source, version=starter.version)", "state=source)",
+        "tests/promises/test_6_the_outcome_is_always_known.py -k meanwhile",
+    ),
+    Break(
+        6, "shown without a record (a commit order)", "onboarding/passes/recording.py",
+        "        made.code.wipe()\n        _delete_unrecorded_pass",
+        "        return Shown(issue, made.code, made.ends_at)\n        _delete_unrecorded_pass",
+        "tests/promises/test_6_the_outcome_is_always_known.py",
+    ),
+    Break(
+        6, "a record after the lease (a lock)", "onboarding/passes/recording.py",
+        "provided=Q(lease_until__gt=now)", "provided=Q()",
+        "tests/promises/test_6_the_outcome_is_always_known.py -k lease",
+    ),
+    Break(
+        6, "nobody waits for the receipt", "onboarding/passes/reconciler/steps.py",
+        "    cancel_pass(issue, reason=Reason.NO_RECEIPT)\n    return now", "    return now + SKEW",
+        "tests/promises/test_6_the_outcome_is_always_known.py -k acknowledged",
+    ),
+    Break(
+        6, "a confirmed deletion ends a pass", "onboarding/passes/reconciler/deletion.py",
+        "    if mine is None:\n        return DeletionResult(",
+        "    if mine is None or deleted:\n        return DeletionResult(",
+        "tests/cases/test_microsoft_cases.py -k f12",
+    ),
+    Break(
+        6, "not found is an empty list", "onboarding/passes/reconciler/reading.py",
+        "        require_deleted_account(issue, now)\n        return ()\n\n\ndef read", "        return ()\n\n\ndef read",
+        "tests/cases/test_microsoft_cases.py -k f16",
+    ),
+    Break(
+        6, "a refusal is final at once", "onboarding/passes/creation.py",
+        "issue, IssueState.UNKNOWN, reason, error, counts=False", "issue, IssueState.REJECTED, reason, error, counts=False",
+        "tests/cases/test_microsoft_cases.py -k f14",
+    ),
+    Break(
+        6, "an answer of 500 counts as a no", "onboarding/graph/responses.py",
+        "        if isinstance(error, Unavailable):\n            return OutcomeUnknown(",
+        "        if isinstance(error, Incomplete):\n            return OutcomeUnknown(",
+        "tests/promises/test_6_the_outcome_is_always_known.py -k cannot_be_used",
+    ),
+    Break(
+        7, "the events are not chained", "onboarding/audit/trail.py",
+        "    previous=head.hash,", "    previous=GENESIS,",
+        "tests/promises/test_7_everything_can_be_read_afterwards.py",
+    ),
+    Break(
+        7, "the move and its event are two transactions (a commit order)", "onboarding/transitions.py",
+        "@audit.transaction()\ndef move_issue", "def move_issue",
+        "tests/promises/test_7_everything_can_be_read_afterwards.py",
+    ),
+    Break(
+        8, "a client secret is accepted", "portal/settings.py",
+        'if env.text("AZURE_CLIENT_SECRET"):', "if False:",
+        "tests/promises/test_8_no_secret_opens_graph.py",
+    ),
+    Break(
+        9, "a pass outlives the passkey", "onboarding/passes/reconciler/held_passes.py",
+        "        delete_unneeded_pass(issue, mine, now)\n        report_early_use(issue, now)\n",
+        "        report_early_use(issue, now)\n",
+        "tests/promises/test_9_the_pass_is_removed.py",
+    ),
+    Break(
+        9, "an email counts as a way to sign in", "onboarding/graph/methods.py",
+        'MethodRule("email", Blocks.NO, Closes.NO)', 'MethodRule("email", Blocks.NO, Closes.YES)',
+        "tests/promises/test_9_the_pass_is_removed.py -k does_not_let",
+    ),
+    Break(
+        4, "a phone is in nobody's way", "onboarding/graph/methods.py",
+        "            return not phones_expected", "            return False",
+        "tests/promises/test_4_only_a_safe_account_receives.py -k phone",
+    ),
+    Break(
+        10, "a page says that HR was notified before it was", "onboarding/managers/views/starter_page.py",
+        "starter.hr_notified_at if is_kept else None", "clock.now()",
+        "tests/promises/test_10_what_it_says_is_true.py",
+    ),
+)  # fmt: skip
+
+
+# They take longer to load than most of these tests take to run.
+PLUGINS_LEFT_OUT = [f"-pno:{name}" for name in ("cacheprovider", "playwright", "xdist")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the breaks that were asked for. Return 0 when a test noticed every one of them."""
+    parser = argparse.ArgumentParser(description="Break the code in a copy, and show that a test notices it.")
+    parser.add_argument("--all", action="store_true", help="break the mend of each case as well")
+    parser.add_argument(
+        "--cases", nargs="+", metavar="WORD", help="only cases with such a word in their test"
+    )
+    given = parser.parse_args(arguments)
+    chosen: list[Break | CaseBreak] = [*BREAKS, *CASE_BREAKS] if given.all else list(BREAKS)
+    if given.cases:
+        chosen = [one for one in CASE_BREAKS if any(word in one.test for word in given.cases)]
+    unnoticed = run(chosen)
+    print(f"\n{len(chosen)} breaks; {unnoticed} went unnoticed.")
+    return 1 if unnoticed or not chosen else 0
+
+
+def run(breaks: Sequence[Break | CaseBreak]) -> int:
+    """Two at a time, each in a copy of its own. Return how many no test noticed."""
+    folders = [Path(tempfile.mkdtemp(prefix="breaks-", dir=made(TOP / "var"))) for _ in range(AT_A_TIME)]
+    free: Queue[Path] = Queue()
+    try:
+        for folder in folders:
+            copied(folder)
+            free.put(folder)
+        with ThreadPoolExecutor(AT_A_TIME) as threads:
+            noticed = list(threads.map(lambda one: turns_red(one, free), breaks))
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder)
+    return noticed.count(False)
+
+
+def turns_red(one: Break | CaseBreak, free: Queue[Path]) -> bool:
+    folder = free.get()
+    try:
+        return _turns_red(one, folder)
+    finally:
+        free.put(folder)
+
+
+def _turns_red(one: Break | CaseBreak, folder: Path) -> bool:
+    """Break the copy, run the tests, mend it again."""
+    path = folder / one.file
+    whole = path.read_text()
+    if whole.count(one.before) != 1:
+        print(f"✗ {one.title}: the code no longer holds {one.before!r} once")
+        return False
+    path.write_text(whole.replace(one.before, one.after))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-qx", *PLUGINS_LEFT_OUT, *one.arguments],
+            cwd=folder,
+            env={**os.environ, "DATABASE_URL": "", "COLUMNS": "400"},  # wide enough to say why
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(whole)
+    red = next((line for line in done.stdout.splitlines() if one.is_noticed_in(line)), "")
+    # 1: tests ran, and some failed. Anything else (no test found, a broken import) shows nothing.
+    noticed = done.returncode == 1 and bool(red)
+    print(f"{'✓' if noticed else '✗'} {one.title}\n    {red or done.stdout[-400:]}"[:500], flush=True)
+    return noticed
+
+
+def copied(folder: Path) -> None:
+    """Everything that is kept, as it stands now."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=TOP, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (TOP / name).is_file():
+            made((folder / name).parent)
+            shutil.copy2(TOP / name, folder / name)
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())

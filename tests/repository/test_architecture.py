@@ -1,0 +1,284 @@
+"""Who may import whom: one table, checked against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+TOP = Path(settings.BASE_DIR)
+
+# What each part of `onboarding` may import from the others. Nothing here imports `portal`.
+ALLOWED: dict[str, set[str]] = {
+    "lifecycle": set(),
+    "graph": set(),
+    "clock": set(),
+    "i18n": set(),
+    "errors": {"i18n"},
+    "locks": set(),
+    "models": {"lifecycle"},
+    "jobs": {"clock", "models"},
+    "confirmer": {"graph", "models"},
+    "audit": {"clock", "locks", "models"},
+    "permissions": {"clock", "confirmer", "graph", "lifecycle", "models", "participants", "policy"},
+    "participants": {"graph", "models", "policy"},
+    "policy": {"audit", "clock", "models"},
+    "transitions": {"audit", "errors", "lifecycle", "models"},
+    "guards": {
+        "audit", "clock", "confirmer", "errors", "graph", "i18n", "lifecycle", "models", "participants",
+        "permissions", "policy",
+    },
+    "mail": {"audit", "clock", "errors", "graph", "guards", "i18n", "jobs", "lifecycle", "models", "policy"},
+    "obstacles": {
+        "audit", "clock", "confirmer", "graph", "guards", "jobs", "lifecycle", "mail", "models", "policy",
+    },
+    "passes": {
+        "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "locks", "mail", "models", "obstacles",
+        "participants", "policy", "transitions",
+    },
+    "starters": {
+        "audit", "clock", "confirmer", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models",
+        "obstacles", "participants", "passes", "policy", "transitions",
+    },
+    "worker": {
+        "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
+        "policy", "starters",
+    },
+    "guidance": {"i18n"},
+    "operations": {"audit", "clock", "jobs", "models", "starters"},
+    "doctor": {
+        "audit", "clock", "graph", "guards", "i18n", "jobs", "mail", "models", "passes", "policy", "starters",
+    },
+    # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
+    "hr": {
+        "clock", "errors", "guards", "i18n", "lifecycle", "mail", "models", "obstacles", "passes", "permissions",
+        "policy", "starters",
+    },
+    "managers": {
+        "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
+        "policy",
+    },
+    "admin": {"audit", "clock", "jobs", "mail", "models", "policy"},
+    # Django finds these by name.
+    "apps": {"operations"},
+    "context_processors": {"policy"},
+    "management": {
+        "audit", "clock", "doctor", "graph", "jobs", "lifecycle", "mail", "models", "operations", "passes", "worker",
+    },
+    "migrations": {"audit", "models"},
+    "urls": {"admin", "doctor", "guidance", "hr", "managers", "operations"},
+}  # fmt: skip
+
+ENTRANCES = {"admin", "hr", "managers"}
+
+
+def modules(package: str) -> list[Path]:
+    path = TOP / package
+    found = [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
+    assert found, package
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The full name of whatever a module imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def reaches(package: str, *forbidden: str) -> list[str]:
+    """The imports in `package` that lead into something forbidden."""
+    return [
+        f"{path.relative_to(TOP)}: {name}"
+        for path in modules(package)
+        for name in imports(path)
+        if any(name == one or name.startswith(f"{one}.") for one in forbidden)
+    ]
+
+
+def imported_parts(part: str) -> set[str]:
+    """The parts of `onboarding` that `part` imports, itself left out."""
+    package = f"onboarding/{part}" if (TOP / "onboarding" / part).is_dir() else f"onboarding/{part}.py"
+    names = (name.split(".") for path in modules(package) for name in imports(path))
+    return {name[1] for name in names if name[0] == "onboarding" and len(name) > 1} - {part}
+
+
+def test_the_work_never_imports_the_site():
+    assert reaches("onboarding", "portal") == []
+
+
+def test_the_site_imports_nothing_from_the_work():
+    assert reaches("portal", "onboarding") == []
+
+
+def test_the_table_names_every_part():
+    found = {
+        path.stem
+        for path in (TOP / "onboarding").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert found - {"__init__"} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_what_the_table_allows(part):
+    assert imported_parts(part) - ALLOWED[part] == set()
+
+
+def test_the_table_has_no_circles():
+    assert tuple(TopologicalSorter(ALLOWED).static_order())
+
+
+# A box of the picture that stands for several parts.
+BOXES = {
+    "entrances": {"hr", "managers", "admin", "doctor"},
+    "core": {"transitions", "audit", "jobs"},
+    "graph_": {"graph"},
+}
+
+
+def drawn_arrows() -> dict[str, set[str]]:
+    """The arrows of the picture in docs/explanation/architecture.md: from each box to the boxes that it points at."""
+    picture = (TOP / "docs/explanation/architecture.md").read_text().split("```")[1]
+    arrows: dict[str, set[str]] = {}
+    for line in re.findall(r"^ *(\w[\w &]*(?: --> [\w &]+)+)$", picture, re.M):
+        chain = [{box.strip() for box in end.split("&")} for end in line.split("-->")]
+        for here, there in pairwise(chain):
+            for box in here:
+                arrows.setdefault(box, set()).update(there)
+    return arrows
+
+
+def reachable(box: str, arrows: dict[str, set[str]]) -> set[str]:
+    found = {box}
+    while new := {there for here in found for there in arrows.get(here, set())} - found:
+        found |= new
+    return found
+
+
+def test_the_picture_shows_who_may_import_whom():
+    arrows = drawn_arrows()
+    boxes = {*arrows, *(there for ends in arrows.values() for there in ends)}
+    box_of = {part: box for box in boxes for part in BOXES.get(box, {box})}
+
+    assert len(boxes) > 8 and set(box_of) <= set(ALLOWED)
+    for part, box in box_of.items():
+        drawn = {box_of[other] for other in ALLOWED[part] if other in box_of}
+        assert drawn <= reachable(box, arrows), part
+    for box, ends in arrows.items():
+        allowed = {box_of.get(other) for part in BOXES.get(box, {box}) for other in ALLOWED[part]}
+        assert ends <= allowed, box
+
+
+def test_entrances_import_neither_graph_nor_each_other():
+    for entrance in ENTRANCES:
+        assert ALLOWED[entrance].isdisjoint(ENTRANCES | {"graph"})
+        assert reaches(f"onboarding/{entrance}", "msal", "requests") == []
+
+
+def test_only_the_graph_layer_speaks_http():
+    speakers = {
+        name.split(":")[0]
+        for name in reaches("onboarding", "requests", "urllib3", "http.client", "urllib.request", "msal")
+    }
+
+    assert all(name.startswith("onboarding/graph/") for name in speakers)
+
+
+def test_only_transitions_updates_a_state_column():
+    for path in modules("onboarding"):
+        if path.name in {"transitions.py", "starter.py", "pass_issue.py"} or "migrations" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "update"
+            ):
+                assert "state" not in {word.arg for word in node.keywords}, f"{path}:{node.lineno}"
+
+
+def test_every_module_says_what_it_is_for():
+    for package in ("onboarding", "portal", "tests"):
+        for path in modules(package):
+            text = path.read_text()
+            assert not text.strip() or ast.get_docstring(ast.parse(text)), path
+
+
+def test_no_page_holds_inline_script_or_style():
+    for path in (TOP / "templates").rglob("*.html"):
+        text = path.read_text()
+        if "emails" in path.parts:
+            continue
+        assert "style=" not in text.replace("data-style=", ""), path
+        assert " onclick=" not in text, path
+        assert "<style" not in text, path
+        assert "javascript:" not in text, path
+        assert text.count("<script") + text.count("<img") == text.count("src="), path
+
+
+def test_audited_changes_lock_the_audit_head_first():
+    """Two transactions that take the same two rows in opposite order wait for each other until one is ended."""
+    elsewhere = {
+        "onboarding/audit/trail.py",
+        "onboarding/jobs.py",
+        "onboarding/models/starter.py",  # a name and the words under which it is found
+        "onboarding/passes/graph_quota.py",
+        "onboarding/passes/sign_in_quota.py",
+    }  # no event is written there
+    own = [
+        str(path.relative_to(TOP))
+        for path in modules("onboarding")
+        if "migrations" not in path.parts
+        and any(name.startswith("django.db.transaction") for name in imports(path))
+    ]
+
+    assert set(own) == elsewhere
+
+
+# Here the site's policy is asked for: what it decides holds for the portal as a whole, and for no one starter.
+ASKS_FOR_THE_SITES_POLICY = {
+    "onboarding/admin/policy.py",  # a new version starts from it
+    "onboarding/admin/policy_forms.py",
+    "onboarding/doctor/context.py",
+    "onboarding/mail/notifications.py",  # security's address
+    "onboarding/passes/graph_quota.py",  # the size of the quota
+    "onboarding/passes/recording.py",  # a freeze, at the last moment
+    "onboarding/policy/current.py",
+    "onboarding/worker/retention.py",  # how long details are kept
+}
+# Here versions are written, compared and shown. Everywhere else a policy is the site's or one starter's.
+KNOWS_VERSIONS = ("onboarding/admin/", "onboarding/doctor/", "onboarding/models/", "onboarding/policy/")
+
+
+def test_nothing_about_one_starter_asks_for_the_sites_policy():
+    asking = {
+        str(path.relative_to(TOP))
+        for path in modules("onboarding")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"policy.for_site", "for_site"}
+    }
+
+    assert asking == ASKS_FOR_THE_SITES_POLICY
+
+
+def test_a_policy_is_handed_on_as_the_sites_or_as_one_starters():
+    """With these types mypy refuses the wrong one; with `PolicyVersion` it would take either."""
+    vague = [
+        f"{path.relative_to(TOP)}: {name}"
+        for path in modules("onboarding")
+        for name in imports(path)
+        if name.endswith(".PolicyVersion") and not str(path.relative_to(TOP)).startswith(KNOWS_VERSIONS)
+    ]
+
+    assert vague == []

@@ -1,0 +1,29 @@
+"""The table of breaks and the tests of cases stay together, and no break is out of date."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.repository.breaks import BREAKS, TOP
+from tests.repository.case_breaks import CASE_BREAKS, files_of_tests
+
+
+def test_each_test_of_a_case_has_one_break_that_it_must_notice():
+    breaks = Counter(one.test for one in CASE_BREAKS)
+
+    assert breaks == Counter(list(files_of_tests()))
+
+
+def test_each_break_finds_its_old_text_once_and_changes_it():
+    code = {file: (TOP / file).read_text() for file in {one.file for one in (*BREAKS, *CASE_BREAKS)}}
+
+    stale = [one for one in (*BREAKS, *CASE_BREAKS) if code[one.file].count(one.before) != 1]
+
+    assert stale == []
+    assert [one for one in CASE_BREAKS if one.before == one.after] == []
+    assert {one.file.partition("/")[0] for one in CASE_BREAKS} <= {
+        "onboarding",
+        "portal",
+        "templates",
+        "static",
+    }

@@ -1,0 +1,97 @@
+"""Each test runs on the database it depends on, and the documents say which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.browser import looking
+from tests.support import plan
+
+
+@pytest.mark.parametrize("name", plan.ONCE)
+def test_each_line_of_the_plan_names_tests_that_exist(name):
+    path = plan.TESTS / name
+
+    assert path.is_file() or any(path.glob("**/test_*.py"))
+
+
+@pytest.mark.parametrize("name", plan.SAMPLED)
+def test_each_line_of_the_samples_names_tests_that_exist(name):
+    file, _, test = name.partition("::")
+
+    assert not test or f"\ndef {test}(" in (plan.TESTS / file).read_text()
+    assert (plan.TESTS / file).is_file()
+
+
+def test_what_no_line_names_runs_on_both():
+    assert plan.only_database_of(plan.TESTS / "faults" / "test_exact_kills.py") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["faults/test_exact_kills.py", "faults/test_fault_rows.py", "passes/test_one_winner.py", "passes/test_budget.py",
+     "policy/test_policy.py", "worker/test_jobs.py", "promises/test_6_the_outcome_is_always_known.py",
+     "promises/test_7_everything_can_be_read_afterwards.py", "operations/test_restart.py", "operations/test_schema.py"],
+)  # fmt: skip
+def test_locks_constraints_triggers_kills_and_migrations_run_on_both(name):
+    assert (plan.TESTS / name).is_file()
+    assert plan.only_database_of(plan.TESTS / name) is None
+
+
+def test_a_file_is_left_out_of_the_run_on_the_other_database_only_where_each_test_runs_once(monkeypatch):
+    file = plan.TESTS / "graph" / "test_graph_facts.py"
+
+    monkeypatch.setattr(plan, "EACH_ONCE", True)
+    assert (plan.is_left_out(file, "SQLite"), plan.is_left_out(file, "PostgreSQL")) == (False, True)
+    monkeypatch.setattr(plan, "EACH_ONCE", False)
+    assert not plan.is_left_out(file, "PostgreSQL")
+
+
+def test_a_sample_takes_each_value_of_two_parameters_and_two_databases_take_all_of_it_in_turn():
+    cases = [{"answer": row, "end": row, "way": way} for row in range(7) for way in range(2)]
+    first, second = plan.spread(cases, 2), plan.spread(cases, 2, 1)
+
+    for taken in (first, second):
+        kept = [case for case, is_taken in zip(cases, taken, strict=True) if is_taken]
+        assert {case["answer"] for case in kept} == set(range(7))
+        assert {case["way"] for case in kept} == {0, 1}
+    assert [one != other for one, other in zip(first, second, strict=True)] == [True] * len(cases)
+
+
+def test_a_sample_is_never_empty():
+    assert plan.spread([{"way": 0}, {"way": 1}], 3, 2) == [True, True]
+
+
+def test_a_sample_is_taken_only_where_each_test_runs_once(monkeypatch):
+    file = plan.TESTS / "passes" / "test_budget.py"
+
+    monkeypatch.setattr(plan, "EACH_ONCE", True)
+    assert plan.sampled(file, "test_any") == 2
+    assert plan.sampled(plan.TESTS / "graph" / "test_graph_facts.py", "test_any") == 1
+    assert plan.part_of("abcdefgh", 3, 1) == ("b", "e", "h")
+    monkeypatch.setattr(plan, "EACH_ONCE", False)
+    assert plan.sampled(file, "test_any") == 1
+    assert plan.part_of("abc", 3, 1) == ("a", "b", "c")
+
+
+def test_the_documents_list_what_runs_on_one_database():
+    assert plan.table() in Path(settings.BASE_DIR, "docs/proof.md").read_text()
+
+
+def test_the_documents_list_of_what_a_part_runs():
+    assert plan.table_of_samples() in Path(settings.BASE_DIR, "docs/proof.md").read_text()
+
+
+def test_each_width_is_looked_at_and_each_screen_by_some_page(monkeypatch):
+    monkeypatch.setattr(plan, "EACH_ONCE", True)
+    screens = [
+        looking.screens_of(name) for name in ("manager-home", "manager-confirm", "hr-list", "hr-starter")
+    ]
+
+    assert {tuple(width for width, _ in one) for one in screens} == {tuple(looking.WIDTHS)}
+    assert set().union(*screens) == set(looking.EVERY_SCREEN)
+    monkeypatch.setattr(plan, "EACH_ONCE", False)
+    assert looking.screens_of("hr-list") == looking.EVERY_SCREEN

@@ -1,0 +1,46 @@
+"""Folders, files and functions stay small enough to be read: what grows beyond its limit is split."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+TOP = Path(settings.BASE_DIR)
+MODULES = {"onboarding": 14, "tests": 14, "portal": 22}  # the most in one folder of each
+LONGEST_FUNCTION = 50  # lines, its docstring among them
+
+
+def modules(top: str) -> Iterator[Path]:
+    return (path for path in sorted((TOP / top).rglob("*.py")) if "migrations" not in path.parts)
+
+
+@pytest.mark.parametrize("top", MODULES)
+def test_no_folder_holds_more_modules_than_one_reads_at_a_glance(top):
+    counted = Counter(
+        str(path.parent.relative_to(TOP)) for path in modules(top) if path.name != "__init__.py"
+    )
+
+    assert {folder: count for folder, count in counted.items() if count > MODULES[top]} == {}
+
+
+@pytest.mark.parametrize("top", ["onboarding", "portal"])
+def test_no_function_is_longer_than_a_screen(top):
+    functions = [
+        (path, node)
+        for path in modules(top)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    long = [
+        f"{path.relative_to(TOP)}: {node.name}"
+        for path, node in functions
+        if (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
+    ]
+
+    assert functions
+    assert long == []

@@ -1,0 +1,343 @@
+"""Sign-in, step-up and sign-out over HTTP against the sandbox."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+from django.conf import settings as running
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from portal import identity
+from portal.models import SignIn, User
+from portal.sandbox.people import BY_KEY
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def microsoft():
+    """The person's browser at Microsoft, with cookies of its own."""
+    return requests.Session()
+
+
+def ask(client: Client, path: str) -> dict[str, str]:
+    """The query that the portal sends to Microsoft."""
+    leaving = client.get(path)["Location"]
+    assert leaving.startswith(f"{running.SANDBOX_URL}/{running.TENANT_ID}/oauth2/v2.0/authorize?")
+    return dict(parse_qsl(urlsplit(leaving).query))
+
+
+def answer(microsoft: requests.Session, asked: dict[str, str], person: str, **more: str) -> str:
+    """Microsoft's redirect back, as path and query."""
+    address = f"{running.SANDBOX_URL}/{running.TENANT_ID}/oauth2/v2.0/authorize"
+    response = microsoft.post(address, asked | {"person": person} | more, allow_redirects=False)
+    back = response.headers["Location"]
+    assert back.startswith(f"{running.PORTAL_URL}/signin/callback/?")
+    return back.removeprefix(running.PORTAL_URL)
+
+
+def sign_in(client, microsoft, person, path="/signin/", **more):
+    return client.get(answer(microsoft, ask(client, path), person, **more))
+
+
+def who(client: Client) -> User | None:
+    return User.objects.filter(pk=client.session.get("_auth_user_id")).first()
+
+
+def says(response) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def test_sign_in_leads_to_the_requested_page(tenant, client, microsoft):
+    wanted = client.get("/hr/?q=noor")
+    assert wanted["Location"] == "/signin/?next=/hr/%3Fq%3Dnoor"
+
+    response = sign_in(client, microsoft, "hanna", wanted["Location"])
+
+    assert (response.status_code, response["Location"]) == (302, "/hr/?q=noor")
+    assert who(client).name == "Hanna Reuter"
+
+
+def test_a_person_is_known_by_tenant_and_object_id(tenant, client, microsoft):
+    sign_in(client, microsoft, "maria")
+    first = who(client)
+    tenant.state.accounts["maria"].properties["userPrincipalName"] = "maria.berg@contoso.example"
+
+    sign_in(Client(), requests.Session(), "maria")
+
+    again = User.objects.get()
+    assert (again.pk, again.tid, again.oid) == (first.pk, running.TENANT_ID, BY_KEY["maria"].object_id)
+    assert again.user_principal_name == "maria.berg@contoso.example"
+
+
+@pytest.mark.parametrize(
+    ("person", "roles"), [("hanna", ["HR"]), ("ada", ["Admin"]), ("audrey", ["Auditor"]), ("maria", [])]
+)
+def test_roles_come_from_the_token(tenant, client, microsoft, person, roles):
+    sign_in(client, microsoft, person)
+
+    assert who(client).roles == roles
+
+
+def test_removed_role_is_gone_at_the_next_sign_in(tenant, client, microsoft):
+    sign_in(client, microsoft, "hanna")
+    tenant.state.accounts["hanna"].app_roles = ["Something else"]
+
+    sign_in(client, microsoft, "hanna")
+
+    assert who(client).roles == []
+
+
+def test_sign_in_request_has_challenge_nonce_and_max_age(tenant, client):
+    asked = ask(client, "/signin/")
+
+    assert asked["code_challenge_method"] == "S256" and asked["nonce"] and asked["state"]
+    assert asked["response_mode"] == "query"
+    assert int(asked["max_age"]) == 8 * 3600
+    assert "offline_access" not in asked["scope"]
+
+
+@pytest.mark.parametrize(
+    ("person", "text"), [("guestmanager", "guest account"), ("othertenant", "another organisation")]
+)
+def test_guests_and_other_tenants_get_an_explanation(tenant, client, microsoft, person, text):
+    response = sign_in(client, microsoft, person)
+
+    assert response.status_code == 403 and text in says(response)
+    assert "another=1" in says(response)
+    assert who(client) is None and not User.objects.exists()
+
+
+def test_cancelling_begins_no_session(tenant, client, microsoft):
+    response = sign_in(client, microsoft, "cancel")
+
+    assert response.status_code == 400 and "cancelled" in says(response)
+    assert who(client) is None
+
+
+def test_microsofts_keys_may_change_at_any_time(tenant, client, microsoft):
+    sign_in(client, microsoft, "maria")
+    tenant.state.keys.replace_key()
+    identity.forget_workload_identity()  # the sandbox tenant forgets the old key at once, assertions and all
+
+    sign_in(Client(), requests.Session(), "hanna")
+
+    assert User.objects.count() == 2
+
+
+def test_a_token_that_the_tenant_did_not_sign_opens_nothing(tenant, client, microsoft):
+    for signature in ("none", "foreign", "unknown key"):
+        tenant.state.id_token_changes = {"signature": signature}
+
+        assert sign_in(client, microsoft, "maria").status_code == 403
+        assert who(client) is None
+
+
+def test_a_code_that_someone_else_redeemed_opens_nothing(tenant, client, microsoft):
+    back = answer(microsoft, ask(client, "/signin/"), "maria")
+    other = Client()
+    stolen = dict(parse_qsl(urlsplit(back).query)) | {"state": ask(other, "/signin/")["state"]}
+
+    assert other.get("/signin/callback/", stolen).status_code == 403  # another verifier, another nonce
+    assert who(other) is None
+
+
+def test_unreachable_microsoft_begins_no_session(tenant, client, microsoft):
+    tenant.state.faults.add([{"method": "POST", "path": "/oauth2/v2.0/token", "status": 503}])
+
+    response = sign_in(client, microsoft, "maria")
+
+    assert response.status_code == 503 and "Try again in a minute" in says(response)
+    assert who(client) is None
+
+
+def test_a_session_gets_a_new_id_when_someone_signs_in(tenant, client, microsoft):
+    client.cookies[running.SESSION_COOKIE_NAME] = "chosen-by-someone-else"
+
+    sign_in(client, microsoft, "maria")
+    first = client.session.session_key
+    sign_in(client, microsoft, "hanna")
+
+    assert "chosen-by-someone-else" != first != client.session.session_key
+    assert not Session.objects.filter(session_key=first).exists()
+
+
+@pytest.mark.parametrize(("loopback", "name"), [(True, "signin"), (False, "__Host-signin")])
+def test_sign_in_is_bound_to_the_browser_by_a_cookie(tenant, client, settings, loopback, name):
+    settings.LOOPBACK = loopback
+
+    cookie = client.get("/signin/").cookies[name]
+
+    assert cookie["httponly"] and cookie["samesite"] == "Lax" and cookie["path"] == "/"
+    assert cookie["max-age"] == 600 and not cookie["domain"]
+    assert bool(cookie["secure"]) is not loopback
+
+
+def test_sign_ins_in_two_tabs_both_succeed(tenant, client, microsoft):
+    first, second = ask(client, "/signin/?next=/one/"), ask(client, "/signin/?next=/two/")
+
+    assert client.get(answer(microsoft, second, "maria"))["Location"] == "/two/"
+    assert client.get(answer(microsoft, first, "maria"))["Location"] == "/one/"
+
+
+def test_a_sign_in_leaves_nothing_behind(tenant, client, microsoft, time_machine):
+    sign_in(client, microsoft, "maria")
+    assert not SignIn.objects.exists()
+
+    ask(client, "/signin/")
+    SignIn.objects.update(created_at="2020-01-01T00:00:00Z")
+    ask(client, "/signin/")
+    assert SignIn.objects.count() == 1
+
+
+def test_step_up_renews_the_proof_and_keeps_other_tabs(tenant, client, microsoft):
+    sign_in(client, microsoft, "maria", signed_in_ago="900")
+    before = dict(client.session.items())
+    key = client.session.session_key
+
+    asked = ask(client, "/signin/again/?next=/")
+    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    assert asked["login_hint"] == "maria.lindqvist@contoso.example"
+    client.get(answer(microsoft, asked, "maria"))
+
+    after = dict(client.session.items())
+    assert after["auth_time"] >= before["auth_time"] + 890
+    assert after["signed_in_at"] == before["signed_in_at"]
+    assert client.session.session_key != key
+    assert after.get("_csrftoken") == before.get("_csrftoken")
+
+
+def test_a_step_up_keeps_a_forms_token_good(tenant, microsoft):
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client, microsoft, "maria")
+    page = says(client.get("/starters/"))
+    token = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+
+    sign_in(client, microsoft, "maria", "/signin/again/")
+
+    assert client.post("/signout/", {"csrfmiddlewaretoken": token}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("person", "more", "text"),
+    [("hanna", {}, "different account"), ("maria", {"signed_in_ago": "300"}, "needs a new sign-in")],
+)
+def test_a_step_up_needs_the_same_person_at_this_moment(tenant, client, microsoft, person, more, text):
+    sign_in(client, microsoft, "maria", signed_in_ago="900")
+    before = client.session["auth_time"]
+
+    response = sign_in(client, microsoft, person, "/signin/again/", **more)
+
+    assert response.status_code == 403 and text in says(response)
+    assert client.session["auth_time"] == before
+    assert who(client).oid == BY_KEY["maria"].object_id
+
+
+def test_a_step_up_needs_a_session(client):
+    assert client.get("/signin/again/")["Location"] == "/signin/?next=/signin/again/"
+
+
+def test_another_account_requests_microsofts_account_picker(tenant, client):
+    assert ask(client, "/signin/?another=1")["prompt"] == "select_account"
+
+
+def test_signing_out_ends_the_session_and_offers_microsofts(tenant, client, microsoft):
+    sign_in(client, microsoft, "maria")
+    key = client.session.session_key
+
+    response = client.post("/signout/")
+
+    assert not Session.objects.filter(session_key=key).exists()
+    assert response["Clear-Site-Data"] == '"cookies", "storage", "cache"'
+    link = re.search(f'href="({tenant.url}/[^"]*/logout[^"]*)"', says(response))[1].replace("&amp;", "&")
+    assert "logout_hint=" in link
+    back = microsoft.get(link, allow_redirects=False).headers["Location"]
+    assert back == f"{running.PORTAL_URL}/signout/done/"
+    assert "signed out" in says(client.get("/signout/done/"))
+
+
+def test_signing_out_needs_a_post(tenant, client, microsoft):
+    sign_in(client, microsoft, "maria")
+
+    assert client.get("/signout/").status_code == 405
+    assert who(client) is not None
+
+
+# --- What is open ------------------------------------------------------------------------------------------
+
+OPEN = {"signin:start", "signin:callback", "signin:out", "signin:signed_out", "csp-report", "livez", "readyz"}
+OPEN |= {"sheet", "components", "language"}
+
+
+def every_view(resolver=None, namespace=""):
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield f"{namespace}{pattern.name}", pattern.callback
+        else:
+            yield from every_view(
+                pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            )
+
+
+def test_every_page_except_these_needs_sign_in():
+    views = dict(every_view())
+
+    assert len(views) > 20
+    assert {name for name, view in views.items() if not getattr(view, "login_required", True)} == OPEN
+
+
+def test_polling_script_gets_401_instead_of_a_redirect(client):
+    response = client.get("/", headers={"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"})
+
+    assert response.status_code == 401
+
+
+# --- Django admin -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("person", "status"), [("ada", 200), ("audrey", 200), ("hanna", 403), ("maria", 403)]
+)
+def test_admin_opens_by_role(tenant, client, microsoft, person, status):
+    assert client.get("/admin/")["Location"] == "/signin/?next=/admin/"
+    sign_in(client, microsoft, person)
+
+    for path in ("/admin/", "/admin/portal/", "/admin/onboarding/"):
+        assert client.get(path).status_code == status
+
+
+def test_admin_has_no_password_form(tenant, client, microsoft):
+    assert client.get("/admin/login/")["Location"].startswith("/signin/")
+    sign_in(client, microsoft, "hanna")
+
+    assert client.get("/admin/login/").status_code == 403
+    assert client.post("/admin/login/", {"username": "hanna", "password": "x"}).status_code == 403
+    assert client.get("/admin/password_change/").status_code in {403, 404}
+
+
+def test_admins_cannot_change_people(tenant, client, microsoft):
+    sign_in(client, microsoft, "ada")
+    ada = who(client)
+
+    assert ada.has_perm("portal.view_user") and ada.has_perm("onboarding.add_policyversion")
+    for permission in (
+        "portal.change_user",
+        "portal.add_user",
+        "portal.delete_user",
+        "onboarding.change_policyversion",
+    ):
+        assert not ada.has_perm(permission)
+    for permission in ("auth.view_group", "auth.add_permission", "sessions.view_session"):
+        assert not ada.has_perm(permission)
+
+
+def test_an_auditor_only_reads(tenant, client, microsoft):
+    sign_in(client, microsoft, "audrey")
+
+    assert who(client).has_perm("onboarding.view_policyversion")
+    assert not who(client).has_perm("onboarding.add_policyversion")

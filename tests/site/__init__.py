@@ -1,0 +1,1 @@
+"""Tests of settings, headers, languages and other rules for all pages."""

@@ -1,0 +1,110 @@
+"""A pseudo-locale: every marked text gets accents, so a plain letter shows a text that was not marked.
+
+It is made on the fly. `forgotten` reads a page as a person does, with what is read out or shown on hovering, takes away
+what is data, and returns the words that are left.
+"""
+
+from __future__ import annotations
+
+import gettext
+import re
+from html.parser import HTMLParser
+from zoneinfo import available_timezones
+
+from django.conf import settings
+
+from portal.sandbox.people import CAST
+
+PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+ACCENTED = "áƀćđéƒǵĥíĵķłɱñóƥʠřšţúṽŵẋýžÁƁĆĐÉƑǴĤÍĴĶŁṀÑÓƤɊŘŠŢÚṼŴẊÝŽ"
+ACCENTS = str.maketrans(PLAIN, ACCENTED)
+# What a text keeps as it is: places to fill in, markup, entities.
+KEPT = re.compile(r"(%\(\w+\)[sd]|%[sd%]|\{\w*\}|<[^>]+>|&\w+;)")
+CONTEXT = "\x04"
+
+
+def accented(words: str) -> str:
+    if not words.strip():
+        return words
+    parts = KEPT.split(words)
+    return f"[!! {''.join(part if number % 2 else part.translate(ACCENTS) for number, part in enumerate(parts))} !!]"
+
+
+class Pseudo(gettext.NullTranslations):
+    """The part of a translation that Django uses."""
+
+    def gettext(self, message: str) -> str:
+        return accented(message.rpartition(CONTEXT)[2])
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+    def language(self) -> str:
+        return "en-gb"
+
+    to_language = language
+
+
+# --- Reading a page -------------------------------------------------------------------------------------------
+
+READ_OUT = {"aria-label", "title", "placeholder", "alt"}
+UNREAD = {"script", "style"}
+
+
+class Reader(HTMLParser):
+    """Collects all visible and spoken text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag if tag in UNREAD else ""
+        given = {name: value or "" for name, value in attrs}
+        for name, value in given.items():
+            is_button = (
+                tag == "input" and name == "value" and given.get("type") in {"submit", "button", "reset"}
+            )
+            # A script shows what it is handed: words, unlike an address or a number, have spaces.
+            handed = name.startswith("data-") and " " in value and "svg" not in tag
+            if name in READ_OUT or is_button or handed:
+                self.read.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self.inside:
+            self.read.append(data)
+
+
+def of_the_cast() -> set[str]:
+    """What the sandbox tenant says of people."""
+    told = {text for one in CAST for text in (one.name, one.job, one.department)}
+    return told | {
+        group.name for one in CAST for group in (*one.groups, *one.owned_groups, *one.eligible_groups)
+    }
+
+
+DATA = of_the_cast() | {"Contoso", "PostgreSQL"} | {name for _, name in settings.LANGUAGES}
+SHAPES = re.compile(
+    r"\{\w+\}|https?://\S+|aka\.ms/\w+|[\w.'%+#-]+@[\w.-]+|localhost:\d+|AADSTS\d+"
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+)
+ZONES = re.compile(
+    "|".join(
+        sorted((re.escape(zone.replace("_", " ")) for zone in available_timezones()), key=len, reverse=True)
+    )
+)
+
+
+def forgotten(page: str, *data: str) -> list[str]:
+    """Words of a page that were not marked; `data` is what else belongs to this page alone."""
+    reader = Reader()
+    reader.feed(page)
+    text = SHAPES.sub(" ", "\n".join(reader.read))
+    for known in sorted(DATA | set(data), key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z]){re.escape(known)}(?![A-Za-z])", " ", text)
+    left = (line.strip() for line in ZONES.sub(" ", text).splitlines())
+    return [line for line in left if re.search(r"[A-Za-z]", line)]

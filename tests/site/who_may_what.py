@@ -1,0 +1,399 @@
+"""Who may what: the one table of it, and the people, routes and methods that it is tried with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+from tests.support import plan
+
+# --- The people -----------------------------------------------------------------------------------------------
+
+NOBODY, ANYONE, SIGNED_IN = "nobody", "anyone", "signed in"
+HR, ADMIN, STAFF = "HR", "Admin", "admin or auditor"
+MANAGER = "the starter's manager in the directory now"
+ACTOR = "who was shown the pass"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """One kind of person, played by somebody of the cast; `session` is what is odd about theirs."""
+
+    who: str
+    key: str = ""
+    session: str = ""
+    signed_in_ago: timedelta = timedelta(seconds=5)
+
+    @property
+    def is_signed_in(self) -> bool:
+        return bool(self.key) and not self.session
+
+
+VISITORS = (
+    Visitor("somebody who is not signed in"),
+    Visitor("somebody without a role", "outsider"),
+    Visitor("the starter", "noor"),
+    Visitor("the manager", "maria"),
+    Visitor("the manager who signed in a while ago", "maria", signed_in_ago=timedelta(minutes=6)),
+    Visitor("another manager", "tom"),
+    Visitor("HR who recorded the starters", "hanna"),
+    Visitor("HR and a manager", "henry"),
+    Visitor("an admin", "ada"),
+    Visitor("an admin and a manager", "amir"),
+    Visitor("an auditor", "audrey"),
+    Visitor("a manager who became a guest while signed in", "guestmanager"),
+    Visitor("a manager whose session was long unused", "maria", session="unused"),
+    Visitor("a manager whose session is of yesterday", "maria", session="old"),
+    Visitor("a manager whose session does not say when it began", "maria", session="undated"),
+    Visitor("a session sealed for somebody else", "maria", session="foreign"),
+    Visitor("a session of somebody unknown", "maria", session="unknown"),
+)
+# The starters, and who is their manager. Liam's pass was shown to Maria, who was Mo's manager until yesterday;
+# Emma is withdrawn; Lotte has no account yet, and so no manager.
+MANAGERS = {
+    "noor": "maria",
+    "liam": "maria",
+    "moved": "tom",
+    "nadia": "henry",
+    "olga": "amir",
+    "gil": "guestmanager",
+    "emma": "maria",
+    "late": "nobody",
+}
+
+# --- The table ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may look (GET) and act (POST) at one route, and what they are answered. All else is denied."""
+
+    look: str = NOBODY
+    act: str = NOBODY
+    shows: str = "200"
+    does: str = "302"
+    missing: str = "404"  # to those who may, where the address names nothing
+    others: str = "403"  # to those who are signed in and may not
+    is_open: bool = False  # also to who is not signed in
+    needs_token: bool = True  # of its forms
+    is_djangos: bool = False  # a view of Django admin: asks who before how, and takes a POST for a look
+    posted: str = ""  # what such a view answers to a POST that changes nothing, where not as to a look
+
+
+OPEN = {"is_open": True}
+HIDDEN = {"others": "404"}  # a stranger cannot tell a starter from none
+
+OURS = {
+    "home": Rule(look=SIGNED_IN, shows="302"),  # to their own first page
+    "managers:list": Rule(look=SIGNED_IN),
+    "managers:starter": Rule(look=MANAGER, act=MANAGER, **HIDDEN),  # what a press brings: PRESSES
+    "managers:receipt": Rule(act=ACTOR, does="204", **HIDDEN),
+    "managers:progress": Rule(look=ACTOR, **HIDDEN),
+    "managers:not-seen": Rule(act=ACTOR, **HIDDEN),
+    "managers:lost": Rule(act=ACTOR, **HIDDEN),
+    "hr:list": Rule(look=HR),
+    "hr:record": Rule(look=HR, act=HR),
+    "hr:several": Rule(look=HR, act=HR, does="302 200"),
+    "hr:today": Rule(look=HR),
+    "hr:mail-choice": Rule(look=HR, act=HR),
+    "hr:day": Rule(look=HR),
+    "hr:together": Rule(act=HR, does="200"),
+    "hr:starter": Rule(look=HR),
+    "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why it was not done
+    "hr:send": Rule(act=HR),
+    "hr:accept": Rule(act=HR),
+    "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
+    "hr:bring-back": Rule(look=HR, act=HR, does="302 200"),
+    "hr:account": Rule(look=HR, act=HR, does="302 200"),
+    "hr:stand-in": Rule(look=HR, act=HR, does="302 200"),
+    "hr:allow": Rule(act=HR),
+    "hr:take-back": Rule(act=HR),
+    "hr:look-again": Rule(act=HR),
+    "hr:approve": Rule(look=HR, act=HR, does="302 200"),
+    "signin:start": Rule(look=ANYONE, shows="302", **OPEN),
+    "signin:callback": Rule(look=ANYONE, shows="400", **OPEN),  # an answer that belongs to no question
+    "signin:again": Rule(look=SIGNED_IN, shows="302"),
+    "signin:out": Rule(act=ANYONE, does="200", **OPEN),
+    "signin:signed_out": Rule(look=ANYONE, **OPEN),
+    "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # a cookie with the language, and nothing else
+    "csp-report": Rule(act=ANYONE, does="204", needs_token=False, **OPEN),
+    "livez": Rule(look=ANYONE, **OPEN),
+    "sheet": Rule(look=ANYONE, **OPEN),
+    "components": Rule(look=ANYONE, **OPEN),  # with the sandbox tenant only
+    "readyz": Rule(look=ANYONE, shows="200 503", **OPEN),  # which of the two: test_health.py
+}
+
+# These looks write down that somebody began to sign in, so they are not to be had without wanting the answer.
+NOTED = {"signin:start", "signin:callback", "signin:again"}
+
+# What a press on the manager's one button brings: 200 is the pass, 409 the page as it stands, 403 a refusal.
+PRESSES = {
+    ("the manager", "noor"): "200",
+    ("the manager", "liam"): "409",
+    ("the manager", "emma"): "409",
+    ("the manager who signed in a while ago", "noor"): "403",
+    ("the manager who signed in a while ago", "liam"): "409",
+    ("the manager who signed in a while ago", "emma"): "409",
+    ("another manager", "moved"): "200",
+    ("HR and a manager", "nadia"): "200",
+    ("an admin and a manager", "olga"): "403",
+    ("a manager who became a guest while signed in", "gil"): "403",
+}
+
+
+def _django_rule(look: str = STAFF, **more: Any) -> Rule:
+    return Rule(look=look, is_djangos=True, **more)
+
+
+ADMIN_ITSELF = {
+    "doctor": _django_rule(ADMIN, act=ADMIN, does="200"),
+    "audit-chain": _django_rule(act=STAFF, does="200"),  # its button looks at more, and changes nothing
+    "mail-previews": _django_rule(posted="405"),
+    "admin:index": _django_rule(),
+    "admin:login": _django_rule(shows="302"),
+    "admin:logout": _django_rule(shows="405", act=STAFF, does="200"),
+    "admin:autocomplete": _django_rule(shows="403", posted="405"),
+    "admin:jsi18n": _django_rule(posted="405"),
+    "admin:view_on_site": _django_rule(shows="404"),
+    "admin:app_list": _django_rule(),
+    "admin/(?P<url>.*)$": _django_rule(shows="301"),
+}
+
+# What the pages of one table in Django admin are for, by the last word of their names.
+TO_READ = {
+    "changelist": _django_rule(),
+    "add": _django_rule(NOBODY),
+    "history": _django_rule(missing="302"),
+    "delete": _django_rule(NOBODY),
+    "change": _django_rule(missing="302", posted="403"),
+    "": _django_rule(shows="302", missing="302"),  # an old address, which leads to `change`
+}
+POLICY = TO_READ | {
+    "add": _django_rule(ADMIN, act=ADMIN),
+    "agree": _django_rule(ADMIN, act=ADMIN, does="302 404"),  # a second admin puts a version in force
+}
+TABLES = {
+    "portal/user": TO_READ,
+    "onboarding/policyversion": POLICY | {"in_force": _django_rule(posted="405")},
+    # The form is the site's; a department's says "as the site" where nothing is chosen.
+    "onboarding/departmentpolicy": POLICY | {"add": _django_rule(ADMIN, act=ADMIN, does="302 200")},
+    "onboarding/starter": TO_READ,
+    "onboarding/passissue": TO_READ,
+    "onboarding/auditevent": TO_READ,
+    "onboarding/mail": TO_READ,
+    "onboarding/heartbeat": TO_READ,
+    "onboarding/job": TO_READ | {"changelist": _django_rule(act=ADMIN)},  # starts a job again
+}
+
+
+def _rules_of_tables() -> Iterator[tuple[str, Rule]]:
+    for table, rules in TABLES.items():
+        for word, rule in rules.items():
+            named = f"admin:{table.replace('/', '_')}_{word}" if word else f"admin/{table}/<path:object_id>/"
+            yield named, rule
+
+
+RULES = {**OURS, **ADMIN_ITSELF, **dict(_rules_of_tables())}
+
+# --- The routes, as the site itself has them ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Route:
+    """`name` is what the table calls it: its pattern, where Django gives it no name."""
+
+    name: str
+    parts: tuple[Any, ...]
+    view: Any
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(name for part in self.parts for name in part.converters or part.regex.groupindex)
+
+    def address(self, values: dict[str, Any]) -> str:
+        return "/" + "".join(_fill_parameter(part, values) for part in self.parts)
+
+
+def _fill_parameter(part: Any, values: dict[str, Any]) -> str:
+    if isinstance(part, RoutePattern):
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), str(part))
+    return re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda found: str(values[found[1]]), str(part).strip("^$"))
+
+
+@cache
+def routes() -> tuple[Route, ...]:
+    return tuple(_walk(get_resolver()))
+
+
+def _walk(
+    resolver: URLResolver, parts: tuple[Any, ...] = (), spaces: tuple[str, ...] = ()
+) -> Iterator[Route]:
+    for one in resolver.url_patterns:
+        path = (*parts, one.pattern)
+        if isinstance(one, URLPattern):
+            name = ":".join((*spaces, one.name)) if one.name else "".join(str(part) for part in path)
+            yield Route(name, path, one.callback)
+        else:
+            yield from _walk(one, path, (*spaces, one.namespace) if one.namespace else spaces)
+
+
+# --- Where each route is tried ---------------------------------------------------------------------------------
+
+UNKNOWN = "what there is not"
+PLACES = {
+    (): ("the page",),
+    ("public_id",): (*MANAGERS, UNKNOWN),
+    # Liam's pass, then the same at another starter, another pass at Liam, and nothing of both.
+    ("public_id", "issue_id"): ("liam", "noor", "liam's other", UNKNOWN),
+    ("object_id",): ("a row", UNKNOWN),
+    ("content_type_id", "object_id"): ("a row", UNKNOWN),
+    ("app_label",): ("portal", "onboarding"),
+    ("url",): ("onboarding", UNKNOWN),
+    ("day",): ("a day", UNKNOWN),
+}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One way to ask. A POST brings its form in the body; `in_address` says that a look brings it, too."""
+
+    method: str
+    has_token: bool = True
+    in_address: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method}{'' if self.has_token else ' without token'}{' with a query' if self.in_address else ''}"
+
+    @property
+    def is_safe(self) -> bool:
+        return self.method in {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+GET, POST = Ask("GET"), Ask("POST")
+EVERY_ASK = (GET, POST, *map(Ask, ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")))
+EVERY_ASK += (Ask("POST", has_token=False), Ask("GET", in_address=True))
+
+
+@dataclass(frozen=True)
+class Place:
+    route: Route
+    names: str
+
+    def __str__(self) -> str:
+        return f"{self.route.name} ({self.names})"
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """Everything where a route is tried first; where its address names something else, the two that count."""
+        if self.names != PLACES[self.route.parameters][0]:
+            return GET, POST
+        # Django's lists refuse what they do not know in an address.
+        return tuple(ask for ask in EVERY_ASK if not (ask.in_address and self.route.name not in OURS))
+
+
+ENDED = [one for one in VISITORS if one.session]
+MAIN_ASKS = {GET, POST}
+
+
+def asks(visitor: Visitor, place: Place) -> tuple[Ask, ...]:
+    """How a visitor asks there. `make test` takes turns where `make test-all` has everybody try everything.
+
+    One of the sessions that are no longer valid tries each route. Everybody else tries it by GET and POST, and a sixth
+    of them by each of the other ways.
+    """
+    if not plan.EACH_ONCE:
+        return place.asks
+    turn = routes().index(place.route) + VISITORS.index(visitor)
+    if visitor.session:
+        return () if turn % len(ENDED) else place.asks
+    return tuple(ask for ask in place.asks if ask in MAIN_ASKS or (turn + EVERY_ASK.index(ask)) % 6 == 0)
+
+
+@cache
+def places() -> tuple[Place, ...]:
+    return tuple(Place(route, names) for route in routes() for names in PLACES[route.parameters])
+
+
+# --- What the table makes of it ----------------------------------------------------------------------------------
+
+TO_SIGN_IN = "to sign-in"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answers that are right, and whether something may have changed."""
+
+    answers: frozenset[str]
+    is_denied: bool = False
+    may_change: bool = False
+
+
+def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask) -> Verdict:
+    """What the table says of one request."""
+    rule = RULES[place.route.name]
+    if rule.needs_token and not ask.is_safe and not (ask.has_token and keeps_csrf_token(visitor)):
+        return denied("403")
+    if not rule.is_open and not visitor.is_signed_in:
+        return denied(TO_SIGN_IN if ask.method in {"GET", "HEAD"} else "401")
+    if place.route.name == "managers:starter" and ask == POST:
+        pressed = PRESSES.get((visitor.who, place.names))
+        return Verdict(frozenset({pressed}), may_change=True) if pressed else denied(rule.others)
+    words = words_that_apply(visitor, roles, place)
+    return (
+        verdict_of_django(rule, words, place, ask)
+        if rule.is_djangos
+        else verdict_of_portal(rule, words, place, ask)
+    )
+
+
+def verdict_of_portal(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
+    """Our own doors ask how before who."""
+    heads = NOBODY if place.route.name in NOTED else rule.look
+    who = {"GET": rule.look, "HEAD": heads, "POST": rule.act}.get(ask.method, NOBODY)
+    if who == NOBODY:
+        return denied("405")
+    if who not in words:
+        return denied(rule.others)
+    if place.names == UNKNOWN:
+        return Verdict(frozenset({rule.missing}))
+    if ask.method == "POST":
+        return Verdict(frozenset(rule.does.split()), may_change=True)
+    return Verdict(frozenset(rule.shows.split()))
+
+
+def verdict_of_django(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
+    """Django's views take a POST that they have no use for as a look."""
+    if ask.method not in {"GET", "HEAD", "POST"}:
+        return denied("405")
+    if rule.look not in words:
+        return denied(rule.others)
+    if ask == POST and rule.act in words:
+        return Verdict(frozenset(rule.does.split()), may_change=True)
+    if ask == POST and rule.posted:
+        return Verdict(frozenset({rule.posted}))
+    return Verdict(frozenset({rule.missing if place.names == UNKNOWN else rule.shows}))
+
+
+def denied(*answers: str) -> Verdict:
+    return Verdict(frozenset(answers), is_denied=True)
+
+
+def keeps_csrf_token(visitor: Visitor) -> bool:
+    """A session that is ended takes its token with it."""
+    return visitor.session in {"", "unknown"}
+
+
+def words_that_apply(visitor: Visitor, roles: list[str], place: Place) -> set[str]:
+    """The words for somebody at a place."""
+    if not visitor.is_signed_in:
+        return {ANYONE}
+    words = {ANYONE, SIGNED_IN, *roles} | ({STAFF} if {"Admin", "Auditor"} & set(roles) else set())
+    words |= {MANAGER} if MANAGERS.get(place.names) == visitor.key else set()
+    return words | ({ACTOR} if (visitor.key, place.names) == ("maria", "liam") else set())

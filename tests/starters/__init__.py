@@ -1,0 +1,1 @@
+"""Tests of what HR does with one starter."""

@@ -1,0 +1,158 @@
+"""On which database each test runs.
+
+`make test` and CI set EACH_ONCE=1: then a test runs once, on the database named here, and on both only where the
+database can change its result. A file that no line names runs on both. A test with the mark `both_databases` does too,
+in whichever file. Of some long tables it runs a part, which the second table here names. `make test-all` runs
+everything on both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeVar
+
+Database = Literal["SQLite", "PostgreSQL"]
+T = TypeVar("T")
+
+TESTS = Path(__file__).resolve().parents[1]
+EACH_ONCE = os.environ.get("EACH_ONCE") == "1"
+
+# A folder or file under tests/, the one database it runs on, and why that is enough. The longest name decides.
+ONCE: dict[str, tuple[Database, str]] = {
+    "admin": ("SQLite", "Pages over the ORM. The constraints and triggers behind them run on both, in policy and promise 7."),
+    "answers": ("SQLite", "Graph's answers decide. The claims and locks behind them run on both, in passes and promise 6."),
+    "browser": ("SQLite", "Pages and scripts. What they save is tested without a browser."),
+    "cases": ("SQLite", "Driven from outside. Cases about the database carry the mark for both."),
+    "doctor": ("SQLite", "Checks of settings and of the tenant; its checks of the database carry the mark for both."),
+    "faults/test_canary.py": ("PostgreSQL", "Looks for a pass in all that is written; PostgreSQL also writes a log ahead."),
+    "faults/test_canary_memory.py": ("PostgreSQL", "Looks into the memory of processes; the database plays no part."),
+    "faults/test_disk_full.py": ("SQLite", "A full disk under a PostgreSQL server is a lost server: test_postgresql_lost.py."),
+    "faults/test_postgresql_lost.py": ("PostgreSQL", "Loses a PostgreSQL server."),
+    "graph": ("SQLite", "HTTP towards Microsoft Graph; no database."),
+    "guards": ("SQLite", "Functions over facts."),
+    "guidance": ("SQLite", "One page without data."),
+    "hr": ("SQLite", "Pages over the ORM. Sorting, filters and search carry the mark for both."),
+    "mail": ("SQLite", "SMTP and texts. The jobs that send mail run on both, in worker."),
+    "managers": ("SQLite", "Texts and signed values."),
+    "mutation": ("SQLite", "Python source; no database."),
+    "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
+    "operations/test_serve.py": ("SQLite", "Processes and folders. A restart over data runs on both."),
+    "passes/test_closed_loop.py": ("SQLite", "What the directory says decides."),
+    "passes/test_confirm.py": ("SQLite", "Pages and guards. Claims run on both, in test_one_winner.py and promise 6."),
+    "passes/test_every_status.py": ("SQLite", "Graph's answers decide. The claims and locks run on both, in promise 6."),
+    "passes/test_reconciler.py": ("SQLite", "Graph's answers decide."),
+    "passes/test_take_back.py": ("SQLite", "Pages and Graph's answers decide."),
+    "promises/test_1_nothing_before_the_manager_asks.py": ("SQLite", "Time and state decide, not the database."),
+    "promises/test_2_the_pass_is_written_nowhere.py": ("SQLite", "Types and texts. test_canary.py searches PostgreSQL."),
+    "promises/test_3_only_the_manager_can_ask.py": ("SQLite", "The directory decides."),
+    "promises/test_4_only_a_safe_account_receives.py": ("SQLite", "Guards over facts."),
+    "promises/test_5_nobody_does_it_alone.py": ("SQLite", "Guards and services; policy runs on both."),
+    "promises/test_10_what_it_says_is_true.py": ("SQLite", "Texts, and the records that they name."),
+    "promises/test_8_no_secret_opens_graph.py": ("SQLite", "Settings and tokens; no database."),
+    "promises/test_9_the_pass_is_removed.py": ("SQLite", "Graph's answers decide."),
+    "repository": ("SQLite", "Source and documents; no database."),
+    "sandbox": ("SQLite", "The sandbox has no database."),
+    "signin": ("SQLite", "Tokens and sessions."),
+    "site": ("SQLite", "Headers, languages, branding, routes and settings."),
+    "starters": ("SQLite", "Services over the ORM; tests of constraints carry the mark for both."),
+    "tenant": ("SQLite", "A script against the sandbox; no database."),
+    "worker/test_retention.py": ("SQLite", "Time decides."),
+    "worker/test_worker.py": ("SQLite", "Time and the directory decide. Claiming jobs runs on both, in test_jobs.py."),
+}  # fmt: skip
+
+# A file under tests/ or one test in it, how many of its cases share one that runs, and why that is enough. A test of a
+# file that runs on both databases begins one further on PostgreSQL, so that the two take the cases in turn.
+SAMPLED: dict[str, tuple[int, str]] = {
+    "answers/test_after_the_press.py::test_a_lost_pass_is_gone_in_the_end": (
+        4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
+    "answers/test_before_the_press.py::test_every_answer_before_the_post_has_one_end": (
+        4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
+    "answers/test_the_press.py::test_every_answer_to_the_post_has_one_end": (
+        4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
+    "browser/admin/test_admin_screens.py::test_a_table_of_the_administration_fits": (
+        2, "The tables are made alike; every page of the administration is opened in tests/site/test_who_may_what.py."),
+    "browser/everyone/test_screens.py::test_refusal_page_fits_the_screen": (
+        3, "The pages are made alike; the words of each are read without a browser, in promises 3 and 4."),
+    "browser/manager/test_refused_people.py": (
+        3, "The pages are made alike; each guard's words are read without a browser, in guards and promise 4."),
+    "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (2, "Each second of what can be broken."),
+    "faults/test_exact_kills.py": (2, "Each kill on one of the two databases in turn."),
+    "guards/test_guards_everywhere.py::test_an_error_of_graph_is_a_refusal_everywhere_it_matters": (
+        2, "Each guard with facts of Graph's gets one of the two errors in turn."),
+    "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
+        2, "Each search with few or with many found, in turn."),
+    "passes/test_budget.py": (2, "Each case on one of the two databases in turn."),
+    "passes/test_handover_edges.py": (2, "Each case on one of the two databases in turn."),
+    "promises/test_6_the_outcome_is_always_known.py": (
+        2, "Each case, with one way to treat a second POST, on one of the two databases in turn."),
+    "site/test_pseudo_locale.py": (3, "Each kind of page in one state of three."),
+    "starters/test_timetable.py::test_each_moment_is_exactly_this_one": (2, "Each second moment."),
+    "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (3, "Each third of what can differ."),
+    "tenant/test_stops.py::test_failed_call_stops_the_script_and_a_rerun_completes": (
+        2, "Each second of the calls that can fail."),
+}  # fmt: skip
+
+
+@cache
+def only_database_of(path: Path) -> Database | None:
+    """The one database that a test file runs on, or None for both."""
+    try:
+        name = path.resolve().relative_to(TESTS).as_posix()
+    except ValueError:
+        return None
+    named = [key for key in ONCE if name == key or name.startswith(f"{key}/")]
+    return ONCE[max(named, key=len)][0] if named else None
+
+
+def is_left_out(path: Path, database: str) -> bool:
+    """Whether this run, on `database`, leaves a test file to the run on the other one."""
+    only = only_database_of(path)
+    return EACH_ONCE and only is not None and only != database
+
+
+def has_marked_tests(path: Path) -> bool:
+    """Whether a file has tests that run on both databases, although the file runs on one."""
+    return "mark.both_databases" in path.read_text()
+
+
+def sampled(path: Path, test: str) -> int:
+    """How many cases of a test share one that runs: 1 where all run."""
+    if not EACH_ONCE:
+        return 1
+    try:
+        name = path.resolve().relative_to(TESTS).as_posix()
+    except ValueError:
+        return 1
+    every, _ = SAMPLED.get(f"{name}::{test}") or SAMPLED.get(name) or (1, "")
+    return every
+
+
+def spread(cases: Sequence[Mapping[str, int]], every: int, first: int = 0) -> list[bool]:
+    """Which cases of one test run, where one in `every` does: always the same ones.
+
+    A case says of each parameter which of its values it has. Numbers are added up, so that of two parameters with at
+    least `every` values each value of either still occurs. Parameters given together are counted once.
+    """
+    parameters = {tuple(case[name] for case in cases) for name in cases[0]}
+    taken = [sum(values) % every == first % every for values in zip(*parameters, strict=True)]
+    return taken if any(taken) else [True] * len(cases)
+
+
+def part_of(values: Sequence[T], every: int, first: int = 0) -> tuple[T, ...]:
+    """One in `every` of the values, from number `first` on, where each test runs once; else all of them."""
+    return tuple(values[first % every :: every] if EACH_ONCE else values)
+
+
+def table() -> str:
+    """The first table above, for docs/proof.md."""
+    rows = [f"| `tests/{name}` | {database} | {why} |" for name, (database, why) in ONCE.items()]
+    return "\n".join(["| tests | database | why once is enough |", "|---|---|---|", *rows])
+
+
+def table_of_samples() -> str:
+    """The second one."""
+    rows = [f"| `tests/{name}` | 1 in {every} | {why} |" for name, (every, why) in SAMPLED.items()]
+    return "\n".join(["| tests | cases | why that is enough |", "|---|---|---|", *rows])
