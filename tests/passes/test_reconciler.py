@@ -635,7 +635,7 @@ def test_a_deletion_that_fails_leaves_the_issue_as_it_is(fault, revoking, entry)
 def test_a_pass_that_stays_is_tried_again_at_least_every_half_minute(fault, revoking, run_jobs, traveller):
     fault(method="DELETE", status=403, times=None)
     job = Job.objects.filter(key=f"issue:{revoking.pk}")
-    for _ in range(12):
+    for _ in range(120):
         traveller.move_to(max(job.get().due_at, timezone.now()))
         run_jobs()
 
@@ -927,6 +927,23 @@ def test_a_rush_of_people_does_not_keep_an_unseen_pass_alive(tenant, settings, r
     look(issue)
 
     assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
+
+
+def test_reading_the_list_again_does_not_use_up_the_calls_of_the_deletion(
+    tenant, settings, unknown, run_jobs, traveller
+):
+    unknown()
+    settings.GRAPH_BUDGET_CALLS = 5
+    # One call each two seconds: the worker's pause. There is always room for one more, and never for two.
+    now = timezone.now().timestamp()
+    GraphBudget.objects.update(recent=[now - 8, now - 6, now - 4, now - 2], on_their_way=[])
+    Job.objects.update(due_at=timezone.now())
+
+    for _ in range(120):
+        run_jobs()
+        traveller.shift(1 * SECONDS)
+
+    assert live_passes(tenant) == []
 
 
 def test_what_is_asked_of_a_job_that_runs_is_done_right_after_it(

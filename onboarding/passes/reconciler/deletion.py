@@ -18,6 +18,7 @@ class DeletionResult:
 
     gone: bool
     deleted: bool = False  # Microsoft answered that it deleted the pass just now
+    listed: bool = False  # the list still shows the pass
 
 
 def delete_and_check(issue: PassIssue, now: datetime, *, settled: datetime) -> DeletionResult:
@@ -40,7 +41,7 @@ def delete_and_check(issue: PassIssue, now: datetime, *, settled: datetime) -> D
     adopt_listed_id(issue, mine)
     if problem is not None:
         raise problem
-    return DeletionResult(gone=False, deleted=deleted)
+    return DeletionResult(gone=False, deleted=deleted, listed=True)
 
 
 def delete_unneeded_pass(issue: PassIssue, mine: graph.LivePass | None, now: datetime) -> None:

@@ -29,17 +29,14 @@ def find_lost_pass(issue: PassIssue, now: datetime) -> datetime | None:
     quarantine.
     """
     with alarm_if_overdue(issue, since=issue.lease_until, now=now):
-        with spend_quota(yields=False):
-            lost = [live for live in list_passes(issue, now) if is_ours(issue, live)]
-        for live in lost:
-            record_found_pass(issue, live)
+        # A pass that is known is not looked for again: those calls would use up what its deletion needs.
+        if not _is_known_to_exist(issue):
+            with spend_quota(yields=False):
+                lost = [live for live in list_passes(issue, now) if is_ours(issue, live)]
+            for live in lost:
+                record_found_pass(issue, live)
         if _is_known_to_exist(issue):
-            if delete_and_check(issue, now, settled=_list_is_final_at(issue)).gone:
-                end_issue(issue, IssueState.REVOKED, facts={"deleted": [issue.method_id]})
-                return None
-            if lost:
-                raise JobPostponed(5)
-            return max(now + timedelta(seconds=5), _list_is_final_at(issue))
+            return _delete_known_pass(issue, now)
     if issue.is_denied_by_microsoft:
         return _confirm_refusal(issue, now)
     if issue.first_empty_at is None:
@@ -49,6 +46,17 @@ def find_lost_pass(issue: PassIssue, now: datetime) -> datetime | None:
         return _list_is_final_at(issue)
     end_issue(issue, IssueState.VOID)
     return now + SWEEP_INTERVAL
+
+
+def _delete_known_pass(issue: PassIssue, now: datetime) -> datetime | None:
+    final_at = _list_is_final_at(issue)
+    result = delete_and_check(issue, now, settled=final_at)
+    if result.gone:
+        end_issue(issue, IssueState.REVOKED, facts={"deleted": [issue.method_id]})
+        return None
+    if result.listed:
+        raise JobPostponed(5)
+    return max(now + timedelta(seconds=5), final_at)
 
 
 def _list_is_final_at(issue: PassIssue) -> datetime:
