@@ -138,9 +138,7 @@ def test_a_cut_connection_leaves_no_pass_and_no_stuck_starter(site: Portal, mari
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_paused_process_shows_no_pass_after_another_was_made(
-    site: Portal, maria: Person, moment: str
-) -> None:
+def test_a_paused_process_shows_no_pass_after_a_newer_one(site: Portal, maria: Person, moment: str) -> None:
     """The process continues after its issue was resolved and the next pass is in use: the next pass must not suffer."""
     call, when, _ = MOMENTS[moment]
     impatient = site.person(maria.key, site.urls[1])

@@ -33,7 +33,7 @@ ISSUE = {
 
 
 @pytest.mark.parametrize(("source", "target"), product(StarterState, StarterState))
-def test_a_starter_moves_as_promised_and_not_otherwise(source, target):
+def test_only_the_listed_starter_transitions_are_allowed(source, target):
     if (source.value, target.value) in STARTER:
         check_starter_move(source, target)
     else:
@@ -42,7 +42,7 @@ def test_a_starter_moves_as_promised_and_not_otherwise(source, target):
 
 
 @pytest.mark.parametrize(("source", "target"), product(IssueState, IssueState))
-def test_an_issue_moves_as_promised_and_not_otherwise(source, target):
+def test_only_the_listed_issue_transitions_are_allowed(source, target):
     if (source.value, target.value) in ISSUE:
         check_issue_move(source, target)
     else:
@@ -50,7 +50,7 @@ def test_an_issue_moves_as_promised_and_not_otherwise(source, target):
             check_issue_move(source, target)
 
 
-def test_every_state_can_be_reached_and_every_open_one_can_be_left():
+def test_every_state_is_reachable_and_every_open_state_has_exits():
     assert {move.target for move in STARTER_MOVES} == set(StarterState)
     assert {move.target for move in ISSUE_MOVES} == set(IssueState) - {"issuing"}
     assert {move.source for move in STARTER_MOVES} == UNFINISHED | {"withdrawn"}
@@ -61,10 +61,10 @@ def test_a_finished_starter_stays_finished():
     assert {state for state in StarterState if state not in UNFINISHED} == {"registered", "withdrawn"}
 
 
-def test_what_was_throttled_or_refused_does_not_count():
+def test_throttled_and_refused_attempts_do_not_count():
     assert {"shown", "unknown"} == COUNTED_ON
 
 
-def test_the_models_know_the_same_states():
+def test_the_models_have_the_same_states():
     assert set(Starter.State.values) == {state.value for state in StarterState}
     assert set(PassIssue.State.values) == {state.value for state in IssueState}

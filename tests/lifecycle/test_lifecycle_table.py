@@ -28,7 +28,7 @@ from onboarding.transitions import move_issue, move_starter
 # --- The tables ---------------------------------------------------------------------------------------------------
 
 
-def test_a_diagram_shows_where_it_starts_every_move_with_who_makes_it_and_where_it_ends():
+def test_a_diagram_shows_start_transitions_actors_and_end():
     table = (
         Move(StarterState.RECORDED, StarterState.INVITED, "HR", "now: or later"),
         Move(StarterState.INVITED, StarterState.RECORDED, "HR", "a mistake"),
@@ -50,12 +50,12 @@ def test_a_diagram_shows_where_it_starts_every_move_with_who_makes_it_and_where_
 
 
 @pytest.mark.parametrize(("table", "start"), [(STARTER_MOVES, "recorded"), (ISSUE_MOVES, "issuing")])
-def test_a_table_begins_where_the_first_state_is_left(table, start):
+def test_a_table_starts_with_the_initial_state(table, start):
     assert table[0].source == start
     assert f"    [*] --> {start}" in draw_diagram(table).splitlines()
 
 
-def test_no_move_can_be_changed_while_the_portal_runs():
+def test_transitions_are_immutable():
     with pytest.raises(FrozenInstanceError):
         STARTER_MOVES[0].target = StarterState.ISSUED  # type: ignore[misc]
 
@@ -96,7 +96,7 @@ def told() -> AuditEvent:
 
 
 @pytest.mark.django_db
-def test_a_moved_starter_counts_one_version_on_and_the_trail_says_who_moved_whom_and_why(starter, person):
+def test_a_starter_transition_raises_the_version_and_is_audited(starter, person):
     moved, other = starter(), starter(account_id="another")
 
     move_starter(
@@ -124,7 +124,7 @@ def test_a_moved_starter_counts_one_version_on_and_the_trail_says_who_moved_whom
 
 
 @pytest.mark.django_db
-def test_what_is_changed_without_a_move_keeps_the_state_and_counts_a_version_too(starter, issue):
+def test_a_change_without_a_transition_raises_the_version(starter, issue):
     asked = issue()
 
     move_starter(asked.starter, None, event="issue.intent", issue=asked)
@@ -136,7 +136,7 @@ def test_what_is_changed_without_a_move_keeps_the_state_and_counts_a_version_too
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("meanwhile", [{"version": 2}, {"state": StarterState.ISSUED}])
-def test_a_starter_that_is_no_longer_what_was_seen_is_left_as_it_is(starter, meanwhile):
+def test_a_starter_changed_meanwhile_is_left_unchanged(starter, meanwhile):
     seen = starter()
     Starter.objects.update(**meanwhile)
 
@@ -149,7 +149,7 @@ def test_a_starter_that_is_no_longer_what_was_seen_is_left_as_it_is(starter, mea
 
 
 @pytest.mark.django_db
-def test_a_move_that_no_table_has_is_not_made(starter, issue):
+def test_a_transition_outside_the_tables_is_refused(starter, issue):
     invited, ended = starter(account_id="another"), issue(IssueState.VOID)
 
     with pytest.raises(NotPermitted, match="invited cannot become registered"):
@@ -161,7 +161,7 @@ def test_a_move_that_no_table_has_is_not_made(starter, issue):
 
 
 @pytest.mark.django_db
-def test_a_moved_issue_is_told_with_its_number_and_nothing_else_is_touched(issue, person):
+def test_an_issue_transition_is_audited_with_its_number(issue, person):
     moved, other = issue(), issue(account_id="another")
 
     move_issue(
@@ -189,7 +189,7 @@ def test_a_moved_issue_is_told_with_its_number_and_nothing_else_is_touched(issue
 
 
 @pytest.mark.django_db
-def test_the_reason_of_a_moved_issue_is_told(issue):
+def test_the_reason_of_an_issue_transition_is_audited(issue):
     moved = issue(IssueState.SHOWN)
 
     move_issue(moved, IssueState.REVOKING, event="issue.revoking", changes={"reason": "lost"})
@@ -208,9 +208,7 @@ def test_the_reason_of_a_moved_issue_is_told(issue):
         (IssueState.HELD, IssueState.CLOSED, True, True),
     ],
 )
-def test_an_attempt_counts_from_the_moment_that_a_pass_may_exist_and_for_ever(
-    issue, source, to, before, after
-):
+def test_an_attempt_counts_once_a_pass_may_exist(issue, source, to, before, after):
     moved = issue(source, counted=before)
 
     move_issue(moved, to, event="x")
@@ -219,7 +217,7 @@ def test_an_attempt_counts_from_the_moment_that_a_pass_may_exist_and_for_ever(
 
 
 @pytest.mark.django_db
-def test_an_issue_that_is_no_longer_what_was_seen_is_left_as_it_is(issue):
+def test_an_issue_changed_meanwhile_is_left_unchanged(issue):
     seen = issue()
     PassIssue.objects.update(state=IssueState.UNKNOWN)
 
@@ -232,7 +230,7 @@ def test_an_issue_that_is_no_longer_what_was_seen_is_left_as_it_is(issue):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("holds", [True, False])
-def test_an_issue_moves_only_while_what_was_demanded_holds(issue, holds):
+def test_an_issue_changes_only_while_its_condition_holds(issue, holds):
     seen = issue()
     demanded = Q(lease_until__lte=timezone.now()) if holds else Q(lease_until__gt=timezone.now())
 
@@ -246,7 +244,7 @@ def test_an_issue_moves_only_while_what_was_demanded_holds(issue, holds):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_real_commits_no_move_is_kept_without_its_event(issue, monkeypatch):
+def test_no_transition_is_committed_without_its_event(issue, monkeypatch):
     seen = issue()
 
     def full(*args: Any, **kwargs: Any) -> None:

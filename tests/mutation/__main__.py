@@ -64,12 +64,12 @@ OF_GUARDS = (
 OF_HAND_OVER = (
     "passes/test_handover_edges",
     "promises/test_5_nobody_does_it_alone",
-    "passes/test_take_back",
+    "passes/test_cancellation",
     "passes/test_confirm",
     "promises/test_2_the_pass_is_written_nowhere",
     "promises/test_4_only_a_safe_account_receives",
     "promises/test_7_everything_can_be_read_afterwards",
-    "passes/test_budget",
+    "passes/test_graph_quota",
     "starters/test_withdraw",
     "passes/test_reconciler",
     "promises/test_3_only_the_manager_can_ask",
@@ -85,7 +85,7 @@ TESTS = {
     "transitions": (
         "lifecycle/test_lifecycle_table",
         "passes/test_handover_edges",
-        "passes/test_take_back",
+        "passes/test_cancellation",
         "starters/test_withdraw",
         "starters/test_reschedule",
         "promises/test_7_everything_can_be_read_afterwards",

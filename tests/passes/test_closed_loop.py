@@ -39,7 +39,7 @@ def told(kind):
 # --- Used before the start ----------------------------------------------------------------------------------------
 
 
-def test_a_use_that_is_seen_before_the_start_is_an_event_and_told_to_security_and_hr(held, tenant):
+def test_use_before_the_start_is_audited_and_reported(held, tenant):
     issue = held("noor", starts_in=timedelta(minutes=90))
     use(tenant)
 
@@ -51,7 +51,7 @@ def test_a_use_that_is_seen_before_the_start_is_an_event_and_told_to_security_an
     assert all("before the start" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
 
 
-def test_it_is_told_once_however_often_it_is_looked_at(held, tenant, time_machine):
+def test_early_use_is_reported_once(held, tenant, time_machine):
     issue = held("noor", starts_in=timedelta(minutes=90))
     use(tenant)
 
@@ -65,7 +65,7 @@ def test_it_is_told_once_however_often_it_is_looked_at(held, tenant, time_machin
     assert len(told("unexpected")) == 2
 
 
-def test_a_method_that_was_registered_before_the_start_counts_as_a_use(held, tenant):
+def test_a_method_registered_before_the_start_counts_as_use(held, tenant):
     issue = held("noor", starts_in=timedelta(minutes=90))
     register(tenant)
 
@@ -76,7 +76,7 @@ def test_a_method_that_was_registered_before_the_start_counts_as_a_use(held, ten
     assert told("unexpected") == [HR, SECURITY]
 
 
-def test_a_pass_without_a_receipt_that_served_before_the_start_counts_too(shown, tenant, time_machine):
+def test_early_use_of_an_unacknowledged_pass_is_audited(shown, tenant, time_machine):
     issue = shown("noor", starts_in=timedelta(minutes=90)).issue
     register(tenant)
     cancel_pass(issue, reason=PassIssue.Reason.NO_RECEIPT)
@@ -88,7 +88,7 @@ def test_a_pass_without_a_receipt_that_served_before_the_start_counts_too(shown,
     assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
 
 
-def test_a_use_on_the_day_is_as_it_should_be(held, tenant):
+def test_use_on_the_start_date_is_not_reported(held, tenant):
     issue = held("noor")
     use(tenant)
 
@@ -107,7 +107,7 @@ def made_elsewhere(tenant):
     return tenant.tenant.add_pass(tenant.tenant.accounts["noor"], now, now, 60, True, "help desk's pass")
 
 
-def test_a_pass_that_another_tool_replaced_is_an_event_and_told_to_security_and_hr(held, tenant):
+def test_a_replaced_pass_is_audited_and_reported(held, tenant):
     issue = held("noor")
     made_elsewhere(tenant)
 
@@ -121,7 +121,7 @@ def test_a_pass_that_another_tool_replaced_is_an_event_and_told_to_security_and_
     assert all("Another tool created a pass" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
 
 
-def test_the_end_and_what_is_told_of_it_stand_or_fall_together(held, tenant, monkeypatch):
+def test_a_pass_is_closed_only_with_its_report(held, tenant, monkeypatch):
     issue = held("noor")
     made_elsewhere(tenant)
     monkeypatch.setattr("onboarding.mail.outbox.enqueue_job", lambda *_, **__: 1 / 0)
@@ -133,7 +133,7 @@ def test_the_end_and_what_is_told_of_it_stand_or_fall_together(held, tenant, mon
     assert not AuditEvent.objects.filter(event="issue.replaced_elsewhere").exists()
 
 
-def test_a_pass_that_is_only_gone_was_not_replaced(held, tenant, time_machine):
+def test_a_missing_pass_is_not_reported_as_replaced(held, tenant, time_machine):
     issue = held("noor")
     live_passes(tenant)[0].ended = "deleted"
     time_machine.move_to(timezone.now() + timedelta(minutes=3))
@@ -155,9 +155,7 @@ def waiting_jobs():
     return sorted(Job.objects.filter(done_at=None, failed_at=None).values_list("key", flat=True))
 
 
-def test_used_then_registered_the_pass_is_deleted_the_starter_done_and_both_are_told(
-    held, tenant, time_passes
-):
+def test_registration_deletes_the_pass_and_notifies_hr_and_the_manager(held, tenant, time_passes):
     held("noor")
     use(tenant)
     time_passes(timedelta(seconds=30))
@@ -173,7 +171,7 @@ def test_used_then_registered_the_pass_is_deleted_the_starter_done_and_both_are_
     assert told("registered") == [HR, MANAGER]
 
 
-def test_who_is_done_is_not_asked_about_any_more(held, tenant, time_passes):
+def test_a_registered_starter_is_not_checked_again(held, tenant, time_passes):
     held("noor")
     register(tenant)
     time_passes(timedelta(minutes=20))
@@ -184,7 +182,7 @@ def test_who_is_done_is_not_asked_about_any_more(held, tenant, time_passes):
     assert asked(tenant, since) == [] and [key for key in waiting_jobs() if key != "daily:forget"] == []
 
 
-def test_a_pass_that_nobody_uses_is_not_watched_longer_than_it_lives(held, tenant, time_passes):
+def test_an_unused_pass_is_followed_until_it_expires(held, tenant, time_passes):
     issue = held("noor")
 
     time_passes(timedelta(minutes=70))
@@ -193,7 +191,7 @@ def test_a_pass_that_nobody_uses_is_not_watched_longer_than_it_lives(held, tenan
     assert Job.objects.get(key=f"issue:{issue.pk}").done_at is not None
 
 
-def test_a_watch_costs_one_call_and_less_often_the_longer_it_lasts(held, tenant, time_passes):
+def test_following_a_pass_takes_fewer_calls_over_time(held, tenant, time_passes):
     held("noor")
 
     def methods_read(span):
@@ -207,7 +205,7 @@ def test_a_watch_costs_one_call_and_less_often_the_longer_it_lasts(held, tenant,
     assert early <= 19 and middle <= 25 and late <= 31
 
 
-def test_a_watch_yields_to_people_and_asks_nobody_meanwhile(held, tenant, run_jobs, time_machine):
+def test_following_a_pass_waits_while_microsoft_throttles(held, tenant, run_jobs, time_machine):
     issue = held("noor")
     graph_quota.back_off(60)
     since = len(tenant.tenant.requests)
@@ -221,7 +219,7 @@ def test_a_watch_yields_to_people_and_asks_nobody_meanwhile(held, tenant, run_jo
 
 
 @pytest.mark.parametrize("what", ["invited", "recorded", "expected"])
-def test_who_never_comes_is_looked_at_daily_after_the_window_and_then_no_more(
+def test_an_absent_starter_is_checked_daily_and_then_no_more(
     what, record, tenant, run_jobs, time_machine, person
 ):
     starter = record("noor", starts_in=timedelta(days=1))
@@ -244,9 +242,7 @@ def test_who_never_comes_is_looked_at_daily_after_the_window_and_then_no_more(
     assert [key for key in waiting_jobs() if key != "daily:forget"] == [] and job.last_error == ""
 
 
-def test_whatever_hr_does_to_one_who_is_looked_at_no_more_has_them_looked_at_again(
-    record, tenant, run_jobs, time_machine, person
-):
+def test_an_action_by_hr_resumes_the_checks(record, tenant, run_jobs, time_machine, person):
     starter = record("noor", starts_in=timedelta(days=1))
     run_jobs()
     for days in range(6, 45):

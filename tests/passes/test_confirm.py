@@ -205,7 +205,7 @@ def browser_for(situation: str, browser_of: Callable[..., Client]) -> Client:
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_page_says_where_things_stand_and_what_can_be_done(in_situation, browser_of, situation):
+def test_the_page_shows_the_state_and_the_possible_action(in_situation, browser_of, situation):
     code, said, button = SITUATIONS[situation]
     starter = in_situation(situation)
 
@@ -221,7 +221,7 @@ def test_the_page_says_where_things_stand_and_what_can_be_done(in_situation, bro
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_looking_changes_nothing(tenant, in_situation, browser_of, situation):
+def test_reading_the_page_changes_nothing(tenant, in_situation, browser_of, situation):
     starter = in_situation(situation)
     maria = browser_for(situation, browser_of)
     maria.get(page_of(starter))  # the session's first form puts its token there
@@ -237,7 +237,7 @@ def test_looking_changes_nothing(tenant, in_situation, browser_of, situation):
 
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if SITUATIONS[name][0] != "ready"])
-def test_pressing_a_button_that_is_not_offered_makes_no_pass(tenant, in_situation, browser_of, situation):
+def test_a_click_on_a_missing_button_creates_no_pass(tenant, in_situation, browser_of, situation):
     starter = in_situation(situation)
     before = len(creations(tenant))
 
@@ -249,7 +249,7 @@ def test_pressing_a_button_that_is_not_offered_makes_no_pass(tenant, in_situatio
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
-def test_other_methods_are_not_answered(tenant, invite, browser_of, method):
+def test_other_http_methods_are_refused(tenant, invite, browser_of, method):
     starter = invite("noor")
 
     answer = getattr(browser_of("maria"), method)(page_of(starter))
@@ -261,7 +261,7 @@ def test_other_methods_are_not_answered(tenant, invite, browser_of, method):
 # --- The pass, and nothing but the pass -----------------------------------------------------------------------------
 
 
-def test_the_answer_to_the_button_shows_the_pass(codes, invite, browser_of):
+def test_the_response_to_the_click_shows_the_pass(codes, invite, browser_of):
     starter = invite("noor")
 
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
@@ -272,7 +272,7 @@ def test_the_answer_to_the_button_shows_the_pass(codes, invite, browser_of):
     assert Starter.objects.get(pk=starter.pk).state == StarterState.ISSUED
 
 
-def test_no_other_answer_and_no_row_holds_the_pass(codes, invite, browser_of, run_jobs):
+def test_no_other_response_and_no_row_contains_the_pass(codes, invite, browser_of, run_jobs):
     starter, maria, form = invite("noor"), browser_of("maria"), None
     form = form_of(starter)
     maria.post(page_of(starter), form)
@@ -292,7 +292,7 @@ def test_no_other_answer_and_no_row_holds_the_pass(codes, invite, browser_of, ru
 
 
 @pytest.mark.parametrize("entry", [{"isUsable": False}, {"isUsableOnce": False}, {"lifetimeInMinutes": 90}])
-def test_a_pass_that_is_not_shown_is_in_no_answer_and_no_row(
+def test_an_unshown_pass_is_in_no_response_and_no_row(
     tenant, codes, fault, invite, browser_of, run_jobs, entry
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -310,7 +310,7 @@ def test_a_pass_that_is_not_shown_is_in_no_answer_and_no_row(
 # --- Every outcome ------------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_a_kind_sentence_and_a_reference(tenant, invite, browser_of):
+def test_a_refusal_shows_a_reason_and_a_code(tenant, invite, browser_of):
     starter = invite("disabled")
 
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
@@ -324,7 +324,7 @@ def test_a_refusal_is_a_kind_sentence_and_a_reference(tenant, invite, browser_of
     assert creations(tenant) == []
 
 
-def test_a_refusal_can_be_followed_by_a_pass_when_its_reason_is_gone(tenant, invite, browser_of):
+def test_a_pass_can_be_created_after_the_reason_is_fixed(tenant, invite, browser_of):
     starter, maria = invite("disabled"), browser_of("maria")
     maria.post(page_of(starter), form_of(starter))
     tenant.tenant.accounts["disabled"].properties["accountEnabled"] = True
@@ -335,7 +335,7 @@ def test_a_refusal_can_be_followed_by_a_pass_when_its_reason_is_gone(tenant, inv
     assert Starter.objects.get(pk=starter.pk).problem == ""
 
 
-def test_a_stale_sign_in_gets_a_page_with_a_link_back_to_here(tenant, invite, browser_of):
+def test_a_stale_sign_in_gets_a_link_to_sign_in(tenant, invite, browser_of):
     starter = invite("noor")
     maria = browser_of("maria", ago=timedelta(minutes=6))
 
@@ -349,7 +349,7 @@ def test_a_stale_sign_in_gets_a_page_with_a_link_back_to_here(tenant, invite, br
     assert creations(tenant) == []
 
 
-def test_a_session_that_is_over_gets_a_page_and_never_a_redirect(tenant, invite):
+def test_an_expired_session_gets_a_page_instead_of_a_redirect(tenant, invite):
     starter = invite("noor")
 
     answer = Client().post(page_of(starter), form_of(starter))
@@ -359,7 +359,7 @@ def test_a_session_that_is_over_gets_a_page_and_never_a_redirect(tenant, invite)
     assert creations(tenant) == []
 
 
-def test_a_form_without_its_token_is_refused(tenant, invite, browser_of):
+def test_a_form_without_its_csrf_token_is_refused(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     maria.handler.enforce_csrf_checks = True
 
@@ -369,7 +369,7 @@ def test_a_form_without_its_token_is_refused(tenant, invite, browser_of):
     assert creations(tenant) == []
 
 
-def test_without_a_worker_no_pass_is_made(tenant, invite, browser_of):
+def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
     starter = invite("noor")
     Heartbeat.objects.update(beat_at=timezone.now() - jobs.HEARTBEAT_VALID_FOR - timedelta(seconds=1))
 
@@ -381,7 +381,7 @@ def test_without_a_worker_no_pass_is_made(tenant, invite, browser_of):
     assert GraphBudget.objects.get().recent == []
 
 
-def test_without_a_token_no_pass_is_made_and_nothing_is_claimed(tenant, fault, invite, confirmation):
+def test_nothing_is_claimed_without_a_token_for_graph(tenant, fault, invite, confirmation):
     said = confirmation(invite("noor"))
     identity.forget_workload_identity()
     graph.forget_client()
@@ -403,7 +403,7 @@ def test_without_a_token_no_pass_is_made_and_nothing_is_claimed(tenant, fault, i
         (f"/users/{NOOR}$", 404, "Microsoft did not find the account"),
     ],
 )
-def test_what_cannot_be_checked_counts_as_refused(tenant, fault, invite, browser_of, path, status, said):
+def test_a_failed_check_is_audited_as_a_refusal(tenant, fault, invite, browser_of, path, status, said):
     starter, maria = invite("noor"), browser_of("maria")
     fault(path=path, status=status, times=None)
 
@@ -416,7 +416,7 @@ def test_what_cannot_be_checked_counts_as_refused(tenant, fault, invite, browser
     assert len(GraphBudget.objects.get().recent) == 1
 
 
-def test_a_directory_that_is_away_makes_no_pass(tenant, fault, invite, browser_of):
+def test_an_unreachable_directory_creates_no_pass(tenant, fault, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     fault(path="batch", drop="before", times=None)
 
@@ -427,7 +427,7 @@ def test_a_directory_that_is_away_makes_no_pass(tenant, fault, invite, browser_o
     assert creations(tenant) == []
 
 
-def test_throttled_people_get_a_place_and_an_estimate(tenant, fault, invite, browser_of):
+def test_a_throttled_manager_gets_a_queue_position_and_an_estimate(tenant, fault, invite, browser_of):
     starter = invite("noor")
     fault(path="authentication/methods", status=429, headers={"Retry-After": "120"})
 
@@ -438,7 +438,7 @@ def test_throttled_people_get_a_place_and_an_estimate(tenant, fault, invite, bro
     assert creations(tenant) == []
 
 
-def test_a_database_that_cannot_write_the_intent_sends_nothing(tenant, monkeypatch, invite, browser_of):
+def test_a_failed_save_of_the_intent_sends_nothing(tenant, monkeypatch, invite, browser_of):
     starter, write = invite("noor"), audit.record
 
     def full(event: str, **kwargs: Any) -> Any:
@@ -466,7 +466,7 @@ def test_a_database_that_cannot_write_the_intent_sends_nothing(tenant, monkeypat
         ({"status": 503, "applied": True}, "The answer was lost."),
     ],
 )
-def test_a_post_that_gave_nothing_to_show_is_explained(fault, invite, browser_of, entry, said):
+def test_the_page_explains_why_there_is_no_pass(fault, invite, browser_of, entry, said):
     starter = invite("noor")
     fault(path=PASSES, method="POST", **entry)
 
@@ -480,7 +480,7 @@ def test_a_post_that_gave_nothing_to_show_is_explained(fault, invite, browser_of
 # --- What the manager saw is no longer so -----------------------------------------------------------------------------
 
 
-def test_a_starter_that_changed_since_the_page_is_shown_anew(tenant, invite, browser_of, person):
+def test_a_starter_changed_since_the_page_is_shown_again(tenant, invite, browser_of, person):
     starter = invite("noor")
     form = form_of(starter)
     rescheduling.reschedule_starter(
@@ -498,7 +498,7 @@ def test_a_starter_that_changed_since_the_page_is_shown_anew(tenant, invite, bro
     assert creations(tenant) == []
 
 
-def test_a_policy_that_changed_since_the_page_is_shown_anew(tenant, invite, browser_of, person):
+def test_a_policy_changed_since_the_page_is_shown_again(tenant, invite, browser_of, person):
     starter = invite("noor")
     form = form_of(starter)
     policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
@@ -510,9 +510,7 @@ def test_a_policy_that_changed_since_the_page_is_shown_anew(tenant, invite, brow
     assert creations(tenant) == []
 
 
-def test_a_policy_that_changes_between_the_checks_and_the_claim_is_shown_anew(
-    tenant, monkeypatch, invite, browser_of, person
-):
+def test_a_policy_change_after_the_checks_stops_the_claim(tenant, monkeypatch, invite, browser_of, person):
     starter, checked = invite("noor"), check_ready
 
     def then_changed(*args: Any) -> Any:
@@ -530,7 +528,7 @@ def test_a_policy_that_changes_between_the_checks_and_the_claim_is_shown_anew(
     assert len(GraphBudget.objects.get().recent) == 1  # the read; the POST was given back
 
 
-def test_a_freeze_stops_issuing_at_once_with_who_and_why(tenant, invite, browser_of, person):
+def test_a_freeze_stops_passes_and_names_admin_and_reason(tenant, invite, browser_of, person):
     starter, maria = invite("noor"), browser_of("maria")
     policy.add_version(PolicyVersion(frozen=True, reason="A stolen laptop"), by=person("ada"))
 
@@ -542,7 +540,7 @@ def test_a_freeze_stops_issuing_at_once_with_who_and_why(tenant, invite, browser
     assert creations(tenant) == []
 
 
-def test_whoever_lost_the_race_raises_no_alarm(tenant, invite, browser_of, confirmation, monkeypatch):
+def test_the_slower_of_two_requests_raises_no_alarm(tenant, invite, browser_of, confirmation, monkeypatch):
     """The pass of who was faster looks foreign until it is recorded; that is no reason to call security."""
     starter, checks = invite("noor"), require_guards
     slower = confirmation(starter)
@@ -572,7 +570,7 @@ def test_whoever_lost_the_race_raises_no_alarm(tenant, invite, browser_of, confi
 # --- The form -----------------------------------------------------------------------------------------------------
 
 
-def test_without_a_choice_the_form_comes_back_with_the_error_beside_it(tenant, invite, browser_of):
+def test_a_missing_choice_is_shown_as_an_error(tenant, invite, browser_of):
     starter = invite("noor")
 
     answer = browser_of("maria").post(page_of(starter), form_of(starter, identity_check=""))
@@ -584,7 +582,7 @@ def test_without_a_choice_the_form_comes_back_with_the_error_beside_it(tenant, i
 
 
 @pytest.mark.parametrize("differently", [{"version": ""}, {"version": "x"}, {"policy": "-1"}])
-def test_a_form_that_is_not_whole_makes_no_pass_and_keeps_the_choice(tenant, invite, browser_of, differently):
+def test_an_incomplete_form_creates_no_pass_and_keeps_the_choice(tenant, invite, browser_of, differently):
     starter = invite("noor")
 
     answer = browser_of("maria").post(
@@ -597,7 +595,7 @@ def test_a_form_that_is_not_whole_makes_no_pass_and_keeps_the_choice(tenant, inv
     assert creations(tenant) == []
 
 
-def test_an_invented_identity_check_makes_no_pass(tenant, invite, browser_of):
+def test_an_invalid_identity_check_creates_no_pass(tenant, invite, browser_of):
     starter = invite("noor")
 
     answer = browser_of("maria").post(page_of(starter), form_of(starter, identity_check="trust_me"))
@@ -606,9 +604,7 @@ def test_an_invented_identity_check_makes_no_pass(tenant, invite, browser_of):
     assert creations(tenant) == []
 
 
-def test_how_identity_was_checked_belongs_to_the_issue_and_is_asked_again(
-    tenant, invite, browser_of, run_jobs
-):
+def test_the_identity_check_is_asked_for_each_pass(tenant, invite, browser_of, run_jobs):
     starter, maria = invite("noor"), browser_of("maria")
     maria.post(page_of(starter), form_of(starter, identity_check="by_video"))
     issue = starter.issues.get()
@@ -622,7 +618,7 @@ def test_how_identity_was_checked_belongs_to_the_issue_and_is_asked_again(
     assert again.context["form"]["identity_check"].value() == ""
 
 
-def test_everything_the_manager_read_comes_from_hr_and_the_directory_and_is_escaped(invite, browser_of):
+def test_text_from_hr_and_the_directory_is_escaped(invite, browser_of):
     starter = invite("noor")
     Starter.objects.filter(pk=starter.pk).update(
         note="<script>alert(1)</script>", display_name="<img src=x onerror=alert(1)>"

@@ -13,9 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_pass_costs_two_round_trips_two_scarce_calls_and_some_sixty_short_queries(
-    tenant, invite, browser_of
-):
+def test_a_pass_costs_two_round_trips_and_few_queries(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     page = maria.get(f"/starters/{starter.public_id}/")
     seen = {name: page.context["form"].initial[name] for name in ("version", "policy")}
@@ -40,7 +38,7 @@ def test_a_pass_costs_two_round_trips_two_scarce_calls_and_some_sixty_short_quer
     assert len(asked) <= 64, len(asked)  # with the advisory locks of PostgreSQL
 
 
-def test_looking_at_pages_costs_nothing_of_the_small_budget(tenant, invite, browser_of):
+def test_reading_pages_uses_no_quota(tenant, invite, browser_of):
     starter = invite("noor")
 
     browser_of("maria").get("/starters/")
@@ -52,7 +50,7 @@ def test_looking_at_pages_costs_nothing_of_the_small_budget(tenant, invite, brow
     assert not [one for one in tenant.tenant.requests if "/authentication/" in one["path"]]
 
 
-def test_the_lists_cost_the_same_however_many_they_show(tenant, invite, browser_of):
+def test_the_lists_need_constant_queries(tenant, invite, browser_of):
     hanna, maria = browser_of("hanna"), browser_of("maria")
 
     def queries_of(browser, path: str) -> int:

@@ -105,7 +105,7 @@ def alive(tenant: Any, status: int) -> list[Any]:
     return live_passes(tenant, f"starter{status}")
 
 
-def test_the_part_that_is_tried_has_each_kind_of_status_for_each_call_and_each_status_twice(monkeypatch):
+def test_the_sample_has_each_status_twice_and_each_kind_everywhere(monkeypatch):
     monkeypatch.setattr(plan, "EACH_ONCE", True)
     parts = [tried(place, applied) for place in FIRST for applied in (False, True)]
 
@@ -114,7 +114,7 @@ def test_the_part_that_is_tried_has_each_kind_of_status_for_each_call_and_each_s
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["instead of the work", "after the work"])
-def test_whatever_the_creation_is_answered_no_pass_lives_that_nobody_saw(
+def test_no_status_of_the_creation_leaves_an_unseen_pass(
     tenant, fault, starters, browser_of, time_passes, applied
 ):
     given, maria = starters("create", applied), browser_of("maria")
@@ -133,7 +133,7 @@ def test_whatever_the_creation_is_answered_no_pass_lives_that_nobody_saw(
 
 @pytest.mark.parametrize("applied", [False, True], ids=["instead of the work", "after the work"])
 @pytest.mark.parametrize("call", ["list", "delete"])
-def test_whatever_the_list_or_the_deletion_is_answered_a_lost_pass_is_deleted(
+def test_a_lost_pass_is_deleted_despite_any_status(
     tenant, fault, starters, browser_of, time_passes, call, applied
 ):
     given, maria = starters(call, applied), browser_of("maria")
@@ -148,7 +148,7 @@ def test_whatever_the_list_or_the_deletion_is_answered_a_lost_pass_is_deleted(
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["instead of the work", "after the work"])
-def test_whatever_the_deletion_is_answered_a_pass_without_a_receipt_is_deleted(
+def test_an_unacknowledged_pass_is_deleted_despite_any_status(
     tenant, fault, starters, browser_of, time_passes, applied
 ):
     given, maria = starters("receipt", applied), browser_of("maria")

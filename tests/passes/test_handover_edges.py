@@ -125,7 +125,7 @@ CARRIED = {
 
 
 @pytest.mark.parametrize(("value", "field"), CARRIED.values(), ids=CARRIED)
-def test_nothing_is_exchanged_on_the_way(value, field):
+def test_values_between_steps_cannot_be_changed(value, field):
     with pytest.raises((FrozenInstanceError, TypeError)):
         setattr(value, field, None)
 
@@ -140,12 +140,12 @@ WITHOUT_A_PASS = (
 
 
 @pytest.mark.parametrize("error", WITHOUT_A_PASS, ids=lambda error: type(error).__name__)
-def test_every_reason_for_no_pass_is_an_error_with_words(error):
+def test_every_reason_for_no_pass_has_a_message(error):
     assert isinstance(error, PassNotIssued) and isinstance(error, OnboardingError)
     assert str(error.message) == "No pass was created"
 
 
-def test_no_error_of_a_hand_over_carries_the_pass(claimed, tenant, monkeypatch):
+def test_no_error_of_a_hand_over_contains_the_pass(claimed, tenant, monkeypatch):
     issue = claimed()
     answer = create_pass(issue)
     code = answer.code.reveal()
@@ -158,14 +158,14 @@ def test_no_error_of_a_hand_over_carries_the_pass(claimed, tenant, monkeypatch):
         answer.code.reveal()
 
 
-def test_what_carries_the_pass_prints_nothing_of_it_and_has_no_dictionary_to_look_into():
+def test_the_repr_of_a_shown_pass_hides_the_code():
     shown, _ = CARRIED["shown"]
 
     assert "k7+Rv&m" not in repr(shown)
     assert not hasattr(shown, "__dict__")
 
 
-def test_signing_in_again_helps_only_where_nothing_else_is_missing():
+def test_a_new_sign_in_is_enough_only_without_other_refusals():
     stale, disabled = guards.BY_CODE["sign_in_is_fresh"], guards.BY_CODE["enabled"]
 
     assert RefusedByGuards(()).needs_only_sign_in is False
@@ -187,9 +187,7 @@ def test_signing_in_again_helps_only_where_nothing_else_is_missing():
     ],
     ids=["a second too early", "as it opens", "as it closes", "a second too late"],
 )
-def test_the_window_is_open_from_its_first_second_to_its_last(
-    invite, confirmation, moment, from_start, opens
-):
+def test_the_window_opens_and_closes_to_the_second(invite, confirmation, moment, from_start, opens):
     starter = invite("noor")
     moment.move_to(starter.starts_at + from_start)
     jobs.record_heartbeat("a worker")
@@ -200,9 +198,7 @@ def test_the_window_is_open_from_its_first_second_to_its_last(
 
 
 @pytest.mark.parametrize(("counted", "goes_on"), [(2, True), (3, False), (4, False)])
-def test_the_last_attempt_can_be_made_and_none_after_it(
-    invite, confirmation, person, moment, counted, goes_on
-):
+def test_no_attempt_is_possible_after_the_last(invite, confirmation, person, moment, counted, goes_on):
     starter = invite("noor")
     for number in range(counted):
         PassIssue.objects.create(
@@ -216,7 +212,7 @@ def test_the_last_attempt_can_be_made_and_none_after_it(
 
 
 @pytest.mark.parametrize("state", [StarterState.RECORDED, StarterState.ISSUED, StarterState.REGISTERED])
-def test_only_who_was_invited_and_has_no_pass_gets_one(tenant, invite, confirmation, state):
+def test_only_an_invited_starter_without_a_pass_gets_one(tenant, invite, confirmation, state):
     starter = invite("noor")
     Starter.objects.update(state=state)
 
@@ -224,7 +220,7 @@ def test_only_who_was_invited_and_has_no_pass_gets_one(tenant, invite, confirmat
     assert (creations(tenant), spent()) == ([], 0)
 
 
-def test_while_a_pass_is_in_doubt_no_other_is_made(tenant, claimed, confirmation):
+def test_an_unclear_pass_blocks_another(tenant, claimed, confirmation):
     issue = claimed()
     Starter.objects.update(state=StarterState.INVITED)
     before = spent()
@@ -234,14 +230,12 @@ def test_while_a_pass_is_in_doubt_no_other_is_made(tenant, claimed, confirmation
 
 
 @pytest.mark.parametrize("changed", [{"starter_version": 99}, {"policy_key": 99}])
-def test_who_saw_another_state_of_things_is_overtaken_before_anything_is_spent(
-    tenant, invite, confirmation, changed
-):
+def test_an_outdated_page_uses_no_quota(tenant, invite, confirmation, changed):
     assert isinstance(outcome_of(confirmation(invite("noor"), **changed)), PageOutdated)
     assert (creations(tenant), spent()) == ([], 0)
 
 
-def test_what_was_never_read_is_waited_for_before_the_first_pass_and_refused_after_it(invite, confirmation):
+def test_unread_sign_ins_delay_the_first_pass_and_refuse_later(invite, confirmation):
     starter = invite("noor")
     Starter.objects.update(sign_in_looked_at=None)
     assert outcome_of(confirmation(starter)).code == "not_read_yet"
@@ -253,7 +247,7 @@ def test_what_was_never_read_is_waited_for_before_the_first_pass_and_refused_aft
     assert [guard.code for guard in outcome.guards] == ["never_signed_in"]
 
 
-def test_an_old_sign_in_costs_nothing_and_troubles_nobody(tenant, invite, confirmation, person):
+def test_a_stale_sign_in_makes_no_call_and_no_mail(tenant, invite, confirmation, person):
     starter = invite("noor")
     asked = len(tenant.tenant.requests)
 
@@ -273,9 +267,7 @@ def test_an_old_sign_in_costs_nothing_and_troubles_nobody(tenant, invite, confir
 # --- Refused ------------------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_written_down_and_shows_in_the_list_at_that_starter_alone(
-    tenant, invite, confirmation, person
-):
+def test_a_refusal_is_audited_and_shown_for_that_starter_only(tenant, invite, confirmation, person):
     starter, other = invite("disabled"), invite("noor")
 
     outcome = outcome_of(confirmation(starter))
@@ -292,7 +284,7 @@ def test_a_refusal_is_written_down_and_shows_in_the_list_at_that_starter_alone(
     assert spent() == 1  # the read; the call of the POST was given back
 
 
-def test_who_changed_under_the_checks_is_overtaken_and_not_refused(invite, confirmation, monkeypatch):
+def test_a_starter_changed_during_the_checks_is_not_refused(invite, confirmation, monkeypatch):
     starter, other, read = invite("disabled"), invite("noor"), Graph.issue_facts
 
     def changed_meanwhile(self: Graph, *args: Any, **kwargs: Any) -> Any:
@@ -308,9 +300,7 @@ def test_who_changed_under_the_checks_is_overtaken_and_not_refused(invite, confi
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, "account_gone"), (403, "not_checkable")])
-def test_what_cannot_be_checked_is_written_down_with_what_support_needs(
-    fault, invite, confirmation, status, code
-):
+def test_a_failed_check_is_audited_with_details_for_support(fault, invite, confirmation, status, code):
     starter, other = invite("noor"), invite("liam")
     fault(path=f"/users/{starter.account_id}$", status=status)
 
@@ -327,7 +317,7 @@ def test_what_cannot_be_checked_is_written_down_with_what_support_needs(
     assert spent() == 1
 
 
-def test_a_throttled_check_makes_everybody_wait_as_long_as_microsoft_says(fault, invite, confirmation):
+def test_a_throttled_check_makes_everybody_wait(fault, invite, confirmation):
     starter = invite("noor")
     fault(path="authentication/methods", status=429, headers={"Retry-After": "120"})
 
@@ -342,7 +332,7 @@ def test_a_throttled_check_makes_everybody_wait_as_long_as_microsoft_says(fault,
 # --- The intent ---------------------------------------------------------------------------------------------------
 
 
-def test_the_intent_says_who_asks_for_what_and_until_when(claimed, person, settings):
+def test_the_intent_records_actor_parameters_and_lease(claimed, person, settings):
     policy.add_version(PolicyVersion(lifetime_minutes=45, reason="Shorter"), by=person("ada"))
 
     issue = as_it_is(claimed())
@@ -371,7 +361,7 @@ def test_the_intent_says_who_asks_for_what_and_until_when(claimed, person, setti
     }
 
 
-def test_the_intent_says_which_guard_was_switched_off_and_whose_policy_it_was(
+def test_the_intent_records_disabled_guards_and_the_department_policy(
     invite, confirmation, person, policy_says
 ):
     policy_says(hire_date="off")
@@ -392,7 +382,7 @@ def test_the_intent_says_which_guard_was_switched_off_and_whose_policy_it_was(
     assert (facts["department_policy"], facts["not_checked"]) == (own.number, ["hire_date_agrees"])
 
 
-def test_all_times_of_the_intent_come_from_the_one_clock_that_replicas_share(claimed, settings, monkeypatch):
+def test_the_intent_uses_the_shared_clock(claimed, settings, monkeypatch):
     ahead = timezone.now() + 3 * SECOND
     monkeypatch.setattr(clock, "now", lambda: ahead)
 
@@ -401,9 +391,7 @@ def test_all_times_of_the_intent_come_from_the_one_clock_that_replicas_share(cla
     assert (issue.intended_at, issue.lease_until) == (ahead, ahead + settings.PASS_LEASE)
 
 
-def test_issues_of_a_starter_are_numbered_one_by_one_and_know_which_passes_were_there_before(
-    tenant, held, confirmation, run_jobs, moment
-):
+def test_issues_are_numbered_and_record_existing_passes(tenant, held, confirmation, run_jobs, moment):
     first = held("noor")
     cancel_pass(first, reason=Reason.LOST)
     run_jobs()
@@ -437,7 +425,7 @@ def raising(error: type[Exception]) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("cause", ["another version", "another policy", "another issue"])
-def test_who_is_overtaken_at_the_intent_leaves_nothing_but_the_read(
+def test_an_outdated_intent_leaves_only_the_used_call(
     tenant, invite, confirmation, person, monkeypatch, cause
 ):
     said = confirmation(invite("noor"))
@@ -458,7 +446,7 @@ def test_who_is_overtaken_at_the_intent_leaves_nothing_but_the_read(
     ("reading", "enough"), [(15, 23), (60, 30)], ids=["by the timeouts", "by half a lease"]
 )
 @pytest.mark.parametrize("late", [False, True])
-def test_it_is_sent_only_while_the_answer_can_still_be_recorded(
+def test_nothing_is_sent_too_close_to_the_leases_end(
     tenant, settings, claimed, moment, reading, enough, late
 ):
     settings.GRAPH_READ_TIMEOUT = reading
@@ -484,9 +472,7 @@ NO: dict[str, tuple[dict[str, Any], str, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("entry", "state", "reason", "more"), NO.values(), ids=NO)
-def test_a_post_without_a_pass_is_written_down_as_what_it_was(
-    tenant, fault, claimed, entry, state, reason, more
-):
+def test_a_post_without_a_pass_records_its_reason(tenant, fault, claimed, entry, state, reason, more):
     issue = claimed()
     fault(path=PASSES, method="POST", **entry)
 
@@ -510,7 +496,7 @@ def test_a_post_without_a_pass_is_written_down_as_what_it_was(
     assert isinstance(outcome, PassNotCreated)
 
 
-def test_a_throttled_post_keeps_everybody_away_as_long_as_microsoft_says(fault, invite, confirmation):
+def test_a_throttled_post_makes_everybody_wait(fault, invite, confirmation):
     said = confirmation(invite("noor"))
     fault(path=PASSES, method="POST", status=429, headers={"Retry-After": "30"})
 
@@ -524,7 +510,7 @@ def test_a_throttled_post_keeps_everybody_away_as_long_as_microsoft_says(fault, 
     assert job_of(issue).due_at == in_half_a_minute + SECOND
 
 
-def test_hr_reads_why_microsoft_refused_once_the_list_has_confirmed_it(fault, claimed, moment):
+def test_hr_gets_microsofts_reason_after_the_list_confirms_it(fault, claimed, moment):
     issue = claimed()
     fault(path=PASSES, method="POST", status=403)
     stopped(create_pass, issue)
@@ -540,7 +526,7 @@ def test_hr_reads_why_microsoft_refused_once_the_list_has_confirmed_it(fault, cl
     )
 
 
-def test_what_microsoft_calls_a_request_is_kept_as_far_as_there_is_room(claimed, monkeypatch):
+def test_a_long_request_id_of_a_refusal_is_truncated(claimed, monkeypatch):
     issue = claimed()
 
     def refuses(*args: Any, **kwargs: Any) -> None:
@@ -553,7 +539,7 @@ def test_what_microsoft_calls_a_request_is_kept_as_far_as_there_is_room(claimed,
     assert as_it_is(issue).graph_request_id == "r" * 64
 
 
-def test_whatever_ends_the_thread_during_the_post_leaves_it_in_doubt(claimed, monkeypatch):
+def test_a_thread_ended_during_the_post_leaves_it_unknown(claimed, monkeypatch):
     issue = claimed()
 
     class Ended(BaseException):
@@ -573,7 +559,7 @@ def test_whatever_ends_the_thread_during_the_post_leaves_it_in_doubt(claimed, mo
 
 
 @pytest.mark.parametrize("cause", ["the database fails", "a worker was faster"])
-def test_an_outcome_that_cannot_be_written_is_left_to_the_worker(fault, claimed, monkeypatch, cause):
+def test_the_worker_resolves_an_outcome_that_was_not_saved(fault, claimed, monkeypatch, cause):
     issue = claimed()
     fault(path=PASSES, method="POST", status=403)
     if cause == "the database fails":
@@ -593,7 +579,7 @@ def test_an_outcome_that_cannot_be_written_is_left_to_the_worker(fault, claimed,
 # --- The record ---------------------------------------------------------------------------------------------------
 
 
-def test_the_record_says_what_was_shown_to_whom_and_until_when(tenant, claimed, made, settings):
+def test_the_record_contains_manager_pass_and_expiry(tenant, claimed, made, settings):
     issue = claimed()
     Starter.objects.update(problem=Starter.Problem.REFUSED)
     now = timezone.now()
@@ -616,7 +602,7 @@ def test_the_record_says_what_was_shown_to_whom_and_until_when(tenant, claimed, 
     assert told("starter.issued").issue == str(issue.pk)
 
 
-def test_a_receipt_is_waited_for_even_if_the_first_look_has_been_taken(claimed, settings):
+def test_the_receipt_deadline_is_queued_after_a_finished_job(claimed, settings):
     issue = claimed()
     Job.objects.update(done_at=timezone.now())
 
@@ -625,7 +611,7 @@ def test_a_receipt_is_waited_for_even_if_the_first_look_has_been_taken(claimed, 
     assert job_of(issue).due_at == timezone.now() + settings.PASS_RECEIPT
 
 
-def test_when_the_first_pass_was_made_is_never_written_over(shown, confirmation, run_jobs, moment):
+def test_the_time_of_the_first_pass_never_changes(shown, confirmation, run_jobs, moment):
     first = shown("noor").issue
     at = Starter.objects.get().first_pass_at
     cancel_pass(first, reason=Reason.NOT_SEEN)
@@ -638,7 +624,7 @@ def test_when_the_first_pass_was_made_is_never_written_over(shown, confirmation,
     assert Starter.objects.get().first_pass_at == at
 
 
-def test_a_lease_that_ends_in_this_second_holds_no_more(tenant, claimed, moment):
+def test_a_lease_that_ends_now_is_over(tenant, claimed, moment):
     issue = claimed()
     answer = create_pass(issue)
     moment.move_to(issue.lease_until)
@@ -650,7 +636,7 @@ def test_a_lease_that_ends_in_this_second_holds_no_more(tenant, claimed, moment)
     assert live_passes(tenant) == []
 
 
-def test_what_microsoft_calls_the_creation_is_kept_as_far_as_there_is_room(claimed):
+def test_a_long_request_id_of_a_creation_is_truncated(claimed):
     issue = claimed()
 
     record_pass(issue, replace(create_pass(issue), request_id="r" * 80))
@@ -687,7 +673,7 @@ UNRECORDED = {
 
 @pytest.mark.parametrize(("cause", "reason"), UNRECORDED.values(), ids=UNRECORDED)
 @pytest.mark.parametrize("deleted", [True, False])
-def test_a_pass_that_is_not_recorded_is_forgotten_and_its_id_kept_until_it_is_surely_gone(
+def test_an_unrecorded_pass_is_wiped_and_its_id_kept(
     tenant, fault, claimed, person, monkeypatch, cause, reason, deleted
 ):
     issue = claimed()
@@ -709,7 +695,7 @@ def test_a_pass_that_is_not_recorded_is_forgotten_and_its_id_kept_until_it_is_su
     assert not AuditEvent.objects.filter(event="issue.made_late").exists()
 
 
-def test_when_even_reading_fails_the_manager_is_told_that_it_is_not_known(tenant, claimed, monkeypatch):
+def test_an_unreadable_outcome_is_shown_as_unknown(tenant, claimed, monkeypatch):
     issue = claimed()
     answer = create_pass(issue)
     unwritable(monkeypatch, "issue.shown", DatabaseError)
@@ -740,9 +726,7 @@ def made_late(tenant: Any, claimed: Any, moment: Any) -> Callable[..., tuple[Pas
 
 
 @pytest.mark.parametrize("answered", [{"status": 403}, {"drop": "before"}, {"status": 404}, {"status": 204}])
-def test_a_pass_made_too_late_that_could_not_be_deleted_is_left_to_the_worker_by_its_id(
-    tenant, fault, made_late, answered
-):
+def test_the_worker_deletes_a_late_pass_by_its_id(tenant, fault, made_late, answered):
     issue, answer = made_late()
     fault(path=PASSES, method="DELETE", **answered)
 
@@ -757,7 +741,7 @@ def test_a_pass_made_too_late_that_could_not_be_deleted_is_left_to_the_worker_by
     assert job_of(issue).due_at == timezone.now()
 
 
-def test_an_id_that_is_known_already_is_not_written_over(fault, made_late):
+def test_a_known_pass_id_is_not_overwritten(fault, made_late):
     issue, answer = made_late(method_id="the-first")
     fault(path=PASSES, method="DELETE", status=403)
 
@@ -767,7 +751,7 @@ def test_an_id_that_is_known_already_is_not_written_over(fault, made_late):
     assert told("issue.made_late").facts == {"method_id": answer.method_id}
 
 
-def test_a_pass_made_too_late_is_not_shown_even_if_that_cannot_be_written_down(fault, made_late, monkeypatch):
+def test_a_late_pass_is_not_shown_if_auditing_fails(fault, made_late, monkeypatch):
     issue, answer = made_late()
     fault(path=PASSES, method="DELETE", status=403)
     unwritable(monkeypatch, "issue.made_late", DatabaseError)
@@ -778,7 +762,7 @@ def test_a_pass_made_too_late_is_not_shown_even_if_that_cannot_be_written_down(f
 # --- The receipt, and taking back ---------------------------------------------------------------------------------
 
 
-def test_a_receipt_is_written_down_and_the_worker_begins_to_watch(shown, person, moment):
+def test_a_receipt_is_recorded_and_queues_the_next_check(shown, person, moment):
     issue = shown("noor").issue
     moment.shift(5 * SECOND)
 
@@ -793,7 +777,7 @@ def test_a_receipt_is_written_down_and_the_worker_begins_to_watch(shown, person,
 @pytest.mark.parametrize(
     ("late", "in_time"), [(timedelta(0), True), (SECOND, False)], ids=["the last second", "the next"]
 )
-def test_a_receipt_counts_in_the_last_second_and_not_in_the_next(shown, moment, late, in_time):
+def test_a_receipt_counts_until_the_last_second(shown, moment, late, in_time):
     issue = shown("noor").issue
     moment.move_to(issue.receipt_until + late)
 
@@ -802,7 +786,7 @@ def test_a_receipt_counts_in_the_last_second_and_not_in_the_next(shown, moment, 
 
 
 @pytest.mark.parametrize(("meanwhile", "answer"), [(IssueState.HELD, True), (IssueState.REVOKING, False)])
-def test_a_receipt_that_was_overtaken_answers_by_what_is_so_now(shown, meanwhile, answer):
+def test_an_overtaken_receipt_reflects_the_current_state(shown, meanwhile, answer):
     issue = shown("noor").issue
     PassIssue.objects.update(state=meanwhile)
 
@@ -811,7 +795,7 @@ def test_a_receipt_that_was_overtaken_answers_by_what_is_so_now(shown, meanwhile
     assert as_it_is(issue).state == meanwhile
 
 
-def test_taking_back_says_why_and_by_whom_and_the_worker_begins_at_once(held, person, moment):
+def test_a_cancellation_records_actor_and_reason_and_queues_deletion(held, person, moment):
     issue = held("noor")
     Job.objects.update(done_at=timezone.now())
     moment.shift(5 * SECOND)
@@ -827,7 +811,7 @@ def test_taking_back_says_why_and_by_whom_and_the_worker_begins_at_once(held, pe
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["receipt", "take back"])
-def test_with_real_commits_nothing_is_promised_that_no_worker_will_do(shown, monkeypatch, act):
+def test_no_state_is_committed_without_its_job(shown, monkeypatch, act):
     issue = shown("noor").issue
     monkeypatch.setattr(jobs, "enqueue_job", raising(DatabaseError))
 
@@ -841,9 +825,7 @@ def test_with_real_commits_nothing_is_promised_that_no_worker_will_do(shown, mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_real_commits_a_refusal_is_not_settled_without_the_worker_being_told(
-    fault, claimed, monkeypatch
-):
+def test_no_refusal_is_committed_without_its_job(fault, claimed, monkeypatch):
     issue = claimed()
     fault(path=PASSES, method="POST", status=403)
     monkeypatch.setattr(jobs, "enqueue_job", raising(DatabaseError))

@@ -71,9 +71,7 @@ def winner_of(answers: list[Answer]) -> Answer:
     return shown[0]
 
 
-def test_of_many_confirmations_one_shows_a_pass_and_one_request_is_made(
-    replicas: Portal, marias: list[Person]
-) -> None:
+def test_one_of_many_concurrent_confirmations_creates_a_pass(replicas: Portal, marias: list[Person]) -> None:
     statuses: Counter[int] = Counter()
     for starter in replicas.starters(ROUNDS):
         before = len(replicas.creations())
@@ -92,7 +90,7 @@ def test_of_many_confirmations_one_shows_a_pass_and_one_request_is_made(
     replicas.assert_sound()
 
 
-def test_of_many_records_of_one_account_one_is_kept(replicas: Portal) -> None:
+def test_one_of_many_concurrent_records_is_kept(replicas: Portal) -> None:
     """Two people of HR, each in several tabs, save the same account at the same moment."""
     people = [*crowd(replicas, "hanna", 3), *crowd(replicas, "henry", 3)]
     for number in range(ROUNDS):
@@ -122,9 +120,7 @@ def looked_up(visitor: Person, account: str) -> dict[str, str]:
     return {**visitor.form_with("account", "start_date").fields, "step": "save"}
 
 
-def test_of_two_managers_only_the_one_of_that_moment_gets_the_pass(
-    replicas: Portal, marias: list[Person]
-) -> None:
+def test_only_the_current_of_two_managers_gets_the_pass(replicas: Portal, marias: list[Person]) -> None:
     """The directory names another manager while both have the page open, and both press at once."""
     toms = crowd(replicas, "tom", AT_ONCE // 2)
     for starter in replicas.starters(ROUNDS):
@@ -144,7 +140,7 @@ def test_of_two_managers_only_the_one_of_that_moment_gets_the_pass(
     replicas.assert_sound()
 
 
-def test_a_manager_who_changes_in_the_very_moment_makes_no_second_pass(
+def test_a_manager_change_during_the_race_creates_no_second_pass(
     replicas: Portal, marias: list[Person]
 ) -> None:
     toms = crowd(replicas, "tom", AT_ONCE // 2)

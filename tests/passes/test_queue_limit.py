@@ -41,7 +41,7 @@ def others(person: Callable[[str], User]) -> Callable[[int], list[Starter]]:
     return made
 
 
-def test_one_person_gets_three_places_and_no_fourth(full, others, person):
+def test_one_person_gets_at_most_three_queue_positions(full, others, person):
     maria, starters = person("maria"), others(4)
 
     places = [graph_quota.acquire_or_queue(starter, maria) for starter in starters[:3]]
@@ -52,7 +52,7 @@ def test_one_person_gets_three_places_and_no_fourth(full, others, person):
     assert Turn.objects.filter(person=maria).count() == 3
 
 
-def test_another_person_still_gets_a_place_behind_them(full, others, person):
+def test_another_person_can_still_join_the_queue(full, others, person):
     starters = others(4)
     for starter in starters[:3]:
         graph_quota.acquire_or_queue(starter, person("maria"))
@@ -62,14 +62,14 @@ def test_another_person_still_gets_a_place_behind_them(full, others, person):
     assert place is not None and place.ahead == 3
 
 
-def test_a_place_that_is_held_is_kept_and_not_counted_again(full, others, person):
+def test_an_existing_queue_position_is_not_counted_again(full, others, person):
     maria, starters = person("maria"), others(3)
     first, *_ = [graph_quota.acquire_or_queue(starter, maria) for starter in starters]
 
     assert graph_quota.acquire_or_queue(starters[0], maria) == first
 
 
-def test_a_place_is_free_again_when_its_starter_needs_no_pass_any_more(full, others, person):
+def test_a_withdrawn_starter_frees_a_queue_position(full, others, person):
     maria, starters = person("maria"), others(4)
     for starter in starters[:3]:
         graph_quota.acquire_or_queue(starter, maria)
@@ -80,7 +80,7 @@ def test_a_place_is_free_again_when_its_starter_needs_no_pass_any_more(full, oth
     assert place is not None and place.ahead == 2
 
 
-def test_a_fourth_request_is_answered_without_a_place_and_nothing_is_made(
+def test_a_fourth_request_creates_nothing_and_is_not_queued(
     full, tenant, invite, others, person, confirmation
 ):
     starter = invite("noor")
@@ -95,7 +95,7 @@ def test_a_fourth_request_is_answered_without_a_place_and_nothing_is_made(
 
 
 @pytest.mark.parametrize("key", ["disabled", "guest"])
-def test_what_the_last_check_refused_is_refused_again_without_a_place(
+def test_a_previously_refused_starter_is_refused_without_queuing(
     full, tenant, invite, person, confirmation, key
 ):
     starter = invite(key)
@@ -110,16 +110,14 @@ def test_what_the_last_check_refused_is_refused_again_without_a_place(
     assert AuditEvent.objects.filter(event="issue.refused").count() == 1
 
 
-def test_what_came_right_since_the_last_check_joins_the_queue(full, invite, confirmation):
+def test_a_corrected_starter_joins_the_queue(full, invite, confirmation):
     starter = invite("noor")
     Starter.objects.filter(pk=starter.pk).update(problem="refused", refused_for=["enabled"])
 
     assert isinstance(outcome_of(confirmation(starter)), Queued)
 
 
-def test_more_passes_than_a_day_may_bring_are_refused_without_a_place(
-    full, invite, confirmation, policy_says
-):
+def test_a_reached_daily_limit_is_refused_without_queuing(full, invite, confirmation, policy_says):
     starter = invite("noor")
     policy_says(site_daily=0)
 
@@ -130,7 +128,7 @@ def test_more_passes_than_a_day_may_bring_are_refused_without_a_place(
     assert not Turn.objects.exists()
 
 
-def test_where_the_directory_does_not_answer_nothing_is_made_and_no_place_is_taken(
+def test_a_silent_directory_neither_queues_nor_creates_anything(
     full, tenant, invite, confirmation, monkeypatch
 ):
     starter = invite("noor")
@@ -145,7 +143,7 @@ def test_where_the_directory_does_not_answer_nothing_is_made_and_no_place_is_tak
     assert not Turn.objects.exists()
 
 
-def test_whoever_looks_well_queues_without_a_further_call_to_graph(full, tenant, invite, confirmation):
+def test_an_acceptable_starter_queues_without_a_graph_call(full, tenant, invite, confirmation):
     starter = invite("noor")
     asked = len(tenant.tenant.requests)
 

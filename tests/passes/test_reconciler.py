@@ -109,7 +109,7 @@ def issuing(invite: Callable[..., Starter], confirmation: Callable[..., Any]) ->
     return claim_issue(said, version, facts)
 
 
-def test_while_the_lease_runs_nothing_is_done(tenant, issuing):
+def test_nothing_is_done_while_the_lease_runs(tenant, issuing):
     before = asked(tenant)
 
     again = look(issuing)
@@ -119,7 +119,7 @@ def test_while_the_lease_runs_nothing_is_done(tenant, issuing):
     assert asked(tenant) == before
 
 
-def test_when_the_lease_has_run_out_the_outcome_is_unknown(tenant, issuing, traveller):
+def test_the_outcome_is_unknown_after_the_lease(tenant, issuing, traveller):
     traveller.shift(61 * SECONDS)
 
     again = look(issuing)
@@ -131,7 +131,7 @@ def test_when_the_lease_has_run_out_the_outcome_is_unknown(tenant, issuing, trav
 # --- Unknown ------------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_pass_is_known_by_its_shape_and_deleted(tenant, unknown):
+def test_a_lost_pass_is_recognised_by_shape_and_deleted(tenant, unknown):
     issue = unknown()
 
     assert look(issue) is None
@@ -142,7 +142,7 @@ def test_a_lost_pass_is_known_by_its_shape_and_deleted(tenant, unknown):
     assert mails_about(issue, "taken_back") == ["maria.lindqvist@contoso.example"]
 
 
-def test_a_pass_whose_answer_could_not_be_used_is_known_by_its_id(tenant, fault, invite, confirmation):
+def test_a_pass_with_an_unusable_response_is_recognised_by_id(tenant, fault, invite, confirmation):
     fault(method="POST", mutate={"isUsable": False})
     issue = outcome_of(confirmation(invite("noor"))).issue
     tenant.tenant.pass_of(tenant.tenant.accounts["noor"]).lifetime = 480
@@ -154,7 +154,7 @@ def test_a_pass_whose_answer_could_not_be_used_is_known_by_its_id(tenant, fault,
 
 
 @pytest.mark.parametrize("shape", [{"lifetime": 59}, {"lifetime": 480}, {"once": False}])
-def test_a_pass_of_another_shape_is_never_touched(tenant, unknown, traveller, shape):
+def test_a_pass_of_another_shape_is_never_deleted(tenant, unknown, traveller, shape):
     issue = unknown(made=False)
     theirs = made_elsewhere(tenant, **shape)
 
@@ -166,7 +166,7 @@ def test_a_pass_of_another_shape_is_never_touched(tenant, unknown, traveller, sh
     assert live_passes(tenant) == [theirs]
 
 
-def test_a_pass_that_was_there_before_is_never_touched(tenant, invite, confirmation, fault, traveller):
+def test_an_earlier_pass_is_never_deleted(tenant, invite, confirmation, fault, traveller):
     starter = invite("noor")
     used_up = made_elsewhere(tenant)
     used_up.used = tenant.tenant.clock.now()
@@ -181,7 +181,7 @@ def test_a_pass_that_was_there_before_is_never_touched(tenant, invite, confirmat
     assert used_up.ended is None
 
 
-def test_a_pass_that_was_made_long_after_the_lease_is_not_ours(tenant, unknown, traveller):
+def test_a_pass_created_long_after_the_lease_is_kept(tenant, unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(20 * MINUTES)
@@ -202,7 +202,7 @@ def test_one_empty_list_proves_nothing(tenant, unknown):
     assert again == issue.lease_until + django_settings.PASS_QUARANTINE
 
 
-def test_two_empty_lists_within_the_quarantine_prove_nothing_either(unknown, traveller):
+def test_two_empty_lists_within_the_quarantine_prove_nothing(unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(119 * SECONDS)
@@ -213,7 +213,7 @@ def test_two_empty_lists_within_the_quarantine_prove_nothing_either(unknown, tra
     assert again == issue.lease_until + django_settings.PASS_QUARANTINE
 
 
-def test_a_second_empty_list_after_the_quarantine_means_that_none_was_made(unknown, traveller):
+def test_a_second_empty_list_after_the_quarantine_proves_absence(unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(121 * SECONDS)
@@ -226,7 +226,7 @@ def test_a_second_empty_list_after_the_quarantine_means_that_none_was_made(unkno
     assert mails_about(issue, "taken_back") == ["maria.lindqvist@contoso.example"]
 
 
-def test_a_worker_that_comes_late_looks_twice_all_the_same(unknown, traveller):
+def test_a_late_worker_still_reads_the_list_twice(unknown, traveller):
     issue = unknown(made=False)
     traveller.shift(60 * MINUTES)
 
@@ -236,7 +236,7 @@ def test_a_worker_that_comes_late_looks_twice_all_the_same(unknown, traveller):
     assert again == timezone.now() + django_settings.PASS_QUARANTINE / 2
 
 
-def test_a_lost_pass_that_is_listed_late_is_found_by_the_second_look(tenant, unknown, traveller):
+def test_a_lost_pass_listed_late_is_found_on_second_check(tenant, unknown, traveller):
     issue = unknown(hide_for=100)
     look(issue)
     assert issue.first_empty_at is not None
@@ -248,7 +248,7 @@ def test_a_lost_pass_that_is_listed_late_is_found_by_the_second_look(tenant, unk
     assert live_passes(tenant) == []
 
 
-def test_a_lost_pass_that_is_listed_and_not_found_is_not_gone(tenant, fault, unknown):
+def test_a_404_for_a_listed_pass_proves_nothing(tenant, fault, unknown):
     issue = unknown()
     fault(method="DELETE", status=404)
 
@@ -261,7 +261,7 @@ def test_a_lost_pass_that_is_listed_and_not_found_is_not_gone(tenant, fault, unk
     assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
-def test_with_the_account_its_passes_are_gone(tenant, unknown, traveller):
+def test_a_deleted_account_has_no_passes_left(tenant, unknown, traveller):
     issue = unknown()
     tenant.tenant.accounts["noor"].exists = False
 
@@ -278,7 +278,7 @@ def test_with_the_account_its_passes_are_gone(tenant, unknown, traveller):
 @pytest.mark.parametrize(
     "entry", [{"status": 403}, {"drop": "before"}, {"status": 200, "body": {"value": None}}]
 )
-def test_a_list_that_fails_settles_nothing(fault, unknown, entry):
+def test_a_failing_list_resolves_nothing(fault, unknown, entry):
     issue = unknown()
     fault(method="GET", times=None, **entry)
 
@@ -289,7 +289,7 @@ def test_a_list_that_fails_settles_nothing(fault, unknown, entry):
     assert (issue.state, issue.first_empty_at) == (IssueState.UNKNOWN, None)
 
 
-def test_security_is_told_once_when_nobody_can_say_for_ten_minutes(fault, unknown, traveller):
+def test_security_is_notified_once_after_ten_unclear_minutes(fault, unknown, traveller):
     issue = unknown()
     fault(method="GET", status=403, times=None)
     for _ in range(3):
@@ -303,7 +303,7 @@ def test_security_is_told_once_when_nobody_can_say_for_ten_minutes(fault, unknow
 # --- Shown --------------------------------------------------------------------------------------------------------
 
 
-def test_until_the_deadline_the_receipt_is_awaited(tenant, shown, traveller):
+def test_the_receipt_is_awaited_until_the_deadline(tenant, shown, traveller):
     issue = shown().issue
     traveller.shift(119 * SECONDS)
 
@@ -313,7 +313,7 @@ def test_until_the_deadline_the_receipt_is_awaited(tenant, shown, traveller):
     assert issue.state == IssueState.SHOWN
 
 
-def test_without_a_receipt_the_pass_is_taken_back_and_deleted(tenant, shown, traveller):
+def test_a_pass_without_a_receipt_is_cancelled_and_deleted(tenant, shown, traveller):
     issue = shown().issue
     traveller.shift(121 * SECONDS)
 
@@ -325,7 +325,7 @@ def test_without_a_receipt_the_pass_is_taken_back_and_deleted(tenant, shown, tra
     assert starter_of(issue).state == StarterState.INVITED
 
 
-def test_with_a_receipt_the_pass_stays(tenant, shown, traveller):
+def test_a_pass_with_a_receipt_stays(tenant, shown, traveller):
     issue = shown().issue
     assert confirm_receipt(issue, by=issue.actor)
     traveller.shift(121 * SECONDS)
@@ -335,7 +335,7 @@ def test_with_a_receipt_the_pass_stays(tenant, shown, traveller):
     assert (issue.state, len(live_passes(tenant))) == (IssueState.HELD, 1)
 
 
-def test_a_receipt_counts_to_the_last_moment_and_not_beyond(shown, traveller):
+def test_a_receipt_counts_until_the_deadline(shown, traveller):
     issue = shown().issue
     traveller.move_to(issue.receipt_until + 1 * SECONDS)
     assert confirm_receipt(issue, by=issue.actor) is False
@@ -348,7 +348,7 @@ def test_a_receipt_counts_to_the_last_moment_and_not_beyond(shown, traveller):
     assert AuditEvent.objects.filter(event="issue.held").count() == 1
 
 
-def test_a_receipt_that_overtakes_the_worker_wins(shown, traveller, monkeypatch):
+def test_a_receipt_before_the_cancellation_wins(shown, traveller, monkeypatch):
     issue = shown().issue
     stale = PassIssue.objects.get(pk=issue.pk)
     assert confirm_receipt(issue, by=issue.actor)
@@ -363,7 +363,7 @@ def test_a_receipt_that_overtakes_the_worker_wins(shown, traveller, monkeypatch)
 
 
 @pytest.mark.parametrize(("after", "pause"), [(0, 10), (170, 10), (200, 30), (880, 30), (1000, 60)])
-def test_a_pass_in_hand_is_watched_less_and_less_often(held, traveller, after, pause):
+def test_a_held_pass_is_checked_less_often_over_time(held, traveller, after, pause):
     issue = held()
     traveller.shift(after * SECONDS)
 
@@ -373,14 +373,14 @@ def test_a_pass_in_hand_is_watched_less_and_less_often(held, traveller, after, p
     assert issue.state == IssueState.HELD
 
 
-def test_the_last_look_comes_right_after_the_pass_expired(held, traveller):
+def test_the_last_check_is_right_after_expiry(held, traveller):
     issue = held()
     traveller.move_to(issue.valid_until - 20 * SECONDS)
 
     assert look(issue) == issue.valid_until + 5 * SECONDS
 
 
-def test_a_use_is_noticed_once_with_its_time(tenant, held, traveller):
+def test_use_is_recorded_once_with_its_time(tenant, held, traveller):
     issue = held()
     live_passes(tenant)[0].used = tenant.tenant.clock.now()
 
@@ -392,7 +392,7 @@ def test_a_use_is_noticed_once_with_its_time(tenant, held, traveller):
     assert AuditEvent.objects.filter(event="issue.used").count() == 1
 
 
-def test_a_use_that_led_to_nothing_opens_the_starter_again(tenant, held, traveller):
+def test_use_without_a_registration_reopens_the_starter(tenant, held, traveller):
     issue = held()
     mine = live_passes(tenant)[0]
     mine.used = tenant.tenant.clock.now()
@@ -418,7 +418,7 @@ def registers(tenant: Any) -> Callable[[], None]:
     return passkey
 
 
-def test_a_registered_method_ends_it_and_the_pass_is_deleted(tenant, held, registers):
+def test_a_registered_method_closes_the_issue_and_deletes_the_pass(tenant, held, registers):
     issue = held()
     mine = live_passes(tenant)[0]
     registers()
@@ -434,7 +434,7 @@ def test_a_registered_method_ends_it_and_the_pass_is_deleted(tenant, held, regis
     ]
 
 
-def test_a_pass_that_is_not_listed_yet_is_deleted_all_the_same(tenant, fault, held, registers):
+def test_a_pass_not_listed_yet_is_still_deleted(tenant, fault, held, registers):
     fault(method="POST", hide_for=90)
     issue = held()
     mine = live_passes(tenant)[0]
@@ -445,7 +445,7 @@ def test_a_pass_that_is_not_listed_yet_is_deleted_all_the_same(tenant, fault, he
     assert (issue.reason, mine.ended) == (Reason.REGISTERED, "deleted")
 
 
-def test_a_pass_that_cannot_be_deleted_yet_keeps_the_issue_open(tenant, fault, held, registers):
+def test_a_pass_not_deleted_yet_keeps_the_issue_open(tenant, fault, held, registers):
     issue = held()
     registers()
     fault(method="DELETE", status=404)
@@ -459,7 +459,7 @@ def test_a_pass_that_cannot_be_deleted_yet_keeps_the_issue_open(tenant, fault, h
     assert (issue.state, live_passes(tenant)) == (IssueState.CLOSED, [])
 
 
-def test_an_expired_pass_opens_the_starter_again(tenant, held, traveller):
+def test_an_expired_pass_reopens_the_starter(tenant, held, traveller):
     issue = held()
     traveller.move_to(issue.valid_until + 5 * SECONDS)
 
@@ -470,7 +470,7 @@ def test_an_expired_pass_opens_the_starter_again(tenant, held, traveller):
     assert mails_about(issue, "taken_back") == ["maria.lindqvist@contoso.example"]
 
 
-def test_a_pass_that_another_tool_replaced_is_reported_and_theirs_is_not_touched(tenant, held):
+def test_a_replacement_by_another_tool_closes_the_issue(tenant, held):
     issue = held()
     theirs = made_elsewhere(tenant)
 
@@ -481,7 +481,7 @@ def test_a_pass_that_another_tool_replaced_is_reported_and_theirs_is_not_touched
     assert starter_of(issue).state == StarterState.INVITED
 
 
-def test_a_pass_that_somebody_removed_is_reported(tenant, held, traveller):
+def test_a_removed_pass_closes_the_issue_after_two_minutes(tenant, held, traveller):
     issue = held()
     live_passes(tenant)[0].ended = "deleted"
 
@@ -493,7 +493,7 @@ def test_a_pass_that_somebody_removed_is_reported(tenant, held, traveller):
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.GONE)
 
 
-def test_a_used_pass_that_is_listed_no_more_leaves_the_starter_their_ten_minutes(tenant, held, traveller):
+def test_an_unlisted_used_pass_leaves_ten_minutes_to_register(tenant, held, traveller):
     issue, mine = held("noor"), live_passes(tenant)[0]
     mine.used = tenant.tenant.clock.now()
     look(issue)
@@ -509,7 +509,7 @@ def test_a_used_pass_that_is_listed_no_more_leaves_the_starter_their_ten_minutes
     assert starter_of(issue).problem == Starter.Problem.NOT_REGISTERED
 
 
-def test_a_pass_that_is_not_listed_yet_is_not_gone(tenant, fault, held, traveller):
+def test_a_pass_not_listed_yet_is_not_gone(tenant, fault, held, traveller):
     fault(method="POST", hide_for=60)
     issue = held()
 
@@ -520,7 +520,7 @@ def test_a_pass_that_is_not_listed_yet_is_not_gone(tenant, fault, held, travelle
     assert issue.state == IssueState.HELD
 
 
-def test_a_stale_list_that_shows_what_was_there_before_does_not_end_it(tenant, invite, confirmation):
+def test_a_stale_list_does_not_close_the_issue(tenant, invite, confirmation):
     starter = invite("noor")
     before = made_elsewhere(tenant, ago=7200)
     issue = outcome_of(confirmation(starter)).issue
@@ -537,7 +537,7 @@ def test_a_stale_list_that_shows_what_was_there_before_does_not_end_it(tenant, i
     assert issue.state == IssueState.HELD
 
 
-def test_a_held_pass_ends_with_its_account(tenant, held, traveller):
+def test_a_deleted_account_closes_a_held_pass(tenant, held, traveller):
     issue = held()
     tenant.tenant.accounts["noor"].exists = False
     with pytest.raises(JobPostponed):
@@ -549,7 +549,7 @@ def test_a_held_pass_ends_with_its_account(tenant, held, traveller):
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.GONE)
 
 
-def test_a_policy_that_stops_the_pass_for_a_while_does_not_end_it(tenant, held):
+def test_a_disabled_pass_policy_does_not_close_the_issue(tenant, held):
     issue = held()
     tenant.tenant.policy["state"] = "disabled"
 
@@ -568,7 +568,7 @@ def revoking(held: Callable[..., PassIssue]) -> PassIssue:
     return issue
 
 
-def test_what_is_taken_back_is_deleted_and_the_starter_opens_again(tenant, revoking):
+def test_a_cancelled_pass_is_deleted_and_reopens_the_starter(tenant, revoking):
     assert look(revoking) is None
 
     assert (revoking.state, revoking.reason) == (IssueState.REVOKED, Reason.LOST)
@@ -576,7 +576,7 @@ def test_what_is_taken_back_is_deleted_and_the_starter_opens_again(tenant, revok
     assert starter_of(revoking).state == StarterState.INVITED
 
 
-def test_not_found_too_soon_is_asked_of_the_list(tenant, fault, revoking):
+def test_an_early_404_is_checked_against_the_list(tenant, fault, revoking):
     fault(method="DELETE", status=404)
 
     with pytest.raises(JobPostponed):
@@ -588,7 +588,7 @@ def test_not_found_too_soon_is_asked_of_the_list(tenant, fault, revoking):
     assert (revoking.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
-def test_not_found_and_not_listed_counts_only_half_a_minute_after_it_was_shown(tenant, revoking, traveller):
+def test_absence_counts_half_a_minute_after_the_hand_over(tenant, revoking, traveller):
     live_passes(tenant)[0].ended = "deleted"
 
     with pytest.raises(JobPostponed):
@@ -599,7 +599,7 @@ def test_not_found_and_not_listed_counts_only_half_a_minute_after_it_was_shown(t
     assert revoking.state == IssueState.REVOKED
 
 
-def test_not_found_later_means_gone_when_the_list_says_so_too(tenant, revoking, traveller):
+def test_a_later_404_counts_if_the_list_agrees(tenant, revoking, traveller):
     live_passes(tenant)[0].ended = "deleted"
     traveller.shift(3 * MINUTES)
     before = asked(tenant)
@@ -610,7 +610,7 @@ def test_not_found_later_means_gone_when_the_list_says_so_too(tenant, revoking, 
     assert asked(tenant) == before + 2
 
 
-def test_a_pass_that_is_called_not_found_by_mistake_is_deleted_all_the_same(tenant, revoking, traveller):
+def test_a_pass_with_a_wrong_404_is_still_deleted(tenant, revoking, traveller):
     tenant.tenant.faults.add({"method": "DELETE", "status": 404})
     traveller.shift(3 * MINUTES)
 
@@ -622,7 +622,7 @@ def test_a_pass_that_is_called_not_found_by_mistake_is_deleted_all_the_same(tena
 
 
 @pytest.mark.parametrize("entry", [{"status": 403}, {"drop": "before", "times": None}])
-def test_a_deletion_that_fails_leaves_the_issue_as_it_is(fault, revoking, entry):
+def test_a_failed_deletion_leaves_the_issue_unchanged(fault, revoking, entry):
     fault(method="DELETE", **entry)
 
     with pytest.raises(graph.GraphError):
@@ -632,7 +632,7 @@ def test_a_deletion_that_fails_leaves_the_issue_as_it_is(fault, revoking, entry)
     assert revoking.state == IssueState.REVOKING
 
 
-def test_a_pass_that_stays_is_tried_again_at_least_every_half_minute(fault, revoking, run_jobs, traveller):
+def test_a_deletion_is_retried_at_least_every_half_minute(fault, revoking, run_jobs, traveller):
     fault(method="DELETE", status=403, times=None)
     job = Job.objects.filter(key=f"issue:{revoking.pk}")
     for _ in range(120):
@@ -643,7 +643,7 @@ def test_a_pass_that_stays_is_tried_again_at_least_every_half_minute(fault, revo
     assert job.get().failed_at is None
 
 
-def test_security_is_told_once_when_a_pass_stays_for_ten_minutes(fault, revoking, traveller):
+def test_security_is_notified_once_after_ten_failing_minutes(fault, revoking, traveller):
     fault(method="DELETE", status=403, times=None)
     told = []
     for _ in range(4):
@@ -686,14 +686,14 @@ def test_a_withdrawal_during_the_deletion_is_not_lost(tenant, revoking, person, 
 # --- Ended --------------------------------------------------------------------------------------------------------
 
 
-def test_an_ended_issue_is_over_and_one_that_is_asked_for_again_finds_nothing(tenant, revoking):
+def test_reconciling_an_ended_issue_again_does_nothing(tenant, revoking):
     assert look(revoking) is None
 
     assert look(revoking) is None
     assert not AuditEvent.objects.filter(event="issue.orphan_deleted").exists()
 
 
-def test_a_pass_made_after_its_issue_was_given_up_is_deleted(tenant, fault, unknown, traveller):
+def test_a_pass_created_after_its_issue_was_voided_is_deleted(tenant, fault, unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(3 * MINUTES)
@@ -710,7 +710,7 @@ def test_a_pass_made_after_its_issue_was_given_up_is_deleted(tenant, fault, unkn
     assert live_passes(tenant) == []
 
 
-def test_a_lost_request_that_takes_effect_after_it_was_given_up_is_swept_away(tenant, unknown, traveller):
+def test_the_sweep_deletes_a_pass_created_after_voiding(tenant, unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(3 * MINUTES)
@@ -726,7 +726,7 @@ def test_a_lost_request_that_takes_effect_after_it_was_given_up_is_swept_away(te
     assert AuditEvent.objects.filter(event="issue.orphan_deleted", issue=str(issue.pk)).exists()
 
 
-def test_the_sweep_ends_when_no_pass_of_that_request_could_live(unknown, traveller):
+def test_the_sweep_ends_when_no_such_pass_can_exist(unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(3 * MINUTES)
@@ -740,7 +740,7 @@ def test_the_sweep_ends_when_no_pass_of_that_request_could_live(unknown, travell
     assert looks == 13  # an hour's lifetime and an hour more
 
 
-def test_a_pass_that_appears_after_the_last_look_is_deleted_when_the_manager_asks_again(
+def test_the_next_click_deletes_a_very_late_pass(
     tenant, fault, invite, confirmation, worker_alive, run_jobs, traveller
 ):
     starter, asked_at = invite("noor"), tenant.tenant.clock.now()
@@ -759,7 +759,7 @@ def test_a_pass_that_appears_after_the_last_look_is_deleted_when_the_manager_ask
     assert isinstance(handover.confirm(confirmation(starter)), Shown)
 
 
-def test_a_sweep_that_comes_after_its_starter_was_erased_ends(unknown, traveller):
+def test_the_sweep_ends_after_the_starters_erasure(unknown, traveller):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(3 * MINUTES)
@@ -769,9 +769,7 @@ def test_a_sweep_that_comes_after_its_starter_was_erased_ends(unknown, traveller
     assert look(issue) is None
 
 
-def test_the_sweep_leaves_the_pass_of_the_next_attempt_alone(
-    tenant, unknown, confirmation, traveller, worker_alive
-):
+def test_the_sweep_leaves_the_next_attempts_pass(tenant, unknown, confirmation, traveller, worker_alive):
     issue = unknown(made=False)
     look(issue)
     traveller.shift(3 * MINUTES)
@@ -785,7 +783,7 @@ def test_the_sweep_leaves_the_pass_of_the_next_attempt_alone(
     assert len(live_passes(tenant)) == 1
 
 
-def test_the_sweep_leaves_the_pass_of_another_record_of_the_account_alone(
+def test_the_sweep_leaves_the_pass_of_another_record(
     tenant, unknown, confirmation, invite, person, traveller
 ):
     issue = unknown(made=False)
@@ -804,7 +802,7 @@ def test_the_sweep_leaves_the_pass_of_another_record_of_the_account_alone(
     assert len(live_passes(tenant)) == 1
 
 
-def test_a_pass_without_a_receipt_that_served_all_the_same_ends_the_onboarding_well(tenant, shown, traveller):
+def test_a_used_pass_without_a_receipt_completes_the_onboarding(tenant, shown, traveller):
     issue = shown("noor").issue
     tenant.tenant.accounts["noor"].methods.append(
         {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
@@ -822,9 +820,7 @@ def test_a_pass_without_a_receipt_that_served_all_the_same_ends_the_onboarding_w
 
 
 @pytest.mark.parametrize("state", ["unknown", "held", "revoking"])
-def test_whoever_is_throttled_makes_everybody_wait(
-    tenant, fault, request, confirmation, invite, person, state
-):
+def test_a_throttled_job_makes_everybody_wait(tenant, fault, request, confirmation, invite, person, state):
     found = request.getfixturevalue(state)
     issue = found() if callable(found) else found
     tenant.tenant.faults.add({"path": "authentication/", "status": 429, "headers": {"Retry-After": "40"}})
@@ -842,9 +838,7 @@ def test_whoever_is_throttled_makes_everybody_wait(
 
 
 @pytest.mark.parametrize("state", ["unknown", "held", "revoking"])
-def test_without_budget_nothing_is_asked_and_the_job_comes_back(
-    tenant, settings, request, run_jobs, traveller, state
-):
+def test_a_job_without_quota_is_postponed(tenant, settings, request, run_jobs, traveller, state):
     found = request.getfixturevalue(state)
     issue = found() if callable(found) else found
     settings.GRAPH_BUDGET_CALLS = 5
@@ -859,7 +853,7 @@ def test_without_budget_nothing_is_asked_and_the_job_comes_back(
     assert timezone.now() < job.due_at <= timezone.now() + 10 * SECONDS
 
 
-def test_work_never_spends_more_than_it_may(tenant, settings, time_passes_with_five_calls):
+def test_the_worker_never_exceeds_the_quota(tenant, settings, time_passes_with_five_calls):
     moments = time_passes_with_five_calls
 
     windows = [sum(at <= other < at + 10 for other in moments) for at in moments]
@@ -902,7 +896,7 @@ def people_waiting(issue: PassIssue, count: int) -> None:
 
 
 @pytest.mark.parametrize("waiting", [1, 5])
-def test_watching_yields_to_people_who_wait(tenant, settings, held, waiting):
+def test_following_passes_yields_to_waiting_people(tenant, settings, held, waiting):
     issue = held()
     settings.GRAPH_BUDGET_CALLS = 5
     GraphBudget.objects.update(recent=[timezone.now().timestamp()])
@@ -917,7 +911,7 @@ def test_watching_yields_to_people_who_wait(tenant, settings, held, waiting):
 
 @pytest.mark.parametrize("state", ["unknown", "revoking"])
 @pytest.mark.parametrize("waiting", [1, 5])
-def test_a_rush_of_people_does_not_keep_an_unseen_pass_alive(tenant, settings, request, waiting, state):
+def test_a_long_queue_does_not_delay_deleting_unseen_passes(tenant, settings, request, waiting, state):
     found = request.getfixturevalue(state)
     issue = found() if callable(found) else found
     settings.GRAPH_BUDGET_CALLS = 5
@@ -929,9 +923,7 @@ def test_a_rush_of_people_does_not_keep_an_unseen_pass_alive(tenant, settings, r
     assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
-def test_reading_the_list_again_does_not_use_up_the_calls_of_the_deletion(
-    tenant, settings, unknown, run_jobs, traveller
-):
+def test_reading_the_list_leaves_quota_for_the_deletion(tenant, settings, unknown, run_jobs, traveller):
     unknown()
     settings.GRAPH_BUDGET_CALLS = 5
     # One call each two seconds: the worker's pause. There is always room for one more, and never for two.
@@ -946,9 +938,7 @@ def test_reading_the_list_again_does_not_use_up_the_calls_of_the_deletion(
     assert live_passes(tenant) == []
 
 
-def test_what_is_asked_of_a_job_that_runs_is_done_right_after_it(
-    tenant, held, run_jobs, monkeypatch, traveller
-):
+def test_a_job_requested_while_it_runs_follows_at_once(tenant, held, run_jobs, monkeypatch, traveller):
     issue = held()
     read = Graph.read_methods
 

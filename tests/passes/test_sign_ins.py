@@ -58,7 +58,7 @@ def fault(tenant: Sandbox, **entry: Any) -> None:
 # --- Lists ----------------------------------------------------------------------------------------------------------
 
 
-def test_fifteen_are_read_in_one_call_and_one_alone_singly(tenant, starters):
+def test_fifteen_accounts_are_read_with_one_call(tenant, starters):
     starters(16)
 
     assert sign_ins.read_next() is not None
@@ -69,9 +69,7 @@ def test_fifteen_are_read_in_one_call_and_one_alone_singly(tenant, starters):
     assert sign_ins.read_next() is None and len(how_asked(tenant)) == 2
 
 
-def test_where_the_tenant_refuses_the_list_each_is_read_singly_and_the_list_is_tried_again_later(
-    tenant, starters, traveller
-):
+def test_a_refused_list_is_retried_after_single_reads(tenant, starters, traveller):
     tenant.tenant.sign_in_lists = False
     starters(6)
 
@@ -85,7 +83,7 @@ def test_where_the_tenant_refuses_the_list_each_is_read_singly_and_the_list_is_t
     assert (read(), how_asked(tenant)[-1]) == (6, LISTED)
 
 
-def test_an_account_that_the_answer_leaves_out_stays_unread_and_the_others_are_read(tenant, starters):
+def test_an_account_missing_in_the_response_stays_unread(tenant, starters):
     gone, *others = starters(4)
     tenant.tenant.find_account(gone.account_id).exists = False
 
@@ -96,7 +94,7 @@ def test_an_account_that_the_answer_leaves_out_stays_unread_and_the_others_are_r
     assert again is not None and again >= timezone.now() + sign_ins.RESTS - SECOND
 
 
-def test_an_account_that_was_left_out_holds_up_nobody(tenant, starters):
+def test_a_missing_account_delays_no_other(tenant, starters):
     for gone in starters(15):
         tenant.tenant.find_account(gone.account_id).exists = False
     sign_ins.read_next()
@@ -109,7 +107,7 @@ def test_an_account_that_was_left_out_holds_up_nobody(tenant, starters):
     )
 
 
-def test_accounts_on_a_page_that_was_not_read_are_unread_until_the_next_call(tenant, starters):
+def test_accounts_on_later_pages_are_read_with_later_calls(tenant, starters):
     tenant.tenant.list_page = 4
     starters(10)
 
@@ -124,7 +122,7 @@ def test_accounts_on_a_page_that_was_not_read_are_unread_until_the_next_call(ten
 @pytest.mark.parametrize(
     "answer", [{"status": 503, "times": 4}, {"status": 200, "body": "<html>"}, {"drop": "after"}]
 )
-def test_a_list_that_fails_reads_nobody_and_the_next_call_asks_singly(tenant, starters, monkeypatch, answer):
+def test_a_failed_list_is_followed_by_single_reads(tenant, starters, monkeypatch, answer):
     monkeypatch.setattr("urllib3.util.retry.Retry.sleep", lambda *arguments: None)
     starters(3)
     fault(tenant, path="^/v1.0/users$", **answer)
@@ -137,7 +135,7 @@ def test_a_list_that_fails_reads_nobody_and_the_next_call_asks_singly(tenant, st
     assert (read(), how_asked(tenant)[-1]) == (1, SINGLE)
 
 
-def test_one_account_that_fails_alone_lets_the_others_come_first(tenant, starters):
+def test_a_failing_account_lets_others_come_first(tenant, starters):
     tenant.tenant.sign_in_lists = False
     first, *others = starters(3)
     fault(tenant, path=f"/users/{first.account_id}$", status=200, body="<html>", times=None)
@@ -154,7 +152,7 @@ def test_one_account_that_fails_alone_lets_the_others_come_first(tenant, starter
 # --- A tenant that does not tell ------------------------------------------------------------------------------------
 
 
-def test_a_tenant_that_does_not_tell_is_asked_twice_for_fifteen(tenant, starters):
+def test_a_tenant_without_sign_in_activity_is_asked_twice(tenant, starters):
     tenant.tenant.granted.discard("AuditLog.Read.All")
     tenant.tenant.expire_tokens()
     starters(15)
@@ -165,7 +163,7 @@ def test_a_tenant_that_does_not_tell_is_asked_twice_for_fifteen(tenant, starters
     assert Starter.objects.filter(sign_in_told=False).exclude(sign_in_looked_at=None).count() == 15
 
 
-def test_a_tenant_that_does_not_tell_is_noticed_with_one_call_a_minute(tenant, starters, settings, traveller):
+def test_a_missing_permission_is_noticed_with_one_call_a_minute(tenant, starters, settings, traveller):
     settings.GRAPH_SIGN_IN_CALLS = 1
     tenant.tenant.granted.discard("AuditLog.Read.All")
     tenant.tenant.expire_tokens()
@@ -178,9 +176,7 @@ def test_a_tenant_that_does_not_tell_is_noticed_with_one_call_a_minute(tenant, s
     assert how_asked(tenant) == [LISTED, *[SINGLE] * 3] and read() == 3
 
 
-def test_a_list_refused_for_want_of_a_right_where_one_account_is_told_is_a_list_that_is_not_allowed(
-    tenant, starters
-):
+def test_a_forbidden_list_does_not_prove_a_missing_permission(tenant, starters):
     starters(3)
     fault(tenant, path="^/v1.0/users$", status=403)
 
@@ -190,7 +186,7 @@ def test_a_list_refused_for_want_of_a_right_where_one_account_is_told_is_a_list_
     assert (read(), Starter.objects.filter(sign_in_told=True).count()) == (2, 2)
 
 
-def test_one_account_that_is_refused_says_nothing_about_another(tenant, starters):
+def test_a_refused_account_proves_nothing_about_another(tenant, starters):
     tenant.tenant.sign_in_lists = False
     first, *_ = starters(2)
     fault(tenant, path=f"/users/{first.account_id}$", status=403)
@@ -213,7 +209,7 @@ LATER_ANSWERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("answer", LATER_ANSWERS.values(), ids=LATER_ANSWERS)
-def test_a_sign_in_that_is_known_is_never_forgotten(tenant, starters, answer):
+def test_a_known_sign_in_is_never_forgotten(tenant, starters, answer):
     (starter,) = starters(1)
     tenant.tenant.find_account(starter.account_id).last_sign_in = tenant.tenant.clock.now() - 60
     sign_ins.read_next()
@@ -230,7 +226,7 @@ def test_a_sign_in_that_is_known_is_never_forgotten(tenant, starters, answer):
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_refusal_that_is_not_about_the_right_changes_nothing_that_is_known(tenant, starters, status):
+def test_a_400_or_404_keeps_what_is_known(tenant, starters, status):
     (starter,) = starters(1)
     sign_ins.read_next()
     before = Starter.objects.values("sign_in_looked_at", "sign_in_told").get()
@@ -244,9 +240,7 @@ def test_a_refusal_that_is_not_about_the_right_changes_nothing_that_is_known(ten
     )
 
 
-def test_what_was_read_of_an_account_that_hr_has_replaced_meanwhile_is_not_kept(
-    tenant, starters, monkeypatch
-):
+def test_the_reading_of_a_replaced_account_is_discarded(tenant, starters, monkeypatch):
     (starter,) = starters(1)
     real = graph.Graph.read_sign_ins
 
@@ -261,7 +255,7 @@ def test_what_was_read_of_an_account_that_hr_has_replaced_meanwhile_is_not_kept(
     assert Starter.objects.get().sign_in_looked_at is None and starter.account_id != BY_KEY["liam"].object_id
 
 
-def test_nothing_is_kept_once_a_pass_was_made(tenant, starters, monkeypatch):
+def test_a_reading_after_the_first_pass_is_discarded(tenant, starters, monkeypatch):
     starters(1)
     real = graph.Graph.read_sign_ins
 
@@ -283,7 +277,7 @@ def order() -> list[int]:
     return list(sign_ins.starters_to_read().values_list("pk", flat=True))
 
 
-def test_a_manager_who_waits_comes_first_then_what_was_never_read_then_the_soonest_start(starters, traveller):
+def test_accounts_are_read_in_order_of_need(starters, traveller):
     known, *_ = starters(1)
     Starter.objects.update(sign_in_looked_at=timezone.now() - HOUR, sign_in_told=True)
     (passed,) = starters(1, starts_in=-timedelta(days=3))
@@ -297,7 +291,7 @@ def test_a_manager_who_waits_comes_first_then_what_was_never_read_then_the_soone
     assert order()[0] == today.pk
 
 
-def test_what_is_known_is_read_again_near_the_start_and_seldom_before(starters, traveller):
+def test_known_accounts_are_read_more_often_near_the_start(starters, traveller):
     (soon,), (far,) = starters(1, starts_in=HOUR), starters(1, starts_in=timedelta(days=10))
     sign_ins.read_next()
     assert order() == []
@@ -309,7 +303,7 @@ def test_what_is_known_is_read_again_near_the_start_and_seldom_before(starters, 
     assert set(order()) == {soon.pk, far.pk}
 
 
-def test_nobody_is_read_who_needs_it_no_more(starters, traveller):
+def test_accounts_that_need_no_reading_are_skipped(starters, traveller):
     for change in (
         {"state": "recorded"},
         {"state": "issued"},
@@ -331,7 +325,7 @@ def test_nobody_is_read_who_needs_it_no_more(starters, traveller):
 WAITING = {"leave": sign_in_quota.WAITING_MANAGERS_LEAVE}
 
 
-def test_of_ten_calls_a_minute_work_leaves_some_to_clicks_and_both_to_managers_who_wait(traveller):
+def test_the_worker_leaves_calls_for_clicks_and_waiting_managers(traveller):
     work = [sign_in_quota.acquire_call() for _ in range(7)]
     assert work[:6] == [0.0] * 6 and 55 < work[6] <= 60
     clicks = [sign_in_quota.acquire_call(leave=sign_in_quota.CLICKS_LEAVE) for _ in range(3)]
@@ -346,7 +340,7 @@ def test_of_ten_calls_a_minute_work_leaves_some_to_clicks_and_both_to_managers_w
     assert sign_in_quota.has_room_for_click() and sign_in_quota.acquire_call() == 0.0
 
 
-def test_a_call_counts_from_its_answer_and_one_without_an_answer_is_given_up(traveller):
+def test_a_call_counts_from_its_response_or_expires(traveller):
     sign_in_quota.acquire_call()
     traveller.shift(30 * SECOND)
     sign_in_quota.mark_answered()
@@ -362,7 +356,7 @@ def test_a_call_counts_from_its_answer_and_one_without_an_answer_is_given_up(tra
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_workers_together_keep_to_the_limit(transactional_db):
+def test_all_workers_share_the_limit(transactional_db):
     together = Barrier(6)
 
     def worker() -> int:
@@ -378,7 +372,7 @@ def test_all_workers_together_keep_to_the_limit(transactional_db):
     assert sum(taken) == 6
 
 
-def test_a_wait_that_microsoft_asks_for_is_kept_by_everybody(tenant, starters, traveller):
+def test_all_readings_obey_retry_after(tenant, starters, traveller):
     starters(1)
     fault(tenant, path="/users/[^/]+$", status=429, headers={"Retry-After": "77"})
 
@@ -395,7 +389,7 @@ def test_a_wait_that_microsoft_asks_for_is_kept_by_everybody(tenant, starters, t
     assert read() == 1
 
 
-def test_a_clock_that_was_set_back_does_not_stop_the_reading(traveller):
+def test_a_clock_set_back_does_not_stop_the_readings(traveller):
     traveller.shift(timedelta(days=1))
     for _ in range(10):
         sign_in_quota.acquire_call(**WAITING)
@@ -412,7 +406,7 @@ def test_a_clock_that_was_set_back_does_not_stop_the_reading(traveller):
 
 @pytest.mark.parametrize("says", ["skip", "refuse"])
 @pytest.mark.parametrize("created", CREATED, ids=str)
-def test_the_guard_says_no_where_the_account_was_used_and_as_policy_says_where_nobody_can_know(
+def test_the_guard_refuses_used_accounts_and_asks_policy_if_unknown(
     tenant, starters, policy_says, says, created
 ):
     policy_says(sign_ins=says)
@@ -450,9 +444,7 @@ def _seen(said: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
 # --- A failure is shown where it belongs ------------------------------------------------------------------------------
 
 
-def test_a_reading_that_fails_lets_the_look_at_the_starter_end_well_and_stands_with_its_own_job(
-    tenant, invite, run_jobs, traveller, monkeypatch
-):
+def test_a_failed_reading_is_shown_with_its_own_job(tenant, invite, run_jobs, traveller, monkeypatch):
     starter = invite("noor")
     Starter.objects.update(sign_in_looked_at=None)
     with monkeypatch.context() as silent:
@@ -473,7 +465,7 @@ def test_a_reading_that_fails_lets_the_look_at_the_starter_end_well_and_stands_w
 
 
 @pytest.mark.parametrize("reads_once_more", [True, False])
-def test_a_sign_in_that_the_worker_learns_of_during_a_click_refuses_the_pass(
+def test_a_sign_in_found_during_a_click_refuses_the_pass(
     tenant, invite, confirmation, monkeypatch, reads_once_more
 ):
     said, read_facts = confirmation(invite("noor")), participants.read_facts

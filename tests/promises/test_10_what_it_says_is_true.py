@@ -133,21 +133,21 @@ def is_proven(entry: polib.POEntry) -> bool:
     )
 
 
-def test_every_text_that_claims_an_action_has_its_proof():
+def test_every_claim_of_an_action_has_a_proof():
     found = list(claims())
 
     assert len(found) > 30
     assert [entry.msgid for entry in found if not is_proven(entry)] == []
 
 
-def test_the_proofs_name_texts_that_exist():
+def test_each_proof_belongs_to_an_existing_text():
     known = {entry.msgid for entry in claims()}
 
     assert {*BY_FUNCTION, *NO_CLAIM} - known == set()
 
 
 @pytest.mark.parametrize("text", BY_FUNCTION)
-def test_the_function_that_says_it_reads_the_stored_fact(text):
+def test_the_function_with_the_claim_reads_the_stored_fact(text):
     path, name, fact = BY_FUNCTION[text]
     source = (TOP / path).read_text()
 
@@ -167,7 +167,7 @@ def test_the_function_that_says_it_reads_the_stored_fact(text):
 
 
 @pytest.mark.parametrize("function", BY_MAIL.values())
-def test_the_function_that_writes_a_mail_with_a_claim_exists(function):
+def test_the_function_that_writes_the_mail_exists(function):
     assert f"def {function}(" in (TOP / "onboarding/mail/notifications.py").read_text()
 
 
@@ -175,9 +175,7 @@ def test_the_function_that_writes_a_mail_with_a_claim_exists(function):
 
 
 @pytest.mark.django_db
-def test_no_page_says_that_hr_was_notified_before_the_portal_wrote_to_hr(
-    invite, browser_of, tenant, run_jobs
-):
+def test_no_page_claims_a_mail_before_it_is_written(invite, browser_of, tenant, run_jobs):
     """The account is disabled after the link went out: the manager's page says what is on record, and no more."""
     starter = invite("noor")
     tenant.tenant.accounts["noor"].properties["accountEnabled"] = False
@@ -196,7 +194,7 @@ def test_no_page_says_that_hr_was_notified_before_the_portal_wrote_to_hr(
 
 
 @pytest.mark.django_db
-def test_a_history_says_only_what_an_event_records(invite, browser_of):
+def test_the_history_shows_only_audited_events(invite, browser_of):
     starter = invite("noor")
     page = browser_of("hanna").get(f"/hr/{starter.public_id}/").content.decode()
 

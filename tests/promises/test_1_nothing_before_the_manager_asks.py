@@ -15,7 +15,7 @@ from tests.conftest import creations, live_passes
 pytestmark = pytest.mark.django_db
 
 
-def test_recording_inviting_and_reminding_make_no_pass(tenant, invite, run_jobs):
+def test_adding_and_inviting_a_starter_creates_no_pass(tenant, invite, run_jobs):
     invite("noor")
 
     run_jobs()
@@ -25,7 +25,7 @@ def test_recording_inviting_and_reminding_make_no_pass(tenant, invite, run_jobs)
     assert live_passes(tenant) == []
 
 
-def test_a_manager_who_only_looks_makes_no_pass(tenant, invite, browser_of):
+def test_opening_the_page_creates_no_pass(tenant, invite, browser_of):
     starter = invite("noor")
     maria = browser_of("maria")
 
@@ -36,7 +36,7 @@ def test_a_manager_who_only_looks_makes_no_pass(tenant, invite, browser_of):
     assert creations(tenant) == []
 
 
-def test_looking_changes_no_row(tenant, invite, browser_of):
+def test_opening_the_page_changes_no_row(tenant, invite, browser_of):
     starter = invite("noor")
     before = Starter.objects.filter(pk=starter.pk).values().get()
     maria = browser_of("maria")
@@ -49,7 +49,7 @@ def test_looking_changes_no_row(tenant, invite, browser_of):
 
 
 @pytest.mark.parametrize("starts_in", [timedelta(hours=3), timedelta(days=2), timedelta(days=-7)])
-def test_outside_the_window_even_a_confirmation_makes_no_pass(tenant, invite, browser_of, starts_in):
+def test_a_confirmation_outside_the_window_creates_no_pass(tenant, invite, browser_of, starts_in):
     starter = invite("noor", starts_in=starts_in)
     maria = browser_of("maria")
 
@@ -62,14 +62,14 @@ def test_outside_the_window_even_a_confirmation_makes_no_pass(tenant, invite, br
     assert creations(tenant) == []
 
 
-def test_a_pass_is_asked_for_as_valid_at_once_and_never_ahead(tenant, shown):
+def test_a_pass_is_valid_from_its_creation(tenant, shown):
     shown("noor")
 
     (made,) = [one for one in tenant.tenant.passes if one.person == "noor"]
     assert abs(made.start - made.created) < 1
 
 
-def test_a_starter_who_was_not_invited_gets_none(tenant, record, worker_alive, browser_of):
+def test_an_uninvited_starter_gets_no_pass(tenant, record, worker_alive, browser_of):
     starter = record("noor")
 
     answer = browser_of("maria").post(
@@ -81,7 +81,7 @@ def test_a_starter_who_was_not_invited_gets_none(tenant, record, worker_alive, b
     assert creations(tenant) == []
 
 
-def test_no_other_verb_of_hr_makes_a_pass(tenant, invite, person):
+def test_no_action_of_hr_creates_a_pass(tenant, invite, person):
     starter = invite("noor")
     PolicyVersion.objects.all().delete()
     PolicyVersion.objects.create(reason="One", attempts=1)

@@ -57,9 +57,7 @@ def everything_in_the_database() -> str:
     return "\n".join(rows + [json.dumps(s.get_decoded()) for s in Session.objects.all()])
 
 
-def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(
-    codes, invite, browser_of, run_jobs
-):
+def test_only_the_response_to_the_confirmation_shows_the_pass(codes, invite, browser_of, run_jobs):
     starter, maria, hanna = invite("noor"), browser_of("maria"), browser_of("hanna")
 
     answer = confirm(maria, starter)
@@ -81,7 +79,7 @@ def test_the_answer_to_the_confirmation_shows_it_and_nothing_else_ever_does(
         assert shown_pass(later.content.decode()) == "", path
 
 
-def test_it_is_in_no_row_no_session_no_mail_and_no_log(codes, tenant, invite, browser_of, run_jobs, caplog):
+def test_no_row_session_mail_or_log_contains_the_pass(codes, tenant, invite, browser_of, run_jobs, caplog):
     for name in ("", *logging.root.manager.loggerDict):
         caplog.set_level(logging.DEBUG, logger=name)
     starter, maria = invite("noor"), browser_of("maria")
@@ -102,7 +100,7 @@ def test_it_is_in_no_row_no_session_no_mail_and_no_log(codes, tenant, invite, br
     assert not [record for record in caplog.records if found_in(repr(vars(record)), code)]
 
 
-def test_the_search_itself_finds_what_is_there(codes, invite, browser_of):
+def test_the_search_finds_a_planted_value(codes, invite, browser_of):
     """The control: a planted value is found in each place that the test above searches."""
     starter, maria = invite("noor"), browser_of("maria")
     confirm(maria, starter)
@@ -118,7 +116,7 @@ def test_the_search_itself_finds_what_is_there(codes, invite, browser_of):
     assert found_in(everything_in_the_database(), code)
 
 
-def test_no_value_that_carries_it_can_be_printed_stored_or_copied(codes, shown):
+def test_the_pass_cannot_be_printed_stored_or_copied(codes, shown):
     outcome = shown("noor")
     (code,) = codes
 
@@ -137,9 +135,7 @@ def test_no_value_that_carries_it_can_be_printed_stored_or_copied(codes, shown):
             store(outcome.code)
 
 
-def test_a_crash_while_it_is_shown_reports_nothing_of_it(
-    codes, shown, person, monkeypatch, rf: RequestFactory
-):
+def test_a_crash_report_does_not_contain_the_pass(codes, shown, person, monkeypatch, rf: RequestFactory):
     outcome = shown("noor")
     (code,) = codes
     request = rf.post(f"/starters/{outcome.issue.starter.public_id}/")
@@ -159,9 +155,7 @@ def test_a_crash_while_it_is_shown_reports_nothing_of_it(
     assert "in the middle of the page" in reporter.get_traceback_text()
 
 
-def test_a_crash_in_the_template_answers_with_a_page_that_says_nothing(
-    codes, invite, browser_of, monkeypatch, caplog
-):
+def test_a_crash_in_the_template_does_not_reveal_the_pass(codes, invite, browser_of, monkeypatch, caplog):
     starter, maria = invite("noor"), browser_of("maria")
     page = maria.get(f"/starters/{starter.public_id}/")
     seen = {name: page.context["form"].initial[name] for name in ("version", "policy")}
@@ -179,7 +173,7 @@ def test_a_crash_in_the_template_answers_with_a_page_that_says_nothing(
     assert not found_in(caplog.text, code)
 
 
-def test_after_it_was_shown_the_process_has_let_go_of_it(codes, shown, person, rf):
+def test_the_pass_is_wiped_after_it_was_shown(codes, shown, person, rf):
     outcome = shown("noor")
     request = rf.post("/")
     request.user = person("maria")
@@ -190,13 +184,13 @@ def test_after_it_was_shown_the_process_has_let_go_of_it(codes, shown, person, r
         outcome.code.reveal()
 
 
-def test_no_column_could_hold_it():
+def test_no_column_could_hold_the_pass():
     names = {field.name for field in PassIssue._meta.get_fields()}
 
     assert not {name for name in names if "code" in name or "value" in name or name in {"pass", "secret"}}
 
 
-def test_no_message_has_a_place_for_it():
+def test_no_mail_has_a_variable_for_the_pass():
     context = rendering.starter_context(
         Starter(display_name="Noor", start_date=_date(), start_time=_time(), time_zone="UTC"), "manager", ""
     )
@@ -219,7 +213,7 @@ def _time():
     return time(9, 0)
 
 
-def test_the_answer_may_be_stored_by_nobody(codes, invite, browser_of):
+def test_the_response_must_not_be_stored(codes, invite, browser_of):
     answer = confirm(browser_of("maria"), invite("noor"))
 
     assert answer["Cache-Control"] == "no-store"
@@ -233,7 +227,7 @@ def test_the_answer_may_be_stored_by_nobody(codes, invite, browser_of):
 @pytest.mark.parametrize(
     "parts", [spelling.group_characters("ab7+cd8-"), spelling.spell_characters("ab7+cd8-")]
 )
-def test_a_template_that_asks_for_what_is_not_there_prints_no_pass(parts, caplog, monkeypatch):
+def test_a_missing_template_variable_logs_no_pass(parts, caplog, monkeypatch):
     """Django writes the whole context into its log then, and the loops' variables with it."""
     page = "{% for part in parts %}{{ part }} {% if nothing %}{% endif %}{{ nothing.at.all }}{% endfor %}"
 
@@ -247,7 +241,7 @@ def test_a_template_that_asks_for_what_is_not_there_prints_no_pass(parts, caplog
         json.dumps(parts)
 
 
-def test_the_steps_of_the_hand_over_hide_their_locals_from_error_reports():
+def test_hand_over_steps_hide_their_locals_from_error_reports():
     hidden = [
         handover.confirm,
         create_pass,

@@ -37,7 +37,7 @@ def without_token(answer) -> str:
 
 
 @pytest.mark.parametrize("key", OTHERS)
-def test_anyone_else_gets_the_404_of_a_starter_that_does_not_exist(tenant, invite, browser_of, key):
+def test_anyone_else_gets_the_404_of_an_unknown_address(tenant, invite, browser_of, key):
     starter, other = invite("noor"), browser_of(key)
 
     there, nowhere = (
@@ -52,7 +52,7 @@ def test_anyone_else_gets_the_404_of_a_starter_that_does_not_exist(tenant, invit
     assert creations(tenant) == []
 
 
-def test_somebody_who_is_not_signed_in_is_sent_to_sign_in(tenant, invite):
+def test_an_anonymous_visitor_must_sign_in(tenant, invite):
     starter = invite("noor")
 
     looked = Client().get(f"/starters/{starter.public_id}/")
@@ -65,7 +65,7 @@ def test_somebody_who_is_not_signed_in_is_sent_to_sign_in(tenant, invite):
 
 
 @pytest.mark.usefixtures("managers_may_change")
-def test_the_manager_of_today_can_and_the_one_of_yesterday_cannot(tenant, invite, browser_of):
+def test_only_the_current_manager_can_create_the_pass(tenant, invite, browser_of):
     starter = invite("noor")
     maria, tom = browser_of("maria"), browser_of("tom")
     assert maria.get(f"/starters/{starter.public_id}/").status_code == 200
@@ -80,7 +80,7 @@ def test_the_manager_of_today_can_and_the_one_of_yesterday_cannot(tenant, invite
 
 
 @pytest.mark.parametrize("fields", [{}, {"version": 99}, {"policy": 99}])
-def test_the_manager_of_yesterday_learns_nothing_by_asking_wrongly(tenant, invite, browser_of, fields):
+def test_a_former_manager_learns_nothing_from_invalid_forms(tenant, invite, browser_of, fields):
     starter, maria = invite("noor"), browser_of("maria")
     tenant.tenant.accounts["noor"].manager = "tom"
 
@@ -95,7 +95,7 @@ def test_the_manager_of_yesterday_learns_nothing_by_asking_wrongly(tenant, invit
     assert answer.status_code == 404
 
 
-def test_a_field_that_comes_twice_is_no_confirmation(tenant, invite, browser_of):
+def test_a_repeated_field_is_no_confirmation(tenant, invite, browser_of):
     starter = invite("noor")
     fields = {
         "identity_check": ["in_person", "known"],
@@ -109,7 +109,7 @@ def test_a_field_that_comes_twice_is_no_confirmation(tenant, invite, browser_of)
     assert creations(tenant) == []
 
 
-def test_a_link_cannot_choose_the_managers_answer_for_them(tenant, invite, browser_of):
+def test_a_link_cannot_preselect_the_identity_check(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
 
     page = maria.get(f"/starters/{starter.public_id}/?identity_check=in_person").content.decode()
@@ -120,7 +120,7 @@ def test_a_link_cannot_choose_the_managers_answer_for_them(tenant, invite, brows
 
 
 @pytest.mark.usefixtures("managers_may_change")
-def test_it_is_asked_again_where_the_pass_is_made(tenant, invite, confirmation):
+def test_the_manager_is_checked_again_at_creation(tenant, invite, confirmation):
     """Even a confirmation that came past the door is judged by the directory of that moment."""
     starter = invite("noor")
     asked = confirmation(starter)
@@ -134,7 +134,7 @@ def test_it_is_asked_again_where_the_pass_is_made(tenant, invite, confirmation):
 
 
 @pytest.mark.parametrize(("field", "value"), [("accountEnabled", False), ("userType", "Guest")])
-def test_a_manager_who_is_disabled_or_a_guest_cannot(tenant, invite, confirmation, field, value):
+def test_a_disabled_or_guest_manager_is_refused(tenant, invite, confirmation, field, value):
     starter = invite("noor")
     tenant.tenant.accounts["maria"].properties[field] = value
 
@@ -145,7 +145,7 @@ def test_a_manager_who_is_disabled_or_a_guest_cannot(tenant, invite, confirmatio
     assert creations(tenant) == []
 
 
-def test_a_session_without_a_fresh_sign_in_gets_a_page_with_a_link_and_no_pass(tenant, invite, browser_of):
+def test_a_stale_sign_in_gets_a_link_and_no_pass(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria", ago=timedelta(minutes=6))
 
     answer = ask(maria, starter)
@@ -155,7 +155,7 @@ def test_a_session_without_a_fresh_sign_in_gets_a_page_with_a_link_and_no_pass(t
     assert creations(tenant) == []
 
 
-def test_a_session_that_does_not_say_when_somebody_signed_in_gets_none(tenant, invite, confirmation):
+def test_a_session_without_a_sign_in_time_gets_no_pass(tenant, invite, confirmation):
     outcome = outcome_of(confirmation(invite("noor"), signed_in_at=None))
 
     assert isinstance(outcome, RefusedByGuards)
@@ -163,7 +163,7 @@ def test_a_session_that_does_not_say_when_somebody_signed_in_gets_none(tenant, i
     assert creations(tenant) == []
 
 
-def test_when_the_directory_does_not_answer_nobody_can(tenant, invite, browser_of):
+def test_nobody_gets_a_pass_while_the_directory_is_silent(tenant, invite, browser_of):
     starter = invite("noor")
     tenant.tenant.faults.add([{"method": "GET", "path": ".*/manager", "status": 503, "times": None}])
 
@@ -173,7 +173,7 @@ def test_when_the_directory_does_not_answer_nobody_can(tenant, invite, browser_o
     assert creations(tenant) == []
 
 
-def test_a_receipt_or_a_taking_back_is_for_the_one_who_was_shown_the_pass(tenant, shown, browser_of):
+def test_nobody_else_can_acknowledge_or_cancel_a_pass(tenant, shown, browser_of):
     issue = shown("noor").issue
     for key in ("tom", "hanna", "ada"):
         for act in ("receipt", "not-seen", "lost"):
@@ -183,7 +183,7 @@ def test_a_receipt_or_a_taking_back_is_for_the_one_who_was_shown_the_pass(tenant
     assert PassIssue.objects.get().state == "shown"
 
 
-def test_the_audit_names_who_asked(tenant, shown):
+def test_the_audit_log_names_the_manager(tenant, shown):
     shown("noor")
 
     event = AuditEvent.objects.get(event="issue.intent")

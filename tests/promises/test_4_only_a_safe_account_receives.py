@@ -41,7 +41,7 @@ def codes(outcome) -> set[str]:
 
 
 @pytest.mark.parametrize("key", REFUSED)
-def test_everyone_for_whom_a_guard_exists_is_refused_by_it(tenant, invite, confirmation, run_jobs, key):
+def test_each_guard_refuses_its_example_account(tenant, invite, confirmation, run_jobs, key):
     starter = invite(key)
     run_jobs()  # the worker reads whether the account was signed in to
 
@@ -51,16 +51,14 @@ def test_everyone_for_whom_a_guard_exists_is_refused_by_it(tenant, invite, confi
     assert creations(tenant) == []
 
 
-def test_an_email_for_a_forgotten_password_is_no_way_to_sign_in(tenant, invite, confirmation):
+def test_an_email_for_password_reset_is_no_own_method(tenant, invite, confirmation):
     _, outcome = confirmed(invite, confirmation, "mailed")
 
     assert isinstance(outcome, Shown), outcome
 
 
 @pytest.mark.parametrize(("says", "shown"), [({}, False), ({"phones_beforehand": True}, True)])
-def test_a_phone_is_one_unless_the_policy_says_that_hr_registers_phones(
-    tenant, invite, confirmation, policy_says, says, shown
-):
+def test_a_phone_is_a_method_unless_policy_expects_it(tenant, invite, confirmation, policy_says, says, shown):
     policy_says(**says)
 
     _, outcome = confirmed(invite, confirmation, "phoned")
@@ -68,7 +66,7 @@ def test_a_phone_is_one_unless_the_policy_says_that_hr_registers_phones(
     assert isinstance(outcome, Shown) is shown, outcome
 
 
-def test_the_chief_executive_gets_none(tenant, record, worker_alive, person, confirmation):
+def test_the_chief_executive_gets_no_pass(tenant, record, worker_alive, person, confirmation):
     tenant.tenant.accounts["ceo"].manager = "maria"
     starter = record("ceo")
     Starter.objects.filter(pk=starter.pk).update(state="invited", sign_in_looked_at=timezone.now())
@@ -79,9 +77,7 @@ def test_the_chief_executive_gets_none(tenant, record, worker_alive, person, con
     assert creations(tenant) == []
 
 
-def test_an_account_that_was_signed_in_to_before_its_first_pass_gets_none(
-    tenant, invite, confirmation, run_jobs
-):
+def test_an_account_used_before_its_first_pass_is_refused(tenant, invite, confirmation, run_jobs):
     tenant.tenant.granted.add("AuditLog.Read.All")
     tenant.tenant.expire_tokens()
     starter = invite("signedin")
@@ -93,7 +89,7 @@ def test_an_account_that_was_signed_in_to_before_its_first_pass_gets_none(
     assert creations(tenant) == []
 
 
-def test_before_it_was_read_whether_somebody_signed_in_there_is_no_pass(tenant, invite, browser_of):
+def test_no_pass_is_created_before_sign_ins_are_read(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     Starter.objects.update(sign_in_looked_at=None)
 
@@ -107,14 +103,14 @@ def test_before_it_was_read_whether_somebody_signed_in_there_is_no_pass(tenant, 
     assert creations(tenant) == []
 
 
-def test_the_guard_itself_takes_what_was_not_read_for_a_no(invite):
+def test_the_guard_refuses_an_unread_account(invite):
     starter = invite("noor")
     starter.sign_in_looked_at = None
 
     assert guards.never_signed_in(SimpleNamespace(starter=starter, place=guards.Place.CLICKED)) is False
 
 
-def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, confirmation):
+def test_an_old_account_without_a_hire_date_is_refused(tenant, invite, confirmation):
     account = tenant.tenant.accounts["noor"]
     account.properties["createdDateTime"] = "2020-01-01T00:00:00Z"
     account.properties["employeeHireDate"] = None
@@ -133,7 +129,7 @@ def test_an_account_made_long_ago_and_hired_long_ago_is_not_new(tenant, invite, 
         (False, "2021-01-01T00:00:00Z", True),
     ],
 )
-def test_a_hire_date_alone_makes_an_old_account_new_only_if_its_past_is_known(
+def test_a_hire_date_helps_only_accounts_with_known_history(
     tenant, invite, confirmation, told, created, refused
 ):
     """HR's systems write the hire date; an old account nobody could look into stays an old account."""
@@ -172,7 +168,7 @@ READS = [
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
 @pytest.mark.parametrize("path", READS)
-def test_a_fact_that_cannot_be_read_counts_as_a_refusal(tenant, invite, confirmation, path, status):
+def test_an_unreadable_fact_counts_as_a_refusal(tenant, invite, confirmation, path, status):
     starter = invite("noor")
     tenant.tenant.faults.add([{"method": "GET", "path": path, "status": status, "times": None}])
 
@@ -191,7 +187,7 @@ def test_a_fact_that_cannot_be_read_counts_as_a_refusal(tenant, invite, confirma
         "User.Read.All",
     ],
 )
-def test_without_a_permission_that_a_guard_needs_nobody_gets_one(tenant, invite, confirmation, permission):
+def test_a_missing_permission_counts_as_a_refusal(tenant, invite, confirmation, permission):
     starter = invite("noor")
     tenant.tenant.granted.discard(permission)
     tenant.tenant.expire_tokens()
@@ -202,7 +198,7 @@ def test_without_a_permission_that_a_guard_needs_nobody_gets_one(tenant, invite,
     assert creations(tenant) == []
 
 
-def test_it_is_looked_at_again_in_the_moment_of_making(tenant, invite, browser_of):
+def test_the_account_is_checked_again_at_creation(tenant, invite, browser_of):
     """Between the page and the press the account became an administrator."""
     starter, maria = invite("noor"), browser_of("maria")
     assert maria.get(f"/starters/{starter.public_id}/").context["form"]
@@ -217,7 +213,7 @@ def test_it_is_looked_at_again_in_the_moment_of_making(tenant, invite, browser_o
     assert creations(tenant) == []
 
 
-def test_a_refusal_is_kind_to_the_manager_plain_to_hr_and_a_code_in_the_audit(tenant, invite, browser_of):
+def test_a_refusal_is_worded_for_manager_hr_and_audit_log(tenant, invite, browser_of):
     starter, maria = invite("passkey"), browser_of("maria")
 
     answer = maria.post(
@@ -238,7 +234,7 @@ def test_a_refusal_is_kind_to_the_manager_plain_to_hr_and_a_code_in_the_audit(te
     }
 
 
-def test_a_guard_that_fails_itself_refuses(tenant, invite, confirmation, monkeypatch):
+def test_a_failing_guard_refuses(tenant, invite, confirmation, monkeypatch):
     def breaks(question):
         raise ZeroDivisionError
 
@@ -251,7 +247,7 @@ def test_a_guard_that_fails_itself_refuses(tenant, invite, confirmation, monkeyp
     assert creations(tenant) == []
 
 
-def test_every_guard_of_the_floor_is_in_the_table():
+def test_the_table_contains_every_guard():
     assert [guard.code for guard in guards.GUARDS] == [
         "same_account", "not_denied", "enabled", "internal_member", "is_new", "never_signed_in", "no_own_method",
         "no_active_role", "no_eligible_role", "no_role_group", "no_eligible_group", "not_restricted", "in_scope",
@@ -261,7 +257,7 @@ def test_every_guard_of_the_floor_is_in_the_table():
     ]  # fmt: skip
 
 
-def test_no_policy_switches_off_the_floor():
+def test_no_policy_switches_off_the_mandatory_guards():
     """Privileged, disabled, guest, existing, another person, three people: no setting reaches these."""
     settable = {guard.code for guard in guards.GUARDS if guard.setting}
 

@@ -29,7 +29,7 @@ def refused_for(outcome) -> list[str]:
     return [guard.code for guard in outcome.guards]
 
 
-def test_who_recorded_a_starter_cannot_confirm_them(tenant, record, worker_alive, confirmation):
+def test_the_person_who_added_a_starter_cannot_confirm(tenant, record, worker_alive, confirmation):
     starter = record("nadia", by="henry")
     Starter.objects.filter(pk=starter.pk).update(state="invited", sign_in_looked_at=timezone.now())
 
@@ -39,20 +39,20 @@ def test_who_recorded_a_starter_cannot_confirm_them(tenant, record, worker_alive
     assert creations(tenant) == []
 
 
-def test_the_link_is_not_even_sent_to_who_recorded(tenant, record, person):
+def test_the_person_who_added_a_starter_gets_no_link(tenant, record, person):
     starter = record("nadia", by="henry")
 
     with pytest.raises(LinkNotSent, match="added or changed this starter"):
         invitations.send_link(starter=starter, by=person("hanna"))
 
 
-def test_recorded_by_another_the_same_manager_can(tenant, invite, confirmation):
+def test_a_manager_can_confirm_a_colleagues_starter(tenant, invite, confirmation):
     outcome = outcome_of(confirmation(invite("nadia", by="hanna"), by="henry"))
 
     assert isinstance(outcome, Shown)
 
 
-def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, confirmation):
+def test_the_person_who_chose_the_account_cannot_confirm(tenant, invite, person, confirmation):
     starter = invite("nadia", by="hanna")
     Starter.objects.filter(pk=starter.pk).update(shaped_by=[person("henry").oid])
 
@@ -62,7 +62,7 @@ def test_who_chose_the_account_cannot_confirm_either(tenant, invite, person, con
 
 
 @pytest.mark.usefixtures("managers_may_change")
-def test_who_moved_the_start_cannot_confirm_either(tenant, invite, person, confirmation):
+def test_the_person_who_moved_the_start_cannot_confirm(tenant, invite, person, confirmation):
     """Somebody of HR cannot open the window for a starter and then, as their manager, walk through it."""
     starter = invite("noor", by="hanna", starts_in=timedelta(days=20))
     schedule = rescheduling.Schedule(timezone.localdate(), time(0, 0), "UTC")
@@ -77,7 +77,7 @@ def test_who_moved_the_start_cannot_confirm_either(tenant, invite, person, confi
 
 
 @pytest.mark.parametrize("act", ["reschedule", "allow"])
-def test_a_manager_in_hr_leaves_their_own_starter_to_somebody_else(tenant, invite, person, browser_of, act):
+def test_a_manager_in_hr_cannot_change_their_own_starter(tenant, invite, person, browser_of, act):
     starter, henry = invite("nadia", by="hanna"), browser_of("henry")
     PolicyVersion.objects.create(reason="One", attempts=1)
     PassIssue.objects.create(
@@ -100,7 +100,7 @@ def test_a_manager_in_hr_leaves_their_own_starter_to_somebody_else(tenant, invit
     assert Starter.objects.get().version == starter.version
 
 
-def test_who_recorded_cannot_be_the_one_who_receives(tenant, invite, person, confirmation):
+def test_a_starter_who_added_themselves_gets_no_pass(tenant, invite, person, confirmation):
     starter = invite("noor")
     Starter.objects.filter(pk=starter.pk).update(recorded_by=person("noor"))
 
@@ -110,7 +110,7 @@ def test_who_recorded_cannot_be_the_one_who_receives(tenant, invite, person, con
 
 
 @pytest.mark.usefixtures("managers_may_change")
-def test_somebody_who_is_their_own_manager_gets_none(tenant, invite, confirmation):
+def test_a_starter_who_manages_themselves_gets_no_pass(tenant, invite, confirmation):
     starter = invite("noor")
     tenant.tenant.accounts["noor"].manager = "noor"
 
@@ -133,7 +133,7 @@ def test_an_admin_who_is_also_the_manager_is_refused(tenant, invite, browser_of)
     assert creations(tenant) == []
 
 
-def test_one_person_with_two_accounts_is_one_person(tenant, invite, confirmation):
+def test_two_accounts_of_one_person_count_as_one(tenant, invite, confirmation):
     starter = invite("noor", by="hanna")
     for key in ("hanna", "maria"):
         tenant.tenant.accounts[key].properties["employeeId"] = "4711"
@@ -144,7 +144,7 @@ def test_one_person_with_two_accounts_is_one_person(tenant, invite, confirmation
     assert creations(tenant) == []
 
 
-def test_who_was_an_admin_not_long_ago_cannot_confirm(tenant, invite, person, confirmation):
+def test_a_recent_admin_cannot_confirm(tenant, invite, person, confirmation):
     maria = person("maria")
     maria.last_admin_at = timezone.now() - timedelta(days=29)
     maria.save()
@@ -155,9 +155,7 @@ def test_who_was_an_admin_not_long_ago_cannot_confirm(tenant, invite, person, co
     assert creations(tenant) == []
 
 
-def test_however_many_were_admins_the_other_account_of_one_cannot_confirm(
-    tenant, invite, person, confirmation
-):
+def test_a_recent_admins_other_account_cannot_confirm(tenant, invite, person, confirmation):
     other = tenant.tenant.add_starter("second", "Second Account")
     for account in (other, tenant.tenant.accounts["maria"]):
         account.properties["employeeId"] = "4711"
@@ -172,7 +170,7 @@ def test_however_many_were_admins_the_other_account_of_one_cannot_confirm(
     assert creations(tenant) == []
 
 
-def test_who_wrote_the_policy_in_force_cannot_confirm(tenant, invite, person, confirmation):
+def test_the_author_of_the_current_policy_cannot_confirm(tenant, invite, person, confirmation):
     policy.add_version(PolicyVersion(reason="Mine"), by=person("maria"))
 
     outcome = outcome_of(confirmation(invite("noor")))
@@ -181,7 +179,7 @@ def test_who_wrote_the_policy_in_force_cannot_confirm(tenant, invite, person, co
     assert creations(tenant) == []
 
 
-def test_an_admin_of_long_ago_can_confirm(tenant, invite, person, confirmation):
+def test_a_former_admin_can_confirm_after_30_days(tenant, invite, person, confirmation):
     maria = person("maria")
     maria.last_admin_at = timezone.now() - timedelta(days=31)
     maria.save()
@@ -206,14 +204,14 @@ def test_an_admin_changes_policy_by_adding_a_version(db, browser_of):
 
 
 @pytest.mark.parametrize("key", ["hanna", "maria", "audrey"])
-def test_nobody_else_can(db, browser_of, key):
+def test_nobody_but_an_admin_changes_policy(db, browser_of, key):
     answer = add_policy(browser_of(key), lifetime_minutes=30)
 
     assert answer.status_code in {403, 404}
     assert PolicyVersion.objects.count() == 1
 
 
-def test_no_admin_can_change_or_delete_what_is_there(db, browser_of):
+def test_no_admin_can_change_or_delete_a_version(db, browser_of):
     ada, number = browser_of("ada"), policy.for_site().number
 
     changed = ada.post(f"/admin/onboarding/policyversion/{number}/change/", {"lifetime_minutes": 480})
@@ -224,7 +222,7 @@ def test_no_admin_can_change_or_delete_what_is_there(db, browser_of):
 
 
 @pytest.mark.parametrize("lifetime", [0, 9, 481, 100000])
-def test_no_admin_can_go_below_the_floors(db, browser_of, lifetime):
+def test_no_admin_can_exceed_the_range_of_a_setting(db, browser_of, lifetime):
     answer = add_policy(browser_of("ada"), lifetime_minutes=lifetime)
 
     assert answer.status_code == 200
@@ -232,13 +230,13 @@ def test_no_admin_can_go_below_the_floors(db, browser_of, lifetime):
     assert PolicyVersion.objects.count() == 1
 
 
-def test_no_admin_can_ask_for_passes_that_work_twice(db, browser_of):
+def test_no_admin_can_allow_reusable_passes(db, browser_of):
     add_policy(browser_of("ada"), single_use="")
 
     assert policy.for_site().single_use is True
 
 
-def test_every_page_of_the_admin_that_an_admin_or_auditor_can_open_changes_nothing_but_policy(db, browser_of):
+def test_the_admin_site_changes_nothing_but_policy(db, browser_of):
     for key in ("ada", "audrey"):
         browser = browser_of(key)
         for model in ("starter", "passissue", "auditevent", "mail", "job", "heartbeat"):

@@ -112,7 +112,7 @@ def the_starter_can_go_on(tenant: Any, starter: Starter, browser: Any) -> None:
 # --- Pressing twice ---------------------------------------------------------------------------------------------
 
 
-def test_a_second_click_does_not_issue_a_second_pass(tenant, invite, browser_of):
+def test_a_second_click_creates_no_second_pass(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     form = form_of(starter)
 
@@ -125,7 +125,7 @@ def test_a_second_click_does_not_issue_a_second_pass(tenant, invite, browser_of)
     assert len(creations(tenant)) == 1
 
 
-def test_a_second_tab_that_was_loaded_later_does_not_issue_a_second_pass(tenant, invite, browser_of):
+def test_a_second_tab_creates_no_second_pass(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     maria.post(page_of(starter), form_of(starter))
 
@@ -136,7 +136,7 @@ def test_a_second_tab_that_was_loaded_later_does_not_issue_a_second_pass(tenant,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_at_the_same_moment_one_gets_the_pass(tenant, transactional_db, settings, invite, browser_of):
+def test_one_of_many_concurrent_clicks_gets_the_pass(tenant, transactional_db, settings, invite, browser_of):
     settings.GRAPH_BUDGET_CALLS = 1000
     starter, together = invite("noor"), Barrier(8)
     form, browsers = form_of(starter), [browser_of("maria") for _ in range(8)]
@@ -196,9 +196,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("entry", [*LOST.values(), *STRANGE.values()], ids=[*LOST, *STRANGE])
-def test_an_answer_that_cannot_be_used_leaves_no_pass_behind(
-    tenant, fault, invite, browser_of, time_passes, entry
-):
+def test_an_unusable_response_leaves_no_pass(tenant, fault, invite, browser_of, time_passes, entry):
     starter, maria = invite("noor"), browser_of("maria")
     fault(method="POST", **entry)
 
@@ -218,7 +216,7 @@ def test_an_answer_that_cannot_be_used_leaves_no_pass_behind(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_an_answer_slower_than_anybody_waits_leaves_no_pass_behind(
+def test_a_response_after_the_timeout_leaves_no_pass(
     tenant, fault, loses_patience, invite, browser_of, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -233,7 +231,7 @@ def test_an_answer_slower_than_anybody_waits_leaves_no_pass_behind(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_a_pass_that_is_made_after_the_first_look_found_none_is_deleted(
+def test_a_pass_created_after_the_first_check_is_deleted(
     tenant, fault, invite, browser_of, run_jobs, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -252,9 +250,7 @@ def test_a_pass_that_is_made_after_the_first_look_found_none_is_deleted(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_a_lost_pass_that_no_list_shows_for_a_while_is_deleted(
-    tenant, fault, invite, browser_of, time_passes
-):
+def test_a_lost_pass_listed_late_is_deleted(tenant, fault, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
     fault(method="POST", drop="after", hide_for=60)
 
@@ -272,7 +268,7 @@ def test_a_lost_pass_that_no_list_shows_for_a_while_is_deleted(
     ("status", "reason"),
     [(400, "refused"), (401, "refused"), (403, "refused"), (404, "not_known_yet"), (409, "refused")],
 )
-def test_a_no_is_told_at_once_costs_no_attempt_and_is_final_when_the_list_agrees(
+def test_a_refusal_costs_no_attempt_and_needs_the_lists_confirmation(
     tenant, fault, invite, browser_of, time_passes, status, reason
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -293,9 +289,7 @@ def test_a_no_is_told_at_once_costs_no_attempt_and_is_final_when_the_list_agrees
     the_starter_can_go_on(tenant, starter, maria)
 
 
-def test_a_throttled_post_is_not_repeated_until_the_person_presses_again(
-    tenant, fault, invite, browser_of, time_passes
-):
+def test_a_throttled_post_is_not_repeated_without_a_click(tenant, fault, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
     fault(method="POST", status=429, headers={"Retry-After": "30"})
 
@@ -311,7 +305,7 @@ def test_a_throttled_post_is_not_repeated_until_the_person_presses_again(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_where_nothing_was_sent_nothing_is_in_doubt(tenant, settings, invite, browser_of, monkeypatch):
+def test_an_unsent_request_leaves_nothing_unclear(tenant, settings, invite, browser_of, monkeypatch):
     starter, maria = invite("noor"), browser_of("maria")
     create = Graph.create_pass
 
@@ -363,7 +357,7 @@ DEATHS = {
 
 
 @pytest.mark.parametrize(("place", "name", "first", "ends"), DEATHS.values(), ids=DEATHS)
-def test_a_process_that_dies_leaves_no_pass_behind(
+def test_a_killed_process_leaves_no_pass(
     tenant, monkeypatch, invite, browser_of, time_passes, place, name, first, ends
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -378,7 +372,7 @@ def test_a_process_that_dies_leaves_no_pass_behind(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_a_request_that_is_ended_during_the_post_says_so_at_once(tenant, monkeypatch, invite, browser_of):
+def test_a_request_killed_during_the_post_is_shown_at_once(tenant, monkeypatch, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     dies(monkeypatch, Graph, "create_pass")
 
@@ -389,7 +383,7 @@ def test_a_request_that_is_ended_during_the_post_says_so_at_once(tenant, monkeyp
     assert "We are checking what happened" in words(maria.get(page_of(starter)))
 
 
-def test_a_dead_process_is_explained_to_the_manager(tenant, monkeypatch, invite, browser_of, time_passes):
+def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
     dies(monkeypatch, handover, "record_pass", first=True)
     with pytest.raises(Killed):
@@ -421,7 +415,7 @@ def unwritable(
     monkeypatch.setattr(audit, "record", refuses)
 
 
-def test_without_the_intent_nothing_is_sent(tenant, monkeypatch, invite, browser_of):
+def test_nothing_is_sent_without_a_saved_intent(tenant, monkeypatch, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     unwritable(monkeypatch, "issue.intent", DatabaseError)
 
@@ -434,7 +428,7 @@ def test_without_the_intent_nothing_is_sent(tenant, monkeypatch, invite, browser
 
 
 @pytest.mark.parametrize("error", [DatabaseError, RuntimeError])
-def test_what_cannot_be_recorded_is_not_shown_and_is_deleted_at_once(
+def test_an_unsaved_pass_is_deleted_and_not_shown(
     tenant, monkeypatch, invite, browser_of, time_passes, error
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -451,7 +445,7 @@ def test_what_cannot_be_recorded_is_not_shown_and_is_deleted_at_once(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_a_database_that_stays_away_and_a_deletion_that_fails_leave_no_pass_behind(
+def test_database_outage_and_failed_deletion_leave_no_pass(
     tenant, fault, monkeypatch, invite, browser_of, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -471,7 +465,7 @@ def test_a_database_that_stays_away_and_a_deletion_that_fails_leave_no_pass_behi
 # --- Somebody acts meanwhile ------------------------------------------------------------------------------------------
 
 
-def test_whoever_is_withdrawn_meanwhile_gets_no_pass(
+def test_a_starter_withdrawn_meanwhile_gets_no_pass(
     tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -492,7 +486,7 @@ def test_whoever_is_withdrawn_meanwhile_gets_no_pass(
     everything_is_known(tenant)
 
 
-def test_whoever_is_moved_to_another_day_meanwhile_gets_no_pass(
+def test_a_starter_rescheduled_meanwhile_gets_no_pass(
     tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -517,7 +511,7 @@ def test_whoever_is_moved_to_another_day_meanwhile_gets_no_pass(
     everything_is_known(tenant)
 
 
-def test_a_freeze_meanwhile_takes_the_pass_away(
+def test_a_freeze_meanwhile_deletes_the_pass(
     tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -535,7 +529,7 @@ def test_a_freeze_meanwhile_takes_the_pass_away(
     everything_is_known(tenant)
 
 
-def test_another_policy_meanwhile_lets_the_pass_through_as_it_was_asked_for(
+def test_a_policy_change_meanwhile_keeps_the_requested_pass(
     tenant, invite, browser_of, person, while_the_post_is_under_way
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -552,7 +546,7 @@ def test_another_policy_meanwhile_lets_the_pass_through_as_it_was_asked_for(
 
 @pytest.mark.parametrize("deletions_fail", [0, 8])
 @pytest.mark.parametrize("paused", [timedelta(seconds=61), 2 * MINUTES, 5 * MINUTES])
-def test_whoever_was_paused_beyond_the_lease_shows_nothing(
+def test_a_process_paused_beyond_its_lease_shows_no_pass(
     tenant, fault, invite, browser_of, while_the_post_is_under_way, time_passes, paused, deletions_fail
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -568,7 +562,7 @@ def test_whoever_was_paused_beyond_the_lease_shows_nothing(
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_a_lease_that_ran_out_counts_even_if_nobody_has_noticed_yet(
+def test_an_expired_lease_counts_before_the_worker_notices(
     tenant, invite, browser_of, while_the_post_is_under_way
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -583,9 +577,7 @@ def test_a_lease_that_ran_out_counts_even_if_nobody_has_noticed_yet(
     assert live(tenant) == []
 
 
-def test_whoever_was_paused_before_sending_sends_nothing(
-    tenant, monkeypatch, invite, browser_of, time_passes
-):
+def test_a_process_paused_before_sending_sends_nothing(tenant, monkeypatch, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
     claim = claim_issue
 
@@ -606,7 +598,7 @@ def test_whoever_was_paused_before_sending_sends_nothing(
 
 
 @pytest.mark.parametrize("deletions_fail", [0, 4])
-def test_a_request_that_woke_after_its_issue_was_given_up_loses_track_of_nothing(
+def test_a_request_resumed_after_voiding_leaves_no_pass(
     tenant, fault, monkeypatch, invite, browser_of, time_passes, deletions_fail
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -634,7 +626,7 @@ def test_a_request_that_woke_after_its_issue_was_given_up_loses_track_of_nothing
 # --- The pass is on its way to the screen -----------------------------------------------------------------------------
 
 
-def test_a_pass_that_no_screen_acknowledged_is_deleted(tenant, invite, browser_of, time_passes):
+def test_an_unacknowledged_pass_is_deleted(tenant, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
     maria.post(page_of(starter), form_of(starter))
 
@@ -646,7 +638,7 @@ def test_a_pass_that_no_screen_acknowledged_is_deleted(tenant, invite, browser_o
     the_starter_can_go_on(tenant, starter, browser_of("maria"))
 
 
-def test_a_receipt_that_comes_too_late_tells_the_page_to_wipe_itself(tenant, invite, browser_of, time_passes):
+def test_a_late_receipt_makes_the_page_wipe_itself(tenant, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
     maria.post(page_of(starter), form_of(starter))
     address = reverse("managers:receipt", args=[starter.public_id, starter.issues.get().pk])
@@ -667,7 +659,7 @@ def test_a_receipt_that_comes_too_late_tells_the_page_to_wipe_itself(tenant, inv
     ],
     ids=["refused", "throttled", "no answer", "failing"],
 )
-def test_a_deletion_that_fails_is_tried_until_the_pass_is_gone(
+def test_a_failed_deletion_is_retried_until_it_succeeds(
     tenant, fault, invite, browser_of, time_passes, entry
 ):
     starter, maria = invite("noor"), browser_of("maria")
@@ -698,7 +690,7 @@ def test_the_attempts_of_one_starter_are_limited(tenant, fault, invite, browser_
     everything_is_known(tenant)
 
 
-def test_the_budget_is_the_only_thing_that_a_refused_click_leaves(tenant, invite, browser_of):
+def test_a_refused_click_uses_no_quota(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     form = form_of(starter)
     maria.post(page_of(starter), form)

@@ -27,7 +27,7 @@ def events(starter: Starter | None = None) -> list[str]:
     return list((rows.filter(starter=starter.public_id) if starter else rows).values_list("event", flat=True))
 
 
-def test_a_first_day_reads_as_a_story(tenant, held, run_jobs):
+def test_the_audit_log_shows_a_whole_first_day(tenant, held, run_jobs):
     issue = held("noor")
     tenant.tenant.accounts["noor"].methods.append(
         {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
@@ -41,7 +41,7 @@ def test_a_first_day_reads_as_a_story(tenant, held, run_jobs):
     assert list(audit.verify_chain()) == []
 
 
-def test_each_event_says_who_when_and_under_which_policy(tenant, shown):
+def test_each_event_records_actor_time_and_policy(tenant, shown):
     issue = shown("noor").issue
 
     intent = AuditEvent.objects.get(event="issue.intent")
@@ -53,7 +53,7 @@ def test_each_event_says_who_when_and_under_which_policy(tenant, shown):
     assert intent.at.endswith("+00:00")
 
 
-def test_a_change_whose_event_cannot_be_written_does_not_happen(tenant, invite, confirmation, monkeypatch):
+def test_no_change_happens_without_its_audit_event(tenant, invite, confirmation, monkeypatch):
     starter = invite("noor")
     asked = confirmation(starter)
 
@@ -69,9 +69,7 @@ def test_a_change_whose_event_cannot_be_written_does_not_happen(tenant, invite, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_move_by_the_worker_whose_event_cannot_be_written_does_not_happen_either(
-    tenant, shown, monkeypatch
-):
+def test_no_transition_by_the_worker_happens_without_its_event(tenant, shown, monkeypatch):
     """With real commits: the state and its event are one transaction, whoever moves it."""
     issue = shown("noor").issue
 
@@ -87,12 +85,12 @@ def test_a_move_by_the_worker_whose_event_cannot_be_written_does_not_happen_eith
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_cannot_be_written_outside_the_transaction_of_its_change():
+def test_an_event_can_be_written_only_inside_a_transaction():
     with pytest.raises(TransactionManagementError):
         audit.record("loose.end")
 
 
-def test_the_chain_holds_nothing_personal(tenant, held):
+def test_the_chain_contains_no_personal_data(tenant, held):
     held("noor")
 
     chained = "\n".join(
@@ -103,7 +101,7 @@ def test_the_chain_holds_nothing_personal(tenant, held):
         assert personal not in chained
 
 
-def test_erasing_what_is_personal_leaves_the_chain_whole(tenant, held):
+def test_the_chain_verifies_after_personal_data_is_erased(tenant, held):
     issue = held("noor")
 
     audit.erase_details(issue.starter.public_id)
@@ -141,7 +139,7 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
-def test_whatever_is_done_to_the_trail_shows(tenant, held, tampering):
+def test_every_manipulation_of_the_audit_log_is_detected(tenant, held, tampering):
     held("noor")
     assert list(audit.verify_chain()) == []
 
@@ -152,7 +150,7 @@ def test_whatever_is_done_to_the_trail_shows(tenant, held, tampering):
         call_command("verify_audit")
 
 
-def test_a_chain_that_was_rewritten_as_a_whole_lacks_the_head_that_was_noted_elsewhere(tenant, held):
+def test_a_rewritten_chain_does_not_match_the_noted_head(tenant, held):
     held("noor")
     noted = AuditHead.objects.get().hash
     assert list(audit.verify_chain(noted)) == []
@@ -171,7 +169,7 @@ def test_a_chain_that_was_rewritten_as_a_whole_lacks_the_head_that_was_noted_els
 @pytest.mark.parametrize("table", triggers.APPEND_ONLY_TABLES)
 @pytest.mark.parametrize("verb", ["update", "delete"])
 @pytest.mark.django_db(transaction=True)
-def test_the_database_itself_refuses_to_change_what_was_written(person, table, verb):
+def test_the_database_refuses_changes_of_written_rows(person, table, verb):
     with audit.transaction():
         audit.record("a.test")
     PolicyActivation.objects.create(version=policy.for_site(), by=person("ada"))
@@ -190,7 +188,7 @@ def test_the_database_itself_refuses_to_change_what_was_written(person, table, v
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_who_write_at_once_make_one_chain():
+def test_concurrent_writers_create_one_chain():
     def write(number: int) -> None:
         try:
             for turn in range(5):
@@ -209,7 +207,7 @@ def test_many_who_write_at_once_make_one_chain():
     assert list(audit.verify_chain()) == []
 
 
-def test_a_starter_that_changed_meanwhile_is_not_moved_and_leaves_no_event(tenant, invite, person):
+def test_a_concurrent_update_leaves_no_event(tenant, invite, person):
     starter = invite("noor")
     stale = Starter.objects.get(pk=starter.pk)
     withdrawal.withdraw_starter(starter=starter, by=person("hanna"), reason="Not coming")
@@ -221,7 +219,7 @@ def test_a_starter_that_changed_meanwhile_is_not_moved_and_leaves_no_event(tenan
     assert events(starter) == before
 
 
-def test_a_change_of_policy_tells_what_differs_and_why(db, person):
+def test_a_policy_change_records_differences_and_reason(db, person):
     version = policy.for_site()
     version.frozen, version.reason = True, "A laptop was stolen"
 
@@ -232,7 +230,7 @@ def test_a_change_of_policy_tells_what_differs_and_why(db, person):
     assert event.detail.values["reason"] == "A laptop was stolen"
 
 
-def test_a_trail_that_grows_while_it_is_read_is_no_fault(monkeypatch):
+def test_an_audit_log_that_grows_during_verification_verifies(monkeypatch):
     with audit.transaction():
         audit.record("a.test")
     in_order = trail._rows_in_order

@@ -50,11 +50,11 @@ def test_a_client_secret_is_refused_with_an_explanation():
     assert "Traceback" not in refused.stderr
 
 
-def test_without_it_the_same_installation_starts():
+def test_the_same_installation_starts_without_a_client_secret():
     assert started_with(**REAL).returncode == 0
 
 
-def test_no_setting_asks_for_a_secret_of_microsofts():
+def test_no_setting_expects_a_secret_for_microsoft():
     named = set(re.findall(r'env\.\w+\("([A-Z_]+)"', (settings.BASE_DIR / "portal/settings.py").read_text()))
 
     assert named
@@ -67,7 +67,7 @@ def test_no_setting_asks_for_a_secret_of_microsofts():
     }
 
 
-def test_what_opens_graph_comes_from_the_platform(tenant, invite):
+def test_the_token_for_graph_comes_from_the_platform(tenant, invite):
     """In the sandbox tenant, too: the identity is asked for at the machine's own endpoint, and nowhere else."""
     invite("noor")
 
@@ -76,14 +76,14 @@ def test_what_opens_graph_comes_from_the_platform(tenant, invite):
     assert not any(path.endswith("/oauth2/v2.0/token") for path in asked)
 
 
-def test_what_signs_people_in_is_an_assertion_of_that_identity(tenant):
+def test_sign_in_uses_an_assertion_of_the_managed_identity(tenant):
     credential = identity.workload_identity().sign_in_credential()
 
     assert set(credential) == {"client_assertion"}
     assert callable(credential["client_assertion"])
 
 
-def test_no_token_is_kept_in_the_database(tenant, invite):
+def test_no_token_is_stored_in_the_database(tenant, invite):
     from tests.promises.test_2_the_pass_is_written_nowhere import everything_in_the_database
 
     invite("noor")

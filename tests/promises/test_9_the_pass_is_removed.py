@@ -39,7 +39,7 @@ def handed_over(tenant, shown):
     return outcome.issue, code
 
 
-def test_it_is_removed_when_a_passkey_is_registered(tenant, handed_over, run_jobs):
+def test_registering_a_passkey_removes_the_pass(tenant, handed_over, run_jobs):
     _, code = handed_over
     starter = sign_in_with(tenant, code)
     assert starter.post(f"{tenant.url}/mysignins/register", {"name": "My phone"}).ok
@@ -55,9 +55,7 @@ def test_it_is_removed_when_a_passkey_is_registered(tenant, handed_over, run_job
     }
 
 
-def test_it_is_removed_too_when_another_way_was_registered_and_the_pass_not_used(
-    tenant, handed_over, run_jobs
-):
+def test_registering_another_method_removes_an_unused_pass(tenant, handed_over, run_jobs):
     tenant.tenant.accounts["noor"].methods.append(
         new_method("windowsHelloForBusiness", tenant.tenant.clock.now())
     )
@@ -69,9 +67,7 @@ def test_it_is_removed_too_when_another_way_was_registered_and_the_pass_not_used
 
 
 @pytest.mark.parametrize("kind", ["email", "phone", "softwareOath", "microsoftAuthenticator", "telepathy"])
-def test_it_stays_while_what_was_registered_does_not_let_the_starter_sign_in(
-    tenant, handed_over, run_jobs, kind
-):
+def test_the_pass_stays_while_no_method_allows_sign_in(tenant, handed_over, run_jobs, kind):
     tenant.tenant.accounts["noor"].methods.append(new_method(kind, tenant.tenant.clock.now()))
 
     run_jobs(timedelta(seconds=15))
@@ -80,7 +76,7 @@ def test_it_stays_while_what_was_registered_does_not_let_the_starter_sign_in(
     assert (Starter.objects.get().state, PassIssue.objects.get().state) == ("issued", "held")
 
 
-def test_it_is_removed_when_the_starter_registers_an_authenticator_with_it(tenant, handed_over, run_jobs):
+def test_registering_an_authenticator_removes_the_pass(tenant, handed_over, run_jobs):
     _, code = handed_over
     starter = sign_in_with(tenant, code)
     assert starter.post(f"{tenant.url}/mysignins/register", {"method": "authenticator"}).ok
@@ -91,7 +87,7 @@ def test_it_is_removed_when_the_starter_registers_an_authenticator_with_it(tenan
     assert Starter.objects.get().state == "registered"
 
 
-def test_used_and_nothing_registered_it_is_removed_and_the_starter_can_go_on(tenant, handed_over, run_jobs):
+def test_a_used_pass_without_a_registration_is_removed(tenant, handed_over, run_jobs):
     _, code = handed_over
     sign_in_with(tenant, code)
 
@@ -104,7 +100,7 @@ def test_used_and_nothing_registered_it_is_removed_and_the_starter_can_go_on(ten
     assert PassIssue.objects.get().reason == "used"
 
 
-def test_while_graph_does_not_answer_it_is_tried_again_until_it_is_gone(tenant, handed_over, run_jobs):
+def test_the_deletion_is_retried_until_graph_responds(tenant, handed_over, run_jobs):
     tenant.tenant.accounts["noor"].methods.append(
         {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
     )

@@ -32,7 +32,7 @@ def test_what_no_line_names_runs_on_both():
 
 @pytest.mark.parametrize(
     "name",
-    ["faults/test_exact_kills.py", "faults/test_fault_rows.py", "passes/test_one_winner.py", "passes/test_budget.py",
+    ["faults/test_exact_kills.py", "faults/test_fault_rows.py", "passes/test_one_winner.py", "passes/test_graph_quota.py",
      "policy/test_policy.py", "worker/test_jobs.py", "promises/test_6_the_outcome_is_always_known.py",
      "promises/test_7_everything_can_be_read_afterwards.py", "operations/test_restart.py", "operations/test_schema.py"],
 )  # fmt: skip
@@ -66,7 +66,7 @@ def test_a_sample_is_never_empty():
 
 
 def test_a_sample_is_taken_only_where_each_test_runs_once(monkeypatch):
-    file = plan.TESTS / "passes" / "test_budget.py"
+    file = plan.TESTS / "passes" / "test_graph_quota.py"
 
     monkeypatch.setattr(plan, "EACH_ONCE", True)
     assert plan.sampled(file, "test_any") == 2

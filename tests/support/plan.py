@@ -40,11 +40,11 @@ ONCE: dict[str, tuple[Database, str]] = {
     "mutation": ("SQLite", "Python source; no database."),
     "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
     "operations/test_serve.py": ("SQLite", "Processes and folders. A restart over data runs on both."),
+    "passes/test_cancellation.py": ("SQLite", "Pages and Graph's answers decide."),
     "passes/test_closed_loop.py": ("SQLite", "What the directory says decides."),
     "passes/test_confirm.py": ("SQLite", "Pages and guards. Claims run on both, in test_one_winner.py and promise 6."),
     "passes/test_every_status.py": ("SQLite", "Graph's answers decide. The claims and locks run on both, in promise 6."),
     "passes/test_reconciler.py": ("SQLite", "Graph's answers decide."),
-    "passes/test_take_back.py": ("SQLite", "Pages and Graph's answers decide."),
     "promises/test_1_nothing_before_the_manager_asks.py": ("SQLite", "Time and state decide, not the database."),
     "promises/test_2_the_pass_is_written_nowhere.py": ("SQLite", "Types and texts. test_canary.py searches PostgreSQL."),
     "promises/test_3_only_the_manager_can_ask.py": ("SQLite", "The directory decides."),
@@ -84,7 +84,7 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),
-    "passes/test_budget.py": (2, "Each case on one of the two databases in turn."),
+    "passes/test_graph_quota.py": (2, "Each case on one of the two databases in turn."),
     "passes/test_handover_edges.py": (2, "Each case on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py": (
         2, "Each case, with one way to treat a second POST, on one of the two databases in turn."),

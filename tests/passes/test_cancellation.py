@@ -42,7 +42,7 @@ def as_it_is(issue: PassIssue) -> PassIssue:
 
 @pytest.mark.parametrize(("name", "reason"), [("not-seen", Reason.NOT_SEEN), ("lost", Reason.LOST)])
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_what_is_taken_back_is_deleted_and_another_can_be_made(
+def test_a_cancelled_pass_is_deleted_and_another_can_be_created(
     tenant, settings, shown, browser_of, run_jobs, name, reason, acknowledged
 ):
     settings.GRAPH_BUDGET_CALLS = 6  # two passes, a deletion and the look after it, within ten seconds
@@ -67,7 +67,7 @@ def test_what_is_taken_back_is_deleted_and_another_can_be_made(
     assert len(creations(tenant)) == 2
 
 
-def test_the_pass_page_and_the_page_after_it_offer_to_take_it_back(shown, browser_of):
+def test_the_page_offers_to_cancel_before_and_after_the_receipt(shown, browser_of):
     issue, maria = shown("noor").issue, browser_of("maria")
 
     before = maria.get(page_of(issue))
@@ -80,7 +80,7 @@ def test_the_pass_page_and_the_page_after_it_offer_to_take_it_back(shown, browse
     assert address("not-seen", issue) not in words(after)
 
 
-def test_pressing_twice_takes_back_once(tenant, shown, browser_of):
+def test_repeated_clicks_cancel_once(tenant, shown, browser_of):
     issue, maria = shown("noor").issue, browser_of("maria")
 
     answers = [maria.post(address("not-seen", issue), follow=True) for _ in range(3)]
@@ -91,7 +91,7 @@ def test_pressing_twice_takes_back_once(tenant, shown, browser_of):
     assert as_it_is(issue).reason == Reason.NOT_SEEN
 
 
-def test_who_took_it_back_and_why_can_be_read_afterwards(shown, browser_of, person):
+def test_a_cancellation_is_audited_with_actor_and_reason(shown, browser_of, person):
     issue, maria = shown("noor").issue, person("maria")
 
     browser_of("maria").post(address("not-seen", issue))
@@ -101,7 +101,7 @@ def test_who_took_it_back_and_why_can_be_read_afterwards(shown, browser_of, pers
     assert event.detail.values["by"] == f"{maria.tid}/{maria.oid}"
 
 
-def test_a_receipt_after_it_was_taken_back_tells_the_page_to_wipe_itself(shown, browser_of):
+def test_a_receipt_after_the_cancellation_makes_the_page_wipe_itself(shown, browser_of):
     issue, maria = shown("noor").issue, browser_of("maria")
     maria.post(address("not-seen", issue))
 
@@ -109,7 +109,7 @@ def test_a_receipt_after_it_was_taken_back_tells_the_page_to_wipe_itself(shown, 
     assert as_it_is(issue).state == IssueState.REVOKING
 
 
-def test_a_receipt_is_answered_with_nothing_to_load_and_may_come_twice(shown, browser_of):
+def test_a_repeated_receipt_gets_an_empty_response(shown, browser_of):
     issue, maria = shown("noor").issue, browser_of("maria")
 
     answers = [maria.post(address("receipt", issue)) for _ in range(2)]
@@ -118,7 +118,7 @@ def test_a_receipt_is_answered_with_nothing_to_load_and_may_come_twice(shown, br
     assert as_it_is(issue).state == IssueState.HELD
 
 
-def test_a_used_pass_can_still_be_taken_back(tenant, held, browser_of, run_jobs):
+def test_a_used_pass_can_still_be_cancelled(tenant, held, browser_of, run_jobs):
     issue = held("noor")
     live_passes(tenant)[0].used = tenant.tenant.clock.now()
     run_jobs()
@@ -132,7 +132,7 @@ def test_a_used_pass_can_still_be_taken_back(tenant, held, browser_of, run_jobs)
 
 
 @pytest.mark.parametrize("name", ["not-seen", "lost", "receipt"])
-def test_an_issue_that_has_ended_stays_as_it_is(held, browser_of, run_jobs, name):
+def test_an_ended_issue_stays_unchanged(held, browser_of, run_jobs, name):
     issue = held("noor")
     cancel_pass(issue, reason=Reason.LOST)
     run_jobs()
@@ -144,7 +144,7 @@ def test_an_issue_that_has_ended_stays_as_it_is(held, browser_of, run_jobs, name
 
 
 @pytest.mark.parametrize("name", ["not-seen", "lost"])
-def test_an_answer_still_awaited_cannot_be_taken_back_and_is_cleared_by_itself(
+def test_an_unknown_pass_cannot_be_cancelled_and_resolves_itself(
     tenant, invite, confirmation, browser_of, run_jobs, name
 ):
     tenant.tenant.faults.add({"path": "temporaryAccessPassMethods", "method": "POST", "drop": "after"})
@@ -164,7 +164,7 @@ NAMES = ("receipt", "not-seen", "lost")
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("who", ["tom", "hanna", "ada", "audrey", "outsider", "noor"])
-def test_nobody_else_can_touch_it(tenant, shown, browser_of, who, name):
+def test_nobody_else_can_act_on_the_pass(tenant, shown, browser_of, who, name):
     issue = shown("noor").issue
 
     answer = browser_of(who).post(address(name, issue))
@@ -175,7 +175,7 @@ def test_nobody_else_can_touch_it(tenant, shown, browser_of, who, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_new_manager_sees_what_is_and_cannot_touch_it(tenant, held, browser_of, name):
+def test_a_new_manager_sees_the_state_and_cannot_act(tenant, held, browser_of, name):
     issue = held("noor")
     tenant.tenant.accounts["noor"].manager = "tom"
     tom = browser_of("tom")
@@ -188,9 +188,7 @@ def test_a_new_manager_sees_what_is_and_cannot_touch_it(tenant, held, browser_of
     assert as_it_is(issue).state == IssueState.HELD
 
 
-def test_who_was_shown_it_can_take_it_back_even_when_no_longer_the_manager(
-    tenant, held, browser_of, run_jobs
-):
+def test_a_former_manager_can_still_cancel_their_pass(tenant, held, browser_of, run_jobs):
     issue = held("noor")
     tenant.tenant.accounts["noor"].manager = "tom"
 
@@ -200,7 +198,7 @@ def test_who_was_shown_it_can_take_it_back_even_when_no_longer_the_manager(
     assert (as_it_is(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
-def test_a_receipt_gets_through_while_the_directory_does_not_answer(tenant, shown, browser_of):
+def test_a_receipt_needs_no_answer_from_the_directory(tenant, shown, browser_of):
     issue = shown("noor").issue
     tenant.tenant.faults.add({"path": "/v1.0/", "drop": "before", "times": None})
 
@@ -209,7 +207,7 @@ def test_a_receipt_gets_through_while_the_directory_does_not_answer(tenant, show
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_issue_opens_only_under_its_own_starter(shown, invite, browser_of, name):
+def test_an_issue_is_found_only_under_its_starter(shown, invite, browser_of, name):
     issue, other = shown("noor").issue, invite("liam")
 
     answer = browser_of("maria").post(reverse(f"managers:{name}", args=[other.public_id, issue.pk]))
@@ -220,7 +218,7 @@ def test_an_issue_opens_only_under_its_own_starter(shown, invite, browser_of, na
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("method", ["get", "head", "put", "delete"])
-def test_only_a_form_takes_it_back(shown, browser_of, name, method):
+def test_only_a_post_cancels_a_pass(shown, browser_of, name, method):
     issue = shown("noor").issue
 
     answer = getattr(browser_of("maria"), method)(address(name, issue))
@@ -230,7 +228,7 @@ def test_only_a_form_takes_it_back(shown, browser_of, name, method):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_another_site_cannot_take_it_back(shown, browser_of, name):
+def test_another_site_cannot_cancel_a_pass(shown, browser_of, name):
     issue, maria = shown("noor").issue, browser_of("maria")
     maria.handler.enforce_csrf_checks = True
 
@@ -244,14 +242,14 @@ def test_another_site_cannot_take_it_back(shown, browser_of, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nobody_who_is_not_signed_in_can(shown, name):
+def test_nobody_can_act_without_signing_in(shown, name):
     issue = shown("noor").issue
 
     assert Client().post(address(name, issue)).status_code == 401
     assert as_it_is(issue).state == IssueState.SHOWN
 
 
-def test_an_old_sign_in_is_enough_to_take_a_pass_back(
+def test_an_old_sign_in_is_enough_to_cancel_a_pass(
     held: Callable[..., PassIssue], browser_of: Callable[..., Client]
 ):
     issue = held("noor")

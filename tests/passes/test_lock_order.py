@@ -37,7 +37,7 @@ def a_booking():
 
 
 @pytest.mark.parametrize("change", [an_event, a_booking])
-def test_a_crowd_gets_in_as_it_came(change: Callable[[], AbstractContextManager[None]]):
+def test_locks_are_granted_in_order_of_arrival(change: Callable[[], AbstractContextManager[None]]):
     """SQLite has no order to keep, but there too each gets in."""
     got_in: list[int] = []
     leave = threading.Event()

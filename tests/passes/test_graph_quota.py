@@ -92,7 +92,7 @@ def spent() -> int:
 # --- Five in ten seconds ----------------------------------------------------------------------------------------
 
 
-def test_five_calls_fit_into_ten_seconds_and_the_sixth_waits(traveller):
+def test_the_sixth_call_in_ten_seconds_waits(traveller):
     taken = [take_for_work(yields=False) for _ in range(7)]
 
     assert taken[:5] == [0.0] * 5
@@ -117,7 +117,7 @@ def test_the_window_slides(traveller):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_processes_together_have_five(transactional_db):
+def test_all_processes_share_five_calls(transactional_db):
     together = Barrier(8)
 
     def process() -> int:
@@ -135,9 +135,7 @@ def test_all_processes_together_have_five(transactional_db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_people_at_once_two_go_and_each_other_gets_a_place_of_its_own(
-    transactional_db, somebody, maria
-):
+def test_concurrent_requests_get_distinct_queue_positions(transactional_db, somebody, maria):
     starters, together = [somebody() for _ in range(8)], Barrier(8)
 
     def press(starter: Starter) -> Any:
@@ -155,7 +153,7 @@ def test_of_many_people_at_once_two_go_and_each_other_gets_a_place_of_its_own(
     assert spent() == 4
 
 
-def test_a_tenant_with_more_room_is_served_faster(settings, somebody, maria):
+def test_a_larger_quota_serves_more_people(settings, somebody, maria):
     settings.GRAPH_BUDGET_CALLS = 20
 
     waits = [take_turn(somebody(), maria) for _ in range(11)]
@@ -167,9 +165,7 @@ def test_a_tenant_with_more_room_is_served_faster(settings, somebody, maria):
 # --- What costs how much ----------------------------------------------------------------------------------------
 
 
-def test_with_room_to_spare_nobody_waits_because_others_have_just_left_the_window(
-    settings, somebody, maria, traveller
-):
+def test_a_large_quota_makes_nobody_wait_after_the_window(settings, somebody, maria, traveller):
     settings.GRAPH_BUDGET_CALLS = 1000
     for _ in range(20):
         assert take_turn(somebody(), maria) is None
@@ -179,7 +175,7 @@ def test_with_room_to_spare_nobody_waits_because_others_have_just_left_the_windo
     assert [take_turn(somebody(), maria) for _ in range(20)] == [None] * 20
 
 
-def test_an_issue_costs_two_a_refusal_one_and_looking_nothing(tenant, invite, confirmation, browser_of):
+def test_a_pass_costs_two_calls_and_a_refusal_one(tenant, invite, confirmation, browser_of):
     starter, refused = invite("noor"), invite("disabled")
     page = reverse("managers:starter", args=[starter.public_id])
     for _ in range(5):
@@ -192,7 +188,7 @@ def test_an_issue_costs_two_a_refusal_one_and_looking_nothing(tenant, invite, co
     assert spent() == 3
 
 
-def test_what_was_not_used_is_given_back(somebody, maria):
+def test_unused_calls_are_returned(somebody, maria):
     take_turn(somebody(), maria)
     with graph_quota.IssueCalls() as calls:
         calls.take(somebody(), maria)
@@ -211,7 +207,7 @@ def test_what_was_not_used_is_given_back(somebody, maria):
 @pytest.mark.parametrize(
     "error", [OperationalError("database is locked"), RuntimeError("a fault"), SystemExit]
 )
-def test_whatever_ends_an_issue_nothing_of_it_stays_on_its_way(
+def test_a_failed_issue_leaves_no_call_in_flight(
     tenant, invite, confirmation, monkeypatch, step, costs, error
 ):
     def fails(*_: Any, **__: Any) -> None:
@@ -238,7 +234,7 @@ def full(somebody: Callable[[], Starter], maria: User) -> None:
     assert take_turn(somebody(), maria) is None
 
 
-def test_who_asks_first_is_served_first(full, somebody, maria, traveller):
+def test_people_are_served_in_order_of_arrival(full, somebody, maria, traveller):
     first, second, third = somebody(), somebody(), somebody()
     waits = [take_turn(one, maria) for one in (first, second, third)]
     assert [wait.ahead for wait in waits] == [0, 1, 2]
@@ -253,7 +249,7 @@ def test_who_asks_first_is_served_first(full, somebody, maria, traveller):
     assert take_turn(third, maria) is not None
 
 
-def test_a_place_is_kept_through_reloads_and_through_pressing_too_early(full, somebody, maria, traveller):
+def test_reloads_and_early_clicks_keep_the_queue_position(full, somebody, maria, traveller):
     starter = somebody()
     place = take_turn(starter, maria)
     take_turn(somebody(), maria)
@@ -266,7 +262,7 @@ def test_a_place_is_kept_through_reloads_and_through_pressing_too_early(full, so
     assert Turn.objects.filter(starter=starter).count() == 1
 
 
-def test_a_place_opens_when_there_will_be_room(full, somebody, maria, traveller):
+def test_a_queue_position_opens_when_quota_is_free(full, somebody, maria, traveller):
     starter = somebody()
     wait = take_turn(starter, maria)
 
@@ -282,7 +278,7 @@ def test_a_place_opens_when_there_will_be_room(full, somebody, maria, traveller)
     assert graph_quota.queue_position(starter, maria) is None
 
 
-def test_a_place_whose_time_has_come_is_kept_when_work_was_faster(full, somebody, maria, traveller):
+def test_a_due_queue_position_survives_a_faster_worker(full, somebody, maria, traveller):
     starter = somebody()
     wait = take_turn(starter, maria)
     traveller.move_to(wait.until + 50 * SECONDS)
@@ -297,7 +293,7 @@ def test_a_place_whose_time_has_come_is_kept_when_work_was_faster(full, somebody
     assert take_turn(starter, maria) is None
 
 
-def test_who_went_away_is_waited_for_a_minute_and_no_longer(full, somebody, maria, traveller):
+def test_an_absent_manager_blocks_the_queue_for_one_minute(full, somebody, maria, traveller):
     gone = [somebody() for _ in range(3)]
     for one in gone:
         take_turn(one, maria)
@@ -313,7 +309,7 @@ def test_who_went_away_is_waited_for_a_minute_and_no_longer(full, somebody, mari
 
 
 @pytest.mark.parametrize("state", ["recorded", "issued", "registered", "withdrawn"])
-def test_nobody_waits_for_who_needs_no_pass_any_more(full, somebody, maria, traveller, state):
+def test_starters_who_need_no_pass_leave_the_queue(full, somebody, maria, traveller, state):
     ghost, second = somebody(), somebody()
     assert take_turn(ghost, maria).ahead == 0
     assert take_turn(second, maria).ahead == 1
@@ -324,7 +320,7 @@ def test_nobody_waits_for_who_needs_no_pass_any_more(full, somebody, maria, trav
     assert graph_quota.queue_position(second, maria).ahead == 0
 
 
-def test_nobody_waits_for_who_is_being_served_in_another_tab(full, somebody, maria):
+def test_a_starter_served_in_another_tab_leaves_the_queue(full, somebody, maria):
     served, second, now = somebody(), somebody(), timezone.now()
     assert take_turn(served, maria).ahead == 0
     assert take_turn(second, maria).ahead == 1
@@ -338,7 +334,7 @@ def test_nobody_waits_for_who_is_being_served_in_another_tab(full, somebody, mar
     assert graph_quota.queue_position(second, maria).ahead == 0
 
 
-def test_a_place_that_lapsed_is_asked_for_anew_at_the_end(full, somebody, maria, traveller):
+def test_a_lapsed_queue_position_goes_to_the_end(full, somebody, maria, traveller):
     starter = somebody()
     wait = take_turn(starter, maria)
     traveller.move_to(wait.until + 61 * SECONDS)
@@ -353,7 +349,7 @@ def test_a_place_that_lapsed_is_asked_for_anew_at_the_end(full, somebody, maria,
     assert again.ahead == 1
 
 
-def test_two_managers_of_one_starter_have_a_place_each(full, somebody, maria, person):
+def test_two_managers_of_one_starter_queue_separately(full, somebody, maria, person):
     starter = somebody()
 
     take_turn(starter, maria)
@@ -362,7 +358,7 @@ def test_two_managers_of_one_starter_have_a_place_each(full, somebody, maria, pe
     assert Turn.objects.filter(starter=starter).count() == 2
 
 
-def test_a_whole_queue_is_served_in_its_order(somebody, maria, traveller):
+def test_a_long_queue_is_served_in_order(somebody, maria, traveller):
     queue, served = [somebody() for _ in range(12)], []
     for _ in range(240):
         for starter in queue:
@@ -375,7 +371,7 @@ def test_a_whole_queue_is_served_in_its_order(somebody, maria, traveller):
     assert served == queue
 
 
-def test_an_estimate_is_never_less_than_a_second(full, somebody, maria, traveller):
+def test_an_estimate_is_at_least_one_second(full, somebody, maria, traveller):
     wait = take_turn(somebody(), maria)
 
     assert wait.seconds(timezone.now()) == 9  # the button is there a second before there is room
@@ -386,14 +382,14 @@ def test_an_estimate_is_never_less_than_a_second(full, somebody, maria, travelle
 # --- People before work -------------------------------------------------------------------------------------------
 
 
-def test_work_leaves_room_for_a_person_who_comes_now(somebody, maria):
+def test_the_worker_leaves_quota_for_a_new_request(somebody, maria):
     taken = [take_for_work() for _ in range(5)]
 
     assert taken.count(0.0) == 3
     assert take_turn(somebody(), maria) is None
 
 
-def test_work_leaves_room_for_everybody_who_waits(full, somebody, maria, traveller):
+def test_the_worker_leaves_quota_for_everybody_in_the_queue(full, somebody, maria, traveller):
     first, second = somebody(), somebody()
     take_turn(first, maria)
     take_turn(second, maria)
@@ -405,7 +401,7 @@ def test_work_leaves_room_for_everybody_who_waits(full, somebody, maria, travell
     assert take_turn(second, maria) is None
 
 
-def test_deletions_take_what_is_free_even_while_people_wait(full, somebody, maria, traveller):
+def test_deletions_use_free_quota_while_people_wait(full, somebody, maria, traveller):
     for _ in range(3):
         take_turn(somebody(), maria)
     traveller.shift(11 * SECONDS)
@@ -433,7 +429,7 @@ def test_everybody_obeys_retry_after(somebody, maria, traveller):
     assert take_for_work() == 0.0
 
 
-def test_a_later_answer_can_prolong_the_pause_and_never_shorten_it(somebody, maria):
+def test_a_later_response_never_shortens_the_pause(somebody, maria):
     back_off(30)
     back_off(5)
     assert GraphBudget.objects.get().paused_until == timezone.now() + 30 * SECONDS
@@ -443,15 +439,13 @@ def test_a_later_answer_can_prolong_the_pause_and_never_shorten_it(somebody, mar
     assert GraphBudget.objects.get().paused_until == timezone.now() + 60 * SECONDS
 
 
-def test_work_that_must_wait_for_long_asks_again_within_ten_minutes():
+def test_the_worker_asks_again_within_ten_minutes():
     back_off(3600)
 
     assert take_for_work() == 600
 
 
-def test_a_throttled_read_of_the_facts_makes_the_person_wait_and_nothing_is_made(
-    tenant, invite, confirmation, traveller
-):
+def test_a_throttled_check_queues_the_manager_and_creates_nothing(tenant, invite, confirmation, traveller):
     starter = invite("noor")
     tenant.tenant.faults.add(
         {"path": "authentication/methods", "status": 429, "headers": {"Retry-After": "20"}}
@@ -473,7 +467,7 @@ def test_a_throttled_read_of_the_facts_makes_the_person_wait_and_nothing_is_made
 
 
 @pytest.mark.parametrize("back", [30 * SECONDS, 90 * MINUTES, timedelta(days=1)])
-def test_a_clock_that_is_set_back_blocks_nobody_for_long(full, somebody, maria, traveller, back):
+def test_a_clock_set_back_blocks_nobody_for_long(full, somebody, maria, traveller, back):
     waiting = [somebody() for _ in range(4)]
     for one in waiting:
         take_turn(one, maria)
@@ -484,7 +478,7 @@ def test_a_clock_that_is_set_back_blocks_nobody_for_long(full, somebody, maria, 
     assert take_for_work() == 0.0
 
 
-def test_a_pause_of_a_clock_that_was_ahead_ends_within_the_hour(somebody, maria, traveller):
+def test_a_pause_from_a_fast_clock_ends_within_the_hour(somebody, maria, traveller):
     back_off(30)
     traveller.shift(-timedelta(days=1))
 
@@ -496,9 +490,7 @@ def test_a_pause_of_a_clock_that_was_ahead_ends_within_the_hour(somebody, maria,
 # --- Through the door -------------------------------------------------------------------------------------------------
 
 
-def test_the_page_waits_offers_the_button_and_keeps_what_was_chosen(
-    tenant, full, invite, browser_of, traveller
-):
+def test_the_waiting_page_keeps_the_choice_and_offers_the_button(tenant, full, invite, browser_of, traveller):
     starter, browser = invite("noor"), browser_of("maria")
     page = reverse("managers:starter", args=[starter.public_id])
     version = Starter.objects.get(pk=starter.pk).version
@@ -578,7 +570,7 @@ class Rush:
 
 @pytest.mark.parametrize("calls", [5, 4])
 @pytest.mark.parametrize("seed", range(3))
-def test_sixty_who_press_together_are_served_in_order_as_fast_as_the_limit_allows(
+def test_sixty_concurrent_requests_are_served_in_order_at_full_rate(
     settings, somebody, maria, traveller, calls, seed
 ):
     settings.GRAPH_BUDGET_CALLS = calls
@@ -596,7 +588,7 @@ def test_sixty_who_press_together_are_served_in_order_as_fast_as_the_limit_allow
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_line_never_reaches_microsoft_with_six_calls_in_ten_seconds(somebody, maria, traveller, seed):
+def test_a_queue_never_sends_six_calls_in_ten_seconds(somebody, maria, traveller, seed):
     """However slow the way, and however late somebody presses."""
     chance = Random(seed)
     rush = Rush(
@@ -617,7 +609,7 @@ def test_a_line_never_reaches_microsoft_with_six_calls_in_ten_seconds(somebody, 
 # --- A call whose answer nobody tells of ------------------------------------------------------------------------------
 
 
-def test_a_call_counts_as_on_its_way_until_its_answer_and_ten_seconds_from_then(somebody, maria, traveller):
+def test_a_call_counts_until_ten_seconds_after_its_response(somebody, maria, traveller):
     assert graph_quota.acquire_or_queue(somebody(), maria) is None
     assert graph_quota.acquire_or_queue(somebody(), maria) is None
     traveller.shift(12 * SECONDS)
@@ -632,7 +624,7 @@ def test_a_call_counts_as_on_its_way_until_its_answer_and_ten_seconds_from_then(
     assert take_for_work(yields=False) == 0.0
 
 
-def test_calls_of_a_process_that_ended_do_not_block_for_ever(somebody, maria, traveller):
+def test_calls_of_a_killed_process_expire(somebody, maria, traveller):
     """Others who go on telling of theirs do not keep the lost ones alive."""
     assert graph_quota.acquire_or_queue(somebody(), maria) is None  # and its process is killed
     lost_at = timezone.now()
@@ -650,7 +642,7 @@ def test_calls_of_a_process_that_ended_do_not_block_for_ever(somebody, maria, tr
     assert GraphBudget.objects.get().on_their_way == []
 
 
-def test_an_answer_that_cannot_be_booked_costs_nobody_a_pass_or_a_warning(
+def test_an_unrecorded_response_stops_no_pass_and_no_refusal(
     tenant, invite, confirmation, monkeypatch, caplog
 ):
     def cannot(calls: int, *, made: int) -> None:
@@ -678,9 +670,7 @@ def test_an_answer_that_cannot_be_booked_costs_nobody_a_pass_or_a_warning(
         ("temporaryAccessPassMethods", {"caller": "cut", "moment": "done"}, 2),
     ],
 )
-def test_nothing_stays_on_its_way_after_an_answer_of_whatever_kind(
-    tenant, invite, confirmation, path, fault, costs
-):
+def test_no_call_stays_in_flight_after_any_response(tenant, invite, confirmation, path, fault, costs):
     starter = invite("noor")
     tenant.tenant.faults.add({"path": path, "times": 9, **fault})
 
@@ -693,7 +683,7 @@ def test_nothing_stays_on_its_way_after_an_answer_of_whatever_kind(
 # --- Held, not sent back ----------------------------------------------------------------------------------------------
 
 
-def test_who_presses_a_moment_too_early_is_held_and_served(
+def test_a_slightly_early_click_is_held_and_served(
     tenant, full, invite, confirmation, traveller, monkeypatch
 ):
     starter = invite("noor")
@@ -711,7 +701,7 @@ def test_who_presses_a_moment_too_early_is_held_and_served(
     assert slept == [pytest.approx(0.8)]
 
 
-def test_nobody_is_held_longer_than_a_moment_and_nobody_far_behind(
+def test_clicks_too_early_or_far_behind_are_not_held(
     tenant, full, invite, confirmation, traveller, monkeypatch, somebody, maria
 ):
     monkeypatch.setattr(handover.time, "sleep", lambda _: pytest.fail("held"))
@@ -726,7 +716,7 @@ def test_nobody_is_held_longer_than_a_moment_and_nobody_far_behind(
     assert outcome.wait == graph_quota.Wait(timezone.now() + 12.1 * SECONDS, 2)
 
 
-def test_one_beside_the_next_is_held_with_them_and_a_third_is_not(
+def test_only_the_first_two_in_the_queue_are_held(
     tenant, full, invite, confirmation, traveller, monkeypatch, somebody, maria
 ):
     """However soon their turn is: Microsoft may have asked everybody to wait for a second only."""
@@ -754,9 +744,7 @@ def test_one_beside_the_next_is_held_with_them_and_a_third_is_not(
     assert slept == [pytest.approx(1)]
 
 
-def test_when_too_many_are_with_microsoft_the_manager_is_told_to_try_again(
-    tenant, invite, confirmation, monkeypatch
-):
+def test_an_overloaded_portal_asks_the_manager_to_try_again(tenant, invite, confirmation, monkeypatch):
     @contextmanager
     def crowded() -> Iterator[None]:
         raise graph.Overloaded("too many")
@@ -772,7 +760,7 @@ def test_when_too_many_are_with_microsoft_the_manager_is_told_to_try_again(
 # --- Who must sign in anew does so while they wait ----------------------------------------------------------------------
 
 
-def test_who_must_sign_in_anew_is_asked_in_the_minute_before_their_turn(
+def test_the_page_asks_for_a_sign_in_before_the_turn(
     tenant, full, invite, browser_of, traveller, somebody, maria
 ):
     starter, browser = invite("noor"), browser_of("maria")
