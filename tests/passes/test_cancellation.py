@@ -1,4 +1,4 @@
-"""A pass is taken back: not seen, or lost; by the one who was shown it, and by nobody else."""
+"""The cancellation of a pass that was not seen, or lost. Only the manager who saw it can cancel it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def words(answer: Any) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def as_it_is(issue: PassIssue) -> PassIssue:
+def reload(issue: PassIssue) -> PassIssue:
     return PassIssue.objects.get(pk=issue.pk)
 
 
@@ -45,7 +45,7 @@ def as_it_is(issue: PassIssue) -> PassIssue:
 def test_a_cancelled_pass_is_deleted_and_another_can_be_created(
     tenant, settings, shown, browser_of, run_jobs, name, reason, acknowledged
 ):
-    settings.GRAPH_BUDGET_CALLS = 6  # two passes, a deletion and the look after it, within ten seconds
+    settings.GRAPH_BUDGET_CALLS = 6  # two passes, a deletion and the check after it, within ten seconds
     issue, maria = shown("noor").issue, browser_of("maria")
     if acknowledged:
         maria.post(address("receipt", issue))
@@ -54,16 +54,16 @@ def test_a_cancelled_pass_is_deleted_and_another_can_be_created(
 
     assert answer.redirect_chain == [(page_of(issue), 302)]
     assert "The pass is being cancelled" in words(answer)
-    assert (as_it_is(issue).state, as_it_is(issue).reason) == (IssueState.REVOKING, reason)
+    assert (reload(issue).state, reload(issue).reason) == (IssueState.REVOKING, reason)
 
     run_jobs()
     assert live_passes(tenant) == []
-    assert as_it_is(issue).state == IssueState.REVOKED
+    assert reload(issue).state == IssueState.REVOKED
     opened = maria.get(page_of(issue))
     assert opened.context["page_state"].code == "ready"
     assert f"no longer works: {reason.label}." in words(opened)
-    made = maria.post(page_of(issue), {**opened.context["form"].initial, "identity_check": "in_person"})
-    assert "data-pass" in words(made)
+    created = maria.post(page_of(issue), {**opened.context["form"].initial, "identity_check": "in_person"})
+    assert "data-pass" in words(created)
     assert len(creations(tenant)) == 2
 
 
@@ -88,7 +88,7 @@ def test_repeated_clicks_cancel_once(tenant, shown, browser_of):
 
     assert [answer.status_code for answer in answers] == [200] * 3
     assert AuditEvent.objects.filter(event="issue.revoking").count() == 1
-    assert as_it_is(issue).reason == Reason.NOT_SEEN
+    assert reload(issue).reason == Reason.NOT_SEEN
 
 
 def test_a_cancellation_is_audited_with_actor_and_reason(shown, browser_of, person):
@@ -106,7 +106,7 @@ def test_a_receipt_after_the_cancellation_makes_the_page_wipe_itself(shown, brow
     maria.post(address("not-seen", issue))
 
     assert maria.post(address("receipt", issue)).status_code == 410
-    assert as_it_is(issue).state == IssueState.REVOKING
+    assert reload(issue).state == IssueState.REVOKING
 
 
 def test_a_repeated_receipt_gets_an_empty_response(shown, browser_of):
@@ -115,19 +115,19 @@ def test_a_repeated_receipt_gets_an_empty_response(shown, browser_of):
     answers = [maria.post(address("receipt", issue)) for _ in range(2)]
 
     assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 2
-    assert as_it_is(issue).state == IssueState.HELD
+    assert reload(issue).state == IssueState.HELD
 
 
 def test_a_used_pass_can_still_be_cancelled(tenant, held, browser_of, run_jobs):
     issue = held("noor")
     live_passes(tenant)[0].used = tenant.tenant.clock.now()
     run_jobs()
-    assert as_it_is(issue).used_at is not None
+    assert reload(issue).used_at is not None
 
     browser_of("maria").post(address("lost", issue))
     run_jobs()
 
-    assert as_it_is(issue).state == IssueState.REVOKED
+    assert reload(issue).state == IssueState.REVOKED
     assert Starter.objects.get(pk=issue.starter_id).state == StarterState.INVITED
 
 
@@ -140,7 +140,7 @@ def test_an_ended_issue_stays_unchanged(held, browser_of, run_jobs, name):
     answer = browser_of("maria").post(address(name, issue))
 
     assert answer.status_code == (410 if name == "receipt" else 302)
-    assert as_it_is(issue).state == IssueState.REVOKED
+    assert reload(issue).state == IssueState.REVOKED
 
 
 @pytest.mark.parametrize("name", ["not-seen", "lost"])
@@ -151,13 +151,13 @@ def test_an_unknown_pass_cannot_be_cancelled_and_resolves_itself(
     issue = outcome_of(confirmation(invite("noor"))).issue
 
     browser_of("maria").post(address(name, issue))
-    assert as_it_is(issue).state == IssueState.UNKNOWN
+    assert reload(issue).state == IssueState.UNKNOWN
 
     run_jobs()
-    assert (as_it_is(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
+    assert (reload(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
-# --- By the one who was shown it, and by nobody else --------------------------------------------------------------
+# --- Who can cancel it --------------------------------------------------------------
 
 NAMES = ("receipt", "not-seen", "lost")
 
@@ -170,7 +170,7 @@ def test_nobody_else_can_act_on_the_pass(tenant, shown, browser_of, who, name):
     answer = browser_of(who).post(address(name, issue))
 
     assert answer.status_code == 404
-    assert as_it_is(issue).state == IssueState.SHOWN
+    assert reload(issue).state == IssueState.SHOWN
     assert len(live_passes(tenant)) == 1
 
 
@@ -185,7 +185,7 @@ def test_a_new_manager_sees_the_state_and_cannot_act(tenant, held, browser_of, n
     assert seen.context["page_state"].code == "held"
     assert "Cancel this pass" not in words(seen)
     assert answer.status_code == 404
-    assert as_it_is(issue).state == IssueState.HELD
+    assert reload(issue).state == IssueState.HELD
 
 
 def test_a_former_manager_can_still_cancel_their_pass(tenant, held, browser_of, run_jobs):
@@ -195,7 +195,7 @@ def test_a_former_manager_can_still_cancel_their_pass(tenant, held, browser_of, 
     browser_of("maria").post(address("lost", issue))
     run_jobs()
 
-    assert (as_it_is(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
+    assert (reload(issue).state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
 def test_a_receipt_needs_no_answer_from_the_directory(tenant, shown, browser_of):
@@ -203,7 +203,7 @@ def test_a_receipt_needs_no_answer_from_the_directory(tenant, shown, browser_of)
     tenant.tenant.faults.add({"path": "/v1.0/", "drop": "before", "times": None})
 
     assert browser_of("maria").post(address("receipt", issue)).status_code == 204
-    assert as_it_is(issue).state == IssueState.HELD
+    assert reload(issue).state == IssueState.HELD
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -213,7 +213,7 @@ def test_an_issue_is_found_only_under_its_starter(shown, invite, browser_of, nam
     answer = browser_of("maria").post(reverse(f"managers:{name}", args=[other.public_id, issue.pk]))
 
     assert answer.status_code == 404
-    assert as_it_is(issue).state == IssueState.SHOWN
+    assert reload(issue).state == IssueState.SHOWN
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -224,7 +224,7 @@ def test_only_a_post_cancels_a_pass(shown, browser_of, name, method):
     answer = getattr(browser_of("maria"), method)(address(name, issue))
 
     assert answer.status_code == 405
-    assert as_it_is(issue).state == IssueState.SHOWN
+    assert reload(issue).state == IssueState.SHOWN
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -238,7 +238,7 @@ def test_another_site_cannot_cancel_a_pass(shown, browser_of, name):
     ]
 
     assert [answer.status_code for answer in answers] == [403, 403]
-    assert as_it_is(issue).state == IssueState.SHOWN
+    assert reload(issue).state == IssueState.SHOWN
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -246,7 +246,7 @@ def test_nobody_can_act_without_signing_in(shown, name):
     issue = shown("noor").issue
 
     assert Client().post(address(name, issue)).status_code == 401
-    assert as_it_is(issue).state == IssueState.SHOWN
+    assert reload(issue).state == IssueState.SHOWN
 
 
 def test_an_old_sign_in_is_enough_to_cancel_a_pass(
@@ -256,4 +256,4 @@ def test_an_old_sign_in_is_enough_to_cancel_a_pass(
 
     browser_of("maria", ago=timedelta(hours=2)).post(address("lost", issue))
 
-    assert as_it_is(issue).state == IssueState.REVOKING
+    assert reload(issue).state == IssueState.REVOKING

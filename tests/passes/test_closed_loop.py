@@ -1,4 +1,4 @@
-"""After the pass was shown: what is noticed, who is told, what is not as expected, and that nothing is asked for ever."""
+"""After the hand-over: what the portal notices, which mails it writes, and when it stops reading the account."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ pytestmark = pytest.mark.django_db
 HR, SECURITY, MANAGER = "hr@contoso.example", "security@contoso.example", "maria.lindqvist@contoso.example"
 
 
-def look(issue):
+def reconcile_once(issue):
     reconcile(str(issue.pk))
     return PassIssue.objects.get(pk=issue.pk)
 
 
-def use(tenant):
+def use_pass(tenant):
     live_passes(tenant)[0].used = tenant.tenant.clock.now()
 
 
-def register(tenant):
+def register_passkey(tenant):
     tenant.tenant.accounts["noor"].methods.append(passkey_method("A key", tenant.tenant.clock.now()))
 
 
-def told(kind):
+def recipients_of(kind):
     return sorted(Mail.objects.filter(kind=kind).values_list("to", flat=True))
 
 
@@ -41,48 +41,48 @@ def told(kind):
 
 def test_use_before_the_start_is_audited_and_reported(held, tenant):
     issue = held("noor", starts_in=timedelta(minutes=90))
-    use(tenant)
+    use_pass(tenant)
 
-    look(issue)
+    reconcile_once(issue)
 
     event = AuditEvent.objects.get(event="issue.used_early")
     assert event.issue == str(issue.pk) and event.facts["number"] == 1
-    assert told("unexpected") == [HR, SECURITY]
+    assert recipients_of("unexpected") == [HR, SECURITY]
     assert all("before the start" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
 
 
 def test_early_use_is_reported_once(held, tenant, time_machine):
     issue = held("noor", starts_in=timedelta(minutes=90))
-    use(tenant)
+    use_pass(tenant)
 
     for _ in range(3):
-        look(issue)
+        reconcile_once(issue)
         time_machine.move_to(timezone.now() + timedelta(seconds=30))
-    register(tenant)
-    look(issue)
+    register_passkey(tenant)
+    reconcile_once(issue)
 
     assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
-    assert len(told("unexpected")) == 2
+    assert len(recipients_of("unexpected")) == 2
 
 
 def test_a_method_registered_before_the_start_counts_as_use(held, tenant):
     issue = held("noor", starts_in=timedelta(minutes=90))
-    register(tenant)
+    register_passkey(tenant)
 
-    after = look(issue)
+    after = reconcile_once(issue)
 
     assert after.state == "closed" and after.reason == "registered"
     assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
-    assert told("unexpected") == [HR, SECURITY]
+    assert recipients_of("unexpected") == [HR, SECURITY]
 
 
 def test_early_use_of_an_unacknowledged_pass_is_audited(shown, tenant, time_machine):
     issue = shown("noor", starts_in=timedelta(minutes=90)).issue
-    register(tenant)
+    register_passkey(tenant)
     cancel_pass(issue, reason=PassIssue.Reason.NO_RECEIPT)
     time_machine.move_to(timezone.now() + timedelta(minutes=3))
 
-    look(issue)
+    reconcile_once(issue)
 
     assert Starter.objects.get().state == "registered"
     assert AuditEvent.objects.filter(event="issue.used_early").count() == 1
@@ -90,18 +90,20 @@ def test_early_use_of_an_unacknowledged_pass_is_audited(shown, tenant, time_mach
 
 def test_use_on_the_start_date_is_not_reported(held, tenant):
     issue = held("noor")
-    use(tenant)
+    use_pass(tenant)
 
-    look(issue)
+    reconcile_once(issue)
 
     assert AuditEvent.objects.filter(event="issue.used").count() == 1
-    assert not AuditEvent.objects.filter(event="issue.used_early").exists() and told("unexpected") == []
+    assert (
+        not AuditEvent.objects.filter(event="issue.used_early").exists() and recipients_of("unexpected") == []
+    )
 
 
 # --- Replaced by another tool -------------------------------------------------------------------------------------
 
 
-def made_elsewhere(tenant):
+def replace_elsewhere(tenant):
     live_passes(tenant)[0].ended = "replaced"
     now = tenant.tenant.clock.now()
     return tenant.tenant.add_pass(tenant.tenant.accounts["noor"], now, now, 60, True, "help desk's pass")
@@ -109,21 +111,21 @@ def made_elsewhere(tenant):
 
 def test_a_replaced_pass_is_audited_and_reported(held, tenant):
     issue = held("noor")
-    made_elsewhere(tenant)
+    replace_elsewhere(tenant)
 
-    after = look(issue)
+    after = reconcile_once(issue)
 
     event = AuditEvent.objects.get(event="issue.replaced_elsewhere")
-    theirs = live_passes(tenant)[0]
+    replacement = live_passes(tenant)[0]
     assert (after.state, after.reason) == ("closed", "replaced")
-    assert event.issue == str(issue.pk) and event.facts == {"method_ids": [theirs.id]}
-    assert told("unexpected") == [HR, SECURITY] and told("taken_back") == [MANAGER]
+    assert event.issue == str(issue.pk) and event.facts == {"method_ids": [replacement.id]}
+    assert recipients_of("unexpected") == [HR, SECURITY] and recipients_of("taken_back") == [MANAGER]
     assert all("Another tool created a pass" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
 
 
 def test_a_pass_is_closed_only_with_its_report(held, tenant, monkeypatch):
     issue = held("noor")
-    made_elsewhere(tenant)
+    replace_elsewhere(tenant)
     monkeypatch.setattr("onboarding.mail.outbox.enqueue_job", lambda *_, **__: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
@@ -138,17 +140,17 @@ def test_a_missing_pass_is_not_reported_as_replaced(held, tenant, time_machine):
     live_passes(tenant)[0].ended = "deleted"
     time_machine.move_to(timezone.now() + timedelta(minutes=3))
 
-    after = look(issue)
+    after = reconcile_once(issue)
 
-    assert after.reason == "gone" and told("unexpected") == []
+    assert after.reason == "gone" and recipients_of("unexpected") == []
     assert not AuditEvent.objects.filter(event="issue.replaced_elsewhere").exists()
 
 
-# --- The loop closes, and ends ------------------------------------------------------------------------------------
+# --- The checks end ------------------------------------------------------------------------------------
 
 
-def asked(tenant, since):
-    return [one for one in list(tenant.tenant.requests)[since:] if not one["path"].endswith("sendMail")]
+def calls_since(tenant, since):
+    return [call for call in list(tenant.tenant.requests)[since:] if not call["path"].endswith("sendMail")]
 
 
 def waiting_jobs():
@@ -157,10 +159,10 @@ def waiting_jobs():
 
 def test_registration_deletes_the_pass_and_notifies_hr_and_the_manager(held, tenant, time_passes):
     held("noor")
-    use(tenant)
+    use_pass(tenant)
     time_passes(timedelta(seconds=30))
     seen = PassIssue.objects.get().used_at
-    register(tenant)
+    register_passkey(tenant)
 
     time_passes(timedelta(minutes=1))
 
@@ -168,18 +170,18 @@ def test_registration_deletes_the_pass_and_notifies_hr_and_the_manager(held, ten
     assert seen is not None and (issue.state, issue.reason) == ("closed", "registered")
     assert starter.state == "registered" and starter.ended_at is not None
     assert tenant.tenant.passes[-1].ended == "deleted" and live_passes(tenant) == []
-    assert told("registered") == [HR, MANAGER]
+    assert recipients_of("registered") == [HR, MANAGER]
 
 
 def test_a_registered_starter_is_not_checked_again(held, tenant, time_passes):
     held("noor")
-    register(tenant)
+    register_passkey(tenant)
     time_passes(timedelta(minutes=20))
     since = len(tenant.tenant.requests)
 
     time_passes(timedelta(days=2))
 
-    assert asked(tenant, since) == [] and [key for key in waiting_jobs() if key != "daily:forget"] == []
+    assert calls_since(tenant, since) == [] and [key for key in waiting_jobs() if key != "daily:forget"] == []
 
 
 def test_an_unused_pass_is_followed_until_it_expires(held, tenant, time_passes):
@@ -194,13 +196,15 @@ def test_an_unused_pass_is_followed_until_it_expires(held, tenant, time_passes):
 def test_following_a_pass_takes_fewer_calls_over_time(held, tenant, time_passes):
     held("noor")
 
-    def methods_read(span):
+    def count_method_reads(span):
         since = len(tenant.tenant.requests)
         time_passes(span)
-        return len([one for one in asked(tenant, since) if one["path"].endswith("/authentication/methods")])
+        return len(
+            [call for call in calls_since(tenant, since) if call["path"].endswith("/authentication/methods")]
+        )
 
-    early, middle = methods_read(timedelta(minutes=3)), methods_read(timedelta(minutes=12))
-    late = methods_read(timedelta(minutes=30))
+    early, middle = count_method_reads(timedelta(minutes=3)), count_method_reads(timedelta(minutes=12))
+    late = count_method_reads(timedelta(minutes=30))
 
     assert early <= 19 and middle <= 25 and late <= 31
 
@@ -213,7 +217,7 @@ def test_following_a_pass_waits_while_microsoft_throttles(held, tenant, run_jobs
     run_jobs(timedelta(seconds=30))
 
     job = Job.objects.get(key=f"issue:{issue.pk}")
-    assert not [one for one in asked(tenant, since) if "/authentication/" in one["path"]]
+    assert not [call for call in calls_since(tenant, since) if "/authentication/" in call["path"]]
     assert job.due_at > timezone.now() and job.attempts == 0
     assert GraphBudget.objects.get().paused_until is not None
 
@@ -229,14 +233,14 @@ def test_an_absent_starter_is_checked_daily_and_then_no_more(
         Starter.objects.update(account_id="", account_name="nobody.yet@contoso.example")
     run_jobs()
     closes = starter.starts_at + timedelta(days=5)
-    per_day, looks = [], Job.objects.filter(key=f"look:{starter.pk}")
+    per_day, checks = [], Job.objects.filter(key=f"look:{starter.pk}")
     for day in range(40):
-        before = looks.get().claim
+        before = checks.get().claim
         for hours in (1, 9, 17):
             time_machine.move_to(closes + timedelta(days=day, hours=hours))
             run_jobs()
-        per_day.append(looks.get().claim - before)
-    job = looks.get()
+        per_day.append(checks.get().claim - before)
+    job = checks.get()
 
     assert max(per_day[1:]) == 1 and per_day[35:] == [0] * 5
     assert [key for key in waiting_jobs() if key != "daily:forget"] == [] and job.last_error == ""

@@ -1,4 +1,4 @@
-"""The manager confirms: what the page says in every situation, and what it answers to the button."""
+"""The manager's page in every situation, and its response to a click on the button."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def traveller() -> Iterator[Any]:
 
 @pytest.fixture
 def codes(tenant: Any) -> Iterator[list[str]]:
-    """Every code that the tenant makes, told to this test alone."""
+    """Every code that the tenant creates. Only this test sees them."""
     tenant.tenant.witness = []
     yield tenant.tenant.witness
     tenant.tenant.witness = None
@@ -55,14 +55,14 @@ def page_of(starter: Starter) -> str:
     return reverse("managers:starter", args=[starter.public_id])
 
 
-def form_of(starter: Starter, **differently: Any) -> dict[str, Any]:
+def form_of(starter: Starter, **changes: Any) -> dict[str, Any]:
     version = Starter.objects.values_list("version", flat=True).get(pk=starter.pk)
     seen = {"identity_check": "in_person", "version": version, "policy": policy.for_site().number}
-    return seen | differently
+    return seen | changes
 
 
 def words(answer: Any) -> str:
-    """What the page says, without its markup's line ends."""
+    """The page's markup in one line."""
     return " ".join(answer.content.decode().split())
 
 
@@ -80,7 +80,7 @@ def every_row() -> dict[str, list[Any]]:
 
 
 SITUATIONS: dict[str, tuple[str, str, str]] = {
-    # situation: its code, words of the page, and what can be done there
+    # situation: its code, words of the page, and its button
     "ready": ("ready", "Is Noor de Vries with you?", "Create the pass and show it once"),
     "recorded": ("early", "It is too early", ""),
     "early": ("early", "You can create the pass from", ""),
@@ -127,7 +127,7 @@ def in_situation(  # noqa: C901 (one small function for each situation)
     run_jobs: Any,
     traveller: Any,
 ) -> Callable[[str], Starter]:
-    """Noor, in the named situation."""
+    """Puts Noor into the named situation."""
 
     def lost(**entry: Any) -> Starter:
         fault(path=PASSES, method="POST", **entry)
@@ -146,9 +146,9 @@ def in_situation(  # noqa: C901 (one small function for each situation)
         return issue.starter
 
     def issuing() -> Starter:
-        said = confirmation(invite("noor"))
-        claim_issue(said, *check_ready(said, graph_quota.IssueCalls()))
-        return said.starter
+        click = confirmation(invite("noor"))
+        claim_issue(click, *check_ready(click, graph_quota.IssueCalls()))
+        return click.starter
 
     def used_up() -> Starter:
         policy.add_version(PolicyVersion(attempts=1, reason="One must do"), by=person("ada"))
@@ -206,15 +206,15 @@ def browser_for(situation: str, browser_of: Callable[..., Client]) -> Client:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_page_shows_the_state_and_the_possible_action(in_situation, browser_of, situation):
-    code, said, button = SITUATIONS[situation]
+    code, text, button = SITUATIONS[situation]
     starter = in_situation(situation)
 
     answer = browser_for(situation, browser_of).get(page_of(starter))
 
     assert answer.status_code == 200
     assert answer.context["page_state"].code == code
-    assert said in words(answer)
-    offered = [one for one in BUTTONS if one in words(answer)]
+    assert text in words(answer)
+    offered = [label for label in BUTTONS if label in words(answer)]
     assert len(offered) == bool(button)
     assert button in words(answer)
     assert "data-pass" not in words(answer)
@@ -224,7 +224,7 @@ def test_the_page_shows_the_state_and_the_possible_action(in_situation, browser_
 def test_reading_the_page_changes_nothing(tenant, in_situation, browser_of, situation):
     starter = in_situation(situation)
     maria = browser_for(situation, browser_of)
-    maria.get(page_of(starter))  # the session's first form puts its token there
+    maria.get(page_of(starter))  # the first form puts its token into the session
     rows, passes = every_row(), len(tenant.tenant.passes)
     form = {**form_of(starter), "csrfmiddlewaretoken": "x"}
 
@@ -258,7 +258,7 @@ def test_other_http_methods_are_refused(tenant, invite, browser_of, method):
     assert creations(tenant) == []
 
 
-# --- The pass, and nothing but the pass -----------------------------------------------------------------------------
+# --- The pass -----------------------------------------------------------------------------
 
 
 def test_the_response_to_the_click_shows_the_pass(codes, invite, browser_of):
@@ -382,20 +382,20 @@ def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
 
 
 def test_nothing_is_claimed_without_a_token_for_graph(tenant, fault, invite, confirmation):
-    said = confirmation(invite("noor"))
+    click = confirmation(invite("noor"))
     identity.forget_workload_identity()
     graph.forget_client()
     fault(path="/metadata/identity", status=500, times=None)
 
-    outcome = outcome_of(said)
+    outcome = outcome_of(click)
 
     assert outcome.code == "unreachable"
-    assert not said.starter.issues.exists()
+    assert not click.starter.issues.exists()
     assert GraphBudget.objects.get().recent == []
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"),
+    ("path", "status", "text"),
     [
         ("authentication/methods", 403, "could not check the account"),
         ("roleAssignments", 403, "could not check the account"),
@@ -403,14 +403,14 @@ def test_nothing_is_claimed_without_a_token_for_graph(tenant, fault, invite, con
         (f"/users/{NOOR}$", 404, "Microsoft did not find the account"),
     ],
 )
-def test_a_failed_check_is_audited_as_a_refusal(tenant, fault, invite, browser_of, path, status, said):
+def test_a_failed_check_is_audited_as_a_refusal(tenant, fault, invite, browser_of, path, status, text):
     starter, maria = invite("noor"), browser_of("maria")
     fault(path=path, status=status, times=None)
 
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert said in words(answer)
+    assert text in words(answer)
     assert AuditEvent.objects.filter(event="issue.refused").count() == 1
     assert creations(tenant) == []
     assert len(GraphBudget.objects.get().recent) == 1
@@ -457,7 +457,7 @@ def test_a_failed_save_of_the_intent_sends_nothing(tenant, monkeypatch, invite, 
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "text"),
     [
         ({"status": 403}, "Microsoft refused to create a pass for this account."),
         ({"status": 404}, "Microsoft does not know this account yet. Try again in a minute."),
@@ -466,7 +466,7 @@ def test_a_failed_save_of_the_intent_sends_nothing(tenant, monkeypatch, invite, 
         ({"status": 503, "applied": True}, "The answer was lost."),
     ],
 )
-def test_the_page_explains_why_there_is_no_pass(fault, invite, browser_of, entry, said):
+def test_the_page_explains_why_there_is_no_pass(fault, invite, browser_of, entry, text):
     starter = invite("noor")
     fault(path=PASSES, method="POST", **entry)
 
@@ -474,10 +474,10 @@ def test_the_page_explains_why_there_is_no_pass(fault, invite, browser_of, entry
 
     assert (answer.status_code, answer.context["page_state"].code) == (503, "failed")
     assert "There is no pass to show" in words(answer)
-    assert said in words(answer)
+    assert text in words(answer)
 
 
-# --- What the manager saw is no longer so -----------------------------------------------------------------------------
+# --- The page is outdated -----------------------------------------------------------------------------
 
 
 def test_a_starter_changed_since_the_page_is_shown_again(tenant, invite, browser_of, person):
@@ -513,19 +513,19 @@ def test_a_policy_changed_since_the_page_is_shown_again(tenant, invite, browser_
 def test_a_policy_change_after_the_checks_stops_the_claim(tenant, monkeypatch, invite, browser_of, person):
     starter, checked = invite("noor"), check_ready
 
-    def then_changed(*args: Any) -> Any:
+    def change_policy_after(*args: Any) -> Any:
         found = checked(*args)
         policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
         return found
 
-    monkeypatch.setattr(handover, "check_ready", then_changed)
+    monkeypatch.setattr(handover, "check_ready", change_policy_after)
 
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 409
     assert not starter.issues.exists()
     assert creations(tenant) == []
-    assert len(GraphBudget.objects.get().recent) == 1  # the read; the POST was given back
+    assert len(GraphBudget.objects.get().recent) == 1  # the read; the call of the POST was returned
 
 
 def test_a_freeze_stops_passes_and_names_admin_and_reason(tenant, invite, browser_of, person):
@@ -541,21 +541,21 @@ def test_a_freeze_stops_passes_and_names_admin_and_reason(tenant, invite, browse
 
 
 def test_the_slower_of_two_requests_raises_no_alarm(tenant, invite, browser_of, confirmation, monkeypatch):
-    """The pass of who was faster looks foreign until it is recorded; that is no reason to call security."""
+    """The faster request's pass looks foreign until it is recorded. That must not alert security."""
     starter, checks = invite("noor"), require_guards
     slower = confirmation(starter)
 
     def overtaken(*args: Any) -> None:
         monkeypatch.setattr(handover, "require_guards", checks)
-        said = confirmation(starter)
-        version, facts = check_ready(said, graph_quota.IssueCalls())
-        issue = claim_issue(said, version, facts)
-        made = create_pass(issue)
+        click = confirmation(starter)
+        version, facts = check_ready(click, graph_quota.IssueCalls())
+        issue = claim_issue(click, version, facts)
+        created = create_pass(issue)
         facts = graph.client().issue_facts(starter.account_id)
         try:
             checks(args[0], args[1], facts)
         finally:
-            record_pass(issue, made)
+            record_pass(issue, created)
 
     monkeypatch.setattr(handover, "require_guards", overtaken)
 
@@ -581,12 +581,12 @@ def test_a_missing_choice_is_shown_as_an_error(tenant, invite, browser_of):
     assert creations(tenant) == []
 
 
-@pytest.mark.parametrize("differently", [{"version": ""}, {"version": "x"}, {"policy": "-1"}])
-def test_an_incomplete_form_creates_no_pass_and_keeps_the_choice(tenant, invite, browser_of, differently):
+@pytest.mark.parametrize("changes", [{"version": ""}, {"version": "x"}, {"policy": "-1"}])
+def test_an_incomplete_form_creates_no_pass_and_keeps_the_choice(tenant, invite, browser_of, changes):
     starter = invite("noor")
 
     answer = browser_of("maria").post(
-        page_of(starter), form_of(starter, identity_check="by_video", **differently)
+        page_of(starter), form_of(starter, identity_check="by_video", **changes)
     )
 
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""What one pass costs: round trips to Graph, calls of its small budget, and queries."""
+"""What one pass costs: round trips to Graph, calls of its quota, and queries."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def test_a_pass_costs_two_round_trips_and_few_queries(tenant, invite, browser_of
 
     assert shown_pass(answer.content.decode())
     trips = [
-        one for one in tenant.tenant.requests if one["path"].endswith("/$batch") or not one.get("batched")
+        call for call in tenant.tenant.requests if call["path"].endswith("/$batch") or not call.get("batched")
     ]
-    assert [one["path"].rsplit("/", 1)[-1] for one in trips if one["method"] == "POST"] == [
+    assert [call["path"].rsplit("/", 1)[-1] for call in trips if call["method"] == "POST"] == [
         "$batch",
         "temporaryAccessPassMethods",
     ]
@@ -47,7 +47,7 @@ def test_reading_pages_uses_no_quota(tenant, invite, browser_of):
     browser_of("hanna").get(f"/hr/{starter.public_id}/")
 
     assert GraphBudget.objects.get().recent == []
-    assert not [one for one in tenant.tenant.requests if "/authentication/" in one["path"]]
+    assert not [call for call in tenant.tenant.requests if "/authentication/" in call["path"]]
 
 
 def test_the_lists_need_constant_queries(tenant, invite, browser_of):

@@ -1,8 +1,8 @@
-"""Promise 6 for every status: in the place of the work and after it, of the creation, the list and the deletion.
+"""Promise 6 for every HTTP status of the creation, the list and the deletion, instead of the work and after it.
 
-All starters of one test share the clock and the worker: each has a status of their own. `make test` takes one status in
-four at each place, from another one on: each kind of status for each call, and each status at two places. `make test-all`
-takes all.
+All starters of one test share the clock and the worker; each has another status. `make test` takes every fourth status
+for each call, with another first one: each kind of status for each call, and each status twice. `make test-all` takes
+all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.support import plan
 
 pytestmark = pytest.mark.django_db
 
-# Each kind of RFC 9110 and its registry, what proxies in front of a service add, and one that nobody knows.
+# The kinds of RFC 9110 and its registry, the statuses that proxies add, and an unknown one.
 STATUSES = (
     *(200, 201, 202, 204, 206, 301, 302, 304, 307, 308),
     *(400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 415, 416, 421, 422, 423, 424, 425),
@@ -54,8 +54,8 @@ TIMES = {"create": 1, "list": 3, "delete": 3}
 
 
 @pytest.fixture(autouse=True)
-def enough_for_all(settings: Any, policy_says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Microsoft's limit and the limits of a day have tests of their own."""
+def no_limits(settings: Any, policy_says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lifts Microsoft's quota and the daily limits. Other files test them."""
     settings.GRAPH_BUDGET_CALLS = 1000
     policy_says(hr_daily=500, manager_daily=500, site_daily=5000)
     monkeypatch.setattr(Retry, "sleep", lambda *arguments: None)
@@ -63,11 +63,11 @@ def enough_for_all(settings: Any, policy_says: Any, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def starters(tenant: Any, person: Any, worker_alive: None) -> Callable[[str, bool], dict[int, Starter]]:
-    """One invited starter for each status that is tried at this place."""
+    """Creates one invited starter for each status that this call is tried with."""
 
-    def invited(status: int) -> Starter:
-        made = tenant.tenant.add_starter(f"starter{status}", f"Starter {status}")
-        account, manager = graph.client().look_up(made.id)
+    def invite_for(status: int) -> Starter:
+        created = tenant.tenant.add_starter(f"starter{status}", f"Starter {status}")
+        account, manager = graph.client().look_up(created.id)
         start = datetime.now(ZoneInfo(ZONE))
         starter = recording.record_starter(
             entry=AccountEntry(account.user_principal_name, FoundAccount(account, manager)),
@@ -82,7 +82,7 @@ def starters(tenant: Any, person: Any, worker_alive: None) -> Callable[[str, boo
         )
         return Starter.objects.get(pk=starter.pk)
 
-    return lambda place, applied: {status: invited(status) for status in tried(place, applied)}
+    return lambda place, applied: {status: invite_for(status) for status in tried(place, applied)}
 
 
 def tried(place: str, applied: bool) -> tuple[int, ...]:
@@ -91,11 +91,11 @@ def tried(place: str, applied: bool) -> tuple[int, ...]:
 
 @pytest.fixture
 def run_jobs(run_jobs: Callable[..., int]) -> Callable[..., int]:
-    """A worker has more to do here than in other tests."""
+    """The worker has more to do here than in other tests."""
     return lambda ahead=timedelta(0), most=5000: run_jobs(ahead, most)
 
 
-def press(browser: Any, starter: Starter) -> Any:
+def click(browser: Any, starter: Starter) -> Any:
     version = Starter.objects.values_list("version", flat=True).get(pk=starter.pk)
     form = {"identity_check": "in_person", "version": version, "policy": policy.for_site().number}
     return browser.post(page_of(starter), form)
@@ -117,18 +117,18 @@ def test_the_sample_has_each_status_twice_and_each_kind_everywhere(monkeypatch):
 def test_no_status_of_the_creation_leaves_an_unseen_pass(
     tenant, fault, starters, browser_of, time_passes, applied
 ):
-    given, maria = starters("create", applied), browser_of("maria")
-    for status, starter in given.items():
+    invited_starters, maria = starters("create", applied), browser_of("maria")
+    for status, starter in invited_starters.items():
         tenant.tenant.second_post = BEHAVIOURS[status % 2]
-        order(fault, "create", starter, status, applied)
-        assert "data-pass" not in words(press(maria, starter)), status
+        add_fault(fault, "create", starter, status, applied)
+        assert "data-pass" not in words(click(maria, starter)), status
 
     time_passes(timedelta(minutes=4))
 
-    for status, starter in given.items():
+    for status, starter in invited_starters.items():
         ended = {"revoked"} if applied else {"rejected", "void"}
         assert starter.issues.get().state in ended, status
-    all_is_known_and_everybody_can_go_on(tenant, given, browser_of, found=applied)
+    assert_known_and_continuable(tenant, invited_starters, browser_of, found=applied)
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["instead of the work", "after the work"])
@@ -136,56 +136,56 @@ def test_no_status_of_the_creation_leaves_an_unseen_pass(
 def test_a_lost_pass_is_deleted_despite_any_status(
     tenant, fault, starters, browser_of, time_passes, call, applied
 ):
-    given, maria = starters(call, applied), browser_of("maria")
-    for status, starter in given.items():
+    invited_starters, maria = starters(call, applied), browser_of("maria")
+    for status, starter in invited_starters.items():
         fault(method="POST", path=rf"{starter.account_id}/authentication/temporary", drop="after")
-        assert "data-pass" not in words(press(maria, starter)), status
-        order(fault, call, starter, status, applied)
+        assert "data-pass" not in words(click(maria, starter)), status
+        add_fault(fault, call, starter, status, applied)
 
     time_passes(timedelta(minutes=5))
 
-    all_is_known_and_everybody_can_go_on(tenant, given, browser_of, found=True)
+    assert_known_and_continuable(tenant, invited_starters, browser_of, found=True)
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["instead of the work", "after the work"])
 def test_an_unacknowledged_pass_is_deleted_despite_any_status(
     tenant, fault, starters, browser_of, time_passes, applied
 ):
-    given, maria = starters("receipt", applied), browser_of("maria")
-    for status, starter in given.items():
-        assert "data-pass" in words(press(maria, starter)), status
-        order(fault, "delete", starter, status, applied)
+    invited_starters, maria = starters("receipt", applied), browser_of("maria")
+    for status, starter in invited_starters.items():
+        assert "data-pass" in words(click(maria, starter)), status
+        add_fault(fault, "delete", starter, status, applied)
 
     time_passes(timedelta(minutes=6))
 
-    all_is_known_and_everybody_can_go_on(tenant, given, browser_of, found=False)
+    assert_known_and_continuable(tenant, invited_starters, browser_of, found=False)
 
 
-def order(fault: Any, call: str, starter: Starter, status: int, applied: bool) -> None:
+def add_fault(fault: Any, call: str, starter: Starter, status: int, applied: bool) -> None:
     method, path = CALLS[call]
     path = f"{starter.account_id}/authentication/{path}"
     fault(method=method, path=path, status=status, applied=applied, times=TIMES[call], body="")
 
 
-def all_is_known_and_everybody_can_go_on(
-    tenant: Any, given: dict[int, Starter], browser_of: Any, *, found: bool
+def assert_known_and_continuable(
+    tenant: Any, invited_starters: dict[int, Starter], browser_of: Any, *, found: bool
 ) -> None:
-    """Nothing lives, the trail says what was found, security was not alarmed, and the next click makes one pass."""
+    """No pass is left, the audit log has the found ones, security got no mail, and the next click creates one pass."""
     to_security = Mail.objects.filter(to=django_settings.SECURITY_ADDRESS)
     assert not to_security.exists(), [mail.text for mail in to_security]
     tenant.tenant.faults.end_all()
     maria = browser_of("maria")
-    for status, starter in given.items():
+    for status, starter in invited_starters.items():
         issue = starter.issues.get()
         assert alive(tenant, status) == [], status
         assert issue.state in {IssueState.REVOKED, IssueState.REJECTED, IssueState.VOID}, status
         noted = AuditEvent.objects.filter(issue=str(issue.pk), event="issue.found")
         assert noted.exists() is found, status
         tenant.tenant.second_post = BEHAVIOURS[status % 2]
-        assert "data-pass" in words(answer := press(maria, starter)), (status, words(answer))
+        assert "data-pass" in words(answer := click(maria, starter)), (status, words(answer))
         second = PassIssue.objects.get(starter=starter, number=2)
         assert maria.post(reverse("managers:receipt", args=[starter.public_id, second.pk])).status_code == 204
-        assert [one.id for one in alive(tenant, status)] == [PassIssue.objects.get(pk=second.pk).method_id], (
-            status
-        )
+        assert [living.id for living in alive(tenant, status)] == [
+            PassIssue.objects.get(pk=second.pk).method_id
+        ], status
     assert list(audit.verify_chain()) == []

@@ -1,4 +1,4 @@
-"""Graph's small budget: five calls in ten seconds for everybody together, people first, in their order."""
+"""The quota of Microsoft Graph: five calls in ten seconds for all processes, people before the worker, in order."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def traveller() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def one_stands_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Maria plays all managers here. How many places one person may hold: `test_queue_limit.py`."""
+def one_person_may_queue_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maria plays all managers here. `test_queue_limit.py` tests the limit of one person."""
     monkeypatch.setattr(graph_quota, "MOST_POSITIONS_PER_PERSON", 1000)
 
 
@@ -51,11 +51,11 @@ def maria(person: Callable[[str], User]) -> User:
 
 
 @pytest.fixture
-def somebody(person: Callable[[str], User]) -> Callable[[], Starter]:
-    """One more starter, of whom only the row matters here."""
+def new_starter(person: Callable[[str], User]) -> Callable[[], Starter]:
+    """Creates one more starter. Only the row matters here."""
     hanna = person("hanna")
 
-    def another() -> Starter:
+    def create() -> Starter:
         today = timezone.now()
         return Starter.objects.create(
             account_name=f"starter{Starter.objects.count()}@contoso.example",
@@ -66,25 +66,25 @@ def somebody(person: Callable[[str], User]) -> Callable[[], Starter]:
             recorded_by=hanna,
         )
 
-    return another
+    return create
 
 
-def take_turn(starter: Starter, person: User) -> graph_quota.Wait | None:
-    """As a press does it, and Microsoft answers at once."""
+def acquire(starter: Starter, person: User) -> graph_quota.Wait | None:
+    """What a click does, when Microsoft answers at once."""
     wait = graph_quota.acquire_or_queue(starter, person)
     if wait is None:
         mark_answered(2)
     return wait
 
 
-def take_for_work(*, yields: bool = True) -> float:
+def acquire_for_worker(*, yields: bool = True) -> float:
     seconds = graph_quota.acquire_for_worker(yields=yields)
     if seconds == 0.0:
         mark_answered()
     return seconds
 
 
-def spent() -> int:
+def used_calls() -> int:
     row = GraphBudget.objects.get()
     return len(row.recent) + len(row.on_their_way)
 
@@ -93,21 +93,21 @@ def spent() -> int:
 
 
 def test_the_sixth_call_in_ten_seconds_waits(traveller):
-    taken = [take_for_work(yields=False) for _ in range(7)]
+    taken = [acquire_for_worker(yields=False) for _ in range(7)]
 
     assert taken[:5] == [0.0] * 5
     assert min(taken[5:]) > 0
 
     traveller.shift(9.9)
-    assert take_for_work(yields=False) > 0
+    assert acquire_for_worker(yields=False) > 0
     traveller.shift(0.2)
-    assert take_for_work(yields=False) == 0.0
+    assert acquire_for_worker(yields=False) == 0.0
 
 
 def test_the_window_slides(traveller):
     moments = []
     for _ in range(600):
-        if take_for_work(yields=False) == 0.0:
+        if acquire_for_worker(yields=False) == 0.0:
             moments.append(timezone.now().timestamp())
         traveller.shift(0.1)
 
@@ -123,7 +123,7 @@ def test_all_processes_share_five_calls(transactional_db):
     def process() -> int:
         together.wait()
         try:
-            return sum(take_for_work(yields=False) == 0.0 for _ in range(3))
+            return sum(acquire_for_worker(yields=False) == 0.0 for _ in range(3))
         finally:
             connections.close_all()
 
@@ -131,32 +131,32 @@ def test_all_processes_share_five_calls(transactional_db):
         taken = [future.result() for future in [threads.submit(process) for _ in range(8)]]
 
     assert sum(taken) == 5
-    assert spent() == 5
+    assert used_calls() == 5
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_requests_get_distinct_queue_positions(transactional_db, somebody, maria):
-    starters, together = [somebody() for _ in range(8)], Barrier(8)
+def test_concurrent_requests_get_distinct_queue_positions(transactional_db, new_starter, maria):
+    starters, together = [new_starter() for _ in range(8)], Barrier(8)
 
-    def press(starter: Starter) -> Any:
+    def click(starter: Starter) -> Any:
         together.wait()
         try:
-            return take_turn(starter, maria)
+            return acquire(starter, maria)
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(8) as threads:
-        waits = list(threads.map(press, starters))
+        waits = list(threads.map(click, starters))
 
     assert sum(wait is None for wait in waits) == 2
     assert sorted(wait.ahead for wait in waits if wait) == list(range(6))
-    assert spent() == 4
+    assert used_calls() == 4
 
 
-def test_a_larger_quota_serves_more_people(settings, somebody, maria):
+def test_a_larger_quota_serves_more_people(settings, new_starter, maria):
     settings.GRAPH_BUDGET_CALLS = 20
 
-    waits = [take_turn(somebody(), maria) for _ in range(11)]
+    waits = [acquire(new_starter(), maria) for _ in range(11)]
 
     assert waits[:10] == [None] * 10
     assert waits[10] is not None
@@ -165,14 +165,14 @@ def test_a_larger_quota_serves_more_people(settings, somebody, maria):
 # --- What costs how much ----------------------------------------------------------------------------------------
 
 
-def test_a_large_quota_makes_nobody_wait_after_the_window(settings, somebody, maria, traveller):
+def test_a_large_quota_makes_nobody_wait_after_the_window(settings, new_starter, maria, traveller):
     settings.GRAPH_BUDGET_CALLS = 1000
     for _ in range(20):
-        assert take_turn(somebody(), maria) is None
+        assert acquire(new_starter(), maria) is None
 
     traveller.shift(10.005 * SECONDS)
 
-    assert [take_turn(somebody(), maria) for _ in range(20)] == [None] * 20
+    assert [acquire(new_starter(), maria) for _ in range(20)] == [None] * 20
 
 
 def test_a_pass_costs_two_calls_and_a_refusal_one(tenant, invite, confirmation, browser_of):
@@ -180,24 +180,24 @@ def test_a_pass_costs_two_calls_and_a_refusal_one(tenant, invite, confirmation, 
     page = reverse("managers:starter", args=[starter.public_id])
     for _ in range(5):
         browser_of("maria").get(page)
-    assert spent() == 0
+    assert used_calls() == 0
 
     outcome_of(confirmation(refused))
-    assert spent() == 1
+    assert used_calls() == 1
     outcome_of(confirmation(starter))
-    assert spent() == 3
+    assert used_calls() == 3
 
 
-def test_unused_calls_are_returned(somebody, maria):
-    take_turn(somebody(), maria)
+def test_unused_calls_are_returned(new_starter, maria):
+    acquire(new_starter(), maria)
     with graph_quota.IssueCalls() as calls:
-        calls.take(somebody(), maria)
+        calls.take(new_starter(), maria)
         calls.made += 1
-        third = somebody()
-        assert take_turn(third, maria) is not None
+        third = new_starter()
+        assert acquire(third, maria) is not None
 
-    assert spent() == 3
-    assert take_turn(third, maria) is None
+    assert used_calls() == 3
+    assert acquire(third, maria) is None
 
 
 @pytest.mark.parametrize(
@@ -213,106 +213,106 @@ def test_a_failed_issue_leaves_no_call_in_flight(
     def fails(*_: Any, **__: Any) -> None:
         raise error
 
-    said = confirmation(invite("noor"))
-    places = {"issue_facts": graph.client(), "move_starter": claim}
-    monkeypatch.setattr(places.get(step, handover), step, fails)
+    click = confirmation(invite("noor"))
+    modules = {"issue_facts": graph.client(), "move_starter": claim}
+    monkeypatch.setattr(modules.get(step, handover), step, fails)
 
     with suppress(OperationalError, RuntimeError, SystemExit):
-        assert not isinstance(outcome_of(said), Shown)
+        assert not isinstance(outcome_of(click), Shown)
 
     assert GraphBudget.objects.get().on_their_way == []
-    assert spent() == costs
+    assert used_calls() == costs
 
 
 # --- In order ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def full(somebody: Callable[[], Starter], maria: User) -> None:
-    """Two were served a moment ago."""
-    assert take_turn(somebody(), maria) is None
-    assert take_turn(somebody(), maria) is None
+def full(new_starter: Callable[[], Starter], maria: User) -> None:
+    """Two managers were served a moment ago, so the quota is used up."""
+    assert acquire(new_starter(), maria) is None
+    assert acquire(new_starter(), maria) is None
 
 
-def test_people_are_served_in_order_of_arrival(full, somebody, maria, traveller):
-    first, second, third = somebody(), somebody(), somebody()
-    waits = [take_turn(one, maria) for one in (first, second, third)]
+def test_people_are_served_in_order_of_arrival(full, new_starter, maria, traveller):
+    first, second, third = new_starter(), new_starter(), new_starter()
+    waits = [acquire(starter, maria) for starter in (first, second, third)]
     assert [wait.ahead for wait in waits] == [0, 1, 2]
-    assert waits[0].until == waits[1].until < waits[2].until  # two have their turn together
+    assert waits[0].until == waits[1].until < waits[2].until  # two are served together
 
     traveller.shift(11 * SECONDS)
 
-    assert take_turn(third, maria) is not None
-    assert take_turn(somebody(), maria) is not None
-    assert take_turn(first, maria) is None
-    assert take_turn(second, maria) is None
-    assert take_turn(third, maria) is not None
+    assert acquire(third, maria) is not None
+    assert acquire(new_starter(), maria) is not None
+    assert acquire(first, maria) is None
+    assert acquire(second, maria) is None
+    assert acquire(third, maria) is not None
 
 
-def test_reloads_and_early_clicks_keep_the_queue_position(full, somebody, maria, traveller):
-    starter = somebody()
-    place = take_turn(starter, maria)
-    take_turn(somebody(), maria)
+def test_reloads_and_early_clicks_keep_the_queue_position(full, new_starter, maria, traveller):
+    starter = new_starter()
+    place = acquire(starter, maria)
+    acquire(new_starter(), maria)
 
     traveller.shift(3 * SECONDS)
     seen = [graph_quota.queue_position(starter, maria) for _ in range(3)]
-    pressed = take_turn(starter, maria)
+    clicked = acquire(starter, maria)
 
-    assert {*seen, pressed} == {place}
+    assert {*seen, clicked} == {place}
     assert Turn.objects.filter(starter=starter).count() == 1
 
 
-def test_a_queue_position_opens_when_quota_is_free(full, somebody, maria, traveller):
-    starter = somebody()
-    wait = take_turn(starter, maria)
+def test_a_queue_position_opens_when_quota_is_free(full, new_starter, maria, traveller):
+    starter = new_starter()
+    wait = acquire(starter, maria)
 
     traveller.move_to(wait.until - timedelta(milliseconds=1050))
     assert not wait.is_over(timezone.now())
-    assert take_turn(starter, maria) == wait
+    assert acquire(starter, maria) == wait
     traveller.move_to(wait.until - timedelta(milliseconds=950))
     assert wait.is_over(timezone.now())
-    assert take_turn(starter, maria) == wait
+    assert acquire(starter, maria) == wait
     traveller.move_to(wait.until + timedelta(milliseconds=50))
 
-    assert take_turn(starter, maria) is None
+    assert acquire(starter, maria) is None
     assert graph_quota.queue_position(starter, maria) is None
 
 
-def test_a_due_queue_position_survives_a_faster_worker(full, somebody, maria, traveller):
-    starter = somebody()
-    wait = take_turn(starter, maria)
+def test_a_due_queue_position_survives_a_faster_worker(full, new_starter, maria, traveller):
+    starter = new_starter()
+    wait = acquire(starter, maria)
     traveller.move_to(wait.until + 50 * SECONDS)
     for _ in range(4):
-        take_for_work(yields=False)
+        acquire_for_worker(yields=False)
 
-    again = take_turn(starter, maria)
+    again = acquire(starter, maria)
 
     assert (again.ahead, again.until) == (0, timezone.now() + 10 * SECONDS)
     traveller.shift(40 * SECONDS)
     assert graph_quota.queue_position(starter, maria) == again
-    assert take_turn(starter, maria) is None
+    assert acquire(starter, maria) is None
 
 
-def test_an_absent_manager_blocks_the_queue_for_one_minute(full, somebody, maria, traveller):
-    gone = [somebody() for _ in range(3)]
-    for one in gone:
-        take_turn(one, maria)
-    patient = somebody()
-    take_turn(patient, maria)
+def test_an_absent_manager_blocks_the_queue_for_one_minute(full, new_starter, maria, traveller):
+    gone = [new_starter() for _ in range(3)]
+    for starter in gone:
+        acquire(starter, maria)
+    patient = new_starter()
+    acquire(patient, maria)
 
     traveller.shift(30 * SECONDS)
-    assert take_turn(patient, maria) is not None
+    assert acquire(patient, maria) is not None
     traveller.shift(60 * SECONDS)
 
-    assert take_turn(patient, maria) is None
+    assert acquire(patient, maria) is None
     assert not Turn.objects.filter(starter__in=gone).exists()
 
 
 @pytest.mark.parametrize("state", ["recorded", "issued", "registered", "withdrawn"])
-def test_starters_who_need_no_pass_leave_the_queue(full, somebody, maria, traveller, state):
-    ghost, second = somebody(), somebody()
-    assert take_turn(ghost, maria).ahead == 0
-    assert take_turn(second, maria).ahead == 1
+def test_starters_who_need_no_pass_leave_the_queue(full, new_starter, maria, traveller, state):
+    ghost, second = new_starter(), new_starter()
+    assert acquire(ghost, maria).ahead == 0
+    assert acquire(second, maria).ahead == 1
 
     Starter.objects.filter(pk=ghost.pk).update(state=state)
 
@@ -320,10 +320,10 @@ def test_starters_who_need_no_pass_leave_the_queue(full, somebody, maria, travel
     assert graph_quota.queue_position(second, maria).ahead == 0
 
 
-def test_a_starter_served_in_another_tab_leaves_the_queue(full, somebody, maria):
-    served, second, now = somebody(), somebody(), timezone.now()
-    assert take_turn(served, maria).ahead == 0
-    assert take_turn(second, maria).ahead == 1
+def test_a_starter_served_in_another_tab_leaves_the_queue(full, new_starter, maria):
+    served, second, now = new_starter(), new_starter(), timezone.now()
+    assert acquire(served, maria).ahead == 0
+    assert acquire(second, maria).ahead == 1
 
     PassIssue.objects.create(
         starter=served, number=1, actor=maria, identity_check="in_person", policy=policy.for_site(),
@@ -334,102 +334,102 @@ def test_a_starter_served_in_another_tab_leaves_the_queue(full, somebody, maria)
     assert graph_quota.queue_position(second, maria).ahead == 0
 
 
-def test_a_lapsed_queue_position_goes_to_the_end(full, somebody, maria, traveller):
-    starter = somebody()
-    wait = take_turn(starter, maria)
+def test_a_lapsed_queue_position_goes_to_the_end(full, new_starter, maria, traveller):
+    starter = new_starter()
+    wait = acquire(starter, maria)
     traveller.move_to(wait.until + 61 * SECONDS)
     for _ in range(2):
-        take_turn(somebody(), maria)
-    other = somebody()
-    take_turn(other, maria)
+        acquire(new_starter(), maria)
+    other = new_starter()
+    acquire(other, maria)
 
-    again = take_turn(starter, maria)
+    again = acquire(starter, maria)
 
     assert graph_quota.queue_position(other, maria).ahead == 0
     assert again.ahead == 1
 
 
-def test_two_managers_of_one_starter_queue_separately(full, somebody, maria, person):
-    starter = somebody()
+def test_two_managers_of_one_starter_queue_separately(full, new_starter, maria, person):
+    starter = new_starter()
 
-    take_turn(starter, maria)
-    take_turn(starter, person("tom"))
+    acquire(starter, maria)
+    acquire(starter, person("tom"))
 
     assert Turn.objects.filter(starter=starter).count() == 2
 
 
-def test_a_long_queue_is_served_in_order(somebody, maria, traveller):
-    queue, served = [somebody() for _ in range(12)], []
+def test_a_long_queue_is_served_in_order(new_starter, maria, traveller):
+    queue, served = [new_starter() for _ in range(12)], []
     for _ in range(240):
         for starter in queue:
             if starter not in served:
                 place = graph_quota.queue_position(starter, maria)
-                if (place is None or place.until <= timezone.now()) and take_turn(starter, maria) is None:
+                if (place is None or place.until <= timezone.now()) and acquire(starter, maria) is None:
                     served.append(starter)
         traveller.shift(0.5)
 
     assert served == queue
 
 
-def test_an_estimate_is_at_least_one_second(full, somebody, maria, traveller):
-    wait = take_turn(somebody(), maria)
+def test_an_estimate_is_at_least_one_second(full, new_starter, maria, traveller):
+    wait = acquire(new_starter(), maria)
 
-    assert wait.seconds(timezone.now()) == 9  # the button is there a second before there is room
+    assert wait.seconds(timezone.now()) == 9  # the button appears one second early
     assert wait.seconds(wait.until) == 1
     assert wait.seconds(wait.until + 1 * MINUTES) == 1
 
 
-# --- People before work -------------------------------------------------------------------------------------------
+# --- People before the worker -------------------------------------------------------------------------------------------
 
 
-def test_the_worker_leaves_quota_for_a_new_request(somebody, maria):
-    taken = [take_for_work() for _ in range(5)]
+def test_the_worker_leaves_quota_for_a_new_request(new_starter, maria):
+    taken = [acquire_for_worker() for _ in range(5)]
 
     assert taken.count(0.0) == 3
-    assert take_turn(somebody(), maria) is None
+    assert acquire(new_starter(), maria) is None
 
 
-def test_the_worker_leaves_quota_for_everybody_in_the_queue(full, somebody, maria, traveller):
-    first, second = somebody(), somebody()
-    take_turn(first, maria)
-    take_turn(second, maria)
+def test_the_worker_leaves_quota_for_everybody_in_the_queue(full, new_starter, maria, traveller):
+    first, second = new_starter(), new_starter()
+    acquire(first, maria)
+    acquire(second, maria)
     traveller.shift(11 * SECONDS)
 
-    assert take_for_work() > 0
-    assert take_turn(first, maria) is None
-    assert take_for_work() > 0
-    assert take_turn(second, maria) is None
+    assert acquire_for_worker() > 0
+    assert acquire(first, maria) is None
+    assert acquire_for_worker() > 0
+    assert acquire(second, maria) is None
 
 
-def test_deletions_use_free_quota_while_people_wait(full, somebody, maria, traveller):
+def test_deletions_use_free_quota_while_people_wait(full, new_starter, maria, traveller):
     for _ in range(3):
-        take_turn(somebody(), maria)
+        acquire(new_starter(), maria)
     traveller.shift(11 * SECONDS)
 
-    assert take_for_work() > 0
-    assert take_for_work(yields=False) == 0.0
+    assert acquire_for_worker() > 0
+    assert acquire_for_worker(yields=False) == 0.0
 
 
-# --- Told to wait ---------------------------------------------------------------------------------------------------
+# --- Microsoft asks to wait ---------------------------------------------------------------------------------------------------
 
 
-def test_everybody_obeys_retry_after(somebody, maria, traveller):
-    starter = somebody()
+def test_everybody_obeys_retry_after(new_starter, maria, traveller):
+    starter = new_starter()
 
     back_off(30)
 
-    wait = take_turn(starter, maria)
+    wait = acquire(starter, maria)
     assert wait.until == timezone.now() + 30 * SECONDS
-    assert take_for_work() >= 30
-    assert take_for_work(yields=False) >= 30
+    assert acquire_for_worker() >= 30
+    assert acquire_for_worker(yields=False) >= 30
     traveller.shift(29.9)
-    assert take_turn(starter, maria) is not None
+    assert acquire(starter, maria) is not None
     traveller.shift(0.2)
-    assert take_turn(starter, maria) is None
-    assert take_for_work() == 0.0
+    assert acquire(starter, maria) is None
+    assert acquire_for_worker() == 0.0
 
 
-def test_a_later_response_never_shortens_the_pause(somebody, maria):
+def test_a_later_response_never_shortens_the_pause(new_starter, maria):
     back_off(30)
     back_off(5)
     assert GraphBudget.objects.get().paused_until == timezone.now() + 30 * SECONDS
@@ -442,7 +442,7 @@ def test_a_later_response_never_shortens_the_pause(somebody, maria):
 def test_the_worker_asks_again_within_ten_minutes():
     back_off(3600)
 
-    assert take_for_work() == 600
+    assert acquire_for_worker() == 600
 
 
 def test_a_throttled_check_queues_the_manager_and_creates_nothing(tenant, invite, confirmation, traveller):
@@ -458,7 +458,7 @@ def test_a_throttled_check_queues_the_manager_and_creates_nothing(tenant, invite
     assert not starter.issues.exists()
     asked = len(tenant.tenant.requests)
     assert isinstance(outcome_of(confirmation(starter)), Queued)
-    assert [one["path"] for one in list(tenant.tenant.requests)[asked:] if "/v1.0" in one["path"]] == []
+    assert [call["path"] for call in list(tenant.tenant.requests)[asked:] if "/v1.0" in call["path"]] == []
     traveller.shift(21 * SECONDS)
     assert isinstance(handover.confirm(confirmation(starter)), Shown)
 
@@ -467,27 +467,27 @@ def test_a_throttled_check_queues_the_manager_and_creates_nothing(tenant, invite
 
 
 @pytest.mark.parametrize("back", [30 * SECONDS, 90 * MINUTES, timedelta(days=1)])
-def test_a_clock_set_back_blocks_nobody_for_long(full, somebody, maria, traveller, back):
-    waiting = [somebody() for _ in range(4)]
-    for one in waiting:
-        take_turn(one, maria)
+def test_a_clock_set_back_blocks_nobody_for_long(full, new_starter, maria, traveller, back):
+    waiting = [new_starter() for _ in range(4)]
+    for starter in waiting:
+        acquire(starter, maria)
     traveller.shift(-back)
 
     assert graph_quota.queue_position(waiting[-1], maria) is None
-    assert take_turn(waiting[-1], maria) is None
-    assert take_for_work() == 0.0
+    assert acquire(waiting[-1], maria) is None
+    assert acquire_for_worker() == 0.0
 
 
-def test_a_pause_from_a_fast_clock_ends_within_the_hour(somebody, maria, traveller):
+def test_a_pause_from_a_fast_clock_ends_within_the_hour(new_starter, maria, traveller):
     back_off(30)
     traveller.shift(-timedelta(days=1))
 
-    assert take_turn(somebody(), maria) is None
+    assert acquire(new_starter(), maria) is None
     back_off(10)
     assert GraphBudget.objects.get().paused_until == timezone.now() + 10 * SECONDS
 
 
-# --- Through the door -------------------------------------------------------------------------------------------------
+# --- On the page -------------------------------------------------------------------------------------------------
 
 
 def test_the_waiting_page_keeps_the_choice_and_offers_the_button(tenant, full, invite, browser_of, traveller):
@@ -502,9 +502,9 @@ def test_the_waiting_page_keeps_the_choice_and_offers_the_button(tenant, full, i
     refreshed = browser.get(answer.context["refresh_url"])
     assert refreshed.context["page_state"].code == "waiting"
     traveller.shift(2 * SECONDS)
-    told = browser.head(answer.context["refresh_url"]).headers
-    assert told["Page-State"] == answer.headers["Page-State"]
-    assert (told["Poll-Seconds"], told["Queue-Seconds"], told["Queue-Position"]) == ("7", "7", "1")
+    headers = browser.head(answer.context["refresh_url"]).headers
+    assert headers["Page-State"] == answer.headers["Page-State"]
+    assert (headers["Poll-Seconds"], headers["Queue-Seconds"], headers["Queue-Position"]) == ("7", "7", "1")
     traveller.shift(9 * SECONDS)
     ready = browser.get(answer.context["refresh_url"])
 
@@ -513,57 +513,65 @@ def test_the_waiting_page_keeps_the_choice_and_offers_the_button(tenant, full, i
     assert "data-pass" in browser.post(page, form).content.decode()
 
 
-# --- A whole line -----------------------------------------------------------------------------------------------------
+# --- A whole queue -----------------------------------------------------------------------------------------------------
 
-Way = Callable[[], tuple[float, float]]
+Duration = Callable[[], tuple[float, float]]
 
 
 class Rush:
-    """All press together, and again when their page says so; the press is held as the hand-over holds it. Each of the
-    two calls of a pass is on its way for a while, and Microsoft counts it at some moment of that.
+    """Simulates managers who click at once, and again when their page shows the button. A click is held as the hand-over
+    holds it. Each of the two calls of a pass is in flight for a while, and Microsoft counts it at some moment of that.
     """
 
-    def __init__(self, people: list[Starter], maria: User, traveller: Any, chance: Random, way: Way) -> None:
-        self.people, self.maria, self.traveller, self.chance, self.way = people, maria, traveller, chance, way
-        self.presses, self.served = Counter[int](), list[int]()
+    def __init__(
+        self, people: list[Starter], maria: User, traveller: Any, chance: Random, duration: Duration
+    ) -> None:
+        self.people, self.maria, self.traveller, self.chance, self.duration = (
+            people,
+            maria,
+            traveller,
+            chance,
+            duration,
+        )
+        self.clicks, self.served = Counter[int](), list[int]()
         self.arrivals: list[float] = []
 
-    def runs(self, late: Callable[[], float]) -> timedelta:
-        """How long it took until the last one had their pass."""
+    def run(self, late: Callable[[], float]) -> timedelta:
+        """Returns how long it took until the last manager had the pass."""
         began = timezone.now()
         events: list[tuple[datetime, int, str]] = []
         for number in range(len(self.people)):
-            heappush(events, (began, number, "presses"))
+            heappush(events, (began, number, "clicks"))
         while events:
             moment, number, what = heappop(events)
             self.traveller.move_to(max(moment, timezone.now()))
             now = timezone.now()
-            if what == "presses":
-                self.presses[number] += 1
-            if what in {"presses", "is held"}:
+            if what == "clicks":
+                self.clicks[number] += 1
+            if what in {"clicks", "held"}:
                 wait = graph_quota.acquire_or_queue(self.people[number], self.maria)
                 if wait is None:
                     self.served.append(number)
-                    heappush(events, (self.leaves(now), number, "is read"))
+                    heappush(events, (self.send(now), number, "checked"))
                 elif wait.ahead <= MOST_AHEAD_OF_HELD and wait.until - now <= HOLD_SECONDS * SECONDS:
-                    heappush(events, (max(wait.until, now + SECONDS / 20), number, "is held"))
+                    heappush(events, (max(wait.until, now + SECONDS / 20), number, "held"))
                 else:
-                    looks = now + (wait.seconds(now) + late()) * SECONDS
-                    heappush(events, (looks, number, "presses"))
-            elif what == "is read":
-                heappush(events, (self.leaves(now), number, "is made"))
+                    again = now + (wait.seconds(now) + late()) * SECONDS
+                    heappush(events, (again, number, "clicks"))
+            elif what == "checked":
+                heappush(events, (self.send(now), number, "created"))
             else:
                 mark_answered(2)
         return timezone.now() - began
 
-    def leaves(self, now: datetime) -> datetime:
-        """One call: when its answer comes; Microsoft counts it somewhere on the way."""
-        least, most = self.way()
+    def send(self, now: datetime) -> datetime:
+        """Sends one call and returns when its response arrives. Microsoft counts the call at some moment before."""
+        least, most = self.duration()
         lasts = self.chance.uniform(least, most)
         self.arrivals.append(now.timestamp() + self.chance.uniform(0, lasts))
         return now + lasts * SECONDS
 
-    def most_in(self, seconds: float) -> int:
+    def most_calls_in(self, seconds: float) -> int:
         moments = sorted(self.arrivals)
         return max(sum(at <= other < at + seconds for other in moments) for at in moments)
 
@@ -571,73 +579,71 @@ class Rush:
 @pytest.mark.parametrize("calls", [5, 4])
 @pytest.mark.parametrize("seed", range(3))
 def test_sixty_concurrent_requests_are_served_in_order_at_full_rate(
-    settings, somebody, maria, traveller, calls, seed
+    settings, new_starter, maria, traveller, calls, seed
 ):
     settings.GRAPH_BUDGET_CALLS = calls
     chance = Random(seed)
-    rush = Rush([somebody() for _ in range(60)], maria, traveller, chance, way=lambda: (0.1, 0.4))
+    rush = Rush([new_starter() for _ in range(60)], maria, traveller, chance, duration=lambda: (0.1, 0.4))
 
-    took = rush.runs(late=lambda: chance.uniform(0.05, 0.6))
+    took = rush.run(late=lambda: chance.uniform(0.05, 0.6))
 
     assert took <= 1.1 * (59 // 2) * 10 * SECONDS
-    assert all(
-        place <= number + 1 for number, place in enumerate(rush.served)
-    )  # two have their turn together
-    assert max(rush.presses.values()) <= 5
-    assert rush.most_in(10) <= calls
+    assert all(place <= number + 1 for number, place in enumerate(rush.served))  # two are served together
+    assert max(rush.clicks.values()) <= 5
+    assert rush.most_calls_in(10) <= calls
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_queue_never_sends_six_calls_in_ten_seconds(somebody, maria, traveller, seed):
-    """However slow the way, and however late somebody presses."""
+def test_a_queue_never_sends_six_calls_in_ten_seconds(new_starter, maria, traveller, seed):
+    """The network may be slow, and managers may click late."""
     chance = Random(seed)
     rush = Rush(
-        [somebody() for _ in range(40)],
+        [new_starter() for _ in range(40)],
         maria,
         traveller,
         chance,
-        way=lambda: chance.choice([(0.01, 0.1), (0.1, 3), (3, 12)]),
+        duration=lambda: chance.choice([(0.01, 0.1), (0.1, 3), (3, 12)]),
     )
 
-    rush.runs(late=lambda: chance.choice([0, 0.2, 0.5, 1, 6]))
+    rush.run(late=lambda: chance.choice([0, 0.2, 0.5, 1, 6]))
 
     assert sorted(rush.served) == list(range(40))
     assert len(rush.arrivals) == 80
-    assert rush.most_in(10) <= 5
+    assert rush.most_calls_in(10) <= 5
 
 
-# --- A call whose answer nobody tells of ------------------------------------------------------------------------------
+# --- A call without a recorded response ------------------------------------------------------------------------------
 
 
-def test_a_call_counts_until_ten_seconds_after_its_response(somebody, maria, traveller):
-    assert graph_quota.acquire_or_queue(somebody(), maria) is None
-    assert graph_quota.acquire_or_queue(somebody(), maria) is None
+def test_a_call_counts_until_ten_seconds_after_its_response(new_starter, maria, traveller):
+    assert graph_quota.acquire_or_queue(new_starter(), maria) is None
+    assert graph_quota.acquire_or_queue(new_starter(), maria) is None
     traveller.shift(12 * SECONDS)
-    assert graph_quota.acquire_or_queue(somebody(), maria).until == timezone.now() + 10 * SECONDS
+    assert graph_quota.acquire_or_queue(new_starter(), maria).until == timezone.now() + 10 * SECONDS
     mark_answered(4)
 
     traveller.shift(9.9 * SECONDS)
-    assert spent() == 4
-    assert take_for_work(yields=False) == 0.0
-    assert take_for_work(yields=False) > 0
+    assert used_calls() == 4
+    assert acquire_for_worker(yields=False) == 0.0
+    assert acquire_for_worker(yields=False) > 0
     traveller.shift(0.2 * SECONDS)
-    assert take_for_work(yields=False) == 0.0
+    assert acquire_for_worker(yields=False) == 0.0
 
 
-def test_calls_of_a_killed_process_expire(somebody, maria, traveller):
-    """Others who go on telling of theirs do not keep the lost ones alive."""
-    assert graph_quota.acquire_or_queue(somebody(), maria) is None  # and its process is killed
+def test_calls_of_a_killed_process_expire(new_starter, maria, traveller):
+    """Calls of other processes do not keep the lost ones alive."""
+    assert graph_quota.acquire_or_queue(new_starter(), maria) is None  # and its process is killed
     lost_at = timezone.now()
     while timezone.now() < lost_at + graph_quota.IN_FLIGHT_TIMEOUT + 9 * SECONDS:
         traveller.shift(1 * SECONDS)
-        take_for_work(yields=False)
+        acquire_for_worker(yields=False)
         free = 5 - len(graph_quota._recent_calls(graph_quota._row_with_limits(), timezone.now()))
         assert free <= 3
     traveller.shift(2 * SECONDS)
-    taken = [take_for_work(yields=False) for _ in range(5)]
+    taken = [acquire_for_worker(yields=False) for _ in range(5)]
     traveller.shift(11 * SECONDS)
 
-    assert [take_for_work(yields=False) for _ in range(5)] == [0.0] * 5
+    assert [acquire_for_worker(yields=False) for _ in range(5)] == [0.0] * 5
     assert 0.0 in taken
     assert GraphBudget.objects.get().on_their_way == []
 
@@ -645,11 +651,11 @@ def test_calls_of_a_killed_process_expire(somebody, maria, traveller):
 def test_an_unrecorded_response_stops_no_pass_and_no_refusal(
     tenant, invite, confirmation, monkeypatch, caplog
 ):
-    def cannot(calls: int, *, made: int) -> None:
+    def fails(calls: int, *, made: int) -> None:
         raise OperationalError("database is locked")
 
     starter, disabled = invite("noor"), invite("disabled")
-    monkeypatch.setattr(graph_quota, "_settle_calls", cannot)
+    monkeypatch.setattr(graph_quota, "_settle_calls", fails)
 
     assert isinstance(handover.confirm(confirmation(starter)), Shown)
     assert "answered calls could not be booked" in caplog.text
@@ -677,10 +683,10 @@ def test_no_call_stays_in_flight_after_any_response(tenant, invite, confirmation
     assert not isinstance(outcome_of(confirmation(starter)), Shown)
 
     assert GraphBudget.objects.get().on_their_way == []
-    assert spent() == costs
+    assert used_calls() == costs
 
 
-# --- Held, not sent back ----------------------------------------------------------------------------------------------
+# --- An early click is held ----------------------------------------------------------------------------------------------
 
 
 def test_a_slightly_early_click_is_held_and_served(
@@ -702,7 +708,7 @@ def test_a_slightly_early_click_is_held_and_served(
 
 
 def test_clicks_too_early_or_far_behind_are_not_held(
-    tenant, full, invite, confirmation, traveller, monkeypatch, somebody, maria
+    tenant, full, invite, confirmation, traveller, monkeypatch, new_starter, maria
 ):
     monkeypatch.setattr(handover.time, "sleep", lambda _: pytest.fail("held"))
     starter = invite("noor")
@@ -710,16 +716,16 @@ def test_clicks_too_early_or_far_behind_are_not_held(
     assert isinstance(outcome_of(confirmation(starter)), Queued)
     traveller.shift(7.9 * SECONDS)
     assert isinstance(outcome_of(confirmation(starter)), Queued)
-    assert take_turn(somebody(), maria) is not None
+    assert acquire(new_starter(), maria) is not None
     far = invite("liam")
     outcome = outcome_of(confirmation(far))
     assert outcome.wait == graph_quota.Wait(timezone.now() + 12.1 * SECONDS, 2)
 
 
 def test_only_the_first_two_in_the_queue_are_held(
-    tenant, full, invite, confirmation, traveller, monkeypatch, somebody, maria
+    tenant, full, invite, confirmation, traveller, monkeypatch, new_starter, maria
 ):
-    """However soon their turn is: Microsoft may have asked everybody to wait for a second only."""
+    """This holds even if Microsoft asked everybody to wait for one second only."""
     slept: list[float] = []
 
     def sleeps(seconds: float) -> None:
@@ -727,8 +733,8 @@ def test_only_the_first_two_in_the_queue_are_held(
         traveller.shift(seconds + 0.001)
 
     monkeypatch.setattr(handover.time, "sleep", sleeps)
-    first = somebody()
-    assert take_turn(first, maria) is not None
+    first = new_starter()
+    assert acquire(first, maria) is not None
     beside, third = invite("noor"), invite("liam")
     assert isinstance(outcome_of(confirmation(beside)), Queued)
     traveller.shift(20 * SECONDS)
@@ -746,22 +752,22 @@ def test_only_the_first_two_in_the_queue_are_held(
 
 def test_an_overloaded_portal_asks_the_manager_to_try_again(tenant, invite, confirmation, monkeypatch):
     @contextmanager
-    def crowded() -> Iterator[None]:
+    def overloaded() -> Iterator[None]:
         raise graph.Overloaded("too many")
         yield
 
     starter = invite("noor")
-    monkeypatch.setattr(graph.client(), "hold_slot", crowded)
+    monkeypatch.setattr(graph.client(), "hold_slot", overloaded)
 
     assert outcome_of(confirmation(starter)).code == "crowded"
-    assert spent() == 0
+    assert used_calls() == 0
 
 
-# --- Who must sign in anew does so while they wait ----------------------------------------------------------------------
+# --- A new sign-in during the wait ----------------------------------------------------------------------
 
 
 def test_the_page_asks_for_a_sign_in_before_the_turn(
-    tenant, full, invite, browser_of, traveller, somebody, maria
+    tenant, full, invite, browser_of, traveller, new_starter, maria
 ):
     starter, browser = invite("noor"), browser_of("maria")
     page = reverse("managers:starter", args=[starter.public_id])

@@ -1,4 +1,4 @@
-"""Whoever comes first to a row that everybody must change gets it first: nobody waits for longer than the crowd needs."""
+"""A row lock that everybody needs is granted first-come, first-served."""
 
 from __future__ import annotations
 
@@ -18,58 +18,58 @@ from portal.demo.process import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CROWD = 10
+THREADS = 10
 
 
 @contextmanager
-def an_event():
+def write_event():
     with audit.transaction():
         yield
         audit.record("a test")
 
 
 @contextmanager
-def a_booking():
+def book_calls():
     with transaction.atomic():
         row = graph_quota._locked_row()
         yield
         row.save()
 
 
-@pytest.mark.parametrize("change", [an_event, a_booking])
+@pytest.mark.parametrize("change", [write_event, book_calls])
 def test_locks_are_granted_in_order_of_arrival(change: Callable[[], AbstractContextManager[None]]):
-    """SQLite has no order to keep, but there too each gets in."""
-    got_in: list[int] = []
-    leave = threading.Event()
+    """SQLite keeps no order, but there too every thread gets the lock."""
+    order: list[int] = []
+    release = threading.Event()
 
-    def comes(number: int) -> None:
+    def run(number: int) -> None:
         try:
             with change():
-                got_in.append(number)
+                order.append(number)
                 if number == 0:
-                    leave.wait(60)
+                    release.wait(60)
                 time.sleep(0.01)
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(CROWD) as threads:
-        crowd = [threads.submit(comes, 0)]
-        wait_for(lambda: got_in, "the first to be in")
-        for number in range(1, CROWD):
-            crowd.append(threads.submit(comes, number))
-            wait_for(lambda number=number: has_come(number), "the next to have come")
-        leave.set()
-        for one in crowd:
-            one.result()
+    with ThreadPoolExecutor(THREADS) as threads:
+        waiting = [threads.submit(run, 0)]
+        wait_for(lambda: order, "the first thread to have the lock")
+        for number in range(1, THREADS):
+            waiting.append(threads.submit(run, number))
+            wait_for(lambda number=number: is_waiting(number), "the next thread to wait")
+        release.set()
+        for future in waiting:
+            future.result()
 
-    assert sorted(got_in) == list(range(CROWD))
-    assert got_in == sorted(got_in) or connection.vendor == "sqlite"
-    assert AuditHead.objects.get().seq == (CROWD if change is an_event else 0)
+    assert sorted(order) == list(range(THREADS))
+    assert order == sorted(order) or connection.vendor == "sqlite"
+    assert AuditHead.objects.get().seq == (THREADS if change is write_event else 0)
     assert GraphBudget.objects.count() == 1
 
 
-def has_come(number: int) -> bool:
-    """So many stand at the lock by now."""
+def is_waiting(number: int) -> bool:
+    """Whether this many threads wait for the lock."""
     if connection.vendor == "sqlite":
         time.sleep(0.02)
         return True

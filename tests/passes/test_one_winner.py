@@ -1,4 +1,4 @@
-"""Of many at the same moment one gets the pass: from four server processes of two replicas, over one database."""
+"""One of many concurrent requests gets the pass: four server processes of two replicas use one database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def replicas() -> Iterator[Portal]:
-    """Two replicas; a pass may wait for its receipt until the race is over."""
+    """Two replicas. A pass can wait for its receipt until the race is over."""
     with portal(replicas=2, PASS_RECEIPT_SECONDS="60", PASS_LEASE_SECONDS="30") as running:
         yield running
 
@@ -36,15 +36,15 @@ def replicas() -> Iterator[Portal]:
 @pytest.fixture(scope="module")
 def marias(replicas: Portal) -> list[Person]:
     """One manager in many browsers, half of them at each replica."""
-    return crowd(replicas, "maria")
+    return browsers_of(replicas, "maria")
 
 
-def crowd(replicas: Portal, key: str, count: int = AT_ONCE) -> list[Person]:
+def browsers_of(replicas: Portal, key: str, count: int = AT_ONCE) -> list[Person]:
     return [replicas.person(key, replicas.urls[number % len(replicas.urls)]) for number in range(count)]
 
 
-def at_once(actions: Sequence[Callable[[], T]]) -> list[T]:
-    """Do all of them as nearly in the same moment as this machine can."""
+def run_together(actions: Sequence[Callable[[], T]]) -> list[T]:
+    """Runs all actions as close together as this machine can."""
     start = Barrier(len(actions))
 
     def act(action: Callable[[], T]) -> T:
@@ -55,8 +55,8 @@ def at_once(actions: Sequence[Callable[[], T]]) -> list[T]:
         return list(threads.map(act, actions))
 
 
-def presses(replicas: Portal, people: Sequence[Person], starter: Starter) -> list[Callable[[], Answer]]:
-    """The page is open; what is left is the press. Each sends it with the token of their own browser."""
+def clicks(replicas: Portal, people: Sequence[Person], starter: Starter) -> list[Callable[[], Answer]]:
+    """Returns one click for each person. The page is open, and each browser sends its own token."""
     for person in people:
         person.stay_fresh(starter.page)
     seen = replicas.form(people[0], starter)
@@ -76,7 +76,7 @@ def test_one_of_many_concurrent_confirmations_creates_a_pass(replicas: Portal, m
     for starter in replicas.starters(ROUNDS):
         before = len(replicas.creations())
 
-        answers = at_once(presses(replicas, marias, starter))
+        answers = run_together(clicks(replicas, marias, starter))
 
         winner = winner_of(answers)
         assert len(replicas.creations()) == before + 1
@@ -91,13 +91,13 @@ def test_one_of_many_concurrent_confirmations_creates_a_pass(replicas: Portal, m
 
 
 def test_one_of_many_concurrent_records_is_kept(replicas: Portal) -> None:
-    """Two people of HR, each in several tabs, save the same account at the same moment."""
-    people = [*crowd(replicas, "hanna", 3), *crowd(replicas, "henry", 3)]
+    """Two people in HR, each with several tabs, save the same account at the same moment."""
+    people = [*browsers_of(replicas, "hanna", 3), *browsers_of(replicas, "henry", 3)]
     for number in range(ROUNDS):
         account = replicas.tenant.tenant.add_starter(f"twice{number}", f"Twice Recorded{number}")
-        forms = [looked_up(visitor, account.id) for visitor in people]
+        forms = [filled_form(visitor, account.id) for visitor in people]
 
-        pages = at_once(
+        pages = run_together(
             [
                 lambda v=visitor, f=form: v.post("/hr/new/", f)
                 for visitor, form in zip(people, forms, strict=True)
@@ -111,8 +111,8 @@ def test_one_of_many_concurrent_records_is_kept(replicas: Portal) -> None:
     replicas.assert_sound()
 
 
-def looked_up(visitor: Person, account: str) -> dict[str, str]:
-    """The form as it stands before the last press of whoever records."""
+def filled_form(visitor: Person, account: str) -> dict[str, str]:
+    """The filled form before the last click."""
     now = datetime.now(ZoneInfo(ZONE))
     visitor.get("/hr/new/")
     when = {"start_date": f"{now:%Y-%m-%d}", "start_time": f"{now:%H:%M}", "time_zone": ZONE}
@@ -121,15 +121,15 @@ def looked_up(visitor: Person, account: str) -> dict[str, str]:
 
 
 def test_only_the_current_of_two_managers_gets_the_pass(replicas: Portal, marias: list[Person]) -> None:
-    """The directory names another manager while both have the page open, and both press at once."""
-    toms = crowd(replicas, "tom", AT_ONCE // 2)
+    """The manager changes in Entra while both have the page open, and both click at once."""
+    toms = browsers_of(replicas, "tom", AT_ONCE // 2)
     for starter in replicas.starters(ROUNDS):
         before = len(replicas.creations())
-        former = presses(replicas, marias[: AT_ONCE // 2], starter)
+        former = clicks(replicas, marias[: AT_ONCE // 2], starter)
         replicas.tenant.tenant.accounts[starter.key].manager = "tom"
-        present = presses(replicas, toms, starter)
+        present = clicks(replicas, toms, starter)
 
-        answers = at_once([*former, *present])
+        answers = run_together([*former, *present])
 
         winner = winner_of(answers)
         assert winner in answers[len(former) :]
@@ -143,16 +143,16 @@ def test_only_the_current_of_two_managers_gets_the_pass(replicas: Portal, marias
 def test_a_manager_change_during_the_race_creates_no_second_pass(
     replicas: Portal, marias: list[Person]
 ) -> None:
-    toms = crowd(replicas, "tom", AT_ONCE // 2)
+    toms = browsers_of(replicas, "tom", AT_ONCE // 2)
     for starter in replicas.starters(max(1, ROUNDS // 4)):
         account = replicas.tenant.tenant.accounts[starter.key]
         before = len(replicas.creations())
-        former = presses(replicas, marias[: AT_ONCE // 2], starter)
+        former = clicks(replicas, marias[: AT_ONCE // 2], starter)
         account.manager = "tom"
-        present = presses(replicas, toms, starter)
+        present = clicks(replicas, toms, starter)
         account.manager = "maria"
 
-        answers = at_once([*former, *present, partial(setattr, account, "manager", "tom")])[:-1]
+        answers = run_together([*former, *present, partial(setattr, account, "manager", "tom")])[:-1]
 
         assert sum(bool(answer.code) for answer in answers) <= 1
         assert len(replicas.creations()) <= before + 1

@@ -1,4 +1,4 @@
-"""One person holds at most three places in the queue, and what is certain to be refused holds none."""
+"""One person has at most three queue positions, and a request that is certain to be refused gets none."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def full(invite: Callable[..., Starter]) -> None:
-    """Nobody is served for a while: all of Graph's quota is on its way."""
+    """Nobody is served for a while: the whole quota is in flight."""
     graph_quota.acquire_for_worker(5, yields=False)
 
 
 @pytest.fixture
 def others(person: Callable[[str], User]) -> Callable[[int], list[Starter]]:
-    """So many starters of whom only the row matters."""
+    """Creates starters. Only their rows matter here."""
 
-    def made(count: int) -> list[Starter]:
+    def create(count: int) -> list[Starter]:
         now = timezone.now()
         return [
             Starter.objects.create(
@@ -38,17 +38,17 @@ def others(person: Callable[[str], User]) -> Callable[[int], list[Starter]]:
             for number in range(count)
         ]  # fmt: skip
 
-    return made
+    return create
 
 
 def test_one_person_gets_at_most_three_queue_positions(full, others, person):
     maria, starters = person("maria"), others(4)
 
-    places = [graph_quota.acquire_or_queue(starter, maria) for starter in starters[:3]]
+    positions = [graph_quota.acquire_or_queue(starter, maria) for starter in starters[:3]]
 
     with pytest.raises(graph_quota.QueueLimitReached):
         graph_quota.acquire_or_queue(starters[3], maria)
-    assert [wait.ahead for wait in places if wait] == [0, 1, 2]
+    assert [wait.ahead for wait in positions if wait] == [0, 1, 2]
     assert Turn.objects.filter(person=maria).count() == 3
 
 
@@ -57,9 +57,9 @@ def test_another_person_can_still_join_the_queue(full, others, person):
     for starter in starters[:3]:
         graph_quota.acquire_or_queue(starter, person("maria"))
 
-    place = graph_quota.acquire_or_queue(starters[3], person("tom"))
+    position = graph_quota.acquire_or_queue(starters[3], person("tom"))
 
-    assert place is not None and place.ahead == 3
+    assert position is not None and position.ahead == 3
 
 
 def test_an_existing_queue_position_is_not_counted_again(full, others, person):
@@ -75,9 +75,9 @@ def test_a_withdrawn_starter_frees_a_queue_position(full, others, person):
         graph_quota.acquire_or_queue(starter, maria)
     Starter.objects.filter(pk=starters[0].pk).update(state="withdrawn")
 
-    place = graph_quota.acquire_or_queue(starters[3], maria)
+    position = graph_quota.acquire_or_queue(starters[3], maria)
 
-    assert place is not None and place.ahead == 2
+    assert position is not None and position.ahead == 2
 
 
 def test_a_fourth_request_creates_nothing_and_is_not_queued(
@@ -106,7 +106,7 @@ def test_a_previously_refused_starter_is_refused_without_queuing(
 
     assert isinstance(outcome, RefusedByGuards)
     assert not Turn.objects.exists()
-    assert GraphBudget.objects.get().on_their_way == before.on_their_way  # nothing scarce was taken
+    assert GraphBudget.objects.get().on_their_way == before.on_their_way  # no quota was used
     assert AuditEvent.objects.filter(event="issue.refused").count() == 1
 
 

@@ -1,4 +1,4 @@
-"""What became of a pass: every state of an issue, and everything that the directory can say to it."""
+"""The reconciler: every state of an issue, and every response of Graph to it."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def traveller() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def room_enough(settings: Any) -> None:
-    """The budget has tests of its own, below and in its own file."""
+def no_quota(settings: Any) -> None:
+    """Lifts the quota. Tests below and in test_graph_quota.py test it."""
     settings.GRAPH_BUDGET_CALLS = 1000
 
 
@@ -55,7 +55,7 @@ def room_enough(settings: Any) -> None:
 def unknown(
     fault: Any, invite: Callable[..., Starter], confirmation: Callable[..., Any]
 ) -> Callable[..., PassIssue]:
-    """An issue whose answer was lost: with `made`, a pass lives that nobody saw."""
+    """An issue whose response was lost. With `made`, there is a pass that nobody saw."""
 
     def lost(*, made: bool = True, **entry: Any) -> PassIssue:
         fault(method="POST", drop="after" if made else "before", **entry)
@@ -67,29 +67,29 @@ def unknown(
     return lost
 
 
-def look(issue: PassIssue) -> datetime | None:
-    """The worker looks once; the issue is read anew."""
+def reconcile_once(issue: PassIssue) -> datetime | None:
+    """The worker reconciles the issue once; the test reloads it."""
     again = reconcile(str(issue.pk))
     issue.refresh_from_db()
     return again
 
 
-def asked(tenant: Any, method: str | None = None) -> int:
-    """How many calls of the scarce kind were made so far."""
-    scarce = [one for one in tenant.tenant.requests if PASSES in one["path"] or METHODS in one["path"]]
-    return sum(method in (None, one["method"]) for one in scarce)
+def count_calls(tenant: Any, method: str | None = None) -> int:
+    """How many calls about passes and methods were sent so far."""
+    calls = [call for call in tenant.tenant.requests if PASSES in call["path"] or METHODS in call["path"]]
+    return sum(method in (None, call["method"]) for call in calls)
 
 
 def starter_of(issue: PassIssue) -> Starter:
     return Starter.objects.get(pk=issue.starter_id)
 
 
-def made_elsewhere(tenant: Any, *, lifetime: int = 60, once: bool = True, ago: float = 0) -> Any:
-    """The help desk makes a pass; what was there before is replaced by it."""
+def create_elsewhere(tenant: Any, *, lifetime: int = 60, once: bool = True, ago: float = 0) -> Any:
+    """The help desk creates a pass, which replaces an existing one."""
     account, now = (
         tenant.tenant.accounts["noor"],
         tenant.tenant.clock.now() - ago - 1e-3,
-    )  # not the very moment of ours
+    )  # not at the time of ours
     if present := tenant.tenant.pass_of(account):
         present.ended = "replaced"
     return tenant.tenant.add_pass(account, now, now, lifetime, once, "help desk's")
@@ -104,25 +104,25 @@ def mails_about(issue: PassIssue, kind: str) -> list[str]:
 
 @pytest.fixture
 def issuing(invite: Callable[..., Starter], confirmation: Callable[..., Any]) -> PassIssue:
-    said = confirmation(invite("noor"))
-    version, facts = check_ready(said, graph_quota.IssueCalls())
-    return claim_issue(said, version, facts)
+    click = confirmation(invite("noor"))
+    version, facts = check_ready(click, graph_quota.IssueCalls())
+    return claim_issue(click, version, facts)
 
 
 def test_nothing_is_done_while_the_lease_runs(tenant, issuing):
-    before = asked(tenant)
+    before = count_calls(tenant)
 
-    again = look(issuing)
+    again = reconcile_once(issuing)
 
     assert again == issuing.lease_until
     assert issuing.state == IssueState.ISSUING
-    assert asked(tenant) == before
+    assert count_calls(tenant) == before
 
 
 def test_the_outcome_is_unknown_after_the_lease(tenant, issuing, traveller):
     traveller.shift(61 * SECONDS)
 
-    again = look(issuing)
+    again = reconcile_once(issuing)
 
     assert again == timezone.now()
     assert (issuing.state, issuing.reason, issuing.counted) == (IssueState.UNKNOWN, Reason.CRASHED, True)
@@ -134,7 +134,7 @@ def test_the_outcome_is_unknown_after_the_lease(tenant, issuing, traveller):
 def test_a_lost_pass_is_recognised_by_shape_and_deleted(tenant, unknown):
     issue = unknown()
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert issue.state == IssueState.REVOKED
     assert live_passes(tenant) == []
@@ -147,7 +147,7 @@ def test_a_pass_with_an_unusable_response_is_recognised_by_id(tenant, fault, inv
     issue = outcome_of(confirmation(invite("noor"))).issue
     tenant.tenant.pass_of(tenant.tenant.accounts["noor"]).lifetime = 480
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.REVOKED, Reason.STRANGE_ANSWER)
     assert live_passes(tenant) == []
@@ -156,26 +156,26 @@ def test_a_pass_with_an_unusable_response_is_recognised_by_id(tenant, fault, inv
 @pytest.mark.parametrize("shape", [{"lifetime": 59}, {"lifetime": 480}, {"once": False}])
 def test_a_pass_of_another_shape_is_never_deleted(tenant, unknown, traveller, shape):
     issue = unknown(made=False)
-    theirs = made_elsewhere(tenant, **shape)
+    foreign = create_elsewhere(tenant, **shape)
 
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.VOID
-    assert live_passes(tenant) == [theirs]
+    assert live_passes(tenant) == [foreign]
 
 
 def test_an_earlier_pass_is_never_deleted(tenant, invite, confirmation, fault, traveller):
     starter = invite("noor")
-    used_up = made_elsewhere(tenant)
+    used_up = create_elsewhere(tenant)
     used_up.used = tenant.tenant.clock.now()
     fault(method="POST", drop="before")
     issue = outcome_of(confirmation(starter)).issue
 
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.VOID
     assert used_up.ended is None
@@ -183,20 +183,20 @@ def test_an_earlier_pass_is_never_deleted(tenant, invite, confirmation, fault, t
 
 def test_a_pass_created_long_after_the_lease_is_kept(tenant, unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(20 * MINUTES)
-    theirs = made_elsewhere(tenant)
+    foreign = create_elsewhere(tenant)
 
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.VOID
-    assert live_passes(tenant) == [theirs]
+    assert live_passes(tenant) == [foreign]
 
 
 def test_one_empty_list_proves_nothing(tenant, unknown):
     issue = unknown(made=False)
 
-    again = look(issue)
+    again = reconcile_once(issue)
 
     assert issue.state == IssueState.UNKNOWN
     assert again == issue.lease_until + django_settings.PASS_QUARANTINE
@@ -204,10 +204,10 @@ def test_one_empty_list_proves_nothing(tenant, unknown):
 
 def test_two_empty_lists_within_the_quarantine_prove_nothing(unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(119 * SECONDS)
 
-    again = look(issue)
+    again = reconcile_once(issue)
 
     assert issue.state == IssueState.UNKNOWN
     assert again == issue.lease_until + django_settings.PASS_QUARANTINE
@@ -215,10 +215,10 @@ def test_two_empty_lists_within_the_quarantine_prove_nothing(unknown, traveller)
 
 def test_a_second_empty_list_after_the_quarantine_proves_absence(unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(121 * SECONDS)
 
-    again = look(issue)
+    again = reconcile_once(issue)
 
     assert again == timezone.now() + 2 * MINUTES
     assert (issue.state, issue.reason) == (IssueState.VOID, Reason.NO_ANSWER)
@@ -230,7 +230,7 @@ def test_a_late_worker_still_reads_the_list_twice(unknown, traveller):
     issue = unknown(made=False)
     traveller.shift(60 * MINUTES)
 
-    again = look(issue)
+    again = reconcile_once(issue)
 
     assert issue.state == IssueState.UNKNOWN
     assert again == timezone.now() + django_settings.PASS_QUARANTINE / 2
@@ -238,11 +238,11 @@ def test_a_late_worker_still_reads_the_list_twice(unknown, traveller):
 
 def test_a_lost_pass_listed_late_is_found_on_second_check(tenant, unknown, traveller):
     issue = unknown(hide_for=100)
-    look(issue)
+    reconcile_once(issue)
     assert issue.first_empty_at is not None
     traveller.shift(121 * SECONDS)
 
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.REVOKED
     assert live_passes(tenant) == []
@@ -253,11 +253,11 @@ def test_a_404_for_a_listed_pass_proves_nothing(tenant, fault, unknown):
     fault(method="DELETE", status=404)
 
     with pytest.raises(JobPostponed):
-        look(issue)
+        reconcile_once(issue)
     issue.refresh_from_db()
     assert (issue.state, len(live_passes(tenant))) == (IssueState.UNKNOWN, 1)
 
-    look(issue)
+    reconcile_once(issue)
     assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
@@ -265,12 +265,12 @@ def test_a_deleted_account_has_no_passes_left(tenant, unknown, traveller):
     issue = unknown()
     tenant.tenant.accounts["noor"].exists = False
 
-    with pytest.raises(JobPostponed):  # a new account is not known everywhere: "not found" is no proof
-        look(issue)
+    with pytest.raises(JobPostponed):  # replicas may not know a new account yet, so a 404 is no proof
+        reconcile_once(issue)
     traveller.shift(10 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(30 * SECONDS)
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.VOID
 
@@ -283,7 +283,7 @@ def test_a_failing_list_resolves_nothing(fault, unknown, entry):
     fault(method="GET", times=None, **entry)
 
     with pytest.raises(graph.GraphError):
-        look(issue)
+        reconcile_once(issue)
 
     issue.refresh_from_db()
     assert (issue.state, issue.first_empty_at) == (IssueState.UNKNOWN, None)
@@ -295,7 +295,7 @@ def test_security_is_notified_once_after_ten_unclear_minutes(fault, unknown, tra
     for _ in range(3):
         traveller.shift(6 * MINUTES)
         with pytest.raises(graph.Refused):
-            look(issue)
+            reconcile_once(issue)
 
     assert mails_about(issue, "problem") == [django_settings.SECURITY_ADDRESS]
 
@@ -307,7 +307,7 @@ def test_the_receipt_is_awaited_until_the_deadline(tenant, shown, traveller):
     issue = shown().issue
     traveller.shift(119 * SECONDS)
 
-    again = look(issue)
+    again = reconcile_once(issue)
 
     assert again > issue.receipt_until
     assert issue.state == IssueState.SHOWN
@@ -317,9 +317,9 @@ def test_a_pass_without_a_receipt_is_cancelled_and_deleted(tenant, shown, travel
     issue = shown().issue
     traveller.shift(121 * SECONDS)
 
-    look(issue)
+    reconcile_once(issue)
     assert (issue.state, issue.reason) == (IssueState.REVOKING, Reason.NO_RECEIPT)
-    look(issue)
+    reconcile_once(issue)
 
     assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
     assert starter_of(issue).state == StarterState.INVITED
@@ -330,7 +330,7 @@ def test_a_pass_with_a_receipt_stays(tenant, shown, traveller):
     assert confirm_receipt(issue, by=issue.actor)
     traveller.shift(121 * SECONDS)
 
-    look(issue)
+    reconcile_once(issue)
 
     assert (issue.state, len(live_passes(tenant))) == (IssueState.HELD, 1)
 
@@ -367,7 +367,7 @@ def test_a_held_pass_is_checked_less_often_over_time(held, traveller, after, pau
     issue = held()
     traveller.shift(after * SECONDS)
 
-    again = look(issue)
+    again = reconcile_once(issue)
 
     assert again == timezone.now() + pause * SECONDS
     assert issue.state == IssueState.HELD
@@ -377,16 +377,16 @@ def test_the_last_check_is_right_after_expiry(held, traveller):
     issue = held()
     traveller.move_to(issue.valid_until - 20 * SECONDS)
 
-    assert look(issue) == issue.valid_until + 5 * SECONDS
+    assert reconcile_once(issue) == issue.valid_until + 5 * SECONDS
 
 
 def test_use_is_recorded_once_with_its_time(tenant, held, traveller):
     issue = held()
     live_passes(tenant)[0].used = tenant.tenant.clock.now()
 
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(30 * SECONDS)
-    look(issue)
+    reconcile_once(issue)
 
     assert (issue.state, issue.used_at) == (IssueState.HELD, timezone.now() - 30 * SECONDS)
     assert AuditEvent.objects.filter(event="issue.used").count() == 1
@@ -396,13 +396,13 @@ def test_use_without_a_registration_reopens_the_starter(tenant, held, traveller)
     issue = held()
     mine = live_passes(tenant)[0]
     mine.used = tenant.tenant.clock.now()
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(11 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     assert issue.state == IssueState.HELD
     traveller.shift(90 * SECONDS)
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.USED)
     assert mine.ended == "deleted"
@@ -410,20 +410,20 @@ def test_use_without_a_registration_reopens_the_starter(tenant, held, traveller)
 
 
 @pytest.fixture
-def registers(tenant: Any) -> Callable[[], None]:
-    def passkey() -> None:
+def register_passkey(tenant: Any) -> Callable[[], None]:
+    def register() -> None:
         account = tenant.tenant.accounts["noor"]
         account.methods.append(passkey_method("Mine", tenant.tenant.clock.now()))
 
-    return passkey
+    return register
 
 
-def test_a_registered_method_closes_the_issue_and_deletes_the_pass(tenant, held, registers):
+def test_a_registered_method_closes_the_issue_and_deletes_the_pass(tenant, held, register_passkey):
     issue = held()
     mine = live_passes(tenant)[0]
-    registers()
+    register_passkey()
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.REGISTERED)
     assert mine.ended == "deleted"
@@ -434,28 +434,28 @@ def test_a_registered_method_closes_the_issue_and_deletes_the_pass(tenant, held,
     ]
 
 
-def test_a_pass_not_listed_yet_is_still_deleted(tenant, fault, held, registers):
+def test_a_pass_not_listed_yet_is_still_deleted(tenant, fault, held, register_passkey):
     fault(method="POST", hide_for=90)
     issue = held()
     mine = live_passes(tenant)[0]
-    registers()
+    register_passkey()
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.reason, mine.ended) == (Reason.REGISTERED, "deleted")
 
 
-def test_a_pass_not_deleted_yet_keeps_the_issue_open(tenant, fault, held, registers):
+def test_a_pass_not_deleted_yet_keeps_the_issue_open(tenant, fault, held, register_passkey):
     issue = held()
-    registers()
+    register_passkey()
     fault(method="DELETE", status=404)
 
     with pytest.raises(JobPostponed):
-        look(issue)
+        reconcile_once(issue)
     issue.refresh_from_db()
     assert issue.state == IssueState.HELD
 
-    look(issue)
+    reconcile_once(issue)
     assert (issue.state, live_passes(tenant)) == (IssueState.CLOSED, [])
 
 
@@ -463,7 +463,7 @@ def test_an_expired_pass_reopens_the_starter(tenant, held, traveller):
     issue = held()
     traveller.move_to(issue.valid_until + 5 * SECONDS)
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.EXPIRED)
     assert starter_of(issue).state == StarterState.INVITED
@@ -472,12 +472,12 @@ def test_an_expired_pass_reopens_the_starter(tenant, held, traveller):
 
 def test_a_replacement_by_another_tool_closes_the_issue(tenant, held):
     issue = held()
-    theirs = made_elsewhere(tenant)
+    foreign = create_elsewhere(tenant)
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.REPLACED)
-    assert live_passes(tenant) == [theirs]
+    assert live_passes(tenant) == [foreign]
     assert starter_of(issue).state == StarterState.INVITED
 
 
@@ -485,10 +485,10 @@ def test_a_removed_pass_closes_the_issue_after_two_minutes(tenant, held, travell
     issue = held()
     live_passes(tenant)[0].ended = "deleted"
 
-    look(issue)
+    reconcile_once(issue)
     assert issue.state == IssueState.HELD
     traveller.shift(121 * SECONDS)
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.GONE)
 
@@ -496,15 +496,15 @@ def test_a_removed_pass_closes_the_issue_after_two_minutes(tenant, held, travell
 def test_an_unlisted_used_pass_leaves_ten_minutes_to_register(tenant, held, traveller):
     issue, mine = held("noor"), live_passes(tenant)[0]
     mine.used = tenant.tenant.clock.now()
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
     mine.ended = "deleted"
 
-    assert look(issue) is not None
+    assert reconcile_once(issue) is not None
     assert (issue.state, starter_of(issue).state) == (IssueState.HELD, StarterState.ISSUED)
 
     traveller.shift(10 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.USED)
     assert starter_of(issue).problem == Starter.Problem.NOT_REGISTERED
 
@@ -513,27 +513,27 @@ def test_a_pass_not_listed_yet_is_not_gone(tenant, fault, held, traveller):
     fault(method="POST", hide_for=60)
     issue = held()
 
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(30 * SECONDS)
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.HELD
 
 
 def test_a_stale_list_does_not_close_the_issue(tenant, invite, confirmation):
     starter = invite("noor")
-    before = made_elsewhere(tenant, ago=7200)
+    before = create_elsewhere(tenant, ago=7200)
     issue = outcome_of(confirmation(starter)).issue
     assert issue.seen_before == [before.id]
     assert confirm_receipt(issue, by=issue.actor)
     mine = live_passes(tenant)[0]
-    mine.ended, before.ended = "replaced", None  # what a replica that lags behind would list
+    mine.ended, before.ended = "replaced", None  # the list of a replica that lags behind
 
-    look(issue)
+    reconcile_once(issue)
     assert issue.state == IssueState.HELD
 
     mine.ended, before.ended = None, "replaced"
-    look(issue)
+    reconcile_once(issue)
     assert issue.state == IssueState.HELD
 
 
@@ -541,10 +541,10 @@ def test_a_deleted_account_closes_a_held_pass(tenant, held, traveller):
     issue = held()
     tenant.tenant.accounts["noor"].exists = False
     with pytest.raises(JobPostponed):
-        look(issue)
+        reconcile_once(issue)
     traveller.shift(10 * MINUTES)
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
     assert (issue.state, issue.reason) == (IssueState.CLOSED, Reason.GONE)
 
@@ -553,7 +553,7 @@ def test_a_disabled_pass_policy_does_not_close_the_issue(tenant, held):
     issue = held()
     tenant.tenant.policy["state"] = "disabled"
 
-    look(issue)
+    reconcile_once(issue)
 
     assert issue.state == IssueState.HELD
 
@@ -569,7 +569,7 @@ def revoking(held: Callable[..., PassIssue]) -> PassIssue:
 
 
 def test_a_cancelled_pass_is_deleted_and_reopens_the_starter(tenant, revoking):
-    assert look(revoking) is None
+    assert reconcile_once(revoking) is None
 
     assert (revoking.state, revoking.reason) == (IssueState.REVOKED, Reason.LOST)
     assert live_passes(tenant) == []
@@ -580,11 +580,11 @@ def test_an_early_404_is_checked_against_the_list(tenant, fault, revoking):
     fault(method="DELETE", status=404)
 
     with pytest.raises(JobPostponed):
-        look(revoking)
+        reconcile_once(revoking)
     revoking.refresh_from_db()
     assert (revoking.state, len(live_passes(tenant))) == (IssueState.REVOKING, 1)
 
-    assert look(revoking) is None
+    assert reconcile_once(revoking) is None
     assert (revoking.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
 
@@ -592,22 +592,22 @@ def test_absence_counts_half_a_minute_after_the_hand_over(tenant, revoking, trav
     live_passes(tenant)[0].ended = "deleted"
 
     with pytest.raises(JobPostponed):
-        look(revoking)
+        reconcile_once(revoking)
     traveller.shift(31 * SECONDS)
 
-    assert look(revoking) is None
+    assert reconcile_once(revoking) is None
     assert revoking.state == IssueState.REVOKED
 
 
 def test_a_later_404_counts_if_the_list_agrees(tenant, revoking, traveller):
     live_passes(tenant)[0].ended = "deleted"
     traveller.shift(3 * MINUTES)
-    before = asked(tenant)
+    before = count_calls(tenant)
 
-    assert look(revoking) is None
+    assert reconcile_once(revoking) is None
 
     assert revoking.state == IssueState.REVOKED
-    assert asked(tenant) == before + 2
+    assert count_calls(tenant) == before + 2
 
 
 def test_a_pass_with_a_wrong_404_is_still_deleted(tenant, revoking, traveller):
@@ -615,8 +615,8 @@ def test_a_pass_with_a_wrong_404_is_still_deleted(tenant, revoking, traveller):
     traveller.shift(3 * MINUTES)
 
     with pytest.raises(JobPostponed):
-        look(revoking)
-    look(revoking)
+        reconcile_once(revoking)
+    reconcile_once(revoking)
 
     assert (revoking.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
@@ -626,7 +626,7 @@ def test_a_failed_deletion_leaves_the_issue_unchanged(fault, revoking, entry):
     fault(method="DELETE", **entry)
 
     with pytest.raises(graph.GraphError):
-        look(revoking)
+        reconcile_once(revoking)
 
     revoking.refresh_from_db()
     assert revoking.state == IssueState.REVOKING
@@ -645,14 +645,14 @@ def test_a_deletion_is_retried_at_least_every_half_minute(fault, revoking, run_j
 
 def test_security_is_notified_once_after_ten_failing_minutes(fault, revoking, traveller):
     fault(method="DELETE", status=403, times=None)
-    told = []
+    mails = []
     for _ in range(4):
         with pytest.raises(graph.Refused):
-            look(revoking)
-        told.append(len(mails_about(revoking, "problem")))
+            reconcile_once(revoking)
+        mails.append(len(mails_about(revoking, "problem")))
         traveller.shift(6 * MINUTES)
 
-    assert told == [0, 0, 1, 1]
+    assert mails == [0, 0, 1, 1]
     assert mails_about(revoking, "problem") == [django_settings.SECURITY_ADDRESS]
 
 
@@ -661,7 +661,7 @@ def test_a_withdrawal_waits_for_the_deletion(tenant, held, person):
     withdrawal.withdraw_starter(starter=starter_of(issue), by=person("hanna"), reason="Does not come")
     assert starter_of(issue).state == StarterState.ISSUED
 
-    look(issue)
+    reconcile_once(issue)
 
     assert starter_of(issue).state == StarterState.WITHDRAWN
     assert mails_about(issue, "taken_back") == []
@@ -670,14 +670,14 @@ def test_a_withdrawal_waits_for_the_deletion(tenant, held, person):
 def test_a_withdrawal_during_the_deletion_is_not_lost(tenant, revoking, person, monkeypatch):
     delete = Graph.delete_pass
 
-    def slowly(self: Graph, *args: Any) -> bool:
+    def delete_and_withdraw(self: Graph, *args: Any) -> bool:
         gone = delete(self, *args)
         withdrawal.withdraw_starter(starter=starter_of(revoking), by=person("hanna"), reason="Stopped")
         return gone
 
-    monkeypatch.setattr(Graph, "delete_pass", slowly)
+    monkeypatch.setattr(Graph, "delete_pass", delete_and_withdraw)
 
-    look(revoking)
+    reconcile_once(revoking)
 
     assert revoking.reason == Reason.WITHDRAWN
     assert starter_of(revoking).state == StarterState.WITHDRAWN
@@ -687,40 +687,40 @@ def test_a_withdrawal_during_the_deletion_is_not_lost(tenant, revoking, person, 
 
 
 def test_reconciling_an_ended_issue_again_does_nothing(tenant, revoking):
-    assert look(revoking) is None
+    assert reconcile_once(revoking) is None
 
-    assert look(revoking) is None
+    assert reconcile_once(revoking) is None
     assert not AuditEvent.objects.filter(event="issue.orphan_deleted").exists()
 
 
 def test_a_pass_created_after_its_issue_was_voided_is_deleted(tenant, fault, unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     assert issue.state == IssueState.VOID
     late = graph.client().create_pass(issue.account_id, lifetime_minutes=60, request_id=issue.pk)
     PassIssue.objects.filter(pk=issue.pk).update(method_id=late.method_id)
     fault(method="DELETE", status=404)
 
-    again = look(issue)
+    again = reconcile_once(issue)
     assert again == timezone.now() + 5 * SECONDS
-    look(issue)
+    reconcile_once(issue)
 
     assert live_passes(tenant) == []
 
 
 def test_the_sweep_deletes_a_pass_created_after_voiding(tenant, unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     assert issue.state == IssueState.VOID
     graph.client().create_pass(issue.account_id, lifetime_minutes=60, request_id=issue.pk)
     assert len(live_passes(tenant)) == 1
 
     traveller.shift(2 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
 
     assert live_passes(tenant) == []
     assert AuditEvent.objects.filter(event="issue.orphan_deleted", issue=str(issue.pk)).exists()
@@ -728,16 +728,16 @@ def test_the_sweep_deletes_a_pass_created_after_voiding(tenant, unknown, travell
 
 def test_the_sweep_ends_when_no_such_pass_can_exist(unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
 
-    looks = 0
-    while look(issue) is not None and looks < 50:
+    checks = 0
+    while reconcile_once(issue) is not None and checks < 50:
         traveller.shift(10 * MINUTES)
-        looks += 1
+        checks += 1
 
-    assert looks == 13  # an hour's lifetime and an hour more
+    assert checks == 13  # the lifetime of an hour, and an hour more
 
 
 def test_the_next_click_deletes_a_very_late_pass(
@@ -761,24 +761,24 @@ def test_the_next_click_deletes_a_very_late_pass(
 
 def test_the_sweep_ends_after_the_starters_erasure(unknown, traveller):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     PassIssue.objects.update(account_id="")
 
-    assert look(issue) is None
+    assert reconcile_once(issue) is None
 
 
 def test_the_sweep_leaves_the_next_attempts_pass(tenant, unknown, confirmation, traveller, worker_alive):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     jobs.record_heartbeat("a worker")
     assert isinstance(handover.confirm(confirmation(starter_of(issue))), Shown)
 
     traveller.shift(2 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
 
     assert len(live_passes(tenant)) == 1
 
@@ -787,9 +787,9 @@ def test_the_sweep_leaves_the_pass_of_another_record(
     tenant, unknown, confirmation, invite, person, traveller
 ):
     issue = unknown(made=False)
-    look(issue)
+    reconcile_once(issue)
     traveller.shift(3 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
     withdrawal.withdraw_starter(starter=starter_of(issue), by=person("hanna"), reason="Recorded twice")
     again = invite("noor")
     jobs.record_heartbeat("a worker")
@@ -797,7 +797,7 @@ def test_the_sweep_leaves_the_pass_of_another_record(
     PassIssue.objects.filter(starter=again).update(state=IssueState.ISSUING, method_id="")
 
     traveller.shift(2 * MINUTES)
-    look(issue)
+    reconcile_once(issue)
 
     assert len(live_passes(tenant)) == 1
 
@@ -809,14 +809,14 @@ def test_a_used_pass_without_a_receipt_completes_the_onboarding(tenant, shown, t
     )
     traveller.shift(3 * MINUTES)
 
-    look(issue)
-    look(issue)
+    reconcile_once(issue)
+    reconcile_once(issue)
 
     assert (issue.state, starter_of(issue).state) == (IssueState.REVOKED, StarterState.REGISTERED)
     assert live_passes(tenant) == []
 
 
-# --- Throttled, and out of budget -----------------------------------------------------------------------------------
+# --- Throttled, and out of quota -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["unknown", "held", "revoking"])
@@ -826,7 +826,7 @@ def test_a_throttled_job_makes_everybody_wait(tenant, fault, request, confirmati
     tenant.tenant.faults.add({"path": "authentication/", "status": 429, "headers": {"Retry-After": "40"}})
 
     with pytest.raises(JobPostponed) as later:
-        look(issue)
+        reconcile_once(issue)
 
     assert later.value.delay == 40 * SECONDS
     assert GraphBudget.objects.get().paused_until == timezone.now() + 40 * SECONDS
@@ -843,12 +843,12 @@ def test_a_job_without_quota_is_postponed(tenant, settings, request, run_jobs, t
     issue = found() if callable(found) else found
     settings.GRAPH_BUDGET_CALLS = 5
     GraphBudget.objects.update(recent=[timezone.now().timestamp()] * 5)
-    before = asked(tenant)
+    before = count_calls(tenant)
 
     run_jobs()
     job = Job.objects.get(key=f"issue:{issue.pk}")
 
-    assert asked(tenant) == before
+    assert count_calls(tenant) == before
     assert (job.done_at, job.attempts) == (None, 0)
     assert timezone.now() < job.due_at <= timezone.now() + 10 * SECONDS
 
@@ -865,7 +865,7 @@ def test_the_worker_never_exceeds_the_quota(tenant, settings, time_passes_with_f
 def time_passes_with_five_calls(
     tenant: Any, settings: Any, held: Callable[..., PassIssue], run_jobs: Callable[[], int], traveller: Any
 ) -> list[float]:
-    """When each call of the scarce kind was made, while five starters are watched for two minutes."""
+    """The times of all calls while the worker follows five starters' passes for two minutes."""
     settings.GRAPH_SIGN_IN_CALLS = 1000
     issues = [held(key) for key in ("noor", "liam", "sofia", "yusuf", "emma")]
     cancel_pass(issues[0], reason=Reason.LOST)
@@ -873,14 +873,14 @@ def time_passes_with_five_calls(
     GraphBudget.objects.update(recent=[])
     moments: list[float] = []
     for _ in range(120):
-        before = asked(tenant)
+        before = count_calls(tenant)
         run_jobs()
-        moments += [timezone.now().timestamp()] * (asked(tenant) - before)
+        moments += [timezone.now().timestamp()] * (count_calls(tenant) - before)
         traveller.shift(1 * SECONDS)
     return moments
 
 
-def people_waiting(issue: PassIssue, count: int) -> None:
+def queue_people(issue: PassIssue, count: int) -> None:
     for number in range(count):
         starter = Starter.objects.get(pk=issue.starter_id)
         starter.pk, starter.public_id, starter.account_id = None, f"waiting-{number}", ""
@@ -900,13 +900,13 @@ def test_following_passes_yields_to_waiting_people(tenant, settings, held, waiti
     issue = held()
     settings.GRAPH_BUDGET_CALLS = 5
     GraphBudget.objects.update(recent=[timezone.now().timestamp()])
-    people_waiting(issue, waiting)
-    before = asked(tenant)
+    queue_people(issue, waiting)
+    before = count_calls(tenant)
 
     with pytest.raises(JobPostponed):
-        look(issue)
+        reconcile_once(issue)
 
-    assert asked(tenant) == before
+    assert count_calls(tenant) == before
 
 
 @pytest.mark.parametrize("state", ["unknown", "revoking"])
@@ -916,9 +916,9 @@ def test_a_long_queue_does_not_delay_deleting_unseen_passes(tenant, settings, re
     issue = found() if callable(found) else found
     settings.GRAPH_BUDGET_CALLS = 5
     GraphBudget.objects.update(recent=[timezone.now().timestamp()])
-    people_waiting(issue, waiting)
+    queue_people(issue, waiting)
 
-    look(issue)
+    reconcile_once(issue)
 
     assert (issue.state, live_passes(tenant)) == (IssueState.REVOKED, [])
 
@@ -926,7 +926,7 @@ def test_a_long_queue_does_not_delay_deleting_unseen_passes(tenant, settings, re
 def test_reading_the_list_leaves_quota_for_the_deletion(tenant, settings, unknown, run_jobs, traveller):
     unknown()
     settings.GRAPH_BUDGET_CALLS = 5
-    # One call each two seconds: the worker's pause. There is always room for one more, and never for two.
+    # One call every two seconds, the worker's pause. One more call always fits, two never do.
     now = timezone.now().timestamp()
     GraphBudget.objects.update(recent=[now - 8, now - 6, now - 4, now - 2], on_their_way=[])
     Job.objects.update(due_at=timezone.now())
@@ -942,12 +942,12 @@ def test_a_job_requested_while_it_runs_follows_at_once(tenant, held, run_jobs, m
     issue = held()
     read = Graph.read_methods
 
-    def and_meanwhile_it_is_lost(self: Graph, *args: Any) -> Any:
+    def cancel_and_read(self: Graph, *args: Any) -> Any:
         traveller.shift(1 * SECONDS)
         cancel_pass(PassIssue.objects.get(pk=issue.pk), reason=Reason.LOST, by=issue.actor)
         return read(self, *args)
 
-    monkeypatch.setattr(Graph, "read_methods", and_meanwhile_it_is_lost)
+    monkeypatch.setattr(Graph, "read_methods", cancel_and_read)
     job = jobs.claim_job(timezone.now())
     while job is not None and job.key != f"issue:{issue.pk}":
         jobs.run_job(job)

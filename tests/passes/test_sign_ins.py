@@ -1,4 +1,4 @@
-"""Whether somebody has signed in is read in lists, under Microsoft's limit, in the order in which it is needed."""
+"""Sign-in activity is read in lists, within Microsoft's limit, in order of need."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def traveller() -> Iterator[Any]:
 
 @pytest.fixture
 def starters(tenant: Sandbox, person: Callable[[str], Any]) -> Callable[..., list[Starter]]:
-    """So many starters whose managers are invited, and of whom nothing was read yet."""
+    """Creates starters whose managers are invited and whose sign-ins were not read yet."""
     return lambda count, **how: many_invited(tenant, count, by=person("hanna"), **how)
 
 
-def read() -> int:
+def count_read() -> int:
     return Starter.objects.exclude(sign_in_looked_at=None).count()
 
 
-def how_asked(tenant: Sandbox) -> list[str]:
-    """How each call was made: as a list, or singly."""
-    return [LISTED if one["path"] == LISTED else SINGLE for one in sign_in_calls(tenant)]
+def kinds_of_calls(tenant: Sandbox) -> list[str]:
+    """The kind of each call: a list, or a single account."""
+    return [LISTED if call["path"] == LISTED else SINGLE for call in sign_in_calls(tenant)]
 
 
 def fault(tenant: Sandbox, **entry: Any) -> None:
@@ -62,11 +62,11 @@ def test_fifteen_accounts_are_read_with_one_call(tenant, starters):
     starters(16)
 
     assert sign_ins.read_next() is not None
-    assert (read(), how_asked(tenant)) == (15, [LISTED])
+    assert (count_read(), kinds_of_calls(tenant)) == (15, [LISTED])
     assert sign_ins.read_next() is None
 
-    assert (read(), how_asked(tenant)) == (16, [LISTED, SINGLE])
-    assert sign_ins.read_next() is None and len(how_asked(tenant)) == 2
+    assert (count_read(), kinds_of_calls(tenant)) == (16, [LISTED, SINGLE])
+    assert sign_ins.read_next() is None and len(kinds_of_calls(tenant)) == 2
 
 
 def test_a_refused_list_is_retried_after_single_reads(tenant, starters, traveller):
@@ -75,12 +75,12 @@ def test_a_refused_list_is_retried_after_single_reads(tenant, starters, travelle
 
     for _ in range(5):
         sign_ins.read_next()
-    assert (read(), how_asked(tenant)) == (4, [LISTED, *[SINGLE] * 4])
+    assert (count_read(), kinds_of_calls(tenant)) == (4, [LISTED, *[SINGLE] * 4])
 
     tenant.tenant.sign_in_lists = True
     traveller.shift(sign_ins.NO_LISTS + SECOND)
     sign_ins.read_next()
-    assert (read(), how_asked(tenant)[-1]) == (6, LISTED)
+    assert (count_read(), kinds_of_calls(tenant)[-1]) == (6, LISTED)
 
 
 def test_an_account_missing_in_the_response_stays_unread(tenant, starters):
@@ -90,7 +90,7 @@ def test_an_account_missing_in_the_response_stays_unread(tenant, starters):
     again = sign_ins.read_next()
 
     left_out = Starter.objects.get(pk=gone.pk)
-    assert (left_out.sign_in_looked_at, left_out.sign_in_told, read()) == (None, False, len(others))
+    assert (left_out.sign_in_looked_at, left_out.sign_in_told, count_read()) == (None, False, len(others))
     assert again is not None and again >= timezone.now() + sign_ins.RESTS - SECOND
 
 
@@ -103,7 +103,10 @@ def test_a_missing_account_delays_no_other(tenant, starters):
     sign_ins.read_next()
 
     assert (
-        Starter.objects.filter(pk__in=[one.pk for one in later]).exclude(sign_in_looked_at=None).count() == 15
+        Starter.objects.filter(pk__in=[starter.pk for starter in later])
+        .exclude(sign_in_looked_at=None)
+        .count()
+        == 15
     )
 
 
@@ -114,7 +117,7 @@ def test_accounts_on_later_pages_are_read_with_later_calls(tenant, starters):
     counts = []
     for _ in range(3):
         sign_ins.read_next()
-        counts.append(read())
+        counts.append(count_read())
 
     assert counts == [4, 8, 10]
 
@@ -129,10 +132,10 @@ def test_a_failed_list_is_followed_by_single_reads(tenant, starters, monkeypatch
 
     with pytest.raises(graph.Unavailable):
         sign_ins.read_next()
-    assert read() == 0
+    assert count_read() == 0
     sign_ins.read_next()
 
-    assert (read(), how_asked(tenant)[-1]) == (1, SINGLE)
+    assert (count_read(), kinds_of_calls(tenant)[-1]) == (1, SINGLE)
 
 
 def test_a_failing_account_lets_others_come_first(tenant, starters):
@@ -145,11 +148,11 @@ def test_a_failing_account_lets_others_come_first(tenant, starters):
 
     sign_ins.read_next(), sign_ins.read_next()
 
-    assert read() == len(others)
+    assert count_read() == len(others)
     assert Starter.objects.get(pk=first.pk).sign_in_looked_at is None
 
 
-# --- A tenant that does not tell ------------------------------------------------------------------------------------
+# --- A tenant without sign-in activity ------------------------------------------------------------------------------------
 
 
 def test_a_tenant_without_sign_in_activity_is_asked_twice(tenant, starters):
@@ -159,7 +162,7 @@ def test_a_tenant_without_sign_in_activity_is_asked_twice(tenant, starters):
 
     assert sign_ins.read_next() is None
 
-    assert how_asked(tenant) == [LISTED, SINGLE]
+    assert kinds_of_calls(tenant) == [LISTED, SINGLE]
     assert Starter.objects.filter(sign_in_told=False).exclude(sign_in_looked_at=None).count() == 15
 
 
@@ -173,7 +176,7 @@ def test_a_missing_permission_is_noticed_with_one_call_a_minute(tenant, starters
         sign_ins.read_next()
         traveller.shift(MINUTE + SECOND)
 
-    assert how_asked(tenant) == [LISTED, *[SINGLE] * 3] and read() == 3
+    assert kinds_of_calls(tenant) == [LISTED, *[SINGLE] * 3] and count_read() == 3
 
 
 def test_a_forbidden_list_does_not_prove_a_missing_permission(tenant, starters):
@@ -182,8 +185,8 @@ def test_a_forbidden_list_does_not_prove_a_missing_permission(tenant, starters):
 
     sign_ins.read_next(), sign_ins.read_next()
 
-    assert how_asked(tenant) == [LISTED, SINGLE, SINGLE]
-    assert (read(), Starter.objects.filter(sign_in_told=True).count()) == (2, 2)
+    assert kinds_of_calls(tenant) == [LISTED, SINGLE, SINGLE]
+    assert (count_read(), Starter.objects.filter(sign_in_told=True).count()) == (2, 2)
 
 
 def test_a_refused_account_proves_nothing_about_another(tenant, starters):
@@ -197,7 +200,7 @@ def test_a_refused_account_proves_nothing_about_another(tenant, starters):
     assert list(Starter.objects.order_by("pk").values_list("sign_in_told", flat=True)) == [False, True]
 
 
-# --- What is kept ---------------------------------------------------------------------------------------------------
+# --- What is stored ---------------------------------------------------------------------------------------------------
 
 LATER_ANSWERS: dict[str, dict[str, Any]] = {
     "null now": {"mutate": {"signInActivity": {"lastSuccessfulSignInDateTime": None}}},
@@ -215,7 +218,7 @@ def test_a_known_sign_in_is_never_forgotten(tenant, starters, answer):
     sign_ins.read_next()
     known = Starter.objects.get()
     assert known.last_sign_in_at is not None
-    Starter.objects.update(sign_in_awaited_at=timezone.now())  # which has it read again
+    Starter.objects.update(sign_in_awaited_at=timezone.now())  # requests another reading
     fault(tenant, path=f"/users/{starter.account_id}$", **answer)
 
     sign_ins.read_next()
@@ -244,11 +247,11 @@ def test_the_reading_of_a_replaced_account_is_discarded(tenant, starters, monkey
     (starter,) = starters(1)
     real = graph.Graph.read_sign_ins
 
-    def replaced(self: graph.Graph, object_id: str) -> graph.SignIns:
+    def replace_and_read(self: graph.Graph, object_id: str) -> graph.SignIns:
         Starter.objects.update(account_id=BY_KEY["liam"].object_id)
         return real(self, object_id)
 
-    monkeypatch.setattr(graph.Graph, "read_sign_ins", replaced)
+    monkeypatch.setattr(graph.Graph, "read_sign_ins", replace_and_read)
 
     sign_ins.read_next()
 
@@ -259,21 +262,21 @@ def test_a_reading_after_the_first_pass_is_discarded(tenant, starters, monkeypat
     starters(1)
     real = graph.Graph.read_sign_ins
 
-    def passed(self: graph.Graph, object_id: str) -> graph.SignIns:
+    def create_pass_and_read(self: graph.Graph, object_id: str) -> graph.SignIns:
         Starter.objects.update(first_pass_at=timezone.now())
         return real(self, object_id)
 
-    monkeypatch.setattr(graph.Graph, "read_sign_ins", passed)
+    monkeypatch.setattr(graph.Graph, "read_sign_ins", create_pass_and_read)
 
     sign_ins.read_next()
 
     assert Starter.objects.get().sign_in_looked_at is None
 
 
-# --- Who comes first ------------------------------------------------------------------------------------------------
+# --- The order --------------------------------------------------------------------------------------------------------
 
 
-def order() -> list[int]:
+def reading_order() -> list[int]:
     return list(sign_ins.starters_to_read().values_list("pk", flat=True))
 
 
@@ -286,21 +289,21 @@ def test_accounts_are_read_in_order_of_need(starters, traveller):
     (awaited,) = starters(1, starts_in=timedelta(days=2))
     sign_ins.request_reading(awaited)
 
-    assert order() == [one.pk for one in (awaited, today, tomorrow, passed, known)]
+    assert reading_order() == [starter.pk for starter in (awaited, today, tomorrow, passed, known)]
     traveller.shift(sign_ins.WAITS + SECOND)
-    assert order()[0] == today.pk
+    assert reading_order()[0] == today.pk
 
 
 def test_known_accounts_are_read_more_often_near_the_start(starters, traveller):
     (soon,), (far,) = starters(1, starts_in=HOUR), starters(1, starts_in=timedelta(days=10))
     sign_ins.read_next()
-    assert order() == []
+    assert reading_order() == []
 
     traveller.shift(sign_ins.AGAIN_NEAR + SECOND)
-    assert order() == [soon.pk]
+    assert reading_order() == [soon.pk]
     sign_ins.read_next()
     traveller.shift(sign_ins.AGAIN_FAR - sign_ins.AGAIN_NEAR)
-    assert set(order()) == {soon.pk, far.pk}
+    assert set(reading_order()) == {soon.pk, far.pk}
 
 
 def test_accounts_that_need_no_reading_are_skipped(starters, traveller):
@@ -316,7 +319,7 @@ def test_accounts_that_need_no_reading_are_skipped(starters, traveller):
         (starter,) = starters(1)
         Starter.objects.filter(pk=starter.pk).update(**change)
 
-    assert order() == []
+    assert reading_order() == []
 
 
 # --- Microsoft's limit ----------------------------------------------------------------------------------------------
@@ -386,7 +389,7 @@ def test_all_readings_obey_retry_after(tenant, starters, traveller):
     assert 76 < sign_in_quota.acquire_call(**WAITING) <= 77 and len(sign_in_calls(tenant)) == asked
     traveller.shift(78 * SECOND)
     sign_ins.read_next()
-    assert read() == 1
+    assert count_read() == 1
 
 
 def test_a_clock_set_back_does_not_stop_the_readings(traveller):
@@ -401,7 +404,7 @@ def test_a_clock_set_back_does_not_stop_the_readings(traveller):
     assert sign_in_quota.acquire_call() == 0.0
 
 
-# --- What a guard makes of it -----------------------------------------------------------------------------------------
+# --- The guard -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("says", ["skip", "refuse"])
@@ -418,7 +421,7 @@ def test_the_guard_refuses_used_accounts_and_asks_policy_if_unknown(
     facts = graph.client().issue_facts(starter.account_id)
 
     for times in TIMES:
-        seen = _seen(activity(times))
+        seen = _stored_times(activity(times))
         Starter.objects.update(
             sign_in_looked_at=timezone.now(),
             sign_in_told=True,
@@ -433,15 +436,15 @@ def test_the_guard_refuses_used_accounts_and_asks_policy_if_unknown(
         assert verdict == expected[proven(times, created)], times
 
 
-def _seen(said: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """The two moments that are kept of Graph's three."""
-    moments = {name: datetime.fromisoformat(value) for name, value in said.items() if value}
+def _stored_times(response: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The two of Graph's three times that the portal stores."""
+    moments = {name: datetime.fromisoformat(value) for name, value in response.items() if value}
     success = moments.pop("lastSuccessfulSignInDateTime", None)
     attempted = max(moments.values(), default=None)
-    return (success if "lastSuccessfulSignInDateTime" in said else attempted), attempted
+    return (success if "lastSuccessfulSignInDateTime" in response else attempted), attempted
 
 
-# --- A failure is shown where it belongs ------------------------------------------------------------------------------
+# --- A failed reading ------------------------------------------------------------------------------
 
 
 def test_a_failed_reading_is_shown_with_its_own_job(tenant, invite, run_jobs, traveller, monkeypatch):
@@ -458,7 +461,7 @@ def test_a_failed_reading_is_shown_with_its_own_job(tenant, invite, run_jobs, tr
     assert not Job.objects.filter(key__startswith="look:").exclude(last_error="").exists()
     traveller.shift(MINUTE)
     run_jobs()
-    assert read() == 1
+    assert count_read() == 1
 
 
 # --- At a click -----------------------------------------------------------------------------------------------------
@@ -468,16 +471,16 @@ def test_a_failed_reading_is_shown_with_its_own_job(tenant, invite, run_jobs, tr
 def test_a_sign_in_found_during_a_click_refuses_the_pass(
     tenant, invite, confirmation, monkeypatch, reads_once_more
 ):
-    said, read_facts = confirmation(invite("noor")), participants.read_facts
+    click, read_facts = confirmation(invite("noor")), participants.read_facts
     if not reads_once_more:
         monkeypatch.setattr(sign_ins, "take_call_for_click", lambda _: False)
 
-    def read_beside_the_worker(*of, **how):
-        Starter.objects.filter(pk=said.starter.pk).update(last_sign_in_at=timezone.now())
+    def sign_in_and_read_facts(*of, **how):
+        Starter.objects.filter(pk=click.starter.pk).update(last_sign_in_at=timezone.now())
         return read_facts(*of, **how)
 
-    monkeypatch.setattr(participants, "read_facts", read_beside_the_worker)
-    outcome = outcome_of(said)
+    monkeypatch.setattr(participants, "read_facts", sign_in_and_read_facts)
+    outcome = outcome_of(click)
 
     assert isinstance(outcome, RefusedByGuards), outcome
     assert "never_signed_in" in [guard.code for guard in outcome.guards]
