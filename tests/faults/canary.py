@@ -65,7 +65,7 @@ def spellings(word: str) -> set[str]:
 
 
 def encoded(word: str, shift: int) -> str:
-    """Base64 writes a word in three ways, depending on how many bytes stand before it; what depends on others is cut."""
+    """The Base64 form of a word after `shift` other bytes, without the characters that depend on neighbours."""
     whole = base64.b64encode(b"\0" * shift + word.encode()).decode()
     return whole[-(-shift * 8 // 6) : (shift + len(word)) * 8 // 6]
 

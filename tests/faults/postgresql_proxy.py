@@ -18,18 +18,18 @@ class Proxy:
         self._socket_folder = socket_folder
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._lock = threading.Lock()
-        self._told: tuple[bytes, bool] | None = None
+        self._cut_at: tuple[bytes, bool] | None = None
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_at_the_commit_of(self, word: bytes, *, after: bool) -> None:
-        """Cut the next connection that commits a transaction which holds this word: before the server hears of it,
-        or when it has done it and nobody knows."""
-        self._told = (word, after)
+        """Cuts the next connection that commits a transaction with this word: before the server receives the COMMIT, or
+        after it has committed and before the client knows."""
+        self._cut_at = (word, after)
 
     @property
     def has_cut(self) -> bool:
-        return self._told is None
+        return self._cut_at is None
 
     def close(self) -> None:
         with suppress(OSError):
@@ -74,9 +74,9 @@ class Proxy:
 
     def _is_now(self, said: bytes) -> bool | None:
         with self._lock:
-            if self._told is None or self._told[0] not in said:
+            if self._cut_at is None or self._cut_at[0] not in said:
                 return None
-            (_, after), self._told = self._told, None
+            (_, after), self._cut_at = self._cut_at, None
             return after
 
 

@@ -1,6 +1,6 @@
 """The portal as shipped, in processes of its own, with a sandbox tenant in this process.
 
-The tests that use it press, kill and stop from outside; nothing of the portal is replaced.
+The tests that use it click, kill and stop from outside. Nothing of the portal is replaced.
 """
 
 from __future__ import annotations
@@ -192,20 +192,20 @@ class Portal:
 
     def starters(self, count: int, manager: str = "") -> list[Starter]:
         """New starters that HR added to start now, with their manager invited."""
-        hr, made = self.person("hanna"), []
+        hr, starters = self.person("hanna"), []
         for _ in range(count):
             self.count += 1
             key, name = f"new{self.count}", f"New Starter{self.count}"
             account = self.tenant.tenant.add_starter(key, name, manager or self.manager)
-            made.append(Starter(key, name, account.id, record(hr, account.id)))
-        wait_for(lambda: not self._unread(made), "the worker to read the accounts")
-        return made
+            starters.append(Starter(key, name, account.id, record(hr, account.id)))
+        wait_for(lambda: not self._unread(starters), "the worker to read the accounts")
+        return starters
 
     def _unread(self, starters: list[Starter]) -> set[str]:
         rows = self.database.rows("SELECT public_id FROM onboarding_starter WHERE sign_in_looked_at IS NULL")
         return {row[0] for row in rows} & {starter.public_id for starter in starters}
 
-    def press(self, visitor: Person, starter: Starter, *, receipt: bool = False) -> Answer:
+    def click(self, visitor: Person, starter: Starter, *, receipt: bool = False) -> Answer:
         """Open the page and click the button. With `receipt`, the page reports that the pass is on a screen."""
         form = self.form(visitor, starter)
         return self.send(visitor, starter, form, receipt=receipt)
@@ -273,9 +273,9 @@ class Portal:
         ]
 
     def assert_sound(self) -> None:
-        """What must hold after every fault: no pass alive that nobody acknowledged; every request for one has its
-        intent on record, and no two the same; every page with a pass has its event, and no two the same; nothing
-        is stuck; the database is whole. The audit chain is checked once, when the portal ends."""
+        """Checks what must hold after every fault. Every usable pass was acknowledged. Every request for a pass has one
+        audited intent, and every page with a pass has one event. Nothing is stuck, and the database is intact. The
+        audit chain is checked once, when the portal ends."""
         assert not self.unsettled()
         held = {
             row[0]

@@ -186,7 +186,7 @@ def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
             running.tenant.tenant.faults.add(
                 [{**fault, "method": "POST", "path": "/temporaryAccessPassMethods"}]
             )
-            assert running.press(marias[0], next(waiting)).status == 503
+            assert running.click(marias[0], next(waiting)).status == 503
         for number, (step, kind) in enumerate(orders):
             done.crash(marias[number % 4], next(waiting), step, kind)
         running.settle()

@@ -45,7 +45,7 @@ def used(settings: str) -> Iterator[tuple[Portal, set[int]]]:
         running.tenant.tenant.witness = []
         marias, showed = [running.person("maria") for _ in range(4)], set()
 
-        def press(prepare: Callable[[], object] | None = None) -> None:
+        def click(prepare: Callable[[], object] | None = None) -> None:
             number = len(running.tenant.tenant.witness)
             [starter], maria = running.starters(1), marias[number % len(marias)]
             maria.http.close()  # whichever process is free takes the next connection
@@ -61,10 +61,10 @@ def used(settings: str) -> Iterator[tuple[Portal, set[int]]]:
         for issue in range(5 * ISSUES):  # one process may be quicker than the other each time
             if issue >= ISSUES and showed == set(running.serving()):
                 break
-            press()
-        press(lambda: running.tenant.tenant.faults.add([CUT_SHORT]))
+            click()
+        click(lambda: running.tenant.tenant.faults.add([CUT_SHORT]))
         for crash in CRASHES:
-            press(partial((running.folder / "crash").write_text, f"{crash} on demand"))
+            click(partial((running.folder / "crash").write_text, f"{crash} on demand"))
         assert not (running.folder / "crash").exists()
         yield running, showed
 
@@ -131,7 +131,7 @@ def test_no_process_leaves_a_core_file(remembered, tmp_path) -> None:
     assert cores_in(folder, running.folder) == before
     if not CORE_PATTERN.read_text().startswith(
         ("|", "/")
-    ):  # the control, where cores land beside who crashes
+    ):  # the control, where a core file is in the folder of the process
         with cores_allowed():
             subprocess.run([sys.executable, "-c", SUICIDE], cwd=tmp_path, check=False)
         assert cores_in(tmp_path)

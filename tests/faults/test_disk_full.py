@@ -95,7 +95,7 @@ def test_a_full_disk_creates_no_pass_or_deletes_it(site: Portal, disk: Path | No
     assert site.issues(asked) == []
     assert site.issues(made)[0][0] in {"revoked", "void"}
     for person, starter in ((maria, made), (other, asked)):
-        assert site.press(person, starter, receipt=True).code
+        assert site.click(person, starter, receipt=True).code
     site.assert_sound()
 
 

@@ -1,7 +1,7 @@
 """A process is killed, stopped or cut off at an exact moment of a call: no unseen pass works, and no starter is stuck.
 
-The sandbox tenant does it to the process that asks, so that the moment is exact and the portal runs as it is shipped.
-FAULT_ROUNDS says how often each is done.
+The sandbox tenant does this to the calling process, so the moment is exact and the portal runs as shipped.
+FAULT_ROUNDS sets how often each fault is repeated.
 """
 
 from __future__ import annotations
@@ -71,16 +71,18 @@ def rounds(site: Portal, count: int = ROUNDS) -> Iterator[Starter]:
         yield starter
 
 
-def order(site: Portal, call: dict[str, str], **fault: Any) -> None:
+def add_fault(site: Portal, call: dict[str, str], **fault: Any) -> None:
     site.tenant.tenant.faults.add({**call, **fault})
 
 
-def struck(site: Portal, maria: Person, starter: Starter, call: dict[str, str], **fault: Any) -> Answer:
+def click_during_fault(
+    site: Portal, maria: Person, starter: Starter, call: dict[str, str], **fault: Any
+) -> Answer:
     """Click while the fault waits; if a page shows a pass after all, it reports the receipt."""
     wait_for(lambda: is_up(*site.urls), "a process that serves")
     maria.stay_fresh(starter.page)  # the sign-in must not get too old between the page and the click
     form = site.form(maria, starter)
-    order(site, call, **fault)
+    add_fault(site, call, **fault)
     answer = site.send(maria, starter, form)
     assert site.tenant.tenant.faults.describe() == [], f"the fault did not strike: {answer.words}"
     time.sleep(fault.get("wait", 0))  # the process may be dying only now
@@ -102,23 +104,23 @@ def assert_explained(site: Portal, maria: Person, starters: list[Starter], allow
         maria.get(starter.page)
         assert EXPLAINED[end] in maria.text, maria.text
         if end != "held":
-            again = site.press(maria, starter, receipt=True)
+            again = site.click(maria, starter, receipt=True)
             assert again.code, again.words
     return ends
 
 
 def test_a_killed_process_leaves_no_pass_and_no_stuck_starter(site: Portal, maria: Person) -> None:
-    struck_at: dict[str, list[Starter]] = {moment: [] for moment in MOMENTS}
+    starters_of: dict[str, list[Starter]] = {moment: [] for moment in MOMENTS}
 
     for moment, (call, when, _) in MOMENTS.items():
         for starter in rounds(site):
             wait = random.uniform(0, 0.03) if when == "answered" else 0
-            answer = struck(site, maria, starter, call, caller="kill", moment=when, wait=wait)
+            answer = click_during_fault(site, maria, starter, call, caller="kill", moment=when, wait=wait)
             assert answer.status == 0 or when == "answered", moment
-            struck_at[moment].append(starter)
+            starters_of[moment].append(starter)
 
     site.settle()
-    for moment, starters in struck_at.items():
+    for moment, starters in starters_of.items():
         assert_explained(site, maria, starters, MOMENTS[moment][2])
     site.assert_sound()
 
@@ -127,7 +129,7 @@ def test_a_cut_connection_leaves_no_pass_and_no_stuck_starter(site: Portal, mari
     starters = []
     for call, when, _ in MOMENTS.values():
         for starter in rounds(site):
-            answer = struck(site, maria, starter, call, caller="cut", moment=when)
+            answer = click_during_fault(site, maria, starter, call, caller="cut", moment=when)
             assert answer.status in {200, 409, 502, 503}, answer
             assert answer.code or "no pass" in answer.page.lower(), answer
             starters.append(starter)
@@ -146,7 +148,7 @@ def test_a_paused_process_shows_no_pass_after_a_newer_one(site: Portal, maria: P
         with ThreadPoolExecutor(1) as thread:
             maria.stay_fresh(starter.page)
             form = site.form(maria, starter)  # the page reads the account too; only the click should be hit
-            order(site, call, caller="stop", moment=when)
+            add_fault(site, call, caller="stop", moment=when)
             asleep = thread.submit(site.send, maria, starter, form)
             wait_for(lambda: site.tenant.tenant.faults.stopped, "the process to stand still")
             if site.database.is_held():  # it was stopped while it held the database's lock
@@ -154,7 +156,7 @@ def test_a_paused_process_shows_no_pass_after_a_newer_one(site: Portal, maria: P
                 asleep.result()
                 continue
             site.settle()
-            second = press_until_saved(site, impatient, starter)
+            second = click_until_saved(site, impatient, starter)
             site.tenant.tenant.faults.resume()
             first = asleep.result()
 
@@ -163,22 +165,22 @@ def test_a_paused_process_shows_no_pass_after_a_newer_one(site: Portal, maria: P
         assert last[0] == "held"
         # If it was stopped only after its page had left, the pass was cancelled without a receipt.
         assert not first.code or before == [("revoked", "no_receipt")], (
-            "a pass was shown that had been given up"
+            "a pass was shown after its issue had ended"
         )
         assert lives(site, starter)
     site.settle()
     site.assert_sound()
 
 
-def press_until_saved(site: Portal, manager: Person, starter: Starter) -> Answer:
-    """Press as often as the portal says "try again in a minute" and has recorded nothing.
+def click_until_saved(site: Portal, manager: Person, starter: Starter) -> Answer:
+    """Clicks until the portal saves the request instead of asking to try again in a minute.
 
-    A process may have fallen asleep with a lock in its hand. PostgreSQL takes that from it after ten seconds.
+    A process may have been stopped while it held a lock. PostgreSQL releases that lock after ten seconds.
     """
     recorded, deadline = len(site.issues(starter)), time.monotonic() + 600
     while True:
         wait_for(lambda: manager.get(starter.page).status_code < 500, "the page to answer")
-        answer = site.press(manager, starter, receipt=True)
+        answer = site.click(manager, starter, receipt=True)
         saved = answer.status != 503 or len(site.issues(starter)) > recorded
         if saved or time.monotonic() > deadline:
             return answer
@@ -196,7 +198,7 @@ def lives(site: Portal, starter: Starter) -> bool:
 
 
 def test_a_process_killed_while_responding_leaves_no_pass(site: Portal, maria: Person) -> None:
-    """The pass is recorded and the first bytes of the page have arrived, then the process dies."""
+    """The process is killed after the pass was recorded and the first bytes of the page arrived."""
     starters = list(rounds(site))
     for starter in starters:
         wait_for(lambda: is_up(*site.urls), "a process that serves")
@@ -218,7 +220,7 @@ def test_a_browser_that_disconnects_leaves_no_pass(site: Portal, maria: Person) 
     starters = list(rounds(site))
     for starter in starters:
         form = site.form(maria, starter)
-        order(site, CREATION, delay_after=0.2)
+        add_fault(site, CREATION, delay_after=0.2)
         with pytest.raises(requests.ReadTimeout):
             maria.http.post(
                 f"{maria.portal_url}{starter.page}",
@@ -227,7 +229,7 @@ def test_a_browser_that_disconnects_leaves_no_pass(site: Portal, maria: Person) 
                 timeout=0.1,
             )
 
-    wait_for(lambda: all(site.issues(starter) for starter in starters), "the presses to arrive")
+    wait_for(lambda: all(site.issues(starter) for starter in starters), "the clicks to arrive")
     site.settle()
     assert_explained(site, maria, starters, {"revoked"})
     site.assert_sound()
@@ -244,10 +246,10 @@ def assert_followed(site: Portal, maria: Person, starters: list[Starter]) -> Non
 @pytest.mark.parametrize("when", ["reading", "done", "answered"])
 def test_another_worker_finishes_a_killed_workers_deletion(site: Portal, maria: Person, when: str) -> None:
     starters = list(rounds(site))
-    order(site, DELETION, caller="kill", moment=when, times=ROUNDS)
+    add_fault(site, DELETION, caller="kill", moment=when, times=ROUNDS)
 
     for starter in starters:
-        answer = site.press(maria, starter)
+        answer = site.click(maria, starter)
         assert answer.code, answer.words  # no receipt follows
 
     assert_followed(site, maria, starters)
@@ -256,11 +258,11 @@ def test_another_worker_finishes_a_killed_workers_deletion(site: Portal, maria: 
 @pytest.mark.parametrize("when", ["reading", "answered"])
 def test_another_worker_finishes_a_killed_workers_search(site: Portal, maria: Person, when: str) -> None:
     starters = list(rounds(site))
-    order(site, LIST, caller="kill", moment=when, times=ROUNDS)
+    add_fault(site, LIST, caller="kill", moment=when, times=ROUNDS)
 
     for starter in starters:
-        order(site, CREATION, drop="after")
-        answer = site.press(maria, starter)
+        add_fault(site, CREATION, drop="after")
+        answer = site.click(maria, starter)
         assert not answer.code, answer.words
 
     assert_followed(site, maria, starters)
@@ -270,11 +272,11 @@ def test_another_worker_finishes_a_killed_workers_search(site: Portal, maria: Pe
 def test_a_killed_worker_leaves_the_found_pass_audited(site: Portal, maria: Person, when: str) -> None:
     """Microsoft has deleted the pass and the portal could not record it: the audit log still says that it was found."""
     starters = list(rounds(site))
-    order(site, DELETION, caller="kill", moment=when, times=ROUNDS)
+    add_fault(site, DELETION, caller="kill", moment=when, times=ROUNDS)
 
     for starter in starters:
-        order(site, CREATION, drop="after")
-        answer = site.press(maria, starter)
+        add_fault(site, CREATION, drop="after")
+        answer = site.click(maria, starter)
         assert not answer.code, answer.words
 
     assert_followed(site, maria, starters)

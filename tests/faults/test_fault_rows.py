@@ -1,5 +1,7 @@
-"""Faults around the portal, done for real: somebody holds the database, clocks disagree, Microsoft's name or certificate
-is wrong. After each nothing lives that nobody saw, and nobody is stuck."""
+"""Real faults around the portal: a locked database, wrong clocks, a wrong name or certificate of Microsoft.
+
+After each fault no unseen pass works, and no starter is stuck.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from tests.graph.graph_answers import NOOR, Tokens
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 CREATION = {"method": "POST", "path": "temporaryAccessPassMethods$"}
-UNTIL_TOLD = {"delay_after": 40}  # `end` cuts it short
+LONG_DELAY = {"delay_after": 40}  # `end` cuts it short
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_a_locked_database_creates_no_pass_or_deletes_it(site: Portal, maria: Pe
     tom = site.person("maria")
     forms = site.form(maria, made), site.form(tom, asked)
     faults, before, gone = site.tenant.tenant.faults, len(site.creations()), len(deletions(site))
-    faults.add({**CREATION, **UNTIL_TOLD})
+    faults.add({**CREATION, **LONG_DELAY})
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(site.send, maria, made, forms[0])
         wait_for(lambda: len(site.creations()) > before, "a pass to be made")
@@ -94,7 +96,7 @@ def test_a_locked_database_creates_no_pass_or_deletes_it(site: Portal, maria: Pe
     assert site.issues(asked) == []
     assert site.issues(made)[0][0] in {"revoked", "void"}
     for person, starter in ((maria, made), (tom, asked)):
-        assert site.press(person, starter, receipt=True).code
+        assert site.click(person, starter, receipt=True).code
     site.assert_sound()
     assert not [line for line in site.complaints() if "locked" in line and "Traceback" in line]
 
@@ -114,16 +116,16 @@ def test_a_wrong_clock_refuses_nobody_and_loses_no_pass(site: Portal, maria: Per
     tenant = site.tenant.tenant
     tenant.clock.ahead = minutes * 60
     try:
-        shown = site.press(maria, seen, receipt=True)
+        shown = site.click(maria, seen, receipt=True)
         tenant.faults.add({**CREATION, "drop": "after"})
-        unknown = site.press(maria, lost)
+        unknown = site.click(maria, lost)
         site.settle()
 
         assert shown.code
         assert not unknown.code
         assert site.issues(seen) == [("held", "")]
         assert site.issues(lost) == [("revoked", "no_answer")]
-        assert site.press(maria, lost, receipt=True).code
+        assert site.click(maria, lost, receipt=True).code
         site.assert_sound()
         skew = "SELECT count(*) FROM onboarding_heartbeat WHERE clock_skew BETWEEN %s AND %s"
         wait_for(
@@ -139,7 +141,7 @@ def test_a_wrong_clock_refuses_nobody_and_loses_no_pass(site: Portal, maria: Per
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def impostor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for this machine from an untrusted authority."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "graph.microsoft.com")])
@@ -154,7 +156,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    file = tmp_path_factory.mktemp("stranger") / "stranger.pem"
+    file = tmp_path_factory.mktemp("impostor") / "impostor.pem"
     file.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -165,23 +167,23 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def stranger_at_the_door(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
+def impostor_server(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
     """A server that accepts and records whatever it receives."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     def serve() -> None:
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
                 with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-                    heard.append(secure.recv(65536))
+                    received.append(secure.recv(65536))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield listener.getsockname()[1], heard
+        yield listener.getsockname()[1], received
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
 
@@ -194,14 +196,14 @@ ASKS: dict[str, Callable[[graph.Graph], object]] = {
 
 
 @pytest.mark.parametrize("what", ASKS)
-def test_an_impostor_of_microsoft_receives_no_byte(stranger: Path, what: str) -> None:
-    with stranger_at_the_door(stranger) as (port, heard):
+def test_an_impostor_of_microsoft_receives_no_byte(impostor: Path, what: str) -> None:
+    with impostor_server(impostor) as (port, received):
         client = graph.Graph(f"https://localhost:{port}", Tokens(), connect=5, read=5)
 
         with pytest.raises(graph.Unavailable):
             ASKS[what](client)
 
-    assert heard == []
+    assert received == []
 
 
 @pytest.mark.parametrize("what", ASKS)

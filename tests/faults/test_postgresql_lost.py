@@ -45,12 +45,12 @@ def test_an_unrecorded_pass_is_not_shown_and_is_deleted(site: Site, _round: int)
     form, before = running.form(site.maria, starter), len(running.creations())
     running.tenant.tenant.faults.add({**CREATION, "delay_after": 18})
     with ThreadPoolExecutor(1) as thread:
-        pressed = thread.submit(running.send, site.maria, starter, form)
+        clicked = thread.submit(running.send, site.maria, starter, form)
         wait_for(lambda: len(running.creations()) > before, "a pass to be made")
 
         site.server.lose()
         running.tenant.tenant.faults.end_all()
-        answer = pressed.result()
+        answer = clicked.result()
 
     assert answer.status == 503
     assert not answer.code
@@ -61,7 +61,7 @@ def test_an_unrecorded_pass_is_not_shown_and_is_deleted(site: Site, _round: int)
     wait_for(lambda: requests.get(f"{running.urls[0]}/readyz", timeout=30).ok, "the portal to be ready again")
     running.settle()
     assert running.issues(starter)[0][0] in {"void", "revoked"}
-    assert running.press(site.maria, starter, receipt=True).code
+    assert running.click(site.maria, starter, receipt=True).code
     running.assert_sound()
     assert not [line for line in running.complaints() if "Traceback" in line]
 
@@ -89,5 +89,5 @@ def test_a_commit_of_unknown_outcome_counts_as_failed(site: Site, committed: boo
     states = running.issues(starter)
     # The unrecorded pass is found in Microsoft's list and deleted, and the audit log says so.
     assert states == [("revoked", "no_receipt") if committed else ("revoked", "not_recorded")]
-    assert running.press(site.maria, starter, receipt=True).code
+    assert running.click(site.maria, starter, receipt=True).code
     running.assert_sound()

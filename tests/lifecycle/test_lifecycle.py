@@ -1,4 +1,4 @@
-"""What may happen: exactly the moves of the tables, for every pair of states."""
+"""The allowed transitions are exactly those of the tables, for every pair of states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables as a reader sees them, and the two writers of a state: what they write, and what they leave alone."""
+"""The diagrams of the tables, and the two functions that write a state."""
 
 from __future__ import annotations
 
@@ -65,33 +65,33 @@ def test_transitions_are_immutable():
 
 @pytest.fixture
 def starter(db: None, person: Callable[[str], Any]) -> Callable[..., Starter]:
-    """A starter in some state, without a tenant behind it."""
+    """Creates a starter in a state, without a tenant."""
 
-    def made(state: StarterState = StarterState.INVITED, account_id: str = "one") -> Starter:
+    def create(state: StarterState = StarterState.INVITED, account_id: str = "one") -> Starter:
         now = timezone.now()
         return Starter.objects.create(
             account_id=account_id, state=state, start_date=now.date(), start_time=now.time(), time_zone="UTC",
             recorded_by=person("hanna"),
         )  # fmt: skip
 
-    return made
+    return create
 
 
 @pytest.fixture
 def issue(starter: Callable[..., Starter], person: Callable[[str], Any]) -> Callable[..., PassIssue]:
-    """An issue in some state, of a starter of its own."""
+    """Creates an issue in a state, with its starter."""
 
-    def made(state: IssueState = IssueState.ISSUING, account_id: str = "one", **values: Any) -> PassIssue:
+    def create(state: IssueState = IssueState.ISSUING, account_id: str = "one", **values: Any) -> PassIssue:
         return PassIssue.objects.create(
             starter=starter(account_id=account_id), account_id=account_id, number=4, state=state,
             actor=person("maria"), policy=policy.for_site(), lifetime_minutes=60, lease_until=timezone.now(), **values,
         )  # fmt: skip
 
-    return made
+    return create
 
 
-def told() -> AuditEvent:
-    """The one event that was written."""
+def get_event() -> AuditEvent:
+    """The only event that was written."""
     return AuditEvent.objects.select_related("detail").get()
 
 
@@ -113,7 +113,7 @@ def test_a_starter_transition_raises_the_version_and_is_audited(starter, person)
         assert (seen.state, seen.version, seen.note) == (StarterState.WITHDRAWN, 2, "Does not come")
     kept = Starter.objects.get(pk=other.pk)
     assert (kept.state, kept.version, kept.note) == (StarterState.INVITED, 1, "")
-    event, hanna = told(), person("hanna")
+    event, hanna = get_event(), person("hanna")
     assert (event.event, event.starter, event.issue) == ("starter.withdrawn", moved.public_id, "")
     assert event.facts == {"state": "withdrawn", "asked": 1}
     assert event.detail.values == {
@@ -125,13 +125,13 @@ def test_a_starter_transition_raises_the_version_and_is_audited(starter, person)
 
 @pytest.mark.django_db
 def test_a_change_without_a_transition_raises_the_version(starter, issue):
-    asked = issue()
+    requested = issue()
 
-    move_starter(asked.starter, None, event="issue.intent", issue=asked)
+    move_starter(requested.starter, None, event="issue.intent", issue=requested)
 
-    seen = Starter.objects.get(pk=asked.starter.pk)
-    assert (seen.state, seen.version, asked.starter.version) == (StarterState.INVITED, 2, 2)
-    assert (told().facts, told().issue) == ({"state": "invited"}, str(asked.pk))
+    seen = Starter.objects.get(pk=requested.starter.pk)
+    assert (seen.state, seen.version, requested.starter.version) == (StarterState.INVITED, 2, 2)
+    assert (get_event().facts, get_event().issue) == ({"state": "invited"}, str(requested.pk))
 
 
 @pytest.mark.django_db
@@ -178,7 +178,7 @@ def test_an_issue_transition_is_audited_with_its_number(issue, person):
     kept = PassIssue.objects.get(pk=other.pk)
     assert (kept.state, kept.method_id) == (IssueState.ISSUING, "")
     assert Starter.objects.get(pk=moved.starter_id).version == 1
-    event = told()
+    event = get_event()
     assert (event.event, event.issue, event.starter) == (
         "issue.shown",
         str(moved.pk),
@@ -194,7 +194,7 @@ def test_the_reason_of_an_issue_transition_is_audited(issue):
 
     move_issue(moved, IssueState.REVOKING, event="issue.revoking", changes={"reason": "lost"})
 
-    assert told().facts == {"state": "revoking", "number": 4, "reason": "lost"}
+    assert get_event().facts == {"state": "revoking", "number": 4, "reason": "lost"}
 
 
 @pytest.mark.django_db
@@ -232,13 +232,13 @@ def test_an_issue_changed_meanwhile_is_left_unchanged(issue):
 @pytest.mark.parametrize("holds", [True, False])
 def test_an_issue_changes_only_while_its_condition_holds(issue, holds):
     seen = issue()
-    demanded = Q(lease_until__lte=timezone.now()) if holds else Q(lease_until__gt=timezone.now())
+    condition = Q(lease_until__lte=timezone.now()) if holds else Q(lease_until__gt=timezone.now())
 
     if holds:
-        move_issue(seen, IssueState.SHOWN, event="issue.shown", provided=demanded)
+        move_issue(seen, IssueState.SHOWN, event="issue.shown", provided=condition)
     else:
         with pytest.raises(ConcurrentUpdate):
-            move_issue(seen, IssueState.SHOWN, event="issue.shown", provided=demanded)
+            move_issue(seen, IssueState.SHOWN, event="issue.shown", provided=condition)
 
     assert PassIssue.objects.get().state == (IssueState.SHOWN if holds else IssueState.ISSUING)
 

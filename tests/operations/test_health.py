@@ -227,7 +227,7 @@ def test_when_calls_are_slow_only_a_few_requests_wait():
     with ThreadPoolExecutor(1) as threads:
         with full(limiter):
             waiting = threads.submit(entered, limiter)
-            wait_for(lambda: limiter._waiting, "somebody at the door")
+            wait_for(lambda: limiter._waiting, "one waiting request")
             with pytest.raises(graph.Overloaded), limiter.acquire():
                 pass
         assert waiting.result()
@@ -237,9 +237,9 @@ def test_when_calls_are_quick_requests_are_served_in_order():
     limiter = ConcurrencyLimiter(1, max_waiting=0, slow=60, patience=60)
     with ThreadPoolExecutor(5) as threads:
         with full(limiter):
-            crowd = [threads.submit(entered, limiter) for _ in range(5)]
-            wait_for(lambda: len(limiter._waiting) == 5, "a crowd at the door")
-        assert all(future.result() for future in crowd)
+            waiting = [threads.submit(entered, limiter) for _ in range(5)]
+            wait_for(lambda: len(limiter._waiting) == 5, "five waiting requests")
+        assert all(future.result() for future in waiting)
 
 
 def test_a_slow_machine_refuses_no_request():
@@ -247,15 +247,15 @@ def test_a_slow_machine_refuses_no_request():
     limiter = ConcurrencyLimiter(1, max_waiting=0, slow=0.2, patience=60)
     leave = threading.Event()
 
-    def one_trip_and_much_else() -> None:
+    def call_once_and_work() -> None:
         with limiter.acquire():
             with limiter.request():
                 pass
             leave.wait(60)
 
     with ThreadPoolExecutor(2) as threads:
-        inside = threads.submit(one_trip_and_much_else)
-        wait_for(lambda: limiter._slots, "somebody inside")
+        inside = threads.submit(call_once_and_work)
+        wait_for(lambda: limiter._slots, "a request with a slot")
         waiting = threads.submit(entered, limiter)
         time.sleep(2 * CHECK_INTERVAL)
         assert not waiting.done()
@@ -327,8 +327,8 @@ def test_click_under_overload_creates_nothing_and_explains_it(tenant, invite, br
     text = answer.content.decode()
     assert answer.status_code == 503
     assert "Too many requests to Microsoft are waiting, so no pass was created" in text
-    assert "Noor" not in text, "nobody could ask whether this is the manager"
-    assert len(asked) == 1, "who asked in vain for a place asked for another"
+    assert "Noor" not in text, "the portal could not check the manager"
+    assert len(asked) == 1, "a refused request asked for a second slot"
     assert creations(tenant) == []
     assert not PassIssue.objects.exists()
     again = maria.get(answer.context["url"])
@@ -349,10 +349,10 @@ def test_the_saved_choice_survives_an_overloaded_page(tenant, invite, browser_of
     monkeypatch.setattr(graph.client().transport, "_limiter", limiter)
 
     with full(limiter):
-        crowded = maria.get(address)
-    again = maria.get(crowded.context["url"])
+        overloaded = maria.get(address)
+    again = maria.get(overloaded.context["url"])
 
-    assert crowded.status_code == 503
+    assert overloaded.status_code == 503
     assert again.context["form"]["identity_check"].value() == "by_video"
 
 
@@ -372,25 +372,25 @@ def test_an_overloaded_page_does_not_blame_microsoft(tenant, invite, browser_of,
     assert "Too many requests to Microsoft are waiting" in page
     assert "Microsoft Entra does not respond" not in page
     assert "enough requests are waiting for it already" in caplog.text
-    assert len(asked) == 1, "who asked in vain for a place asked for another"
+    assert len(asked) == 1, "a refused request asked for a second slot"
 
 
 @pytest.mark.django_db
 def test_a_click_in_progress_is_never_refused(tenant, invite, confirmation, monkeypatch):
     """The limiter is full and slow when the pass is created; this request already has a slot."""
-    asked = confirmation(invite("noor"))
+    confirmed = confirmation(invite("noor"))
     limiter, claim = ConcurrencyLimiter(2, max_waiting=0, slow=0), claim_issue
     monkeypatch.setattr(graph.client(), "_limiter", limiter)
     monkeypatch.setattr(graph.client().transport, "_limiter", limiter)
 
-    with ExitStack() as crowd:
+    with ExitStack() as visitors:
 
-        def then_the_crowd_comes(*args, **kwargs):
-            crowd.enter_context(full(limiter))
+        def fill_and_claim(*args, **kwargs):
+            visitors.enter_context(full(limiter))
             return claim(*args, **kwargs)
 
-        monkeypatch.setattr(handover, "claim_issue", then_the_crowd_comes)
-        outcome = outcome_of(asked)
+        monkeypatch.setattr(handover, "claim_issue", fill_and_claim)
+        outcome = outcome_of(confirmed)
 
     assert isinstance(outcome, Shown)
 
@@ -402,33 +402,33 @@ def site() -> Iterator[Portal]:
 
 
 def test_lists_and_health_are_answered_while_microsoft_hangs(site: Portal) -> None:
-    """Far more managers wait than the two processes have threads; each gets a true page in the end."""
+    """Far more managers wait than the two processes have threads. Each gets a true page in the end."""
     hanna, maria = site.person("hanna"), site.person("maria")
     starter = site.starters(1)[0]
     maria.get("/starters/")
     cookies = maria.http.cookies
     address = f"{site.urls[0]}{starter.page}"
-    look = partial(requests.get, address, cookies=cookies, timeout=120)
-    crowd = 80
+    get_page = partial(requests.get, address, cookies=cookies, timeout=120)
+    visitors = 80
     site.tenant.tenant.faults.add({**EVERYTHING_OF_GRAPH, "delay": 60})
-    with ThreadPoolExecutor(crowd) as threads:
-        waiting = [threads.submit(look) for _ in range(crowd)]
-        wait_for(lambda: asked_of(site) >= 10, "Microsoft to be asked")
+    with ThreadPoolExecutor(visitors) as threads:
+        waiting = [threads.submit(get_page) for _ in range(visitors)]
+        wait_for(lambda: asked_of(site) >= 10, "calls to Microsoft")
 
         lists = [hanna.get("/hr/").status_code for _ in range(5)]
         health_of_it = [requests.get(f"{site.urls[0]}{path}", timeout=60) for path in ("/livez", "/readyz")]
         still = still_waiting(waiting)
-        wait_for(lambda: still_waiting(waiting) <= 2 * gunicorn_conf.threads, "most to be turned away")
+        wait_for(lambda: still_waiting(waiting) <= 2 * gunicorn_conf.threads, "most requests to be refused")
         site.tenant.tenant.faults.end_all()
         answers = [future.result() for future in waiting]
 
     assert lists == [200] * 5
     assert [response.status_code for response in health_of_it] == [200, 200]
-    assert still >= django_settings.GRAPH_AT_ONCE, "Microsoft had given up before the lists came"
+    assert still >= django_settings.GRAPH_AT_ONCE, "the calls to Microsoft ended before the lists came"
     assert {response.status_code for response in answers} <= {200, 503}
-    turned_away = [response for response in answers if response.status_code == 503]
-    assert len(turned_away) >= crowd - 2 * gunicorn_conf.threads
-    assert all("stays valid" in response.text for response in turned_away)
+    refused = [response for response in answers if response.status_code == 503]
+    assert len(refused) >= visitors - 2 * gunicorn_conf.threads
+    assert all("stays valid" in response.text for response in refused)
 
 
 def asked_of(site: Portal) -> int:

@@ -48,20 +48,20 @@ def stop(site: Portal) -> subprocess.Popen[bytes]:
 def test_a_stop_lets_clicks_and_jobs_finish(site: Portal) -> None:
     maria, (first, second) = site.person("maria"), site.starters(2)
     faults = site.tenant.tenant.faults
-    not_seen = site.press(maria, first)
+    not_seen = site.click(maria, first)
     taken_back = maria.form_to("/not-seen/")
     form = site.form(maria, second)
     faults.add([{**DELETION, **SLOW}, {**CREATION, **SLOW}])
     maria.post(f"{site.urls[0]}{taken_back.action}", taken_back.fields)
     with ThreadPoolExecutor(1) as thread:
-        pressed = thread.submit(site.send, maria, second, form)
+        clicked = thread.submit(site.send, maria, second, form)
         wait_for(lambda: not faults.describe(), "Microsoft to be asked for both")
         serve = stop(site)
-        assert not pressed.done()
+        assert not clicked.done()
         assert site.issues(first) == [("revoking", "not_seen")]
 
         faults.end_all()
-        answer = pressed.result()
+        answer = clicked.result()
 
     assert answer.status == 200
     assert answer.code
@@ -134,7 +134,7 @@ def test_a_running_release_works_on_the_next_releases_schema(site: Portal) -> No
     """The next release adds columns to tables in use. Pages and passes work during and after the migration."""
     starters, maria = site.starters(3), site.person("maria")
     with visitors(site) as seen:
-        site.press(maria, starters[0], receipt=True)
+        site.click(maria, starters[0], receipt=True)
         migrated = subprocess.run(
             manage_command("migrate", "-v0"),
             env={**site.environment, "DJANGO_SETTINGS_MODULE": "tests.next_release.settings"},
@@ -143,7 +143,7 @@ def test_a_running_release_works_on_the_next_releases_schema(site: Portal) -> No
             check=False,
         )
         for starter in starters[1:]:
-            site.press(maria, starter, receipt=True)
+            site.click(maria, starter, receipt=True)
 
     assert migrated.returncode == 0, migrated.stderr
     assert site.database.one("SELECT count(cost_centre) FROM onboarding_starter") >= 3

@@ -1,8 +1,8 @@
-"""Promise 10: what the portal says is true. A text claims an action only where the action is on record.
+"""Promise 10: what the portal says is true. A text claims an action only if the action is on record.
 
-Every text that says that something was told, sent, cancelled or deleted is listed here with its proof: the label of a
-stored state or event, or a function that takes the stored fact, or a mail that is written with its event. A new text of
-that kind is red until somebody has said what proves it.
+Every text that claims that something was sent, cancelled or deleted is listed here with its proof: the label of a stored
+state or event, a function that reads the stored fact, or a mail that is written with its event. A new claim without a
+proof fails this test.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLAIM = re.compile(
     re.IGNORECASE,
 )
 
-# A text, the function that says it, and the stored fact that this function reads.
+# A text, the function with the text, and the stored fact that this function reads.
 BY_FUNCTION = {
     "HR was notified on %(moment)s.": ("onboarding/managers/page_state.py", "_hr_notified_line", "hr_notified_at"),
     "HR has been notified.": ("onboarding/managers/page_state.py", "_describe_last_pass", "_hr_was_notified"),
@@ -54,7 +54,7 @@ BY_FUNCTION = {
     "The link was sent at %(time)s. The portal does not send it again so soon.": (
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
-    # What a service did, said once it came back without an error: its event is in the same transaction.
+    # The result of a service that returned without an error. Its event is in the same transaction.
     "No email was sent, because the manager has no mailbox.": (
         "onboarding/hr/views/actions.py", "send_link", "invitations.send_link",
     ),
@@ -65,10 +65,10 @@ BY_FUNCTION = {
     "The link was not sent. %(why)s.": ("onboarding/starters/errors.py", "LinkNotSent", "problem"),
 }  # fmt: skip
 
-# What a pass that was not shown is said to be: by the reason that its row keeps.
+# Texts about a pass that was not shown, by the reason in its row.
 BY_REASON = {str(text) for text in page_state._WHY_FAILED.values()}
 
-# Texts of mails. A mail is written in the transaction of its event; here is the function that writes it.
+# Texts of mails, and the function that writes each. A mail is written in the transaction of its event.
 BY_MAIL = {
     "emails/account_replaced": "write_account_replaced",
     "emails/not_asked": "write_not_asked",
@@ -100,8 +100,8 @@ NO_CLAIM = {
 }
 
 
-def labels_of_stored_things() -> set[str]:
-    """The labels of states, reasons and events: each stands beside the row that has it."""
+def labels_of_stored_values() -> set[str]:
+    """The labels of states, reasons and events. Each is shown only with a row that has it."""
     with translation.override("en"):
         found = {str(text) for text in labels.EVENTS.values()} | {
             str(text) for text in labels.ISSUE_IN_PROGRESS.values()
@@ -125,7 +125,7 @@ def is_proven(entry: polib.POEntry) -> bool:
     text = entry.msgid
     in_mails = [place.removeprefix("templates/").partition(".")[0] for place, _ in entry.occurrences]
     return (
-        text in labels_of_stored_things()
+        text in labels_of_stored_values()
         or text in BY_FUNCTION
         or text in BY_REASON
         or text in NO_CLAIM
@@ -156,8 +156,8 @@ def test_the_function_with_the_claim_reads_the_stored_fact(text):
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
     )
-    said = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-    assert text in said
+    constants = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    assert text in constants
     assert text in function.replace('"\n', '"') or any(
         text == node.value
         for node in ast.walk(ast.parse(function.lstrip()))
@@ -171,12 +171,12 @@ def test_the_function_that_writes_the_mail_exists(function):
     assert f"def {function}(" in (TOP / "onboarding/mail/notifications.py").read_text()
 
 
-# --- Watched in the running portal ------------------------------------------------------------------------------------
+# --- In the running portal ------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
 def test_no_page_claims_a_mail_before_it_is_written(invite, browser_of, tenant, run_jobs):
-    """The account is disabled after the link went out: the manager's page says what is on record, and no more."""
+    """The account is disabled after the invitation. The manager's page shows only what is on record."""
     starter = invite("noor")
     tenant.tenant.accounts["noor"].properties["accountEnabled"] = False
     maria = browser_of("maria")

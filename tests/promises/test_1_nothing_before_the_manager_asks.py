@@ -1,4 +1,4 @@
-"""Promise 1: no pass exists before a manager who stands with the starter asks for it."""
+"""Promise 1: no pass exists before the manager, who is with the starter, creates it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_a_confirmation_outside_the_window_creates_no_pass(tenant, invite, brows
 def test_a_pass_is_valid_from_its_creation(tenant, shown):
     shown("noor")
 
-    (made,) = [one for one in tenant.tenant.passes if one.person == "noor"]
-    assert abs(made.start - made.created) < 1
+    (created,) = [found for found in tenant.tenant.passes if found.person == "noor"]
+    assert abs(created.start - created.created) < 1
 
 
 def test_an_uninvited_starter_gets_no_pass(tenant, record, worker_alive, browser_of):

@@ -1,4 +1,4 @@
-"""Promise 2: the pass is in one HTTP response, once, to that manager. It is never written anywhere."""
+"""Promise 2: one HTTP response to the manager contains the pass. It is never stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def codes(tenant) -> Iterator[list[str]]:
-    """Every code that the tenant makes, told to this test alone."""
+    """Every code that the tenant creates. Only this test sees them."""
     tenant.tenant.witness = []
     yield tenant.tenant.witness
     tenant.tenant.witness = None
@@ -48,7 +48,7 @@ def confirm(browser: Client, starter: Starter):
 
 
 def everything_in_the_database() -> str:
-    """Each row of each table, as text; and each session, decoded."""
+    """Each row of each table as text, and each session decoded."""
     with connection.cursor() as cursor:
         rows = []
         for table in connection.introspection.table_names(cursor):
@@ -101,7 +101,7 @@ def test_no_row_session_mail_or_log_contains_the_pass(codes, tenant, invite, bro
 
 
 def test_the_search_finds_a_planted_value(codes, invite, browser_of):
-    """The control: a planted value is found in each place that the test above searches."""
+    """The control: the search of the test above finds a value planted in each place."""
     starter, maria = invite("noor"), browser_of("maria")
     confirm(maria, starter)
     (code,) = codes
@@ -228,7 +228,7 @@ def test_the_response_must_not_be_stored(codes, invite, browser_of):
     "parts", [spelling.group_characters("ab7+cd8-"), spelling.spell_characters("ab7+cd8-")]
 )
 def test_a_missing_template_variable_logs_no_pass(parts, caplog, monkeypatch):
-    """Django writes the whole context into its log then, and the loops' variables with it."""
+    """Django then logs the whole context, with the variables of loops."""
     page = "{% for part in parts %}{{ part }} {% if nothing %}{% endif %}{{ nothing.at.all }}{% endfor %}"
 
     monkeypatch.setattr(logging.getLogger("django"), "propagate", True)
@@ -236,7 +236,9 @@ def test_a_missing_template_variable_logs_no_pass(parts, caplog, monkeypatch):
         Template(page).render(Context({"parts": parts}))
 
     assert "nothing" in caplog.text and str(parts) in caplog.text
-    assert all(said not in caplog.text.replace(page, "") for said in ("'a', 'b'", "'small a', 'small b'"))
+    assert all(
+        spelled not in caplog.text.replace(page, "") for spelled in ("'a', 'b'", "'small a', 'small b'")
+    )
     with pytest.raises(TypeError):
         json.dumps(parts)
 

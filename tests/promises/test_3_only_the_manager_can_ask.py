@@ -1,4 +1,4 @@
-"""Promise 3: only the starter's manager, as the directory says at that moment, can ask for a pass."""
+"""Promise 3: only the starter's current manager in Entra can create a pass."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ pytestmark = pytest.mark.django_db
 OTHERS = ["tom", "hanna", "henry", "ada", "audrey", "amir", "outsider", "noor", "liam"]
 
 
-def ask(browser: Client, starter, **differently):
+def click_button(browser: Client, starter, **changes):
     fields = {
         "identity_check": "in_person",
         "version": starter.version,
         "policy": policy.for_site().number,
-        **differently,
+        **changes,
     }
     return browser.post(f"/starters/{starter.public_id}/", fields)
 
 
 def without_token(answer) -> str:
-    """The form's token is another one in each answer, and the way back is the address that was opened; all else must
-    be the same."""
+    """The page without its form token and its return address. Everything else must be the same."""
     page = re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode())
     return re.sub(r"next=%2Fstarters%2F[A-Za-z0-9_-]{22}%2F&", "", page)
 
@@ -48,19 +47,19 @@ def test_anyone_else_gets_the_404_of_an_unknown_address(tenant, invite, browser_
     assert (there.status_code, nowhere.status_code) == (404, 404)
     assert without_token(there) == without_token(nowhere)
     assert len(there.content) == len(nowhere.content)
-    assert ask(other, starter).status_code == 404
+    assert click_button(other, starter).status_code == 404
     assert creations(tenant) == []
 
 
 def test_an_anonymous_visitor_must_sign_in(tenant, invite):
     starter = invite("noor")
 
-    looked = Client().get(f"/starters/{starter.public_id}/")
-    asked = ask(Client(), starter)
+    opened = Client().get(f"/starters/{starter.public_id}/")
+    confirmed = click_button(Client(), starter)
 
-    assert looked.status_code == 302
-    assert looked["Location"].startswith("/signin/")
-    assert asked.status_code == 401
+    assert opened.status_code == 302
+    assert opened["Location"].startswith("/signin/")
+    assert confirmed.status_code == 401
     assert creations(tenant) == []
 
 
@@ -73,9 +72,9 @@ def test_only_the_current_manager_can_create_the_pass(tenant, invite, browser_of
     tenant.tenant.accounts["noor"].manager = "tom"
 
     assert maria.get(f"/starters/{starter.public_id}/").status_code == 404
-    assert ask(maria, starter).status_code == 403
+    assert click_button(maria, starter).status_code == 403
     assert tom.get(f"/starters/{starter.public_id}/").status_code == 200
-    assert ask(tom, starter).status_code == 200
+    assert click_button(tom, starter).status_code == 200
     assert len(creations(tenant)) == 1
 
 
@@ -85,7 +84,7 @@ def test_a_former_manager_learns_nothing_from_invalid_forms(tenant, invite, brow
     tenant.tenant.accounts["noor"].manager = "tom"
 
     if fields:
-        answer = ask(maria, starter, **fields)
+        answer = click_button(maria, starter, **fields)
     else:
         answer = maria.post(
             f"/starters/{starter.public_id}/",
@@ -121,12 +120,12 @@ def test_a_link_cannot_preselect_the_identity_check(tenant, invite, browser_of):
 
 @pytest.mark.usefixtures("managers_may_change")
 def test_the_manager_is_checked_again_at_creation(tenant, invite, confirmation):
-    """Even a confirmation that came past the door is judged by the directory of that moment."""
+    """A confirmation that passed the page is checked against the directory again."""
     starter = invite("noor")
-    asked = confirmation(starter)
+    confirmed = confirmation(starter)
     tenant.tenant.accounts["noor"].manager = "tom"
 
-    outcome = outcome_of(asked)
+    outcome = outcome_of(confirmed)
 
     assert isinstance(outcome, RefusedByGuards)
     assert [guard.code for guard in outcome.guards] == ["manager_now"]
@@ -148,7 +147,7 @@ def test_a_disabled_or_guest_manager_is_refused(tenant, invite, confirmation, fi
 def test_a_stale_sign_in_gets_a_link_and_no_pass(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria", ago=timedelta(minutes=6))
 
-    answer = ask(maria, starter)
+    answer = click_button(maria, starter)
 
     assert answer.status_code == 403
     assert b"/signin/again/" in answer.content
@@ -167,7 +166,10 @@ def test_nobody_gets_a_pass_while_the_directory_is_silent(tenant, invite, browse
     starter = invite("noor")
     tenant.tenant.faults.add([{"method": "GET", "path": ".*/manager", "status": 503, "times": None}])
 
-    last_manager, stranger = ask(browser_of("maria"), starter), ask(browser_of("tom"), starter)
+    last_manager, stranger = (
+        click_button(browser_of("maria"), starter),
+        click_button(browser_of("tom"), starter),
+    )
 
     assert (last_manager.status_code, stranger.status_code) == (503, 404)
     assert creations(tenant) == []

@@ -16,7 +16,7 @@ from tests.support.outcomes import outcome_of
 
 pytestmark = pytest.mark.django_db
 
-# Somebody of the cast, and the guards that refuse them, in the order of the table.
+# An account of the sandbox, and the guards that refuse it, in the order of the table.
 REFUSED = {
     "guest": {"internal_member"},
     "disabled": {"enabled"},
@@ -43,7 +43,7 @@ def codes(outcome) -> set[str]:
 @pytest.mark.parametrize("key", REFUSED)
 def test_each_guard_refuses_its_example_account(tenant, invite, confirmation, run_jobs, key):
     starter = invite(key)
-    run_jobs()  # the worker reads whether the account was signed in to
+    run_jobs()  # the worker reads the sign-in activity
 
     outcome = outcome_of(confirmation(Starter.objects.get(pk=starter.pk)))
 
@@ -57,9 +57,11 @@ def test_an_email_for_password_reset_is_no_own_method(tenant, invite, confirmati
     assert isinstance(outcome, Shown), outcome
 
 
-@pytest.mark.parametrize(("says", "shown"), [({}, False), ({"phones_beforehand": True}, True)])
-def test_a_phone_is_a_method_unless_policy_expects_it(tenant, invite, confirmation, policy_says, says, shown):
-    policy_says(**says)
+@pytest.mark.parametrize(("policy_values", "shown"), [({}, False), ({"phones_beforehand": True}, True)])
+def test_a_phone_is_a_method_unless_policy_expects_it(
+    tenant, invite, confirmation, policy_says, policy_values, shown
+):
+    policy_says(**policy_values)
 
     _, outcome = confirmed(invite, confirmation, "phoned")
 
@@ -121,7 +123,7 @@ def test_an_old_account_without_a_hire_date_is_refused(tenant, invite, confirmat
 
 
 @pytest.mark.parametrize(
-    ("told", "created", "refused"),
+    ("readable", "created", "refused"),
     [
         (True, "2021-01-01T00:00:00Z", False),
         (True, "2020-05-31T23:59:59Z", True),
@@ -130,11 +132,11 @@ def test_an_old_account_without_a_hire_date_is_refused(tenant, invite, confirmat
     ],
 )
 def test_a_hire_date_helps_only_accounts_with_known_history(
-    tenant, invite, confirmation, told, created, refused
+    tenant, invite, confirmation, readable, created, refused
 ):
-    """HR's systems write the hire date; an old account nobody could look into stays an old account."""
+    """HR systems write the hire date. An old account without sign-in activity stays an old account."""
     tenant.tenant.accounts["noor"].properties["createdDateTime"] = created
-    if not told:
+    if not readable:
         tenant.tenant.granted.discard("AuditLog.Read.All")
         tenant.tenant.expire_tokens()
 
@@ -199,7 +201,7 @@ def test_a_missing_permission_counts_as_a_refusal(tenant, invite, confirmation, 
 
 
 def test_the_account_is_checked_again_at_creation(tenant, invite, browser_of):
-    """Between the page and the press the account became an administrator."""
+    """The account becomes an administrator between the page and the click."""
     starter, maria = invite("noor"), browser_of("maria")
     assert maria.get(f"/starters/{starter.public_id}/").context["form"]
     tenant.tenant.accounts["noor"].directory_roles.append("Global Administrator")
@@ -258,7 +260,7 @@ def test_the_table_contains_every_guard():
 
 
 def test_no_policy_switches_off_the_mandatory_guards():
-    """Privileged, disabled, guest, existing, another person, three people: no setting reaches these."""
+    """No setting turns off the checks for privileged, disabled, guest or existing accounts and for three people."""
     settable = {guard.code for guard in guards.GUARDS if guard.setting}
 
     assert settable == {

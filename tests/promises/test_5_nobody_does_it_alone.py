@@ -1,4 +1,4 @@
-"""Promise 5: who recorded, who confirms and who receives are three people; an admin never sees a pass."""
+"""Promise 5: three people add the starter, confirm and receive the pass. An admin never sees a pass."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_person_who_chose_the_account_cannot_confirm(tenant, invite, person,
 
 @pytest.mark.usefixtures("managers_may_change")
 def test_the_person_who_moved_the_start_cannot_confirm(tenant, invite, person, confirmation):
-    """Somebody of HR cannot open the window for a starter and then, as their manager, walk through it."""
+    """Nobody in HR can open the window for a starter and then create the pass as their manager."""
     starter = invite("noor", by="hanna", starts_in=timedelta(days=20))
     schedule = rescheduling.Schedule(timezone.localdate(), time(0, 0), "UTC")
     rescheduling.reschedule_starter(starter=starter, schedule=schedule, note="", by=person("henry"))

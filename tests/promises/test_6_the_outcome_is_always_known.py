@@ -1,4 +1,4 @@
-"""Promise 6: whatever fails, at any point: either one pass was shown, or none is left alive."""
+"""Promise 6: after any failure, either one pass was shown or none is left."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ HTML = "<html><title>Gateway</title><p>Your pass is ready.</p></html>"
 
 
 class Killed(BaseException):
-    """The process ends here: nothing of ours runs after it."""
+    """The process ends here. None of its code runs afterwards."""
 
 
 @pytest.fixture(autouse=True, params=["replace", "refuse"])
 def second_post(request: pytest.FixtureRequest, tenant: Any) -> Iterator[str]:
-    """Microsoft documents both ways to treat a second POST; the promise holds under either."""
+    """Microsoft documents two ways to treat a second POST. The promise holds with both."""
     tenant.tenant.second_post = request.param
     return request.param
 
 
 @pytest.fixture
-def while_the_post_is_under_way(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """Something happens after Graph made the pass, and before its answer arrives."""
+def during_the_post(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Runs an action after Graph created the pass and before its response arrives."""
 
-    def happens(action: Callable[[], object]) -> None:
+    def run(action: Callable[[], object]) -> None:
         create = Graph.create_pass
 
-        def slowly(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
+        def create_and_act(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
             monkeypatch.setattr(Graph, "create_pass", create)
-            made = create(self, *args, **kwargs)
+            created = create(self, *args, **kwargs)
             action()
-            return made
+            return created
 
-        monkeypatch.setattr(Graph, "create_pass", slowly)
+        monkeypatch.setattr(Graph, "create_pass", create_and_act)
 
-    return happens
+    return run
 
 
 def form_of(starter: Starter, **differently: Any) -> dict[str, Any]:
-    """What the manager's page sends when its button is pressed."""
+    """What the manager's page sends on a click."""
     version = Starter.objects.values_list("version", flat=True).get(pk=starter.pk)
     seen = {"identity_check": "in_person", "version": version, "policy": policy.for_site().number}
     return seen | differently
@@ -72,31 +72,31 @@ def page_of(starter: Starter) -> str:
 
 
 def words(answer: Any) -> str:
-    """What the page says between its head and its foot."""
+    """The main part of the page, in one line."""
     _, _, page = answer.content.decode().partition("<main")
     return " ".join(page.partition("</main>")[0].split())
 
 
 def live(tenant: Any) -> list[Any]:
-    """Every pass in the tenant that would open an account now."""
-    passes = [one for one in tenant.tenant.passes if not one.ended]
-    return [one for one in passes if tenant.tenant.unusable_because(one) is None and one.person == "noor"]
+    """Every pass with which Noor could sign in now."""
+    passes = [found for found in tenant.tenant.passes if not found.ended and found.person == "noor"]
+    return [found for found in passes if tenant.tenant.unusable_because(found) is None]
 
 
-def everything_is_known(tenant: Any) -> None:
-    """Nothing lives that nobody acknowledged, nothing was made unannounced, nothing was asked for twice."""
+def assert_outcomes_known(tenant: Any) -> None:
+    """Every usable pass was acknowledged, and every request has one audited intent."""
     acknowledged = set(PassIssue.objects.filter(state=IssueState.HELD).values_list("method_id", flat=True))
-    assert {one.id for one in live(tenant)} <= acknowledged
+    assert {found.id for found in live(tenant)} <= acknowledged
 
     intents = set(AuditEvent.objects.filter(event="issue.intent").values_list("issue", flat=True))
-    asked = Counter(request["client_request_id"] for request in creations(tenant))
-    assert set(asked) <= intents
-    assert set(asked.values()) <= {1}
+    requests = Counter(request["client_request_id"] for request in creations(tenant))
+    assert set(requests) <= intents
+    assert set(requests.values()) <= {1}
     assert list(audit.verify_chain()) == []
 
 
-def the_starter_can_go_on(tenant: Any, starter: Starter, browser: Any) -> None:
-    """The page offers the button again, and it makes a pass that stays."""
+def assert_a_new_pass_works(tenant: Any, starter: Starter, browser: Any) -> None:
+    """The page offers the button again, and a click creates a pass that stays."""
     page = browser.get(page_of(starter))
     assert page.context["page_state"].code == "ready", words(page)
 
@@ -105,11 +105,11 @@ def the_starter_can_go_on(tenant: Any, starter: Starter, browser: Any) -> None:
     assert "data-pass" in words(answer), words(answer)
     issue = starter.issues.get(state=IssueState.SHOWN)
     assert browser.post(reverse("managers:receipt", args=[starter.public_id, issue.pk])).status_code == 204
-    assert [one.id for one in live(tenant)] == [PassIssue.objects.get(pk=issue.pk).method_id]
-    everything_is_known(tenant)
+    assert [found.id for found in live(tenant)] == [PassIssue.objects.get(pk=issue.pk).method_id]
+    assert_outcomes_known(tenant)
 
 
-# --- Pressing twice ---------------------------------------------------------------------------------------------
+# --- Two clicks ---------------------------------------------------------------------------------------------
 
 
 def test_a_second_click_creates_no_second_pass(tenant, invite, browser_of):
@@ -141,7 +141,7 @@ def test_one_of_many_concurrent_clicks_gets_the_pass(tenant, transactional_db, s
     starter, together = invite("noor"), Barrier(8)
     form, browsers = form_of(starter), [browser_of("maria") for _ in range(8)]
 
-    def press(browser: Any) -> Any:
+    def click(browser: Any) -> Any:
         together.wait()
         try:
             return browser.post(page_of(starter), form)
@@ -149,7 +149,7 @@ def test_one_of_many_concurrent_clicks_gets_the_pass(tenant, transactional_db, s
             connections.close_all()
 
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(press, browsers))
+        answers = list(threads.map(click, browsers))
 
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
     assert sum("data-pass" in words(answer) for answer in answers) == 1
@@ -157,7 +157,7 @@ def test_one_of_many_concurrent_clicks_gets_the_pass(tenant, transactional_db, s
     assert len(live(tenant)) == 1
 
 
-# --- Answers of Graph that are lost, late or strange ------------------------------------------------------------
+# --- Lost, late and unusable responses of Graph ------------------------------------------------------------
 
 LOST = {
     "never arrived": {"drop": "before"},
@@ -210,10 +210,10 @@ def test_an_unusable_response_leaves_no_pass(tenant, fault, invite, browser_of, 
 
     assert live(tenant) == []
     assert starter.issues.get().state in {IssueState.VOID, IssueState.REVOKED}
-    everything_is_known(tenant)
+    assert_outcomes_known(tenant)
     explained = words(browser_of("maria").get(page_of(starter)))
     assert "did not create a pass:" in explained or "no longer works" in explained
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_a_response_after_the_timeout_leaves_no_pass(
@@ -228,7 +228,7 @@ def test_a_response_after_the_timeout_leaves_no_pass(
 
     assert "The answer was lost." in words(answer)
     assert starter.issues.get().state == IssueState.REVOKED
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_a_pass_created_after_the_first_check_is_deleted(
@@ -239,15 +239,15 @@ def test_a_pass_created_after_the_first_check_is_deleted(
 
     maria.post(page_of(starter), form_of(starter))
     run_jobs()
-    looked, made_before = starter.issues.get(), live(tenant)
+    checked, before = starter.issues.get(), live(tenant)
     tenant.tenant.faults.run_scheduled()
-    made_late = live(tenant)
+    after = live(tenant)
     time_passes(3 * MINUTES)
 
-    assert len(made_late) == 1
-    assert (looked.state, looked.first_empty_at is not None, made_before) == (IssueState.UNKNOWN, True, [])
+    assert len(after) == 1
+    assert (checked.state, checked.first_empty_at is not None, before) == (IssueState.UNKNOWN, True, [])
     assert starter.issues.get().state == IssueState.REVOKED
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_a_lost_pass_listed_late_is_deleted(tenant, fault, invite, browser_of, time_passes):
@@ -258,10 +258,10 @@ def test_a_lost_pass_listed_late_is_deleted(tenant, fault, invite, browser_of, t
     time_passes(4 * MINUTES)
 
     assert starter.issues.get().state == IssueState.REVOKED
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
-# --- A definite no ------------------------------------------------------------------------------------------------
+# --- A refusal ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_refusal_costs_no_attempt_and_needs_the_lists_confirmation(
 
     assert starter.issues.get().state == IssueState.REJECTED
     assert policy.attempts_left(starter, policy.for_site()) == 3
-    the_starter_can_go_on(tenant, starter, maria)
+    assert_a_new_pass_works(tenant, starter, maria)
 
 
 def test_a_throttled_post_is_not_repeated_without_a_click(tenant, fault, invite, browser_of, time_passes):
@@ -297,19 +297,19 @@ def test_a_throttled_post_is_not_repeated_without_a_click(tenant, fault, invite,
 
     assert answer.context["page_state"].code == "waiting"
     assert starter.issues.get().reason == "throttled"
-    pressed_too_early = maria.post(page_of(starter), form_of(starter))
-    assert pressed_too_early.context["page_state"].code == "waiting"
+    clicked_too_early = maria.post(page_of(starter), form_of(starter))
+    assert clicked_too_early.context["page_state"].code == "waiting"
     assert len(creations(tenant)) == 1
 
     time_passes(timedelta(seconds=32))
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_an_unsent_request_leaves_nothing_unclear(tenant, settings, invite, browser_of, monkeypatch):
     starter, maria = invite("noor"), browser_of("maria")
     create = Graph.create_pass
 
-    def where_nobody_listens(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
+    def create_on_a_closed_port(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
         monkeypatch.setattr(Graph, "create_pass", create)
         graph.forget_client()
         settings.GRAPH_URL = "http://127.0.0.1:9"
@@ -319,21 +319,21 @@ def test_an_unsent_request_leaves_nothing_unclear(tenant, settings, invite, brow
             settings.GRAPH_URL = tenant.url
             graph.forget_client()
 
-    monkeypatch.setattr(Graph, "create_pass", where_nobody_listens)
+    monkeypatch.setattr(Graph, "create_pass", create_on_a_closed_port)
 
     answer = maria.post(page_of(starter), form_of(starter))
 
     issue = starter.issues.get()
     assert (issue.state, issue.reason, issue.counted) == (IssueState.REJECTED, "unreachable", False)
     assert "Microsoft could not be reached, so no pass was created." in words(answer)
-    the_starter_can_go_on(tenant, starter, maria)
+    assert_a_new_pass_works(tenant, starter, maria)
 
 
-# --- The process dies ----------------------------------------------------------------------------------------------
+# --- The process is killed ----------------------------------------------------------------------------------------------
 
 
-def dies(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, *, first: bool = False) -> None:
-    """The process ends in this function: before its work with `first`, else just after it."""
+def kill_in(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, *, first: bool = False) -> None:
+    """Kills the process in this function: before its work with `first`, otherwise right after it."""
     work = getattr(place, name)
 
     def killed(*args: Any, **kwargs: Any) -> None:
@@ -361,7 +361,7 @@ def test_a_killed_process_leaves_no_pass(
     tenant, monkeypatch, invite, browser_of, time_passes, place, name, first, ends
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    dies(monkeypatch, place, name, first=first)
+    kill_in(monkeypatch, place, name, first=first)
 
     with pytest.raises(Killed):
         maria.post(page_of(starter), form_of(starter))
@@ -369,12 +369,12 @@ def test_a_killed_process_leaves_no_pass(
 
     assert live(tenant) == []
     assert [issue.state for issue in starter.issues.all()] == ([ends] if ends else [])
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_a_request_killed_during_the_post_is_shown_at_once(tenant, monkeypatch, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
-    dies(monkeypatch, Graph, "create_pass")
+    kill_in(monkeypatch, Graph, "create_pass")
 
     with pytest.raises(Killed):
         maria.post(page_of(starter), form_of(starter))
@@ -385,7 +385,7 @@ def test_a_request_killed_during_the_post_is_shown_at_once(tenant, monkeypatch, 
 
 def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser_of, time_passes):
     starter, maria = invite("noor"), browser_of("maria")
-    dies(monkeypatch, handover, "record_pass", first=True)
+    kill_in(monkeypatch, handover, "record_pass", first=True)
     with pytest.raises(Killed):
         maria.post(page_of(starter), form_of(starter))
 
@@ -400,10 +400,10 @@ def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser
 # --- The database fails ---------------------------------------------------------------------------------------------
 
 
-def unwritable(
+def fail_event(
     monkeypatch: pytest.MonkeyPatch, event: str, error: type[Exception], *, times: int = 1
 ) -> None:
-    """The database does not take this event; what stands in the same transaction is lost with it."""
+    """The database refuses this event, and rolls back its transaction."""
     write, left = audit.record, [times]
 
     def refuses(name: str, **kwargs: Any) -> Any:
@@ -417,14 +417,14 @@ def unwritable(
 
 def test_nothing_is_sent_without_a_saved_intent(tenant, monkeypatch, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
-    unwritable(monkeypatch, "issue.intent", DatabaseError)
+    fail_event(monkeypatch, "issue.intent", DatabaseError)
 
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
     assert "so it did not send it to Microsoft" in words(answer)
     assert creations(tenant) == []
-    the_starter_can_go_on(tenant, starter, maria)
+    assert_a_new_pass_works(tenant, starter, maria)
 
 
 @pytest.mark.parametrize("error", [DatabaseError, RuntimeError])
@@ -432,7 +432,7 @@ def test_an_unsaved_pass_is_deleted_and_not_shown(
     tenant, monkeypatch, invite, browser_of, time_passes, error
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    unwritable(monkeypatch, "issue.shown", error)
+    fail_event(monkeypatch, "issue.shown", error)
 
     answer = maria.post(page_of(starter), form_of(starter))
 
@@ -442,7 +442,7 @@ def test_an_unsaved_pass_is_deleted_and_not_shown(
     assert live(tenant) == []
 
     time_passes(3 * MINUTES)
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_database_outage_and_failed_deletion_leave_no_pass(
@@ -450,7 +450,7 @@ def test_database_outage_and_failed_deletion_leave_no_pass(
 ):
     starter, maria = invite("noor"), browser_of("maria")
     for event in ("issue.shown", "issue.unknown"):
-        unwritable(monkeypatch, event, DatabaseError)
+        fail_event(monkeypatch, event, DatabaseError)
     fault(method="DELETE", status=403, times=2)
 
     answer = maria.post(page_of(starter), form_of(starter))
@@ -459,17 +459,17 @@ def test_database_outage_and_failed_deletion_leave_no_pass(
     assert len(live(tenant)) == 1
     time_passes(4 * MINUTES)
     assert live(tenant) == []
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
-# --- Somebody acts meanwhile ------------------------------------------------------------------------------------------
+# --- Something changes meanwhile ------------------------------------------------------------------------------------------
 
 
 def test_a_starter_withdrawn_meanwhile_gets_no_pass(
-    tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
+    tenant, invite, browser_of, person, during_the_post, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    while_the_post_is_under_way(
+    during_the_post(
         lambda: withdrawal.withdraw_starter(
             starter=Starter.objects.get(pk=starter.pk), by=person("hanna"), reason="Does not come"
         )
@@ -483,14 +483,14 @@ def test_a_starter_withdrawn_meanwhile_gets_no_pass(
     assert Starter.objects.get(pk=starter.pk).state == StarterState.WITHDRAWN
     assert starter.issues.get().state == IssueState.REVOKED
     assert "HR has withdrawn this starter" in words(browser_of("maria").get(page_of(starter)))
-    everything_is_known(tenant)
+    assert_outcomes_known(tenant)
 
 
 def test_a_starter_rescheduled_meanwhile_gets_no_pass(
-    tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
+    tenant, invite, browser_of, person, during_the_post, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    while_the_post_is_under_way(
+    during_the_post(
         lambda: rescheduling.reschedule_starter(
             starter=Starter.objects.get(pk=starter.pk),
             schedule=rescheduling.Schedule(
@@ -508,14 +508,14 @@ def test_a_starter_rescheduled_meanwhile_gets_no_pass(
     time_passes(3 * MINUTES)
     assert starter.issues.get().state == IssueState.REVOKED
     assert "It is too early" in words(browser_of("maria").get(page_of(starter)))
-    everything_is_known(tenant)
+    assert_outcomes_known(tenant)
 
 
 def test_a_freeze_meanwhile_deletes_the_pass(
-    tenant, invite, browser_of, person, while_the_post_is_under_way, time_passes
+    tenant, invite, browser_of, person, during_the_post, time_passes
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    while_the_post_is_under_way(
+    during_the_post(
         lambda: policy.add_version(PolicyVersion(frozen=True, reason="An attack"), by=person("ada"))
     )
 
@@ -526,31 +526,31 @@ def test_a_freeze_meanwhile_deletes_the_pass(
     assert live(tenant) == []
     time_passes(3 * MINUTES)
     assert starter.issues.get().state == IssueState.REVOKED
-    everything_is_known(tenant)
+    assert_outcomes_known(tenant)
 
 
 def test_a_policy_change_meanwhile_keeps_the_requested_pass(
-    tenant, invite, browser_of, person, while_the_post_is_under_way
+    tenant, invite, browser_of, person, during_the_post
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    asked_under = policy.for_site()
-    while_the_post_is_under_way(
+    requested_policy = policy.for_site()
+    during_the_post(
         lambda: policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
     )
 
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert "data-pass" in words(answer)
-    assert (starter.issues.get().policy, starter.issues.get().lifetime_minutes) == (asked_under, 60)
+    assert (starter.issues.get().policy, starter.issues.get().lifetime_minutes) == (requested_policy, 60)
 
 
 @pytest.mark.parametrize("deletions_fail", [0, 8])
 @pytest.mark.parametrize("paused", [timedelta(seconds=61), 2 * MINUTES, 5 * MINUTES])
 def test_a_process_paused_beyond_its_lease_shows_no_pass(
-    tenant, fault, invite, browser_of, while_the_post_is_under_way, time_passes, paused, deletions_fail
+    tenant, fault, invite, browser_of, during_the_post, time_passes, paused, deletions_fail
 ):
     starter, maria = invite("noor"), browser_of("maria")
-    while_the_post_is_under_way(lambda: time_passes(paused))
+    during_the_post(lambda: time_passes(paused))
     if deletions_fail:
         fault(method="DELETE", status=403, times=deletions_fail)
 
@@ -559,16 +559,12 @@ def test_a_process_paused_beyond_its_lease_shows_no_pass(
     assert "data-pass" not in words(answer)
     time_passes(6 * MINUTES)
     assert live(tenant) == []
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
-def test_an_expired_lease_counts_before_the_worker_notices(
-    tenant, invite, browser_of, while_the_post_is_under_way
-):
+def test_an_expired_lease_counts_before_the_worker_notices(tenant, invite, browser_of, during_the_post):
     starter, maria = invite("noor"), browser_of("maria")
-    while_the_post_is_under_way(
-        lambda: PassIssue.objects.update(lease_until=F("lease_until") - timedelta(seconds=61))
-    )
+    during_the_post(lambda: PassIssue.objects.update(lease_until=F("lease_until") - timedelta(seconds=61)))
 
     answer = maria.post(page_of(starter), form_of(starter))
 
@@ -581,13 +577,13 @@ def test_a_process_paused_before_sending_sends_nothing(tenant, monkeypatch, invi
     starter, maria = invite("noor"), browser_of("maria")
     claim = claim_issue
 
-    def then_paused(*args: Any) -> PassIssue:
+    def claim_and_pause(*args: Any) -> PassIssue:
         issue = claim(*args)
         PassIssue.objects.filter(pk=issue.pk).update(lease_until=F("lease_until") - timedelta(seconds=45))
         issue.refresh_from_db()
         return issue
 
-    monkeypatch.setattr(handover, "claim_issue", then_paused)
+    monkeypatch.setattr(handover, "claim_issue", claim_and_pause)
 
     answer = maria.post(page_of(starter), form_of(starter))
 
@@ -604,13 +600,13 @@ def test_a_request_resumed_after_voiding_leaves_no_pass(
     starter, maria = invite("noor"), browser_of("maria")
     create = Graph.create_pass
 
-    def asleep_then_sent(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
+    def sleep_and_create(self: Graph, *args: Any, **kwargs: Any) -> graph.CreatedPass:
         monkeypatch.setattr(Graph, "create_pass", create)
         time_passes(5 * MINUTES)
         assert starter.issues.get().state == IssueState.VOID
         return create(self, *args, **kwargs)
 
-    monkeypatch.setattr(Graph, "create_pass", asleep_then_sent)
+    monkeypatch.setattr(Graph, "create_pass", sleep_and_create)
     if deletions_fail:
         fault(method="DELETE", status=403, times=deletions_fail)
 
@@ -619,11 +615,11 @@ def test_a_request_resumed_after_voiding_leaves_no_pass(
     assert "data-pass" not in words(answer)
     time_passes(3 * MINUTES)
     assert live(tenant) == []
-    everything_is_known(tenant)
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_outcomes_known(tenant)
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
-# --- The pass is on its way to the screen -----------------------------------------------------------------------------
+# --- The page is on its way to the manager -----------------------------------------------------------------------------
 
 
 def test_an_unacknowledged_pass_is_deleted(tenant, invite, browser_of, time_passes):
@@ -635,7 +631,7 @@ def test_an_unacknowledged_pass_is_deleted(tenant, invite, browser_of, time_pass
     assert live(tenant) == []
     page = browser_of("maria").get(page_of(starter))
     assert "the manager’s page did not confirm that it arrived" in words(page)
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_a_late_receipt_makes_the_page_wipe_itself(tenant, invite, browser_of, time_passes):
@@ -672,7 +668,7 @@ def test_a_failed_deletion_is_retried_until_it_succeeds(
 
     assert starter.issues.get().state == IssueState.REVOKED
     assert live(tenant) == []
-    the_starter_can_go_on(tenant, starter, browser_of("maria"))
+    assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 
 def test_the_attempts_of_one_starter_are_limited(tenant, fault, invite, browser_of, time_passes):
@@ -687,7 +683,7 @@ def test_the_attempts_of_one_starter_are_limited(tenant, fault, invite, browser_
     assert answer.status_code == 409
     assert "HR must allow another pass" in words(answer)
     assert len(creations(tenant)) == 3
-    everything_is_known(tenant)
+    assert_outcomes_known(tenant)
 
 
 def test_a_refused_click_uses_no_quota(tenant, invite, browser_of):

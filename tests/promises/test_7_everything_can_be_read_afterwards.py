@@ -1,4 +1,4 @@
-"""Promise 7: everything that happened can be read afterwards by someone who trusts nobody."""
+"""Promise 7: an auditor can verify afterwards everything that happened."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def test_each_event_records_actor_time_and_policy(tenant, shown):
 
 def test_no_change_happens_without_its_audit_event(tenant, invite, confirmation, monkeypatch):
     starter = invite("noor")
-    asked = confirmation(starter)
+    click = confirmation(starter)
 
     def fails(*args, **kwargs):
         raise IntegrityError("the audit table is full")
 
     monkeypatch.setattr(audit, "record", fails)
-    outcome = outcome_of(asked)
+    outcome = outcome_of(click)
 
     assert not isinstance(outcome, Shown)
     assert not starter.issues.exists()
-    assert not [one for one in tenant.tenant.passes if one.person == "noor"]
+    assert not [found for found in tenant.tenant.passes if found.person == "noor"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_no_transition_by_the_worker_happens_without_its_event(tenant, shown, monkeypatch):
-    """With real commits: the state and its event are one transaction, whoever moves it."""
+    """With real commits: a state and its event are one transaction."""
     issue = shown("noor").issue
 
     def fails(*args, **kwargs):
@@ -235,11 +235,11 @@ def test_an_audit_log_that_grows_during_verification_verifies(monkeypatch):
         audit.record("a.test")
     in_order = trail._rows_in_order
 
-    def and_meanwhile():
+    def read_and_write():
         yield from in_order()
         with audit.transaction():
             audit.record("a.test")
 
-    monkeypatch.setattr(trail, "_rows_in_order", and_meanwhile)
+    monkeypatch.setattr(trail, "_rows_in_order", read_and_write)
 
     assert list(audit.verify_chain()) == []

@@ -27,7 +27,7 @@ REAL = {
 }
 
 
-def started_with(**environment: str) -> subprocess.CompletedProcess[str]:
+def start_with(**environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "manage.py", "check"]
     own = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     return subprocess.run(
@@ -41,7 +41,7 @@ def started_with(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_client_secret_is_refused_with_an_explanation():
-    refused = started_with(**REAL, AZURE_CLIENT_SECRET="hunter2hunter2")
+    refused = start_with(**REAL, AZURE_CLIENT_SECRET="hunter2hunter2")
 
     assert refused.returncode != 0
     assert "AZURE_CLIENT_SECRET" in refused.stderr
@@ -51,7 +51,7 @@ def test_a_client_secret_is_refused_with_an_explanation():
 
 
 def test_the_same_installation_starts_without_a_client_secret():
-    assert started_with(**REAL).returncode == 0
+    assert start_with(**REAL).returncode == 0
 
 
 def test_no_setting_expects_a_secret_for_microsoft():
@@ -68,12 +68,12 @@ def test_no_setting_expects_a_secret_for_microsoft():
 
 
 def test_the_token_for_graph_comes_from_the_platform(tenant, invite):
-    """In the sandbox tenant, too: the identity is asked for at the machine's own endpoint, and nowhere else."""
+    """With the sandbox, too, the token comes from the machine's identity endpoint only."""
     invite("noor")
 
-    asked = [one["path"] for one in tenant.tenant.requests]
-    assert any(path.startswith("/metadata/identity/") for path in asked)
-    assert not any(path.endswith("/oauth2/v2.0/token") for path in asked)
+    paths = [call["path"] for call in tenant.tenant.requests]
+    assert any(path.startswith("/metadata/identity/") for path in paths)
+    assert not any(path.endswith("/oauth2/v2.0/token") for path in paths)
 
 
 def test_sign_in_uses_an_assertion_of_the_managed_identity(tenant):
@@ -88,9 +88,9 @@ def test_no_token_is_stored_in_the_database(tenant, invite):
 
     invite("noor")
 
-    kept = everything_in_the_database()
-    assert "Noor de Vries" in kept
-    assert not re.search(r"eyJ[A-Za-z0-9_-]{20,}\.", kept)
+    stored = everything_in_the_database()
+    assert "Noor de Vries" in stored
+    assert not re.search(r"eyJ[A-Za-z0-9_-]{20,}\.", stored)
 
 
 def test_nothing_in_the_repository_looks_like_a_key():

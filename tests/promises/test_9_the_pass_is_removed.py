@@ -1,4 +1,4 @@
-"""Promise 9: when the starter has registered their own method, the pass is removed from the account."""
+"""Promise 9: the portal deletes the pass once the starter has registered a method."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db
 
 
 def passes_of(tenant, key: str = "noor") -> list:
-    """All that are listed on the account, used or not."""
-    return [one for one in tenant.tenant.passes if one.person == key and not one.ended]
+    """All passes that Graph lists for the account, used or not."""
+    return [found for found in tenant.tenant.passes if found.person == key and not found.ended]
 
 
 def sign_in_with(tenant, code: str) -> Visitor:
@@ -31,7 +31,7 @@ def sign_in_with(tenant, code: str) -> Visitor:
 
 @pytest.fixture
 def handed_over(tenant, shown):
-    """A pass in the starter's hand, acknowledged by the manager's page."""
+    """A pass that was handed over and acknowledged by the manager's page."""
 
     outcome = shown("noor")
     code = outcome.code.reveal()

@@ -160,7 +160,7 @@ def test_an_erased_starters_page_shows_no_personal_data(withdrawn, browser_of, t
     assert manager.status_code == 404
 
 
-# --- The trail ------------------------------------------------------------------------------------------------------------
+# --- The audit log --------------------------------------------------------------------------------------------------------
 
 
 def test_the_audit_chain_verifies_after_erasure(withdrawn, time_machine, settings, capsys):
@@ -232,7 +232,7 @@ def test_a_backlog_of_old_starters_is_erased_in_the_end(person, time_machine):
     assert AuditDetail.objects.exclude(salt="").count() == 0
 
 
-# --- Mail and work ----------------------------------------------------------------------------------------------------------
+# --- Mails and jobs ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_mails_text_is_erased_a_week_after_sending(invite, run_jobs, time_machine):
