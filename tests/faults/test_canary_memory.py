@@ -109,7 +109,7 @@ def test_a_value_kept_in_memory_is_found(remembered) -> None:
         assert any(key in part for part in memory_of(process)), command_of(process)
 
 
-def test_without_serves_memory_settings_passes_stay_in_memory() -> None:
+def test_passes_stay_in_memory_without_serves_memory_settings() -> None:
     with used("tests.loud.ordinary_memory") as (running, showed):
         held = {process: passes_in(process) for process in running.serving()}
 

@@ -212,7 +212,7 @@ def full(limiter: ConcurrencyLimiter) -> Iterator[None]:
             thread.join()
 
 
-def test_when_calls_are_slow_new_requests_are_refused_at_once():
+def test_new_requests_are_refused_at_once_when_calls_are_slow():
     limiter = ConcurrencyLimiter(2, max_waiting=0, slow=0, patience=60)
 
     with full(limiter), pytest.raises(graph.Overloaded), limiter.acquire():
@@ -222,7 +222,7 @@ def test_when_calls_are_slow_new_requests_are_refused_at_once():
         pass
 
 
-def test_when_calls_are_slow_only_a_few_requests_wait():
+def test_only_a_few_requests_wait_when_calls_are_slow():
     limiter = ConcurrencyLimiter(1, max_waiting=1, slow=0, patience=60)
     with ThreadPoolExecutor(1) as threads:
         with full(limiter):
@@ -233,7 +233,7 @@ def test_when_calls_are_slow_only_a_few_requests_wait():
         assert waiting.result()
 
 
-def test_when_calls_are_quick_requests_are_served_in_order():
+def test_requests_are_served_in_order_when_calls_are_quick():
     limiter = ConcurrencyLimiter(1, max_waiting=0, slow=60, patience=60)
     with ThreadPoolExecutor(5) as threads:
         with full(limiter):
@@ -312,7 +312,7 @@ def entered(limiter: ConcurrencyLimiter) -> bool:
 
 
 @pytest.mark.django_db
-def test_click_under_overload_creates_nothing_and_explains_it(tenant, invite, browser_of, monkeypatch):
+def test_a_click_under_overload_creates_nothing_and_explains_it(tenant, invite, browser_of, monkeypatch):
     starter, maria = invite("noor"), browser_of("maria")
     page = maria.get(f"/starters/{starter.public_id}/")
     seen = {name: page.context["form"].initial[name] for name in ("version", "policy")}

@@ -431,7 +431,7 @@ def test_following_passes_does_not_delay_other_jobs(done, worker_here, monkeypat
     assert command.run_one_job("w") and done[-1] == "watch 2"
 
 
-def test_after_a_slow_watch_another_job_runs(done, worker_here, monkeypatch):
+def test_another_job_runs_after_a_slow_pass_check(done, worker_here, monkeypatch):
     monkeypatch.setattr(worker.Command, "watch_every", 0.01)
     done.how = lambda _: threading.Event().wait(0.05) or None
     command = worker.Command()
