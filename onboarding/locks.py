@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from django.db import connection
 
-OURS = 0x7A9  # tells the portal's advisory locks from those of whatever else uses the database
+PORTAL_LOCKS = 0x7A9  # tells the portal's advisory locks from those of whatever else uses the database
 
 
 class LockQueue(IntEnum):
@@ -24,4 +24,4 @@ def acquire_in_order(line: LockQueue) -> None:
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [OURS, line])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [PORTAL_LOCKS, line])

@@ -51,13 +51,13 @@ class Answer:
     refusing: tuple[Guard, ...] = field(default=(), compare=False)
 
     @property
-    def guards(self) -> tuple[Guard, ...]:
+    def known_guards(self) -> tuple[Guard, ...]:
         return tuple(guards.BY_CODE[code] for code in self.codes if code in guards.BY_CODE)
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def shown_codes(self) -> tuple[str, ...]:
         """The codes that may be shown: two answers with the same ones are one to HR and to managers."""
-        return tuple(reason.code for reason in guards.reasons(self.codes, reference=None))
+        return tuple(reason.code for reason in guards.reasons_for_codes(self.codes, reference=None))
 
 
 NOTHING = Answer()
@@ -79,7 +79,7 @@ class Read:
     facts: Facts | None = None
 
     @classmethod
-    def of(cls, facts: Facts) -> Read:
+    def from_facts(cls, facts: Facts) -> Read:
         return cls(facts.account, facts.manager, facts.above, facts)
 
 
@@ -91,7 +91,7 @@ def stored_answer(starter: Starter) -> Answer:
 
 def stored_reasons(starter: Starter) -> tuple[guards.Reason, ...]:
     """The kept refusal in words for HR and managers; empty where no guard refused."""
-    return guards.reasons(stored_answer(starter).codes, reference=starter.answer_event)
+    return guards.reasons_for_codes(stored_answer(starter).codes, reference=starter.answer_event)
 
 
 def stops_a_pass(starter: Starter) -> bool:
@@ -158,7 +158,7 @@ def _refusals_that_count(
     starter: Starter, rules: EffectivePolicy, refusing: tuple[Guard, ...], now: datetime
 ) -> tuple[Guard, ...]:
     """Before the link, and until a day before the window, what may still come right by itself is in nobody's way."""
-    opens, _ = starter.window(rules.opens_before, rules.closes_after)
+    opens, _ = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.state == StarterState.INVITED and now >= opens - COUNTS_BEFORE:
         return refusing
     return guards.lasting_refusals(refusing)
@@ -169,7 +169,7 @@ def _known_from_the_click(
 ) -> tuple[str, ...]:
     """What refused at the click and needs a scarce read stays until the next click; a limit of the day is asked again."""
     found = []
-    for guard in stored_answer(starter).guards:
+    for guard in stored_answer(starter).known_guards:
         if guard.scarce:
             found.append(guard.code)
         elif guard.code in DAILY_LIMITS and read.facts is not None:
@@ -218,7 +218,7 @@ def store_answer(starter: Starter, answer: Answer, *, by: Any | None = None) -> 
         _copy_answer(starter, stored)
         return
     before, stored.problem, stored.refused_for = stored_answer(stored), answer.problem, list(answer.codes)
-    if (before.problem, before.shown) != (answer.problem, answer.shown):
+    if (before.problem, before.shown_codes) != (answer.problem, answer.shown_codes):
         stored.hr_notified_at = None  # HR has not read this answer yet
     stored.answer_event = None
     if answer != NOTHING:
@@ -240,11 +240,11 @@ def _notify_hr(starter: Starter, stored: Starter, *, by: Any | None) -> None:
         "notified": notifications.list_recipients(starter, hr=not again, security=bool(alarming))
     }
     if answer.problem == Problem.REFUSED:
-        facts |= {"codes": list(answer.codes), "policy": policy.for_starter(starter).key}
+        facts |= {"codes": list(answer.codes), "policy": policy.for_starter(starter).version_key}
         event = audit.record("starter.refused", by=by, starter=starter, facts=facts)
         notifications.alarm_security_before_click(starter, alarming, number=event.seq)
         written = stored.hr_notified_at or notifications.write_early_refusal(
-            starter, answer.guards, number=event.seq
+            starter, answer.known_guards, number=event.seq
         )
     else:
         facts |= {"problem": answer.problem}
@@ -261,7 +261,7 @@ def _is_for_hr(starter: Starter, answer: Answer) -> bool:
 
 
 def _alarming_guards(starter: Starter, answer: Answer) -> tuple[Guard, ...]:
-    alarming = tuple(guard for guard in answer.guards if guard.alarming)
+    alarming = tuple(guard for guard in answer.known_guards if guard.alarming)
     if starter.state == StarterState.RECORDED:
         return tuple(guard for guard in alarming if guard.code in guards.ALARMING_WHEN_ADDED)
     return alarming

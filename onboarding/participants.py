@@ -45,7 +45,7 @@ def approver_ids(starter: Starter) -> set[str]:
     """Object ids of all who approved, also of what was voided since."""
     if starter._state.adding:  # still being recorded
         return set()
-    return {one.by.oid for one in starter.approvals.all()}
+    return {approval.by.oid for approval in starter.approvals.all()}
 
 
 class AdminInvolvement(StrEnum):
@@ -84,9 +84,11 @@ def find_admin_involvement(
 
 def _other_accounts(object_id: str, identities: Iterable[Identity]) -> set[str]:
     """Other accounts of the same person."""
-    known = {one.object_id: one for one in identities}
+    known = {identity.object_id: identity for identity in identities}
     own = known.pop(object_id, None)
-    return {one.object_id for one in known.values() if own is not None and own.is_same_person(one)}
+    return {
+        identity.object_id for identity in known.values() if own is not None and own.is_same_person(identity)
+    }
 
 
 def ids_to_compare(starter: Starter, rules: EffectivePolicy, now: datetime) -> list[str]:

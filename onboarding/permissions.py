@@ -28,12 +28,12 @@ def hr_only(view: View) -> View:
     """Close a view to everybody but HR."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not may_record(request.user):
             raise PermissionDenied("This page is for HR.")
         return view(request, *args, **kwargs)
 
-    return checked
+    return wrapper
 
 
 class CannotTell(Exception):

@@ -91,7 +91,10 @@ class PolicyAdmin(ReadOnly):
     @admin.display(description=_("status"))
     def status(self, version: PolicyVersion) -> str:
         newest = (
-            PolicyVersion.objects.active().filter(department=version.department).order_by("-number").first()
+            PolicyVersion.objects.ever_active()
+            .filter(department=version.department)
+            .order_by("-number")
+            .first()
         )
         if newest is not None and newest.number == version.number:
             return gettext("in force")
@@ -308,7 +311,7 @@ def is_draft(version: PolicyVersion) -> bool:
 
 def list_changes(version: PolicyVersion) -> list[dict[str, Any]]:
     """List the settings that differ from the version before, in words."""
-    earlier = PolicyVersion.objects.active().filter(number__lt=version.number).order_by("-number")
+    earlier = PolicyVersion.objects.ever_active().filter(number__lt=version.number).order_by("-number")
     before = earlier.filter(department=version.department).first() or earlier.filter(department="").first()
     names = version.overrides if version.department else SETTING_NAMES
     if before is None:

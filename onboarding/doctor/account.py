@@ -63,7 +63,7 @@ def check_account(run: DoctorRun) -> Finding:
             gettext("Enter a test account like a starter's to run this check and those that depend on it."),
         )
     parts = run.parts
-    look = parts.missing or parts.result("account")
+    look = parts.missing or parts.read_result("account")
     if look.outcome == Outcome.ABSENT:
         return Finding(
             "wrong",
@@ -111,7 +111,7 @@ def _read_fact(fact: GuardFact, run: DoctorRun) -> ReadResult | None:
         return None if run.wait_for_methods else run.read_methods()
     if fact.part == "sign_ins":
         return None if run.wait_for_sign_ins else run.read_sign_ins()
-    return run.parts.result(fact.part)
+    return run.parts.read_result(fact.part)
 
 
 def check_account_in_scope(run: DoctorRun) -> Finding:

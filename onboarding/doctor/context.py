@@ -47,7 +47,7 @@ class DoctorRun:
     @cached_property
     def policies(self) -> list[tuple[str, EffectivePolicy]]:
         """Each active policy with its department; the site's policy comes first, without one."""
-        own = PolicyVersion.objects.active().exclude(department="").order_by("department")
+        own = PolicyVersion.objects.ever_active().exclude(department="").order_by("department")
         departments = policy.for_departments(["", *own.values_list("department", flat=True).distinct()])
         return list(departments.items())
 

@@ -100,7 +100,7 @@ def _is_handled_by_it(verdicts: dict[str, Verdict]) -> bool:
 
 
 def _unread_finding(guard: Guard) -> Finding:
-    return Finding("wrong", gettext("This check cannot read its data."), _text_for_hr(guard.unread))
+    return Finding("wrong", gettext("This check cannot read its data."), _text_for_hr(guard.unread_variant))
 
 
 def _text_for_hr(guard: Guard) -> str:
@@ -124,7 +124,7 @@ def _ask_it_text(run: DoctorRun) -> str:
 
 
 def _build_question(run: DoctorRun) -> Question:
-    facts, now = run.parts.facts(), clock.now()
+    facts, now = run.parts.build_facts(), clock.now()
     starter, manager = _build_starter(run), _build_manager(run)
     rules = policy.for_department(facts.account.department)
     contexts = (rules.step_up_context,) if rules.step_up_context else ()

@@ -84,9 +84,9 @@ class Graph:
         """Hold one slot for several calls to Graph that belong together. Raises Overloaded."""
         return self._limiter.acquire()
 
-    def prepare(self) -> None:
+    def ensure_token(self) -> None:
         """Have a token in hand, so that none is missing later. Raises Unavailable."""
-        self.transport.prepare()
+        self.transport.ensure_token()
 
     def look_up(self, name_or_object_id: str) -> tuple[Account, Manager | None]:
         """Find an account by its user principal name or object id, with its manager."""
@@ -99,9 +99,10 @@ class Graph:
         Once Graph says that it is busy or cannot be reached, nobody else is asked for.
         """
         found: dict[str, tuple[Account, Manager | None] | GraphError] = {}
-        for names_of_one in split_into_batches(dict.fromkeys(names), PEOPLE_AT_ONCE):
-            found |= self._look_up_some(names_of_one)
-            broken = next((one for one in found.values() if isinstance(one, (Unavailable, Throttled))), None)
+        for batch in split_into_batches(dict.fromkeys(names), PEOPLE_AT_ONCE):
+            found |= self._look_up_some(batch)
+            failures = (result for result in found.values() if isinstance(result, (Unavailable, Throttled)))
+            broken = next(failures, None)
             if broken is not None:
                 return {name: found.get(name, broken) for name in names}
         return {name: found[name] for name in names}
@@ -227,15 +228,19 @@ class Graph:
 
     def _issue_facts_some(self, object_ids: Sequence[str], people: Sequence[str]) -> dict[str, Facts]:
         """Raises what is wrong with all of them, or will be with whoever is asked for next."""
-        parts = {f"{one} {what}": path for one in object_ids for what, path in deciding_paths(one).items()}
+        parts = {
+            f"{object_id} {what}": path
+            for object_id in object_ids
+            for what, path in deciding_paths(object_id).items()
+        }
         shared = employee_number_paths(people) | {"pass_policy": PASS_POLICY}
         answers = self.transport.batch(parts | shared)
         found: dict[str, Facts] = {}
-        for one in object_ids:
-            of_one = {what: answers[f"{one} {what}"] for what in deciding_paths(one)}
+        for object_id in object_ids:
+            own = {what: answers[f"{object_id} {what}"] for what in deciding_paths(object_id)}
             with suppress(Refused, Incomplete):
-                found[one] = parsing.parse_facts(
-                    of_one | {name: answers[name] for name in shared}, one.lower()
+                found[object_id] = parsing.parse_facts(
+                    own | {name: answers[name] for name in shared}, object_id.lower()
                 )
         return found
 
@@ -255,9 +260,9 @@ class Graph:
         """
         if not 0 < len(object_ids) <= SIGN_INS_AT_ONCE:
             raise ValueError(f"From 1 to {SIGN_INS_AT_ONCE} accounts fit in one list.")
-        named = ",".join(f"'{user_path(one).rpartition('/')[2]}'" for one in object_ids)
-        answer = self.transport.get(build_path("/users", select=SIGN_INS, filter=f"id in ({named})"))
-        return parsing.sign_ins_listed(answer, {one.lower() for one in object_ids})
+        listed = ",".join(f"'{user_path(object_id).rpartition('/')[2]}'" for object_id in object_ids)
+        answer = self.transport.get(build_path("/users", select=SIGN_INS, filter=f"id in ({listed})"))
+        return parsing.sign_ins_listed(answer, {object_id.lower() for object_id in object_ids})
 
     @sensitive_variables()
     def create_pass(self, object_id: str, *, lifetime_minutes: int, request_id: UUID) -> CreatedPass:

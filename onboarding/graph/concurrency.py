@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from onboarding.graph.errors import Overloaded
 
-PATIENCE = 10.0  # seconds that a thread waits for a slot
+SLOT_TIMEOUT = 10.0  # seconds that a thread waits for a slot
 SLOW = 5.0  # seconds of Microsoft's time in one slot, which a Graph of the usual speed never needs
 CHECK_INTERVAL = 0.5  # seconds between checks of how slow the requests in progress are
 
@@ -25,7 +25,7 @@ class Slot:
         self._asked: tuple[float, float | None] = 0.0, None
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
+    def count_time(self) -> Iterator[None]:
         """Count the time inside as Microsoft's."""
         self._asked = self._asked[0], time.monotonic()
         try:
@@ -52,11 +52,11 @@ class ConcurrencyLimiter:
     """
 
     def __init__(
-        self, slots: int, *, max_waiting: int, slow: float = SLOW, patience: float = PATIENCE
+        self, slots: int, *, max_waiting: int, slow: float = SLOW, timeout: float = SLOT_TIMEOUT
     ) -> None:
-        """`slow` and `patience` are seconds."""
+        """`slow` and `timeout` are seconds."""
         self._limit, self._max_waiting = slots, max_waiting
-        self._slow, self._patience = slow, patience
+        self._slow, self._timeout = slow, timeout
         self._changed = threading.Condition()
         self._slots: set[Slot] = set()
         self._waiting: list[int] = []
@@ -82,21 +82,21 @@ class ConcurrencyLimiter:
                 self._changed.notify_all()
 
     @contextmanager
-    def request(self) -> Iterator[None]:
+    def acquire_for_request(self) -> Iterator[None]:
         """Hold a slot while Microsoft is asked. Raises Overloaded."""
-        with self.acquire() as slot, slot.timed():
+        with self.acquire() as slot, slot.count_time():
             yield
 
     def _wait_for_slot(self, thread: int) -> None:
         if len(self._slots) < self._limit and not self._waiting:
             return
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + self._timeout
         self._waiting.append(thread)
         try:
             while len(self._slots) >= self._limit or self._waiting[0] != thread:
                 now = time.monotonic()
                 if now > until:
-                    raise Overloaded(f"No slot became free in {self._patience:.0f} s to ask Microsoft Graph.")
+                    raise Overloaded(f"No slot became free in {self._timeout:.0f} s to ask Microsoft Graph.")
                 if self._is_slow(now) and self._waiting.index(thread) >= self._max_waiting:
                     raise Overloaded(
                         "Microsoft Graph is slow, and enough requests are waiting for it already."

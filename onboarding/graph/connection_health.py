@@ -37,7 +37,7 @@ class ConnectionHealth:
         self._failed = time.monotonic()
 
     @property
-    def words(self) -> str:
+    def status_text(self) -> str:
         """`answers`, `silent`, or `not asked` where the last call is long ago."""
         now, never = time.monotonic(), float("-inf")
         answered, failed = self._answered or never, self._failed or never

@@ -126,7 +126,7 @@ class SignIns:
     succeeded_at: datetime | None
     attempted_at: datetime | None
 
-    def used(self, created_at: datetime | None) -> bool | None:
+    def was_used(self, created_at: datetime | None) -> bool | None:
         """Say whether the account was ever signed in to. None: that cannot be known.
 
         A time that is not there proves nothing by itself. What it proves depends on when the account was created: on

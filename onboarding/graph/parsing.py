@@ -197,7 +197,7 @@ def mail_owners(answer: Answer) -> tuple[MailOwner, ...]:
         MailOwner(record.guid("id"), record.text("userPrincipalName"), record.text("displayName"))
         for record in answer.record().all_records()
     ]
-    return tuple(sorted(owners, key=lambda one: (one.display_name, one.object_id)))
+    return tuple(sorted(owners, key=lambda owner: (owner.display_name, owner.object_id)))
 
 
 def refuse_unless_read(answer: Answer, *, absence_is_fine: bool = False) -> None:
@@ -290,12 +290,12 @@ def _method_type(record: Record) -> str:
 def employee_numbers(answers: Mapping[str, Answer]) -> dict[str, str]:
     """Employee numbers by object id; who has none is left out."""
     people = [
-        one
+        person
         for name, answer in answers.items()
         if name.startswith(PEOPLE)
-        for one in answer.record().all_records()
+        for person in answer.record().all_records()
     ]
-    found = {one.guid("id"): one.text("employeeId") for one in people}
+    found = {person.guid("id"): person.text("employeeId") for person in people}
     return {object_id: number for object_id, number in found.items() if number}
 
 

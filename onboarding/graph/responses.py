@@ -25,7 +25,7 @@ from onboarding.graph.errors import (
 )
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=+-]{0,199}")
 # A gateway gave up waiting (408) or the client is said to have gone (499): the work may have been done.
 DOUBTFUL = frozenset({408, 499})
@@ -58,7 +58,7 @@ class Answer:
 
     @property
     def ids(self) -> Ids:
-        error = self._error()
+        error = self._error_record()
         return {
             "code": error.label("code"),
             "request_id": self.request_id or error.record("innerError", "innererror").label("request-id"),
@@ -84,7 +84,7 @@ class Answer:
         if self.status == 404:
             return NotFound("Microsoft Graph does not find it.", status=404, **self.ids)
         if 400 <= self.status < 500 and self.status not in DOUBTFUL:
-            reason, words = self._reason()
+            reason, words = self._refusal_reason()
             return Refused(
                 f"Microsoft Graph refused: {words}.", status=self.status, reason=reason, **self.ids
             )
@@ -100,15 +100,15 @@ class Answer:
             )
         return error
 
-    def _reason(self) -> tuple[str, str]:
-        said = self._error().text("message", limit=2000).casefold()
+    def _refusal_reason(self) -> tuple[str, str]:
+        said = self._error_record().text("message", limit=2000).casefold()
         if self.status == 400:
             for sign, reason, words in REASONS:
                 if sign in said:
                     return reason, words
         return STATUSES.get(self.status, ("other", "it gave no reason that the portal knows"))
 
-    def _error(self) -> Record:
+    def _error_record(self) -> Record:
         fields = self.content if isinstance(self.content, dict) else {}
         return Record(fields, self).record("error")
 
@@ -142,7 +142,7 @@ class Record:
         kept = (
             letter
             for letter in value[:limit]
-            if unicodedata.category(letter) not in {"Cc", "Cs"} and letter not in TURNING
+            if unicodedata.category(letter) not in {"Cc", "Cs"} and letter not in BIDI_CONTROLS
         )
         return "".join(kept).strip()
 
@@ -160,7 +160,7 @@ class Record:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def moment(self, name: str) -> datetime | None:
-        return moment(self._fields.get(name))
+        return parse_timestamp(self._fields.get(name))
 
     def guid(self, name: str) -> str:
         """Return an object id; without one there is nobody to decide about."""
@@ -170,7 +170,7 @@ class Record:
         return value.lower()
 
     def identifier(self, name: str) -> str:
-        return self.label(name) or self._demand(name)
+        return self.label(name) or self._raise_incomplete(name)
 
     def records(self, name: str) -> list[Record]:
         items = self._fields.get(name)
@@ -189,7 +189,7 @@ class Record:
     def incomplete(self, what: str | Promise) -> Incomplete:
         return self._answer.incomplete(what)
 
-    def _demand(self, name: str) -> str:
+    def _raise_incomplete(self, name: str) -> str:
         raise self.incomplete(name)
 
 
@@ -202,7 +202,7 @@ def header_date(value: str | None) -> datetime | None:
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
-def moment(value: object) -> datetime | None:
+def parse_timestamp(value: object) -> datetime | None:
     """Read one of Graph's times: seven fractional digits, and UTC where no zone is said."""
     if not isinstance(value, str) or "T" not in value or len(value) > 40:
         return None

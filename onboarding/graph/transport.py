@@ -29,7 +29,7 @@ from onboarding.graph.responses import Answer, Record, header_date
 
 LARGEST_READ = 4 * 1024 * 1024
 LARGEST_WRITE = 64 * 1024
-PATIENCE_UNSAID, LONGEST_PATIENCE = 2.0, 3600.0
+DEFAULT_RETRY_AFTER, MAX_RETRY_AFTER = 2.0, 3600.0
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -54,7 +54,7 @@ class Bearer(AuthBase):
         return request
 
 
-class Patience(Retry):
+class RetryPolicy(Retry):
     """Repeats what failed in passing. An answer that names its waiting time goes to the caller instead.
 
     The caller can tell everybody to wait; sleeping here would hold a web request, and asking before the time
@@ -65,8 +65,8 @@ class Patience(Retry):
         return not has_retry_after and super().is_retry(method, status_code, has_retry_after)
 
 
-def retry_policy(*methods: str) -> Patience:
-    return Patience(
+def _build_retry_policy(*methods: str) -> RetryPolicy:
+    return RetryPolicy(
         total=3,
         connect=3,
         read=0,
@@ -99,12 +99,14 @@ class Transport:
         self._tokens = tokens
         self._timeout = (connect, read)
         self._limiter, self._connection_health = limiter, connection_health
-        self._session = _build_session(_build_adapter(retry_policy("GET", "DELETE")), local=self._local)
+        self._session = _build_session(
+            _build_adapter(_build_retry_policy("GET", "DELETE")), local=self._local
+        )
         # A batch of reads is itself a read, though it travels as a POST. No other POST is ever repeated.
-        self._session.mount(f"{self._base}/$batch", _build_adapter(retry_policy("POST")))
+        self._session.mount(f"{self._base}/$batch", _build_adapter(_build_retry_policy("POST")))
 
-    def prepare(self) -> None:
-        with self._limiter.request():
+    def ensure_token(self) -> None:
+        with self._limiter.acquire_for_request():
             self.fetch_token()
 
     def get(self, path: str) -> Answer:
@@ -134,7 +136,7 @@ class Transport:
     @sensitive_variables()
     def write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
         """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
-        with self._limiter.request():
+        with self._limiter.acquire_for_request():
             return self._write_once(path, content, kind=kind, request_id=request_id)
 
     @sensitive_variables()
@@ -163,7 +165,7 @@ class Transport:
 
     def _send_repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
         """Send what can be sent again. A 401 was not carried out, so a fresh token gets one more try."""
-        with self._limiter.request():
+        with self._limiter.acquire_for_request():
             answer = self._send_once(method, path, self.fetch_token(), content)
             if answer.status == 401:
                 answer = self._send_once(method, path, self.fetch_token(fresh=True), content)
@@ -251,8 +253,8 @@ def was_never_sent(error: Exception) -> bool:
 def read_retry_after(header: str | None) -> float:
     """Read Retry-After: seconds or a date, within reason; two seconds where it says nothing readable."""
     if header is None:
-        return PATIENCE_UNSAID
-    return min(max(_parse_seconds(header.strip()), 1.0), LONGEST_PATIENCE)
+        return DEFAULT_RETRY_AFTER
+    return min(max(_parse_seconds(header.strip()), 1.0), MAX_RETRY_AFTER)
 
 
 def _parse_seconds(value: str) -> float:
@@ -261,7 +263,7 @@ def _parse_seconds(value: str) -> float:
     try:
         return parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, OverflowError):
-        return PATIENCE_UNSAID
+        return DEFAULT_RETRY_AFTER
 
 
 def _build_adapter(retries: Retry) -> HTTPAdapter:

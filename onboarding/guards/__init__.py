@@ -13,7 +13,7 @@ from onboarding.guards.outside import (
     HANDLED_BY_IT,
     Reason,
     describe_it_referral,
-    reasons,
+    reasons_for_codes,
     reasons_for_guards,
 )
 from onboarding.guards.people import manager_now
@@ -50,6 +50,6 @@ __all__ = [
     "list_unchecked_codes",
     "manager_now",
     "never_signed_in",
-    "reasons",
+    "reasons_for_codes",
     "reasons_for_guards",
 ]

@@ -61,7 +61,7 @@ INTERNAL_MEMBER = Guard(
 
 def _hire_day(q: Question) -> date | None:
     """The hire date as a day where the starter works."""
-    return hire_day(q.account.hire_date, q.starter.zone) if q.account.hire_date else None
+    return hire_day(q.account.hire_date, q.starter.zone_info) if q.account.hire_date else None
 
 
 def is_new(q: Question) -> bool:
@@ -72,16 +72,16 @@ def is_new(q: Question) -> bool:
     earliest = q.starter.starts_at - timedelta(days=q.policy.new_days_before)
     latest = q.starter.starts_at + timedelta(days=q.policy.new_days_after)
 
-    def around(moment: datetime | None) -> bool:
+    def near_start(moment: datetime | None) -> bool:
         return moment is not None and earliest <= moment <= latest
 
-    def hired_around() -> bool:
-        hired, zone = _hire_day(q), q.starter.zone
+    def hired_near_start() -> bool:
+        hired, zone = _hire_day(q), q.starter.zone_info
         return (
             hired is not None and earliest.astimezone(zone).date() <= hired <= latest.astimezone(zone).date()
         )
 
-    return around(q.account.created_at) or (may_never_have_been_used(q) and hired_around())
+    return near_start(q.account.created_at) or (may_never_have_been_used(q) and hired_near_start())
 
 
 IS_NEW = Guard(

@@ -32,7 +32,7 @@ class Need:
     occasion: str
 
     @property
-    def words(self) -> str:
+    def why_label(self) -> str:
         return str(self.why.label)
 
 
@@ -69,7 +69,9 @@ def list_missing_approvals(
     if not asked:
         return []
     valid = starter.approvals.filter(voided_at=None).select_related("by")
-    given = {(one.why, one.occasion) for one in valid if counts is None or counts(one.by.oid)}
+    given = {
+        (approval.why, approval.occasion) for approval in valid if counts is None or counts(approval.by.oid)
+    }
     return [need for need in asked if (need.why, need.occasion) not in given]
 
 

@@ -55,10 +55,10 @@ class Question:
         """The manager in the directory, or the stand-in while HR's choice of them still holds."""
         return confirmer.find_confirmer(self.starter, self.facts.manager, self.facts.above)
 
-    def identity(self, object_id: str) -> Identity:
+    def identity_of(self, object_id: str) -> Identity:
         """This account with its employee number, as the directory says at this moment."""
         read = (self.account, self.facts.manager, self.facts.above)
-        numbers = {one.object_id: one.employee_id for one in read if one is not None}
+        numbers = {person.object_id: person.employee_id for person in read if person is not None}
         return Identity(object_id, numbers.get(object_id) or self.facts.numbers.get(object_id, ""))
 
     @property
@@ -111,7 +111,7 @@ class Guard:
             case _:
                 return not self.scarce and not self.at_click and not self.personal
 
-    def explained(self, question: Question) -> Guard:
+    def with_explanation(self, question: Question) -> Guard:
         """The same guard with the words that fit the case."""
         if self.explain is None:
             return self
@@ -119,7 +119,7 @@ class Guard:
         return replace(self, for_manager=for_manager, for_hr=for_hr)
 
     @property
-    def unread(self) -> Guard:
+    def unread_variant(self) -> Guard:
         """The same guard where the tenant keeps its facts from the portal, and policy does not let it go on."""
         return replace(
             self,

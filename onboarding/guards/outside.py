@@ -51,7 +51,7 @@ def describe_it_referral(reference: object) -> Words:
     return format_lazy(ASK_IT, reference=reference or "–")
 
 
-def reasons(codes: Iterable[str], *, reference: object) -> tuple[Reason, ...]:
+def reasons_for_codes(codes: Iterable[str], *, reference: object) -> tuple[Reason, ...]:
     """What may be said outside of the refusals with these codes; those that this release does not know are left out."""
     return reasons_for_guards((BY_CODE[code] for code in codes if code in BY_CODE), reference=reference)
 

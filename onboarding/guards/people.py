@@ -86,11 +86,13 @@ MANAGER_ENABLED = Guard(
 
 def three_people(q: Question) -> bool:
     """Who in HR recorded, chose the account, set the time or approved; who confirms; who receives."""
-    confirmer, receiver = q.identity(q.confirmer_id), q.identity(q.account.object_id)
-    hr = [q.identity(one) for one in participants.hr_participant_ids(q.starter)]
+    confirmer, receiver = q.identity_of(q.confirmer_id), q.identity_of(q.account.object_id)
+    hr = [q.identity_of(object_id) for object_id in participants.hr_participant_ids(q.starter)]
     if confirmer.is_same_person(receiver):
         return False
-    return not any(one.is_same_person(confirmer) or one.is_same_person(receiver) for one in hr)
+    return not any(
+        participant.is_same_person(confirmer) or participant.is_same_person(receiver) for participant in hr
+    )
 
 
 THREE_PEOPLE = Guard(
@@ -107,10 +109,14 @@ THREE_PEOPLE = Guard(
 
 def is_approved(q: Question) -> bool:
     """Another person of HR has agreed wherever policy asks for that."""
-    took_part = [q.identity(one) for one in q.starter.contributor_ids]
+    contributors = [q.identity_of(object_id) for object_id in q.starter.contributor_ids]
 
     def is_another(oid: str) -> bool:
-        return not any(one.is_same_person(q.identity(oid)) for one in took_part if one.object_id != oid)
+        return not any(
+            contributor.is_same_person(q.identity_of(oid))
+            for contributor in contributors
+            if contributor.object_id != oid
+        )
 
     return not approvals.list_missing_approvals(q.starter, q.policy, counts=is_another)
 
@@ -130,7 +136,7 @@ def not_an_admin(q: Question) -> bool:
 
 def _find_own_admin_involvement(q: Question) -> AdminInvolvement | None:
     """What who confirms had to do with the policy, also under another account with the same employee number."""
-    known = [q.identity(one) for one in {q.person.oid, *q.facts.numbers}]
+    known = [q.identity_of(object_id) for object_id in {q.person.oid, *q.facts.numbers}]
     return participants.find_admin_involvement(q.person, q.policy, q.now, identities=known)
 
 

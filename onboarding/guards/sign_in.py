@@ -28,7 +28,7 @@ def _has_signed_in(q: Question) -> bool | None:
     was once known stays known, also when the tenant tells nothing any more.
     """
     known = SignIns(q.starter.last_sign_in_at, q.starter.last_attempt_at)
-    used = known.used(q.account.created_at)
+    used = known.was_used(q.account.created_at)
     return None if used is False and not q.starter.sign_in_told else used
 
 
@@ -70,7 +70,9 @@ def no_own_method(q: Question) -> bool:
     if q.facts.methods is None:
         return False
     expected = q.policy.phones_beforehand is True
-    found = [one for one in q.facts.methods if graph.blocks_new_starter(one, phones_expected=expected)]
+    found = [
+        method for method in q.facts.methods if graph.blocks_new_starter(method, phones_expected=expected)
+    ]
     used = [issue for issue in q.starter.issues.all() if _was_used(issue, q.account)] if found else []
     return all(_came_with(method, used) for method in found)
 

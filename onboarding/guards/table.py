@@ -42,7 +42,7 @@ GUARDS: tuple[Guard, ...] = (
     sign_in.STEP_UP_IS_FOR_THIS,
     sign_in.NO_FOREIGN_PASS,
 )
-BY_CODE = {one.code: one for guard in GUARDS for one in (guard, guard.unread)}
+BY_CODE = {variant.code: variant for guard in GUARDS for variant in (guard, guard.unread_variant)}
 # What a new sign-in mends by itself: nobody else need hear of it.
 FIXED_BY_SIGNING_IN = frozenset({"sign_in_is_fresh", "step_up_is_for_this"})
 
@@ -52,7 +52,7 @@ def find_refusals(question: Question) -> tuple[Guard, ...]:
     asked = [guard for guard in GUARDS if guard.is_asked_at(question.place)]
     found = [(guard, evaluate_guard(guard, question)) for guard in asked]
     return tuple(
-        guard.unread if said == Verdict.UNREAD else guard.explained(question)
+        guard.unread_variant if said == Verdict.UNREAD else guard.with_explanation(question)
         for guard, said in found
         if said in {Verdict.REFUSES, Verdict.UNREAD}
     )

@@ -125,11 +125,11 @@ class StarterFilters:
 
     def find_starters(self, *, but: str = "") -> StarterQuerySet:
         """Return the starters that match all filters, without the filter `but`: its choices are counted."""
-        return self._searched.filter(*[fits for name, fits in self._conditions.items() if name != but])
+        return self._search_results.filter(*[fits for name, fits in self._conditions.items() if name != but])
 
     @cached_property
-    def _searched(self) -> StarterQuerySet:
-        return Starter.objects.filter(erased_at=None).matching_once(self.q)
+    def _search_results(self) -> StarterQuerySet:
+        return Starter.objects.filter(erased_at=None).matching_words_once(self.q)
 
     @cached_property
     def _conditions(self) -> dict[str, Q]:
@@ -183,7 +183,7 @@ class StarterFilters:
         today = timezone.localdate()
         spans = {code: span for code, _ in DAYS if (span := day_range(code, today))}
         kind = SearchCounts if self.q else ListCounts
-        return kind(self._searched, self._conditions, spans, needs_attention(self._lapsed))
+        return kind(self._search_results, self._conditions, spans, needs_attention(self._lapsed))
 
     def state_choices(self) -> list[dict[str, Any]]:
         counts = self.counts.by_state()

@@ -92,7 +92,7 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
     issue = starter.open_issue()
     if issue is not None and issue.state in ISSUE_IN_PROGRESS:
         return _next_step_of_issue(issue)
-    _, closes = starter.window(rules.opens_before, rules.closes_after)
+    _, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.is_unfinished and now > closes and issue is None:
         return gettext("The time for a pass is over. Change the start date, or withdraw the starter.")
     match StarterState(starter.state):
@@ -134,7 +134,7 @@ def _next_step_after_link(starter: Starter, rules: EffectivePolicy, now: datetim
         return gettext("The manager can create the pass when the problem is fixed.")
     if policy.attempts_left(starter, rules) <= 0:
         return gettext("The manager has used all passes. If the starter is present, allow another pass.")
-    opens, closes = starter.window(rules.opens_before, rules.closes_after)
+    opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if now >= opens:
         return gettext("The manager can create the pass now, with the starter present, until %(closes)s.") % {
             "closes": _format_local(closes, starter)
@@ -145,14 +145,14 @@ def _next_step_after_link(starter: Starter, rules: EffectivePolicy, now: datetim
 
 
 def _format_local(moment: datetime, starter: Starter) -> str:
-    return format_time(moment.astimezone(starter.zone))
+    return format_time(moment.astimezone(starter.zone_info))
 
 
 def describe_issues(starter: Starter) -> list[dict[str, Any]]:
     return [
         {
             "number": issue.number,
-            "when": issue.intended_at.astimezone(starter.zone),
+            "when": issue.intended_at.astimezone(starter.zone_info),
             "words": _issue_words(issue),
         }
         for issue in starter.issues.select_related("actor").order_by("-number")
@@ -230,7 +230,7 @@ def _describe_event(event: AuditEvent, personal: dict[str, str]) -> str:
     words = str(EVENTS.get(event.event, event.event))
     reason = event.facts.get("reason", "")
     if event.event in {"issue.refused", "starter.refused"}:
-        found = guards.reasons(event.facts["codes"], reference=event.seq)
+        found = guards.reasons_for_codes(event.facts["codes"], reference=event.seq)
         why = " ".join(str(reason.for_hr) for reason in found) or gettext(
             "The portal could not check the account."
         )

@@ -33,7 +33,7 @@ class Step:
 
 def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
     """Return the four steps; for a withdrawn starter, the completed steps and the withdrawal."""
-    opens, closes = starter.window(rules.opens_before, rules.closes_after)
+    opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     issue = starter.last_issue()
     planned_steps = (
         (
@@ -86,7 +86,7 @@ def _link_status(starter: Starter) -> str:
 
 
 def _format_local(starter: Starter, moment: datetime | None) -> str:
-    return labels.format_time(moment.astimezone(starter.zone)) if moment else ""
+    return labels.format_time(moment.astimezone(starter.zone_info)) if moment else ""
 
 
 def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
@@ -101,7 +101,7 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
             return gettext(
                 "If they do not, the pass stops working. The manager can then create another one on the same page."
             )
-        until = date_format(issue.valid_until.astimezone(starter.zone), "CLOCK")
+        until = date_format(issue.valid_until.astimezone(starter.zone_info), "CLOCK")
         return gettext(
             "If they do not, the pass stops working at %(time)s. The manager can then create another one on "
             "the same page."

@@ -41,7 +41,7 @@ def review_context(starter: Starter, person: Any) -> dict[str, Any]:
     return {
         "changes": list_changes(starter) if is_early and starter.seen else [],
         "accept_url": reverse("hr:look-again", args=args),
-        "waiting": [need.words for need in waiting],
+        "waiting": [need.why_label for need in waiting],
         "approve_url": reverse("hr:approve", args=args) if approvals.can_approve(starter, person) else "",
         "approvals": [
             {
@@ -86,7 +86,7 @@ def accept_changes(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
     expected = {name: request.POST.get(name, "") for name in DETAIL_NAMES}
 
-    def accept() -> None:
+    def accept_shown_changes() -> None:
         try:
             check_version(request, starter)
             accounts.accept_directory_changes(starter=starter, expected=expected, by=request.user)
@@ -95,7 +95,7 @@ def accept_changes(request: HttpRequest, public_id: str) -> HttpResponse:
             raise
 
     success = gettext("You confirmed the changes. The onboarding continues with the current details.")
-    run_and_report(request, accept, success)
+    run_and_report(request, accept_shown_changes, success)
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -115,19 +115,19 @@ def approve_starter(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         starter.version = form.cleaned_data["version"]
 
-        def approve() -> None:
+        def approve_with_reason() -> None:
             if not directory.is_another_person(request.user, starter):
                 raise approvals.NotAnotherPerson
             approvals.approve_missing(starter=starter, by=request.user, reason=form.cleaned_data["reason"])
 
-        if run_and_report(request, approve, gettext("Approved. The manager can continue.")):
+        if run_and_report(request, approve_with_reason, gettext("Approved. The manager can continue.")):
             return redirect("hr:starter", public_id=public_id)
         form = ApproveForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {
         "form": form,
         "starter": starter,
         "waiting": [
-            need.words for need in approvals.list_missing_approvals(starter, policy.for_starter(starter))
+            need.why_label for need in approvals.list_missing_approvals(starter, policy.for_starter(starter))
         ],
         "back_url": reverse("hr:starter", args=[public_id]),
     }

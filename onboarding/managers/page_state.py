@@ -51,7 +51,7 @@ class PageState:
         """Return the headers that poll_page.js reads: the fingerprint, when to poll again, and the queue position."""
         headers = {"Page-State": self.fingerprint, "Poll-Seconds": str(self.refresh_seconds)}
         if self.wait:
-            seconds, position = self.wait.seconds(clock.now()), self.wait.ahead + 1
+            seconds, position = self.wait.seconds_left(clock.now()), self.wait.ahead + 1
             headers |= {"Queue-Seconds": str(seconds), "Queue-Position": str(position)}
         return headers
 
@@ -102,7 +102,7 @@ def sign_in_needed_at(waiting: graph_quota.Wait | None, now: datetime) -> dateti
 
 
 def _clock_time(moment: datetime | None, starter: Starter) -> str:
-    return date_format(moment.astimezone(starter.zone), "CLOCK") if moment else ""
+    return date_format(moment.astimezone(starter.zone_info), "CLOCK") if moment else ""
 
 
 def _state_of_issue(issue: PassIssue, starter: Starter) -> PageState:
@@ -213,7 +213,7 @@ def _state_without_issue(
 
 
 def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: datetime) -> PageState | None:
-    opens, closes = starter.window(policy.opens_before, policy.closes_after)
+    opens, closes = starter.pass_window(policy.opens_before, policy.closes_after)
     if starter.state == StarterState.RECORDED and now >= opens:
         return _not_ready_state()
     if now < opens:
@@ -234,7 +234,7 @@ def _not_ready_state() -> PageState:
 
 
 def _too_early_state(starter: Starter, opens: datetime) -> PageState:
-    local = opens.astimezone(starter.zone)
+    local = opens.astimezone(starter.zone_info)
     lines = (
         gettext("You can create the pass from %(moment)s (%(zone)s).")
         % {"moment": date_format(local, "MOMENT"), "zone": starter.time_zone},
@@ -247,7 +247,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
 def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
         gettext("You could create the pass until %(moment)s.")
-        % {"moment": date_format(closes.astimezone(starter.zone), "ENDED")},
+        % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
         gettext("Ask HR to change the start date. You can then create the pass here."),
     )
     return PageState("late", gettext("It is too late to create the pass"), lines, "stopped")
@@ -330,7 +330,7 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
         lines,
         "wait",
         "wait",
-        refresh_seconds=min(wait.seconds(now), 15),
+        refresh_seconds=min(wait.seconds_left(now), 15),
         wait=wait,
     )
 
@@ -384,7 +384,7 @@ def unavailable_state(code: str) -> PageState:
 
 def foreign_pass_state(live: ForeignPass, starter: Starter) -> PageState:
     """The account has a pass that the portal did not create. Only the manager can choose to replace it."""
-    made, until = (moment.astimezone(starter.zone) for moment in (live.made_at, live.ends_at))
+    made, until = (moment.astimezone(starter.zone_info) for moment in (live.made_at, live.ends_at))
     lines = (
         (
             gettext("Another tool created it on %(day)s at %(time)s. It works once, until %(until)s.")
@@ -433,7 +433,7 @@ def _hr_notified_line(starter: Starter, hr_notified_at: datetime | None) -> str:
     """Return what the portal has recorded about notifying HR."""
     if hr_notified_at is None:
         return gettext("HR has not been notified yet.")
-    moment = date_format(hr_notified_at.astimezone(starter.zone), "MOMENT")
+    moment = date_format(hr_notified_at.astimezone(starter.zone_info), "MOMENT")
     return gettext("HR was notified on %(moment)s.") % {"moment": moment}
 
 

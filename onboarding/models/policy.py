@@ -5,7 +5,6 @@ The fields of a policy are in `policy_settings.py`.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, NewType
 
 from django.conf import settings
@@ -19,11 +18,12 @@ from onboarding.models.policy_settings import LONGEST_LIFETIME, SHORTEST_LIFETIM
 
 
 class PolicyQuerySet(models.QuerySet["PolicyVersion"]):
-    def active(self) -> PolicyQuerySet:
-        """The versions that were ever active; not the drafts that wait for a second admin."""
+    def ever_active(self) -> PolicyQuerySet:
+        """Return the versions that were ever active, without the drafts."""
         return self.filter(Q(needs_second=False) | Q(activation__isnull=False))
 
-    def waiting(self) -> PolicyQuerySet:
+    def drafts(self) -> PolicyQuerySet:
+        """Return the versions that wait for a second admin."""
         return self.filter(needs_second=True, activation__isnull=True)
 
 
@@ -115,18 +115,16 @@ class PolicyVersion(PolicySettings):
         super().save(*args, **kwargs)
 
     @property
-    def key(self) -> int:
-        """A number that changes whenever this starter's policy does. A newer version always has a higher number, because
-        a draft can no longer be activated once another version was."""
+    def version_key(self) -> int:
+        """Return a number that changes whenever this starter's policy does.
+
+        A newer version always has a higher number: once another version is active, an older draft cannot be activated.
+        """
         return max(self.number, self.own.number) if self.own else self.number
 
     @property
     def by_name(self) -> str:
         return self.created_by.name if self.created_by else gettext("the installation")
-
-    @property
-    def at(self) -> datetime:
-        return self.created_at
 
 
 # Two types, so that mypy refuses one where the other is meant. Only `onboarding.policy` makes them.

@@ -49,14 +49,14 @@ class StarterQuerySet(models.QuerySet["Starter"]):
     def of_confirmer(self, object_id: str) -> StarterQuerySet:
         return self.filter(has_confirmer(object_id)) if object_id else self.none()
 
-    def matching(self, words: str) -> StarterQuerySet:
+    def matching_words(self, words: str) -> StarterQuerySet:
         """Each word must begin one of the name, the account name, the department or the confirmer's and manager's name."""
         return self.filter(*starter_search.match_conditions(words, self.db))
 
-    def matching_once(self, words: str) -> StarterQuerySet:
-        """`matching`, for several queries about one search: if few starters match, it looks them up once, here."""
+    def matching_words_once(self, words: str) -> StarterQuerySet:
+        """`matching_words`, for several queries about one search: if few starters match, it looks them up once, here."""
         ids = starter_search.find_few_ids(words, self.db)
-        return self.matching(words) if ids is None else self.filter(pk__in=ids)
+        return self.matching_words(words) if ids is None else self.filter(pk__in=ids)
 
     # --- A change of names updates the search words in the same transaction ----------------------------------------
 
@@ -342,19 +342,19 @@ class Starter(models.Model):
         return self.stand_in_mail if self.has_stand_in else self.manager_mail
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone_info(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
     @property
     def start_local(self) -> datetime:
         """The start in the starter's own zone. An hour that the clocks skip moves forward."""
-        wall = datetime.combine(self.start_date, self.start_time, tzinfo=self.zone)
-        return wall.astimezone(ZoneInfo("UTC")).astimezone(self.zone)
+        wall = datetime.combine(self.start_date, self.start_time, tzinfo=self.zone_info)
+        return wall.astimezone(ZoneInfo("UTC")).astimezone(self.zone_info)
 
     @property
     def hired_on(self) -> date | None:
         """The hire date in the directory, as a day in the starter's time zone."""
-        return hire_day(self.hire_date, self.zone) if self.hire_date else None
+        return hire_day(self.hire_date, self.zone_info) if self.hire_date else None
 
     @property
     def start_words(self) -> str:
@@ -371,6 +371,6 @@ class Starter(models.Model):
     def last_issue(self) -> PassIssue | None:
         return max(self.issues.all(), key=lambda issue: issue.number, default=None)
 
-    def window(self, before: timedelta, after: timedelta) -> tuple[datetime, datetime]:
+    def pass_window(self, before: timedelta, after: timedelta) -> tuple[datetime, datetime]:
         """When a pass can be created: from `before` the start to `after` it."""
         return self.starts_at - before, self.starts_at + after

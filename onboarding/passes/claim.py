@@ -17,7 +17,7 @@ from onboarding.models.background import Job
 from onboarding.passes import sign_ins
 from onboarding.passes.confirmation import Confirmation
 from onboarding.passes.errors import PageOutdated, TryAgainLater
-from onboarding.passes.refusal import guard_question, refuse
+from onboarding.passes.refusal import guard_question, refuse_pass
 from onboarding.transitions import move_starter
 
 log = logging.getLogger(__name__)
@@ -56,13 +56,13 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
                 confirmation.proof, starter=starter, person=confirmation.person, rules=rules, now=now
             )
             issue.save(force_insert=True)
-            if policy.for_starter(starter).key != rules.key:
+            if policy.for_starter(starter).version_key != rules.version_key:
                 raise ConcurrentUpdate("the policy has changed")
             jobs.enqueue_job(f"issue:{issue.pk}", priority=Job.Priority.PASS, due_at=issue.lease_until)
     except (ConcurrentUpdate, IntegrityError):
         raise PageOutdated from None
     except step_up.ProofAlreadyUsed:
-        refuse(confirmation, rules, (guards.BY_CODE["step_up_is_for_this"],))
+        refuse_pass(confirmation, rules, (guards.BY_CODE["step_up_is_for_this"],))
     except DatabaseError:
         log.exception("could not save the attempt; no request was sent")
         raise TryAgainLater("busy") from None

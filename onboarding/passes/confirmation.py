@@ -46,5 +46,5 @@ class ForeignPass:
     once: bool
 
     @classmethod
-    def of(cls, live: graph.LivePass) -> ForeignPass:
+    def from_live_pass(cls, live: graph.LivePass) -> ForeignPass:
         return cls(live.method_id, live.created_at, live.ends_at, live.usable_once is True)

@@ -37,7 +37,7 @@ IN_FLIGHT_TIMEOUT = CALLS_PER_ISSUE * timedelta(
 POSITION_LIFETIME = timedelta(seconds=60)
 MOST_POSITIONS_PER_PERSON = 3  # one manager with many starters does not keep all others waiting
 # Whose turn comes so soon has the button already: by the time it is pressed, there is room.
-SOON = timedelta(seconds=1)
+BUTTON_LEAD_TIME = timedelta(seconds=1)
 # Microsoft is not believed beyond this, and a moment further ahead can only come from a clock that was set back.
 MAX_PAUSE = timedelta(hours=1)
 
@@ -55,11 +55,11 @@ class Wait:
 
     def is_over(self, now: datetime) -> bool:
         """Whether the button is there."""
-        return self.until - SOON <= now
+        return self.until - BUTTON_LEAD_TIME <= now
 
-    def seconds(self, now: datetime) -> int:
+    def seconds_left(self, now: datetime) -> int:
         """Until the button is there."""
-        return max(1, ceil((self.until - SOON - now).total_seconds()))
+        return max(1, ceil((self.until - BUTTON_LEAD_TIME - now).total_seconds()))
 
 
 class IssueCalls:
@@ -73,16 +73,16 @@ class IssueCalls:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.book()
+        self.settle_calls()
 
-    def take(self, starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
+    def acquire_or_queue(self, starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
         """As `acquire_or_queue`, of which nothing else needs to be told then."""
         wait, self.asked_at = _acquire_position(starter, person, more=more)
         if wait is None:
             self.taken = CALLS_PER_ISSUE + more
         return wait
 
-    def book(self) -> None:
+    def settle_calls(self) -> None:
         """Those that were made have their answer; the others will not be made."""
         taken, made = self.taken, self.made
         self.taken = self.made = 0

@@ -76,7 +76,7 @@ def check_ready(
         log.error("no worker is running: passes are refused, since nothing would delete an unseen pass")
         raise TryAgainLater("no_worker")
     try:
-        graph.client().prepare()
+        graph.client().ensure_token()
     except graph.GraphError as error:
         log.error("no pass can be created: %s", error)
         raise TryAgainLater("unreachable") from None
@@ -97,13 +97,13 @@ def _require_current_page(confirmation: Confirmation, rules: EffectivePolicy) ->
     starter = confirmation.starter
     if rules.frozen:
         raise TryAgainLater("frozen")
-    if (starter.version, rules.key) != (confirmation.starter_version, confirmation.policy_key):
+    if (starter.version, rules.version_key) != (confirmation.starter_version, confirmation.policy_key):
         raise PageOutdated
     if starter.state != StarterState.INVITED or starter.open_issue() is not None:
         raise PageOutdated
     if confirmation.identity_check not in rules.identity_checks:
         raise PageOutdated
-    opens, closes = starter.window(rules.opens_before, rules.closes_after)
+    opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if not opens <= clock.now() <= closes or policy.attempts_left(starter, rules) <= 0:
         raise PageOutdated
     if sign_ins.is_unread(starter):
@@ -123,7 +123,9 @@ def _wait_for_quota(confirmation: Confirmation, calls: graph_quota.IssueCalls) -
 
 def _acquire_or_queue(confirmation: Confirmation, calls: graph_quota.IssueCalls) -> graph_quota.Wait | None:
     try:
-        return calls.take(confirmation.starter, confirmation.person, more=calls_to_replace(confirmation))
+        return calls.acquire_or_queue(
+            confirmation.starter, confirmation.person, more=calls_to_replace(confirmation)
+        )
     except graph_quota.QueueLimitReached:
         raise TryAgainLater("queue_limit") from None
 

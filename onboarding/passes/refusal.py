@@ -31,7 +31,7 @@ def require_sign_in(confirmation: Confirmation, rules: EffectivePolicy) -> None:
     }
     refusing = tuple(guards.BY_CODE[code] for code, holds in checks.items() if not holds)
     if refusing:
-        refuse(confirmation, rules, refusing)
+        refuse_pass(confirmation, rules, refusing)
 
 
 def refuse_before_queueing(confirmation: Confirmation, rules: EffectivePolicy) -> None:
@@ -77,7 +77,12 @@ def require_guards(
         unchanged = Starter.objects.filter(pk=confirmation.starter.pk, version=confirmation.starter.version)
         if not unchanged.exists():
             raise PageOutdated  # another request was faster: its pass looks foreign, and there is nothing to alarm
-        refuse(confirmation, rules, refusing, tuple(map(ForeignPass.of, guards.foreign_passes(question))))
+        refuse_pass(
+            confirmation,
+            rules,
+            refusing,
+            tuple(map(ForeignPass.from_live_pass, guards.foreign_passes(question))),
+        )
 
 
 def guard_question(confirmation: Confirmation, rules: EffectivePolicy, facts: graph.Facts) -> guards.Question:
@@ -94,7 +99,7 @@ def guard_question(confirmation: Confirmation, rules: EffectivePolicy, facts: gr
     )
 
 
-def refuse(
+def refuse_pass(
     confirmation: Confirmation,
     rules: EffectivePolicy,
     refusing: tuple[guards.Guard, ...],
@@ -107,7 +112,7 @@ def refuse(
             "issue.refused",
             by=confirmation.person,
             starter=confirmation.starter,
-            facts={"codes": codes, "policy": rules.key},
+            facts={"codes": codes, "policy": rules.version_key},
         )
         if not guards.FIXED_BY_SIGNING_IN.issuperset(codes):
             obstacles.store_refusal(confirmation.starter, refusing, event)

@@ -27,20 +27,20 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 15  # Graph takes so many accounts in one list
 # What was read is read again after so long: near the start, and before.
-AGAIN_NEAR, AGAIN_FAR, NEAR = timedelta(minutes=10), timedelta(hours=5), timedelta(days=1)
+REFRESH_NEAR, REFRESH_FAR, NEAR = timedelta(minutes=10), timedelta(hours=5), timedelta(days=1)
 # Nobody creates a first pass so long after the start.
-FORGOTTEN = timedelta(days=90)
+READ_UNTIL_AFTER_START = timedelta(days=90)
 # An account that was asked for in vain comes after all others for so long.
-RESTS = timedelta(minutes=1)
+MISSED_DELAY = timedelta(minutes=1)
 # A manager whose page has not asked for so long waits no more; so often at most the page says that one waits.
-WAITS, SAYS_SO = timedelta(minutes=5), timedelta(seconds=20)
+AWAITED_FOR, REQUEST_INTERVAL = timedelta(minutes=5), timedelta(seconds=20)
 # What is older than this must be read again before a pass.
-GOOD_FOR = timedelta(hours=1)
+MAX_AGE = timedelta(hours=1)
 # So long no list is tried after the tenant refused one, and after one failed.
-NO_LISTS, NO_LISTS_FOR_NOW = timedelta(hours=1), timedelta(minutes=5)
-AFTER_A_FAILURE = timedelta(seconds=10)
-KNOWN = ["last_sign_in_at", "last_attempt_at", "sign_in_looked_at", "sign_in_told"]
-DUE, AWAITED = "sign_ins:due", "sign_ins:awaited"
+NO_LISTS_AFTER_REFUSAL, NO_LISTS_AFTER_FAILURE = timedelta(hours=1), timedelta(minutes=5)
+RETRY_DELAY = timedelta(seconds=10)
+STORED_FIELDS = ["last_sign_in_at", "last_attempt_at", "sign_in_looked_at", "sign_in_told"]
+DUE_JOB_KEY, AWAITED_JOB_KEY = "sign_ins:due", "sign_ins:awaited"
 
 
 # --- In the background --------------------------------------------------------------------------------------------
@@ -70,9 +70,9 @@ def read_if_due(starter: Starter) -> None:
         again = clock.now() + timedelta(seconds=error.retry_after)
     except graph.Unavailable as error:
         log.warning("sign-in activity was not read: %s", error, extra={"starter": starter.public_id})
-        again = clock.now() + AFTER_A_FAILURE
+        again = clock.now() + RETRY_DELAY
     if again is not None:
-        jobs.enqueue_job(DUE, priority=Job.Priority.LOOK, due_at=again)
+        jobs.enqueue_job(DUE_JOB_KEY, priority=Job.Priority.LOOK, due_at=again)
 
 
 def read_next() -> datetime | None:
@@ -110,15 +110,15 @@ def starters_to_read() -> QuerySet[Starter]:
     """
     now = clock.now()
     near = Q(starts_at__gt=now - NEAR, starts_at__lte=now + NEAR)
-    awaited, unread = Q(sign_in_awaited_at__gt=now - WAITS), Q(sign_in_looked_at=None)
-    old = Q(sign_in_looked_at__lt=now - AGAIN_FAR) | (near & Q(sign_in_looked_at__lt=now - AGAIN_NEAR))
+    awaited, unread = Q(sign_in_awaited_at__gt=now - AWAITED_FOR), Q(sign_in_looked_at=None)
+    old = Q(sign_in_looked_at__lt=now - REFRESH_FAR) | (near & Q(sign_in_looked_at__lt=now - REFRESH_NEAR))
     old &= Q(last_sign_in_at=None)  # a sign-in that is known stays known
     before_a_pass = Starter.objects.filter(
-        state=StarterState.INVITED, first_pass_at=None, starts_at__gt=now - FORGOTTEN
+        state=StarterState.INVITED, first_pass_at=None, starts_at__gt=now - READ_UNTIL_AFTER_START
     ).exclude(account_id="")
     wanted = before_a_pass.exclude(problem=Starter.Problem.ACCOUNT_GONE).filter(awaited | unread | old)
     return wanted.order_by(
-        _sort_last(Q(sign_in_missed_at__gt=now - RESTS)),
+        _sort_last(Q(sign_in_missed_at__gt=now - MISSED_DELAY)),
         _sort_first(awaited),
         _sort_first(unread),
         _sort_first(Q(starts_at__gt=now - NEAR)),  # a start that was missed days ago is not soon
@@ -137,13 +137,13 @@ def _sort_last(condition: Q) -> Case:
 
 def _is_awaited(starter: Starter) -> bool:
     since = starter.sign_in_awaited_at
-    return since is not None and since > clock.now() - WAITS
+    return since is not None and since > clock.now() - AWAITED_FOR
 
 
 def _rested_at(starter: Starter) -> datetime:
     """When the account may be asked for again, after it was asked for in vain."""
     missed = starter.sign_in_missed_at
-    return clock.now() if missed is None else min(missed, clock.now()) + RESTS
+    return clock.now() if missed is None else min(missed, clock.now()) + MISSED_DELAY
 
 
 def _read_one(starter: Starter) -> bool:
@@ -151,7 +151,7 @@ def _read_one(starter: Starter) -> bool:
     try:
         _store_reading(starter, graph.client().read_sign_ins(starter.account_id))
     except graph.ReadNotPermitted:
-        _not_told(starter)
+        _store_not_permitted(starter)
         return False
     except graph.Refused as error:
         log.info("sign-in activity was not read: %s", error, extra={"starter": starter.public_id})
@@ -167,12 +167,12 @@ def _read_list(batch: Sequence[Starter]) -> None:
     try:
         found = graph.client().list_sign_ins([starter.account_id for starter in batch])
     except graph.ReadNotPermitted:
-        return _ask_one_of(batch)
+        return _probe_permission(batch)
     except graph.Refused as error:
         log.warning("sign-in activity is read one by one, since its list was refused: %s", error)
-        return sign_in_quota.refuse_lists(NO_LISTS)
+        return sign_in_quota.refuse_lists(NO_LISTS_AFTER_REFUSAL)
     except graph.Unavailable:
-        sign_in_quota.refuse_lists(NO_LISTS_FOR_NOW)
+        sign_in_quota.refuse_lists(NO_LISTS_AFTER_FAILURE)
         raise
     for starter in batch:
         if (seen := found.get(starter.account_id)) is not None:
@@ -180,21 +180,21 @@ def _read_list(batch: Sequence[Starter]) -> None:
     return _mark_missed([starter for starter in batch if starter.account_id not in found])
 
 
-def _ask_one_of(batch: Sequence[Starter]) -> None:
+def _probe_permission(batch: Sequence[Starter]) -> None:
     """The right or the licence is missing, it was said of a list. Said of one account too, it holds for all."""
     if sign_in_quota.acquire_call(leave=WAITING_MANAGERS_LEAVE) > 0:
         # A second list would find no room for this question either: the next call reads one account.
-        sign_in_quota.refuse_lists(NO_LISTS_FOR_NOW)
+        sign_in_quota.refuse_lists(NO_LISTS_AFTER_FAILURE)
         return
     try:
         permitted = _read_one(batch[0])
     finally:
         sign_in_quota.mark_answered()
     if permitted:
-        sign_in_quota.refuse_lists(NO_LISTS)
+        sign_in_quota.refuse_lists(NO_LISTS_AFTER_REFUSAL)
         return
     for starter in batch[1:]:
-        _not_told(starter)
+        _store_not_permitted(starter)
 
 
 # --- What is kept -------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def _store_reading(starter: Starter, seen: graph.SignIns) -> None:
     _store_fields(starter, kept)
 
 
-def _not_told(starter: Starter) -> None:
+def _store_not_permitted(starter: Starter) -> None:
     """The tenant does not let the portal read it. A sign-in that is known stays known."""
     _store_fields(starter, {"sign_in_told": False})
 
@@ -242,11 +242,11 @@ def is_unread(starter: Starter) -> bool:
 def request_reading(starter: Starter) -> None:
     """A manager waits on the starter's page: this account is read before all others. It may be said often."""
     now, said = clock.now(), starter.sign_in_awaited_at
-    if said is not None and now - SAYS_SO < said <= now:
+    if said is not None and now - REQUEST_INTERVAL < said <= now:
         return
     with suppress(DatabaseError):  # a page is shown all the same; it says so again with the next look
         if Starter.objects.filter(pk=starter.pk, first_pass_at=None).update(sign_in_awaited_at=now):
-            jobs.enqueue_job(AWAITED, priority=Job.Priority.PASS)
+            jobs.enqueue_job(AWAITED_JOB_KEY, priority=Job.Priority.PASS)
 
 
 def take_call_for_click(starter: Starter) -> bool:
@@ -266,17 +266,17 @@ def store_click_reading(starter: Starter, read: graph.SignIns | graph.GraphError
     if isinstance(read, graph.SignIns):
         _store_reading(starter, read)
     elif isinstance(read, graph.ReadNotPermitted):
-        _not_told(starter)
+        _store_not_permitted(starter)
     elif isinstance(read, graph.Throttled):
         sign_in_quota.back_off(read.retry_after)
-    starter.refresh_from_db(fields=KNOWN)
+    starter.refresh_from_db(fields=STORED_FIELDS)
 
 
 def is_too_old(starter: Starter) -> bool:
     """Whether what is known is too old to make a first pass by it."""
     read_at = starter.sign_in_looked_at
     decides = starter.first_pass_at is None and starter.last_sign_in_at is None
-    return decides and read_at is not None and read_at < clock.now() - GOOD_FOR
+    return decides and read_at is not None and read_at < clock.now() - MAX_AGE
 
 
 def known_since(starter: Starter) -> datetime | None:

@@ -46,7 +46,7 @@ def find_freeze() -> PolicyVersion | None:
     now = for_site()
     if not now.frozen:
         return None
-    site = PolicyVersion.objects.active().filter(department="")
+    site = PolicyVersion.objects.ever_active().filter(department="")
     going_on = site.filter(frozen=False).aggregate(newest=Max("number"))["newest"] or 0
     stopped = site.filter(frozen=True, number__gt=going_on).select_related("created_by")
     return stopped.order_by("number").first() or now
@@ -135,7 +135,7 @@ def attempts_left(starter: Starter, version: EffectivePolicy) -> int:
 
 def newest_version_number() -> int:
     """The highest number of any version that was ever active. A form carries it from when it was opened."""
-    return PolicyVersion.objects.active().aggregate(newest=Max("number"))["newest"] or 0
+    return PolicyVersion.objects.ever_active().aggregate(newest=Max("number"))["newest"] or 0
 
 
 def has_changed_since(number: int, department: str) -> bool:
@@ -143,13 +143,13 @@ def has_changed_since(number: int, department: str) -> bool:
 
     A number that no active version has counts as changed.
     """
-    newer = PolicyVersion.objects.active().filter(number__gt=number, department=department)
+    newer = PolicyVersion.objects.ever_active().filter(number__gt=number, department=department)
     return not 0 < number <= newest_version_number() or newer.exists()
 
 
 def version_at(number: int, department: str) -> PolicyVersion | None:
     """The version of the site, or of a department, that was active when `number` was the newest."""
-    earlier = PolicyVersion.objects.active().filter(number__lte=number, department=department)
+    earlier = PolicyVersion.objects.ever_active().filter(number__lte=number, department=department)
     return earlier.order_by("-number").first()
 
 
@@ -180,7 +180,7 @@ def add_version(version: PolicyVersion, *, by: Person, opened_on: int | None = N
 @audit.transaction()
 def activate_version(number: int, *, by: Person) -> PolicyVersion:
     """A second admin activates a draft. Raises CannotActivate."""
-    version = PolicyVersion.objects.waiting().select_related("created_by").filter(pk=number).first()
+    version = PolicyVersion.objects.drafts().select_related("created_by").filter(pk=number).first()
     if version is None:
         raise CannotActivate(gettext("This version is already in force or does not exist."))
     if version.created_by is None or version.created_by.oid == by.oid:
@@ -199,7 +199,7 @@ def activate_version(number: int, *, by: Person) -> PolicyVersion:
 
 def can_activate(version: PolicyVersion) -> bool:
     """Whether no other version was activated after this one was written: this one would silently undo it."""
-    return not PolicyVersion.objects.active().filter(number__gt=version.number).exists()
+    return not PolicyVersion.objects.ever_active().filter(number__gt=version.number).exists()
 
 
 def _needs_second_admin(rules: SitePolicy) -> bool:
@@ -265,7 +265,9 @@ def _newest_versions(departments: Collection[str] | None) -> dict[str, PolicyVer
 def _newest_versions_query() -> tuple[str, tuple[Any, ...]]:
     """The SQL that finds the newest version of the site and each department. It runs many times in each request, and
     compiling it takes longer than running it."""
-    numbers = PolicyVersion.objects.active().order_by().values("department").annotate(newest=Max("number"))
+    numbers = (
+        PolicyVersion.objects.ever_active().order_by().values("department").annotate(newest=Max("number"))
+    )
     named = PolicyVersion.objects.filter(number__in=numbers.values("newest")).order_by()
     return named.values_list("department", "number", "created_at").query.sql_with_params()
 

@@ -81,7 +81,7 @@ def is_another_person(person: Any, starter: Starter) -> bool:
 
 def connection_status() -> str:
     """Return what the last requests of this process showed: `answers`, `silent` or `not asked`. It sends no request."""
-    return graph.client().connection_health.words
+    return graph.client().connection_health.status_text
 
 
 def look_up_several(names: Sequence[str]) -> dict[str, LookupResult]:

@@ -38,7 +38,7 @@ class Timetable:
 
 
 def plan_timetable(starter: Starter, rules: EffectivePolicy) -> Timetable:
-    opens, closes = starter.window(rules.opens_before, rules.closes_after)
+    opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     ahead = timedelta(days=rules.remind_days_before)
     return Timetable(
         invited=starter.starts_at - rules.invite_before,
@@ -79,5 +79,5 @@ def _department_spellings(keys: Collection[str]) -> dict[str, list[str]]:
 def _escalation_time(starter: Starter, rules: EffectivePolicy) -> datetime | None:
     if rules.escalate_to == EscalateTo.NOBODY:
         return None
-    local = datetime.combine(starter.start_date, time(rules.escalate_hour), tzinfo=starter.zone)
+    local = datetime.combine(starter.start_date, time(rules.escalate_hour), tzinfo=starter.zone_info)
     return max(local.astimezone(UTC), starter.starts_at + AFTER_START)

@@ -61,7 +61,7 @@ def no(*codes: str) -> End:
     """These guards refuse: the manager reads the first one's sentence, HR and perhaps security a mail."""
     refusing = [guards.BY_CODE[code] for code in codes]
     alarmed = {("refused", SECURITY)} if any(guard.alarming for guard in refusing) else set()
-    says = str(guards.reasons(codes, reference=1)[0].for_manager).partition(".")[0]
+    says = str(guards.reasons_for_codes(codes, reference=1)[0].for_manager).partition(".")[0]
     return End(403, says, list(codes), {("refused", HR)} | alarmed, "refused")
 
 

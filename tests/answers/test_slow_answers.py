@@ -56,7 +56,7 @@ def answered_by(
             graph.forget_client()
             impatient = graph.client()
             settings.GRAPH_READ_TIMEOUT = 15
-            impatient.prepare()  # the token comes from the tenant itself, which may take its time
+            impatient.ensure_token()  # the token comes from the tenant itself, which may take its time
             started = time.monotonic()
             try:
                 return getattr(impatient, call)(*args, **kwargs)

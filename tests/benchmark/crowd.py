@@ -52,7 +52,7 @@ def _one_of_them(url: str, queue: bool, until: float) -> list[float]:
             with connection.transaction():
                 came = time.monotonic()
                 if queue:
-                    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", [locks.OURS, ELSE])
+                    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", [locks.PORTAL_LOCKS, ELSE])
                 connection.execute("SELECT n FROM crowd WHERE id = 1 FOR UPDATE")
                 waited.append(time.monotonic() - came)
                 connection.execute("UPDATE crowd SET n = n + 1 WHERE id = 1")

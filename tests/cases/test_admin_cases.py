@@ -191,7 +191,7 @@ def test_a2_an_outdated_draft_says_so_and_has_no_button(ada, browser_of, person)
     for key in ("ada", "amir"):
         User.objects.filter(pk=person(key).pk).update(last_login=timezone.now())
     add(ada, f"{SITE}add/", **{LIFETIME: "30"})
-    draft = PolicyVersion.objects.waiting().get()
+    draft = PolicyVersion.objects.drafts().get()
     page = f"{SITE}{draft.number}/agree/"
     before = browser_of("amir").get(page).content.decode()
     add(ada, f"{SITE}add/", **{FREEZE: True})

@@ -57,7 +57,7 @@ def asks_for_a_pass(browser: Client, starter: Starter) -> Any:
     starter.refresh_from_db()
     address = f"/starters/{starter.public_id}/"
     browser.get(address)
-    seen = {"version": starter.version, "policy": policy.for_starter(starter).key}
+    seen = {"version": starter.version, "policy": policy.for_starter(starter).version_key}
     return browser.post(address, {"identity_check": "in_person", **seen})
 
 

@@ -233,7 +233,7 @@ def test_f19_a_sign_in_after_the_check_is_seen_at_click(tenant, change, invite, 
 def test_f19_with_no_quota_left_the_page_shows_the_age(tenant, change, invite, browser_of):
     change(sign_in_limit=[1, 60])  # which the worker's look takes
     starter, maria = invite("noor"), browser_of("maria")
-    read_at = Starter.objects.get().sign_in_looked_at.astimezone(starter.zone)
+    read_at = Starter.objects.get().sign_in_looked_at.astimezone(starter.zone_info)
 
     answer = click(maria, starter)
 
@@ -244,7 +244,7 @@ def test_f19_with_no_quota_left_the_page_shows_the_age(tenant, change, invite, b
 def test_f19_with_no_quota_left_the_confirmation_shows_the_age(tenant, settings, invite, browser_of):
     settings.GRAPH_SIGN_IN_CALLS = 1
     starter, maria = invite("noor"), browser_of("maria")
-    read_at = Starter.objects.get().sign_in_looked_at.astimezone(starter.zone)
+    read_at = Starter.objects.get().sign_in_looked_at.astimezone(starter.zone_info)
 
     page = maria.get(page_of(starter))
 

@@ -516,7 +516,7 @@ def test_a_token_error_is_logged_in_english_and_shown_translated(well, browser_o
 
     page = browser_of("ada").post("/admin/doctor/", headers={"Accept-Language": "nl"}).content.decode()
     with translation.override("nl"), pytest.raises(GraphError) as error:
-        graph.client().prepare()
+        graph.client().ensure_token()
 
     assert "Microsoft Entra heeft geen token uitgegeven (beheerde identiteit)" in page
     assert "Microsoft Entra did not issue a token (managed identity)" in str(error.value)

@@ -20,7 +20,7 @@ THIRD = "5c0ffee0-1111-4aaa-8bbb-000000000043"
 def test_what_the_three_times_and_the_creation_date_prove(mocked_graph, times, created):
     mocked_graph.get(USER, json={"id": NOOR, "signInActivity": activity(times)})
 
-    assert graph().read_sign_ins(NOOR).used(created) is proven(times, created)
+    assert graph().read_sign_ins(NOOR).was_used(created) is proven(times, created)
 
 
 @pytest.mark.parametrize("created", CREATED, ids=str)
@@ -30,7 +30,7 @@ def test_an_account_without_any_activity_proves_as_much_as_one_without_the_three
 ):
     mocked_graph.get(USER, json={"id": NOOR, **more})
 
-    assert graph().read_sign_ins(NOOR).used(created) is proven(("null", "null", "null"), created)
+    assert graph().read_sign_ins(NOOR).was_used(created) is proven(("null", "null", "null"), created)
 
 
 @pytest.mark.parametrize("name", [SUCCESS, LAST, SILENT])

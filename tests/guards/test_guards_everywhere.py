@@ -220,7 +220,7 @@ def at_looking(world: World, browser_of: Any) -> tuple[int, set[str]]:
 
 def outside(*codes: str) -> set[str]:
     """What a page says of these refusals."""
-    return {reason.code for reason in guards.reasons(codes, reference=1)}
+    return {reason.code for reason in guards.reasons_for_codes(codes, reference=1)}
 
 
 def at_the_press(world: World, confirmation: Any) -> set[str] | None:

@@ -50,7 +50,7 @@ def obrien(named) -> Starter:
      "anne-marie", "marie hof", "van 't hof", " anne   brien ", "annemarie", "anne marie", "o’brien", "OBRIEN", ""],
 )  # fmt: skip
 def test_a_starter_is_found_by_words_as_they_are_spelled(obrien, words):
-    assert list(Starter.objects.matching(words)) == [obrien]
+    assert list(Starter.objects.matching_words(words)) == [obrien]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_starter_is_found_by_words_as_they_are_spelled(obrien, words):
     ["siobhan zzz", "&", "|:*", "!nobody", "xy & yz | (", "\\", "%", "_", "🙂", "<->", "si%n", "s_xb"],
 )
 def test_unknown_word_finds_no_starter_and_no_error(obrien, words):
-    assert list(Starter.objects.matching(words)) == []
+    assert list(Starter.objects.matching_words(words)) == []
 
 
 # What is stored, and what somebody types to find it.
@@ -116,13 +116,13 @@ def test_case_accents_and_apostrophes_make_no_difference(named, stored, typed):
     starter = named(stored)
     named("Somebody Else")
 
-    assert list(Starter.objects.matching(typed)) == [starter]
+    assert list(Starter.objects.matching_words(typed)) == [starter]
 
 
 def test_a_stand_in_and_a_department_are_found_as_well(named):
     starter = named("Noor", department="Qualität", stand_in_name="Zoë Ängström")
 
-    assert [list(Starter.objects.matching(words)) for words in ("qualitat", "zoe angstrom")] == [
+    assert [list(Starter.objects.matching_words(words)) for words in ("qualitat", "zoe angstrom")] == [
         [starter]
     ] * 2
 
@@ -135,8 +135,8 @@ def test_search_finds_the_new_name_and_not_the_old(obrien):
         display_name="Siobhán Müller", account_name="s.muller@x.example"
     )
 
-    assert not Starter.objects.matching("brien").exists()
-    assert list(Starter.objects.matching("muller")) == [obrien]
+    assert not Starter.objects.matching_words("brien").exists()
+    assert list(Starter.objects.matching_words("muller")) == [obrien]
 
 
 def test_a_name_written_by_save_is_found(obrien):
@@ -144,8 +144,8 @@ def test_a_name_written_by_save_is_found(obrien):
     obrien.save(update_fields=["manager_name"])
 
     assert (
-        list(Starter.objects.matching("lukasz")) == [obrien]
-        and not Starter.objects.matching("marie").exists()
+        list(Starter.objects.matching_words("lukasz")) == [obrien]
+        and not Starter.objects.matching_words("marie").exists()
     )
 
 
@@ -154,7 +154,7 @@ def test_name_written_to_many_rows_is_found_at_each(named):
 
     Starter.objects.update(department="Zürich")
 
-    assert list(Starter.objects.matching("zurich")) == starters
+    assert list(Starter.objects.matching_words("zurich")) == starters
 
 
 def test_a_look_that_changes_no_name_writes_no_words(obrien, django_assert_num_queries):
@@ -179,16 +179,16 @@ def test_names_written_outside_the_models_are_found_after_daily_work(obrien, nam
 
     starter_search.index_all_starters()
 
-    assert list(Starter.objects.matching("jorg")) == [obrien] and list(Starter.objects.matching("else")) == [
-        other
-    ]
+    assert list(Starter.objects.matching_words("jorg")) == [obrien] and list(
+        Starter.objects.matching_words("else")
+    ) == [other]
 
 
 # --- Among a million --------------------------------------------------------------------------------------------------
 
 
 def test_a_search_looks_into_the_index_of_words(obrien, named):
-    found = Starter.objects.matching("siob bri")
+    found = Starter.objects.matching_words("siob bri")
     if connection.vendor == "postgresql":
         for number in range(200):  # of a handful of words PostgreSQL may read all by another index
             named(f"Somebody Else{number}")
@@ -204,4 +204,4 @@ def test_stored_and_typed_words_are_cut_at_the_same_length(named):
     long = "x" * (folded_words.MAX_WORD_LENGTH + 20)
     starter = named(long)
 
-    assert list(Starter.objects.matching(long)) == [starter]
+    assert list(Starter.objects.matching_words(long)) == [starter]

@@ -29,7 +29,7 @@ def test_the_guides_example_starter_can_get_a_pass_now(time_machine, hour):
     starter = Starter(start_date=timezone.localdate(), start_time=start, time_zone=initial["time_zone"])
     rules = policy.for_site()
     starter.starts_at = starter.start_local
-    opens, closes = starter.window(rules.opens_before, rules.closes_after)
+    opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     assert opens <= timezone.now() <= closes
 
 

@@ -176,7 +176,7 @@ def test_an_invalid_date_header_is_ignored(date):
 
     seen.record_answer(200, date)
 
-    assert (seen.clock_skew, seen.words) == (None, "answers")
+    assert (seen.clock_skew, seen.status_text) == (None, "answers")
 
 
 # --- A Microsoft that hangs -------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_a_slow_machine_refuses_no_request():
 
     def call_once_and_work() -> None:
         with limiter.acquire():
-            with limiter.request():
+            with limiter.acquire_for_request():
                 pass
             leave.wait(60)
 
@@ -271,7 +271,7 @@ def test_several_calls_count_as_slow_together():
     def many_trips() -> None:
         with limiter.acquire():
             for _ in range(4):
-                with limiter.request():
+                with limiter.acquire_for_request():
                     time.sleep(0.06)
             back.set()
             leave.wait(60)

@@ -191,7 +191,7 @@ def test_a_pass_costs_two_calls_and_a_refusal_one(tenant, invite, confirmation, 
 def test_unused_calls_are_returned(new_starter, maria):
     acquire(new_starter(), maria)
     with graph_quota.IssueCalls() as calls:
-        calls.take(new_starter(), maria)
+        calls.acquire_or_queue(new_starter(), maria)
         calls.made += 1
         third = new_starter()
         assert acquire(third, maria) is not None
@@ -374,9 +374,9 @@ def test_a_long_queue_is_served_in_order(new_starter, maria, traveller):
 def test_an_estimate_is_at_least_one_second(full, new_starter, maria, traveller):
     wait = acquire(new_starter(), maria)
 
-    assert wait.seconds(timezone.now()) == 9  # the button appears one second early
-    assert wait.seconds(wait.until) == 1
-    assert wait.seconds(wait.until + 1 * MINUTES) == 1
+    assert wait.seconds_left(timezone.now()) == 9  # the button appears one second early
+    assert wait.seconds_left(wait.until) == 1
+    assert wait.seconds_left(wait.until + 1 * MINUTES) == 1
 
 
 # --- People before the worker -------------------------------------------------------------------------------------------
@@ -556,7 +556,7 @@ class Rush:
                 elif wait.ahead <= MOST_AHEAD_OF_HELD and wait.until - now <= HOLD_SECONDS * SECONDS:
                     heappush(events, (max(wait.until, now + SECONDS / 20), number, "held"))
                 else:
-                    again = now + (wait.seconds(now) + late()) * SECONDS
+                    again = now + (wait.seconds_left(now) + late()) * SECONDS
                     heappush(events, (again, number, "clicks"))
             elif what == "checked":
                 heappush(events, (self.send(now), number, "created"))

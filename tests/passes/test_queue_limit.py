@@ -121,7 +121,7 @@ def test_a_reached_daily_limit_is_refused_without_queuing(full, invite, confirma
     starter = invite("noor")
     policy_says(site_daily=0)
 
-    outcome = outcome_of(confirmation(starter, policy_key=policy.for_starter(starter).key))
+    outcome = outcome_of(confirmation(starter, policy_key=policy.for_starter(starter).version_key))
 
     assert isinstance(outcome, RefusedByGuards)
     assert "site_has_room" in [guard.code for guard in outcome.guards]

@@ -78,7 +78,7 @@ def test_a_refused_list_is_retried_after_single_reads(tenant, starters, travelle
     assert (count_read(), kinds_of_calls(tenant)) == (4, [LISTED, *[SINGLE] * 4])
 
     tenant.tenant.sign_in_lists = True
-    traveller.shift(sign_ins.NO_LISTS + SECOND)
+    traveller.shift(sign_ins.NO_LISTS_AFTER_REFUSAL + SECOND)
     sign_ins.read_next()
     assert (count_read(), kinds_of_calls(tenant)[-1]) == (6, LISTED)
 
@@ -453,10 +453,10 @@ def test_a_failed_reading_is_shown_with_its_own_job(tenant, invite, run_jobs, tr
     with monkeypatch.context() as silent:
         silent.setattr(graph.Graph, "read_sign_ins", Mock(side_effect=graph.Unavailable("no answer")))
         starter_checks.check_starter(str(starter.pk))
-        traveller.shift(sign_ins.AFTER_A_FAILURE + SECOND)
+        traveller.shift(sign_ins.RETRY_DELAY + SECOND)
         run_jobs()
 
-    job = Job.objects.get(key=sign_ins.DUE)
+    job = Job.objects.get(key=sign_ins.DUE_JOB_KEY)
     assert job.last_error == "Unavailable: no answer" and job.attempts == 1
     assert not Job.objects.filter(key__startswith="look:").exclude(last_error="").exists()
     traveller.shift(MINUTE)

@@ -208,7 +208,7 @@ def test_a_draft_waits_until_the_other_has_agreed(two_admins, browser_of):
     ada, amir = browser_of("ada"), browser_of("amir")
 
     ada.post(ADD, filled(lifetime_minutes=30))
-    waiting = PolicyVersion.objects.waiting().get()
+    waiting = PolicyVersion.objects.drafts().get()
     before = policy.for_site().lifetime_minutes
     own = ada.post(f"/admin/onboarding/policyversion/{waiting.number}/agree/", follow=True)
     between = policy.for_site().lifetime_minutes
@@ -223,7 +223,7 @@ def test_a_draft_waits_until_the_other_has_agreed(two_admins, browser_of):
 
 def test_only_an_admin_activates_a_draft(two_admins, browser_of, person):
     policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
-    waiting = PolicyVersion.objects.waiting().get()
+    waiting = PolicyVersion.objects.drafts().get()
 
     for key in ("audrey", "hanna", "maria"):
         answer = browser_of(key).post(f"/admin/onboarding/policyversion/{waiting.number}/agree/")
@@ -241,7 +241,7 @@ def test_freezing_needs_no_second_admin_and_unfreezing_does(two_admins, browser_
 
     assert frozen is True
     assert policy.for_site().frozen is True
-    assert PolicyVersion.objects.waiting().count() == 1
+    assert PolicyVersion.objects.drafts().count() == 1
 
 
 def test_a_freeze_with_other_changes_needs_the_second_admin(two_admins, browser_of):
@@ -253,7 +253,7 @@ def test_a_freeze_with_other_changes_needs_the_second_admin(two_admins, browser_
 
 def test_an_outdated_draft_cannot_be_activated(two_admins, person):
     policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
-    old = PolicyVersion.objects.waiting().get()
+    old = PolicyVersion.objects.drafts().get()
     policy.add_version(PolicyVersion(frozen=True, reason="An attack"), by=person("ada"))
 
     with pytest.raises(policy.CannotActivate, match="changed since"):
@@ -264,7 +264,7 @@ def test_an_outdated_draft_cannot_be_activated(two_admins, person):
 
 def test_a_draft_is_activated_once(two_admins, person):
     policy.add_version(PolicyVersion(lifetime_minutes=30, reason="Shorter"), by=person("ada"))
-    number = PolicyVersion.objects.waiting().get().number
+    number = PolicyVersion.objects.drafts().get().number
     policy.activate_version(number, by=person("amir"))
 
     with pytest.raises(policy.CannotActivate):
@@ -329,7 +329,7 @@ def test_an_empty_override_ends_a_departments_policy(person, browser_of):
 
 def test_a_changed_department_policy_reaches_open_pages(invite, browser_of, person, tenant):
     starter, maria = invite("noor"), browser_of("maria")
-    key = policy.for_starter(starter).key
+    key = policy.for_starter(starter).version_key
     own = PolicyVersion(
         department=policy.normalise_department(starter.department),
         overrides=["lifetime_minutes"],
@@ -343,7 +343,7 @@ def test_a_changed_department_policy_reaches_open_pages(invite, browser_of, pers
 
     assert answer.status_code == 409
     assert PassIssue.objects.count() == 0
-    form["policy"] = policy.for_starter(starter).key
+    form["policy"] = policy.for_starter(starter).version_key
     assert maria.post(f"/starters/{starter.public_id}/", form).status_code == 200
     issue = PassIssue.objects.get()
     assert (issue.lifetime_minutes, issue.policy_id, issue.override_id) == (
@@ -444,17 +444,17 @@ def test_the_policy_key_changes_with_every_change(two_admins, person, actions):
             else:
                 version = PolicyVersion(**site | {name: value}, reason="One")
             policy.add_version(version, by=person(who))
-            waiting = PolicyVersion.objects.waiting().order_by("number").first()
+            waiting = PolicyVersion.objects.drafts().order_by("number").first()
             if agrees and waiting is not None:
                 other = "amir" if waiting.created_by == person("ada") else "ada"
                 try:
                     policy.activate_version(waiting.number, by=person(other))
                 except policy.CannotActivate:
-                    assert PolicyVersion.objects.active().filter(number__gt=waiting.number).exists()
+                    assert PolicyVersion.objects.ever_active().filter(number__gt=waiting.number).exists()
             for whose in ("", "legal", "it", "unheard of"):
                 rules = policy.for_department(whose)
                 values = everything(rules)
-                assert seen.setdefault((whose, rules.key), values) == values
+                assert seen.setdefault((whose, rules.version_key), values) == values
                 assert rules.frozen == policy.for_site().frozen
                 assert 10 <= policy.pass_lifetime_minutes(rules) <= 480 and rules.single_use
                 if rules.own is None:

@@ -49,9 +49,9 @@ def test_every_combination_of_sign_in_times_is_read_correctly(
 
             account, _ = graph.client().look_up(noor)
 
-            assert graph.client().read_sign_ins(noor).used(account.created_at) is proven(times, created), (
-                times
-            )
+            assert graph.client().read_sign_ins(noor).was_used(account.created_at) is proven(
+                times, created
+            ), times
 
 
 def test_removed_activity_follows_from_actual_sign_ins(visitor: Visitor) -> None:

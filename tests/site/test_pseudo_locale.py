@@ -402,7 +402,7 @@ def test_the_page_while_the_directory_is_silent(invite, browser_of, fault):
 def test_every_outcome_of_a_confirmation(invite, person):
     starter = invite("noor")
     found = [
-        page_state.refused_state(starter, guards.reasons([code], reference=1), hr_notified_at)
+        page_state.refused_state(starter, guards.reasons_for_codes([code], reference=1), hr_notified_at)
         for code in guards.BY_CODE
         for hr_notified_at in (None, clock.now())
     ]

@@ -517,7 +517,7 @@ def test_only_identity_checks_of_the_policy_are_accepted(invite, browser_of, pol
 
     page = maria.get(page_of(starter))
     answer = maria.post(
-        page_of(starter), form_of(starter, identity_check="by_video", policy=policy_says().key)
+        page_of(starter), form_of(starter, identity_check="by_video", policy=policy_says().version_key)
     )
 
     assert "By video call" not in words(page) and "In person" in words(page)
@@ -536,7 +536,7 @@ def test_the_size_of_graphs_budget_is_policy(invite, person, policy_says):
     for key in ("noor", "liam"):
         assert graph_quota.acquire_or_queue(invite(key), person("maria")) is None
 
-    assert graph_quota.acquire_or_queue(invite("sofia"), person("maria")).seconds(clock.now()) in range(
+    assert graph_quota.acquire_or_queue(invite("sofia"), person("maria")).seconds_left(clock.now()) in range(
         50, 62
     )
 

@@ -459,7 +459,7 @@ def test_moving_a_start_handles_the_skipped_hour_the_same_way(record_at, person)
 def test_the_window_of_a_25_hour_day_opens_on_time(record_at):
     starter = record_at(date(2026, 10, 25), time(3, 30), "Europe/Amsterdam")
 
-    opens, closes = starter.window(BEFORE, timedelta(days=5))
+    opens, closes = starter.pass_window(BEFORE, timedelta(days=5))
 
     assert opens == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30, for the first time
     assert closes == datetime(2026, 10, 30, 2, 30, tzinfo=UTC)

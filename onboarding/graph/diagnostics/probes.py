@@ -50,7 +50,7 @@ class AccountParts:
     _answers: dict[str, Answer] = field(default_factory=dict)
     _failed: dict[str, ReadResult] = field(default_factory=dict)
 
-    def result(self, name: str) -> ReadResult:
+    def read_result(self, name: str) -> ReadResult:
         if name in self._failed:
             return self._failed[name]
         return result_of_answer(self._answers[name], READERS[name])
@@ -61,7 +61,7 @@ class AccountParts:
             self._answers[name] = ask()
         except GraphError as error:
             self._failed[name] = result_of_error(error)
-        return self.result(name)
+        return self.read_result(name)
 
     @property
     def account(self) -> Account:
@@ -79,7 +79,7 @@ class AccountParts:
     def sign_ins(self) -> SignIns:
         return parsing.sign_ins(self._answers["sign_ins"].record())
 
-    def facts(self) -> Facts:
+    def build_facts(self) -> Facts:
         """All of it as the guards get it. Raises GraphError where a part was not read."""
         own = {"sign_ins", "restricted"}
         return parsing.parse_facts(
@@ -130,7 +130,7 @@ class Diagnosis:
         )
 
     def read_pass_rules(self) -> tuple[ReadResult, PassRules | None]:
-        answer, look = self._read(PASS_POLICY, pass_rules)
+        answer, look = self._read_path(PASS_POLICY, pass_rules)
         return look, self._with_names(pass_rules(answer)) if answer and look.is_read else None
 
     def read_account(self, name_or_object_id: str) -> AccountParts:
@@ -167,12 +167,12 @@ class Diagnosis:
             path = build_path(lookup_path(address), select="id,userPrincipalName")
         except NotFound as error:
             return result_of_error(error)
-        return self._read(path, lambda answer: answer.record().guid("id"))[1]
+        return self._read_path(path, lambda answer: answer.record().guid("id"))[1]
 
     def read_registration(self, client_id: str) -> Registration | None:
         """What an application is registered with; None where the identity may not read it, which is usual."""
         path = build_path("/applications", filter=f"appId eq '{client_id}'", select=REGISTERED)
-        answer, look = self._read(path, parse_registration)
+        answer, look = self._read_path(path, parse_registration)
         return parse_registration(answer) if answer and look.is_read else None
 
     def _object_id(self, name: str) -> str:
@@ -182,7 +182,7 @@ class Diagnosis:
         parsing.refuse_unless_read(answer)
         return answer.record().guid("id")
 
-    def _read(self, path: str, reader: Callable[[Answer], object]) -> tuple[Answer | None, ReadResult]:
+    def _read_path(self, path: str, reader: Callable[[Answer], object]) -> tuple[Answer | None, ReadResult]:
         try:
             answer = self.transport.get(path)
         except GraphError as error:
@@ -192,11 +192,11 @@ class Diagnosis:
     def _with_names(self, rules: PassRules) -> PassRules:
         """A group that cannot be read keeps its id: the rules stand all the same."""
 
-        def named(target: Target) -> Target:
+        def with_name(target: Target) -> Target:
             if target.is_everybody or not GUID.fullmatch(target.object_id):
                 return target
             path = build_path(f"/groups/{target.object_id}", select="id,displayName")
-            answer, look = self._read(path, lambda answer: answer.record().guid("id"))
+            answer, look = self._read_path(path, lambda answer: answer.record().guid("id"))
             shown = answer.record().text("displayName") if answer and look.is_read else ""
             return Target(target.object_id, shown)
 
@@ -205,6 +205,6 @@ class Diagnosis:
             rules.shortest_minutes,
             rules.longest_minutes,
             rules.always_once,
-            tuple(map(named, rules.included)),
-            tuple(map(named, rules.excluded)),
+            tuple(map(with_name, rules.included)),
+            tuple(map(with_name, rules.excluded)),
         )

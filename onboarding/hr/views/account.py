@@ -50,7 +50,7 @@ def _save_account(
 ) -> HttpResponse:
     starter.version, typed = form.cleaned_data["version"], form.cleaned_data["account"]
 
-    def replace() -> None:
+    def replace_with_found() -> None:
         accounts.replace_account(
             starter=starter,
             entry=accounts.AccountEntry.from_look_up(found, typed=typed),
@@ -59,7 +59,9 @@ def _save_account(
         )
 
     try:
-        if run_and_report(request, replace, gettext("The account is changed. All checks start again.")):
+        if run_and_report(
+            request, replace_with_found, gettext("The account is changed. All checks start again.")
+        ):
             return redirect("hr:starter", public_id=starter.public_id)
     except UnacknowledgedDuplicate:
         return _render_page(

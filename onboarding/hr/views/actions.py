@@ -24,7 +24,7 @@ from onboarding.starters import accounts, attempts, invitations
 def send_link(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
 
-    def send() -> str | None:
+    def send_or_explain() -> str | None:
         try:
             check_version(request, starter)
             sent_at = invitations.send_link(starter=starter, by=request.user)
@@ -38,7 +38,7 @@ def send_link(request: HttpRequest, public_id: str) -> HttpResponse:
             else gettext("No email was sent, because the manager has no mailbox.")
         )
 
-    run_and_report(request, send, gettext("The link is on its way to the manager."))
+    run_and_report(request, send_or_explain, gettext("The link is on its way to the manager."))
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -68,11 +68,11 @@ def accept_account(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
     found = request.POST.get("found", "")  # the account that HR was shown, or none
 
-    def accept() -> None:
+    def accept_shown_account() -> None:
         check_version(request, starter)
         accounts.accept_account(starter=starter, found_account_id=found, by=request.user)
 
-    run_and_report(request, accept, gettext("You accepted the account."))
+    run_and_report(request, accept_shown_account, gettext("You accepted the account."))
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -81,11 +81,11 @@ def accept_account(request: HttpRequest, public_id: str) -> HttpResponse:
 def allow_another(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
 
-    def allow() -> None:
+    def allow_one_more() -> None:
         check_version(request, starter)
         attempts.allow_another(starter=starter, by=request.user)
 
-    run_and_report(request, allow, gettext("The manager can create one more pass."))
+    run_and_report(request, allow_one_more, gettext("The manager can create one more pass."))
     return redirect("hr:starter", public_id=public_id)
 
 
@@ -95,7 +95,7 @@ def cancel_pass(request: HttpRequest, public_id: str) -> HttpResponse:
     """Cancel the pass that the page showed. A newer pass is refused: HR has not seen it."""
     starter = starter_or_404(public_id)
 
-    def cancel() -> None:
+    def cancel_shown_pass() -> None:
         check_version(request, starter)
         issue = starter.open_issue()
         if issue is None or request.POST.get("issue") != str(issue.number):
@@ -104,7 +104,7 @@ def cancel_pass(request: HttpRequest, public_id: str) -> HttpResponse:
 
     run_and_report(
         request,
-        cancel,
+        cancel_shown_pass,
         gettext("The pass is being cancelled. It still works until the cancellation is complete."),
     )
     return redirect("hr:starter", public_id=public_id)

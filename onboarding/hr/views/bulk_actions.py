@@ -105,24 +105,26 @@ def _render_results(request: HttpRequest, outcomes: list[dict[str, Any]], back: 
 def _reschedule_all(
     request: HttpRequest, chosen: list[Any], form: BulkRescheduleForm
 ) -> list[dict[str, Any]]:
-    def reschedule(starter: Any) -> None:
+    def reschedule_one(starter: Any) -> None:
         schedule = form.schedule_for(starter)
         rescheduling.reschedule_starter(
             starter=starter, schedule=schedule, note=starter.note, by=request.user
         )
 
-    return [_run_for_one(request, starter, reschedule, gettext("Start date changed.")) for starter in chosen]
+    return [
+        _run_for_one(request, starter, reschedule_one, gettext("Start date changed.")) for starter in chosen
+    ]
 
 
 def _send_links(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
     """Send one link after the other. Each one costs one round trip for the facts of the guards."""
 
-    def send(starter: Any) -> str | None:
+    def send_one(starter: Any) -> str | None:
         sent_at = invitations.send_link(starter=starter, by=request.user, in_bulk=True)
         return describe_recent_link(sent_at) if sent_at else None
 
     return [
-        _run_for_one(request, starter, send, gettext("The link is on its way to the manager."))
+        _run_for_one(request, starter, send_one, gettext("The link is on its way to the manager."))
         for starter in chosen
     ]
 

@@ -55,7 +55,7 @@ class Row:
     is_selected: bool = False
     saved: Starter | None = None
 
-    def refuse(self, error: str) -> None:
+    def set_error(self, error: str) -> None:
         self.error, self.is_selected = error, False
 
     @property
@@ -201,11 +201,11 @@ def _save_row(request: HttpRequest, form: BulkForm, row: Row) -> None:
             acknowledged_ids=[duplicate.starter.public_id for duplicate in row.duplicates],
         )
     except daily_limits.DailyLimitReached:
-        row.refuse(str(DAILY_LIMIT_REACHED))
+        row.set_error(str(DAILY_LIMIT_REACHED))
     except AlreadyRecorded:
-        row.refuse(str(ALREADY_ADDED))
+        row.set_error(str(ALREADY_ADDED))
     except UnacknowledgedDuplicate:
-        row.refuse(gettext("A colleague has just added this person. Look up the account again."))
+        row.set_error(gettext("A colleague has just added this person. Look up the account again."))
 
 
 def _render_page(

@@ -25,12 +25,12 @@ def edit_starter(request: HttpRequest, public_id: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         starter.version = form.cleaned_data["version"]
 
-        def reschedule() -> None:
+        def save_schedule() -> None:
             rescheduling.reschedule_starter(
                 starter=starter, schedule=form.schedule, note=form.cleaned_data["note"], by=request.user
             )
 
-        if run_and_report(request, reschedule, gettext("Saved.")):
+        if run_and_report(request, save_schedule, gettext("Saved.")):
             return redirect("hr:starter", public_id=public_id)
         form = EditForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {
@@ -53,7 +53,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         starter.version = form.cleaned_data["version"]
 
-        def withdraw() -> str:
+        def withdraw_with_reason() -> str:
             is_withdrawn = withdrawal.withdraw_starter(
                 starter=starter, by=request.user, reason=form.cleaned_data["reason"]
             )
@@ -65,7 +65,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
                 )
             )
 
-        if run_and_report(request, withdraw):
+        if run_and_report(request, withdraw_with_reason):
             return redirect("hr:starter", public_id=public_id)
         form = WithdrawForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {
@@ -81,7 +81,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _restore_hint(starter: Starter) -> str:
-    closes = (starter.starts_at + policy.for_starter(starter).closes_after).astimezone(starter.zone)
+    closes = (starter.starts_at + policy.for_starter(starter).closes_after).astimezone(starter.zone_info)
     if clock.now() > closes:
         return gettext("You cannot undo this, because the time for a pass is over.")
     return gettext("You can restore the starter until %(moment)s. The onboarding then starts again.") % {
@@ -102,10 +102,10 @@ def restore_starter(request: HttpRequest, public_id: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         starter.version, reason = form.cleaned_data["version"], form.cleaned_data["reason"]
 
-        def restore() -> None:
+        def restore_with_reason() -> None:
             withdrawal.restore_starter(starter=starter, by=request.user, reason=reason)
 
-        if run_and_report(request, restore, gettext("Restored. The manager is not invited yet.")):
+        if run_and_report(request, restore_with_reason, gettext("Restored. The manager is not invited yet.")):
             return redirect("hr:starter", public_id=public_id)
         form = RestoreForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {

@@ -39,17 +39,20 @@ def stand_in_page(request: HttpRequest, public_id: str) -> HttpResponse:
         entered = form.cleaned_data
         starter.version = entered["version"]
 
-        def assign() -> None:
+        def assign_stand_in() -> None:
             stand_ins.assign_stand_in(
                 starter=starter, stand_in_id=entered["seen"], by=request.user, reason=entered["reason"]
             )
 
-        def remove() -> None:
+        def remove_stand_in() -> None:
             stand_ins.remove_stand_in(starter=starter, by=request.user, reason=entered["reason"])
 
-        action, success = remove, gettext("The manager can confirm again.")
+        action, success = remove_stand_in, gettext("The manager can confirm again.")
         if entered["step"] == "route":
-            action, success = assign, gettext("Stand-in assigned. They can confirm instead of the manager.")
+            action, success = (
+                assign_stand_in,
+                gettext("Stand-in assigned. They can confirm instead of the manager."),
+            )
         if run_and_report(request, action, success):
             return redirect("hr:starter", public_id=public_id)
     return _render_page(request, starter_or_404(public_id), form)

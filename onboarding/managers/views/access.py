@@ -28,7 +28,7 @@ def managers_only(view: View) -> View:
     """Give the view the starter of its address, if the signed-in person is the manager now; else 404."""
 
     @wraps(view)
-    def checked(request: HttpRequest, public_id: str, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, public_id: str, **kwargs: Any) -> HttpResponse:
         try:
             acting = request.method == "POST"
             starter = starter_of_manager(request.user, public_id, guarded=acting, with_facts=not acting)
@@ -41,7 +41,7 @@ def managers_only(view: View) -> View:
             )
         return view(request, starter, **kwargs)
 
-    return checked
+    return wrapper
 
 
 def actors_only(view: View) -> View:
@@ -51,13 +51,13 @@ def actors_only(view: View) -> View:
     """
 
     @wraps(view)
-    def checked(request: HttpRequest, public_id: str, issue_id: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, public_id: str, issue_id: Any) -> HttpResponse:
         issues = PassIssue.objects.select_related("starter").filter(
             actor=request.user, starter__public_id=public_id
         )  # type: ignore[misc]
         return view(request, get_object_or_404(issues, pk=issue_id))
 
-    return checked
+    return wrapper
 
 
 def require_current_manager(request: HttpRequest, starter: Starter) -> None:

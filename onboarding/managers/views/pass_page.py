@@ -32,8 +32,8 @@ def show_pass(request: HttpRequest, starter: Starter, shown: Shown) -> HttpRespo
     issue = shown.issue
     code = shown.code.reveal()
     ids = [starter.public_id, issue.pk]
-    now, until = clock.now(), shown.valid_until.astimezone(starter.zone)
-    other_day = until.date() != now.astimezone(starter.zone).date()
+    now, until = clock.now(), shown.valid_until.astimezone(starter.zone_info)
+    other_day = until.date() != now.astimezone(starter.zone_info).date()
     context = {
         "starter_name": starter.name,
         "account_name": starter.account_name,

@@ -59,8 +59,10 @@ def _find_obstacles(
     Opening a page stores no new answer: the worker checks again, stores it and notifies HR.
     """
     if starter.facts is None:
-        return reasons_against_pass(starter, obstacles.stored_answer(starter).guards), starter.hr_notified_at
-    answer = obstacles.find_obstacle(starter, obstacles.Read.of(starter.facts), person=request.user)
+        return reasons_against_pass(
+            starter, obstacles.stored_answer(starter).known_guards
+        ), starter.hr_notified_at
+    answer = obstacles.find_obstacle(starter, obstacles.Read.from_facts(starter.facts), person=request.user)
     is_kept = answer == obstacles.stored_answer(starter)
     if not is_kept:
         obstacles.ask_for_check(starter)
@@ -135,7 +137,7 @@ def _confirm_context(
     request: HttpRequest, starter: Starter, choice: saved_choice.SavedChoice, form: ConfirmForm | None
 ) -> dict[str, Any]:
     rules = policy.for_starter(starter)
-    fresh = {"version": starter.version, "policy": rules.key, "identity_check": choice.identity_check}
+    fresh = {"version": starter.version, "policy": rules.version_key, "identity_check": choice.identity_check}
     context: dict[str, Any] = {
         "sign_ins_read": _sign_ins_read_at(starter),
         "addresses": {  # the page keeps the choice when it reloads
@@ -146,7 +148,7 @@ def _confirm_context(
     }
     if since := signed_in_at(request):  # after this time the manager must sign in again
         context["fresh_until"] = date_format(
-            (since + rules.sign_in_max_age).astimezone(starter.zone), "CLOCK"
+            (since + rules.sign_in_max_age).astimezone(starter.zone_info), "CLOCK"
         )
     return context
 
@@ -158,7 +160,7 @@ def _replace_context(
     return {
         "replace": {
             "version": starter.version,
-            "policy": rules.key,
+            "policy": rules.version_key,
             "identity_check": choice.identity_check,
             "method_id": state.method_id,
             "address": _address_with_choice(request, starter, choice),
@@ -175,7 +177,7 @@ def _sign_in_context(
 
 
 def _queue_context(wait: graph_quota.Wait) -> dict[str, Any]:
-    seconds = wait.seconds(clock.now())
+    seconds = wait.seconds_left(clock.now())
     minutes = round(seconds / 60) if seconds >= MINUTES_FROM else 0
     return {"wait": {"seconds": seconds, "minutes": minutes, "position": wait.ahead + 1}}
 
@@ -196,7 +198,7 @@ def format_clock(moment: datetime | None, starter: Starter) -> str:
     """Format a time in the starter's zone, with the day if that is not today."""
     if moment is None:
         return ""
-    local, now = moment.astimezone(starter.zone), clock.now().astimezone(starter.zone)
+    local, now = moment.astimezone(starter.zone_info), clock.now().astimezone(starter.zone_info)
     return date_format(local, "CLOCK" if local.date() == now.date() else "WEEKDAY_CLOCK")
 
 
