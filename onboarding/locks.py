@@ -1,4 +1,4 @@
-"""First come, first served, for the rows that everybody must change."""
+"""Advisory locks that serve waiting transactions in order of arrival, for rows that every process changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from enum import IntEnum
 
 from django.db import connection
 
-PORTAL_LOCKS = 0x7A9  # tells the portal's advisory locks from those of whatever else uses the database
+PORTAL_LOCKS = (
+    0x7A9  # the class of the portal's advisory locks; other programs on the database use other classes
+)
 
 
 class LockQueue(IntEnum):
@@ -15,13 +17,13 @@ class LockQueue(IntEnum):
     SIGN_IN_BUDGET = 3
 
 
-def acquire_in_order(line: LockQueue) -> None:
-    """Wait, until the end of this transaction, behind whoever came before. Call it before the row is locked.
+def acquire_in_order(queue: LockQueue) -> None:
+    """Wait for the lock in order of arrival, and hold it until the transaction ends. Call this before locking the row.
 
-    PostgreSQL gives a row that is changed and let go to whoever asks for it in that moment, while those who have
-    waited follow it to its new version: in a crowd some waited six times as long as others, and longer than a
-    statement may. An advisory lock has a queue. SQLite has one lock for everything.
+    A PostgreSQL row lock is not fair: a newcomer can get a row that was just updated and released, while earlier
+    waiters still follow it to its new version. Under load, some waited six times as long as others, and longer than the
+    statement timeout. An advisory lock has a queue. SQLite has one lock for everything.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [PORTAL_LOCKS, line])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [PORTAL_LOCKS, queue])

@@ -1,4 +1,4 @@
-"""What the portal asks of Microsoft Graph: in go object ids and minutes, out come values and errors."""
+"""The portal's calls to Microsoft Graph: they take object ids and minutes, and return values or raise errors."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ from onboarding.graph.paths import (
 from onboarding.graph.responses import IDENTIFIER, Answer
 from onboarding.graph.transport import TokenSource, Transport
 
-FACTS_AT_ONCE = 2  # people in one `$batch`, where all is asked that decides about a pass
-TRIPS_AT_ONCE = 4  # less than half of the places that a process has with Graph
+FACTS_AT_ONCE = 2  # people in one `$batch` that reads all facts for a pass
+TRIPS_AT_ONCE = 4  # less than half of a process's slots for Graph
 ADDRESSES_AT_ONCE = 20  # mail addresses in one `$batch`
-PEOPLE_AT_ONCE = 10  # people in one `$batch`: it holds twenty questions, and who somebody is takes two
-SIGN_INS_AT_ONCE = 15  # accounts in one list: as many values as Graph takes in one `in` of a filter
-AT_ONCE = 32  # where nobody says otherwise
+PEOPLE_AT_ONCE = 10  # people in one `$batch`: it holds twenty requests, and a look-up takes two
+SIGN_INS_AT_ONCE = 15  # accounts in one list: the most values that Graph accepts in one `in` of a filter
+DEFAULT_SLOTS = 32
 
 
 class Graph:
@@ -69,7 +69,7 @@ class Graph:
         read: float,
         limiter: ConcurrencyLimiter | None = None,
     ) -> None:
-        self._limiter = limiter or ConcurrencyLimiter(AT_ONCE, max_waiting=0)
+        self._limiter = limiter or ConcurrencyLimiter(DEFAULT_SLOTS, max_waiting=0)
         self.connection_health = ConnectionHealth()
         self.transport = Transport(
             origin,
@@ -85,7 +85,7 @@ class Graph:
         return self._limiter.acquire()
 
     def ensure_token(self) -> None:
-        """Have a token in hand, so that none is missing later. Raises Unavailable."""
+        """Fetch a token now, so that later calls have one. Raises Unavailable."""
         self.transport.ensure_token()
 
     def look_up(self, name_or_object_id: str) -> tuple[Account, Manager | None]:
@@ -94,9 +94,9 @@ class Graph:
         return _parse_found_account(self.transport.batch(identity_paths(lookup_path(name))), name)
 
     def look_up_several(self, names: Sequence[str]) -> dict[str, tuple[Account, Manager | None] | GraphError]:
-        """Find many accounts, ten in a round trip. What went wrong with one stands in its place.
+        """Find many accounts, ten in a round trip. An account that failed has its error as the value.
 
-        Once Graph says that it is busy or cannot be reached, nobody else is asked for.
+        Stop once Graph is busy or cannot be reached: all accounts after that get the same error.
         """
         found: dict[str, tuple[Account, Manager | None] | GraphError] = {}
         for batch in split_into_batches(dict.fromkeys(names), PEOPLE_AT_ONCE):
@@ -146,13 +146,13 @@ class Graph:
         return found
 
     def read_manager(self, object_id: str) -> Manager | None:
-        """Say who the directory records as manager at this moment."""
+        """Read the current manager from the directory."""
         return parsing.parse_manager(
             self.transport.get(build_path(f"{user_path(object_id)}/manager", select=PERSON))
         )
 
     def read_managers(self, object_id: str, manager_id: str) -> tuple[Manager | None, Manager | None]:
-        """Say who the directory records as manager, and as the manager of `manager_id`, in one round trip."""
+        """Read the current manager of `object_id`, and of `manager_id`, in one round trip."""
         answers = self.transport.batch(
             {
                 "manager": build_path(f"{user_path(object_id)}/manager", select=PERSON),
@@ -162,7 +162,7 @@ class Graph:
         return parsing.parse_manager(answers["manager"]), parsing.parse_manager(answers["above"])
 
     def read_employee_numbers(self, people: Sequence[str]) -> dict[str, str]:
-        """Read employee numbers by object id, of 45 people in a round trip. Who has none, or is gone, is left out."""
+        """Read employee numbers by object id, of 45 people in a round trip. Accounts without one or deleted are left out."""
         found: dict[str, str] = {}
         for some in split_into_batches(dict.fromkeys(people), MOST_NUMBERS):
             parts = employee_number_paths(some)
@@ -181,10 +181,12 @@ class Graph:
         sign_ins: bool = False,
         people: Sequence[str] = (),
     ) -> Facts:
-        """Read all that decides about a pass in one round trip. One call of it is of the scarce kind: the methods,
-        which `scarce=False` leaves out. `above` is somebody whose manager is read as well. `sign_ins` reads the
-        sign-in activity too, which has a limit of its own: ten calls a minute. `people` are those whose employee
-        numbers are read; from the 46th on that takes more round trips."""
+        """Read all facts that decide about a pass, in one round trip.
+
+        One of the calls counts against the small quota for sign-in methods; `scarce=False` leaves it out. `above` is a
+        person whose manager is read too. `sign_ins` also reads the sign-in activity, which has its own limit of ten
+        calls a minute. `people` are the object ids whose employee numbers are read; more than 45 take more round trips.
+        """
         user = user_path(object_id)
         methods = {"methods": f"{user}/authentication/methods"} if scarce else {}
         second = {"above": build_path(f"{user_path(above)}/manager", select=PERSON)} if above else {}
@@ -206,10 +208,10 @@ class Graph:
     def issue_facts_several(
         self, object_ids: Sequence[str], *, seconds: float, people: Sequence[str] = ()
     ) -> dict[str, Facts]:
-        """Read what decides about a pass of many, without the scarce call: two in a round trip, a few trips at once.
+        """Read the facts of many accounts without the scarce call: two in a round trip, a few round trips at once.
 
-        Left out is whom an answer is missing for, and whoever was not begun within so many seconds, or before Graph
-        said that it is busy or could not be reached.
+        Accounts with an incomplete answer are left out. No round trip starts after this many seconds, or after Graph was
+        busy or could not be reached; the remaining accounts are left out too.
         """
         until, broken = time.monotonic() + seconds, threading.Event()
 
@@ -227,7 +229,7 @@ class Graph:
             return {name: facts for found in threads.map(read, pairs) for name, facts in found.items()}
 
     def _issue_facts_some(self, object_ids: Sequence[str], people: Sequence[str]) -> dict[str, Facts]:
-        """Raises what is wrong with all of them, or will be with whoever is asked for next."""
+        """Raises GraphError only for a problem that concerns all accounts, also the next ones."""
         parts = {
             f"{object_id} {what}": path
             for object_id in object_ids
@@ -245,18 +247,18 @@ class Graph:
         return found
 
     def read_sign_ins(self, object_id: str) -> SignIns:
-        """Read when the account was last signed in to. One of ten calls a minute.
+        """Read when somebody last signed in to the account. This is one of ten calls a minute.
 
-        Raises ReadNotPermitted where the tenant does not let the portal read it.
+        Raises ReadNotPermitted if the tenant does not permit it.
         """
         answer = self.transport.get(build_path(user_path(object_id), select=SIGN_INS))
         return parsing.sign_ins_answer(answer, object_id.lower())
 
     def list_sign_ins(self, object_ids: Sequence[str]) -> dict[str, SignIns]:
-        """Read when each of these accounts was last signed in to: at most fifteen, in one of ten calls a minute.
+        """Read when somebody last signed in to each of at most fifteen accounts, in one of ten calls a minute.
 
-        Left out is every account that the answer does not describe. Raises Refused where the tenant does not take
-        such a list, ReadNotPermitted where it does not let the portal read this at all.
+        Accounts that are missing in the answer are left out. Raises Refused if the tenant does not accept such a list,
+        and ReadNotPermitted if it does not permit the read at all.
         """
         if not 0 < len(object_ids) <= SIGN_INS_AT_ONCE:
             raise ValueError(f"From 1 to {SIGN_INS_AT_ONCE} accounts fit in one list.")
@@ -266,30 +268,30 @@ class Graph:
 
     @sensitive_variables()
     def create_pass(self, object_id: str, *, lifetime_minutes: int, request_id: UUID) -> CreatedPass:
-        """Ask for one single-use pass that is valid at once. One POST, and no second one whatever happens."""
-        # No start time: "now" is Graph's own, so that a clock of ours that is wrong cannot matter.
-        wanted = json.dumps({"lifetimeInMinutes": lifetime_minutes, "isUsableOnce": True}).encode()
+        """Create one single-use pass that is valid at once. Send one POST, and never repeat it."""
+        # No start time: Graph uses its own "now", so a wrong clock of ours does not matter.
+        body = json.dumps({"lifetimeInMinutes": lifetime_minutes, "isUsableOnce": True}).encode()
         answer = self.transport.write_once(
-            passes_path(object_id), wanted, kind="application/json", request_id=str(request_id)
+            passes_path(object_id), body, kind="application/json", request_id=str(request_id)
         )
         if answer.status != 201:
             raise answer.to_write_error()
         return parsing.created_pass(answer, object_id=object_id.lower(), lifetime_minutes=lifetime_minutes)
 
     def list_passes(self, object_id: str) -> tuple[LivePass, ...]:
-        """List the account's passes, also used and expired ones."""
+        """List the account's passes, including used and expired ones."""
         answer = self.transport.get(passes_path(object_id))
         parsing.refuse_unless_read(answer)
         return tuple(parsing.live_pass(record) for record in answer.record().all_records())
 
     def read_methods(self, object_id: str) -> tuple[tuple[Method, ...], tuple[LivePass, ...]]:
-        """Read how the account can sign in, and its passes, in one call of the scarce kind."""
+        """Read the account's sign-in methods and passes, in one call of the small quota."""
         answer = self.transport.get(f"{user_path(object_id)}/authentication/methods")
         parsing.refuse_unless_read(answer)
         return parsing.methods_and_passes(answer.record())
 
     def delete_pass(self, object_id: str, method_id: str) -> bool:
-        """Delete a pass. False: it was not there, because it is gone already or not known everywhere yet."""
+        """Delete a pass. Returns False on a 404: it is already gone, or not replicated everywhere yet."""
         if not IDENTIFIER.fullmatch(method_id):
             raise ValueError("This is not the id of a pass.")
         answer = self.transport.delete(f"{passes_path(object_id)}/{quote(method_id, safe='')}")
@@ -298,7 +300,7 @@ class Graph:
         return answer.status == 204
 
     def send_mail(self, sender: str, message: bytes) -> None:
-        """Hand a whole MIME message to the sender's mailbox; accepted means queued, not delivered."""
+        """Send a whole MIME message from the sender's mailbox. Accepted means queued, not delivered."""
         answer = self.transport.write_once(
             f"{lookup_path(sender)}/sendMail", b64encode(message), kind="text/plain", request_id=str(uuid4())
         )
@@ -311,7 +313,7 @@ _client: Graph | None = None
 
 
 def client() -> Graph:
-    """Return this process's Graph, made on first use."""
+    """Return this process's Graph client, created on first use."""
     global _client
     with _lock:
         if _client is None:
@@ -326,7 +328,7 @@ def client() -> Graph:
 
 
 def forget_client() -> None:
-    """Make the next use start afresh, with the settings of that moment."""
+    """Drop the client, so that the next use creates one with the settings of that moment."""
     global _client
     with _lock:
         _client = None

@@ -1,4 +1,4 @@
-"""Graph's answers, read with suspicion: any field may be missing, null, of another type or hostile."""
+"""Parse Graph's answers defensively: any field may be missing, null, of another type or hostile."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from onboarding.graph.errors import (
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=+-]{0,199}")
-# A gateway gave up waiting (408) or the client is said to have gone (499): the work may have been done.
+# A gateway timed out (408), or it reports that the client closed the connection (499): the work may have been done.
 DOUBTFUL = frozenset({408, 499})
-# One code, `badRequest`, stands for every refusal of a pass, so only the text tells them apart.
+# Every refusal of a pass has the code `badRequest`, so only the text tells them apart.
 REASONS = (
     ("lifetimeinminutes", "lifetime", "the lifetime is outside the tenant's policy"),
     ("isusableonce", "once", "the tenant's policy wants single-use passes"),
@@ -46,14 +46,14 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """One answer, of a request or of a part of a batch; never printed, since it may hold a pass."""
+    """The answer to a request or to a part of a batch. It has no `repr`, because it may hold a pass."""
 
     status: int
     content: Any
     retry_after: float
     request_id: str
     client_request_id: str
-    date: datetime | None = None  # by the clock of who answered
+    date: datetime | None = None  # by the server's clock
     location: str = ""
 
     @property
@@ -67,17 +67,17 @@ class Answer:
         }
 
     def record(self) -> Record:
-        """Return the object in the answer; an answer without one cannot be decided on."""
+        """Return the object in the answer. Raises Incomplete if there is none."""
         if not isinstance(self.content, dict):
             raise self.incomplete(_("a readable answer"))
         return Record(self.content, self)
 
     def incomplete(self, what: str | Promise) -> Incomplete:
-        """`what` is the name of a field, or words."""
+        """Return the error for an answer that lacks `what`: the name of a field, or a translated text."""
         return Incomplete(format_lazy(_("Microsoft Graph's answer lacks {what}."), what=what), **self.ids)
 
     def to_error(self) -> GraphError:
-        """Say what this answer to a read (or to a request that may be repeated) means."""
+        """Return the error that this answer means for a read, or for a request that is safe to repeat."""
         if self.status == 429:
             message = f"Microsoft Graph is busy and asks to wait {self.retry_after:.0f} seconds."
             return Throttled(message, retry_after=self.retry_after, **self.ids)
@@ -91,7 +91,7 @@ class Answer:
         return Unavailable(f"Microsoft Graph gave no usable answer (status {self.status}).", **self.ids)
 
     def to_write_error(self) -> GraphError:
-        """Say what this answer to a request that must not be repeated means: any doubt is unknown."""
+        """Return the error that this answer means for a request that must not be repeated: any doubt is OutcomeUnknown."""
         error = self.to_error()
         if isinstance(error, Unavailable):
             return OutcomeUnknown(
@@ -101,10 +101,10 @@ class Answer:
         return error
 
     def _refusal_reason(self) -> tuple[str, str]:
-        said = self._error_record().text("message", limit=2000).casefold()
+        message = self._error_record().text("message", limit=2000).casefold()
         if self.status == 400:
             for sign, reason, words in REASONS:
-                if sign in said:
+                if sign in message:
                     return reason, words
         return STATUSES.get(self.status, ("other", "it gave no reason that the portal knows"))
 
@@ -114,7 +114,7 @@ class Answer:
 
 
 class Record:
-    """One JSON object: every getter answers in the type asked for, or says that it does not know."""
+    """One JSON object. Each getter returns a value of its type, or an empty value or Incomplete if there is none."""
 
     __slots__ = ("_answer", "_fields")
 
@@ -129,13 +129,16 @@ class Record:
         return name in self._fields
 
     def record(self, *names: str) -> Record:
-        """Return the object under the first of these names that holds one, else an empty one."""
+        """Return the object under the first of these names that has one, else an empty one."""
         found = (self._fields.get(name) for name in names)
         return Record(next((value for value in found if isinstance(value, dict)), {}), self._answer)
 
     def text(self, name: str, *, limit: int = 256) -> str:
-        """Return words for people: without control characters, which neither a page nor a database likes, and
-        without those that turn the direction of writing, which make the sentence around a name lie."""
+        """Return a text for people, at most `limit` characters.
+
+        Control characters are removed, because pages and databases reject them. Bidirectional controls are removed,
+        because they can change the meaning of the sentence around a name.
+        """
         value = self._fields.get(name)
         if not isinstance(value, str):
             return ""
@@ -147,7 +150,7 @@ class Record:
         return "".join(kept).strip()
 
     def label(self, name: str) -> str:
-        """Return an error code or id, if it looks like one."""
+        """Return an error code or id, or an empty text if it does not look like one."""
         value = self._fields.get(name)
         return value if isinstance(value, str) and IDENTIFIER.fullmatch(value) else ""
 
@@ -163,7 +166,7 @@ class Record:
         return parse_timestamp(self._fields.get(name))
 
     def guid(self, name: str) -> str:
-        """Return an object id; without one there is nobody to decide about."""
+        """Return an object id in lower case. Raises Incomplete if there is none."""
         value = self._fields.get(name)
         if not isinstance(value, str) or not GUID.fullmatch(value.lower()):
             raise self.incomplete(name)
@@ -179,9 +182,9 @@ class Record:
         return [Record(item, self._answer) for item in items]
 
     def all_records(self) -> list[Record]:
-        """Return the whole list in the answer; one that goes on elsewhere, or is cut short, is no list."""
+        """Return the whole list in the answer. Raises Incomplete if there is a next page, or the list is too short."""
         items = self.records("value")
-        # The next page is never fetched: a decision read is made wide enough, or it is no decision.
+        # The next page is never fetched: the request asks for enough rows, or the read decides nothing.
         if self._fields.get("@odata.nextLink") is not None or (self.number("@odata.count") or 0) > len(items):
             raise self.incomplete(_("the rest of its list"))
         return items
@@ -194,7 +197,7 @@ class Record:
 
 
 def header_date(value: str | None) -> datetime | None:
-    """Read the `Date` of an answer (RFC 9110), in UTC; None where it says nothing readable."""
+    """Return the `Date` header of an answer (RFC 9110) in UTC, or None if it is not readable."""
     try:
         parsed = parsedate_to_datetime(value or "")
     except (ValueError, OverflowError):
@@ -203,7 +206,7 @@ def header_date(value: str | None) -> datetime | None:
 
 
 def parse_timestamp(value: object) -> datetime | None:
-    """Read one of Graph's times: seven fractional digits, and UTC where no zone is said."""
+    """Return one of Graph's timestamps, which have seven fractional digits and are in UTC if they name no zone."""
     if not isinstance(value, str) or "T" not in value or len(value) > 40:
         return None
     try:
@@ -211,5 +214,5 @@ def parse_timestamp(value: object) -> datetime | None:
         parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    # Unset dates come as the year 1; a pass that ends past the calendar would not be one.
+    # Graph sends unset dates as the year 1. A date near the end of the calendar is not a real one.
     return parsed if 1900 <= parsed.year < 9000 else None

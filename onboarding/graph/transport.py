@@ -1,4 +1,4 @@
-"""HTTP with Microsoft Graph: pooled and repeated where that is safe, once and only once where it is not."""
+"""HTTP to Microsoft Graph: safe requests use a pool and are retried, all others are sent exactly once."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class TokenSource(Protocol):
-    """Where the portal's identity comes from; a ConnectionError means that there is no token now.
+    """The source of the portal's tokens. It raises ConnectionError if there is no token now.
 
-    Its `words`, where it has any, say why to whoever reads a page.
+    The error may have `words`, a translated reason for a page.
     """
 
     def graph_token(self, *, fresh: bool = False) -> str: ...
@@ -44,7 +44,7 @@ class TokenSource(Protocol):
 
 
 class Bearer(AuthBase):
-    """Sends the token. As `auth` and not as a header, which a .netrc file would silently replace."""
+    """Send the token as `auth`: a .netrc file would silently replace a header."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -55,10 +55,10 @@ class Bearer(AuthBase):
 
 
 class RetryPolicy(Retry):
-    """Repeats what failed in passing. An answer that names its waiting time goes to the caller instead.
+    """Retry temporary failures, except an answer with Retry-After, which goes to the caller.
 
-    The caller can tell everybody to wait; sleeping here would hold a web request, and asking before the time
-    is over would prolong it.
+    The caller can make all processes back off. Sleeping here would block a web request, and a request before that time
+    would prolong the throttling.
     """
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
@@ -82,7 +82,7 @@ def _build_retry_policy(*methods: str) -> RetryPolicy:
 
 
 class Transport:
-    """Sends requests to one Graph, with one identity; `limiter` says how many threads may wait for it at once."""
+    """Send requests to one Graph with one identity. `limiter` bounds how many threads wait for Graph at once."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Transport:
         self._session = _build_session(
             _build_adapter(_build_retry_policy("GET", "DELETE")), local=self._local
         )
-        # A batch of reads is itself a read, though it travels as a POST. No other POST is ever repeated.
+        # A batch of reads is safe to retry, although it is a POST. No other POST is ever retried.
         self._session.mount(f"{self._base}/$batch", _build_adapter(_build_retry_policy("POST")))
 
     def ensure_token(self) -> None:
@@ -116,8 +116,10 @@ class Transport:
         return self._send_repeatable("DELETE", path)
 
     def batch(self, paths: Mapping[str, str], *, may_lack: str = "") -> dict[str, Answer]:
-        """Read several paths in one round trip. Each part can fail by itself; none can be missing, but one that the
-        answer `may_lack`."""
+        """Read several paths in one round trip. Each part can fail by itself. Only the part `may_lack` may be missing.
+
+        Raises Incomplete if another part is missing.
+        """
         parts = [
             {"id": name, "method": "GET", "url": path, "headers": _consistency_header(path)}
             for name, path in paths.items()
@@ -135,7 +137,10 @@ class Transport:
 
     @sensitive_variables()
     def write_once(self, path: str, content: bytes, *, kind: str, request_id: str) -> Answer:
-        """Send one POST over a connection of its own, closed afterwards; never twice, whatever comes."""
+        """Send one POST over a new connection, which is closed afterwards. Never send it twice.
+
+        Raises Unavailable if it was certainly not sent, OutcomeUnknown if it may have arrived.
+        """
         with self._limiter.acquire_for_request():
             return self._write_once(path, content, kind=kind, request_id=request_id)
 
@@ -146,9 +151,9 @@ class Transport:
         with _build_session(_build_adapter(Retry(0)), local=self._local) as session:
             try:
                 answer = self._send(session, "POST", path, token, headers, content, limit=LARGEST_WRITE)
-            except Exception as error:  # whatever it is, the request may have arrived
+            except Exception as error:  # after any error, the request may have arrived
                 self._connection_health.record_failure()
-                # Words only: kept under a name, the error and this frame would keep each other, and what was read.
+                # Keep only texts: a reference to the error would form a cycle with this frame and keep the body alive.
                 sent, problem, name = (
                     not was_never_sent(error),
                     _describe_failure(error),
@@ -164,7 +169,7 @@ class Transport:
         raise OutcomeUnknown(message, client_request_id=request_id)
 
     def _send_repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
-        """Send what can be sent again. A 401 was not carried out, so a fresh token gets one more try."""
+        """Send a request that is safe to repeat. Graph does not carry out a 401, so try once more with a fresh token."""
         with self._limiter.acquire_for_request():
             answer = self._send_once(method, path, self.fetch_token(), content)
             if answer.status == 401:
@@ -201,7 +206,7 @@ class Transport:
             headers={"Accept": "application/json", **headers},
             auth=Bearer(token),
             timeout=self._timeout,
-            allow_redirects=False,  # a redirect would carry the token, or the work, to another place
+            allow_redirects=False,  # a redirect would send the token or the request elsewhere
             stream=True,
         ) as response:
             self._connection_health.record_answer(response.status_code, response.headers.get("Date"))
@@ -217,11 +222,11 @@ class Transport:
 
     @property
     def identity_kind(self) -> object:
-        """Which kind of identity gets the tokens, in words."""
+        """Return the kind of identity that gets the tokens, as a text."""
         return getattr(self._tokens, "kind", _("identity"))
 
     def ask_without_token(self) -> tuple[int, Mapping[str, str]]:
-        """Ask once without a token. Returns the status and the headers. Raises the errors of requests and urllib3."""
+        """Send one request without a token. Returns status and headers. Raises the errors of requests and urllib3."""
         with (
             _build_session(_build_adapter(Retry(0)), local=self._local) as session,
             session.get(
@@ -241,7 +246,7 @@ class Transport:
 
 
 def was_never_sent(error: Exception) -> bool:
-    """True only where there was no connection at all, so that no byte of the request can have arrived."""
+    """Return True only if there was no connection, so that no byte of the request can have arrived."""
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
@@ -251,7 +256,7 @@ def was_never_sent(error: Exception) -> bool:
 
 
 def read_retry_after(header: str | None) -> float:
-    """Read Retry-After: seconds or a date, within reason; two seconds where it says nothing readable."""
+    """Return the seconds of Retry-After, which is a number or a date: from 1 to an hour, 2 if it is not readable."""
     if header is None:
         return DEFAULT_RETRY_AFTER
     return min(max(_parse_seconds(header.strip()), 1.0), MAX_RETRY_AFTER)
@@ -276,21 +281,21 @@ def _build_session(adapter: HTTPAdapter, *, local: bool) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.trust_env = not local  # plain http is on this machine, which no proxy can reach
+    session.trust_env = not local  # plain http stays on this machine, without a proxy
     return session
 
 
 def _consistency_header(path: str) -> dict[str, str]:
-    """Graph answers advanced queries only with this header, and others from a staler index because of it."""
+    """Return the header for advanced queries. Graph requires it there, but other queries get a staler index with it."""
     return {"ConsistencyLevel": "eventual"} if "$count=true" in path else {}
 
 
 @sensitive_variables()
 def _read_body(response: requests.Response, *, limit: int, seconds: float) -> bytes:
-    """Read the body; nothing of it, where it is larger than any answer of Graph's is. Raises ReadTimeout where it is slower."""
+    """Read the body within so many `seconds`. Return nothing of a body above `limit` bytes. Raises ReadTimeout."""
     until = time.monotonic() + seconds
     body = bytearray()
-    # read1 gives what has arrived; read would wait to fill its buffer, past the limit of time.
+    # read1 returns what has arrived; read would wait to fill its buffer, past the deadline.
     read: Callable[..., bytes] = response.raw.read1
     while chunk := read(65536, decode_content=True):
         body += chunk
@@ -303,7 +308,7 @@ def _read_body(response: requests.Response, *, limit: int, seconds: float) -> by
 
 @sensitive_variables()
 def _parse_json(body: bytes) -> Any:
-    # The exception holds the whole body. It ends here, so that no error of ours has it as its context.
+    # The exception holds the whole body, so catch it here: no other error may have it as its context.
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -330,5 +335,5 @@ def _valid_request_id(value: str | None) -> str:
 
 
 def _describe_failure(error: Exception) -> str:
-    """Say what failed by the kind of error: its text may hold addresses of the network."""
+    """Describe the failure by the type of the error: its text may contain network addresses."""
     return f"Microsoft Graph cannot be reached ({type(error).__name__})."

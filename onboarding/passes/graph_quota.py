@@ -1,13 +1,13 @@
-"""Graph's small budget for everything about sign-in methods, shared by all processes through one row.
+"""The rate limit for Graph calls about sign-in methods, with a queue. All processes share it through one row.
 
-Microsoft publishes five calls in ten seconds a tenant for this kind of resource (Graph throttling limits,
-"identity and access reports"). A pass costs two: the read of the methods, and the creation. People come
-first, in the order in which they asked; work in the background takes what they leave.
+Microsoft allows five calls in ten seconds per tenant for this kind of resource (Graph throttling limits,
+"identity and access reports"). A pass costs two calls: the read of the methods, and the creation. People are served
+first, in the order in which they asked. Background work takes what they leave.
 
-Microsoft counts a call when it arrives, and nobody here knows when that is: only that it lies between the moment in
-which the call was taken and that of its answer. So a call that is on its way counts as one of this very moment, and one
-that was answered counts from its answer. Whatever fits here then fits there too, as long as the answer comes in time
-(`IN_FLIGHT_TIMEOUT`) and Microsoft answers at once: a call that is repeated after a 5xx is counted as one.
+Microsoft counts a call when it arrives. The portal knows only that this is between the moment when it took the call and
+the moment of the answer. So a call in flight counts as made now, and an answered call counts from its answer. What fits
+this limit then fits Microsoft's, with two exceptions: an answer that comes after `IN_FLIGHT_TIMEOUT`, and a call that is
+repeated after a 5xx, which counts as one call here.
 """
 
 from __future__ import annotations
@@ -29,45 +29,45 @@ from onboarding.models import GraphBudget, PassIssue, Starter, Turn
 log = logging.getLogger(__name__)
 
 CALLS_PER_ISSUE = 2
-# A call whose answer nobody has told of by then is on its way no more: its process has ended. The second call of an
-# issue is made when the first has its answer, and each may take its time.
+# Treat a call as dead if no result was recorded by this deadline: its process has ended. An issue makes its second call
+# after the answer to the first, and each call may take the full HTTP timeout.
 IN_FLIGHT_TIMEOUT = CALLS_PER_ISSUE * timedelta(
     seconds=settings.GRAPH_CONNECT_TIMEOUT + settings.GRAPH_READ_TIMEOUT
 )
 POSITION_LIFETIME = timedelta(seconds=60)
-MOST_POSITIONS_PER_PERSON = 3  # one manager with many starters does not keep all others waiting
-# Whose turn comes so soon has the button already: by the time it is pressed, there is room.
+MOST_POSITIONS_PER_PERSON = 3  # so that one manager with many starters does not block all others
+# Show the button this much early: by the time of the click, the calls are free.
 BUTTON_LEAD_TIME = timedelta(seconds=1)
-# Microsoft is not believed beyond this, and a moment further ahead can only come from a clock that was set back.
+# Ignore a longer pause. A time further ahead can only come from a clock that was set back.
 MAX_PAUSE = timedelta(hours=1)
 
 
 class QueueLimitReached(Exception):
-    """A person holds as many places in the queue as one person may; they got no further one."""
+    """The person already holds `MOST_POSITIONS_PER_PERSON` queue positions, so they got no new one."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """No room yet: from when there will be, and how many stand before."""
+    """A position in the queue: when it opens, and how many people are ahead."""
 
     until: datetime
     ahead: int
 
     def is_over(self, now: datetime) -> bool:
-        """Whether the button is there."""
+        """Whether the page shows the button."""
         return self.until - BUTTON_LEAD_TIME <= now
 
     def seconds_left(self, now: datetime) -> int:
-        """Until the button is there."""
+        """Return the seconds until the page shows the button, at least 1."""
         return max(1, ceil((self.until - BUTTON_LEAD_TIME - now).total_seconds()))
 
 
 class IssueCalls:
-    """The calls of one issue. How many of those that were taken were `made` is booked once, when the issue has ended."""
+    """The calls of one issue. At the end of the issue, settle once how many of the `taken` calls were `made`."""
 
     def __init__(self) -> None:
         self.taken = self.made = 0
-        self.asked_at: datetime | None = None  # since when the person is in the queue
+        self.asked_at: datetime | None = None  # when the person joined the queue
 
     def __enter__(self) -> Self:
         return self
@@ -76,26 +76,26 @@ class IssueCalls:
         self.settle_calls()
 
     def acquire_or_queue(self, starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
-        """As `acquire_or_queue`, of which nothing else needs to be told then."""
+        """Do the same as the function `acquire_or_queue`, and remember the calls, so that `settle_calls` reports them."""
         wait, self.asked_at = _acquire_position(starter, person, more=more)
         if wait is None:
             self.taken = CALLS_PER_ISSUE + more
         return wait
 
     def settle_calls(self) -> None:
-        """Those that were made have their answer; the others will not be made."""
+        """Record the calls that were made as answered, and give back the others."""
         taken, made = self.taken, self.made
         self.taken = self.made = 0
         if taken:
-            _book_calls(taken, made=made)
+            _try_to_settle(taken, made=made)
 
 
 def acquire_or_queue(starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
-    """Take the calls of one issue for a person who waits, or a place in the queue. None means: go on.
+    """Take the calls of one issue for a person, or give them a queue position. None means that the calls were taken.
 
-    Each call that was taken must be told of. `more` calls go before it, where passes of
-    other tools are removed first. A place is kept through reloads; it opens when the budget will have room and lapses
-    a minute later.
+    Report each call that was taken with `mark_answered`. `more` is the number of extra calls to delete passes of other
+    tools first. A reload keeps the position. It opens when the calls are free, and lapses a minute later.
+    Raises QueueLimitReached.
     """
     wait, _ = _acquire_position(starter, person, more=more)
     return wait
@@ -103,7 +103,7 @@ def acquire_or_queue(starter: Starter, person: Any, *, more: int = 0) -> Wait | 
 
 @transaction.atomic
 def _acquire_position(starter: Starter, person: Any, *, more: int) -> tuple[Wait | None, datetime]:
-    """As `acquire_or_queue`, and since when the person has been in the queue."""
+    """Do the same as `acquire_or_queue`, and also return when the person joined the queue."""
     row, now = _row_with_limits(), clock.now()
     mine = _own_turn(starter, person, now)
     asked_at = mine.asked_at if mine else now
@@ -120,10 +120,9 @@ def _acquire_position(starter: Starter, person: Any, *, more: int) -> tuple[Wait
 
 @transaction.atomic
 def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = None) -> Wait:
-    """Only a place in the queue, for somebody whom Microsoft has just told to wait; nothing is spent.
+    """Give a queue position to a person whose call Microsoft has just throttled. Takes no calls.
 
-    With `asked_at`, the place that they had in the queue before: those who asked later stay behind them.
-    Raises QueueLimitReached.
+    With `asked_at`, they get back their earlier position, ahead of people who asked later. Raises QueueLimitReached.
     """
     row, now = _row_with_limits(), clock.now()
     mine = _own_turn(starter, person, now)
@@ -135,7 +134,7 @@ def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = Non
 
 @transaction.atomic
 def would_join_queue(starter: Starter, person: Any, *, more: int = 0) -> bool:
-    """Whether a request at this moment would have to wait in a new place of the queue. Takes nothing."""
+    """Whether a request now would get a new queue position. Takes no calls."""
     row, now = _row_with_limits(), clock.now()
     if _own_turn(starter, person, now) is not None:
         return False
@@ -143,19 +142,19 @@ def would_join_queue(starter: Starter, person: Any, *, more: int = 0) -> bool:
 
 
 def open_queue_position(starter: Starter) -> None:
-    """What kept this starter's place from being used is over: it opens now."""
+    """Open this starter's queue position now, because nothing blocks it any longer."""
     now = clock.now()
     Turn.objects.filter(starter=starter).update(opens_at=now, lapses_at=now + POSITION_LIFETIME)
 
 
 def _own_turn(starter: Starter, person: Any, now: datetime) -> Turn | None:
-    """The person's own place, if any; places that lapsed are cleared away."""
+    """Delete the lapsed positions, and return the person's own, if any."""
     Turn.objects.exclude(_unfinished_turns(now)).delete()
     return Turn.objects.filter(starter=starter, person=person).first()
 
 
 def _earlier_turns(asked_at: datetime, mine: Turn | None) -> QuerySet[Turn]:
-    """The places of those who asked before: in order of arrival, also for whoever came back."""
+    """Return the positions of people who asked earlier. The order of arrival also holds for people who came back."""
     if mine is None:
         return Turn.objects.filter(asked_at__lte=asked_at)
     return Turn.objects.filter(Q(asked_at__lt=asked_at) | Q(asked_at=asked_at, pk__lt=mine.pk))
@@ -164,11 +163,10 @@ def _earlier_turns(asked_at: datetime, mine: Turn | None) -> QuerySet[Turn]:
 def _save_turn(
     starter: Starter, person: Any, mine: Turn | None, wait: Wait, asked_at: datetime, now: datetime
 ) -> Wait:
-    """The place that they have, or else a new one; one whose time has come while others were slower is kept."""
+    """Save the person's position, or a new one. A passed opening time moves. Raises QueueLimitReached."""
     if mine is None:
-        if (
-            Turn.objects.filter(person=person).count() >= MOST_POSITIONS_PER_PERSON
-        ):  # those that lapsed are gone
+        # `_own_turn` has deleted the lapsed positions.
+        if Turn.objects.filter(person=person).count() >= MOST_POSITIONS_PER_PERSON:
             raise QueueLimitReached
         mine = Turn(starter=starter, person=person, asked_at=asked_at)
     elif not Wait(mine.opens_at, wait.ahead).is_over(now):
@@ -179,7 +177,7 @@ def _save_turn(
 
 
 def queue_position(starter: Starter, person: Any) -> Wait | None:
-    """The place that a person has, if any. Looking changes nothing."""
+    """Return the person's queue position, if any. This changes nothing."""
     turns = Turn.objects.filter(_unfinished_turns(clock.now()))
     mine = turns.filter(starter=starter, person=person).first()
     if mine is None:
@@ -190,15 +188,15 @@ def queue_position(starter: Starter, person: Any) -> Wait | None:
 
 @transaction.atomic
 def acquire_for_worker(calls: int = 1, *, yields: bool = True) -> float:
-    """Take calls for work in the background: 0.0 when they were there, else seconds to come back in.
+    """Take calls for background work. Returns 0.0 if they were free, else the seconds until the next try.
 
-    What was taken must be told of with `mark_answered`, as for a person.
-    Work that yields never touches what those who wait, and a person who comes now, would need.
+    Report the calls that were taken with `mark_answered`. Work that `yields` leaves enough calls for everyone in the
+    queue and for one person who comes now.
     """
     row, now = _row_with_limits(), clock.now()
     waiting = Turn.objects.filter(_unfinished_turns(now)).count()
-    kept = CALLS_PER_ISSUE * (waiting + 1) if yields else 0
-    if _free_at(row, calls, now) <= now and _calls_left(row, now) >= calls + kept:
+    reserved = CALLS_PER_ISSUE * (waiting + 1) if yields else 0
+    if _free_at(row, calls, now) <= now and _calls_left(row, now) >= calls + reserved:
         _record_calls(row, calls, now)
         return 0.0
     paused = (_paused_until(row, now) - now).total_seconds()
@@ -206,22 +204,22 @@ def acquire_for_worker(calls: int = 1, *, yields: bool = True) -> float:
 
 
 def mark_answered(calls: int = 1) -> None:
-    """So many of the calls that were taken were made, and their answer is there."""
-    _book_calls(calls, made=calls)
+    """Record that this many of the taken calls were made and answered."""
+    _try_to_settle(calls, made=calls)
 
 
-def _book_calls(taken: int, *, made: int) -> None:
-    """Keeping the books costs nobody a pass: where they cannot be written the calls count as on their way for a while."""
+def _try_to_settle(taken: int, *, made: int) -> None:
+    """Record the answers. If the database fails, the pass does not: the calls count as in flight until the timeout."""
     try:
         _settle_calls(taken, made=made)
     except DatabaseError:
-        log.warning("answered calls could not be booked; they count as on their way", exc_info=True)
+        log.warning("answered calls could not be recorded; they count as in flight", exc_info=True)
 
 
 @transaction.atomic
 def _settle_calls(taken: int, *, made: int) -> None:
     row, now = _locked_row(), clock.now()
-    # The newest go first: what somebody left behind who can tell of it no more gets old, and ends.
+    # Remove the newest calls first. The calls of a process that died get old and time out.
     left = max(len(row.on_their_way) - taken, 0)
     row.recent = [*row.recent, *[now.timestamp()] * min(made, len(row.on_their_way) - left)]
     row.on_their_way = row.on_their_way[:left]
@@ -230,7 +228,7 @@ def _settle_calls(taken: int, *, made: int) -> None:
 
 @transaction.atomic
 def back_off(seconds: float) -> None:
-    """Microsoft answered 429: nobody asks again before that."""
+    """Make no more calls for this many seconds, because Microsoft answered 429."""
     row, now = _locked_row(), clock.now()
     until = now + timedelta(seconds=seconds)
     if _paused_until(row, now) < until:
@@ -244,7 +242,7 @@ def _locked_row() -> GraphBudget:
 
 
 def _row_with_limits() -> GraphBudget:
-    """The one row, locked, and how large the budget is: as policy says, or else as it was installed."""
+    """Return the one row, locked, with the limit from the policy, or else from the settings."""
     row, rules = _locked_row(), policy.for_site()
     row.calls = rules.graph_calls or settings.GRAPH_BUDGET_CALLS
     row.span = timedelta(seconds=rules.graph_seconds or settings.GRAPH_BUDGET_SECONDS)
@@ -252,17 +250,17 @@ def _row_with_limits() -> GraphBudget:
 
 
 def _recent_calls(row: GraphBudget, now: datetime) -> list[float]:
-    """The calls in the window, in order, each with the moment from which it counts."""
-    lost = IN_FLIGHT_TIMEOUT.total_seconds()
-    on_their_way = [
-        min(at + lost, now.timestamp())
+    """Return the calls in the window, in order, each with the time from which it counts."""
+    timeout = IN_FLIGHT_TIMEOUT.total_seconds()
+    in_flight = [
+        min(at + timeout, now.timestamp())
         for at in times_within(row.on_their_way, now, IN_FLIGHT_TIMEOUT + row.span)
     ]
-    return sorted([*times_within(row.recent, now, row.span), *times_within(on_their_way, now, row.span)])
+    return sorted([*times_within(row.recent, now, row.span), *times_within(in_flight, now, row.span)])
 
 
 def times_within(moments: list[float], now: datetime, span: timedelta) -> list[float]:
-    # A time ahead of now can only come from a clock that was set back; it must not block for ever.
+    """Return the times within the last `span`. A time ahead of now comes from a clock that was set back: drop it."""
     began, latest = (now - span).timestamp(), now.timestamp() + 1
     return [at for at in moments if began < at <= latest]
 
@@ -272,7 +270,7 @@ def _calls_left(row: GraphBudget, now: datetime) -> int:
 
 
 def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
-    """When so many calls fit, were nobody else to come; at most all that there are."""
+    """Return when this many calls are free, if nobody else takes any. More than the whole limit counts as the limit."""
     counted = _recent_calls(row, now)
     too_many = len(counted) + min(calls, row.calls) - row.calls
     fits = now if too_many <= 0 else datetime.fromtimestamp(counted[too_many - 1], tz=now.tzinfo) + row.span
@@ -280,7 +278,7 @@ def _free_at(row: GraphBudget, calls: int, now: datetime) -> datetime:
 
 
 def _opens_at(row: GraphBudget, calls: int, ahead: int, now: datetime) -> datetime:
-    """When so many calls of a person fit, while each of those before them has room for an issue."""
+    """Return when a person's calls are free, if everyone ahead of them makes one issue."""
     rounds, beside = divmod(ahead, max(1, row.calls // CALLS_PER_ISSUE))
     wanted = calls + CALLS_PER_ISSUE * beside
     if beside and wanted > row.calls:
@@ -294,15 +292,15 @@ def _paused_until(row: GraphBudget, now: datetime) -> datetime:
 
 
 def _unfinished_turns(now: datetime) -> Q:
-    """Places in the queue that still count: nobody waits for who has a pass, or needs none any more.
+    """Queue positions that still count: not lapsed, and of a starter who still needs a pass.
 
-    One that was asked for later than now comes from a clock that was set back. Whoever Microsoft told to wait keeps
-    the place until its list has been read.
+    A position that was asked for later than now comes from a clock that was set back, and does not count. After a 429,
+    the position stays until the worker has read the account's list of passes.
     """
-    open_ones = PassIssue.objects.filter(starter=OuterRef("starter"), state__in=OPEN_ISSUE)
+    open_issues = PassIssue.objects.filter(starter=OuterRef("starter"), state__in=OPEN_ISSUE)
     throttled = Q(state=IssueState.UNKNOWN, reason=PassIssue.Reason.THROTTLED)
-    waits = Q(starter__state=StarterState.INVITED) & ~Exists(open_ones.exclude(throttled))
-    stays = Q(lapses_at__gte=now) | Exists(open_ones.filter(throttled))
+    waits = Q(starter__state=StarterState.INVITED) & ~Exists(open_issues.exclude(throttled))
+    stays = Q(lapses_at__gte=now) | Exists(open_issues.filter(throttled))
     return waits & stays & Q(asked_at__lte=now + timedelta(seconds=1))
 
 

@@ -1,8 +1,8 @@
-"""Graph's limit for sign-in activity, shared by all processes through one row.
+"""The rate limit for reading sign-in activity from Graph. All processes share it through one row.
 
-Microsoft publishes ten calls a minute for each app and tenant (Graph throttling limits, "identity and access
-reports"). One list of accounts is one call. Calls are counted as in `graph_quota`: one that is on its way counts as
-one of this very moment, and one that was answered counts from its answer.
+Microsoft allows ten calls a minute per app and tenant (Graph throttling limits, "identity and access reports"). One
+list of accounts is one call. Calls are counted as in `graph_quota`: a call in flight counts as made now, and an
+answered call counts from its answer.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from onboarding.passes.graph_quota import IN_FLIGHT_TIMEOUT, MAX_PAUSE, times_wi
 log = logging.getLogger(__name__)
 
 SPAN = timedelta(minutes=1)
-# How many calls of a minute each leaves to those who are more urgent: background work to clicks, and both to managers
-# who cannot go on before their starter's account was read.
+# How many of a minute's calls each kind of work leaves free for more urgent work: background work for clicks, and both
+# for managers who cannot continue until their starter's account was read.
 WORK_LEAVES, CLICKS_LEAVE, WAITING_MANAGERS_LEAVE = 4, 2, 0
 
 
 @transaction.atomic
 def acquire_call(*, leave: int = WORK_LEAVES) -> float:
-    """Take one call and `leave` so many of this minute: 0.0 when there was room, else seconds until there will be.
+    """Take one call, if `leave` more stay free in this minute. Returns 0.0, or else the seconds until one is free.
 
-    A call that was taken must be reported with `mark_answered`.
+    Report a call that was taken with `mark_answered`.
     """
     row, now = _lock_row(), clock.now()
     if (wait := _seconds_to_wait(row, now, leave)) > 0:
@@ -41,21 +41,21 @@ def acquire_call(*, leave: int = WORK_LEAVES) -> float:
 
 
 def has_room_for_click() -> bool:
-    """Whether a manager who clicks now would find room. Looking takes nothing."""
+    """Whether a call is free for a manager who clicks now. Takes no call."""
     row = SignInBudget.objects.filter(id=1).first()
     return row is None or _seconds_to_wait(row, clock.now(), CLICKS_LEAVE) == 0
 
 
 def mark_answered() -> None:
-    """A call that was taken has its answer. Where this cannot be written, it counts as on its way for a while."""
+    """Record that a taken call was answered. If the database fails, it counts as in flight until the timeout."""
     try:
         _mark_answered()
     except DatabaseError:
-        log.warning("an answered call could not be booked; it counts as on its way", exc_info=True)
+        log.warning("an answered call could not be recorded; it counts as in flight", exc_info=True)
 
 
 def back_off(seconds: float) -> None:
-    """Microsoft answered 429: nobody reads sign-in activity before that."""
+    """Read no sign-in activity for this many seconds, because Microsoft answered 429."""
     until = clock.now() + timedelta(seconds=seconds)
     with transaction.atomic():
         row = _lock_row()
@@ -64,13 +64,13 @@ def back_off(seconds: float) -> None:
 
 
 def lists_allowed() -> bool:
-    """Whether several accounts may be read in one call: the tenant has not refused that lately."""
+    """Whether one call may read several accounts: the tenant has not refused such a list recently."""
     now = clock.now()
     return not SignInBudget.objects.filter(id=1, lists_refused_until__gt=now).exists()
 
 
 def refuse_lists(span: timedelta) -> None:
-    """Read accounts one by one for so long."""
+    """Read accounts one by one during this span."""
     with transaction.atomic():
         row = _lock_row()
         row.lists_refused_until = clock.now() + span
@@ -92,7 +92,7 @@ def _lock_row() -> SignInBudget:
 
 
 def _seconds_to_wait(row: SignInBudget, now: datetime, leave: int) -> float:
-    """0.0 where one more call fits now."""
+    """Return the seconds until one more call is free, 0.0 if it is free now."""
     allowed = max(1, settings.GRAPH_SIGN_IN_CALLS - leave)
     counted, fits = _calls_of_last_minute(row, now), now
     if len(counted) >= allowed:
@@ -102,13 +102,13 @@ def _seconds_to_wait(row: SignInBudget, now: datetime, leave: int) -> float:
 
 
 def _calls_of_last_minute(row: SignInBudget, now: datetime) -> list[float]:
-    """The calls of the last minute, in order, each with the moment from which it counts."""
-    lost = IN_FLIGHT_TIMEOUT.total_seconds()
-    on_their_way = [
-        min(at + lost, now.timestamp())
+    """Return the calls of the last minute, in order, each with the time from which it counts."""
+    timeout = IN_FLIGHT_TIMEOUT.total_seconds()
+    in_flight = [
+        min(at + timeout, now.timestamp())
         for at in times_within(row.on_their_way, now, IN_FLIGHT_TIMEOUT + SPAN)
     ]
-    return sorted([*times_within(row.recent, now, SPAN), *times_within(on_their_way, now, SPAN)])
+    return sorted([*times_within(row.recent, now, SPAN), *times_within(in_flight, now, SPAN)])
 
 
 def _paused_until(row: SignInBudget, now: datetime) -> datetime:

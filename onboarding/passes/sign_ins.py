@@ -1,8 +1,8 @@
-"""Whether somebody has signed in to a starter's account: read where it is needed first, and never forgotten.
+"""Read from Entra whether somebody has signed in to a starter's account, the most urgent accounts first.
 
-Microsoft allows ten calls a minute. A call reads up to fifteen accounts where the tenant takes such a list, else one.
-First come accounts whose manager waits, then those that were never read, then the soonest start. An account that an
-answer leaves out stays unread. What was once known, a sign-in or an attempt, is never overwritten by less.
+Microsoft allows ten calls a minute. A call reads up to fifteen accounts if the tenant accepts such a list, else one.
+Accounts whose manager waits come first, then accounts that were never read, then the soonest start. An account that the
+answer leaves out stays unread. A known sign-in or attempt is never deleted, even if a later answer does not contain it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from onboarding.passes.sign_in_quota import CLICKS_LEAVE, WAITING_MANAGERS_LEAVE
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 15  # Graph takes so many accounts in one list
-# What was read is read again after so long: near the start, and before.
+AT_ONCE = 15  # accounts in one list, the most that Graph accepts
+# How long to wait before reading an account again: within a day of the start, and otherwise.
 REFRESH_NEAR, REFRESH_FAR, NEAR = timedelta(minutes=10), timedelta(hours=5), timedelta(days=1)
-# Nobody creates a first pass so long after the start.
+# Nobody creates a first pass this long after the start.
 READ_UNTIL_AFTER_START = timedelta(days=90)
-# An account that was asked for in vain comes after all others for so long.
+# For this long after a failed read, an account comes after all others.
 MISSED_DELAY = timedelta(minutes=1)
-# A manager whose page has not asked for so long waits no more; so often at most the page says that one waits.
+# How long a request of a manager's page counts, and how often a page renews it at most.
 AWAITED_FOR, REQUEST_INTERVAL = timedelta(minutes=5), timedelta(seconds=20)
-# What is older than this must be read again before a pass.
+# Older data must be read again before a pass.
 MAX_AGE = timedelta(hours=1)
-# So long no list is tried after the tenant refused one, and after one failed.
+# How long to read accounts one by one after the tenant refused a list, and after a list failed.
 NO_LISTS_AFTER_REFUSAL, NO_LISTS_AFTER_FAILURE = timedelta(hours=1), timedelta(minutes=5)
 RETRY_DELAY = timedelta(seconds=10)
 STORED_FIELDS = ["last_sign_in_at", "last_attempt_at", "sign_in_looked_at", "sign_in_told"]
@@ -48,7 +48,7 @@ DUE_JOB_KEY, AWAITED_JOB_KEY = "sign_ins:due", "sign_ins:awaited"
 
 @job_handler("sign_ins")
 def read_due(_: str) -> datetime | None:
-    """Make one call, and say when the next one may follow."""
+    """Make one call, and return when to make the next one. Raises JobPostponed."""
     try:
         return read_next()
     except graph.Throttled as error:
@@ -56,9 +56,9 @@ def read_due(_: str) -> datetime | None:
 
 
 def read_if_due(starter: Starter) -> None:
-    """Read this starter, if it is time and there is room, with others who need it; else a job does it later.
+    """Read this starter and others now, if this one is due and a call is free; else let a job do it.
 
-    What fails is left to that job, which shows its error: it says nothing about this starter alone.
+    A failure is left to that job, which shows the error: it is not about this starter alone.
     """
     if not starters_to_read().filter(pk=starter.pk).exists():
         return
@@ -76,10 +76,10 @@ def read_if_due(starter: Starter) -> None:
 
 
 def read_next() -> datetime | None:
-    """Make one call for those who need it most. Returns when to make the next one, None where nobody needs any.
+    """Make one call for the most urgent accounts. Returns when to make the next one, None if no account is due.
 
-    Raises Throttled after everybody was told to wait, JobPostponed where the limit has no room, and Unavailable. No room
-    is no success: the job keeps its count of failures.
+    Raises Throttled after backing off, JobPostponed if no call is free, and Unavailable. JobPostponed is not a success:
+    the job keeps its count of failures.
     """
     wanted = list(starters_to_read()[: AT_ONCE + 1])
     if not wanted:
@@ -104,15 +104,15 @@ def read_next() -> datetime | None:
 
 
 def starters_to_read() -> QuerySet[Starter]:
-    """Starters whose sign-in activity must be read now, those first who need it most.
+    """Return the starters whose sign-in activity is due now, the most urgent first.
 
-    Until the manager is invited nobody can create a pass, so nothing has to be known.
+    Starters whose manager is not invited yet are left out: nobody can create a pass for them.
     """
     now = clock.now()
     near = Q(starts_at__gt=now - NEAR, starts_at__lte=now + NEAR)
     awaited, unread = Q(sign_in_awaited_at__gt=now - AWAITED_FOR), Q(sign_in_looked_at=None)
     old = Q(sign_in_looked_at__lt=now - REFRESH_FAR) | (near & Q(sign_in_looked_at__lt=now - REFRESH_NEAR))
-    old &= Q(last_sign_in_at=None)  # a sign-in that is known stays known
+    old &= Q(last_sign_in_at=None)  # a known sign-in needs no further read
     before_a_pass = Starter.objects.filter(
         state=StarterState.INVITED, first_pass_at=None, starts_at__gt=now - READ_UNTIL_AFTER_START
     ).exclude(account_id="")
@@ -141,13 +141,13 @@ def _is_awaited(starter: Starter) -> bool:
 
 
 def _rested_at(starter: Starter) -> datetime:
-    """When the account may be asked for again, after it was asked for in vain."""
+    """Return when the account may be read again after a failed read."""
     missed = starter.sign_in_missed_at
     return clock.now() if missed is None else min(missed, clock.now()) + MISSED_DELAY
 
 
 def _read_one(starter: Starter) -> bool:
-    """Read one. False: the tenant does not let the portal read it."""
+    """Read one account. Returns False if the tenant does not permit it. Raises Throttled, Unavailable."""
     try:
         _store_reading(starter, graph.client().read_sign_ins(starter.account_id))
     except graph.ReadNotPermitted:
@@ -163,7 +163,10 @@ def _read_one(starter: Starter) -> bool:
 
 
 def _read_list(batch: Sequence[Starter]) -> None:
-    """Read several. Where the tenant refuses that, or it fails, they are read one by one from the next call on."""
+    """Read several accounts. If the tenant refuses the list or it fails, later calls read accounts one by one.
+
+    Raises Throttled, Unavailable.
+    """
     try:
         found = graph.client().list_sign_ins([starter.account_id for starter in batch])
     except graph.ReadNotPermitted:
@@ -181,9 +184,9 @@ def _read_list(batch: Sequence[Starter]) -> None:
 
 
 def _probe_permission(batch: Sequence[Starter]) -> None:
-    """The right or the licence is missing, it was said of a list. Said of one account too, it holds for all."""
+    """Microsoft refused a list for a missing permission or licence. Read one account to see if this holds for all."""
     if sign_in_quota.acquire_call(leave=WAITING_MANAGERS_LEAVE) > 0:
-        # A second list would find no room for this question either: the next call reads one account.
+        # No call is free for this check, and none would be after a second list: let the next call read one account.
         sign_in_quota.refuse_lists(NO_LISTS_AFTER_FAILURE)
         return
     try:
@@ -201,7 +204,7 @@ def _probe_permission(batch: Sequence[Starter]) -> None:
 
 
 def _store_reading(starter: Starter, seen: graph.SignIns) -> None:
-    """Keep what was read. What it does not say leaves what is known as it is."""
+    """Store what was read. Keep the known values that the answer leaves out."""
     kept: dict[str, Any] = {"sign_in_told": True}
     if seen.succeeded_at is not None:
         kept["last_sign_in_at"] = seen.succeeded_at
@@ -211,13 +214,13 @@ def _store_reading(starter: Starter, seen: graph.SignIns) -> None:
 
 
 def _store_not_permitted(starter: Starter) -> None:
-    """The tenant does not let the portal read it. A sign-in that is known stays known."""
+    """Store that the tenant does not permit the read. Keep a known sign-in."""
     _store_fields(starter, {"sign_in_told": False})
 
 
 def _store_fields(starter: Starter, kept: dict[str, Any]) -> None:
     kept |= {"sign_in_looked_at": clock.now(), "sign_in_awaited_at": None, "sign_in_missed_at": None}
-    # Meanwhile HR may have chosen another account, of which this says nothing, or a pass may have been made.
+    # Meanwhile HR may have chosen another account, or a pass may have been created: then store nothing.
     same = Starter.objects.filter(pk=starter.pk, account_id=starter.account_id, first_pass_at=None)
     if same.update(**kept):
         for name, value in kept.items():
@@ -235,33 +238,33 @@ def _mark_missed(starters: Sequence[Starter]) -> None:
 
 
 def is_unread(starter: Starter) -> bool:
-    """Whether nothing is known yet that must be known before a first pass."""
+    """Whether the sign-in activity must still be read before the first pass."""
     return starter.first_pass_at is None and starter.sign_in_looked_at is None
 
 
 def request_reading(starter: Starter) -> None:
-    """A manager waits on the starter's page: this account is read before all others. It may be said often."""
-    now, said = clock.now(), starter.sign_in_awaited_at
-    if said is not None and now - REQUEST_INTERVAL < said <= now:
+    """Read this account before all others, because a manager waits on the starter's page. Repeated calls are cheap."""
+    now, requested_at = clock.now(), starter.sign_in_awaited_at
+    if requested_at is not None and now - REQUEST_INTERVAL < requested_at <= now:
         return
-    with suppress(DatabaseError):  # a page is shown all the same; it says so again with the next look
+    with suppress(DatabaseError):  # the page is shown anyway, and its next poll tries again
         if Starter.objects.filter(pk=starter.pk, first_pass_at=None).update(sign_in_awaited_at=now):
             jobs.enqueue_job(AWAITED_JOB_KEY, priority=Job.Priority.PASS)
 
 
 def take_call_for_click(starter: Starter) -> bool:
-    """Take a call to read this account once more, where that can tell anything and the limit has room.
+    """Take a call to read this account again at the click, if that is useful and a call is free.
 
-    It must be reported with `sign_in_quota.mark_answered`.
+    Report the call with `sign_in_quota.mark_answered`.
     """
-    can_tell = starter.first_pass_at is None and starter.sign_in_told and starter.last_sign_in_at is None
-    return can_tell and sign_in_quota.acquire_call(leave=CLICKS_LEAVE) == 0
+    is_useful = starter.first_pass_at is None and starter.sign_in_told and starter.last_sign_in_at is None
+    return is_useful and sign_in_quota.acquire_call(leave=CLICKS_LEAVE) == 0
 
 
 def store_click_reading(starter: Starter, read: graph.SignIns | graph.GraphError | None) -> None:
-    """Keep what was read at a click. What could not be read leaves what is known as it is.
+    """Store what was read at a click. If the read failed, keep the known values.
 
-    The worker may have learned of a sign-in since the page was asked for: what it has kept counts too.
+    The worker may have stored a sign-in since the page was loaded, so load the stored values again.
     """
     if isinstance(read, graph.SignIns):
         _store_reading(starter, read)
@@ -273,13 +276,13 @@ def store_click_reading(starter: Starter, read: graph.SignIns | graph.GraphError
 
 
 def is_too_old(starter: Starter) -> bool:
-    """Whether what is known is too old to make a first pass by it."""
+    """Whether the stored data is too old for a first pass."""
     read_at = starter.sign_in_looked_at
     decides = starter.first_pass_at is None and starter.last_sign_in_at is None
     return decides and read_at is not None and read_at < clock.now() - MAX_AGE
 
 
 def known_since(starter: Starter) -> datetime | None:
-    """When it was last read that nobody has signed in; None where the tenant does not tell, or after a first pass."""
-    told = starter.first_pass_at is None and starter.sign_in_told
-    return starter.sign_in_looked_at if told else None
+    """Return when it was last read that nobody has signed in. None after a first pass, or if reading is not permitted."""
+    applies = starter.first_pass_at is None and starter.sign_in_told
+    return starter.sign_in_looked_at if applies else None

@@ -658,7 +658,7 @@ def test_an_unrecorded_response_stops_no_pass_and_no_refusal(
     monkeypatch.setattr(graph_quota, "_settle_calls", fails)
 
     assert isinstance(handover.confirm(confirmation(starter)), Shown)
-    assert "answered calls could not be booked" in caplog.text
+    assert "answered calls could not be recorded" in caplog.text
     assert len(GraphBudget.objects.get().on_their_way) == 2
     assert isinstance(outcome_of(confirmation(disabled)), RefusedByGuards)
     assert AuditEvent.objects.get(event="issue.refused").facts["codes"] == ["enabled"]
