@@ -1,4 +1,4 @@
-"""Who may: HR, admins, auditors, and this starter's manager. Whatever is not allowed here is denied."""
+"""Permissions of HR, admins, auditors, and a starter's manager. Everything that is not allowed here is denied."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def may_record(user: Any) -> bool:
-    """HR sees and records all starters. An admin is not HR unless they hold that role as well."""
+    """Return whether the user is in HR, who can see and add all starters. Admins need the HR role too."""
     return bool(getattr(user, "is_hr", False))
 
 
 def hr_only(view: View) -> View:
-    """Close a view to everybody but HR."""
+    """Allow only HR to open the view."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -37,8 +37,10 @@ def hr_only(view: View) -> View:
 
 
 class CannotTell(Exception):
-    """The directory was not asked or does not answer, so nobody can say whether this is the manager. Only for who
-    last was. `crowded` where too many are waiting for it already."""
+    """The portal cannot read now whether this person, the manager at the last check, is still the manager.
+
+    `crowded` says that the portal did not ask Graph because too many requests wait; else Graph does not answer.
+    """
 
     def __init__(self, *, crowded: bool) -> None:
         super().__init__("crowded" if crowded else "no answer")
@@ -46,9 +48,9 @@ class CannotTell(Exception):
 
 
 class AccountGone(Http404):
-    """The directory no longer has the account of a starter whose manager this person was when it was last read.
+    """The account of this starter no longer exists. The person was the starter's manager at the last check.
 
-    Where nobody handles it, it is as for a starter that does not exist.
+    If nobody handles this, it is a 404, as for a starter that does not exist.
     """
 
     def __init__(self, starter: Starter) -> None:
@@ -61,15 +63,15 @@ def starter_of_manager(
 ) -> Starter:
     """Return the starter if this person is their manager in Entra now, or the stand-in that HR assigned.
 
-    Raises Http404 for everybody else, just as for a starter that does not exist. For who was the manager when the
-    directory last answered: CannotTell when it does not answer now, AccountGone when it no longer has the account.
+    Raises Http404 for everybody else, as for a starter that does not exist. For the manager at the last check, raises
+    CannotTell if the directory does not answer now, and AccountGone if it no longer has the account.
 
-    `guarded` says that the guards will ask the directory themselves in a moment: then whoever was the manager
-    when it was last read need not be asked for twice. `with_facts` reads what the guards can be asked beforehand in
-    the same round trip, where the page may offer a pass; it stands in `starter.facts`.
+    `guarded` says that the guards will soon read the manager themselves, so the manager at the last check is not read
+    again here. `with_facts` reads the facts for the guards in the same round trip, if the page may offer a pass, and
+    stores them in `starter.facts`.
     """
     starters = Starter.objects.select_related("recorded_by")
-    if with_facts:  # to look at: nothing is decided by what is read here
+    if with_facts:  # for display only: no decision uses these rows
         starters = starters.prefetch_related("issues")
     starter = starters.filter(public_id=public_id).first()
     if starter is None or not starter.account_id:
@@ -103,7 +105,7 @@ def _require_manager_now(user: Any, starter: Starter, *, with_facts: bool) -> No
 
 
 def _is_gone(starter: Starter) -> bool:
-    """Ask for the account itself: to the question for its manager, 404 can also mean that it has none."""
+    """Read the account itself: a 404 for its manager can also mean that it has no manager."""
     try:
         graph.client().look_up(starter.account_id)
     except graph.NotFound:
@@ -114,14 +116,14 @@ def _is_gone(starter: Starter) -> bool:
 
 
 def _read_confirmer(starter: Starter, with_facts: bool) -> graph.Manager | None:
-    """Who may confirm by what the directory says. Raises NotFound, GraphError."""
+    """Return the confirmer by the directory, with the facts if asked for. Raises NotFound, GraphError."""
     if with_facts and starter.state == StarterState.INVITED and starter.open_issue() is None:
         try:
             facts = participants.read_facts(starter, policy.for_starter(starter), clock.now())
-        except graph.Overloaded:  # who asked in vain for a place does not ask for another
+        except graph.Overloaded:  # a request that got no slot does not ask for another
             raise
         except graph.GraphError:
-            pass  # the page can do without: the guards are asked again at the click. One 404 is no proof either
+            pass  # the page can do without: the click evaluates the guards again. One 404 is no proof either
         else:
             starter.facts = facts
             return confirmer.find_confirmer(starter, facts.manager, facts.above)

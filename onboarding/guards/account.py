@@ -1,4 +1,4 @@
-"""Is this the right account: the one HR recorded, enabled, new and within the policy?"""
+"""Guards about the account: the one that HR added, enabled, new and within the policy."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ INTERNAL_MEMBER = Guard(
 
 
 def _hire_day(q: Question) -> date | None:
-    """The hire date as a day where the starter works."""
+    """Return the hire date as a day in the starter's time zone."""
     return hire_day(q.account.hire_date, q.starter.zone_info) if q.account.hire_date else None
 
 
 def is_new(q: Question) -> bool:
-    """Made around the start; or hired around it, into an account that is known never to have been signed in to.
+    """Check that the account was created near the start, or that it was never used and the hire date is near the start.
 
-    HR's own systems write the hire date, so that alone does not make an old account a new one.
+    HR's own systems write the hire date, so the hire date alone does not make an old account a new one.
     """
     earliest = q.starter.starts_at - timedelta(days=q.policy.new_days_before)
     latest = q.starter.starts_at + timedelta(days=q.policy.new_days_after)
@@ -98,7 +98,7 @@ IS_NEW = Guard(
 
 
 def same_person(q: Question) -> bool:
-    """Name, account name and employee number are what HR saw. A reused name may be a stranger's."""
+    """Check that name, account name and employee number are as HR saw them. A reused name may belong to a stranger."""
     seen = q.starter.seen
     now = identity_snapshot(q.account, None)
     return bool(seen) and all(
@@ -121,7 +121,7 @@ SAME_PERSON = Guard(
 
 
 def identity_snapshot(account: Account, manager: Manager | None) -> dict[str, str]:
-    """What HR looked at when they said: this person, with this manager. Compared on the day."""
+    """Return the details that HR checks: the person and the manager. They are compared on the day of the start."""
     return {
         "name": account.display_name,
         "account_name": account.user_principal_name.lower(),
@@ -131,7 +131,7 @@ def identity_snapshot(account: Account, manager: Manager | None) -> dict[str, st
 
 
 def hire_date_agrees(q: Question) -> bool:
-    """By days, in the starter's own zone: HR's systems write a hire date as the beginning of a day in UTC."""
+    """Compare days in the starter's time zone: HR's systems write a hire date as the start of a day in UTC."""
     hired = _hire_day(q)
     if hired is None:
         return q.policy.hire_date != HireDate.REQUIRED
@@ -149,7 +149,7 @@ HIRE_DATE_AGREES = Guard(
 
 
 def in_scope(q: Question) -> bool:
-    """Inside every scope that policy sets: one domain, one department, one group of those named."""
+    """Check that the account is in every scope that the policy sets: a listed domain, department and group."""
     _, _, domain = q.account.user_principal_name.casefold().rpartition("@")
     department = " ".join(q.account.department.casefold().split())
     scopes: tuple[tuple[str, Iterable[str]], ...] = (
@@ -157,7 +157,7 @@ def in_scope(q: Question) -> bool:
         (q.policy.scope_departments, {department}),
         (q.policy.scope_groups, q.facts.groups),
     )
-    return all(not named or not set(split_lines(named)).isdisjoint(mine) for named, mine in scopes)
+    return all(not listed or not set(split_lines(listed)).isdisjoint(own) for listed, own in scopes)
 
 
 IN_SCOPE = Guard(
@@ -174,12 +174,12 @@ IN_SCOPE = Guard(
 
 
 def in_pass_policy(q: Question) -> bool:
-    """Entra itself would give this person a pass of this length."""
-    theirs, minutes = q.facts.pass_policy, pass_lifetime_minutes(q.policy)
-    if theirs is None:
+    """Check that the tenant's pass policy in Entra includes this account and allows this lifetime."""
+    tenant_policy, minutes = q.facts.pass_policy, pass_lifetime_minutes(q.policy)
+    if tenant_policy is None:
         return False
-    fits = theirs.shortest_minutes <= minutes <= theirs.longest_minutes
-    return fits and theirs.includes(q.account.object_id, q.facts.groups)
+    fits = tenant_policy.shortest_minutes <= minutes <= tenant_policy.longest_minutes
+    return fits and tenant_policy.includes(q.account.object_id, q.facts.groups)
 
 
 IN_PASS_POLICY = Guard(
@@ -193,6 +193,6 @@ IN_PASS_POLICY = Guard(
         "after a few minutes."
     ),
     setting="pass_policy",
-    kept_from_us=lambda q: q.facts.pass_policy is None,
+    is_unreadable=lambda q: q.facts.pass_policy is None,
     resolves_itself=True,
 )

@@ -1,4 +1,4 @@
-"""The guard type, and how a guard is asked."""
+"""The guard type, and how a guard is evaluated."""
 
 from __future__ import annotations
 
@@ -20,31 +20,33 @@ from onboarding.participants import Identity
 
 
 class Place(StrEnum):
-    """Where guards are asked. Nothing is refused before the last but what cannot come right by itself."""
+    """Where guards are evaluated. Before the click, only a refusal that cannot resolve itself blocks."""
 
     RECORDED = "recorded"  # HR is about to save: a refusal is a warning
     SENT = "sent"  # before the link is sent
     OPENED = "looked"  # when the manager opens the page
-    CLICKED = "pressed"  # immediately before the POST: all of them
+    CLICKED = "pressed"  # immediately before the POST: all guards
 
 
-# Here it may not be known yet whether somebody signed in before: the worker reads that in its own time.
+# Here the sign-in activity may not be read yet: the worker reads it later.
 EARLY = frozenset({Place.RECORDED, Place.SENT, Place.OPENED})
 
 
 @dataclass(frozen=True)
 class Question:
-    """All that a guard may look at."""
+    """Everything that a guard may use."""
 
     starter: Starter
     facts: Facts
-    person: Any  # who would confirm: tid, oid, is_admin; None while nobody is there yet
+    person: (
+        Any  # the person who would confirm, with tid, oid and is_admin; None if nobody has opened the page
+    )
     signed_in_at: datetime | None
     policy: EffectivePolicy
     now: datetime
     place: Place = Place.CLICKED
-    replacing: frozenset[str] = frozenset()  # passes of other tools that the manager has chosen to replace
-    proof: Proof | None = None  # of a sign-in for this starter alone, where policy asks for one
+    replacing: frozenset[str] = frozenset()  # passes of other tools that the manager chose to replace
+    proof: Proof | None = None  # of a sign-in for this starter, if the policy asks for one
 
     @property
     def account(self) -> Account:
@@ -52,11 +54,11 @@ class Question:
 
     @property
     def confirmer(self) -> Manager | None:
-        """The manager in the directory, or the stand-in while HR's choice of them still holds."""
+        """The manager in the directory, or the stand-in if HR's choice is still valid."""
         return confirmer.find_confirmer(self.starter, self.facts.manager, self.facts.above)
 
     def identity_of(self, object_id: str) -> Identity:
-        """This account with its employee number, as the directory says at this moment."""
+        """Return this account's identity with its current employee number in the directory."""
         read = (self.account, self.facts.manager, self.facts.above)
         numbers = {person.object_id: person.employee_id for person in read if person is not None}
         return Identity(object_id, numbers.get(object_id) or self.facts.numbers.get(object_id, ""))
@@ -81,8 +83,10 @@ _UNREAD_HR = _(
 
 @dataclass(frozen=True)
 class Guard:
-    """A check: its code for the audit, its title for admins, a sentence for the manager, and the reason with its fix
-    for HR."""
+    """A check, with a code for the audit log, a title for admins, and texts for the manager and HR.
+
+    The text for HR has the reason and how to fix it.
+    """
 
     code: str
     title: Words
@@ -90,16 +94,17 @@ class Guard:
     for_manager: Words
     for_hr: Words
     alarming: bool = False  # security is notified when this guard refuses a click
-    setting: str = ""  # the setting that switches it off, or says what follows where it cannot be read
-    kept_from_us: Callable[[Question], bool] | None = (
-        None  # the tenant does not let the portal read its facts
+    setting: str = (
+        ""  # the policy field that switches it off, or decides what happens if its data cannot be read
     )
-    scarce: bool = False  # needs the account's methods, a scarce read: asked at the press only
-    personal: bool = False  # about the person who confirms: asked when there is one
-    at_click: bool = False  # about the moment of the press
+    # Whether the tenant does not let the portal read its data.
+    is_unreadable: Callable[[Question], bool] | None = None
+    scarce: bool = False  # needs the account's methods, a scarce read: evaluated only at the click
+    personal: bool = False  # about the person who confirms: evaluated only if there is one
+    at_click: bool = False  # about the moment of the click
     resolves_itself: bool = False  # may be false when the link is sent, and true on the day
-    unread_for_hr: Words = ""  # the reason with its fix where its facts cannot be known; else a common one
-    # The sentences for the manager and for HR, where they depend on the case.
+    unread_for_hr: Words = ""  # the text for HR if its data cannot be read; empty for the common text
+    # Returns the texts for the manager and HR, if they depend on the case.
     explain: Callable[[Question], tuple[Words, Words]] | None = None
 
     def is_asked_at(self, place: Place) -> bool:
@@ -112,7 +117,7 @@ class Guard:
                 return not self.scarce and not self.at_click and not self.personal
 
     def with_explanation(self, question: Question) -> Guard:
-        """The same guard with the words that fit the case."""
+        """Return the same guard with the texts for this case."""
         if self.explain is None:
             return self
         for_manager, for_hr = self.explain(question)
@@ -120,7 +125,7 @@ class Guard:
 
     @property
     def unread_variant(self) -> Guard:
-        """The same guard where the tenant keeps its facts from the portal, and policy does not let it go on."""
+        """The guard to show if its data cannot be read, and the policy does not allow to continue without it."""
         return replace(
             self,
             code=f"{self.code}.unread",
@@ -133,26 +138,26 @@ class Guard:
 class Verdict(StrEnum):
     HOLDS = "holds"
     REFUSES = "refuses"
-    UNREAD = "unread"  # the tenant keeps the facts from the portal, and policy wants them
-    SKIPPED = "skipped"  # the tenant keeps the facts from the portal, and policy goes on without
+    UNREAD = "unread"  # the data cannot be read, and the policy requires the check
+    SKIPPED = "skipped"  # the data cannot be read, and the policy continues without the check
     OFF = "off"
 
 
 def evaluate_guard(guard: Guard, question: Question) -> Verdict:
-    """What one guard says. A guard that fails refuses."""
+    """Return the verdict of one guard. A guard that raises an error refuses."""
     try:
-        if (without := without_asking(guard, question)) is not None:
-            return without
+        if (known := verdict_without_check(guard, question)) is not None:
+            return known
         return Verdict.HOLDS if guard.passes(question) is True else Verdict.REFUSES
-    except Exception:  # fail closed: a guard that cannot answer has said no
+    except Exception:  # fail closed: a guard that raises an error refuses
         return Verdict.REFUSES
 
 
-def without_asking(guard: Guard, question: Question) -> Verdict | None:
-    """What is known before the guard itself is asked: that policy does without it, or the tenant keeps its facts."""
-    wanted = getattr(question.policy, guard.setting) if guard.setting else True
-    if wanted in {False, Check.OFF, HireDate.OFF}:
+def verdict_without_check(guard: Guard, question: Question) -> Verdict | None:
+    """Return the verdict if it needs no check: the policy switched the guard off, or its data cannot be read."""
+    setting = getattr(question.policy, guard.setting) if guard.setting else True
+    if setting in {False, Check.OFF, HireDate.OFF}:
         return Verdict.OFF
-    if guard.kept_from_us is not None and guard.kept_from_us(question):
-        return Verdict.SKIPPED if wanted == Check.SKIP else Verdict.UNREAD
+    if guard.is_unreadable is not None and guard.is_unreadable(question):
+        return Verdict.SKIPPED if setting == Check.SKIP else Verdict.UNREAD
     return None

@@ -1,7 +1,7 @@
-"""What the portal says of a refusal outside the audit log and the mail to security.
+"""The texts of a refusal for HR and managers.
 
-HR and managers must not learn from the portal who is an administrator, or may become one: for such accounts there is
-one code and one text, whatever the guard. The audit log and security have the guard's own code.
+The portal must not reveal to HR and managers who is an administrator or can become one. Such accounts have one code and
+one text for all guards. The audit log and the email to security contain the guard's own code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FOR_IT = frozenset(
         "not_restricted",
     }
 )
-# When HR adds a starter, security hears of these only: the account is privileged, or somebody has used it.
+# When HR adds a starter, only these notify security: the account is privileged, or somebody has used it.
 ALARMING_WHEN_ADDED = FOR_IT | {"never_signed_in", "no_own_method"}
 
 CANNOT = _("The portal cannot create a pass for this account.")
@@ -39,7 +39,7 @@ ASK_IT = _(
 
 @dataclass(frozen=True)
 class Reason:
-    """A code that may be shown, with a sentence for the manager, and the reason with its fix for HR."""
+    """A code that may be shown, with a text for the manager, and for HR the reason and how to fix it."""
 
     code: str
     for_manager: Words
@@ -47,19 +47,19 @@ class Reason:
 
 
 def describe_it_referral(reference: object) -> Words:
-    """What to do about an account that IT handles. `reference` is the number of the audit event that says why."""
+    """Say what to do about an account that IT handles. `reference` is the number of the audit event with the reason."""
     return format_lazy(ASK_IT, reference=reference or "–")
 
 
 def reasons_for_codes(codes: Iterable[str], *, reference: object) -> tuple[Reason, ...]:
-    """What may be said outside of the refusals with these codes; those that this release does not know are left out."""
+    """Return the reasons that HR and managers may read for these codes. Codes that this release does not know are left out."""
     return reasons_for_guards((BY_CODE[code] for code in codes if code in BY_CODE), reference=reference)
 
 
 def reasons_for_guards(refusing: Iterable[Guard], *, reference: object) -> tuple[Reason, ...]:
-    """What may be said outside of these guards' refusals.
+    """Return the reasons that HR and managers may read for these guards.
 
-    For an account that IT handles it is that alone: a second reason beside it could tell one kind from another.
+    For an account that IT handles, return only that reason: a second one could reveal which kind of account it is.
     """
     known = tuple(refusing)
     if any(guard.code in FOR_IT for guard in known):

@@ -66,7 +66,7 @@ MANAGER_NOW = Guard(
 
 
 def manager_enabled(q: Question) -> bool:
-    """Check the person who confirms. Where HR assigned a stand-in, the manager may be away for good."""
+    """Check the account of the person who confirms. If HR assigned a stand-in, the manager's account may be disabled."""
     manager = q.confirmer
     return manager is not None and manager.enabled is True and manager.kind == "member"
 
@@ -85,7 +85,10 @@ MANAGER_ENABLED = Guard(
 
 
 def three_people(q: Question) -> bool:
-    """Who in HR recorded, chose the account, set the time or approved; who confirms; who receives."""
+    """Check that the HR people involved, the confirmer and the starter are different people.
+
+    HR people are involved if they recorded the starter, chose the account, set the time or approved.
+    """
     confirmer, receiver = q.identity_of(q.confirmer_id), q.identity_of(q.account.object_id)
     hr = [q.identity_of(object_id) for object_id in participants.hr_participant_ids(q.starter)]
     if confirmer.is_same_person(receiver):
@@ -108,7 +111,7 @@ THREE_PEOPLE = Guard(
 
 
 def is_approved(q: Question) -> bool:
-    """Another person of HR has agreed wherever policy asks for that."""
+    """Check that another HR person gave every approval that the policy asks for."""
     contributors = [q.identity_of(object_id) for object_id in q.starter.contributor_ids]
 
     def is_another(oid: str) -> bool:
@@ -135,13 +138,13 @@ def not_an_admin(q: Question) -> bool:
 
 
 def _find_own_admin_involvement(q: Question) -> AdminInvolvement | None:
-    """What who confirms had to do with the policy, also under another account with the same employee number."""
+    """Return how the confirmer was involved with the policy, also with other accounts of the same employee number."""
     known = [q.identity_of(object_id) for object_id in {q.person.oid, *q.facts.numbers}]
     return participants.find_admin_involvement(q.person, q.policy, q.now, identities=known)
 
 
 def _explain_admin(q: Question) -> tuple[Words, Words]:
-    """Why this admin cannot confirm, for them and for HR."""
+    """Return why this admin cannot confirm, for them and for HR."""
     days = q.policy.admin_days
     match _find_own_admin_involvement(q):
         case AdminInvolvement.WROTE:

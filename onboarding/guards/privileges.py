@@ -54,12 +54,12 @@ NO_ELIGIBLE_ROLE = Guard(
     ),
     alarming=True,
     setting="eligible_roles",
-    kept_from_us=lambda q: q.facts.eligible_roles is None,
+    is_unreadable=lambda q: q.facts.eligible_roles is None,
 )
 
 
 def no_role_group(q: Question) -> bool:
-    """Only role-assignable groups can carry a directory role, active or eligible: neither in one, then, nor its owner."""
+    """Check that the account is no member or owner of a role-assignable group. Only these can have directory roles."""
     return not q.facts.role_groups
 
 
@@ -74,7 +74,7 @@ NO_ROLE_GROUP = Guard(
 
 
 def no_eligible_group(q: Question) -> bool:
-    """PIM for groups lets its people into a group, or make them its owner, whenever they ask."""
+    """Check that the account cannot make itself a member or owner of a group through PIM for groups."""
     return q.facts.eligible_groups == ()
 
 
@@ -86,7 +86,7 @@ NO_ELIGIBLE_GROUP = Guard(
     _("The account can make itself a member or owner of a group through PIM. Ask IT to create the pass."),
     alarming=True,
     setting="eligible_groups",
-    kept_from_us=lambda q: q.facts.eligible_groups is None,
+    is_unreadable=lambda q: q.facts.eligible_groups is None,
 )
 
 

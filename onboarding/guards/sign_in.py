@@ -15,17 +15,17 @@ from onboarding.models import EffectivePolicy, PassIssue
 
 
 def may_never_have_been_used(q: Question) -> bool:
-    """Whether it is known if somebody signed in before; while that is still to be read, it may turn out to be."""
+    """Return whether it can be known if somebody signed in before. True at early places, before it was read."""
     if q.starter.sign_in_looked_at is None:
         return q.place in EARLY
     return _has_signed_in(q) is not None
 
 
 def _has_signed_in(q: Question) -> bool | None:
-    """Whether somebody has signed in to the account, by what was read before our first pass.
+    """Return whether somebody signed in to the account, by the data read before the portal's first pass.
 
-    None where that cannot be known: the tenant does not tell, or the account is too old to prove it. A sign-in that
-    was once known stays known, also when the tenant tells nothing any more.
+    None if that cannot be known: the tenant does not permit the read, or the account is older than the records. A known
+    sign-in stays known, even if the tenant no longer permits the read.
     """
     known = SignIns(q.starter.last_sign_in_at, q.starter.last_attempt_at)
     used = known.was_used(q.account.created_at)
@@ -33,7 +33,7 @@ def _has_signed_in(q: Question) -> bool | None:
 
 
 def never_signed_in(q: Question) -> bool:
-    """Proven, and not only without proof of the contrary."""
+    """Check that the data proves that nobody signed in. Missing data is no proof."""
     if q.starter.last_sign_in_at is not None:
         return False
     if q.starter.sign_in_looked_at is None:
@@ -41,8 +41,8 @@ def never_signed_in(q: Question) -> bool:
     return _has_signed_in(q) is False
 
 
-def sign_ins_kept_from_us(q: Question) -> bool:
-    """Whether it was asked for and cannot be known."""
+def are_sign_ins_unreadable(q: Question) -> bool:
+    """Return whether the portal tried to read the sign-in activity, and cannot know the answer."""
     return q.starter.sign_in_looked_at is not None and _has_signed_in(q) is None
 
 
@@ -54,7 +54,7 @@ NEVER_SIGNED_IN = Guard(
     _("Someone signed in with this account before its first pass. Ask the security team who it was."),
     alarming=True,
     setting="sign_ins",
-    kept_from_us=sign_ins_kept_from_us,
+    is_unreadable=are_sign_ins_unreadable,
     unread_for_hr=_(
         "The portal cannot find out whether anyone has signed in with this account before. Either it is not "
         "allowed to read sign-ins, and `manage.py doctor` shows what is missing, or the account is older "
@@ -65,8 +65,11 @@ NEVER_SIGNED_IN = Guard(
 
 
 def no_own_method(q: Question) -> bool:
-    """No method that a new starter may not have; see `graph/methods.py`. Second factors that the starter registered
-    with an earlier pass of ours do not count: without another pass there would be no way back."""
+    """Check that the account has no method that blocks a new starter (see `graph/methods.py`).
+
+    Second factors that the starter registered with an earlier pass of the portal do not block: they would need another
+    pass to get in again.
+    """
     if q.facts.methods is None:
         return False
     expected = q.policy.phones_beforehand is True
@@ -74,15 +77,15 @@ def no_own_method(q: Question) -> bool:
         method for method in q.facts.methods if graph.blocks_new_starter(method, phones_expected=expected)
     ]
     used = [issue for issue in q.starter.issues.all() if _was_used(issue, q.account)] if found else []
-    return all(_came_with(method, used) for method in found)
+    return all(_was_registered_with_pass(method, used) for method in found)
 
 
 def _was_used(issue: PassIssue, account: Account) -> bool:
     return issue.used_at is not None and issue.account_id == account.object_id
 
 
-def _came_with(method: Method, used: Iterable[PassIssue]) -> bool:
-    """A second factor that was not there before an earlier pass was used."""
+def _was_registered_with_pass(method: Method, used: Iterable[PassIssue]) -> bool:
+    """Return whether this is a second factor that did not exist before an earlier pass that was used."""
     return (
         bool(method.method_id)
         and graph.is_second_factor(method)
@@ -141,7 +144,7 @@ STEP_UP_IS_FOR_THIS = Guard(
 
 
 def no_foreign_pass(q: Question) -> bool:
-    """A live pass that the portal did not make is never touched, but when the manager has seen it and said so."""
+    """Check for live passes of other tools. Only the ones that the manager saw and chose to replace are allowed."""
     return q.facts.passes is not None and {live.method_id for live in foreign_passes(q)} <= q.replacing
 
 

@@ -1,7 +1,7 @@
-"""A manager's sign-in of its own for one pass: when policy asks for it, what makes it good, and that it is used once.
+"""Step-up: a manager's sign-in for one pass. The policy can require it, and each proof is used once.
 
-The site's sign-in asks here what a purpose needs, and leaves the proof in the session. A purpose is a starter: what
-was proven for one opens nothing for another.
+The portal's sign-in asks here which authentication context a purpose needs, and stores the proof in the session. The
+purpose is a starter: a proof for one starter is not valid for another.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from onboarding import policy
 from onboarding.models import EffectivePolicy, Starter, StepUpUsed
 from onboarding.permissions import starter_of_manager
 
-FORGOTTEN_AFTER = timedelta(days=1)  # no policy lets a proof live longer than an hour
+KEEP_USED_PROOFS = timedelta(days=1)  # no policy accepts a proof that is older than an hour
 
 
 class ProofAlreadyUsed(Exception):
-    """This proof has given a pass already."""
+    """This proof was already used for a pass."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """That a person signed in for one starter, when, and which authentication contexts they met."""
+    """The proof that a person signed in for one starter: when, and with which authentication contexts."""
 
     id: str
     starter: str  # the public id
@@ -36,16 +36,16 @@ class Proof:
 
 
 def context_for(purpose: str, *, person: Any) -> str:
-    """The authentication context that a pass for this starter needs; empty where policy asks for none.
+    """Return the authentication context that a pass for this starter needs, empty if the policy asks for none.
 
-    Raises Http404 for whoever is not the manager, as for a starter that does not exist.
+    Raises Http404 if the person is not the manager, as for a starter that does not exist.
     """
     starter = starter_of_manager(person, purpose, guarded=True)  # the confirmation asks the directory itself
     return policy.for_starter(starter).step_up_context
 
 
 def proof_for(starter: Starter, kept: Mapping[str, Any]) -> Proof | None:
-    """The session's proof for this starter, if it makes sense."""
+    """Return the session's proof for this starter, or None if there is none or it is malformed."""
     try:
         found = kept[starter.public_id]
         moment = datetime.fromtimestamp(found["at"], UTC)
@@ -57,7 +57,7 @@ def proof_for(starter: Starter, kept: Mapping[str, Any]) -> Proof | None:
 def is_valid_proof(
     proof: Proof | None, *, starter: Starter, person: Any, rules: EffectivePolicy, now: datetime
 ) -> bool:
-    """Whether policy asks for none, or this one is of this person for this starter, recent and unused."""
+    """Return whether the proof is this person's, for this starter, recent and unused, or the policy asks for none."""
     if not rules.step_up_context:
         return True
     return (
@@ -71,14 +71,14 @@ def is_valid_proof(
 
 
 def is_recent(moment: datetime, rules: EffectivePolicy, now: datetime) -> bool:
-    """Two minutes of clock difference are forgiven, a time far ahead is not."""
+    """Return whether the sign-in is recent. Up to two minutes of clock difference are allowed."""
     return timedelta(minutes=-2) <= now - moment <= rules.sign_in_max_age
 
 
 def consume_proof(
     proof: Proof | None, *, starter: Starter, person: Any, rules: EffectivePolicy, now: datetime
 ) -> None:
-    """Spend it, in the transaction that claims the pass: with that it is spent, or neither is. Raises Used."""
+    """Use up the proof. Call this in the transaction that claims the pass. Raises ProofAlreadyUsed."""
     if not rules.step_up_context:
         return
     if proof is None or not is_valid_proof(proof, starter=starter, person=person, rules=rules, now=now):
@@ -90,4 +90,4 @@ def consume_proof(
 
 
 def delete_used_proofs(now: datetime) -> None:
-    StepUpUsed.objects.filter(used_at__lt=now - FORGOTTEN_AFTER).delete()
+    StepUpUsed.objects.filter(used_at__lt=now - KEEP_USED_PROOFS).delete()

@@ -1,9 +1,8 @@
-"""May this account get a pass, from this person, now? A table of named guards, and where each is asked.
+"""The table of all guards: may this account get a pass, from this person, now?
 
-The portal's identity could make a pass for almost anybody, so the portal is the guard. Each guard is one
-function over facts that were read a moment ago; what is missing or strange counts as a refusal. Policy may
-switch some of them off, or say what follows where the tenant keeps their facts from the portal; the floor, which
-has no `setting`, holds whatever a policy says.
+The portal's identity could create a pass for almost any account, so the portal itself must refuse. Each guard is a
+function over facts that were read a moment ago. Missing or strange data counts as a refusal. The policy can switch some
+guards off, or decide what happens if their data cannot be read. Guards without a `setting` always apply.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onboarding.guards import account, people, privileges, sign_in
-from onboarding.guards.engine import Guard, Question, Verdict, evaluate_guard, without_asking
+from onboarding.guards.engine import Guard, Question, Verdict, evaluate_guard, verdict_without_check
 
 GUARDS: tuple[Guard, ...] = (
     account.SAME_ACCOUNT,
@@ -43,27 +42,27 @@ GUARDS: tuple[Guard, ...] = (
     sign_in.NO_FOREIGN_PASS,
 )
 BY_CODE = {variant.code: variant for guard in GUARDS for variant in (guard, guard.unread_variant)}
-# What a new sign-in mends by itself: nobody else need hear of it.
+# A new sign-in of the manager is enough to fix these, so HR is not notified.
 FIXED_BY_SIGNING_IN = frozenset({"sign_in_is_fresh", "step_up_is_for_this"})
 
 
 def find_refusals(question: Question) -> tuple[Guard, ...]:
-    """The guards that refuse at this place, in the order of the table."""
+    """Return the guards that refuse at this place, in the order of the table."""
     asked = [guard for guard in GUARDS if guard.is_asked_at(question.place)]
     found = [(guard, evaluate_guard(guard, question)) for guard in asked]
     return tuple(
-        guard.unread_variant if said == Verdict.UNREAD else guard.with_explanation(question)
-        for guard, said in found
-        if said in {Verdict.REFUSES, Verdict.UNREAD}
+        guard.unread_variant if verdict == Verdict.UNREAD else guard.with_explanation(question)
+        for guard, verdict in found
+        if verdict in {Verdict.REFUSES, Verdict.UNREAD}
     )
 
 
 def lasting_refusals(refusing: Iterable[Guard]) -> tuple[Guard, ...]:
-    """Of those that refuse, the ones that the passing of time will not put right."""
+    """Return the refusing guards that do not resolve themselves over time."""
     return tuple(guard for guard in refusing if not guard.resolves_itself)
 
 
 def list_unchecked_codes(question: Question) -> list[str]:
-    """Codes of the guards that policy switched off, or lets the portal go on without: it is written with the pass."""
-    without = {Verdict.SKIPPED, Verdict.OFF}
-    return [guard.code for guard in GUARDS if without_asking(guard, question) in without]
+    """Return the codes of the guards that the policy switched off or skips. The audit log records them with the pass."""
+    unchecked = {Verdict.SKIPPED, Verdict.OFF}
+    return [guard.code for guard in GUARDS if verdict_without_check(guard, question) in unchecked]

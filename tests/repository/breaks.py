@@ -108,7 +108,7 @@ BREAKS = (
     ),
     Break(
         4, "a guard that fails lets pass", "onboarding/guards/engine.py",
-        "has said no\n        return Verdict.REFUSES", "has said no\n        return Verdict.HOLDS",
+        "an error refuses\n        return Verdict.REFUSES", "an error refuses\n        return Verdict.HOLDS",
         "tests/promises/test_4_only_a_safe_account_receives.py",
     ),
     Break(
@@ -129,7 +129,7 @@ BREAKS = (
     ),
     Break(
         4, "the tenant's silence counts as a yes", "onboarding/guards/engine.py",
-        "return Verdict.SKIPPED if wanted == Check.SKIP else Verdict.UNREAD", "return Verdict.SKIPPED",
+        "return Verdict.SKIPPED if setting == Check.SKIP else Verdict.UNREAD", "return Verdict.SKIPPED",
         "tests/guards/test_guards_everywhere.py -k what_the_tenant_keeps_back",
     ),
     Break(

@@ -255,7 +255,7 @@ CASE_BREAKS = (
     ),
     CaseBreak(
         "test_f2_the_manager_can_create_another_pass_for_them", SIGN_IN_GUARDS,
-        "return all(_came_with(method, used) for method in found)", "return not found",
+        "return all(_was_registered_with_pass(method, used) for method in found)", "return not found",
     ),
     CaseBreak(
         "test_f2_a_second_factor_without_a_pass_blocks_another", SIGN_IN_GUARDS,
