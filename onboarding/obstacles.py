@@ -33,9 +33,9 @@ BLOCKING = frozenset(
         Problem.NO_STAND_IN,
     }
 )
-# A problem that may resolve itself, like a disabled account, counts from this time before the window.
+# A problem that may resolve itself, like a disabled account, counts from this long before the window.
 COUNTS_BEFORE = timedelta(days=1)
-# Daily limits are checked at the click. Once a limit has refused, each check asks it again.
+# Daily limits are checked at the click. Once a limit has refused, each check evaluates it again.
 DAILY_LIMITS = frozenset({"manager_has_room", "site_has_room"})
 
 
@@ -52,11 +52,12 @@ class Answer:
 
     @property
     def known_guards(self) -> tuple[Guard, ...]:
+        """Return the guards of the codes that this release knows."""
         return tuple(guards.BY_CODE[code] for code in self.codes if code in guards.BY_CODE)
 
     @property
     def shown_codes(self) -> tuple[str, ...]:
-        """The codes that may be shown: two answers with the same ones are one to HR and to managers."""
+        """Return the codes that may be shown. Answers with the same codes look the same to HR and managers."""
         return tuple(reason.code for reason in guards.reasons_for_codes(self.codes, reference=None))
 
 
@@ -84,23 +85,23 @@ class Read:
 
 
 def stored_answer(starter: Starter) -> Answer:
-    """The answer of the last check."""
+    """Return the answer of the last check."""
     codes = tuple(starter.refused_for) if starter.problem == Problem.REFUSED else ()
     return Answer(starter.problem, codes)
 
 
 def stored_reasons(starter: Starter) -> tuple[guards.Reason, ...]:
-    """The kept refusal in words for HR and managers; empty where no guard refused."""
+    """Return the stored refusal as texts for HR and managers, empty if no guard refused."""
     return guards.reasons_for_codes(stored_answer(starter).codes, reference=starter.answer_event)
 
 
 def stops_a_pass(starter: Starter) -> bool:
-    """Whether the kept answer keeps the manager from creating a pass; mail that fails does not."""
+    """Whether the stored answer blocks a pass. A failed email does not."""
     return starter.problem in {*BLOCKING, Problem.REFUSED}
 
 
 def asks_guards(starter: Starter) -> bool:
-    """Whether a check asks the guards: before a pass, and while none may be alive."""
+    """Whether a check evaluates the guards: before a pass, and while no pass may be alive."""
     waits = starter.state in {StarterState.RECORDED, StarterState.INVITED}
     return waits and bool(starter.account_id) and starter.open_issue() is None
 
@@ -109,10 +110,10 @@ def asks_guards(starter: Starter) -> bool:
 
 
 def find_obstacle(starter: Starter, read: Read, *, person: Any = None, now: datetime | None = None) -> Answer:
-    """What is in the way by what the directory says. `person` is who would confirm, where they are there.
+    """Return the problem by the directory's data. `person` is the confirmer, if they are on the page.
 
-    Without `read.facts` the guards have no say, and a refusal that is kept stays. An account that IT handles is
-    named before all else: so the answer is the same for each kind of it.
+    Without `read.facts`, no guard is evaluated and a stored refusal stays. An account that IT handles comes before all
+    other problems, so that the answer is the same for every kind of such account.
     """
     rules, moment = policy.for_starter(starter), now or clock.now()
     problem = _find_problem(starter, read, rules)
@@ -130,7 +131,7 @@ def find_obstacle(starter: Starter, read: Read, *, person: Any = None, now: date
 def _build_question(
     starter: Starter, read: Read, rules: EffectivePolicy, person: Any, now: datetime
 ) -> Question:
-    """As the manager's page asks it once the link has left; before, as the sending of the link does."""
+    """Ask what the manager's page asks after the link was sent; before that, ask what sending the link asks."""
     assert read.facts is not None  # noqa: S101 (asked only with facts)
     if starter.state == StarterState.RECORDED:
         return Question(starter, read.facts, None, None, rules, now, place=Place.SENT)
@@ -140,14 +141,14 @@ def _build_question(
 
 
 def _without_person(question: Question) -> Question:
-    """The confirmer has never signed in here: what is about their person is asked when they do."""
+    """Leave the confirmer out, who never signed in here. Guards about them are evaluated when they do."""
     return Question(
         question.starter, question.facts, None, None, question.policy, question.now, place=Place.SENT
     )
 
 
 def _known_confirmer(starter: Starter, read: Read) -> Any:
-    """Who may confirm by the directory, with their roles as of their last sign-in; None where they never signed in."""
+    """Return the confirmer by the directory, with the roles of their last sign-in. None if they never signed in."""
     who = confirmer.find_confirmer(starter, read.manager, read.above)
     if who is None:
         return None
@@ -157,7 +158,7 @@ def _known_confirmer(starter: Starter, read: Read) -> Any:
 def _refusals_that_count(
     starter: Starter, rules: EffectivePolicy, refusing: tuple[Guard, ...], now: datetime
 ) -> tuple[Guard, ...]:
-    """Before the link, and until a day before the window, what may still come right by itself is in nobody's way."""
+    """Leave out refusals that may resolve themselves, until the link was sent and the window opens within a day."""
     opens, _ = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.state == StarterState.INVITED and now >= opens - COUNTS_BEFORE:
         return refusing
@@ -167,7 +168,7 @@ def _refusals_that_count(
 def _known_from_the_click(
     starter: Starter, read: Read, rules: EffectivePolicy, person: Any, now: datetime
 ) -> tuple[str, ...]:
-    """What refused at the click and needs a scarce read stays until the next click; a limit of the day is asked again."""
+    """Return the codes of the last click that still hold. A scarce guard stays; a daily limit is evaluated again."""
     found = []
     for guard in stored_answer(starter).known_guards:
         if guard.scarce:
@@ -181,7 +182,7 @@ def _known_from_the_click(
 
 
 def _find_problem(starter: Starter, read: Read, rules: EffectivePolicy) -> str:
-    """What the account and its manager say by themselves, before any guard is asked."""
+    """Return the problem of the account and its manager, without any guard."""
     seen, now = starter.seen, guards.identity_snapshot(read.account, read.manager)
     if rules.same_person and any(
         seen.get(name, value) != value for name, value in now.items() if seen and name != "manager_id"
@@ -204,7 +205,7 @@ def _find_problem(starter: Starter, read: Read, rules: EffectivePolicy) -> str:
     return starter.problem if starter.problem in lasting else Problem.NONE
 
 
-# --- Keeping it -----------------------------------------------------------------------------------------------------
+# --- Storing it -----------------------------------------------------------------------------------------------------
 
 
 @audit.transaction()
@@ -254,7 +255,7 @@ def _notify_hr(starter: Starter, stored: Starter, *, by: Any | None) -> None:
 
 
 def _is_for_hr(starter: Starter, answer: Answer) -> bool:
-    """A manager without a mailbox matters once the link should have reached them; failing mail is on HR's list."""
+    """Whether HR gets an email. A missing mailbox matters once the link is due. HR's list shows failed emails."""
     if answer.problem == Problem.NO_MAILBOX:
         return starter.state == StarterState.INVITED
     return answer.problem in {*BLOCKING, Problem.REFUSED, Problem.ACCOUNT_MISSING, Problem.ACCOUNT_FOUND}
@@ -280,7 +281,7 @@ def notify_hr(starter: Starter) -> None:
 
 @audit.transaction()
 def store_refusal(starter: Starter, refusing: tuple[Guard, ...], event: AuditEvent) -> None:
-    """Guards refused a click, as `event` says: HR is notified, and security where a guard is alarming."""
+    """Store the refusal of a click, recorded as `event`. Notify HR, and security if a guard is alarming."""
     stored = Starter.objects.get(pk=starter.pk)
     stored.problem, stored.refused_for = Problem.REFUSED, [guard.code for guard in refusing]
     stored.answer_event = event.seq
@@ -295,5 +296,5 @@ def _copy_answer(starter: Starter, stored: Starter) -> None:
 
 
 def ask_for_check(starter: Starter) -> None:
-    """A page has found another answer than the one that is kept: the worker checks, keeps it and notifies HR."""
+    """Let the worker check: a page found another answer than the stored one. The check stores it and notifies HR."""
     jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)

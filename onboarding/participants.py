@@ -27,7 +27,7 @@ class Identity:
     employee_number: str = ""
 
     def is_same_person(self, other: Identity) -> bool:
-        """By object id, and by employee number where both are known."""
+        """Compare the object ids, and the employee numbers if both are known."""
         mine, theirs = _normalise_number(self.employee_number), _normalise_number(other.employee_number)
         return self.object_id == other.object_id or (bool(mine) and mine == theirs)
 
@@ -37,19 +37,19 @@ def _normalise_number(number: str) -> str:
 
 
 def hr_participant_ids(starter: Starter) -> set[str]:
-    """Object ids of all in HR who had a part: who recorded, chose the account, set the time or approved."""
+    """Return the object ids of all HR people who recorded, chose the account, set the time or approved."""
     return starter.contributor_ids | approver_ids(starter)
 
 
 def approver_ids(starter: Starter) -> set[str]:
-    """Object ids of all who approved, also of what was voided since."""
+    """Return the object ids of all who approved, including approvals that were voided since."""
     if starter._state.adding:  # still being recorded
         return set()
     return {approval.by.oid for approval in starter.approvals.all()}
 
 
 class AdminInvolvement(StrEnum):
-    """What an admin had to do with the policy, so that they cannot confirm under it."""
+    """How an admin was involved with the policy, so that they cannot confirm under it."""
 
     IS_ADMIN = "is an admin"
     WROTE = "wrote or activated the policy in force"
@@ -57,7 +57,7 @@ class AdminInvolvement(StrEnum):
 
 
 def recent_admin_ids(rules: EffectivePolicy, now: datetime) -> set[str]:
-    """Object ids of everybody who held the Admin role within the days that policy names."""
+    """Return the object ids of everybody who had the Admin role within the policy's `admin_days`."""
     admins = get_user_model().objects.filter(last_admin_at__gt=_admin_since(rules, now))
     return set(admins.values_list("oid", flat=True))
 
@@ -69,9 +69,9 @@ def _admin_since(rules: EffectivePolicy, now: datetime) -> datetime:
 def find_admin_involvement(
     person: Any, rules: EffectivePolicy, now: datetime, *, identities: Iterable[Identity] = ()
 ) -> AdminInvolvement | None:
-    """What this person had to do with the policy; None where they may confirm under it.
+    """Return how this person was involved with the policy, None if they may confirm under it.
 
-    `identities` are those of the person and of everybody who shaped the policy, with their employee numbers.
+    `identities` are those of the person and of all authors of the policy, with their employee numbers.
     """
     if person.is_admin:
         return AdminInvolvement.IS_ADMIN
@@ -83,7 +83,7 @@ def find_admin_involvement(
 
 
 def _other_accounts(object_id: str, identities: Iterable[Identity]) -> set[str]:
-    """Other accounts of the same person."""
+    """Return the object ids of the same person's other accounts."""
     known = {identity.object_id: identity for identity in identities}
     own = known.pop(object_id, None)
     return {
@@ -92,7 +92,7 @@ def _other_accounts(object_id: str, identities: Iterable[Identity]) -> set[str]:
 
 
 def ids_to_compare(starter: Starter, rules: EffectivePolicy, now: datetime) -> list[str]:
-    """Whose employee numbers must be read to compare them with who confirms and who receives."""
+    """Return the object ids whose employee numbers must be compared with the confirmer's and the starter's."""
     if not starter._state.adding:
         prefetch_related_objects([starter], "approvals__by")
     hr = sorted(hr_participant_ids(starter))
@@ -104,9 +104,9 @@ def ids_to_compare(starter: Starter, rules: EffectivePolicy, now: datetime) -> l
 def read_facts(
     starter: Starter, rules: EffectivePolicy, now: datetime, *, scarce: bool = False, sign_ins: bool = False
 ) -> graph.Facts:
-    """All that decides about a pass for this starter, with the employee numbers to compare. Raises GraphError.
+    """Read all facts that decide about a pass for this starter, with the employee numbers. Raises GraphError.
 
-    `scarce` reads the methods and passes as well, `sign_ins` the sign-in activity: each costs a call of its own quota.
+    `scarce` also reads the methods and passes, `sign_ins` the sign-in activity. Each costs a call of its own quota.
     """
     people = ids_to_compare(starter, rules, now)
     return graph.client().issue_facts(

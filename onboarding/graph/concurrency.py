@@ -1,4 +1,4 @@
-"""Limit the concurrency towards Microsoft Graph, so that some threads are always left for everything else."""
+"""Limit the concurrency of calls to Microsoft Graph, so that threads are always free for other requests."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from contextlib import contextmanager
 from onboarding.graph.errors import Overloaded
 
 SLOT_TIMEOUT = 10.0  # seconds that a thread waits for a slot
-SLOW = 5.0  # seconds of Microsoft's time in one slot, which a Graph of the usual speed never needs
+SLOW = 5.0  # seconds of Microsoft's time in one slot; Graph at its usual speed needs less
 CHECK_INTERVAL = 0.5  # seconds between checks of how slow the requests in progress are
 
 
 class Slot:
-    """One thread's slot, and how much of its time Microsoft took.
+    """One thread's slot, with the time that it waited for Microsoft.
 
-    Time that a slow machine takes itself does not count: a person turned away for that would only come back.
+    Time that a slow machine needs itself does not count: rejecting people for that would only make them come back.
     """
 
     def __init__(self) -> None:
-        # Seconds that Microsoft took, and since when a request is in progress. One value: other threads read it.
+        # Seconds that Microsoft took, and when the request in progress began. One tuple, because other threads read it.
         self._asked: tuple[float, float | None] = 0.0, None
 
     @contextmanager
     def count_time(self) -> Iterator[None]:
-        """Count the time inside as Microsoft's."""
+        """Count the time inside the block as Microsoft's."""
         self._asked = self._asked[0], time.monotonic()
         try:
             yield
@@ -34,7 +34,7 @@ class Slot:
             self._asked = self.seconds_waited(time.monotonic()), None
 
     def seconds_waited(self, now: float) -> float:
-        """Seconds that Microsoft took until now."""
+        """Return the seconds that Microsoft took until now."""
         before, since = self._asked
         return before + (0.0 if since is None else now - since)
 
@@ -44,11 +44,11 @@ class _OfThread(threading.local):
 
 
 class ConcurrencyLimiter:
-    """Lets a number of threads ask Graph at once, first come, first served.
+    """A semaphore for calls to Graph: a number of threads at once, in order of arrival.
 
-    While Microsoft is quick, all others wait for a slot. When a thread with a slot has waited long for Microsoft, at
-    most `max_waiting` threads may wait, and all others get an error at once. A thread keeps its slot for all that it
-    does inside, so that nothing is turned away half-way.
+    While Microsoft is quick, all other threads wait for a slot. If a thread with a slot has waited long for Microsoft, at
+    most `max_waiting` threads may wait, and all others get an error at once. A thread keeps its slot until it has
+    finished, so that nothing is rejected half-way.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def acquire(self) -> Iterator[Slot]:
-        """Hold a slot; a thread that has one keeps it. Raises Overloaded."""
+        """Hold a slot. A thread that already has one uses that. Raises Overloaded."""
         if (held := self._of_thread.slot) is not None:
             yield held
             return
@@ -83,7 +83,7 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def acquire_for_request(self) -> Iterator[None]:
-        """Hold a slot while Microsoft is asked. Raises Overloaded."""
+        """Hold a slot during one request to Microsoft, and count its time. Raises Overloaded."""
         with self.acquire() as slot, slot.count_time():
             yield
 

@@ -1,4 +1,4 @@
-"""What the last calls showed: whether Microsoft Graph answers, and whether its clock agrees with this machine's."""
+"""What the last calls showed: whether Microsoft Graph answers, and whether its clock matches this machine's."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from email.utils import parsedate_to_datetime
 
 log = logging.getLogger(__name__)
 
-AGREES_WITHIN = 60.0  # seconds; a header says whole ones, and an answer takes its time
+AGREES_WITHIN = 60.0  # seconds; the header has whole seconds, and an answer takes time
 WARNING_INTERVAL = 300.0
 RECENT = 600.0
 
 
 class ConnectionHealth:
-    """One process's view. Two threads may write at the same time: the later one counts, and that is enough."""
+    """One process's view. Two threads may write at the same time; it is enough that the later write wins."""
 
     def __init__(self) -> None:
-        self.clock_skew: int | None = None  # seconds by which Graph's clock is ahead of ours
+        self.clock_skew: int | None = None  # seconds by which Graph's clock is ahead of this machine's
         self._answered: float | None = None
         self._failed: float | None = None
         self._warned_at: float | None = None
 
     def record_answer(self, status: int, date: str | None) -> None:
-        """An answer came. One of a server that is in trouble is none."""
+        """Record an answer. An answer of 500 or above counts as a failure."""
         if status >= 500:
             self.record_failure()
         else:
@@ -38,7 +38,7 @@ class ConnectionHealth:
 
     @property
     def status_text(self) -> str:
-        """`answers`, `silent`, or `not asked` where the last call is long ago."""
+        """Return `answers`, `silent`, or `not asked` if the last call was long ago."""
         now, never = time.monotonic(), float("-inf")
         answered, failed = self._answered or never, self._failed or never
         if now - max(answered, failed) > RECENT:

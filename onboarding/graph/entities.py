@@ -1,4 +1,4 @@
-"""What the directory says, as plain values in the portal's words."""
+"""The directory's data as plain values."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Literal
 from onboarding.graph.errors import GraphError
 from onboarding.graph.pass_code import PassCode
 
-# Microsoft records `lastSuccessfulSignInDateTime` for sign-ins since the first of these days, and did not fill it in
-# for earlier ones. The other two times exist since April and May 2020 and include failed attempts, which anybody can
-# cause (Microsoft Graph, resource type signInActivity).
+# Microsoft records `lastSuccessfulSignInDateTime` for sign-ins since 1 December 2023, and did not add earlier ones. The
+# other two times exist since April and May 2020 and include failed attempts, which anybody can cause (Microsoft Graph,
+# resource type signInActivity).
 SUCCESS_RECORDED_SINCE = datetime(2023, 12, 1, tzinfo=UTC)
 ATTEMPTS_RECORDED_SINCE = datetime(2020, 6, 1, tzinfo=UTC)
 
-# "external" is anyone whose home is elsewhere, also where the directory calls them a member.
+# "external" is a person from another tenant, even if the directory calls them a member.
 Kind = Literal["member", "guest", "external"]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account. None means that the directory did not say, and never that the answer is no."""
+    """A person's account. None means that the directory returned no value; it never means no."""
 
     object_id: str
     user_principal_name: str
@@ -41,7 +41,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """Who the directory records as an account's manager."""
+    """An account's manager in the directory."""
 
     object_id: str
     user_principal_name: str
@@ -54,7 +54,7 @@ class Manager:
 
 @dataclass(frozen=True, slots=True)
 class MailOwner:
-    """An account that receives mail at an address which may not be its account name."""
+    """An account that receives mail at an address, which can differ from the account name."""
 
     object_id: str
     user_principal_name: str
@@ -63,7 +63,7 @@ class MailOwner:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to sign in that is registered, also of a type newer than this portal. `methods.py` judges it."""
+    """A registered sign-in method, which can be of a type newer than this portal. `methods.py` has the rules."""
 
     type: str
     method_id: str = ""
@@ -73,7 +73,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class LivePass:
-    """A pass as the directory lists it: never with its code, and listed after use and expiry too."""
+    """A pass as the directory lists it, also after its use or expiry. The list never contains the code."""
 
     method_id: str
     created_at: datetime
@@ -89,23 +89,23 @@ class LivePass:
 
     @property
     def was_used(self) -> bool:
-        """Its one use is over. An entry that also says "usable" contradicts itself and proves nothing."""
+        """Whether its one use is over. An entry that also says "usable" contradicts itself and proves nothing."""
         return self.usable is not True and self.reason == "OneTimeUsed"
 
     @property
     def has_expired(self) -> bool:
-        """By Microsoft's word. No clock of ours ends a pass."""
+        """Whether Microsoft says so. The portal's clock never decides this."""
         return self.usable is not True and self.reason == "Expired"
 
     @property
     def may_live(self) -> bool:
-        """Whether it opens the account, or may do so later."""
+        """Whether it can open the account, now or later."""
         return not (self.was_used or self.has_expired)
 
 
 @dataclass(frozen=True, slots=True)
 class PassPolicy:
-    """The tenant's own policy for passes: whether there are any, for whom, and how long they may last."""
+    """The tenant's policy for passes in Entra: whether they are enabled, for whom, and with which lifetimes."""
 
     enabled: bool
     shortest_minutes: int
@@ -114,23 +114,22 @@ class PassPolicy:
     excluded: frozenset[str]
 
     def includes(self, object_id: str, groups: Iterable[str]) -> bool:
-        """An exclusion wins over every inclusion, as in Entra."""
+        """Whether the policy includes this account. An exclusion wins over every inclusion, as in Entra."""
         named = {object_id, *groups}
         return self.enabled and not named & self.excluded and bool({"all_users", *named} & self.included)
 
 
 @dataclass(frozen=True, slots=True)
 class SignIns:
-    """When somebody last signed in to an account, and when somebody last tried to, as the directory says."""
+    """The last successful sign-in to an account and the last attempt, by the directory."""
 
     succeeded_at: datetime | None
     attempted_at: datetime | None
 
     def was_used(self, created_at: datetime | None) -> bool | None:
-        """Say whether the account was ever signed in to. None: that cannot be known.
+        """Return whether anybody ever signed in to the account, None if that cannot be known.
 
-        A time that is not there proves nothing by itself. What it proves depends on when the account was created: on
-        whether the directory would have recorded a sign-in since then.
+        A missing time is proof only if the account was created after Microsoft began to record such times.
         """
         if self.succeeded_at is not None:
             return True
@@ -143,10 +142,10 @@ class SignIns:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that decides whether an account may get a pass, read in one moment and complete.
+    """Everything that decides whether an account may get a pass, read at one moment.
 
-    None stands for a part that the tenant does not let the portal read, for want of a right or a licence. A part
-    that failed in any other way fails the whole. `methods` and `passes` are None also where they were not asked for.
+    None means that the tenant does not permit the read of a part: a permission or licence is missing. Any other failure
+    of a part fails the whole read. `methods` and `passes` are also None if they were not asked for.
     """
 
     account: Account
@@ -159,16 +158,16 @@ class Facts:
     role_groups: tuple[str, ...]
     eligible_groups: tuple[str, ...] | None
     pass_policy: PassPolicy | None
-    above: Manager | None = None  # the manager of the manager, where that was asked for
-    # Only where it was asked for and answered. A failure of this part is an answer of its own, and fails nothing else.
+    above: Manager | None = None  # the manager's manager, if asked for
+    # Only if asked for and answered. A failure of this part is stored as its error, and fails nothing else.
     sign_ins: SignIns | GraphError | None = None
-    # Employee numbers by object id, of the people that were asked for. Who has none, or is gone, is not in it.
+    # Employee numbers by object id, of the people that were asked for. Accounts without one or deleted are not in it.
     numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CreatedPass:
-    """A pass that was just made. Its code exists nowhere else."""
+    """A pass that was just created. Its code exists nowhere else."""
 
     method_id: str
     code: PassCode

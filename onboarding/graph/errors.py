@@ -1,4 +1,4 @@
-"""What can go wrong when Microsoft Graph is asked, in the portal's words and never in the answer's."""
+"""The errors of calls to Microsoft Graph. Their texts are the portal's own and never come from an answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 
 
 class Ids(TypedDict, total=False):
-    """What support needs to find a request again: Graph's error code and id, the portal's own id, and when."""
+    """The details that support needs to find a request: Graph's error code and id, the portal's own id, and the time."""
 
     code: str
     request_id: str
@@ -20,9 +20,9 @@ class Ids(TypedDict, total=False):
 
 
 class GraphError(Exception):
-    """Any answer, or lack of one, that the portal cannot use.
+    """An answer that the portal cannot use, or no answer.
 
-    Its text goes into logs and stands with jobs, so it is English; `words` say the same to whoever reads a page.
+    The text of the exception is English, for logs and failed jobs. `words` is the same text, translated for pages.
     """
 
     def __init__(self, message: str | Promise, **ids: Unpack[Ids]) -> None:
@@ -32,23 +32,23 @@ class GraphError(Exception):
         self.code = ids.get("code", "")
         self.request_id = ids.get("request_id", "")
         self.client_request_id = ids.get("client_request_id", "")
-        self.answered_at = ids.get("answered_at")  # by Microsoft's clock; None where no answer said it
+        self.answered_at = ids.get("answered_at")  # by Microsoft's clock; None if no answer contained it
 
 
 class Unavailable(GraphError):
-    """Nothing changed: the request did not leave, or it only read, or it may be sent again safely."""
+    """Nothing changed: the request was not sent, or only read, or is safe to repeat."""
 
 
 class Overloaded(Unavailable):
-    """Nothing was asked: too many of this process wait for Graph already."""
+    """No request was sent: too many threads of this process wait for Graph already."""
 
 
 class Incomplete(Unavailable):
-    """An answer came, without something that a decision needs."""
+    """The answer lacks something that a decision needs."""
 
 
 class Throttled(GraphError):
-    """Graph did nothing and wants to be left alone for `retry_after` seconds."""
+    """Graph answered 429: it did nothing, and wants no request for `retry_after` seconds."""
 
     def __init__(self, message: str, *, retry_after: float, **ids: Unpack[Ids]) -> None:
         super().__init__(message, **ids)
@@ -56,7 +56,7 @@ class Throttled(GraphError):
 
 
 class Refused(GraphError):
-    """A no: Graph says that nothing was done. After a write it is a hint, and only the list of passes is proof.
+    """Graph says that it did nothing. After a write this is only a hint: the list of passes is the proof.
 
     `reason` is one of: lifetime, once, policy, guest, exists, forbidden, unauthorised, other.
     """
@@ -68,17 +68,17 @@ class Refused(GraphError):
 
 
 class ReadNotPermitted(Refused):
-    """The tenant does not let the portal read this at all: the identity lacks the right, or the tenant the licence."""
+    """The tenant does not permit this read: the identity lacks the permission, or the tenant lacks the licence."""
 
 
 class NotFound(Refused):
-    """What was asked for is not in the directory."""
+    """The directory does not contain the requested object."""
 
 
 class OutcomeUnknown(GraphError):
-    """The request left, and nobody can say whether it was carried out.
+    """The request was sent, and it is unknown whether Graph carried it out.
 
-    `answered` where a pass was said to be made that cannot be shown; `method_id` where its id could be read.
+    `answered` says that Graph reported a new pass that cannot be shown. `method_id` is the pass's id, if it was readable.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Every type of authentication method that Microsoft Graph lists, with two verdicts: may a new starter have it
-already, and does it let the starter sign in again?
+"""Every type of authentication method that Microsoft Graph lists, with two rules.
 
-Sources: the resource types derived from `authenticationMethod` (Graph v1.0, and beta where marked). A type that is
-not in the table blocks and does not close: nobody knows yet what it opens.
+May a new starter already have it, and does it let the starter sign in again? Sources: the resource types derived from
+`authenticationMethod` (Graph v1.0, and beta where marked). An unknown type blocks a new starter and does not count as a
+way to sign in again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from onboarding.graph.entities import Method
 
-# `smsSignInState` of a phone that can sign in by itself. Every other state needs another method beside it.
+# `smsSignInState` of a phone that can sign in alone. In every other state, the phone needs another method.
 READY = "ready"
 
 
@@ -37,31 +37,31 @@ class Closes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MethodRule:
-    """The two verdicts for one type, named as in `@odata.type` without its ending."""
+    """The two rules for one type, which is named as in `@odata.type` without its ending."""
 
     type: str
     blocks: Blocks
     closes: Closes
-    second_factor: bool = False  # needs another method beside it
+    second_factor: bool = False  # signs in only together with another method
 
 
 RULES = (
-    # An account comes with a password; a reset needs other methods. A pass has guards of its own.
+    # Every account has a password, and a reset needs other methods. Other guards check passes.
     MethodRule("password", Blocks.NO, Closes.NO),
     MethodRule("email", Blocks.NO, Closes.NO),  # for self-service password reset only
     MethodRule("temporaryAccessPass", Blocks.NO, Closes.NO),
-    # Sign in by themselves.
+    # These can sign in alone.
     MethodRule("fido2", Blocks.YES, Closes.YES),
     MethodRule("windowsHelloForBusiness", Blocks.YES, Closes.YES),
     MethodRule("platformCredential", Blocks.YES, Closes.YES),
     MethodRule("x509Certificate", Blocks.YES, Closes.YES),
     MethodRule("qrCodePin", Blocks.YES, Closes.YES),
-    # Graph does not say whether an Authenticator signs in without a password, but one that was registered with the
-    # pass is set up by the person who holds it. `createdDateTime` is null where it is known not to.
+    # Graph does not say whether an Authenticator can sign in without a password, but the holder of the pass set up the
+    # one that was registered with it. `createdDateTime` is null if it is known that it cannot.
     MethodRule("microsoftAuthenticator", Blocks.YES, Closes.AFTER_USE),
     MethodRule("passwordlessMicrosoftAuthenticator", Blocks.YES, Closes.AFTER_USE),  # beta, retired
     MethodRule("phone", Blocks.UNLESS_EXPECTED, Closes.WHEN_READY, second_factor=True),
-    # Second factors: they open nothing by themselves.
+    # Second factors: they cannot sign in alone.
     MethodRule("softwareOath", Blocks.YES, Closes.NO, second_factor=True),
     MethodRule("hardwareOath", Blocks.YES, Closes.NO, second_factor=True),  # beta
     MethodRule("external", Blocks.YES, Closes.NO, second_factor=True),
@@ -71,7 +71,7 @@ BY_TYPE = {rule.type: rule for rule in RULES}
 
 
 def rule_of(method: Method) -> MethodRule:
-    """The rule of this method's type. An unknown type blocks and does not close."""
+    """Return the rule of this method's type. An unknown type blocks and does not close."""
     return BY_TYPE.get(method.type) or MethodRule(method.type, Blocks.YES, Closes.NO)
 
 
@@ -87,7 +87,7 @@ def blocks_new_starter(method: Method, *, phones_expected: bool) -> bool:
 
 
 def is_second_factor(method: Method) -> bool:
-    """A known type that needs another method beside it, in the state that it has now."""
+    """Whether this is a known type that needs another method to sign in, in its present state."""
     rule = rule_of(method)
     return rule.second_factor and not (rule.closes == Closes.WHEN_READY and method.sign_in_state == READY)
 
@@ -95,8 +95,8 @@ def is_second_factor(method: Method) -> bool:
 def closes_starter(method: Method, *, used_from: datetime | None) -> bool:
     """Can the starter sign in again by this method?
 
-    `used_from`: the moment from which the pass could be used, by Microsoft's clock, where its use is known; else None.
-    A method without a time of registration is never proof of one that was registered later.
+    `used_from` is the time from which the pass could be used, by Microsoft's clock, or None if it is not known to be
+    used. A method without a time of registration never counts as registered later.
     """
     match rule_of(method).closes:
         case Closes.YES:
@@ -115,8 +115,8 @@ def can_sign_in_again(
 ) -> bool:
     """Does one of these methods let the starter sign in again?
 
-    `before` holds the ids of methods that were there before the pass was used: the starter did not register those
-    with it. A method without an id cannot be told from them.
+    `before` has the ids of methods from before the use of the pass: the starter did not register these with it. A method
+    without an id does not count, because it may be one of them.
     """
     return any(
         method.method_id and method.method_id not in before and closes_starter(method, used_from=used_from)
@@ -125,7 +125,7 @@ def can_sign_in_again(
 
 
 def registered_too_early(methods: Iterable[Method]) -> list[str]:
-    """While the pass is unused: the ids of methods that would close a starter only if they came after its use."""
+    """Return the ids of methods that count only if they were registered after the use of the pass, which is unused."""
     return [
         method.method_id
         for method in methods

@@ -1,4 +1,4 @@
-"""From Graph's records to the portal's values."""
+"""Parse Graph's records into the portal's values."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ CODE = re.compile(r"[!-~]{8,48}")
 SOMEONE_IN_CONTEXT = re.compile(r"#users\((?:'|%27)([^'%)]*)", re.IGNORECASE)
 LONGEST_MINUTES = 43200
 PASS_IN_LOCATION = re.compile(r"temporaryAccessPassMethods(?:/|\(')([^/?()']+)", re.IGNORECASE)
-# The answer to a POST says three times when the pass was made: its `Date`, its creation and its start. Without a start
-# time in the request they are one moment. Without a `Date` our own clock stands in, which may be wrong by more.
+# The answer to a POST has three times of the new pass: `Date`, creation and start. The request has no start time, so they
+# must be the same moment. Without a `Date`, the portal's own clock is used, which can be wrong by more.
 ONE_MOMENT, ONE_MOMENT_BY_OUR_CLOCK = timedelta(minutes=5), timedelta(minutes=15)
 PEOPLE = "people "  # the parts of a batch that read employee numbers begin with this
 
@@ -56,7 +56,7 @@ def parse_account(record: Record) -> Account:
 
 
 def parse_manager(answer: Answer) -> Manager | None:
-    """Read the manager; 404 is Graph's way to say that there is none."""
+    """Return the manager. Graph answers 404 if there is none."""
     if answer.status == 404:
         return None
     if answer.status != 200:
@@ -74,7 +74,7 @@ def parse_manager(answer: Answer) -> Manager | None:
 
 
 def methods_and_passes(record: Record) -> tuple[tuple[Method, ...], tuple[LivePass, ...]]:
-    """Split what is registered into ways to sign in that last, and passes."""
+    """Split the registered methods into lasting methods and passes."""
     methods, passes = [], []
     for item in record.all_records():
         name = _method_type(item)
@@ -109,9 +109,9 @@ def live_pass(record: Record) -> LivePass:
 
 
 def parse_facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
-    """Put the parts of the one batch together; a part that failed fails the whole."""
-    # First the account: where it is missing, everything else is missing because of it. Where it is not, a part
-    # that is "not found" could not be read.
+    """Combine the parts of one batch. Raises GraphError if a part failed."""
+    # Check the account first: if it is missing, that is why all other parts are missing. If it exists, a part that is
+    # "not found" could not be read.
     refuse_unless_read(answers["account"])
     for name, answer in answers.items():
         if name == "sign_ins":
@@ -157,26 +157,26 @@ def _sign_ins_part(answer: Answer, object_id: str) -> SignIns | GraphError:
         return error
 
 
-# What a tenant may keep from the portal, for want of a licence or a right; a guard says what follows from that.
+# Parts that a tenant need not permit: a licence or a permission may be missing. Guards decide what follows.
 MAY_BE_CLOSED = frozenset({"eligible", "eligible_groups", "pass_policy"})
-# How Graph says that a tenant has no licence for Privileged Identity Management.
+# Words in Graph's error if the tenant has no licence for Privileged Identity Management.
 NO_LICENCE = ("licen", "premium")
 
 
 def is_closed(answer: Answer) -> bool:
-    """True where the tenant does not let the portal read this at all: no right, or no licence for it."""
+    """Return whether the tenant does not permit this read: the permission or the licence is missing."""
     return answer.status == 403 or (answer.status == 400 and lacks_licence(answer))
 
 
 def lacks_licence(answer: Answer) -> bool:
-    """Whether Graph says that the tenant has no licence for what was asked."""
+    """Return whether Graph says that the tenant has no licence for this read."""
     error = answer.content.get("error") if isinstance(answer.content, dict) else None
     words = f"{error.get('code')} {error.get('message')}".casefold() if isinstance(error, dict) else ""
     return any(sign in words for sign in NO_LICENCE)
 
 
 def pass_policy(record: Record) -> PassPolicy:
-    """Read the tenant's policy for passes; what is missing or of another kind makes it unreadable."""
+    """Parse the tenant's policy for passes. Raises Incomplete if something is missing or of another type."""
     shortest, longest = record.number("minimumLifetimeInMinutes"), record.number("maximumLifetimeInMinutes")
     state = record.text("state")
     if shortest is None or longest is None or state not in {"enabled", "disabled"}:
@@ -191,7 +191,7 @@ def pass_policy(record: Record) -> PassPolicy:
 
 
 def mail_owners(answer: Answer) -> tuple[MailOwner, ...]:
-    """Read the accounts that have a mail address, in the order of their names."""
+    """Return the accounts with a mail address, sorted by name."""
     refuse_unless_read(answer)
     owners = [
         MailOwner(record.guid("id"), record.text("userPrincipalName"), record.text("displayName"))
@@ -207,7 +207,7 @@ def refuse_unless_read(answer: Answer, *, absence_is_fine: bool = False) -> None
 
 @sensitive_variables()
 def created_pass(answer: Answer, *, object_id: str, lifetime_minutes: int) -> CreatedPass:
-    """Accept the answer to a POST only if it is the very pass that was asked for, and usable now."""
+    """Return the pass if the answer to the POST is the requested pass, and usable now. Raises OutcomeUnknown."""
     record = Record(answer.content if isinstance(answer.content, dict) else {}, answer)
     method_id = record.label("id")
     problem = _problem_with(record, answer, object_id=object_id, lifetime_minutes=lifetime_minutes)
@@ -240,7 +240,7 @@ def _problem_with(record: Record, answer: Answer, *, object_id: str, lifetime_mi
 
 
 def _starts_now(record: Record, answer: Answer) -> bool:
-    """The times of a new pass agree with each other and with the clock of who answered."""
+    """Return whether the times of a new pass agree with each other and with the server's clock."""
     starts_at, created_at = record.moment("startDateTime"), record.moment("createdDateTime")
     if starts_at is None:
         return False
@@ -249,7 +249,7 @@ def _starts_now(record: Record, answer: Answer) -> bool:
 
 
 def _named_as_in(location: str, method_id: str) -> bool:
-    """`Location`, where Microsoft sends one that names a pass, names the one in the body."""
+    """Return whether `Location` names the pass in the body. It may be missing or name no pass."""
     found = PASS_IN_LOCATION.search(location)
     return found is None or unquote(found[1]) == method_id
 
@@ -261,7 +261,7 @@ def _context_of(record: Record) -> str:
 
 
 def _account_kind(record: Record) -> Kind | None:
-    """Tell where someone's home is. An invited person is external, whatever the directory calls them now."""
+    """Return the kind of account. An invited person is external, whatever the directory calls them now."""
     invited = record.text("creationType").casefold() == "invitation"
     if (
         invited
@@ -274,7 +274,7 @@ def _account_kind(record: Record) -> Kind | None:
 
 
 def _is_restricted(record: Record) -> bool | None:
-    """Graph says null for an account in no restricted unit; nothing at all means that it was not told."""
+    """Return whether the account is in a restricted unit. Graph's null means no; a missing field means unknown."""
     if record.has("isManagementRestricted") and record.raw("isManagementRestricted") is None:
         return False
     return record.flag("isManagementRestricted")
@@ -288,7 +288,7 @@ def _method_type(record: Record) -> str:
 
 
 def employee_numbers(answers: Mapping[str, Answer]) -> dict[str, str]:
-    """Employee numbers by object id; who has none is left out."""
+    """Return employee numbers by object id. Accounts without one are left out."""
     people = [
         person
         for name, answer in answers.items()
@@ -308,10 +308,10 @@ def _parse_ids(answer: Answer, name: str) -> set[str]:
 
 
 def role_groups(answer: Answer) -> dict[str, None]:
-    """Return the groups that can hold directory roles; where the portal may not see it, nobody can say.
+    """Return the role-assignable groups. Raises Incomplete if the portal may not read groups.
 
-    Graph says null for an ordinary group, and null for every property but the id where the right to read
-    groups is missing. The name tells the two apart: a group has one, and it is seen by the same right.
+    Graph returns null for an ordinary group. Without the permission to read groups it returns null for every property
+    except the id. The name tells the two apart: every group has one, and reading it needs the same permission.
     """
     found: dict[str, None] = {}
     for record in answer.record().all_records():
@@ -325,7 +325,7 @@ def role_groups(answer: Answer) -> dict[str, None]:
 
 
 def found_account(answer: Answer, name: str) -> Account:
-    """Read a looked-up account, and make sure that it is the one whose name or id was asked for."""
+    """Return a looked-up account. Raises NotFound, and Incomplete if it is not the requested account."""
     if answer.status == 404:
         raise NotFound("The directory has no such account.", status=404, **answer.ids)
     refuse_unless_read(answer)
@@ -341,12 +341,14 @@ SUCCESS, ATTEMPTS = (
     "lastSuccessfulSignInDateTime",
     ("lastSignInDateTime", "lastNonInteractiveSignInDateTime"),
 )
-NEVER_SET = "0001-01-01T"  # Graph writes a date that was never set also as the first day of the calendar
+NEVER_SET = "0001-01-01T"  # Graph can also write a date that was never set as year 1
 
 
 def sign_ins_answer(answer: Answer, object_id: str) -> SignIns:
-    """Read the sign-in activity of one account from an answer about it. Raises ReadNotPermitted where the tenant does
-    not let the portal read it; any other failure leaves it unread."""
+    """Return the sign-in activity of one account from the answer about it.
+
+    Raises ReadNotPermitted if the tenant does not permit the read. After any other error the account stays unread.
+    """
     refuse_unless_permitted(answer)
     refuse_unless_read(answer)
     record = answer.record()
@@ -356,9 +358,9 @@ def sign_ins_answer(answer: Answer, object_id: str) -> SignIns:
 
 
 def refuse_unless_permitted(answer: Answer) -> None:
-    """Raise ReadNotPermitted for a refusal that is about the right or the licence, and for nothing else.
+    """Raise ReadNotPermitted only if a permission or a licence is missing.
 
-    A 403 is about one of the two where it is Graph that says so: a proxy's page says nothing about the tenant.
+    A 403 counts only with a JSON body, which Graph sends: a proxy's error page says nothing about the tenant.
     """
     if is_closed(answer) and isinstance(answer.content, dict):
         raise ReadNotPermitted(
@@ -370,9 +372,9 @@ def refuse_unless_permitted(answer: Answer) -> None:
 
 
 def sign_ins_listed(answer: Answer, object_ids: Collection[str]) -> dict[str, SignIns]:
-    """Read a list of accounts with their sign-in activity.
+    """Return the sign-in activity of the accounts in a list.
 
-    Left out, and so not read, is an account that the list does not hold, holds twice, or does not describe in full.
+    Accounts that the list lacks, contains twice or does not describe in full are left out, so they stay unread.
     The rest of a paged list is not fetched. Accounts on a later page are missing from the result, so they stay unread.
     """
     refuse_unless_permitted(answer)
@@ -388,9 +390,9 @@ def sign_ins_listed(answer: Answer, object_ids: Collection[str]) -> dict[str, Si
 
 
 def sign_ins(record: Record) -> SignIns:
-    """Read the three times of an account's sign-in activity; Graph leaves the whole out where there was none.
+    """Return the sign-in activity from its three times. Graph leaves the whole object out if there was none.
 
-    Where it names no last success at all, not even as null, an attempt counts as one: it is not known to have failed.
+    If the field for the last success is missing, and not only null, an attempt counts as a success: it may be one.
     """
     activity = record.record("signInActivity")
     if record.raw("signInActivity") is not None and not isinstance(record.raw("signInActivity"), dict):
@@ -402,7 +404,7 @@ def sign_ins(record: Record) -> SignIns:
 
 
 def _parse_time(activity: Record, name: str) -> datetime | None:
-    """A time that is not set; one that cannot be read is an answer that lacks it."""
+    """Return the time, or None if it was never set. Raises Incomplete if it cannot be read."""
     value, moment = activity.raw(name), activity.moment(name)
     if moment is None and value is not None and not str(value).startswith(NEVER_SET):
         raise activity.incomplete(name)

@@ -33,12 +33,12 @@ def new_public_id() -> str:
 
 
 def needs_attention(lapsed: Q) -> Q:
-    """Unfinished starters with a problem, or whose window has closed (`lapsed`, see `timetable.lapsed`)."""
+    """Match unfinished starters with a problem, or whose window has closed (`lapsed`: `timetable.window_has_closed`)."""
     return Q(state__in=UNFINISHED) & (~Q(problem="") | lapsed)
 
 
 def has_confirmer(object_id: str) -> Q:
-    """Starters that this person can confirm, as manager or stand-in, by the last reading of the directory."""
+    """Match starters that this person can confirm, as manager or stand-in, by the last read of the directory."""
     return Q(manager_id=object_id, stand_in_id="") | Q(stand_in_id=object_id)
 
 
@@ -50,11 +50,11 @@ class StarterQuerySet(models.QuerySet["Starter"]):
         return self.filter(has_confirmer(object_id)) if object_id else self.none()
 
     def matching_words(self, words: str) -> StarterQuerySet:
-        """Each word must begin one of the name, the account name, the department or the confirmer's and manager's name."""
+        """Find starters by words. Each must begin a word of the name, account name, department, confirmer or manager."""
         return self.filter(*starter_search.match_conditions(words, self.db))
 
     def matching_words_once(self, words: str) -> StarterQuerySet:
-        """`matching_words`, for several queries about one search: if few starters match, it looks them up once, here."""
+        """Do the same for several queries about one search: if few starters match, find their ids once, here."""
         ids = starter_search.find_few_ids(words, self.db)
         return self.matching_words(words) if ids is None else self.filter(pk__in=ids)
 
@@ -372,5 +372,5 @@ class Starter(models.Model):
         return max(self.issues.all(), key=lambda issue: issue.number, default=None)
 
     def pass_window(self, before: timedelta, after: timedelta) -> tuple[datetime, datetime]:
-        """When a pass can be created: from `before` the start to `after` it."""
+        """Return when a pass can be created: from `before` the start to `after` it."""
         return self.starts_at - before, self.starts_at + after

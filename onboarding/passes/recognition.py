@@ -1,7 +1,8 @@
-"""Which pass on an account is ours: by its id, or by when it was made, its shape and what we asked for.
+"""Recognise the portal's passes on an account: by id, or by creation time, shape and request.
 
-Microsoft's list names no maker. A pass whose id no answer told us can still be ours: an answer may be lost, say no
-although the pass was made, or name a wrong id. See docs/decisions/0017-end-a-pass-only-by-microsofts-list.md.
+Microsoft's list does not say who created a pass. A pass with an unknown id can still be the portal's: an answer may be
+lost, refuse although the pass was created, or contain a wrong id. See
+docs/decisions/0017-end-a-pass-only-by-microsofts-list.md.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from onboarding import graph
 from onboarding.lifecycle import OPEN_ISSUE, IssueState
 from onboarding.models import PassIssue
 
-# Clocks of two machines may differ by this much; a pass made later than this after a lease is not ours.
+# Clocks of two machines may differ by this much. A pass that was created later after the lease is not ours.
 SKEW = timedelta(minutes=15)
-# After Microsoft's no, by Microsoft's own clock: a pass of that request was made before, or at the latest by then.
-AFTER_A_NO = timedelta(minutes=2)
-# An answer that could be trusted named the pass, and then it was not shown.
+# After Microsoft refused a request, a pass of that request can still appear for this long, by Microsoft's own clock.
+AFTER_REFUSAL = timedelta(minutes=2)
+# For these reasons, a pass was not shown although a valid answer had named it.
 NAMED_BY_MICROSOFT = frozenset(
     {PassIssue.Reason.FROZEN, PassIssue.Reason.CHANGED, PassIssue.Reason.NOT_RECORDED}
 )
 
 
 def is_ours(issue: PassIssue, live: graph.LivePass) -> bool:
-    """Whether this issue's request made the pass: by id, or since nothing else fits."""
+    """Whether this issue's request created the pass: by id, or because nothing contradicts it."""
     if live.method_id == issue.method_id:
         return True
-    if not _has_our_shape(issue, live) or _is_somebody_elses(issue, live):
+    if not _has_our_shape(issue, live) or _is_of_another_request(issue, live):
         return False
     if issue.valid_until is not None:  # it was shown: the same times to the microsecond, under another id
         return live.ends_at == issue.valid_until
@@ -35,7 +36,7 @@ def is_ours(issue: PassIssue, live: graph.LivePass) -> bool:
 
 
 def _is_fully_known(issue: PassIssue) -> bool:
-    """Whether it is known which pass the request made, or that it made none: then no other is ours."""
+    """Whether it is known which pass the request created, if any. Then no other pass is ours."""
     if issue.state == IssueState.REVOKED:
         return True
     if issue.state == IssueState.REJECTED and not issue.is_denied_by_microsoft:
@@ -49,20 +50,20 @@ def _has_our_shape(issue: PassIssue, live: graph.LivePass) -> bool:
     return live.usable_once is not False and live.lifetime_minutes == issue.lifetime_minutes
 
 
-def _is_somebody_elses(issue: PassIssue, live: graph.LivePass) -> bool:
-    """It was on the account before we asked, or another issue knows it by its id."""
+def _is_of_another_request(issue: PassIssue, live: graph.LivePass) -> bool:
+    """Whether the pass was on the account before the request, or another issue has its id."""
     known = PassIssue.objects.filter(method_id=live.method_id).exclude(pk=issue.pk)
     return live.method_id in issue.seen_before or known.exists()
 
 
 def _made_in_time(issue: PassIssue, live: graph.LivePass) -> bool:
     if issue.answered_at is not None:
-        return live.created_at <= issue.answered_at + AFTER_A_NO
+        return live.created_at <= issue.answered_at + AFTER_REFUSAL
     return live.created_at <= issue.lease_until + SKEW
 
 
 def find_late_passes(account_id: str, passes: Iterable[graph.LivePass]) -> dict[str, PassIssue]:
-    """Passes that may open the account and came from an attempt of ours that has ended: by id, the attempt."""
+    """Return the live passes of ended issues of the portal: the issue by the id of the pass."""
     listed = [live for live in passes if live.may_live]
     if not listed:
         return {}

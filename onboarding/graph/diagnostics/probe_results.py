@@ -1,4 +1,4 @@
-"""How each single read of the doctor ended, and what it said: values, and how they are made from Graph's answers."""
+"""The results of the doctor's reads, and how they are parsed from Graph's answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESTRICTED = "isManagementRestricted"
 
 
 class Outcome(StrEnum):
-    """How one read ended, told apart by what has to be done about it."""
+    """How one read ended. Each outcome needs a different fix."""
 
     READ = "read"
     ABSENT = "absent"
@@ -34,12 +34,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """The outcome of one read, and what support needs to find it again."""
+    """The outcome of one read, with the details that support needs to find the request."""
 
     outcome: Outcome
     code: str = ""
     request_id: str = ""
-    seconds: float = 0.0  # to wait, where Graph is busy
+    seconds: float = 0.0  # to wait, if Graph is busy
     words: str | Promise = ""
 
     @property
@@ -51,7 +51,7 @@ class ReadResult:
 class Reachability:
     """Whether Graph answers at all, and by how many seconds its clock is ahead of this machine's.
 
-    `is_graph` is false where something else answers at its address.
+    `is_graph` is false if something else answers at its address.
     """
 
     answers: bool
@@ -62,7 +62,7 @@ class Reachability:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token says that the portal is. For diagnosis only: Graph decides by the token, not by this."""
+    """The portal's identity by the claims of a token. For diagnosis only: Graph checks the token itself."""
 
     kind: str
     application_id: str
@@ -74,7 +74,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Somebody, or a group, whom the pass policy includes or excludes; without a name where none can be read."""
+    """A person or group that the pass policy includes or excludes. The name is empty if it cannot be read."""
 
     object_id: str
     name: str = ""
@@ -99,7 +99,7 @@ class PassRules:
     excluded: tuple[Target, ...]
 
     def gives_to(self, object_id: str, groups: frozenset[str]) -> bool:
-        """An exclusion wins."""
+        """Whether the policy includes this account. An exclusion wins."""
         named = {object_id, *groups}
         included = any(target.is_everybody or target.object_id in named for target in self.included)
         return included and not any(target.object_id in named for target in self.excluded)
@@ -107,14 +107,14 @@ class PassRules:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What an app registration asks to be told about people, and the app roles it has."""
+    """The optional claims and the app roles of an app registration."""
 
     claims: frozenset[str]
     roles: frozenset[str]
 
 
 def result_of_answer(answer: Answer, reader: Callable[[Answer], object]) -> ReadResult:
-    """What an answer means, and whether what a guard needs is in it."""
+    """Return the result of an answer. It is complete only if `reader` can parse it."""
     code, request_id = answer.ids["code"], answer.ids["request_id"]
     if answer.status in {400, 403} and parsing.lacks_licence(answer):
         return ReadResult(Outcome.NO_LICENCE, code, request_id)

@@ -1,4 +1,4 @@
-"""What the doctor asks of Microsoft Graph: only reads, each with its own outcome instead of one for all together."""
+"""The doctor's reads of Microsoft Graph, each with its own outcome."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ REGISTERED = "appId,optionalClaims,appRoles"
 
 @dataclass(slots=True)
 class AccountParts:
-    """What the guards read about one account, each part by itself."""
+    """The data that guards need about one account, with one result for each part."""
 
     object_id: str
-    missing: ReadResult | None = None  # set where the account itself was not found or could not be asked for
+    missing: ReadResult | None = None  # set if the account itself was not found or could not be read
     _answers: dict[str, Answer] = field(default_factory=dict)
     _failed: dict[str, ReadResult] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class AccountParts:
         return parsing.sign_ins(self._answers["sign_ins"].record())
 
     def build_facts(self) -> Facts:
-        """All of it as the guards get it. Raises GraphError where a part was not read."""
+        """Combine the parts as the guards get them. Raises GraphError if a part was not read."""
         own = {"sign_ins", "restricted"}
         return parsing.parse_facts(
             {name: answer for name, answer in self._answers.items() if name not in own}, self.object_id
@@ -88,20 +88,20 @@ class AccountParts:
 
 
 class Diagnosis:
-    """Asks over the way that the portal's own calls take."""
+    """Sends the doctor's requests with the transport of the portal's own calls."""
 
     def __init__(self, graph: Graph) -> None:
         self.transport = graph.transport
 
     def check_reachability(self) -> Reachability:
-        """Ask without any token: what comes back does not matter, only that it comes, and its date."""
+        """Send a request without a token. Only the headers matter: the date, and whether it is Graph that answers."""
         began = time.time()
         try:
             status, headers = self.transport.ask_without_token()
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return Reachability(False, problem=type(error).__name__)
         middle = (began + time.time()) / 2
-        # Graph's own mark, on each of its answers: learn.microsoft.com/graph/errors, "request-id".
+        # Graph sends this header with every answer: learn.microsoft.com/graph/errors, "request-id".
         is_graph = GUID.fullmatch(headers.get("request-id", "").lower()) is not None
         if status >= 500:
             return Reachability(False, problem=gettext("status %(number)s") % {"number": status})
@@ -109,7 +109,7 @@ class Diagnosis:
 
     @sensitive_variables()
     def read_identity(self) -> Identity:
-        """Get a fresh token and read what it says about itself. Raises GraphError."""
+        """Get a fresh token and read its claims. Raises GraphError."""
         token = self.transport.fetch_token(fresh=True)
         try:
             claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
@@ -134,7 +134,7 @@ class Diagnosis:
         return look, self._with_names(pass_rules(answer)) if answer and look.is_read else None
 
     def read_account(self, name_or_object_id: str) -> AccountParts:
-        """Read about one account whatever costs little; methods and sign-ins cost more and are added by name."""
+        """Read the cheap parts of one account. `add_methods` and `add_sign_ins` read the others, which have quotas."""
         try:
             object_id = self._object_id(name_or_object_id)
         except GraphError as error:
@@ -152,17 +152,17 @@ class Diagnosis:
         return parts
 
     def add_methods(self, parts: AccountParts) -> ReadResult:
-        """One call of the scarce kind."""
+        """Read the methods. This is one call of the small quota."""
         path = f"{user_path(parts.object_id)}/authentication/methods"
         return parts.read_part("methods", lambda: self.transport.get(path))
 
     def add_sign_ins(self, parts: AccountParts) -> ReadResult:
-        """One of ten calls a minute."""
+        """Read the sign-in activity. This is one of ten calls a minute."""
         path = build_path(user_path(parts.object_id), select=SIGN_INS)
         return parts.read_part("sign_ins", lambda: self.transport.get(path))
 
     def find_mailbox(self, address: str) -> ReadResult:
-        """Whether the directory knows the account that sends the portal's mail."""
+        """Check that the directory has the account that sends the portal's mail."""
         try:
             path = build_path(lookup_path(address), select="id,userPrincipalName")
         except NotFound as error:
@@ -170,7 +170,7 @@ class Diagnosis:
         return self._read_path(path, lambda answer: answer.record().guid("id"))[1]
 
     def read_registration(self, client_id: str) -> Registration | None:
-        """What an application is registered with; None where the identity may not read it, which is usual."""
+        """Read an app registration. Returns None if the identity may not read it, which is usual."""
         path = build_path("/applications", filter=f"appId eq '{client_id}'", select=REGISTERED)
         answer, look = self._read_path(path, parse_registration)
         return parse_registration(answer) if answer and look.is_read else None
@@ -190,7 +190,7 @@ class Diagnosis:
         return answer, result_of_answer(answer, reader)
 
     def _with_names(self, rules: PassRules) -> PassRules:
-        """A group that cannot be read keeps its id: the rules stand all the same."""
+        """Add the names of groups. A group that cannot be read keeps only its id."""
 
         def with_name(target: Target) -> Target:
             if target.is_everybody or not GUID.fullmatch(target.object_id):
