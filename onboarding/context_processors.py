@@ -1,4 +1,4 @@
-"""What every page knows about the work: whether issuing is frozen, by whom and why."""
+"""Template variables of every page: the policy version that froze the portal, if any."""
 
 from __future__ import annotations
 

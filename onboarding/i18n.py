@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.functional import Promise, lazy
 
-# A text, or one that becomes a text in the language of whoever reads it.
+# A text, or a lazy text that is translated into the reader's language.
 Words: TypeAlias = str | Promise
 
 

@@ -1,7 +1,7 @@
-"""The two state machines as tables: a starter's, and a pass issue's. Imports nothing of ours.
+"""The state machines of a starter and of a pass issue, as tables. This module imports no other module of the portal.
 
-Whoever wants to know what may happen reads the tables; `transitions.py` is the only writer of a state and obeys
-them; the diagrams in `docs/explanation/hand-over.md` are generated from them.
+`transitions.py` is the only writer of a state and follows these tables. The diagrams in
+`docs/explanation/hand-over.md` are generated from them.
 """
 
 from __future__ import annotations

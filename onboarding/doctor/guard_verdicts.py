@@ -42,7 +42,7 @@ REPORTED_CHECKS = (
 
 
 def check_guard(guard: Guard, run: DoctorRun) -> Finding:
-    """What one guard says. For an account that IT handles only `check_handled_by_it` says something."""
+    """Return the verdict of one guard. For an account that IT handles, only `check_handled_by_it` has a finding."""
     verdicts = _read_verdicts(run)
     if isinstance(verdicts, Finding):
         return verdicts

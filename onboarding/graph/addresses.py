@@ -1,4 +1,4 @@
-"""One mail address, or none: a value of the directory can hold anything, also two addresses."""
+"""Check for exactly one mail address: a value of the directory can contain anything, also two addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 LONGEST = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
-# No comments, quotes, groups or lists of RFC 5322: what a mail program could read as a second address.
+# No comments, quotes, groups or lists of RFC 5322: a mail program could read these as a second address.
 ONE = re.compile(r"""[^\s@,;:<>()\[\]\\"]{1,64}@[^\s@,;:<>()\[\]\\"]+""")
 
 

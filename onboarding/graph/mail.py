@@ -1,4 +1,4 @@
-"""A Django mail backend over Graph's sendMail: the same identity, and no mail password anywhere."""
+"""A Django mail backend that uses Graph's sendMail with the portal's identity, so there is no mail password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINE_END = re.compile(rb"\r?\n")
 
 
 class GraphMailBackend(BaseEmailBackend):
-    """Sends each message as it is, in MIME, so that its Message-ID and its HTML part stay ours."""
+    """Send each message as MIME, so that its Message-ID and its HTML part stay unchanged."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         return sum(self._send(message) for message in email_messages if message.recipients())

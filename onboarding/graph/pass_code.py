@@ -1,4 +1,4 @@
-"""The one value that must never be written down: the code of a Temporary Access Pass."""
+"""The code of a Temporary Access Pass, which must never be stored or logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HIDDEN = "[pass hidden]"
 
 
 class PassCode:
-    """A code that comes out only where `reveal()` is written in the source.
+    """A code that only an explicit call of `reveal()` returns.
 
     Printing, formatting, logging and templates give a placeholder; copying, pickling and JSON fail.
     """
@@ -30,7 +30,7 @@ class PassCode:
         return self.__code.decode("ascii")
 
     def wipe(self) -> None:
-        """Overwrite the code in memory; it cannot be revealed any more."""
+        """Overwrite the code in memory. Afterwards it cannot be revealed."""
         self.__code[:] = bytes(len(self.__code))
         self.__code.clear()
 
@@ -52,5 +52,5 @@ class PassCode:
     def __getstate__(self) -> NoReturn:
         raise TypeError("A pass cannot be copied or stored.")
 
-    # Neither a dictionary key nor a member of a set, where it would live on.
+    # Not hashable: as a dictionary key or a member of a set, it would stay in memory.
     __hash__ = None  # type: ignore[assignment]

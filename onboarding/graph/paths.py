@@ -1,4 +1,4 @@
-"""The addresses that the portal asks Graph for: which fields of an account, and every query about it."""
+"""The paths of all requests to Graph, with the fields of an account and all queries."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PERSON = (
 )
 ACCOUNT = f"{PERSON},jobTitle,department,employeeHireDate,createdDateTime,isManagementRestricted"
 SIGN_INS = "id,signInActivity"
-# Entra's rules for a user principal name. It becomes part of a path, so what is not one is never sent.
+# Entra's rules for a user principal name. It becomes part of a path, so anything else is never sent.
 USER_PRINCIPAL_NAME = re.compile(r"[A-Za-z0-9'._!#^~$&+=-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}")
 WIDEST = "999"
 ELIGIBLE_GROUPS = "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances"
 PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"  # noqa: S105 (an address)
-NUMBERS_AT_ONCE = 15  # people in one `id in (…)`: Graph takes no more values
+NUMBERS_AT_ONCE = 15  # people in one `id in (…)`, the most that Graph accepts
 MOST_NUMBERS = 45  # people whose employee numbers are read with the facts: three parts of a batch
 
 
@@ -32,19 +32,19 @@ def build_path(path: str, **options: str) -> str:
 
 
 def user_path(object_id: str) -> str:
-    """Return the path of an account. Raises ValueError where this is no object id."""
+    """Return the path of an account. Raises ValueError if this is not an object id."""
     if not GUID.fullmatch(object_id.lower()):
         raise ValueError("This is not an object id.")
     return f"/users/{object_id.lower()}"
 
 
 def lookup_path(name: str) -> str:
-    """Return the path of an account by user principal name or object id. Raises NotFound where it can be neither."""
+    """Return the path of an account by user principal name or object id. Raises NotFound if it can be neither."""
     if GUID.fullmatch(name.lower()):
         return user_path(name)
     if not USER_PRINCIPAL_NAME.fullmatch(name):
         raise NotFound("This is neither a user principal name nor an object id.", status=404)
-    if name.startswith("$"):  # Graph would take it for a query option
+    if name.startswith("$"):  # Graph would read it as a query option
         return "/users('{}')".format(quote(name.replace("'", "''"), safe=""))
     return f"/users/{quote(name, safe='@')}"
 
@@ -102,7 +102,7 @@ def employee_number_paths(people: Sequence[str]) -> dict[str, str]:
 
 
 def split_into_batches(names: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
-    """As `itertools.batched`, which needs Python 3.12."""
+    """Do the same as `itertools.batched`, which needs Python 3.12."""
     rest = iter(names)
     while some := tuple(islice(rest, size)):
         yield some

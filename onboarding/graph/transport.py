@@ -116,7 +116,7 @@ class Transport:
         return self._send_repeatable("DELETE", path)
 
     def batch(self, paths: Mapping[str, str], *, may_lack: str = "") -> dict[str, Answer]:
-        """Read several paths in one round trip. Each part can fail by itself. Only the part `may_lack` may be missing.
+        """Read several paths in one round trip. Each part can fail by itself. Only the part named `may_lack` may be missing.
 
         Raises Incomplete if another part is missing.
         """

@@ -83,7 +83,7 @@ def _queue_mail(mail: Mail, urgency: Urgency) -> None:
 
 
 def release_mail(mail: Mail) -> None:
-    """Let this mail leave now, by itself."""
+    """Send this mail now, without waiting for a digest."""
     Mail.objects.filter(pk=mail.pk).update(released_at=clock.now())
     enqueue_job(f"mail:{mail.pk}", priority=Job.Priority.MAIL)
 

@@ -54,7 +54,7 @@ class StarterQuerySet(models.QuerySet["Starter"]):
         return self.filter(*starter_search.match_conditions(words, self.db))
 
     def matching_words_once(self, words: str) -> StarterQuerySet:
-        """Do the same for several queries about one search: if few starters match, find their ids once, here."""
+        """Do `matching_words` for several queries about one search: if few starters match, find their ids once, here."""
         ids = starter_search.find_few_ids(words, self.db)
         return self.matching_words(words) if ids is None else self.filter(pk__in=ids)
 

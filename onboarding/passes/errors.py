@@ -43,7 +43,7 @@ class Queued(PassNotIssued):
 
 
 class TryAgainLater(PassNotIssued):
-    """No pass was created, for a reason that passes by itself. `code` names the sentence on the page."""
+    """No pass was created, for a temporary reason. `code` selects the text on the page."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
