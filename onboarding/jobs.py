@@ -24,19 +24,19 @@ log = logging.getLogger(__name__)
 LOCK_DURATION = timedelta(seconds=120)  # longer than any handler may take
 HEARTBEAT_VALID_FOR = timedelta(seconds=90)  # a heartbeat older than this counts as none
 GIVE_UP_AFTER = timedelta(hours=24)
-FAILING_SHOWN_AFTER = timedelta(hours=1)  # of failures in a row: a restart or a short outage is over by then
-# Seconds between two tries. Jobs about a pass are retried more often, because a pass may be usable that should not be.
+FAILING_SHOWN_AFTER = timedelta(hours=1)  # of failures in a row, longer than a restart or a short outage
+# The longest delay between two tries, in seconds. Jobs about a pass are retried more often: a pass may still be usable.
 MAX_RETRY_DELAY, MAX_RETRY_DELAY_FOR_A_PASS = 600.0, 30.0
 PASS_PRIORITIES = (Job.Priority.PASS, Job.Priority.WATCH)
 IS_ABOUT_A_PASS = Q(priority__in=PASS_PRIORITIES)
 IS_NOT_A_WATCH = Q(priority__lt=Job.Priority.WATCH)
 
-# A handler gets what follows the colon, and returns when to run again; None means done.
+# A handler gets the subject of the key, and returns when to run again. None means done.
 Handler = Callable[[str], "datetime | None"]
 _handlers: dict[str, Handler] = {}
 _give_up_after: dict[str, timedelta] = {}
 _retried: set[str] = set()
-RETRY_EVERY = timedelta(minutes=10)  # one failed job of a kind that is retried
+RETRY_EVERY = timedelta(minutes=10)  # for one failed job of a kind with `is_retried`
 
 
 def job_handler(
@@ -85,7 +85,7 @@ def enqueue_job(key: str, *, priority: Job.Priority, due_at: datetime | None = N
 
 
 def claim_job(now: datetime, among: Q | None = None) -> Job | None:
-    """Claim the most urgent due job, `among` those that match; None if there is none."""
+    """Claim the most urgent due job that matches `among`. Returns None if there is none."""
     free = Q(locked_until__isnull=True) | Q(locked_until__lt=now)
     with transaction.atomic():
         rows = Job.objects.filter(free, done_at__isnull=True, failed_at__isnull=True, due_at__lte=now)
@@ -96,7 +96,7 @@ def claim_job(now: datetime, among: Q | None = None) -> Job | None:
         if job is None:
             return None
         taken = Job.objects.filter(free, pk=job.pk, claim=job.claim, done_at__isnull=True)
-        # A job about a pass does not wait long after its worker was killed: its steps can be repeated.
+        # A shorter lock, so that another worker soon takes over a job about a pass. Its steps can be repeated.
         lock = settings.WORKER_LOCK if job.priority in PASS_PRIORITIES else LOCK_DURATION
         if taken.update(locked_until=now + lock, claim=F("claim") + 1) != 1:
             return None
@@ -111,7 +111,7 @@ def run_job(job: Job) -> None:
         run_again_at = _handlers[kind](subject)
     except JobPostponed as postponed:
         _finish_job(job, due_at=clock.now() + postponed.delay)
-    except Exception as error:  # any error of a handler: back off, and show the job in the end
+    except Exception as error:  # after any error: back off, and show the job once it has failed for long
         log.exception("job failed", extra={"job": job.key})
         _record_failure(job, error)
     else:
@@ -155,7 +155,7 @@ def _failed_jobs(kind: str) -> QuerySet[Job]:
 
 @job_handler("retry")
 def retry_oldest_failed(kind: str) -> datetime | None:
-    """Try the job of this kind that failed longest ago. It keeps its count of failures, so one more fails it at once."""
+    """Retry the job of this kind that failed first. It keeps its count, so one more failure fails it at once."""
     oldest = _failed_jobs(kind).order_by("failed_at").first()
     if oldest is None:
         return None
@@ -164,7 +164,7 @@ def retry_oldest_failed(kind: str) -> datetime | None:
 
 
 def failing_jobs() -> QuerySet[Job]:
-    """Jobs that the worker never gives up, and that have failed for an hour or longer without a success."""
+    """Return the jobs that never stop retrying, and have failed for an hour or longer without a success."""
     about_a_pass = IS_ABOUT_A_PASS & Q(
         attempts__gte=_failures_in(FAILING_SHOWN_AFTER, MAX_RETRY_DELAY_FOR_A_PASS)
     )
@@ -176,7 +176,7 @@ def failing_jobs() -> QuerySet[Job]:
 
 
 def _failures_in(span: timedelta, longest: float) -> int:
-    """How many failures in a row take as long as `span`, with delays of at most `longest` seconds."""
+    """Return how many failures in a row take as long as `span`, with delays of at most `longest` seconds."""
     failures, passed = 0, 0.0
     while passed < span.total_seconds():
         passed += min(_retry_delay(failures), longest)
@@ -185,7 +185,7 @@ def _failures_in(span: timedelta, longest: float) -> int:
 
 
 def _retry_delay(attempts: int) -> float:
-    """Seconds to back off after so many failures: double each time, ten minutes at most."""
+    """Return the seconds to back off after this many failures: double each time, at most ten minutes."""
     return min(2.0 ** min(attempts, 10), MAX_RETRY_DELAY)
 
 

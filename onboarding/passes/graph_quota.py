@@ -105,17 +105,17 @@ def acquire_or_queue(starter: Starter, person: Any, *, more: int = 0) -> Wait | 
 def _acquire_position(starter: Starter, person: Any, *, more: int) -> tuple[Wait | None, datetime]:
     """Do the same as `acquire_or_queue`, and also return when the person joined the queue."""
     row, now = _row_with_limits(), clock.now()
-    mine = _own_turn(starter, person, now)
-    asked_at = mine.asked_at if mine else now
-    ahead = _earlier_turns(asked_at, mine).count()
+    turn = _own_turn(starter, person, now)
+    asked_at = turn.asked_at if turn else now
+    ahead = _earlier_turns(asked_at, turn).count()
     calls = CALLS_PER_ISSUE + more
     opens = _opens_at(row, calls, ahead, now)
     if opens <= now:
         _record_calls(row, calls, now)
-        if mine:
-            mine.delete()
+        if turn:
+            turn.delete()
         return None, asked_at
-    return _save_turn(starter, person, mine, Wait(opens, ahead), asked_at, now), asked_at
+    return _save_turn(starter, person, turn, Wait(opens, ahead), asked_at, now), asked_at
 
 
 @transaction.atomic
@@ -125,11 +125,11 @@ def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = Non
     With `asked_at`, they get back their earlier position, ahead of people who asked later. Raises QueueLimitReached.
     """
     row, now = _row_with_limits(), clock.now()
-    mine = _own_turn(starter, person, now)
-    asked_at = mine.asked_at if mine else min(asked_at or now, now)
-    ahead = _earlier_turns(asked_at, mine).count()
+    turn = _own_turn(starter, person, now)
+    asked_at = turn.asked_at if turn else min(asked_at or now, now)
+    ahead = _earlier_turns(asked_at, turn).count()
     wait = Wait(_opens_at(row, CALLS_PER_ISSUE, ahead, now), ahead)
-    return _save_turn(starter, person, mine, wait, asked_at, now)
+    return _save_turn(starter, person, turn, wait, asked_at, now)
 
 
 @transaction.atomic
@@ -153,37 +153,37 @@ def _own_turn(starter: Starter, person: Any, now: datetime) -> Turn | None:
     return Turn.objects.filter(starter=starter, person=person).first()
 
 
-def _earlier_turns(asked_at: datetime, mine: Turn | None) -> QuerySet[Turn]:
+def _earlier_turns(asked_at: datetime, turn: Turn | None) -> QuerySet[Turn]:
     """Return the positions of people who asked earlier. The order of arrival also holds for people who came back."""
-    if mine is None:
+    if turn is None:
         return Turn.objects.filter(asked_at__lte=asked_at)
-    return Turn.objects.filter(Q(asked_at__lt=asked_at) | Q(asked_at=asked_at, pk__lt=mine.pk))
+    return Turn.objects.filter(Q(asked_at__lt=asked_at) | Q(asked_at=asked_at, pk__lt=turn.pk))
 
 
 def _save_turn(
-    starter: Starter, person: Any, mine: Turn | None, wait: Wait, asked_at: datetime, now: datetime
+    starter: Starter, person: Any, turn: Turn | None, wait: Wait, asked_at: datetime, now: datetime
 ) -> Wait:
     """Save the person's position, or a new one. A passed opening time moves. Raises QueueLimitReached."""
-    if mine is None:
+    if turn is None:
         # `_own_turn` has deleted the lapsed positions.
         if Turn.objects.filter(person=person).count() >= MOST_POSITIONS_PER_PERSON:
             raise QueueLimitReached
-        mine = Turn(starter=starter, person=person, asked_at=asked_at)
-    elif not Wait(mine.opens_at, wait.ahead).is_over(now):
-        return Wait(mine.opens_at, wait.ahead)
-    mine.opens_at, mine.lapses_at = wait.until, wait.until + POSITION_LIFETIME
-    mine.save()
+        turn = Turn(starter=starter, person=person, asked_at=asked_at)
+    elif not Wait(turn.opens_at, wait.ahead).is_over(now):
+        return Wait(turn.opens_at, wait.ahead)
+    turn.opens_at, turn.lapses_at = wait.until, wait.until + POSITION_LIFETIME
+    turn.save()
     return wait
 
 
 def queue_position(starter: Starter, person: Any) -> Wait | None:
     """Return the person's queue position, if any. This changes nothing."""
     turns = Turn.objects.filter(_unfinished_turns(clock.now()))
-    mine = turns.filter(starter=starter, person=person).first()
-    if mine is None:
+    turn = turns.filter(starter=starter, person=person).first()
+    if turn is None:
         return None
-    before = _earlier_turns(mine.asked_at, mine).filter(pk__in=turns.values("pk"))
-    return Wait(mine.opens_at, before.count())
+    before = _earlier_turns(turn.asked_at, turn).filter(pk__in=turns.values("pk"))
+    return Wait(turn.opens_at, before.count())
 
 
 @transaction.atomic

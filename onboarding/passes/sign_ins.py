@@ -205,12 +205,12 @@ def _probe_permission(batch: Sequence[Starter]) -> None:
 
 def _store_reading(starter: Starter, seen: graph.SignIns) -> None:
     """Store what was read. Keep the known values that the answer leaves out."""
-    kept: dict[str, Any] = {"sign_in_told": True}
+    fields: dict[str, Any] = {"sign_in_told": True}
     if seen.succeeded_at is not None:
-        kept["last_sign_in_at"] = seen.succeeded_at
+        fields["last_sign_in_at"] = seen.succeeded_at
     if seen.attempted_at is not None:
-        kept["last_attempt_at"] = seen.attempted_at
-    _store_fields(starter, kept)
+        fields["last_attempt_at"] = seen.attempted_at
+    _store_fields(starter, fields)
 
 
 def _store_not_permitted(starter: Starter) -> None:
@@ -218,12 +218,12 @@ def _store_not_permitted(starter: Starter) -> None:
     _store_fields(starter, {"sign_in_told": False})
 
 
-def _store_fields(starter: Starter, kept: dict[str, Any]) -> None:
-    kept |= {"sign_in_looked_at": clock.now(), "sign_in_awaited_at": None, "sign_in_missed_at": None}
+def _store_fields(starter: Starter, fields: dict[str, Any]) -> None:
+    fields |= {"sign_in_looked_at": clock.now(), "sign_in_awaited_at": None, "sign_in_missed_at": None}
     # Meanwhile HR may have chosen another account, or a pass may have been created: then store nothing.
     same = Starter.objects.filter(pk=starter.pk, account_id=starter.account_id, first_pass_at=None)
-    if same.update(**kept):
-        for name, value in kept.items():
+    if same.update(**fields):
+        for name, value in fields.items():
             setattr(starter, name, value)
 
 
