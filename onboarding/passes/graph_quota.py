@@ -163,7 +163,10 @@ def _earlier_turns(asked_at: datetime, turn: Turn | None) -> QuerySet[Turn]:
 def _save_turn(
     starter: Starter, person: Any, turn: Turn | None, wait: Wait, asked_at: datetime, now: datetime
 ) -> Wait:
-    """Save the person's position, or a new one. A passed opening time moves. Raises QueueLimitReached."""
+    """Save the person's queue position, or a new one, and return it. Raises QueueLimitReached.
+
+    An opening time that is still ahead stays. One that has passed, while others were slower, moves to that of `wait`.
+    """
     if turn is None:
         # `_own_turn` has deleted the lapsed positions.
         if Turn.objects.filter(person=person).count() >= MOST_POSITIONS_PER_PERSON:
