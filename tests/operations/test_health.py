@@ -213,7 +213,7 @@ def full(limiter: ConcurrencyLimiter) -> Iterator[None]:
 
 
 def test_new_requests_are_refused_at_once_when_calls_are_slow():
-    limiter = ConcurrencyLimiter(2, max_waiting=0, slow=0, patience=60)
+    limiter = ConcurrencyLimiter(2, max_waiting=0, slow=0, timeout=60)
 
     with full(limiter), pytest.raises(graph.Overloaded), limiter.acquire():
         pass
@@ -223,7 +223,7 @@ def test_new_requests_are_refused_at_once_when_calls_are_slow():
 
 
 def test_only_a_few_requests_wait_when_calls_are_slow():
-    limiter = ConcurrencyLimiter(1, max_waiting=1, slow=0, patience=60)
+    limiter = ConcurrencyLimiter(1, max_waiting=1, slow=0, timeout=60)
     with ThreadPoolExecutor(1) as threads:
         with full(limiter):
             waiting = threads.submit(entered, limiter)
@@ -234,7 +234,7 @@ def test_only_a_few_requests_wait_when_calls_are_slow():
 
 
 def test_requests_are_served_in_order_when_calls_are_quick():
-    limiter = ConcurrencyLimiter(1, max_waiting=0, slow=60, patience=60)
+    limiter = ConcurrencyLimiter(1, max_waiting=0, slow=60, timeout=60)
     with ThreadPoolExecutor(5) as threads:
         with full(limiter):
             waiting = [threads.submit(entered, limiter) for _ in range(5)]
@@ -244,7 +244,7 @@ def test_requests_are_served_in_order_when_calls_are_quick():
 
 def test_a_slow_machine_refuses_no_request():
     """A request that is slow because of this machine, not Microsoft, does not count as slow."""
-    limiter = ConcurrencyLimiter(1, max_waiting=0, slow=0.2, patience=60)
+    limiter = ConcurrencyLimiter(1, max_waiting=0, slow=0.2, timeout=60)
     leave = threading.Event()
 
     def call_once_and_work() -> None:
@@ -265,7 +265,7 @@ def test_a_slow_machine_refuses_no_request():
 
 
 def test_several_calls_count_as_slow_together():
-    limiter = ConcurrencyLimiter(1, max_waiting=0, slow=0.2, patience=60)
+    limiter = ConcurrencyLimiter(1, max_waiting=0, slow=0.2, timeout=60)
     leave, back = threading.Event(), threading.Event()
 
     def many_trips() -> None:
@@ -286,7 +286,7 @@ def test_several_calls_count_as_slow_together():
 
 
 def test_no_request_waits_for_ever():
-    limiter = ConcurrencyLimiter(1, max_waiting=5, slow=60, patience=0.05)
+    limiter = ConcurrencyLimiter(1, max_waiting=5, slow=60, timeout=0.05)
 
     with full(limiter), pytest.raises(graph.Overloaded), limiter.acquire():
         pass

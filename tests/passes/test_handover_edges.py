@@ -375,7 +375,7 @@ def test_the_intent_records_disabled_guards_and_the_department_policy(
         reason="Less",
     )
     policy.add_version(own, by=person("ada"))
-    click = confirmation(starter, policy_key=policy.for_starter(starter).key)
+    click = confirmation(starter, policy_key=policy.for_starter(starter).version_key)
 
     issue = reload(claim_issue(click, *check_ready(click, graph_quota.IssueCalls())))
 

@@ -91,7 +91,7 @@ def test_an_account_missing_in_the_response_stays_unread(tenant, starters):
 
     left_out = Starter.objects.get(pk=gone.pk)
     assert (left_out.sign_in_looked_at, left_out.sign_in_told, count_read()) == (None, False, len(others))
-    assert again is not None and again >= timezone.now() + sign_ins.RESTS - SECOND
+    assert again is not None and again >= timezone.now() + sign_ins.MISSED_DELAY - SECOND
 
 
 def test_a_missing_account_delays_no_other(tenant, starters):
@@ -290,7 +290,7 @@ def test_accounts_are_read_in_order_of_need(starters, traveller):
     sign_ins.request_reading(awaited)
 
     assert reading_order() == [starter.pk for starter in (awaited, today, tomorrow, passed, known)]
-    traveller.shift(sign_ins.WAITS + SECOND)
+    traveller.shift(sign_ins.AWAITED_FOR + SECOND)
     assert reading_order()[0] == today.pk
 
 
@@ -299,10 +299,10 @@ def test_known_accounts_are_read_more_often_near_the_start(starters, traveller):
     sign_ins.read_next()
     assert reading_order() == []
 
-    traveller.shift(sign_ins.AGAIN_NEAR + SECOND)
+    traveller.shift(sign_ins.REFRESH_NEAR + SECOND)
     assert reading_order() == [soon.pk]
     sign_ins.read_next()
-    traveller.shift(sign_ins.AGAIN_FAR - sign_ins.AGAIN_NEAR)
+    traveller.shift(sign_ins.REFRESH_FAR - sign_ins.REFRESH_NEAR)
     assert set(reading_order()) == {soon.pk, far.pk}
 
 
