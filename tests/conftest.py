@@ -263,7 +263,7 @@ def loses_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], No
 
         def hasty(self: graph.Graph, *args: Any, **kwargs: Any) -> Any:
             monkeypatch.setattr(graph.Graph, call, real)
-            self.prepare()
+            self.ensure_token()
             transport = self.transport
             patient, transport._timeout = transport._timeout, (transport._timeout[0], seconds)
             try:
