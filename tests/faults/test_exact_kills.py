@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import cycle
 from typing import Any
+from uuid import UUID
 
 import pytest
 import requests
@@ -167,7 +168,9 @@ def test_a_paused_process_shows_no_pass_after_a_newer_one(site: Portal, maria: P
         assert not first.code or before == [("revoked", "no_receipt")], (
             "a pass was shown after its issue had ended"
         )
-        assert lives(site, starter)
+        # It may have been stopped just before it sent its request. Then Microsoft got that request last, and the
+        # newer pass ended. The worker reports this, and `assert_sound` finds no pass that nobody saw.
+        assert lives(site, starter) or is_newest_request_of_first(site, starter)
     site.settle()
     site.assert_sound()
 
@@ -195,6 +198,18 @@ def lives(site: Portal, starter: Starter) -> bool:
         starter.public_id,
     )
     return held in site.live()
+
+
+def is_newest_request_of_first(site: Portal, starter: Starter) -> bool:
+    """Whether the newest request for a pass of this starter was not the one of the newest issue."""
+    rows = site.database.rows(
+        "SELECT i.id FROM onboarding_passissue i JOIN onboarding_starter s ON s.id = i.starter_id"
+        " WHERE s.public_id = %s ORDER BY i.number",
+        starter.public_id,
+    )
+    issues = [str(UUID(str(row[0]))) for row in rows]
+    sent = [request for request in site.creations() if request in issues]
+    return sent[-1] != issues[-1]
 
 
 def test_a_process_killed_while_responding_leaves_no_pass(site: Portal, maria: Person) -> None:
