@@ -86,7 +86,7 @@ def test_chain_page_shows_intact_or_where_it_is_broken(browser_of, held):
     assert "is broken" in page and f"Event {event.seq}: was changed" in page and "What to do" in page
 
 
-def test_a_head_that_was_noted_is_looked_for(browser_of, held):
+def test_a_noted_chain_head_is_searched_for(browser_of, held):
     held("noor")
 
     page = browser_of("audrey").post("/admin/audit-chain/", {"head": "f" * 64}).content.decode()

@@ -123,7 +123,7 @@ def test_a_dripping_list_keeps_no_worker_from_finding_the_pass(
 
 
 @drips_of_a_read
-def test_a_dripping_source_of_tokens_holds_nobody(
+def test_a_slow_token_endpoint_is_given_up_in_time(
     settings: Any, monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes
 ) -> None:
     settings.GRAPH_READ_TIMEOUT = LIMIT

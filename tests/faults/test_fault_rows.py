@@ -111,7 +111,7 @@ def deletions(site: Portal) -> list[str]:
 
 
 @pytest.mark.parametrize("minutes", [15, -15])
-def test_a_wrong_clock_refuses_nobody_and_loses_no_pass(site: Portal, maria: Person, minutes: int) -> None:
+def test_a_wrong_clock_refuses_and_loses_no_pass(site: Portal, maria: Person, minutes: int) -> None:
     seen, lost = site.starters(2)
     tenant = site.tenant.tenant
     tenant.clock.ahead = minutes * 60

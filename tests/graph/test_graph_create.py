@@ -72,7 +72,7 @@ def test_a_pass_that_works_comes_back_with_its_times(mocked_graph):
     assert made.ends_at == datetime(2026, 10, 5, 7, 0, 0, 765432, tzinfo=UTC)
 
 
-def test_the_request_asks_for_a_single_use_pass_that_is_valid_at_once(mocked_graph):
+def test_the_request_asks_for_a_single_use_pass_from_now(mocked_graph):
     mocked_graph.post(PASSES, json=made_pass(), status=201)
 
     create()
@@ -132,7 +132,7 @@ def test_its_connection_is_its_own_and_closed_afterwards():
     ],
     ids=str,
 )
-def test_a_201_that_is_not_what_was_asked_is_unknown_and_names_the_pass_to_delete(mocked_graph, spoiled):
+def test_an_unexpected_201_is_unknown_and_names_the_pass(mocked_graph, spoiled):
     body = json.dumps(made_pass(**spoiled)).encode("utf-8", "surrogatepass")
     mocked_graph.post(PASSES, body=body, status=201, headers={"request-id": GRAPH_REQUEST})
 
@@ -231,7 +231,7 @@ def test_a_refusal_needs_no_readable_body(mocked_graph, body):
     assert complaint.value.reason == "forbidden"
 
 
-def test_a_refusal_keeps_graphs_code_and_ids_and_none_of_its_text(mocked_graph):
+def test_a_refusal_keeps_graphs_code_but_not_its_text(mocked_graph):
     mocked_graph.post(PASSES, json=error("badRequest", "Invalid LifetimeInMinutes. SECRET TEXT"), status=400)
 
     with pytest.raises(ours.Refused) as complaint:
@@ -270,7 +270,7 @@ def test_an_error_code_that_is_not_one_is_dropped(mocked_graph, code):
         (None, 2),
     ],
 )
-def test_a_throttled_request_was_not_carried_out_and_says_how_long_to_wait(mocked_graph, header, seconds):
+def test_a_throttled_request_names_its_retry_after(mocked_graph, header, seconds):
     headers = {} if header is None else {"Retry-After": header}
     mocked_graph.post(PASSES, json=error("TooManyRequests", "x"), status=429, headers=headers)
 
@@ -292,7 +292,7 @@ def test_any_other_answer_is_unknown_and_never_asked_again(mocked_graph, status)
     assert len(mocked_graph.calls) == 1
 
 
-def test_a_401_makes_the_portal_forget_its_token_and_does_not_ask_again(mocked_graph):
+def test_a_401_clears_the_token_and_is_not_retried(mocked_graph):
     tokens = Tokens()
     mocked_graph.post(PASSES, json=error("InvalidAuthenticationToken", "x"), status=401)
 

@@ -67,7 +67,7 @@ def test_a_starter_with_nothing_against_her(mocked_graph):
     assert (found.passes, found.active_roles, found.eligible_roles, found.role_groups) == ((), (), (), ())
 
 
-def test_everything_is_asked_in_one_round_trip_and_the_scarce_kind_once(mocked_graph):
+def test_all_facts_come_from_one_batch(mocked_graph):
     facts(mocked_graph)
 
     paths = [part["url"] for part in asked(mocked_graph).values()]
@@ -125,7 +125,7 @@ def test_owning_a_role_assignable_group_counts_as_being_in_it(mocked_graph):
     assert found.role_groups == (GROUP,)
 
 
-def test_methods_and_passes_are_told_apart_and_unknown_methods_are_kept(mocked_graph):
+def test_methods_and_passes_are_separated_and_unknown_methods_kept(mocked_graph):
     registered = (
         method("password"),
         method("fido2", id="-2_GRUg2", displayName="key", createdDateTime="2026-10-05T06:00:00.1234567Z"),
@@ -158,7 +158,7 @@ NO_LICENCE = (400, error("AadPremiumLicenseRequired", "The tenant needs to have 
 
 @pytest.mark.parametrize("name", ["methods", "roles", "groups", "owned", "assignments"])
 @pytest.mark.parametrize("answer", [CLOSED, NO_LICENCE], ids=["no right", "no licence"])
-def test_a_part_of_the_floor_that_is_kept_from_us_fails_the_whole(mocked_graph, name, answer):
+def test_a_forbidden_required_part_fails_the_whole_reading(mocked_graph, name, answer):
     with pytest.raises(ours.Refused):
         facts(mocked_graph, **{name: answer})
 
@@ -172,9 +172,7 @@ def test_a_part_of_the_floor_that_is_kept_from_us_fails_the_whole(mocked_graph, 
     ],
 )
 @pytest.mark.parametrize("answer", [CLOSED, NO_LICENCE], ids=["no right", "no licence"])
-def test_what_a_tenant_may_keep_from_us_is_not_known_and_everything_else_is(
-    mocked_graph, name, field, answer
-):
+def test_a_forbidden_optional_part_is_unknown_and_the_rest_known(mocked_graph, name, field, answer):
     found = facts(mocked_graph, **{name: answer})
 
     assert getattr(found, field) is None
@@ -189,12 +187,12 @@ def test_what_a_tenant_may_keep_from_us_is_not_known_and_everything_else_is(
     ],
     ids=str,
 )  # fmt: skip
-def test_a_pass_policy_that_does_not_say_everything_fails_the_whole(mocked_graph, wrong):
+def test_an_incomplete_pass_policy_fails_the_whole_reading(mocked_graph, wrong):
     with pytest.raises(ours.Incomplete):
         facts(mocked_graph, pass_policy=(200, pass_policy(**wrong)))
 
 
-def test_a_restricted_unit_is_told_and_not_guessed(mocked_graph):
+def test_a_restricted_unit_is_read_and_never_guessed(mocked_graph):
     def read(account):
         mocked_graph.reset()
         return facts(mocked_graph, account=(200, account)).account.restricted
@@ -254,7 +252,7 @@ def test_a_part_that_failed_or_lacks_something_fails_the_whole(mocked_graph, nam
         ("roles", ours.Incomplete),
     ],
 )
-def test_a_part_that_is_not_found_tells_of_the_account_only_where_it_is_the_account(mocked_graph, name, kind):
+def test_only_a_404_for_the_account_means_it_is_gone(mocked_graph, name, kind):
     with pytest.raises(kind):
         facts(mocked_graph, **{name: (404, error("Request_ResourceNotFound", "x"))})
 
@@ -287,20 +285,20 @@ def test_null_where_a_permission_is_missing_is_not_a_no(mocked_graph, name, item
         facts(mocked_graph, **{name: (200, many(item))})
 
 
-def test_null_for_a_group_whose_name_can_be_read_is_an_ordinary_group(mocked_graph):
+def test_null_for_a_readable_group_means_an_ordinary_group(mocked_graph):
     everyone = {"id": GROUP, "displayName": "All employees", "isAssignableToRole": None}
 
     assert facts(mocked_graph, groups=(200, many(everyone))).role_groups == ()
 
 
-def test_an_account_that_is_gone_is_not_found_whatever_else_is_said(mocked_graph):
+def test_a_deleted_account_is_not_found_despite_other_answers(mocked_graph):
     denied = (403, error("Authorization_RequestDenied", "x"))
 
     with pytest.raises(ours.NotFound):
         facts(mocked_graph, account=MISSING, manager=MISSING, methods=denied, roles=denied)
 
 
-def test_a_manager_who_cannot_be_read_is_not_nobody(mocked_graph):
+def test_an_unreadable_manager_does_not_count_as_no_manager(mocked_graph):
     with pytest.raises(ours.Refused):
         facts(mocked_graph, manager=(403, error("Authorization_RequestDenied", "x")))
 
@@ -432,7 +430,7 @@ def look_up(mock, name, **changed):
 @pytest.mark.parametrize(
     "name", [NOOR, NOOR.upper(), "noor.devries@contoso.example", " Noor.deVries@CONTOSO.example "]
 )
-def test_an_account_is_looked_up_by_name_or_id_with_its_manager(mocked_graph, name):
+def test_look_up_by_name_or_id_includes_the_manager(mocked_graph, name):
     account, manager = look_up(mocked_graph, name)
 
     assert account.object_id == NOOR
@@ -454,7 +452,7 @@ def test_a_name_that_leads_to_someone_else_is_refused(mocked_graph):
         look_up(mocked_graph, "lotte.vos@contoso.example")
 
 
-def test_a_manager_who_cannot_be_read_fails_the_look_up(mocked_graph):
+def test_an_unreadable_manager_fails_the_look_up(mocked_graph):
     with pytest.raises(ours.Refused):
         look_up(mocked_graph, NOOR, manager=(403, error("Authorization_RequestDenied", "x")))
 
@@ -476,7 +474,7 @@ def test_a_name_is_quoted_in_the_path(mocked_graph, name, path):
 @pytest.mark.parametrize(
     "name", ["", " ", "noor", "a/../b@contoso.example", "a?b@contoso.example", "a@b@c", "\n@c", "é@c"]
 )
-def test_a_name_that_cannot_be_one_is_not_found_without_asking(mocked_graph, name):
+def test_an_impossible_name_is_not_found_without_a_call(mocked_graph, name):
     with pytest.raises(ours.NotFound):
         graph().look_up(name)
 
@@ -492,14 +490,14 @@ def test_the_manager_is_read_alone(mocked_graph):
     assert (manager.object_id, manager.enabled) == (MARIA, False)
 
 
-def test_no_manager_alone_is_nobody(mocked_graph):
+def test_a_404_for_the_manager_alone_means_no_manager(mocked_graph):
     mocked_graph.get(f"{V1}/users/{NOOR}/manager", json=MISSING[1], status=404)
 
     assert graph().read_manager(NOOR) is None
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_manager_alone_who_cannot_be_read_is_not_nobody(mocked_graph, status):
+def test_an_unreadable_manager_alone_is_an_error(mocked_graph, status):
     mocked_graph.get(f"{V1}/users/{NOOR}/manager", json={}, status=status)
 
     with pytest.raises(ours.Refused):

@@ -87,14 +87,14 @@ def test_a_message_that_was_not_accepted_raises_what_happened(mocked_graph, stat
     assert len(mocked_graph.calls) == 1
 
 
-def test_a_caller_who_asked_for_silence_learns_it_from_the_count(mocked_graph):
+def test_fail_silently_returns_the_number_of_sent_mails(mocked_graph):
     mocked_graph.post(ADDRESS, status=403)
     mocked_graph.post(ADDRESS, status=202)
 
     assert GraphMailBackend(fail_silently=True).send_messages([message(), message()]) == 1
 
 
-def test_a_message_to_nobody_is_not_sent(mocked_graph):
+def test_a_message_without_recipients_is_not_sent(mocked_graph):
     assert GraphMailBackend().send_messages([EmailMessage("x", "y", to=[])]) == 0
 
 

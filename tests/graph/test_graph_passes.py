@@ -75,7 +75,7 @@ def test_an_unknown_reason_is_kept_as_it_is(mocked_graph):
     ],
     ids=str,
 )
-def test_a_list_that_is_not_whole_is_never_an_empty_list(mocked_graph, body):
+def test_a_truncated_list_never_counts_as_empty(mocked_graph, body):
     mocked_graph.get(PASSES, json=body)
 
     with pytest.raises(ours.Incomplete):
@@ -85,14 +85,14 @@ def test_a_list_that_is_not_whole_is_never_an_empty_list(mocked_graph, body):
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Sign in to the proxy</html>", b"null", b"{", b"\xff", b"[" * 99999]
 )
-def test_a_200_that_is_not_graphs_is_never_an_empty_list(mocked_graph, body):
+def test_a_foreign_200_never_counts_as_an_empty_list(mocked_graph, body):
     mocked_graph.get(PASSES, body=body, content_type="text/html")
 
     with pytest.raises(ours.Unavailable):
         graph().list_passes(NOOR)
 
 
-def test_a_list_that_is_too_large_is_never_an_empty_list(mocked_graph):
+def test_an_oversized_list_never_counts_as_empty(mocked_graph):
     mocked_graph.get(PASSES, json={"value": [], "padding": "x" * 5_000_000})
 
     with pytest.raises(ours.Incomplete):
@@ -153,7 +153,7 @@ def test_a_refused_call_is_a_refusal(mocked_graph, read, address):
 
 
 @pytest.mark.parametrize("status", [204, 404])
-def test_a_deleted_pass_and_one_that_is_gone_are_the_same(mocked_graph, status):
+def test_deleting_a_missing_pass_is_no_error(mocked_graph, status):
     mocked_graph.delete(ONE, status=status)
 
     graph().delete_pass(NOOR, METHOD)

@@ -12,7 +12,7 @@ from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def test_the_install_guide_lists_exactly_the_permissions_that_are_asked_for() -> None:
+def test_the_install_guide_lists_exactly_the_requested_permissions() -> None:
     rows = [
         f"| `{permission.name}`{' (optional)' if permission.optional else ''} | {permission.purpose} |"
         for permission in PERMISSIONS

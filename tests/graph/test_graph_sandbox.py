@@ -46,7 +46,7 @@ def starter(sandbox, key="noor"):
     return people[key]["properties"]["id"]
 
 
-def test_a_pass_is_made_listed_and_deleted(client, sandbox):
+def test_a_pass_is_created_listed_and_deleted(client, sandbox):
     person = starter(sandbox)
 
     made = client.create_pass(person, lifetime_minutes=60, request_id=uuid4())
@@ -81,7 +81,7 @@ def test_someone_with_nothing_against_them_is_read_whole(client, sandbox):
         ("ben", lambda found: found.manager is None),
     ],
 )
-def test_whoever_the_guards_exist_for_shows_in_the_facts(client, sandbox, key, shows):
+def test_each_risky_account_is_visible_in_the_facts(client, sandbox, key, shows):
     assert shows(client.issue_facts(starter(sandbox, key)))
 
 
@@ -118,7 +118,7 @@ def test_a_second_pass_is_refused_where_the_tenant_refuses_it(client, sandbox):
 
 
 @pytest.mark.parametrize(("dropped", "made"), [("before", 0), ("after", 1)])
-def test_a_lost_answer_is_unknown_whether_or_not_a_pass_was_made(client, sandbox, dropped, made):
+def test_a_lost_answer_is_unknown_with_and_without_a_pass(client, sandbox, dropped, made):
     fault = {"method": "POST", "path": "temporaryAccessPassMethods", "drop": dropped, "times": 1}
     control(sandbox, "faults", [fault])
 
@@ -128,7 +128,7 @@ def test_a_lost_answer_is_unknown_whether_or_not_a_pass_was_made(client, sandbox
     assert len(client.list_passes(starter(sandbox))) == made
 
 
-def test_someone_who_is_not_there_is_not_found(client):
+def test_a_missing_account_is_not_found(client):
     with pytest.raises(ours.NotFound):
         client.look_up("lotte.vos@contoso.example")
 

@@ -75,9 +75,7 @@ def test_a_lasting_failure_is_given_up(mocked_graph, verb, address, read, body):
 
 @every_read
 @pytest.mark.parametrize(("status", "kind"), [(429, ours.Throttled), (503, ours.Unavailable)])
-def test_an_answer_that_names_a_waiting_time_is_not_asked_before_it(
-    mocked_graph, verb, address, read, body, status, kind
-):
+def test_no_retry_is_sent_before_retry_after(mocked_graph, verb, address, read, body, status, kind):
     mocked_graph.add(verb, address, json={}, status=status, headers={"Retry-After": "30"})
 
     with pytest.raises(kind):
@@ -177,7 +175,7 @@ def test_a_netrc_file_does_not_replace_the_token(mocked_graph, monkeypatch, tmp_
     assert mocked_graph.calls[0].request.headers["Authorization"] == "Bearer token-1"
 
 
-def test_a_graph_on_this_machine_is_not_asked_through_a_proxy(monkeypatch):
+def test_a_local_graph_is_called_without_a_proxy(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
     with wire(raw_answer("200 OK", many()), None) as server:
@@ -244,7 +242,7 @@ def test_a_bad_certificate_means_that_nothing_was_sent():
     assert not was_never_sent(wrapped(ssl.SSLError("bad record mac")))
 
 
-def test_a_body_that_comes_too_slowly_is_a_lost_answer_and_not_a_strange_one():
+def test_a_slow_body_counts_as_a_lost_answer():
     """Whichever of the two clocks sees it first: the connection's, or the one that goes round with the body."""
     dripping = SimpleNamespace(raw=SimpleNamespace(read1=lambda *_, **__: b" "))
 

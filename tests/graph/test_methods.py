@@ -32,7 +32,7 @@ def test_only_an_authenticator_is_judged_by_when_it_was_registered(kind, created
     assert found == list(TABLE[kind, "any"][2:])
 
 
-def test_the_table_has_every_type_that_is_known_here_and_the_sandbox_plays_each():
+def test_every_known_method_type_is_in_the_table_and_sandbox():
     known = {kind for kind, _ in TABLE} - {"telepathy", ""}
 
     assert set(rules.BY_TYPE) == known
@@ -41,7 +41,7 @@ def test_the_table_has_every_type_that_is_known_here_and_the_sandbox_plays_each(
     assert set(sandbox.FIELDS) == known - {"temporaryAccessPass", "passwordlessMicrosoftAuthenticator"}
 
 
-def test_every_state_of_a_phone_that_graph_names_is_in_the_table():
+def test_every_documented_phone_state_is_in_the_table():
     assert set(sandbox.SMS_STATES) <= {state for kind, state in TABLE if kind == "phone"}
 
 
@@ -49,7 +49,7 @@ CLOSING = [one for one, said in TABLE.items() if said[3]]
 
 
 @pytest.mark.parametrize(("kind", "state"), CLOSING, ids=map("{0[0]} {0[1]}".format, CLOSING))
-def test_what_was_there_before_the_pass_was_used_or_cannot_be_told_from_it_closes_nothing(kind, state):
+def test_a_method_from_before_the_pass_closes_no_starter(kind, state):
     def closes(method_id: str, before: list[str]) -> bool:
         method = method_in(kind, state, method_id)
         return rules.can_sign_in_again([Method("password"), method], before=before, used_from=STARTS)
@@ -59,7 +59,7 @@ def test_what_was_there_before_the_pass_was_used_or_cannot_be_told_from_it_close
     assert not closes("", [])
 
 
-def test_a_phone_is_a_second_factor_until_it_can_sign_in_by_itself():
+def test_which_methods_are_a_second_factor():
     def second(kind: str, state: str = "") -> bool:
         return rules.is_second_factor(Method(kind, "m", sign_in_state=state))
 
@@ -81,7 +81,7 @@ ALONE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", sandbox.FIELDS)
-def test_the_sandbox_lets_nobody_in_by_what_closes_nothing(kind):
+def test_the_sandbox_accepts_only_methods_that_close_a_starter(kind):
     registered = sandbox.new_method(kind, 1_790_000_000.0, **ALONE.get(kind, {}))
 
     assert sandbox.signs_in_alone(registered) is (kind in ALONE)

@@ -25,9 +25,7 @@ def test_what_the_three_times_and_the_creation_date_prove(mocked_graph, times, c
 
 @pytest.mark.parametrize("created", CREATED, ids=str)
 @pytest.mark.parametrize("more", [{}, {"signInActivity": None}], ids=["absent", "null"])
-def test_an_account_without_any_activity_proves_as_much_as_one_without_the_three_times(
-    mocked_graph, more, created
-):
+def test_missing_activity_equals_three_missing_times(mocked_graph, more, created):
     mocked_graph.get(USER, json={"id": NOOR, **more})
 
     assert graph().read_sign_ins(NOOR).was_used(created) is proven(("null", "null", "null"), created)
@@ -50,7 +48,7 @@ def test_an_activity_of_another_kind_proves_nothing(mocked_graph, value):
         graph().read_sign_ins(NOOR)
 
 
-def test_the_first_day_of_the_calendar_is_a_time_that_was_never_set(mocked_graph):
+def test_year_one_means_that_the_time_was_never_set(mocked_graph):
     mocked_graph.get(USER, json={"id": NOOR, "signInActivity": {SUCCESS: "0001-01-01T00:00:00Z"}})
 
     assert graph().read_sign_ins(NOOR) == ours.SignIns(None, None)
@@ -70,7 +68,7 @@ def test_an_answer_about_another_account_is_no_answer(mocked_graph):
         graph().read_sign_ins(NOOR)
 
 
-def test_an_account_that_is_gone_did_not_simply_never_sign_in(mocked_graph):
+def test_a_deleted_account_does_not_count_as_never_signed_in(mocked_graph):
     mocked_graph.get(USER, json=error("Request_ResourceNotFound", "x"), status=404)
 
     with pytest.raises(ours.NotFound):
@@ -95,9 +93,7 @@ NO_P1 = error(
         (400, error("AadPremiumLicenseRequired", "The tenant needs to have a premium license.")),
     ],
 )
-def test_a_refusal_about_the_right_or_the_licence_says_that_the_tenant_does_not_tell(
-    mocked_graph, status, body
-):
+def test_a_missing_permission_or_licence_makes_activity_unreadable(mocked_graph, status, body):
     for address in (USER, LIST):
         mocked_graph.get(address, json=body, status=status)
 
@@ -137,7 +133,7 @@ def test_any_other_failure_leaves_it_unread(mocked_graph, status, body):
 # --- Lists --------------------------------------------------------------------------------------------------------
 
 
-def test_a_list_asks_for_nothing_but_the_ids_and_their_activity_in_one_call(mocked_graph):
+def test_a_list_requests_only_ids_and_activity_in_one_call(mocked_graph):
     mocked_graph.get(LIST, json=many({"id": NOOR}, {"id": MARIA, "signInActivity": {SUCCESS: MOMENT}}))
 
     found = graph().list_sign_ins([NOOR.upper(), MARIA])
@@ -180,7 +176,7 @@ def test_a_list_asks_for_nothing_but_the_ids_and_their_activity_in_one_call(mock
         "counted and not shown",
     ],
 )
-def test_an_account_that_the_list_does_not_describe_is_unread_and_the_others_are_read(mocked_graph, answer):
+def test_an_account_missing_from_the_list_stays_unread(mocked_graph, answer):
     mocked_graph.get(LIST, json=answer)
 
     assert graph().list_sign_ins([NOOR, MARIA]) == {NOOR: ours.SignIns(None, None)}
@@ -188,7 +184,7 @@ def test_an_account_that_the_list_does_not_describe_is_unread_and_the_others_are
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"value": None}, {"value": {}}, {"value": ["x"]}])
-def test_an_answer_that_is_no_list_reads_nobody(mocked_graph, answer):
+def test_an_answer_without_a_list_reads_no_account(mocked_graph, answer):
     mocked_graph.get(LIST, json=answer)
 
     with pytest.raises(ours.Incomplete):
@@ -196,7 +192,7 @@ def test_an_answer_that_is_no_list_reads_nobody(mocked_graph, answer):
 
 
 @pytest.mark.parametrize("count", [0, 16])
-def test_a_list_is_never_empty_and_never_longer_than_graph_takes(mocked_graph, count):
+def test_a_list_request_holds_one_to_fifteen_accounts(mocked_graph, count):
     with pytest.raises(ValueError, match="15"):
         graph().list_sign_ins([f"5c0ffee0-1111-4aaa-8bbb-{number:012d}" for number in range(count)])
 

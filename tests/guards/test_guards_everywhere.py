@@ -223,7 +223,7 @@ def outside(*codes: str) -> set[str]:
     return {reason.code for reason in guards.reasons_for_codes(codes, reference=1)}
 
 
-def at_the_press(world: World, confirmation: Any) -> set[str] | None:
+def at_the_click(world: World, confirmation: Any) -> set[str] | None:
     """The codes that refuse; None where it could not be checked. Nothing is ever made then."""
     before = len(creations(world.tenant))
     said = confirmation(
@@ -253,20 +253,20 @@ def test_where_nothing_is_wrong_no_guard_refuses_anywhere(world, browser_of, con
     assert at_sending(world) == set()
     invited(world)
     assert at_looking(world, browser_of) == (200, set())
-    assert at_the_press(world, confirmation) == set()
+    assert at_the_click(world, confirmation) == set()
 
 
-def test_another_account_in_place_of_the_starters_is_no_answer_at_any_place(world, browser_of, confirmation):
+def test_facts_of_another_account_are_refused_everywhere(world, browser_of, confirmation):
     invited(world)
     CASES["same_account"].fails(world)
 
-    assert (at_recording(world), at_sending(world), at_the_press(world, confirmation)) == (None, None, None)
+    assert (at_recording(world), at_sending(world), at_the_click(world, confirmation)) == (None, None, None)
     assert at_looking(world, browser_of) == (200, set())
     assert creations(world.tenant) == []
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if code != "same_account"])
-def test_a_guard_that_fails_is_heard_at_each_place_that_asks_it(world, browser_of, confirmation, code):
+def test_each_place_reports_a_failing_guard(world, browser_of, confirmation, code):
     guard, case = guards.BY_CODE[code], CASES[code]
     case.fails(world)
 
@@ -274,7 +274,7 @@ def test_a_guard_that_fails_is_heard_at_each_place_that_asks_it(world, browser_o
     sent = at_sending(world)
     invited(world)
     looked = at_looking(world, browser_of)
-    pressed = at_the_press(world, confirmation)
+    pressed = at_the_click(world, confirmation)
 
     early = code != "never_signed_in"  # it is not known before the worker has read it
     assert (code in warned) is (guard.is_asked_at(Place.RECORDED) and early)
@@ -292,12 +292,12 @@ ALARMING = [guard.code for guard in guards.GUARDS if guard.alarming]
 
 
 @pytest.mark.parametrize("code", [code for code in ALARMING if code != "same_account"])
-def test_security_is_told_at_once_and_nobody_else_hears_more(world, confirmation, code):
+def test_only_security_hears_the_exact_reason(world, confirmation, code):
     CASES[code].fails(world)
     invited(world)
     Mail.objects.all().delete()
 
-    at_the_press(world, confirmation)
+    at_the_click(world, confirmation)
 
     to = set(Mail.objects.filter(kind="refused").values_list("to", flat=True))
     assert to == {"hr@contoso.example", "security@contoso.example"}
@@ -308,7 +308,7 @@ def test_security_is_told_at_once_and_nobody_else_hears_more(world, confirmation
 
 @pytest.mark.parametrize("status", [500, 404])
 @pytest.mark.parametrize("code", WITH_FACTS)
-def test_an_error_of_graph_is_a_refusal_everywhere_it_matters(world, browser_of, confirmation, code, status):
+def test_an_error_of_graph_refuses_everywhere(world, browser_of, confirmation, code, status):
     if (code, status) in {("same_manager", 404), ("manager_enabled", 404)} or CASES[code].part == ACCOUNT:
         status = 500  # 404 has a meaning of its own there: no manager, no account
     fault, scarce = (
@@ -326,7 +326,7 @@ def test_an_error_of_graph_is_a_refusal_everywhere_it_matters(world, browser_of,
     assert (warned, sent) == ((set(), set()) if scarce else (None, None))
     looked, said = at_looking(world, browser_of)
     assert (looked in {200, 503}, said) == (True, set())
-    assert at_the_press(world, confirmation) is None
+    assert at_the_click(world, confirmation) is None
     assert creations(world.tenant) == []
 
 
@@ -335,7 +335,7 @@ def test_a_permission_that_is_missing_is_a_refusal(world, confirmation, code):
     invited(world)
     world.tenant.tenant.faults.add({"path": CASES[code].part, "status": 403, "times": None})
 
-    assert at_the_press(world, confirmation) is None
+    assert at_the_click(world, confirmation) is None
     assert creations(world.tenant) == []
 
 
@@ -344,7 +344,7 @@ OPTIONAL = [code for code in WITH_FACTS if CASES[code].optional]
 
 @pytest.mark.parametrize("answer", [403, 400], ids=["no right", "no licence"])
 @pytest.mark.parametrize("code", OPTIONAL)
-def test_what_the_tenant_keeps_back_is_refused_or_skipped_as_policy_says(
+def test_unreadable_facts_are_refused_or_skipped_by_policy(
     world, browser_of, confirmation, policy_says, code, answer
 ):
     error = {"error": {"code": "AadPremiumLicenseRequired", "message": "A premium license is needed."}}
@@ -353,10 +353,10 @@ def test_what_the_tenant_keeps_back_is_refused_or_skipped_as_policy_says(
     guard = guards.BY_CODE[code]
 
     assert at_looking(world, browser_of) == (200, {f"{code}.unread"})
-    assert at_the_press(world, confirmation) == {f"{code}.unread"}
+    assert at_the_click(world, confirmation) == {f"{code}.unread"}
     policy_says(**{guard.setting: "skip"})
     assert at_looking(world, browser_of) == (200, set())
-    assert at_the_press(world, confirmation) == set()
+    assert at_the_click(world, confirmation) == set()
 
     intent = AuditEvent.objects.get(event="issue.intent")
     assert code in intent.facts["not_checked"]
@@ -368,16 +368,14 @@ def test_a_field_that_is_missing_is_a_refusal(world, confirmation, code):
     case = CASES[code]
     world.tenant.tenant.faults.add({"path": case.part, "remove": list(case.fields), "times": None})
 
-    said = at_the_press(world, confirmation)
+    said = at_the_click(world, confirmation)
 
     assert said is None or code in said
     assert creations(world.tenant) == []
 
 
 @pytest.mark.parametrize("code", sorted({g.code for g in guards.GUARDS if g.setting} - set(OPTIONAL)))
-def test_a_guard_that_policy_switches_off_is_written_down_with_the_pass(
-    world, confirmation, policy_says, code
-):
+def test_the_intent_records_guards_that_policy_turned_off(world, confirmation, policy_says, code):
     setting = guards.BY_CODE[code].setting
     off: Any = {"sign_ins": "skip", "hire_date": "off"}.get(setting, False)
     policy_says(**{setting: off})
@@ -388,7 +386,7 @@ def test_a_guard_that_policy_switches_off_is_written_down_with_the_pass(
         CASES[code].fails(world)
     invited(world)
 
-    assert at_the_press(world, confirmation) == set()
+    assert at_the_click(world, confirmation) == set()
     assert code in AuditEvent.objects.get(event="issue.intent").facts["not_checked"]
 
 
@@ -397,7 +395,7 @@ def test_a_hire_date_may_be_demanded(world, confirmation, policy_says):
     world.tell(employeeHireDate=None)
     invited(world)
 
-    assert at_the_press(world, confirmation) == {"hire_date_agrees"}
+    assert at_the_click(world, confirmation) == {"hire_date_agrees"}
 
 
 def test_signing_in_before_may_have_to_be_known(world, confirmation, policy_says):
@@ -406,7 +404,7 @@ def test_signing_in_before_may_have_to_be_known(world, confirmation, policy_says
     world.tenant.tenant.expire_tokens()
     invited(world)
 
-    assert at_the_press(world, confirmation) == {"never_signed_in.unread"}
+    assert at_the_click(world, confirmation) == {"never_signed_in.unread"}
 
 
 @pytest.mark.parametrize(
@@ -425,13 +423,13 @@ def test_signing_in_before_may_have_to_be_known(world, confirmation, policy_says
     ],
     ids=str,
 )
-def test_who_is_inside_is_said_by_domains_departments_groups_and_the_deny_list(
+def test_scope_follows_domains_departments_groups_and_the_deny_list(
     world, confirmation, policy_says, scope, inside
 ):
     policy_says(**scope)
     invited(world)
 
-    said = at_the_press(world, confirmation)
+    said = at_the_click(world, confirmation)
 
     assert said == (set() if inside else {"not_denied" if "deny_list" in scope else "in_scope"})
 
@@ -453,4 +451,4 @@ def test_the_tenants_own_policy_is_asked_beforehand(world, confirmation, policy,
     world.tenant.tenant.policy.update(policy)
     invited(world)
 
-    assert at_the_press(world, confirmation) == (set() if inside else {"in_pass_policy"})
+    assert at_the_click(world, confirmation) == (set() if inside else {"in_pass_policy"})

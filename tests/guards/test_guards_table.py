@@ -201,7 +201,7 @@ def test_what_is_just_good_enough_is_let_through(question, how):
 
 
 @pytest.mark.parametrize(("how", "codes"), REFUSED.values(), ids=REFUSED)
-def test_what_is_just_not_good_enough_is_refused_by_its_guard_alone(question, how, codes):
+def test_each_boundary_value_is_refused_by_its_guard_alone(question, how, codes):
     asked = question(**how)
 
     assert refusing(asked) == codes
@@ -216,7 +216,7 @@ def test_what_is_just_not_good_enough_is_refused_by_its_guard_alone(question, ho
     [("ours", "ours", []), ("ours", "theirs", ["no_foreign_pass"]), ("", "", ["no_foreign_pass"])],
     ids=["made by the portal", "made by another tool", "without an id, as an answer that was lost"],
 )
-def test_a_live_pass_is_ours_only_if_an_issue_of_ours_names_it(question, known, listed, codes):
+def test_a_valid_pass_is_ours_only_with_its_issue(question, known, listed, codes):
     asked = question(facts={"passes": (live_pass(method_id=listed),)})
     PassIssue.objects.create(
         starter=asked.starter, account_id=NOOR, number=1, state="revoked", method_id=known, actor=asked.person,
@@ -226,7 +226,7 @@ def test_a_live_pass_is_ours_only_if_an_issue_of_ours_names_it(question, known, 
     assert refusing(asked) == codes
 
 
-def test_all_that_is_wrong_is_said_in_the_order_of_the_table(question):
+def test_refusals_come_in_the_order_of_the_table(question):
     asked = question(
         signed_in_at=None, manager={"enabled": False}, account={"kind": "guest", "enabled": False}
     )
@@ -242,7 +242,7 @@ def test_anything_but_a_plain_yes_is_a_no(question, monkeypatch, answer):
     assert refusing(question()) == ["unsure"]
 
 
-def test_security_is_told_at_once_of_what_looks_like_an_attack_and_of_nothing_else():
+def test_security_is_alarmed_only_about_possible_attacks():
     assert {guard.code for guard in guards.GUARDS if guard.alarming} == {
         "same_account", "is_new", "never_signed_in", "no_own_method", "no_active_role", "no_eligible_role",
         "no_role_group", "no_eligible_group", "not_restricted", "not_denied", "same_person", "manager_now",
@@ -250,7 +250,7 @@ def test_security_is_told_at_once_of_what_looks_like_an_attack_and_of_nothing_el
     }  # fmt: skip
 
 
-def test_a_guard_is_found_by_the_code_that_the_audit_keeps():
+def test_a_guard_is_found_by_its_audit_code():
     assert set(guards.BY_CODE) == {
         code for guard in guards.GUARDS for code in (guard.code, f"{guard.code}.unread")
     }
@@ -265,7 +265,7 @@ def test_a_guard_is_found_by_the_code_that_the_audit_keeps():
     ],
     ids=["a guard", "a question"],
 )
-def test_neither_a_question_nor_its_judges_can_be_exchanged_on_the_way(value, field):
+def test_questions_and_guards_cannot_be_changed(value, field):
     with pytest.raises(FrozenInstanceError):
         setattr(value, field, None)
 
@@ -287,12 +287,12 @@ COSTS_OR_AGES = {
         (guards.Place.CLICKED, set()),
     ],
 )
-def test_each_place_asks_all_but_what_it_cannot_know_or_may_not_cost(place, left_out):
+def test_each_place_leaves_out_only_unknown_or_expensive_guards(place, left_out):
     assert {guard.code for guard in guards.GUARDS if not guard.is_asked_at(place)} == left_out
 
 
 @pytest.mark.parametrize("place", EARLY)
-def test_what_the_worker_has_not_read_yet_is_not_held_against_anybody_before_the_press(question, place):
+def test_unread_activity_refuses_nobody_before_the_click(question, place):
     unread = hired(START, told=False)
     unread["starter"]["sign_in_looked_at"] = None
     asked = question(**unread, place=place)
@@ -317,7 +317,7 @@ def test_confirmer_is_the_person_at_the_click_else_the_manager(question):
     assert "three_people" not in refusing(early)
 
 
-def test_what_the_tenant_keeps_back_is_said_in_words_of_its_own_and_alarms_nobody():
+def test_unreadable_facts_have_their_own_text_and_no_alarm():
     for guard in guards.GUARDS:
         unread = guards.BY_CODE[f"{guard.code}.unread"]
         assert str(unread.for_manager) != str(guard.for_manager) and "cannot check everything" in str(

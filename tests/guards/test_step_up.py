@@ -106,9 +106,7 @@ def link_for(starter: Starter, **query: str) -> str:
 # --- Off by default ---------------------------------------------------------------------------------------------------
 
 
-def test_by_default_a_fresh_sign_in_is_enough_and_microsoft_is_asked_for_no_context(
-    tenant, invite, browser_of
-):
+def test_by_default_a_fresh_sign_in_is_enough(tenant, invite, browser_of):
     starter, maria = invite("noor"), browser_of("maria")
     assert policy.for_site().step_up_context == ""
     stale = browser_of("maria", ago=6 * MINUTE).get(page_of(starter))
@@ -128,9 +126,7 @@ def test_by_default_a_fresh_sign_in_is_enough_and_microsoft_is_asked_for_no_cont
 # --- The way ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_leads_to_a_sign_in_for_this_starter_and_back_to_one_press(
-    tenant, rules, invite, browser_of, microsoft
-):
+def test_the_page_leads_to_step_up_and_back(tenant, rules, invite, browser_of, microsoft):
     rules()
     starter, maria = invite("noor"), browser_of("maria")
     page = maria.get(page_of(starter))
@@ -151,9 +147,7 @@ def test_the_page_leads_to_a_sign_in_for_this_starter_and_back_to_one_press(
     assert StepUpUsed.objects.count() == 1
 
 
-def test_a_fresh_sign_in_without_the_context_makes_no_pass_and_spends_nothing(
-    tenant, rules, invite, browser_of
-):
+def test_a_sign_in_without_the_context_creates_no_pass(tenant, rules, invite, browser_of):
     rules()
     starter = invite("noor")
 
@@ -169,9 +163,7 @@ def test_a_fresh_sign_in_without_the_context_makes_no_pass_and_spends_nothing(
     assert creations(tenant) == []
 
 
-def test_what_the_manager_chose_comes_back_with_them_and_one_press_is_enough(
-    tenant, rules, invite, browser_of, microsoft
-):
+def test_step_up_keeps_the_managers_choice(tenant, rules, invite, browser_of, microsoft):
     rules()
     starter, maria = invite("noor"), browser_of("maria")
     refused = maria.post(page_of(starter), form_of(starter, identity_check="by_video"))
@@ -185,9 +177,7 @@ def test_what_the_manager_chose_comes_back_with_them_and_one_press_is_enough(
     assert starter.issues.get().identity_check == "by_video"
 
 
-def test_a_step_up_that_expires_between_page_and_press_is_a_page_with_a_link_and_the_choice_is_kept(
-    tenant, rules, invite, browser_of, microsoft, traveller
-):
+def test_an_expired_step_up_keeps_the_choice(tenant, rules, invite, browser_of, microsoft, traveller):
     rules()
     starter, maria = invite("noor"), browser_of("maria")
     step_up_by(maria, microsoft, maria.get(page_of(starter)))
@@ -204,7 +194,7 @@ def test_a_step_up_that_expires_between_page_and_press_is_a_page_with_a_link_and
     assert ready.context["form"]["identity_check"].value() == "known"
 
 
-def test_a_sign_in_that_is_only_too_old_keeps_the_choice_too(tenant, invite, browser_of, microsoft):
+def test_a_sign_in_that_is_too_old_keeps_the_choice(tenant, invite, browser_of, microsoft):
     starter, maria = invite("noor"), browser_of("maria", ago=6 * MINUTE)
     refused = maria.post(page_of(starter), form_of(starter, identity_check="by_video"))
 
@@ -254,7 +244,7 @@ def test_a_purpose_that_makes_no_sense_is_no_purpose(tenant, rules, invite, brow
     assert SignIn.objects.get().made_for == ""
 
 
-def test_whoever_is_not_the_manager_cannot_tell_a_starter_from_none(tenant, rules, invite, browser_of):
+def test_other_people_cannot_see_whether_a_starter_exists(tenant, rules, invite, browser_of):
     rules()
     starter, tom = invite("noor"), browser_of("tom")
 
@@ -280,7 +270,7 @@ def test_a_step_up_for_one_starter_opens_nothing_for_another(tenant, rules, invi
     assert "data-pass" in words(maria.post(page_of(noor), form_of(noor)))
 
 
-def test_a_later_step_up_for_another_starter_makes_an_earlier_one_no_younger(
+def test_step_up_for_another_starter_renews_no_earlier_one(
     tenant, rules, invite, browser_of, microsoft, traveller
 ):
     rules()
@@ -363,7 +353,7 @@ def proven(rules: Any, invite: Any, confirmation: Any) -> Callable[..., Confirma
     return said_with
 
 
-def test_two_presses_that_both_were_ready_make_one_pass(tenant, proven):
+def test_two_simultaneous_clicks_create_one_pass(tenant, proven):
     said = proven()
     first, second = check_ready(said, graph_quota.IssueCalls()), check_ready(said, graph_quota.IssueCalls())
 
@@ -403,7 +393,7 @@ def test_the_database_itself_takes_a_proof_once(tenant, proven, monkeypatch):
     assert stopped.value.needs_only_sign_in and not PassIssue.objects.exists()
 
 
-def test_what_grew_too_old_between_the_look_and_the_claim_is_refused(tenant, proven, traveller):
+def test_a_step_up_that_expires_before_the_claim_is_refused(tenant, proven, traveller):
     said = proven()
     ready = check_ready(said, graph_quota.IssueCalls())
     traveller.shift(5 * MINUTE + SECOND)
@@ -434,7 +424,7 @@ def changed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("values", WRONG.values(), ids=WRONG)
-def test_a_proof_that_is_not_of_this_is_refused_by_its_guard_and_at_the_claim(tenant, proven, values):
+def test_a_step_up_for_something_else_is_refused_twice(tenant, proven, values):
     said = proven(**changed(values))
 
     refused = outcome_of(said)
@@ -465,7 +455,7 @@ def test_a_proof_that_is_just_good_enough_makes_a_pass(tenant, proven, values):
         (-2 * MINUTE - SECOND, False),
     ],
 )
-def test_a_proof_lives_as_long_as_policy_lets_a_sign_in_live(tenant, proven, age, good):
+def test_a_step_up_lasts_as_long_as_a_sign_in(tenant, proven, age, good):
     said, rules = proven(), policy.for_site()
     now = said.proof.at + age
 
@@ -475,7 +465,7 @@ def test_a_proof_lives_as_long_as_policy_lets_a_sign_in_live(tenant, proven, age
     )
 
 
-def test_a_proof_of_a_context_that_policy_no_longer_names_is_not_enough(tenant, rules, proven, confirmation):
+def test_a_step_up_for_a_former_context_is_refused(tenant, rules, proven, confirmation):
     said = proven()
     rules(step_up_context="c2", reason="A stronger one")
 
@@ -500,9 +490,7 @@ def test_a_session_that_holds_nonsense_holds_no_proof(kept):
     assert step_up.proof_for(starter, {starter.public_id: kept}) is None
 
 
-def test_a_session_keeps_a_bounded_number_of_proofs_and_drops_the_oldest(
-    tenant, rules, invite, browser_of, microsoft
-):
+def test_a_session_drops_its_oldest_step_ups(tenant, rules, invite, browser_of, microsoft):
     rules()
     starter, maria = invite("noor"), browser_of("maria")
     session = maria.session
@@ -552,9 +540,7 @@ FAILS: dict[str, tuple[Callable[[Any], object], str, dict[str, str], int, str]] 
 
 
 @pytest.mark.parametrize("name", FAILS)
-def test_a_step_up_that_fails_says_so_keeps_everything_and_leads_on_and_back(
-    tenant, rules, invite, browser_of, microsoft, name
-):
+def test_a_failed_step_up_keeps_everything_and_links_back(tenant, rules, invite, browser_of, microsoft, name):
     happens, who, more, status, title = FAILS[name]
     rules()
     starter, maria = invite("noor"), browser_of("maria")
@@ -616,7 +602,7 @@ def test_what_microsoft_says_no_with_becomes_words(tenant, rules, invite, browse
     assert again == {"next": [page_of(starter)], "for": [starter.public_id]}
 
 
-def test_microsoft_out_of_reach_before_it_begins_is_said_with_a_way_on_and_back(
+def test_step_up_without_microsoft_shows_links_forward_and_back(
     tenant, rules, invite, browser_of, monkeypatch
 ):
     def unreachable(*args: Any, **how: Any) -> Any:

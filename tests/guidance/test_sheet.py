@@ -57,7 +57,7 @@ def test_an_unknown_way_shows_all_of_them(client):
     assert without_nonce(client.get("/sheet/?with=<script>")) == without_nonce(client.get("/sheet/"))
 
 
-def test_it_is_the_same_for_everybody_and_names_nobody(client):
+def test_the_sheet_is_the_same_for_everybody(client):
     stranger = without_nonce(client.get("/sheet/"))
     maria = User.objects.create(
         tid=running.TENANT_ID,

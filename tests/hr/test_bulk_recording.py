@@ -138,7 +138,7 @@ def test_guards_stop_at_their_time_limit_and_unchecked_are_named(browser_of, ten
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_nobody_else_is_asked_about_once_microsoft_has_no_time(browser_of, tenant, status):
+def test_look_up_stops_when_microsoft_fails(browser_of, tenant, status):
     names = [tenant.tenant.add_starter(f"n{n}", f"Number {n}").user_principal_name for n in range(40)]
     tenant.tenant.faults.add([{"path": ".*/ownedObjects.*", "status": status, "times": None}])
 
@@ -369,7 +369,7 @@ def test_a_directory_that_does_not_answer_loses_nothing(browser_of, tenant):
     assert left_in(page) == [name("noor"), name("liam")]
 
 
-def test_opening_the_page_asks_nobody(browser_of, tenant):
+def test_opening_the_page_makes_no_call(browser_of, tenant):
     page_of(browser_of("hanna").get("/hr/new/several/", typed("noor", step="save")))
 
     assert not tenant.tenant.requests and not Starter.objects.exists()

@@ -313,7 +313,7 @@ def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatc
     assert f'href="/hr/?state=all&on={timezone.localdate()}"' in page
 
 
-def test_looking_asks_nobody_and_changes_nothing(browser_of, invite, tenant):
+def test_reading_makes_no_call_and_changes_nothing(browser_of, invite, tenant):
     invite("noor")
     before = list(Starter.objects.values()), AuditEvent.objects.count()
     tenant.tenant.requests.clear()

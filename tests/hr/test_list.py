@@ -435,7 +435,7 @@ def test_erased_starter_is_not_listed(browser_of, many):
     assert not rows_of(page) and chips_of(page)[0]["Withdrawn"] == 0
 
 
-def test_looking_at_the_list_asks_nobody_and_changes_nothing(browser_of, record, tenant):
+def test_reading_the_list_makes_no_call_and_changes_nothing(browser_of, record, tenant):
     record("noor")
     before = Starter.objects.values().get()
     tenant.tenant.requests.clear()

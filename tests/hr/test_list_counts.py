@@ -185,7 +185,7 @@ def test_search_with_all_counts_reads_starters_three_times(browser_of, few, monk
     assert reads(hanna, "anna jansen")["starters"] == 3
 
 
-def test_words_are_looked_up_once_where_a_search_finds_few(browser_of):
+def test_a_search_with_few_results_looks_words_up_once(browser_of):
     hanna = browser_of("hanna")
     hanna.get("/hr/")
 

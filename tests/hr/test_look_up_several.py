@@ -42,7 +42,7 @@ def test_ten_people_fit_in_a_round_trip(tenant, count, trips):
     assert len(found) == count and len(batches(tenant)) == trips
 
 
-def test_nobody_asks_nothing(tenant):
+def test_an_empty_list_makes_no_call(tenant):
     assert graph.client().look_up_several([]) == {}
     assert not batches(tenant)
 
@@ -98,6 +98,6 @@ def test_missing_account_is_left_out_and_the_others_stay(tenant):
     assert list(graph.client().issue_facts_several([nobody, NOOR.object_id], seconds=10)) == [NOOR.object_id]
 
 
-def test_after_the_time_nobody_else_is_asked_about(tenant):
+def test_no_further_look_up_starts_after_the_deadline(tenant):
     assert graph.client().issue_facts_several([NOOR.object_id], seconds=-1) == {}
     assert not batches(tenant)

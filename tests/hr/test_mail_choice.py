@@ -76,7 +76,7 @@ def test_urgent_mail_is_sent_immediately_to_its_subscribers(
     assert now == at_once and len(sent_to(tenant, HANNA.mail)) == 1
 
 
-def test_the_choice_is_shown_and_can_be_taken_back(chooses, browser_of, record, tenant, run_jobs):
+def test_the_choice_is_shown_and_can_be_undone(chooses, browser_of, record, tenant, run_jobs):
     chooses("urgent")
     shown = browser_of("hanna").get(URL).content.decode()
     page = chooses("").content.decode()

@@ -61,7 +61,7 @@ def test_new_starter_shows_who_added_it_and_planned_dates(at_nine, browser_of, r
     assert "If the manager did not get the email, send the link yourself" in next_of(page)
 
 
-def test_each_step_is_told_once_it_is_done(at_nine, browser_of, invite, confirmation, run_jobs):
+def test_each_step_appears_once_it_is_done(at_nine, browser_of, invite, confirmation, run_jobs):
     starter = invite("noor")
     run_jobs()
     issue = outcome_of(confirmation(starter)).issue

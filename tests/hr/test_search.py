@@ -157,7 +157,7 @@ def test_name_written_to_many_rows_is_found_at_each(named):
     assert list(Starter.objects.matching_words("zurich")) == starters
 
 
-def test_a_look_that_changes_no_name_writes_no_words(obrien, django_assert_num_queries):
+def test_a_check_without_a_new_name_writes_no_search_words(obrien, django_assert_num_queries):
     with django_assert_num_queries(2):  # the names are read, and the row is written
         Starter.objects.filter(pk=obrien.pk).update(display_name=obrien.display_name, problem="")
 

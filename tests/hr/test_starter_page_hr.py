@@ -264,7 +264,7 @@ def test_new_starter_has_no_history_of_passes(browser_of, record):
 # --- Who, and without effect ----------------------------------------------------------------------------------------------
 
 
-def test_looking_changes_nothing_and_asks_nobody(browser_of, invite, tenant):
+def test_reading_the_page_makes_no_call_and_changes_nothing(browser_of, invite, tenant):
     starter = invite("noor")
     before = Starter.objects.values().get(), AuditEvent.objects.count()
     tenant.tenant.requests.clear()

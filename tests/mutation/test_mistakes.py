@@ -63,7 +63,7 @@ def test_what_promises_nothing_is_left_alone(right):
     assert mistakes("a.py", right) == []
 
 
-def test_a_mistake_is_named_by_where_it_stands_and_made_alone():
+def test_each_mutation_is_named_by_its_place():
     right = "class C:\n    def f(self):\n        a.b(1)\n        a.b(1)"
 
     found = mistakes("a.py", right)

@@ -89,7 +89,7 @@ BREAKS = (
     Break(
         3, "a sign-in made for one starter opens another", "onboarding/guards/step_up.py",
         "        and proof.starter == starter.public_id\n", "",
-        "tests/guards/test_step_up.py -k not_of_this",
+        "tests/guards/test_step_up.py -k something_else",
     ),
     Break(
         3, "a sign-in made for one pass is not used up", "onboarding/guards/step_up.py",
@@ -130,7 +130,7 @@ BREAKS = (
     Break(
         4, "the tenant's silence counts as a yes", "onboarding/guards/engine.py",
         "return Verdict.SKIPPED if setting == Check.SKIP else Verdict.UNREAD", "return Verdict.SKIPPED",
-        "tests/guards/test_guards_everywhere.py -k what_the_tenant_keeps_back",
+        "tests/guards/test_guards_everywhere.py -k unreadable_facts",
     ),
     Break(
         4, "a pass of another tool is replaced unasked", "onboarding/guards/sign_in.py",

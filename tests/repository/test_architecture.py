@@ -272,7 +272,7 @@ def test_nothing_about_one_starter_asks_for_the_sites_policy():
     assert asking == ASKS_FOR_THE_SITES_POLICY
 
 
-def test_a_policy_is_handed_on_as_the_sites_or_as_one_starters():
+def test_policies_are_passed_as_site_or_effective_policy():
     """With these types mypy refuses the wrong one; with `PolicyVersion` it would take either."""
     vague = [
         f"{path.relative_to(TOP)}: {name}"

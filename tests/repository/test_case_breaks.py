@@ -8,7 +8,7 @@ from tests.repository.breaks import BREAKS, TOP
 from tests.repository.case_breaks import CASE_BREAKS, files_of_tests
 
 
-def test_each_test_of_a_case_has_one_break_that_it_must_notice():
+def test_each_case_test_has_one_break():
     breaks = Counter(one.test for one in CASE_BREAKS)
 
     assert breaks == Counter(list(files_of_tests()))

@@ -60,7 +60,7 @@ def test_the_readme_names_only_targets_that_make_knows():
     assert {"demo", "test", "tour"} <= named <= targets
 
 
-def test_the_pretend_tenant_has_given_nothing_that_a_real_one_is_not_asked_for():
+def test_the_sandbox_grants_only_documented_permissions():
     from onboarding.graph.permissions import PERMISSIONS
     from portal.sandbox.tenant import GRANTED
 

@@ -41,7 +41,7 @@ def test_locks_constraints_triggers_kills_and_migrations_run_on_both(name):
     assert plan.only_database_of(plan.TESTS / name) is None
 
 
-def test_a_file_is_left_out_of_the_run_on_the_other_database_only_where_each_test_runs_once(monkeypatch):
+def test_files_are_left_out_only_when_each_test_runs_once(monkeypatch):
     file = plan.TESTS / "graph" / "test_graph_facts.py"
 
     monkeypatch.setattr(plan, "EACH_ONCE", True)
@@ -50,7 +50,7 @@ def test_a_file_is_left_out_of_the_run_on_the_other_database_only_where_each_tes
     assert not plan.is_left_out(file, "PostgreSQL")
 
 
-def test_a_sample_takes_each_value_of_two_parameters_and_two_databases_take_all_of_it_in_turn():
+def test_two_databases_together_run_the_whole_sample():
     cases = [{"answer": row, "end": row, "way": way} for row in range(7) for way in range(2)]
     first, second = plan.spread(cases, 2), plan.spread(cases, 2, 1)
 
@@ -85,7 +85,7 @@ def test_the_documents_list_of_what_a_part_runs():
     assert plan.table_of_samples() in Path(settings.BASE_DIR, "docs/proof.md").read_text()
 
 
-def test_each_width_is_looked_at_and_each_screen_by_some_page(monkeypatch):
+def test_each_width_and_screen_is_checked_by_a_page(monkeypatch):
     monkeypatch.setattr(plan, "EACH_ONCE", True)
     screens = [
         looking.screens_of(name) for name in ("manager-home", "manager-confirm", "hr-list", "hr-starter")

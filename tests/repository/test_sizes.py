@@ -20,7 +20,7 @@ def modules(top: str) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("top", MODULES)
-def test_no_folder_holds_more_modules_than_one_reads_at_a_glance(top):
+def test_no_folder_has_too_many_modules(top):
     counted = Counter(
         str(path.parent.relative_to(TOP)) for path in modules(top) if path.name != "__init__.py"
     )

@@ -48,6 +48,16 @@ def test_every_text_is_translated(language, capsys):
     assert len(words) > 1000
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_plural_has_all_its_forms(language):
+    catalog = words_of(language)
+    count = int(re.search(r"nplurals=(\d+)", catalog.metadata["Plural-Forms"])[1])
+    plurals = [entry for entry in catalog if entry.msgid_plural]
+
+    assert [entry.msgid for entry in plurals if set(entry.msgstr_plural) != set(range(count))] == []
+    assert len(plurals) > 10
+
+
 def test_all_languages_have_the_same_texts():
     texts = [
         {(one.msgctxt, one.msgid, one.msgid_plural) for one in words_of(language)} for language in LANGUAGES

@@ -131,7 +131,7 @@ def test_person_who_accepted_the_account_cannot_confirm(
     assert not creations(tenant)
 
 
-def test_another_account_than_the_one_looked_at_is_not_accepted(browser_of, found):
+def test_only_the_reviewed_account_is_accepted(browser_of, found):
     starter, hanna = found(), browser_of("hanna")
     page_of(hanna, starter)
     Starter.objects.update(found_account_id=BY_KEY["liam"].object_id)

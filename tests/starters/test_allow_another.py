@@ -39,7 +39,7 @@ def press_allow(browser, starter):
     ).content.decode()
 
 
-def test_when_the_attempts_are_used_up_no_pass_is_made(used_up, confirmation, browser_of, tenant):
+def test_no_pass_is_created_after_the_last_attempt(used_up, confirmation, browser_of, tenant):
     starter = used_up()
 
     outcome = outcome_of(confirmation(starter))
@@ -127,7 +127,7 @@ def test_two_clicks_at_once_allow_one_pass(used_up, person):
 
 
 @pytest.mark.parametrize("state", ["recorded", "registered", "withdrawn"])
-def test_it_is_allowed_only_where_a_pass_can_be_made(browser_of, record, state):
+def test_another_pass_is_allowed_only_where_one_can_be_created(browser_of, record, state):
     starter = record("noor")
     Starter.objects.update(state=state)
 

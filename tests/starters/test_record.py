@@ -140,7 +140,7 @@ def test_adding_is_in_the_audit_log_with_person_and_time(record, person):
     assert "Noor" not in str(event.facts) and event.detail.values["name"] == "Noor de Vries"
 
 
-def test_recording_makes_no_pass_and_sends_nobody_a_mail(browser_of, tenant, mailoutbox):
+def test_recording_creates_no_pass_and_sends_no_mail(browser_of, tenant, mailoutbox):
     hanna = browser_of("hanna")
     seen = seen_on(page_of(hanna.post("/hr/new/", typed())))
     hanna.post("/hr/new/", typed(step="save", seen=seen))
@@ -245,7 +245,7 @@ def test_account_that_appeared_meanwhile_is_shown_before_saving(browser_of, tena
     assert not Starter.objects.exists()
 
 
-def test_an_object_id_that_nobody_has_cannot_be_expected(browser_of, tenant):
+def test_an_unknown_object_id_cannot_be_expected(browser_of, tenant):
     fields = typed(account="5c0ffee0-0000-4000-8000-00000000dead", step="expect")
 
     response = browser_of("hanna").post("/hr/new/", fields)

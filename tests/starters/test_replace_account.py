@@ -186,7 +186,7 @@ def test_waiting_link_never_goes_out_under_the_old_name(invite, person, tenant, 
     assert mail.subject.startswith(f"Help {LIAM.name} sign in on the first day (")
 
 
-def test_nobody_is_mailed_where_nobody_was_invited(record, person, run_jobs):
+def test_no_mail_is_sent_if_nobody_was_invited(record, person, run_jobs):
     replace(record("noor", starts_in=timedelta(days=20)), person)
     run_jobs()
 
@@ -228,7 +228,7 @@ def test_after_a_pass_the_account_stays(request, browser_of, person, how):
     assert now_of(starter).account_id == NOOR.object_id
 
 
-def test_after_a_pass_that_was_taken_back_too(held, person, tenant, run_jobs):
+def test_an_account_cannot_be_replaced_after_a_cancelled_pass(held, person, tenant, run_jobs):
     issue = held("noor")
     cancel_pass(issue, reason="lost", by=issue.actor)
     run_jobs()

@@ -99,7 +99,7 @@ def test_opening_the_form_changes_nothing(browser_of, record):
     assert Starter.objects.get(pk=starter.pk).version == starter.version
 
 
-def test_a_change_made_meanwhile_is_not_overwritten(browser_of, record, person):
+def test_a_concurrent_change_is_not_overwritten(browser_of, record, person):
     starter = record("noor")
     fields = fields_for(starter)
     move(starter, person, note="Somebody else's note")

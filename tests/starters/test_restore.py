@@ -104,7 +104,7 @@ def test_manager_gets_a_new_link_when_it_is_due(invite, person, tenant, run_jobs
     assert Mail.objects.filter(kind="invitation", sent_at__isnull=False).count() == 2
 
 
-def test_no_pass_is_made_before_everything_was_read_again(invite, person, confirmation, tenant):
+def test_no_pass_is_created_before_a_new_check(invite, person, confirmation, tenant):
     starter = bring_back(withdraw(invite("noor"), person), person)
     invitations.send_link(starter=starter, by=person("henry"))
 
@@ -141,7 +141,7 @@ def test_person_who_restored_a_starter_can_never_confirm(record, person, confirm
     assert not creations(tenant)
 
 
-def test_an_account_that_was_expected_is_looked_for_again(person, tenant, run_jobs):
+def test_an_expected_account_is_searched_for_again(person, tenant, run_jobs):
     now = timezone.localtime()
     starter = recording.record_starter(
         entry=AccountEntry("lotte.vos@contoso.example"),
@@ -259,7 +259,7 @@ def test_a_reason_is_needed(browser_of, record, person, reason):
 
 
 @pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])
-def test_nobody_but_hr_brings_back(browser_of, record, person, key):
+def test_only_hr_restores_a_starter(browser_of, record, person, key):
     starter = withdraw(record("noor"), person)
 
     fields = {"reason": "x", "version": starter.version}

@@ -123,7 +123,7 @@ def test_person_who_accepted_changes_cannot_confirm(invite, person, tenant, conf
     assert isinstance(handover.confirm(confirmation(starter, by="henry")), Shown)
 
 
-def test_a_change_back_to_what_hr_saw_needs_nobody(invite, tenant):
+def test_a_change_back_needs_no_review(invite, tenant):
     starter = invite("noor")
     tenant.tenant.accounts["noor"].properties["displayName"] = "Somebody Else"
     starter_checks.check_starter(str(starter.pk))

@@ -194,7 +194,7 @@ def test_unreadable_managers_manager_gets_no_pass(with_stand_in, confirmation, t
     assert outcome.code == "not_checkable" and not creations(tenant)
 
 
-def test_facts_without_the_managers_manager_let_nobody_confirm(with_stand_in, person):
+def test_nobody_confirms_without_the_managers_manager_being_known(with_stand_in, person):
     starter = with_stand_in()
     facts = graph.client().issue_facts(starter.account_id)
 

@@ -131,7 +131,7 @@ def test_the_pass_is_tried_again_until_it_is_gone(held, person, tenant, run_jobs
     assert not live_passes(tenant) and state() == "withdrawn"
 
 
-def test_a_pass_that_is_being_taken_back_already_ends_withdrawn(held, person, tenant, run_jobs):
+def test_a_pass_being_cancelled_ends_withdrawn(held, person, tenant, run_jobs):
     issue = held("noor")
     cancel_pass(issue, reason=PassIssue.Reason.LOST, by=issue.actor)
 
@@ -230,7 +230,7 @@ def test_only_the_manager_sees_that_it_was_withdrawn(browser_of, invite, person)
     assert [answers[key].status_code for key in ("tom", "outsider")] == [404, 404]
 
 
-def test_after_it_no_pass_can_be_made(invite, person, confirmation, tenant):
+def test_no_pass_can_be_created_after_a_withdrawal(invite, person, confirmation, tenant):
     starter = invite("noor")
     withdraw(starter, person)
 
@@ -240,7 +240,7 @@ def test_after_it_no_pass_can_be_made(invite, person, confirmation, tenant):
     assert not creations(tenant)
 
 
-def test_nobody_is_mailed_about_it(held, person, run_jobs):
+def test_a_withdrawal_sends_no_mail_before_an_invitation(held, person, run_jobs):
     issue = held("noor")
     run_jobs()
     before = set(Mail.objects.values_list("pk", flat=True))

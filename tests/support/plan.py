@@ -66,11 +66,11 @@ ONCE: dict[str, tuple[Database, str]] = {
 # A file under tests/ or one test in it, how many of its cases share one that runs, and why that is enough. A test of a
 # file that runs on both databases begins one further on PostgreSQL, so that the two take the cases in turn.
 SAMPLED: dict[str, tuple[int, str]] = {
-    "answers/test_after_the_press.py::test_a_lost_pass_is_gone_in_the_end": (
+    "answers/test_after_the_click.py::test_a_lost_pass_is_deleted_in_the_end": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
-    "answers/test_before_the_press.py::test_every_answer_before_the_post_has_one_end": (
+    "answers/test_before_the_click.py::test_every_answer_before_the_post_has_one_outcome": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
-    "answers/test_the_press.py::test_every_answer_to_the_post_has_one_end": (
+    "answers/test_click.py::test_every_answer_to_the_post_has_one_outcome": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "browser/admin/test_admin_screens.py::test_a_table_of_the_administration_fits": (
         2, "The tables are made alike; every page of the administration is opened in tests/site/test_who_may_what.py."),
@@ -78,9 +78,10 @@ SAMPLED: dict[str, tuple[int, str]] = {
         3, "The pages are made alike; the words of each are read without a browser, in promises 3 and 4."),
     "browser/manager/test_refused_people.py": (
         3, "The pages are made alike; each guard's words are read without a browser, in guards and promise 4."),
-    "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (2, "Each second of what can be broken."),
+    "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (
+        2, "Each second part that can be broken; the others run in make test-all."),
     "faults/test_exact_kills.py": (2, "Each kill on one of the two databases in turn."),
-    "guards/test_guards_everywhere.py::test_an_error_of_graph_is_a_refusal_everywhere_it_matters": (
+    "guards/test_guards_everywhere.py::test_an_error_of_graph_refuses_everywhere": (
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),

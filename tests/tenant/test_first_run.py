@@ -80,7 +80,7 @@ def test_after_set_up_only_group_members_get_a_pass(setter: Setter, settings: La
     assert setter.make_pass("liam", lifetimeInMinutes=60).status_code == 400
 
 
-def test_without_its_trust_nobody_signs_in(setter: Setter) -> None:
+def test_sign_in_fails_without_the_federated_credential(setter: Setter) -> None:
     client_id = variables(setter.run().stdout)["SIGN_IN_CLIENT_ID"]
     setter.sandbox.tenant.registrations.federated.clear()
     back = {"client_id": client_id, "redirect_uri": f"{PORTAL}/signin/callback/"}

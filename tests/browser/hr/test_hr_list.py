@@ -27,7 +27,7 @@ def found(hr):
     return hr.page.locator("[data-rows] tbody tr")
 
 
-def test_what_is_typed_is_found_without_pressing_anything(hr, starters):
+def test_search_starts_while_typing(hr, starters):
     search = hr.page.get_by_label("Find a starter")
     search.press_sequentially(starters[0].name)
 

@@ -159,7 +159,7 @@ def test_pass_of_another_tool_stays_unless_the_manager_chooses(records, hr, tab,
 
 
 @pytest.mark.parametrize("key", WITHOUT_A_MANAGER)
-def test_where_nobody_may_vouch_the_page_is_there_for_nobody(records, hr, tab, nothing_made, key):
+def test_page_is_hidden_if_nobody_can_confirm(records, hr, tab, nothing_made, key):
     path = records(key)
 
     reads_in_time(hr, "What happens next")

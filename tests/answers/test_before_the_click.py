@@ -237,7 +237,7 @@ ROWS: list[tuple[str, Any, End]] = [
 
 
 @pytest.mark.parametrize(("answer", "end"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_every_answer_before_the_post_has_one_end(
+def test_every_answer_before_the_post_has_one_outcome(
     microsoft: Microsoft,
     order: Callable[..., None],
     invite: Callable[..., Starter],
@@ -277,7 +277,7 @@ def test_every_answer_before_the_post_has_one_end(
     [of(BATCH, 403), of(ACCOUNT, 404), of(BATCH, 429), with_(ACCOUNT, accountEnabled=False)],
     ids=str,
 )
-def test_the_same_button_makes_the_pass_once_the_answer_is_in_order(
+def test_the_same_button_works_once_the_answer_is_valid(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter = invite("noor")
@@ -298,7 +298,7 @@ def codes_in_the_trail() -> list[str]:
     return list(refused.facts["codes"]) if refused else []
 
 
-def test_an_error_of_one_part_is_kept_by_its_code_for_whoever_looks_for_it(
+def test_the_audit_log_keeps_the_error_code_of_each_part(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any
 ) -> None:
     starter = invite("noor")

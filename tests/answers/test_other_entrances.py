@@ -59,7 +59,7 @@ ACCOUNT, MANAGER, BATCH, SEND_MAIL, TOKEN = (
         "14 never",
     ],
 )
-def test_a_past_that_the_tenant_does_not_tell_is_asked_in_vain_and_one_not_read_yet_is_waited_for(
+def test_unread_activity_is_awaited_and_forbidden_activity_is_not(
     microsoft: Microsoft, order: Any, record: Any, worker_alive: Any, browser_of: Any, run_jobs: Any, answer: Any,
     told: bool, says: str,
 ) -> None:  # fmt: skip
@@ -139,7 +139,7 @@ def test_hr_reads_what_the_directory_said_and_nothing_is_saved(
         "21 lost",
     ],
 )
-def test_who_cannot_be_told_to_be_the_manager_sees_no_button(
+def test_an_unconfirmed_manager_sees_no_button(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, answer: Any, status: int
 ) -> None:
     starter = invite("noor")
@@ -190,7 +190,7 @@ def test_a_mail_that_is_not_taken_is_sent_later(
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-def test_27_a_pass_is_shown_and_stays_although_no_mail_is_taken(
+def test_27_a_pass_stays_valid_when_mail_fails(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, status: int
 ) -> None:
     starter, maria = invite("noor"), browser_of("maria")
@@ -241,7 +241,7 @@ NO_TOKEN = {
 
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in NO_TOKEN.values()], ids=NO_TOKEN)
-def test_without_a_token_nothing_is_asked_and_a_minute_later_all_is_well(
+def test_no_call_is_made_without_a_token(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter = invite("noor")
@@ -263,7 +263,7 @@ WITH_WORDS = [name for name, (_, why) in NO_TOKEN.items() if why != "did not iss
 
 
 @pytest.mark.parametrize(("answer", "why"), [NO_TOKEN[name] for name in WITH_WORDS], ids=WITH_WORDS)
-def test_why_there_is_no_token_stands_with_the_job_that_needed_one(
+def test_the_job_records_why_there_was_no_token(
     microsoft: Microsoft, order: Any, invite: Any, run_jobs: Any, answer: Any, why: str
 ) -> None:
     invite("noor")

@@ -62,7 +62,7 @@ DELETIONS = {
 
 
 @pytest.mark.parametrize("answer", [*LISTS.values(), *DELETIONS.values()], ids=[*LISTS, *DELETIONS])
-def test_a_lost_pass_is_gone_in_the_end(
+def test_a_lost_pass_is_deleted_in_the_end(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter = invite("noor")
@@ -78,7 +78,7 @@ def test_a_lost_pass_is_gone_in_the_end(
 
 
 @pytest.mark.parametrize("answer", DELETIONS.values(), ids=DELETIONS)
-def test_a_pass_that_is_taken_back_is_gone_in_the_end(
+def test_a_cancelled_pass_is_deleted_in_the_end(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter, maria = invite("noor"), browser_of("maria")
@@ -104,7 +104,7 @@ def everything_is_over(told: Story, browser: Any) -> None:
     assert list(audit.verify_chain()) == []
 
 
-def test_a_pass_that_cannot_be_deleted_is_told_to_security_and_not_given_up(
+def test_security_hears_of_a_pass_that_cannot_be_deleted(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any
 ) -> None:
     starter = invite("noor")

@@ -239,7 +239,7 @@ def press(
 
 
 @every_row
-def test_every_answer_to_the_post_has_one_end(
+def test_every_answer_to_the_post_has_one_outcome(
     microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, row: str, answer: Any, end: End
 ) -> None:
     told, page = press(answer)
@@ -263,7 +263,7 @@ def test_every_answer_to_the_post_has_one_end(
     [says(LIFETIME), {"status": 429}, {"drop": "before"}, {"drop": "after"}, with_(isUsableOnce=False)],
     ids=["5 refused", "19 busy", "20 lost", "20 lost but made", "3 strange"],
 )
-def test_the_next_press_is_right_under_both_of_the_ways_that_are_documented(
+def test_the_next_click_works_under_both_documented_behaviours(
     microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, answer: Any
 ) -> None:
     told, _ = press(answer)
@@ -284,7 +284,7 @@ def test_the_next_press_is_right_under_both_of_the_ways_that_are_documented(
 @pytest.mark.parametrize(
     ("header", "seconds"), [("30", 30), ("3600", 3600), ("Fri, 01 Jan 2100 00:00:00 GMT", 3600)]
 )
-def test_19_nobody_asks_before_the_time_that_was_named(
+def test_19_no_request_is_sent_before_retry_after(
     microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, header: str, seconds: int
 ) -> None:
     told, _ = press({"status": 429, "headers": {"Retry-After": header}})
