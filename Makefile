@@ -6,8 +6,8 @@ export PORTAL_URL ?= http://localhost:$(PORT)
 export SANDBOX_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
 RUN = .venv-run/bin/python
 DEV = .venv/bin/python
-# Many tests wait for processes that they started: two more at work than there are cores.
-PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 2) --dist loadfile --no-loadscope-reorder
+# Many tests wait for processes that they started: one more at work than there are cores.
+PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist loadfile --no-loadscope-reorder
 ROUNDS ?= 50
 EACH_ONCE ?=
 

@@ -1,8 +1,9 @@
-"""Folders, files and functions stay small enough to be read: what grows beyond its limit is split."""
+"""Folders, functions and names of tests stay short enough to be read."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from django.conf import settings
 TOP = Path(settings.BASE_DIR)
 MODULES = {"onboarding": 14, "tests": 14, "portal": 22}  # the most in one folder of each
 LONGEST_FUNCTION = 50  # lines, its docstring among them
+MOST_WORDS = 10  # in the name of a test
+CASE = re.compile(r"test_([a-z]?\d+_)?")  # the number of a case is no word
 
 
 def modules(top: str) -> Iterator[Path]:
@@ -44,3 +47,15 @@ def test_no_function_is_longer_than_a_screen(top):
 
     assert functions
     assert long == []
+
+
+def test_no_name_of_a_test_is_a_sentence():
+    names = [
+        node.name
+        for path in modules("tests")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+
+    assert len(names) > 1000
+    assert [name for name in names if len(CASE.sub("", name, count=1).split("_")) > MOST_WORDS] == []
