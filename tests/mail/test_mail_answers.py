@@ -144,7 +144,7 @@ ANSWERS = [
     Row("any", RCPT, "452 Requested action not taken: insufficient system storage", LATER, "RFC 5321, 4.2.2"),
     Row("any", RCPT, "552 Too many recipients", LATER, "RFC 5321, 4.5.3.1.10"),
     Row("any", RCPT, "450 5.1.1 No such user, perhaps", LATER, FIELD),
-    Row("any", DOT, "451 Requested action aborted: local error in processing", LATER, "RFC 5321, 4.2.2"),
+    Row("any", DOT, "451 Requested action aborted: local error in processing", LATER, "RFC 5321, 4.2.3"),
 ]  # fmt: skip
 ID = [f"{row.server} {row.stage} {row.answer[:48]}" for row in ANSWERS]
 
