@@ -50,6 +50,7 @@ if SANDBOX:
     AUTHORITY_HOST, GRAPH_URL = SANDBOX_LOGIN_ORIGIN, SANDBOX_URL
     AZURE_CLIENT_ID = env.guid("AZURE_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000a1"
     SIGN_IN_CLIENT_ID = env.guid("SIGN_IN_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000b1"
+    API_CLIENT_ID = env.guid("API_CLIENT_ID") or "5a4d0b0c-0000-4000-8000-0000000000f1"
     real = ["AZURE_AUTHORITY_HOST", "GRAPH_URL", "AZURE_CLIENT_CERTIFICATE_PATH", "SIGN_IN_CERTIFICATE_PATH"]
     real += ["PORTAL_URL"] if "https:" in env.text("PORTAL_URL") else []
     real += ["MAIL_BY"] if env.text("MAIL_BY") == "smtp" else []
@@ -76,6 +77,13 @@ else:
             "must differ from AZURE_CLIENT_ID, because the sign-in registration has no permissions in Graph",
             "66666666-7777-8888-9999-000000000000",
         )
+    API_CLIENT_ID = env.guid("API_CLIENT_ID")  # without it, the portal has no API
+if API_CLIENT_ID and API_CLIENT_ID in (SIGN_IN_CLIENT_ID, AZURE_CLIENT_ID):
+    raise invalid_setting(
+        "API_CLIENT_ID",
+        "must differ from SIGN_IN_CLIENT_ID and AZURE_CLIENT_ID, because their tokens must not open the API",
+        "77777777-8888-9999-aaaa-000000000000",
+    )
 # The audience of Graph tokens; the sandbox plays the global cloud.
 GRAPH_RESOURCE = "https://graph.microsoft.com" if SANDBOX else GRAPH_URL
 _other_clouds = {
@@ -91,6 +99,8 @@ AZURE_CLIENT_CERTIFICATE_PATH = env.certificate("AZURE_CLIENT_CERTIFICATE_PATH")
 SIGN_IN_CERTIFICATE_PATH = env.certificate("SIGN_IN_CERTIFICATE_PATH") or AZURE_CLIENT_CERTIFICATE_PATH
 # The source of the workload identity's tokens, named as Django names its mail backend.
 WORKLOAD_IDENTITY = "portal.identity.workload_identity"
+# The function that verifies access tokens for the API, named as Django names its mail backend.
+ACCESS_TOKEN_VERIFIER = "portal.signin.access_tokens.verify_access_token"  # noqa: S105 (a function's name)
 # Where the doctor's checks are, in the order in which it looks; the site names them, so that neither imports the other.
 DOCTOR_CHECKS = [
     "onboarding.doctor.installation",

@@ -24,6 +24,7 @@ from portal.signin.roles import roles_in
 
 LEEWAY = 60  # seconds that two clocks may differ
 KEYS_VALID_SECONDS = 24 * 3600
+UNKNOWN_KEY_PAUSE = 60  # seconds: anyone can send the API a token that names a key of their own
 CONTEXT = re.compile(r"c[1-9][0-9]?")
 REQUIRED_CLAIMS = ["iss", "aud", "exp", "nbf", "iat", "nonce", "tid", "oid", "auth_time"]
 
@@ -34,6 +35,10 @@ class TokenRefused(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class UnknownKey(TokenRefused):
+    """The token names a key that Entra does not publish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,11 @@ def check_home(claims: dict[str, Any]) -> None:
         raise TokenRefused("not_genuine", "the token has another issuer")
     if not isinstance(claims["oid"], str) or not GUID.fullmatch(claims["oid"]):
         raise TokenRefused("not_genuine", "the token names no object id")
+    check_member(claims)
+
+
+def check_member(claims: dict[str, Any]) -> None:
+    """Refuse guests, and a token that does not say whether its person is one."""
     if "acct" not in claims:
         raise TokenRefused("not_set_up", "the token has no `acct` claim to tell guests by")
     if claims["acct"] not in (0, "0") or claims.get("idp", issuer_url()) not in home_providers():
@@ -132,7 +142,10 @@ def text_claim(claims: dict[str, Any], name: str, longest: int) -> str:
 
 
 class SigningKeys:
-    """Entra's public keys, kept for a day and read again when a token names one that is not among them."""
+    """Entra's public keys, kept for a day and read again when a token names one that is not among them.
+
+    Tokens that name unknown keys cause one request to Entra a minute, not one each.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -140,16 +153,23 @@ class SigningKeys:
 
     def clear(self) -> None:
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._good_until = 0.0
+        self._good_until = self._next_search = 0.0
 
     def find_key(self, key_id: object) -> jwt.PyJWK:
         with self._lock:
-            if key_id not in self._keys or time.monotonic() > self._good_until:
-                self._keys = read_keys()
-                self._good_until = time.monotonic() + KEYS_VALID_SECONDS
+            now = time.monotonic()
+            if now > self._good_until:
+                self._read()
+            elif key_id not in self._keys and now >= self._next_search:
+                self._next_search = now + UNKNOWN_KEY_PAUSE
+                self._read()
             if key_id not in self._keys:
-                raise TokenRefused("not_genuine", "the token names an unknown key")
+                raise UnknownKey("not_genuine", "the token names an unknown key")
             return self._keys[str(key_id)]
+
+    def _read(self) -> None:
+        self._keys = read_keys()
+        self._good_until = time.monotonic() + KEYS_VALID_SECONDS
 
 
 def read_keys() -> dict[str, jwt.PyJWK]:

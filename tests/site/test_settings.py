@@ -127,6 +127,19 @@ NONSENSE = {
     "an identity that is no id": ("AZURE_CLIENT_ID", REAL | {"AZURE_CLIENT_ID": "portal"}),
     "no sign-in registration": ("SIGN_IN_CLIENT_ID", REAL | {"SIGN_IN_CLIENT_ID": ""}),
     "one registration for both": ("SIGN_IN_CLIENT_ID", REAL | {"SIGN_IN_CLIENT_ID": REAL["AZURE_CLIENT_ID"]}),
+    "an API that is no id": ("API_CLIENT_ID", REAL | {"API_CLIENT_ID": "api://portal"}),
+    "one registration for the API and sign-in": (
+        "API_CLIENT_ID",
+        REAL | {"API_CLIENT_ID": REAL["SIGN_IN_CLIENT_ID"].upper()},
+    ),
+    "one registration for the API and Graph": (
+        "API_CLIENT_ID",
+        REAL | {"API_CLIENT_ID": REAL["AZURE_CLIENT_ID"]},
+    ),
+    "the sandbox's API with its sign-in registration": (
+        "API_CLIENT_ID",
+        {"API_CLIENT_ID": "5a4d0b0c-0000-4000-8000-0000000000b1"},
+    ),
     "a secret for Graph": ("AZURE_CLIENT_SECRET", REAL | {"AZURE_CLIENT_SECRET": "hunter2"}),
     "a secret beside the sandbox": ("AZURE_CLIENT_SECRET", {"AZURE_CLIENT_SECRET": "hunter2"}),
     "debugging a real tenant": ("DEBUG", REAL | {"DEBUG": "on"}),
