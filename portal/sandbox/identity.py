@@ -1,10 +1,15 @@
-"""The managed identity: a virtual machine's instance metadata service, and App Service's shape of it."""
+"""Managed identities: a virtual machine's instance metadata service, and App Service's shape of it.
+
+Both give tokens of the portal's identity. The metadata service also gives tokens of a Logic App's identity.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+from portal.sandbox.api_registration import LOGIC_APP
+from portal.sandbox.api_tokens import BY_ASSERTION, NotAssigned, application_claims, find_api
 from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.tokens import lifetime_claims, unique_token_id
@@ -25,13 +30,17 @@ def answer_imds(tenant: Tenant, request: Request) -> Response:
         return _imds_error("invalid_request", "Proxies are not allowed")
     if request.query.get("api-version") not in IMDS_VERSIONS:
         return _imds_error("invalid_request", "Required query variable 'api-version' is missing or not known")
-    if _requested_resource(request) not in RESOURCES:
+    if not _is_known_resource(tenant, _requested_resource(request)):
         return _imds_error(
             "invalid_resource", "AADSTS500011: The resource principal was not found in the tenant."
         )
-    if request.query.get("client_id", "").lower() != tenant.options.identity_client_id:
+    client_id = request.query.get("client_id", "").lower()
+    if client_id not in (tenant.options.identity_client_id, LOGIC_APP.client_id):
         return _imds_error("invalid_request", "Identity not found")
-    token = access_token(tenant, _requested_resource(request))
+    try:
+        token = access_token(tenant, client_id, _requested_resource(request))
+    except NotAssigned as refusal:
+        return _imds_error("invalid_grant", f"AADSTS501051: {refusal}")
     seconds = str(tenant.token_lifetime)
     return json_answer(
         {**token, "expires_in": seconds, "ext_expires_in": seconds, "not_before": str(int(time.time()))}
@@ -43,7 +52,7 @@ def answer_app_service(tenant: Tenant, request: Request) -> Response:
         return _app_service_error(401, "The X-IDENTITY-HEADER is missing or wrong.")
     if request.query.get("api-version") != APP_SERVICE_VERSION:
         return _app_service_error(400, "The api-version is not supported.")
-    if _requested_resource(request) not in RESOURCES:
+    if _requested_resource(request) not in RESOURCES:  # the portal itself calls no other API
         return _app_service_error(400, "AADSTS500011: The resource principal was not found in the tenant.")
     if request.query.get("client_id", "").lower() != tenant.options.identity_client_id:
         return _app_service_error(
@@ -51,14 +60,20 @@ def answer_app_service(tenant: Tenant, request: Request) -> Response:
             "No User Assigned or Delegated Managed Identity found for specified "
             "ClientId/ResourceId/PrincipalId.",
         )
-    return json_answer(access_token(tenant, _requested_resource(request)))
+    client_id = tenant.options.identity_client_id
+    return json_answer(access_token(tenant, client_id, _requested_resource(request)))
 
 
-def access_token(tenant: Tenant, resource: str) -> dict[str, Any]:
-    claims = app_claims(tenant, tenant.options.identity_client_id, resource, IDENTITY_PRINCIPAL_ID)
+def access_token(tenant: Tenant, client_id: str, resource: str) -> dict[str, Any]:
+    """Raises NotAssigned for an API that requires a role."""
+    mine = client_id == tenant.options.identity_client_id
+    principal = IDENTITY_PRINCIPAL_ID if mine else LOGIC_APP.principal_id
+    claims = application_claims(tenant, resource, client_id, BY_ASSERTION) or app_claims(
+        tenant, client_id, resource, principal
+    )
     return {
         "access_token": tenant.keys.sign_token(claims),
-        "client_id": tenant.options.identity_client_id,
+        "client_id": client_id,
         "expires_on": str(claims["exp"]),
         "resource": resource,
         "token_type": "Bearer",
@@ -89,6 +104,10 @@ def administrator_token(tenant: Tenant, audience: str, permissions: list[str]) -
     """The Azure CLI's token for an administrator who sets the tenant up."""
     claims = app_claims(tenant, AZURE_CLI_ID, audience, ADMINISTRATOR_ID)
     return tenant.keys.sign_token({**claims, "roles": sorted(permissions)})
+
+
+def _is_known_resource(tenant: Tenant, resource: str) -> bool:
+    return resource in RESOURCES or find_api(tenant, resource) is not None
 
 
 def _requested_resource(request: Request) -> str:

@@ -22,6 +22,7 @@ class Options:
     tenant_id: str = "5a4d0b0c-0000-4000-8000-000000000001"
     identity_client_id: str = "5a4d0b0c-0000-4000-8000-0000000000a1"
     sign_in_client_id: str = "5a4d0b0c-0000-4000-8000-0000000000b1"
+    api_client_id: str = "5a4d0b0c-0000-4000-8000-0000000000f1"
     portal_url: str = "http://localhost:8000"
     mailbox: str = "starters@contoso.example"
     tap_limit: Limit | None = None

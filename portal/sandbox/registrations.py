@@ -7,6 +7,16 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from portal.sandbox.api_registration import (
+    API_APPLICATION_ID,
+    API_PRINCIPAL_ID,
+    CALLERS,
+    api_application,
+    assign_callers,
+)
+from portal.sandbox.api_registration import (
+    APPLICATION as OTHER_PRODUCT,
+)
 from portal.sandbox.options import IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE, Options
 from portal.sandbox.people import Group
 from portal.sandbox.web import Json
@@ -28,6 +38,7 @@ APPLICATION: Json = {
     "passwordCredentials": [],
     "keyCredentials": [],
     "identifierUris": [],
+    "api": {"requestedAccessTokenVersion": None, "oauth2PermissionScopes": []},
     "notes": None,
 }
 SIGN_IN_APPLICATION_ID = "5a4d0b0c-0000-4000-8000-0000000000b0"
@@ -45,6 +56,8 @@ class Registrations:
     other_grants: dict[str, list[str]] = field(
         default_factory=dict
     )  # the workload identity's are the tenant's
+    assignments: list[Json] = field(default_factory=list)  # of roles of every API but Graph
+    secrets: dict[str, str] = field(default_factory=dict)  # digests, by client id; never of the portal's own
     owners: dict[str, list[Json]] = field(default_factory=dict)  # of applications and groups, by object id
     groups: list[Group] = field(default_factory=list)  # in addition to those of the people
     units: list[Json] = field(default_factory=list)
@@ -53,6 +66,9 @@ class Registrations:
 
     def application_of(self, client_id: str) -> Json | None:
         return next((found for found in self.applications if found["appId"] == client_id), None)
+
+    def principal_of(self, client_id: str) -> Json | None:
+        return next((found for found in self.principals if found["appId"] == client_id), None)
 
     def trusted_by(self, client_id: str) -> list[Json]:
         """The federated credentials of one application."""
@@ -69,7 +85,8 @@ class Registrations:
 
 def new_application(body: Json, app_id: str | None = None, object_id: str | None = None) -> Json:
     made = {**json.loads(json.dumps(APPLICATION)), **body}
-    made["web"] = {**APPLICATION["web"], **(body.get("web") or {})}
+    for name in ("web", "api"):
+        made[name] = {**APPLICATION[name], **(body.get(name) or {})}
     return {
         "id": object_id or str(uuid.uuid4()),
         "appId": app_id or str(uuid.uuid4()),
@@ -126,7 +143,26 @@ def prepared_registrations(options: Options) -> Registrations:
             "description": None,
         }
     ]
+    _add_api(made, options)
     return made
+
+
+def _add_api(made: Registrations, options: Options) -> None:
+    """Add the portal's API, and applications of other products that call it."""
+    api = new_application(api_application(options), options.api_client_id, API_APPLICATION_ID)
+    principal = new_principal(options.api_client_id, api["displayName"], object_id=API_PRINCIPAL_ID)
+    made.applications.append(api)
+    made.principals.append({**principal, "appRoleAssignmentRequired": True, "appRoles": api["appRoles"]})
+    for caller in CALLERS:
+        if caller.kind == OTHER_PRODUCT:
+            addresses = [caller.redirect_uri] if caller.redirect_uri else []
+            made.applications.append(
+                new_application(
+                    {"displayName": caller.name, "web": {"redirectUris": addresses}}, caller.client_id
+                )
+            )
+        made.principals.append(new_principal(caller.client_id, caller.name, caller.kind, caller.principal_id))
+    assign_callers(made, api)
 
 
 REDIRECT_PATHS = ("/signin/callback/", "/signout/done/")

@@ -21,6 +21,7 @@ class Grant:
     challenge: str
     nonce: str
     contexts: tuple[str, ...]
+    scope: str = "openid profile"
     made: float = field(default_factory=time.time)
 
 

@@ -243,7 +243,13 @@ class Tenant:
 
     @property
     def _set_up_for(self) -> list[str]:
-        return [self.options.identity_client_id, self.options.sign_in_client_id, self.options.portal_url]
+        options = self.options
+        return [
+            options.identity_client_id,
+            options.sign_in_client_id,
+            options.api_client_id,
+            options.portal_url,
+        ]
 
     def _restore(self, document: dict[str, Any]) -> None:
         self.keys = KeyRing(document["key"])

@@ -163,6 +163,8 @@ class SigningKeys:
             elif key_id not in self._keys and now >= self._next_search:
                 self._next_search = now + UNKNOWN_KEY_PAUSE
                 self._read()
+                if key_id in self._keys:  # Entra has a new key: the next one is found at once too
+                    self._next_search = 0.0
             if key_id not in self._keys:
                 raise UnknownKey("not_genuine", "the token names an unknown key")
             return self._keys[str(key_id)]

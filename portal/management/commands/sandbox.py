@@ -43,6 +43,7 @@ class Command(BaseCommand):
             tenant_id=settings.TENANT_ID,
             identity_client_id=settings.AZURE_CLIENT_ID,
             sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
+            api_client_id=settings.API_CLIENT_ID,
             portal_url=settings.PORTAL_URL,
             mailbox=settings.MAIL_FROM,
             tap_limit=parse_limit(throttle),

@@ -1,13 +1,17 @@
-"""How an application proves who it is without a secret: managed identity, cluster, certificate."""
+"""How an application proves who it is: managed identity, cluster, certificate. Only other products have secrets."""
 
 from __future__ import annotations
 
+import base64
+import secrets
 from typing import Any
+from urllib.parse import unquote_plus
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 
+from portal.sandbox.api_registration import digest_of_secret
 from portal.sandbox.entra.errors import TokenRefused
 from portal.sandbox.options import (
     CLUSTER_ISSUER,
@@ -24,16 +28,15 @@ REQUIRED_CLAIMS = {"require": ["exp", "iss", "sub", "aud"]}
 
 def authenticated_client(tenant: Tenant, request: Request) -> str:
     """The client id that the form proves; TokenRefused otherwise."""
-    form, options = request.form, tenant.options
+    form, options = {**request.form, **_basic_authentication(request)}, tenant.options
     client_id = form.get("client_id", "").lower()
     if client_id != options.identity_client_id and not tenant.registrations.application_of(client_id):
         raise TokenRefused(
             "unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found."
         )
     if "client_secret" in form:
-        raise TokenRefused(
-            "invalid_client", 7000215, "Invalid client secret provided: this application has none.", 401
-        )
+        _check_secret(tenant, client_id, form["client_secret"])
+        return client_id
     if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
         raise TokenRefused("invalid_client", 7000218, "The request body must contain client_assertion.", 401)
     assertion = form["client_assertion"]
@@ -56,6 +59,25 @@ def authenticated_client(tenant: Tenant, request: Request) -> str:
             "invalid_client", 700027, "The signature of the client assertion does not verify.", 401
         ) from None
     return client_id
+
+
+def _basic_authentication(request: Request) -> dict[str, str]:
+    """Client id and secret from the header, where ServiceNow can send them."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    try:
+        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
+
+
+def _check_secret(tenant: Tenant, client_id: str, secret: str) -> None:
+    """Never for the portal's own identities: they have none."""
+    expected = tenant.registrations.secrets.get(client_id, "")
+    if not secrets.compare_digest(expected, digest_of_secret(secret)):
+        raise TokenRefused("invalid_client", 7000215, "Invalid client secret provided.", 401)
 
 
 def _check_federated_credential(tenant: Tenant, client_id: str, assertion: str, issuer: str) -> None:

@@ -10,6 +10,12 @@ from __future__ import annotations
 
 import time
 
+from portal.sandbox.api_tokens import (
+    NotAssigned,
+    UnknownScope,
+    check_person_is_assigned,
+    read_api_request,
+)
 from portal.sandbox.entra import authorize_request
 from portal.sandbox.entra.authorize_request import AuthorizeRequest, UnknownApplication
 from portal.sandbox.entra.errors import error_page
@@ -35,7 +41,9 @@ def show_sign_in(tenant: Tenant, request: Request) -> Response:
     signed_in = tenant.sessions.signed_in(request.cookie(COOKIE))
     account = _single_sign_on_account(tenant, asked, signed_in)
     if account:
-        return _redirect_with_code(tenant, request, asked, account, signed_in[account.key])
+        return _api_refusal(tenant, asked, account) or _redirect_with_code(
+            tenant, request, asked, account, signed_in[account.key]
+        )
     if "none" in asked.prompts:
         return asked.redirect_with_error(
             "login_required", "AADSTS50058: A silent sign-in request was sent but no user is signed in."
@@ -59,7 +67,22 @@ def sign_in_as_chosen(tenant: Tenant, request: Request) -> Response:
         return error_page(50034, f"The user account {chosen} does not exist in this directory.")
     if not account.properties["accountEnabled"]:
         return error_page(50057, "The user account is disabled.")
+    if refusal := _api_refusal(tenant, asked, account):
+        return refusal
     return _redirect_with_code(tenant, request, asked, account, _auth_time(tenant, request, asked, account))
+
+
+def _api_refusal(tenant: Tenant, asked: AuthorizeRequest, account: Account) -> Response | None:
+    """The redirect with an error if the API has no such scope, or has no role for this person."""
+    try:
+        requested = read_api_request(tenant, asked["scope"])
+        if requested is not None:
+            check_person_is_assigned(tenant, requested.api, account)
+    except UnknownScope as mistake:
+        return asked.redirect_with_error("invalid_scope", f"AADSTS70011: {mistake}")
+    except NotAssigned as refusal:
+        return asked.redirect_with_error("access_denied", f"AADSTS50105: {refusal}")
+    return None
 
 
 def _single_sign_on_account(
@@ -109,6 +132,7 @@ def _redirect_with_code(
             challenge=asked["code_challenge"],
             nonce=asked["nonce"],
             contexts=tenant.contexts_met_by(account, asked.contexts),
+            scope=asked["scope"],
         )
     )
     return asked.redirect_back({"code": code, "session_state": session[:16]}, cookie_header(COOKIE, session))

@@ -66,14 +66,20 @@ class AuthorizeRequest:
         return origin_of(self["redirect_uri"])
 
     @property
+    def is_for_api(self) -> bool:
+        return "/" in self["scope"]
+
+    @property
     def error(self) -> str:
         """The error that a redirect returns to the application; empty where there is none."""
         if self["response_type"] != "code":
             return "AADSTS70005: response_type must be code."
         if self["response_mode"] not in ("", "query"):
             return "AADSTS70007: This sandbox answers with response_mode=query only."
-        if "openid" not in self["scope"].split():
+        if "openid" not in self["scope"].split() and not self.is_for_api:
             return "AADSTS900144: scope must contain openid."
+        if self.is_for_api and not self["code_challenge"]:
+            return ""  # Entra does not require PKCE of an application with a secret
         if not self["code_challenge"] or self["code_challenge_method"] != "S256":
             return "AADSTS501481: The application must use PKCE with S256."
         return ""

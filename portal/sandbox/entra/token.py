@@ -1,4 +1,5 @@
-"""The token endpoint: a code becomes an id token, a workload identity becomes a Graph token."""
+"""The token endpoint: a code becomes an id token or a person's token for an API, an application becomes a token for
+Graph or an API."""
 
 from __future__ import annotations
 
@@ -7,11 +8,21 @@ import json
 import secrets
 from typing import Any
 
+from portal.sandbox.api_tokens import (
+    BY_ASSERTION,
+    BY_SECRET,
+    NotAssigned,
+    application_claims,
+    find_api,
+    person_claims,
+    read_api_request,
+)
 from portal.sandbox.entra.assertions import authenticated_client
 from portal.sandbox.entra.errors import TokenRefused
 from portal.sandbox.entra.id_token import id_token
 from portal.sandbox.identity import app_claims
 from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
+from portal.sandbox.records import Account
 from portal.sandbox.sessions import Grant
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.tokens import base64url
@@ -42,19 +53,28 @@ def _redeem_code(tenant: Tenant, request: Request, client_id: str) -> dict[str, 
         raise TokenRefused("invalid_grant", 70008, "The authorization code is expired, used or not known.")
     if grant.client_id != client_id or grant.redirect_uri != request.form.get("redirect_uri"):
         raise TokenRefused("invalid_grant", 50148, "The client id or redirect URI does not match the code's.")
-    if not secrets.compare_digest(grant.challenge, _pkce_challenge(request.form.get("code_verifier", ""))):
+    if grant.challenge and not secrets.compare_digest(
+        grant.challenge, _pkce_challenge(request.form.get("code_verifier", ""))
+    ):
         raise TokenRefused("invalid_grant", 501481, "The code_verifier does not match the code_challenge.")
     account = tenant.accounts[grant.person]
     return {
         "token_type": "Bearer",
-        "scope": "openid profile",
+        "scope": grant.scope,
         "expires_in": ACCESS_TOKEN_SECONDS,
         "ext_expires_in": ACCESS_TOKEN_SECONDS,
-        # Useless: the sign-in registration has no permissions.
-        "access_token": secrets.token_urlsafe(48),
-        "id_token": id_token(tenant, account, grant),
+        "access_token": _access_token(tenant, account, grant),
+        **({"id_token": id_token(tenant, account, grant)} if "openid" in grant.scope.split() else {}),
         "client_info": _client_info(account.id, tenant, grant),
     }
+
+
+def _access_token(tenant: Tenant, account: Account, grant: Grant) -> str:
+    """For the requested API. Without one it is useless: the sign-in registration has no permissions."""
+    asked = read_api_request(tenant, grant.scope)
+    if asked is None:
+        return secrets.token_urlsafe(48)
+    return tenant.keys.sign_token(person_claims(tenant, asked, account, grant.client_id))
 
 
 def _pkce_challenge(verifier: str) -> str:
@@ -68,6 +88,8 @@ def _client_info(object_id: str, tenant: Tenant, grant: Grant) -> str:
 
 def _issue_application_token(tenant: Tenant, request: Request, client_id: str) -> dict[str, Any]:
     resource, _, default = request.form.get("scope", "").rpartition("/")
+    if default == ".default" and find_api(tenant, resource):
+        return _issue_api_token(tenant, request, client_id, resource)
     if default != ".default" or resource not in (GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE):
         raise TokenRefused(
             "invalid_scope", 70011, "The scope must be a known resource followed by /.default."
@@ -77,4 +99,18 @@ def _issue_application_token(tenant: Tenant, request: Request, client_id: str) -
     seconds = min(tenant.token_lifetime, ACCESS_TOKEN_SECONDS)
     claims = app_claims(tenant, client_id, resource, principal)
     claims["exp"] = claims["iat"] + seconds
+    return {"token_type": "Bearer", "expires_in": seconds, "access_token": tenant.keys.sign_token(claims)}
+
+
+def _issue_api_token(tenant: Tenant, request: Request, client_id: str, resource: str) -> dict[str, Any]:
+    proof = BY_ASSERTION if "client_assertion" in request.form else BY_SECRET
+    try:
+        claims = application_claims(tenant, resource, client_id, proof)
+    except NotAssigned as refusal:
+        raise TokenRefused("invalid_grant", 501051, str(refusal)) from None
+    if claims is None:
+        raise TokenRefused(
+            "invalid_client", 7000229, f"The client application '{client_id}' is missing service principal."
+        )
+    seconds = claims["exp"] - claims["iat"]
     return {"token_type": "Bearer", "expires_in": seconds, "access_token": tenant.keys.sign_token(claims)}

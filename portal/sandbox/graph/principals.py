@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from portal.sandbox.api_registration import new_assignment
 from portal.sandbox.graph import app_roles
 from portal.sandbox.graph.app_roles import GRAPH_APP_ID, GRAPH_PRINCIPAL_ID, NAMES
 from portal.sandbox.graph.applications import READ
 from portal.sandbox.graph.bodies import already_exists, bad_request, check_properties, read_guid
-from portal.sandbox.graph.call import CONTEXT, Call, Page, Refusal, not_found
+from portal.sandbox.graph.call import CONTEXT, Call, Page, not_found
 from portal.sandbox.graph.odata import filter_items, select_properties
 from portal.sandbox.options import IDENTITY_PRINCIPAL_ID
 from portal.sandbox.registrations import new_principal
@@ -17,6 +18,7 @@ from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Json, Response, json_answer
 
 GIVE = "AppRoleAssignment.ReadWrite.All"
+ASSIGNED = ("principalId", "resourceId", "appRoleId")
 GRAPH: Json = {
     **new_principal(GRAPH_APP_ID, "Microsoft Graph", object_id=GRAPH_PRINCIPAL_ID),
     "appRoles": app_roles.app_roles_as_graph(),
@@ -58,10 +60,11 @@ def create_principal(call: Call) -> Response:
 
 
 def list_app_role_assignments(call: Call, principal: str) -> Response:
-    """List the permissions of one principal; in the sandbox only Graph's."""
+    """List the roles of one principal: Graph's permissions, and roles of other APIs."""
     call.require_any(*READ)
     found = _find_principal(call, principal)
     items = [_assignment_as_graph(found, name) for name in sorted(permissions_of(call.tenant, found["id"]))]
+    items += [each for each in call.tenant.registrations.assignments if each["principalId"] == found["id"]]
     return Page(call, "appRoleAssignments", filter_items(call, items)).response()
 
 
@@ -69,13 +72,13 @@ def create_app_role_assignment(call: Call, principal: str) -> Response:
     """Create the assignment at the resource, as Microsoft recommends."""
     call.require_any(GIVE)
     call.require_any(*READ)
-    if _find_principal(call, principal)["id"] != GRAPH_PRINCIPAL_ID:
-        raise Refusal(400, "Request_UnsupportedQuery", "This sandbox gives only what Graph has to give.")
-    fields = ("principalId", "resourceId", "appRoleId")
-    body = check_properties(call.json(), known=fields, needed=fields)
-    if read_guid(body["resourceId"], "resourceId") != GRAPH_PRINCIPAL_ID:
+    resource = _find_principal(call, principal)
+    body = check_properties(call.json(), known=ASSIGNED, needed=ASSIGNED)
+    if read_guid(body["resourceId"], "resourceId") != resource["id"]:
         raise bad_request("The resourceId is not the service principal that the address names.")
     receiver = _find_principal(call, read_guid(body["principalId"], "principalId"))
+    if resource["id"] != GRAPH_PRINCIPAL_ID:
+        return _assign_role(call.tenant, resource, receiver, read_guid(body["appRoleId"], "appRoleId"))
     name = NAMES.get(read_guid(body["appRoleId"], "appRoleId"))
     if name is None:
         raise bad_request("Permission being assigned was not found on application.")
@@ -87,6 +90,20 @@ def create_app_role_assignment(call: Call, principal: str) -> Response:
     else:
         call.tenant.registrations.other_grants.setdefault(receiver["id"], []).append(name)
     return json_answer(_assignment_as_graph(receiver, name), 201)
+
+
+def _assign_role(tenant: Tenant, resource: Json, receiver: Json, role_id: str) -> Response:
+    """Assign an application's role to another application. People's roles are part of the people."""
+    application = tenant.registrations.application_of(resource["appId"]) or {"appRoles": []}
+    role = next((each for each in application["appRoles"] if each["id"] == role_id), None)
+    if role is None or "Application" not in role["allowedMemberTypes"]:
+        raise bad_request("Permission being assigned was not found on application.")
+    made = new_assignment(receiver["id"], resource["id"], role_id, receiver["displayName"])
+    assigned = tenant.registrations.assignments
+    if any(all(each[name] == made[name] for name in ASSIGNED) for each in assigned):
+        raise bad_request("Permission being assigned already exists on the object")
+    assigned.append(made)
+    return json_answer(made, 201)
 
 
 def permissions_of(tenant: Tenant, principal: str) -> set[str]:
