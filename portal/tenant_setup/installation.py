@@ -49,10 +49,12 @@ class Installation:
     mailbox: str  # empty where mail does not go by Graph
     identity_client_id: str
     sign_in_client_id: str
+    api_client_id: str
     permissions: tuple[Permission, ...]
     identity_name: str = IDENTITY
     resource_group: str = RESOURCE_GROUP
     authentication_context: bool = False
+    api: bool = False
 
     def __post_init__(self) -> None:
         if not IDENTITY_NAME.fullmatch(self.identity_name):
@@ -75,7 +77,9 @@ class Installation:
         return ["auth_time", "acct", "login_hint", *(["acrs"] if self.authentication_context else [])]
 
 
-def this_installation(*, identity: str, resource_group: str, authentication_context: bool) -> Installation:
+def this_installation(
+    *, identity: str, resource_group: str, authentication_context: bool, api: bool = False
+) -> Installation:
     by_graph = not settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp")
     return Installation(
         tenant_id=settings.TENANT_ID,
@@ -91,10 +95,12 @@ def this_installation(*, identity: str, resource_group: str, authentication_cont
         mailbox=in_one_line(parseaddr(settings.MAIL_FROM)[1]) if by_graph else "",
         identity_client_id=settings.AZURE_CLIENT_ID,
         sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
+        api_client_id=settings.API_CLIENT_ID,
         permissions=tuple(import_string(settings.GRAPH_PERMISSIONS)),
         identity_name=identity,
         resource_group=resource_group,
         authentication_context=authentication_context,
+        api=api,
     )
 
 

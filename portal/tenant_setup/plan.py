@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.tenant_setup import registration
+from portal.tenant_setup.api import api_steps
 from portal.tenant_setup.installation import Installation
 from portal.tenant_setup.steps import (
     ByHand,
@@ -36,6 +37,7 @@ def setup_plan(here: Installation) -> tuple[Step, ...]:
         privileged_unit(here),
         pass_policy_step(here),
         *([mailbox_step(here)] if here.mailbox else []),
+        *(api_steps(here) if here.api else []),
         manual_step(),
         variables_step(here),
     )
@@ -223,6 +225,7 @@ def variables_step(here: Installation) -> Variables:
             ("AZURE_TENANT_ID", here.tenant_id),
             ("AZURE_CLIENT_ID", reference_to("client_id")),
             ("SIGN_IN_CLIENT_ID", reference_to("sign_in_client_id")),
+            *([("API_CLIENT_ID", reference_to("api_client_id"))] if here.api else []),
             ("PORTAL_URL", here.portal_url),
             *((name, value) for name, (value, default) in usual.items() if value != default),
         ),

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from portal.tenant_setup.shell import as_json, quote_word
 from portal.tenant_setup.steps import (
+    AppIdUri,
     ByHand,
+    Commands,
     Grants,
     Identity,
     Mailbox,
@@ -18,9 +20,10 @@ from portal.tenant_setup.steps import (
     Step,
     Thing,
     Variables,
+    reference_to,
 )
 
-PRELUDE = Path(__file__).with_name("prelude.sh")
+PRELUDE, API_FUNCTIONS = Path(__file__).with_name("prelude.sh"), Path(__file__).with_name("api.sh")
 WIDTH = 116
 HEAD = """\
 #!/bin/sh
@@ -39,7 +42,10 @@ GRAPH={graph}
 def render_script(steps: tuple[Step, ...], *, portal: str, tenant: str, graph: str) -> str:
     head = HEAD.format(portal=portal, tenant=tenant, graph=quote_word(graph))
     blocks = [f"\n{headline_of(number, step)}\n{lines_of(step)}\n" for number, step in enumerate(steps, 1)]
-    return head + PRELUDE.read_text() + "".join(blocks)
+    functions = PRELUDE.read_text()
+    if any(isinstance(step, AppIdUri) for step in steps):
+        functions += API_FUNCTIONS.read_text()
+    return head + functions + "".join(blocks)
 
 
 def headline_of(number: int, step: Step) -> str:
@@ -167,6 +173,18 @@ def _(step: Mailbox) -> str:
             *(call_function("say", f"  {line}") for line in step.lines),
         ]
     )
+
+
+@lines_of.register
+def _(step: AppIdUri) -> str:
+    named = call_function("name_api", reference_to(step.application), reference_to(step.client_id))
+    return f"{begin_call(step)}\n{named}"
+
+
+@lines_of.register
+def _(step: Commands) -> str:
+    said = [call_function("say", step.lead), *(call_function("say", f"  {line}") for line in step.lines)]
+    return "\n".join([begin_call(step), *said])
 
 
 @lines_of.register

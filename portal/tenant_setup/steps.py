@@ -105,6 +105,22 @@ class Mailbox(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class AppIdUri(Step):
+    """The name of an API, `api://` and its client id. Both are keys of an earlier step."""
+
+    application: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commands(Step):
+    """Commands for the reader to adapt and run: the script only shows them."""
+
+    lead: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ByHand(Step):
     """Decisions that only the organisation can make."""
 

@@ -5,13 +5,25 @@ from __future__ import annotations
 import textwrap
 from functools import singledispatch
 
-from portal.tenant_setup.steps import REFERENCE, Grants, Mailbox, Step, Thing, Variables
+from portal.tenant_setup.steps import (
+    REFERENCE,
+    AppIdUri,
+    Commands,
+    Grants,
+    Mailbox,
+    Step,
+    Thing,
+    Variables,
+    reference_to,
+)
 
 WIDTH = 100
 REFERENCE_NAMES = {
     "client_id": "CLIENT-ID",
     "principal": "OBJECT-ID",
     "sign_in_client_id": "CLIENT-ID-OF-THE-REGISTRATION",
+    "api_client_id": "CLIENT-ID-OF-THE-API",
+    "api_principal": "OBJECT-ID-OF-THE-API",
 }
 
 
@@ -60,6 +72,16 @@ def _(step: Grants) -> list[str]:
 @detail_lines.register
 def _(step: Mailbox) -> list[str]:
     return [f"     {name_references(line)}" for line in step.lines]
+
+
+@detail_lines.register
+def _(step: AppIdUri) -> list[str]:
+    return [f"   - App ID URI: api://{name_references(reference_to(step.client_id))}"]
+
+
+@detail_lines.register
+def _(step: Commands) -> list[str]:
+    return [fold_text(step.lead), *(f"     {name_references(line)}" for line in step.lines)]
 
 
 @detail_lines.register

@@ -22,6 +22,15 @@ TRUST = {"name": "n", "issuer": "https://i.example", "subject": "s", "audiences"
 GIVEN = f"/servicePrincipals/{GRAPH_PRINCIPAL_ID}/appRoleAssignedTo"
 PASSES = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/temporaryAccessPass"
 TYPE = "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration"
+NAMED = f"/applications/{SIGN_IN_APPLICATION_ID}"
+NAME = {"identifierUris": [f"api://{Options().sign_in_client_id}"]}
+SCOPE = {
+    "id": "9a4d1c5e-6b0f-4f57-9d5b-6f7a3a1e0099",
+    "value": "Read",
+    "type": "Admin",
+    "adminConsentDisplayName": "Read",
+    "adminConsentDescription": "Read",
+}
 GROUP = {"displayName": "G", "mailNickname": "g", "mailEnabled": False, "securityEnabled": True}
 UNITS = "/directory/administrativeUnits"
 
@@ -67,6 +76,7 @@ CALLS: list[tuple[str, str, Any, tuple[str, ...]]] = [
     ("GET", "/applications", None, ("Application.Read.All",)),
     ("POST", "/applications", APPLICATION, ("Application.ReadWrite.All",)),
     ("GET", TRUSTED, None, ("Application.Read.All",)),
+    ("PATCH", NAMED, NAME, ("Application.ReadWrite.All",)),
     ("POST", TRUSTED, TRUST, ("Application.ReadWrite.All",)),
     ("GET", "/servicePrincipals", None, ("Application.Read.All",)),
     (
@@ -120,6 +130,12 @@ def test_portals_identity_cannot_set_up_the_tenant(someone: Administrator) -> No
         {**APPLICATION, "web": {"redirectUris": ["http://starters.contoso.example/signin/callback/"]}},
         {**APPLICATION, "web": {"redirectUris": ["https://*.contoso.example/"]}},
         {**APPLICATION, "optionalClaims": {"idToken": [{"name": "auth-time"}]}},
+        {**APPLICATION, "optionalClaims": {"accessToken": [{"name": "id-type"}]}},
+        {**APPLICATION, "identifierUris": ["api://x"]},
+        {**APPLICATION, "api": {"requestedAccessTokenVersion": 3}},
+        {**APPLICATION, "api": {"oauth2PermissionScopes": [{**SCOPE, "type": "Everybody"}]}},
+        {**APPLICATION, "api": {"oauth2PermissionScopes": [{**SCOPE, "id": "x"}]}},
+        {**APPLICATION, "api": {"preAuthorizedApplications": []}},
         {**APPLICATION, "appRoles": [{"value": "HR"}]},
         {
             **APPLICATION,
@@ -138,6 +154,17 @@ def test_portals_identity_cannot_set_up_the_tenant(someone: Administrator) -> No
 )
 def test_invalid_registration_is_refused(someone: Administrator, body: Any) -> None:
     assert someone.refusal("POST", "/applications", body) == (400, "Request_BadRequest")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"identifierUris": ["api://other"]}, {**NAME, "displayName": "x"}],
+    ids=["none", "other", "more"],
+)
+def test_application_takes_only_its_own_id_as_a_name(someone: Administrator, body: Any) -> None:
+    assert someone.refusal("PATCH", NAMED, body) == (400, "Request_BadRequest")
+    assert someone.ask("PATCH", NAMED, NAME).status_code == 204
+    assert someone.ask("GET", NAMED).json()["identifierUris"] == NAME["identifierUris"]
 
 
 def test_registration_is_found_by_name_and_client_id(someone: Administrator) -> None:

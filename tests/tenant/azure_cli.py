@@ -267,7 +267,10 @@ class Query:
         if not self._takes("("):
             return part(here, name)
         value = self._either(here)
+        second = self._either(here) if self._takes(",") else None
         assert self._takes(")"), self.left
+        if name == "contains":
+            return second in value
         if name == "to_string":
             return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
         if not isinstance(value, list):

@@ -14,7 +14,7 @@ from tests.tenant.setter import PORTAL, Setter
 
 @pytest.fixture
 def setter(settings: LazySettings, tmp_path: Path) -> Iterator[Setter]:
-    settings.AZURE_CLIENT_ID = settings.SIGN_IN_CLIENT_ID = ""
+    settings.AZURE_CLIENT_ID = settings.SIGN_IN_CLIENT_ID = settings.API_CLIENT_ID = ""
     settings.PORTAL_URL, settings.ORGANISATION_NAME = PORTAL, "Contoso"
     with Sandbox() as sandbox, Setter(sandbox, tmp_path) as someone:
         yield someone

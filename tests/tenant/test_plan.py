@@ -34,7 +34,7 @@ PERMISSION = re.compile(r"\b[A-Z][A-Za-z]+(?:[.-][A-Z][A-Za-z]+){2,}\b|\b[A-Z]\w
 
 @pytest.fixture(autouse=True)
 def installation(settings: LazySettings) -> None:
-    settings.AZURE_CLIENT_ID = settings.SIGN_IN_CLIENT_ID = ""
+    settings.AZURE_CLIENT_ID = settings.SIGN_IN_CLIENT_ID = settings.API_CLIENT_ID = ""
     settings.PORTAL_URL, settings.ORGANISATION_NAME = "https://starters.contoso.example", "Contoso"
 
 

@@ -48,10 +48,25 @@ class Command(BaseCommand):
             help="also add the optional claim acrs, for an authentication context of Conditional Access",
         )
 
-    def handle(self, *, script: str | None, identity: str, resource_group: str, acrs: bool, **_: Any) -> None:
+        parser.add_argument(
+            "--api",
+            action="store_true",
+            help="also plan the registration of the API for service desks; not planned without this option",
+        )
+
+    def handle(
+        self,
+        *,
+        script: str | None,
+        identity: str,
+        resource_group: str,
+        acrs: bool,
+        api: bool,
+        **_: Any,
+    ) -> None:
         try:
             here = this_installation(
-                identity=identity, resource_group=resource_group, authentication_context=acrs
+                identity=identity, resource_group=resource_group, authentication_context=acrs, api=api
             )
         except ImproperlyConfigured as problem:
             raise CommandError(str(problem)) from None

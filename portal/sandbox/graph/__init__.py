@@ -59,6 +59,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET", "/applications", applications.list_applications),
         ("POST", "/applications", applications.create_application),
         ("GET", APPLICATION, applications.read_application),
+        ("PATCH", APPLICATION, applications.name_application),
         ("GET", f"{APPLICATION}/owners", applications.list_owners),
         ("GET", f"{APPLICATION}/federatedIdentityCredentials", applications.list_federated_credentials),
         ("POST", f"{APPLICATION}/federatedIdentityCredentials", applications.create_federated_credential),

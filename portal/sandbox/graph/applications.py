@@ -24,7 +24,18 @@ AUDIENCES = {
     "AzureADandPersonalMicrosoftAccount",
     "PersonalMicrosoftAccount",
 }
-OPTIONAL_CLAIMS = {"auth_time", "acct", "login_hint", "acrs", "sid", "xms_cc", "email", "upn", "ipaddr"}
+OPTIONAL_CLAIMS = {
+    "auth_time",
+    "acct",
+    "login_hint",
+    "acrs",
+    "sid",
+    "xms_cc",
+    "email",
+    "upn",
+    "ipaddr",
+    "idtyp",
+}
 TRUST = ("name", "issuer", "subject", "audiences")
 MOST_TRUSTED = 20
 
@@ -55,9 +66,23 @@ def create_application(call: Call) -> Response:
         if claim.get("name") not in OPTIONAL_CLAIMS:
             raise bad_request(f"One or more optional claims are not valid: '{claim.get('name')}'.")
     _check_roles(body.get("appRoles", []))
+    _check_api(body.get("api") or {})
+    if body.get("identifierUris"):
+        raise bad_request("An identifier URI needs the appId, which exists only after the creation.")
     made = new_application(body)
     call.tenant.registrations.applications.append(made)
     return json_answer({"@odata.context": f"{CONTEXT}#applications/$entity", **made}, 201)
+
+
+def name_application(call: Call, application: str) -> Response:
+    """Set the App ID URI. By Microsoft's rule it contains the application's own id, the tenant's id or a domain."""
+    call.require_any(*WRITE)
+    found = _find_application(call, application)
+    body = check_properties(call.json(), known={"identifierUris"}, needed={"identifierUris"})
+    if any(found["appId"] not in uri for uri in body["identifierUris"]):
+        raise bad_request("Values of identifierUris property must use a verified domain of the organization.")
+    found["identifierUris"] = body["identifierUris"]
+    return Response(204)
 
 
 def list_owners(call: Call, application: str) -> Response:
@@ -119,6 +144,19 @@ def _check_redirect_uri(address: str) -> None:
     loopback = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}
     if not (parts.scheme == "https" or loopback) or not parts.hostname or "*" in address or parts.fragment:
         raise bad_request(f"The redirect URI '{address}' must begin with https, or be on localhost.")
+
+
+def _check_api(api: Json) -> None:
+    check_properties(api, known={"requestedAccessTokenVersion", "oauth2PermissionScopes"}, needed=())
+    if api.get("requestedAccessTokenVersion") not in (None, 1, 2):
+        raise bad_request("Invalid value specified for property 'requestedAccessTokenVersion'.")
+    needed = {"id", "value", "type", "adminConsentDisplayName", "adminConsentDescription"}
+    known = {*needed, "isEnabled", "userConsentDisplayName", "userConsentDescription"}
+    for scope in api.get("oauth2PermissionScopes", []):
+        check_properties(scope, known=known, needed=needed)
+        read_guid(scope["id"], "oauth2PermissionScopes.id")
+        if scope["type"] not in {"User", "Admin"} or " " in scope["value"]:
+            raise bad_request("Invalid value specified for property 'oauth2PermissionScopes'.")
 
 
 def _check_roles(roles: list[Json]) -> None:

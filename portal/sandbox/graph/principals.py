@@ -54,7 +54,8 @@ def create_principal(call: Call) -> Response:
             "The service principal cannot be created, updated, or restored because the service principal "
             f"name {application['appId']} is already in use."
         )
-    made = {**new_principal(application["appId"], application["displayName"]), **body}
+    offered = {"appRoles": application["appRoles"]}
+    made = {**new_principal(application["appId"], application["displayName"]), **offered, **body}
     call.tenant.registrations.principals.append(made)
     return json_answer({"@odata.context": f"{CONTEXT}#servicePrincipals/$entity", **made}, 201)
 
