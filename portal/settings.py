@@ -110,6 +110,7 @@ DOCTOR_CHECKS = [
     "onboarding.doctor.guard_verdicts",
     "onboarding.doctor.mail",
     "portal.signin.doctor",
+    "portal.signin.api_doctor",
     "portal.doctor",
 ]
 # How all that is asked of Microsoft is sent: with one deadline for a whole answer.

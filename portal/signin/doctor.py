@@ -105,13 +105,16 @@ def address_is_registered(name: str, visit: Any) -> Finding:
 
 
 def _unclear_answer(answer: AuthorizeAnswer) -> Finding:
+    return "unknown", describe_unclear_answer(answer), gettext("Sign in once to check this.")
+
+
+def describe_unclear_answer(answer: AuthorizeAnswer) -> str:
     said = (
         ", ".join(f"AADSTS{number}" for number in sorted(answer.numbers))
         or answer.problem
         or gettext("a page without an error code")
     )
-    words = gettext("Microsoft gave no clear answer (%(said)s).")
-    return "unknown", words % {"said": said}, gettext("Sign in once to check this.")
+    return gettext("Microsoft gave no clear answer (%(said)s).") % {"said": said}
 
 
 def _authorize_answer(visit: Any, name: str) -> AuthorizeAnswer:

@@ -28,10 +28,10 @@ class AuthorizeAnswer(NamedTuple):
     problem: str = ""
 
 
-def check_redirect_uri(address: str) -> AuthorizeAnswer:
+def check_redirect_uri(address: str, *, client_id: str = "") -> AuthorizeAnswer:
     """Without anybody signed in, `prompt=none` is refused: at the redirect URI, and only at one that is registered."""
     query = {
-        "client_id": settings.SIGN_IN_CLIENT_ID,
+        "client_id": client_id or settings.SIGN_IN_CLIENT_ID,
         "response_type": "code",
         "response_mode": "query",
         "redirect_uri": address,

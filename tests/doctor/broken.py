@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from portal.models import ClaimsSeen, User
 from portal.sandbox.options import GRAPH_RESOURCE
 from portal.sandbox.people import BY_KEY, EVERYONE
 from portal.sandbox.tenant import Tenant
+from portal.signin.access_tokens import PERMISSIONS as PERMISSIONS_OF_API
 
 NOOR = BY_KEY["noor"].object_id
 NOBODY = "11111111-2222-4333-8444-555555555555"
@@ -387,6 +388,9 @@ MAIL = (
     ),
 )
 
+CLAIMS = ["auth_time", "acct", "login_hint"]
+ROLES = ["HR", "Admin", "Auditor"]
+
 # --- Signing in -------------------------------------------------------------------------------------------------------
 
 
@@ -407,17 +411,25 @@ def sign_in_has_rights(it: Installation) -> None:
     it.fault(path=TOKEN, mutate={"access_token": token})
 
 
-def registered(*, claims: list[str], roles: list[str]) -> Callable[[Installation], None]:
-    """The identity may read app registrations, and reads this one."""
+def registered(
+    *,
+    claims: Sequence[str] = CLAIMS,
+    roles: Sequence[str] = ROLES,
+    access_claims: Sequence[str] = ("idtyp", "acct"),
+    api_roles: Sequence[str] = PERMISSIONS_OF_API,
+    version: int | None = 2,
+) -> Callable[[Installation], None]:
+    """The identity may read app registrations, and both registrations read like this one."""
     found = {
         "appId": NOBODY,
-        "optionalClaims": {"idToken": [{"name": name} for name in claims]},
-        "appRoles": [{"value": name, "isEnabled": True} for name in roles],
+        "optionalClaims": {
+            "idToken": [{"name": name} for name in claims],
+            "accessToken": [{"name": name} for name in access_claims],
+        },
+        "appRoles": [{"value": name, "isEnabled": True} for name in (*roles, *api_roles)],
+        "api": {"requestedAccessTokenVersion": version},
     }
     return fault(path="^/v1.0/applications$", status=200, body={"value": [found]})
-
-
-CLAIMS = ["auth_time", "acct", "login_hint"]
 
 
 def _claims() -> Iterator[Broken]:
@@ -483,4 +495,31 @@ SIGN_IN = (
     *_claims(),
 )
 
-EVERY_BREAK = (*OWN_SIDE, *IDENTITY, *POLICY, *FACTS, *_guards(), *MAIL, *SIGN_IN)
+API = (
+    Broken("the API is unknown", "api.client", setting("API_CLIENT_ID", NOBODY), says="setup_tenant --api"),
+    Broken("the API has tokens of version 1", "api.tokens", registered(version=1), says="version 2"),
+    Broken("the API names no version", "api.tokens", registered(version=None), says="version 2"),
+    *(
+        Broken(
+            f"tokens for the API come without {name}",
+            "api.tokens",
+            registered(access_claims=[other for other in ("idtyp", "acct") if other != name]),
+            says=f"lacks {name}",
+        )
+        for name in ("idtyp", "acct")
+    ),
+    Broken(
+        "the API has no roles",
+        "api.roles",
+        registered(api_roles=[]),
+        says=f"lacks {', '.join(PERMISSIONS_OF_API)}",
+    ),
+    Broken(
+        "the API lacks one role",
+        "api.roles",
+        registered(api_roles=PERMISSIONS_OF_API[:3]),
+        says="lacks Hooks.Manage",
+    ),
+)
+
+EVERY_BREAK = (*OWN_SIDE, *IDENTITY, *POLICY, *FACTS, *_guards(), *MAIL, *SIGN_IN, *API)

@@ -36,6 +36,7 @@ from onboarding.worker import starter_checks
 from portal import views
 from portal.context_processors import site_context
 from portal.models import ADMIN, ClaimsSeen, User
+from portal.signin.access_tokens import PERMISSIONS as PERMISSIONS_OF_API
 from portal.signin.failure_pages import AT_STEP_UP, FAILURE_PAGES
 from tests.conftest import BY_KEY, forget_everything_cached
 from tests.doctor import broken
@@ -547,6 +548,7 @@ NAMED = (
     *(permission.name for permission in PERMISSIONS),
     *TOO_WIDE,
     *("Sites.FullControl.All", "Calendars.ReadWrite", "api://AzureADTokenExchange", "Application Mail.Send"),
+    *(*PERMISSIONS_OF_API, "idtyp", "Application.Read.All"),
     *("auth_time", "acct", "login_hint", "acrs", "HR", "Admin", "Auditor", "Entra ID P1", "SQLite"),
     *("ConnectionError", "ConnectionRefusedError", "HTTPError", "MsalServiceError", "ZeroDivisionError"),
     *("invalid_request", "invalid_client", "accessDenied", "serviceNotAvailable", "TooManyRequests"),

@@ -107,10 +107,12 @@ class PassRules:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The optional claims and the app roles of an app registration."""
+    """The optional claims, the app roles and the version of access tokens of an app registration."""
 
-    claims: frozenset[str]
+    claims: frozenset[str]  # of the id token
     roles: frozenset[str]
+    access_claims: frozenset[str]  # of the access token
+    token_version: int | None
 
 
 def result_of_answer(answer: Answer, reader: Callable[[Answer], object]) -> ReadResult:
@@ -176,12 +178,18 @@ def parse_registration(answer: Answer) -> Registration:
     if len(found) != 1:
         raise answer.incomplete(_("the requested registration"))
     claims = found[0].record("optionalClaims")
-    asked = claims.records("idToken") if claims.has("idToken") else []
     roles = [role for role in found[0].records("appRoles") if role.flag("isEnabled") is not False]
     return Registration(
-        claims=frozenset(claim.text("name") for claim in asked),
+        claims=_claim_names(claims, "idToken"),
         roles=frozenset(role.text("value") for role in roles),
+        access_claims=_claim_names(claims, "accessToken"),
+        token_version=found[0].record("api").number("requestedAccessTokenVersion"),
     )
+
+
+def _claim_names(claims: Record, kind: str) -> frozenset[str]:
+    asked = claims.records(kind) if claims.has(kind) else []
+    return frozenset(claim.text("name") for claim in asked)
 
 
 def guid_or_nothing(value: object) -> str:

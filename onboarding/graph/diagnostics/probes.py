@@ -38,7 +38,7 @@ from onboarding.graph.errors import GraphError, Incomplete, NotFound
 from onboarding.graph.paths import PASS_POLICY, SIGN_INS, build_path, deciding_paths, lookup_path, user_path
 from onboarding.graph.responses import GUID, Answer
 
-REGISTERED = "appId,optionalClaims,appRoles"
+REGISTERED = "appId,optionalClaims,appRoles,api"
 
 
 @dataclass(slots=True)

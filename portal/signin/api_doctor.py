@@ -1,0 +1,104 @@
+"""The doctor's checks of the API registration, in the form of `portal/signin/doctor.py`.
+
+Whether the registration exists, Entra's sign-in says without any permission. The rest needs `Application.Read.All`, which
+the portal does not ask for; without it those checks are skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import HR
+from portal.signin.access_tokens import PERMISSIONS
+from portal.signin.doctor import WHERE, Finding, describe_unclear_answer
+from portal.signin.redirect_check import UNKNOWN_ADDRESS, UNKNOWN_CLIENT, UNKNOWN_TENANT, check_redirect_uri
+
+ACCESS_TOKEN_CLAIMS = ("idtyp", "acct")
+ROLES = (*PERMISSIONS, HR)
+# Nothing is registered there: for a known application Entra then refuses only the address.
+UNREGISTERED = "/api/doctor"
+
+
+def api_is_known(_visit: Any) -> Finding:
+    if not settings.API_CLIENT_ID:
+        return "skipped", gettext("API_CLIENT_ID is not set, so the portal has no API."), ""
+    answer = check_redirect_uri(settings.PORTAL_URL + UNREGISTERED, client_id=settings.API_CLIENT_ID)
+    if answer.numbers & (UNKNOWN_CLIENT | UNKNOWN_TENANT):
+        return (
+            "wrong",
+            gettext("The tenant has no application %(client_id)s.") % {"client_id": settings.API_CLIENT_ID},
+            gettext(
+                "Set API_CLIENT_ID to the application (client) id of the API registration (%(where)s), or "
+                "remove it if you do not use the API. `manage.py setup_tenant --api` plans the registration."
+            )
+            % {"where": WHERE},
+        )
+    if answer.came_back or answer.numbers & UNKNOWN_ADDRESS:
+        words = gettext("Application id %(client_id)s.")
+        return "ok", words % {"client_id": settings.API_CLIENT_ID}, ""
+    words, fix = describe_unclear_answer(answer), gettext("Call the API once to check this.")
+    return "unknown", words, fix
+
+
+def tokens_are_usable(visit: Any) -> Finding:
+    registered = visit.registration(settings.API_CLIENT_ID)
+    if registered is None:
+        return _unreadable()
+    if registered.token_version != 2:
+        return (
+            "wrong",
+            gettext(
+                "The registration does not request access tokens of version 2, so the API refuses all tokens."
+            ),
+            gettext("Set requestedAccessTokenVersion to 2 (%(where)s, Manifest).") % {"where": WHERE},
+        )
+    missing = [name for name in ACCESS_TOKEN_CLAIMS if name not in registered.access_claims]
+    if missing:
+        return (
+            "wrong",
+            gettext("The registration lacks %(claims)s.") % {"claims": ", ".join(missing)},
+            gettext(
+                "Add the optional claims %(claims)s to the access token (%(where)s, Token configuration)."
+            )
+            % {"claims": ", ".join(ACCESS_TOKEN_CLAIMS), "where": WHERE},
+        )
+    words = gettext("Access tokens of version 2, with %(claims)s.")
+    return "ok", words % {"claims": ", ".join(ACCESS_TOKEN_CLAIMS)}, ""
+
+
+def api_roles_are_defined(visit: Any) -> Finding:
+    registered = visit.registration(settings.API_CLIENT_ID)
+    if registered is None:
+        return _unreadable()
+    missing = [role for role in ROLES if role not in registered.roles]
+    if missing:
+        return (
+            "wrong",
+            gettext("The registration lacks %(roles)s.") % {"roles": ", ".join(missing)},
+            gettext(
+                "Add app roles for applications with the values %(roles)s, and one for users with the value "
+                "%(person_role)s (%(where)s, App roles)."
+            )
+            % {"roles": ", ".join(PERMISSIONS), "person_role": HR, "where": WHERE},
+        )
+    return "ok", gettext("It has all app roles: %(roles)s.") % {"roles": ", ".join(ROLES)}, ""
+
+
+def _unreadable() -> Finding:
+    words = gettext(
+        "The portal cannot read the registration. It needs the optional permission %(permission)s."
+    )
+    fix = gettext("To compare the registration with the plan, run the script of `setup_tenant --api` again.")
+    return "skipped", words % {"permission": "Application.Read.All"}, fix
+
+
+_KNOWN = ("api.client",)
+CHECKS = (
+    ("api.client", _("The API registration exists"), api_is_known, ("signin.entra",)),
+    ("api.tokens", _("Tokens for the API contain what is required"), tokens_are_usable, _KNOWN),
+    ("api.roles", _("The API's app roles exist"), api_roles_are_defined, _KNOWN),
+)
