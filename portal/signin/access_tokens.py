@@ -69,7 +69,7 @@ def verify_access_token(token: str) -> Caller:
         return person_of(claims) if has_scopes(claims) else application_of(claims)
     except TokenRefused as refusal:
         raise invalid(str(refusal)) from None
-    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:  # claims of an unexpected type
+    except (ArithmeticError, TypeError, ValueError) as error:  # claims of an unexpected type
         raise invalid(f"the token is not good: {type(error).__name__}") from None
 
 
@@ -77,7 +77,7 @@ def find_key(token: str) -> jwt.PyJWK:
     """The published key that the token names. A token with another algorithm costs no request to Entra."""
     try:
         header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, RecursionError, TypeError, ValueError) as error:
+    except (jwt.PyJWTError, TypeError, ValueError) as error:
         raise invalid(f"the token cannot be read: {type(error).__name__}") from None
     if header.get("alg") != "RS256" or not header.get("kid"):
         raise invalid("the token names another algorithm than RS256, or no key")
