@@ -296,17 +296,17 @@ def fault(tenant: Sandbox) -> Callable[..., None]:
 
 def live_passes(tenant: Sandbox, key: str = "noor") -> list[Any]:
     """The passes of one person that would open their account now."""
-    found = [one for one in tenant.tenant.passes if one.person == key and not one.ended]
-    return [one for one in found if tenant.tenant.unusable_because(one) is None]
+    found = [pass_ for pass_ in tenant.tenant.passes if pass_.person == key and not pass_.ended]
+    return [pass_ for pass_ in found if tenant.tenant.unusable_because(pass_) is None]
 
 
 def creations(tenant: Sandbox) -> list[Any]:
     """The POSTs that asked for a pass."""
     asked = tenant.tenant.requests
     return [
-        one
-        for one in asked
-        if one["method"] == "POST" and one["path"].endswith("/temporaryAccessPassMethods")
+        request
+        for request in asked
+        if request["method"] == "POST" and request["path"].endswith("/temporaryAccessPassMethods")
     ]
 
 

@@ -34,22 +34,22 @@ def test_nobody_else_does(browser_of, path, key):
 def test_every_mail_kind_is_previewed_and_none_is_written(browser_of, settings):
     page = browser_of("audrey").get("/admin/mails/").content.decode()
 
-    for one in mail_previews.list_previews():
-        assert one.title in page and settings.PORTAL_URL.split("//")[1] in one.content["text"]
+    for preview in mail_previews.list_previews():
+        assert preview.title in page and settings.PORTAL_URL.split("//")[1] in preview.content["text"]
     assert {path.name.split(".")[0] for path in mail_previews.FOLDER.glob("*.html")} - {"base"} == set(
         mail_previews.list_kinds()
     )
     assert not Mail.objects.exists()
 
 
-@pytest.mark.parametrize("one", mail_previews.list_previews(), ids=lambda one: one.title)
-def test_a_mail_is_what_outlook_and_a_phone_can_draw(one, settings):
-    subject, text, html = one.content["subject"], one.content["text"], one.content["html"]
+@pytest.mark.parametrize("preview", mail_previews.list_previews(), ids=lambda preview: preview.title)
+def test_a_mail_is_what_outlook_and_a_phone_can_draw(preview, settings):
+    subject, text, html = preview.content["subject"], preview.content["text"], preview.content["html"]
 
     assert subject and len(subject) < 78 and "!" not in subject and "\n" not in subject
     assert f"Sent by {settings.PORTAL_URL.split('//')[1]}" in html
     for words in (text, html):  # who only hears of it has no page of the starter
-        assert (settings.PORTAL_URL in words) is (one.reader != Mail.Reader.ABOVE)
+        assert (settings.PORTAL_URL in words) is (preview.reader != Mail.Reader.ABOVE)
     assert "<style" not in html and "<img" not in html and "class=" not in html
     assert not re.search(r"display:\s*(flex|grid)|position:|float:|var\(|rem;|background-image", html)
     for table in re.findall(r"<table[^>]*>", html):

@@ -50,7 +50,7 @@ class InTheSandbox:
     @property
     def asked(self) -> list[tuple[str, str]]:
         noted = list(self._sandbox.tenant.requests)
-        return [(one["method"], one["path"]) for one in noted if not one["batched"]]
+        return [(request["method"], request["path"]) for request in noted if not request["batched"]]
 
     @property
     def strangers(self) -> list[bytes]:
@@ -60,7 +60,7 @@ class InTheSandbox:
         self._sandbox.tenant.faults.add(entry)
 
     def live(self) -> list[str]:
-        return [one.id for one in live_passes(self._sandbox)]
+        return [pass_.id for pass_ in live_passes(self._sandbox)]
 
 
 # Microsoft documents both ways to treat a second POST; each stand-in plays another of them, unless a test asks
@@ -119,7 +119,7 @@ class Story:
 
     @property
     def calls(self) -> Counter[str]:
-        return Counter(word(*one) for one in self.microsoft.asked[self._asked :])
+        return Counter(word(*request) for request in self.microsoft.asked[self._asked :])
 
     @property
     def told(self) -> set[tuple[str, str]]:

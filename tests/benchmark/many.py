@@ -96,7 +96,10 @@ def statements(start: int, end: int, recorded_by: int, *, on_postgresql: bool) -
         other_columns=", ".join(others),
         other_values=", ".join(others.values()),
     )
-    return [one for name, words in WORDS.items() for one in _table(name, words.split())] + [insert, found_by]
+    return [statement for name, words in WORDS.items() for statement in _table(name, words.split())] + [
+        insert,
+        found_by,
+    ]
 
 
 def _others() -> dict[str, str]:

@@ -89,11 +89,11 @@ def tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Tab]]:
         return tabs[-1]
 
     yield opened
-    for one in tabs:
-        one.context.close()
-    assert [complaint for one in tabs for complaint in one.complaints()] == []
-    assert [dialog for one in tabs for dialog in one.dialogs] == []
-    assert [address for one in tabs for address in one.from_elsewhere] == []
+    for opened_tab in tabs:
+        opened_tab.context.close()
+    assert [complaint for opened_tab in tabs for complaint in opened_tab.complaints()] == []
+    assert [dialog for opened_tab in tabs for dialog in opened_tab.dialogs] == []
+    assert [address for opened_tab in tabs for address in opened_tab.from_elsewhere] == []
 
 
 @pytest.fixture(scope="package")
@@ -102,13 +102,13 @@ def checker() -> Iterator[nu.Checker | None]:
     if not nu.IS_HERE:
         yield None
         return
-    with nu.checker() as one:
-        yield one
+    with nu.checker() as running:
+        yield running
 
 
 @pytest.fixture
 def looks(tab: Callable[..., Tab], checker: nu.Checker | None) -> Iterator[Looks]:
     """Look at pages on every screen. A picture shows no half-done change of colours."""
-    one = Looks(tab(reduced_motion="reduce"), checker)
-    yield one
-    assert not one.wrong, one.told()
+    pages = Looks(tab(reduced_motion="reduce"), checker)
+    yield pages
+    assert not pages.wrong, pages.told()

@@ -60,7 +60,7 @@ def main() -> int:
         print(f"{'':34}" + "".join(f"{name:>16}" for name in LEAST))
         for title, who, path in pages:
             scores = looked_at(node, site.url + path, cookies(site, who))
-            line = [(name, statistics.median(one[name] for one in scores)) for name in LEAST]
+            line = [(name, statistics.median(report[name] for report in scores)) for name in LEAST]
             print(f"{title:34}" + "".join(f"{score:16.0f}" for _, score in line), flush=True)
             for name, score in line:
                 if score < LEAST[name]:
@@ -74,7 +74,7 @@ def cookies(site: Site, who: str) -> str:
         return ""
     visitor = Visitor(site.url)
     visitor.sign_in(who, "/")
-    return "; ".join(f"{one.name}={one.value}" for one in visitor.http.cookies)
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in visitor.http.cookies)
 
 
 def looked_at(node: str, address: str, cookie: str) -> list[dict[str, Any]]:
@@ -113,8 +113,8 @@ def _look(node: str, address: str, headers: Path, report: Path) -> dict[str, Any
     found["lacks"] = {
         name: [
             f"{audit['id']} {audit.get('displayValue', '')}"
-            for one in told["categories"][name]["auditRefs"]
-            if one["weight"] and (audit := told["audits"][one["id"]])["score"] not in (None, 1)
+            for reference in told["categories"][name]["auditRefs"]
+            if reference["weight"] and (audit := told["audits"][reference["id"]])["score"] not in (None, 1)
         ]
         for name in LEAST
     }

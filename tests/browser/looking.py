@@ -88,7 +88,7 @@ class Looks:
 
     def _as_sent(self) -> str:
         """The HTML of the page, before any script of it ran."""
-        asked = [one for one in self.someone.asked if one.is_navigation_request()]
+        asked = [request for request in self.someone.asked if request.is_navigation_request()]
         answer = asked[-1].response()
         assert answer is not None
         return answer.text()

@@ -27,8 +27,8 @@ class Checker:
         answer = requests.post(
             self.address, data=html.encode(), headers={"Content-Type": "text/html; charset=utf-8"}, timeout=60
         )
-        told = [one for one in answer.json()["messages"] if one["type"] != "info"]
-        return [f"{one['message']} {' '.join(one.get('extract', '').split())}" for one in told]
+        told = [message for message in answer.json()["messages"] if message["type"] != "info"]
+        return [f"{message['message']} {' '.join(message.get('extract', '').split())}" for message in told]
 
 
 @contextmanager
@@ -41,16 +41,16 @@ def checker() -> Iterator[Checker]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        one = Checker(f"http://127.0.0.1:{port}/?out=json")
-        wait_for(lambda: _answers(one), "the HTML checker to start")
-        yield one
+        running = Checker(f"http://127.0.0.1:{port}/?out=json")
+        wait_for(lambda: _answers(running), "the HTML checker to start")
+        yield running
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _answers(one: Checker) -> bool:
+def _answers(running: Checker) -> bool:
     try:
-        return one.errors(BARE) == []
+        return running.errors(BARE) == []
     except requests.RequestException:
         return False

@@ -89,7 +89,7 @@ def smaller(png: bytes) -> bytes:
         if colour not in number:
             number[colour] = min(range(len(table)), key=lambda at, colour=colour: distance(table[at], colour))
     rows = (
-        b"\0" + bytes(number[one] for one in pixels[at : at + width])
+        b"\0" + bytes(number[colour] for colour in pixels[at : at + width])
         for at in range(0, width * height, width)
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -102,8 +102,8 @@ def smaller(png: bytes) -> bytes:
     )
 
 
-def distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+def distance(colour: tuple[int, ...], other: tuple[int, ...]) -> int:
+    return sum((a - b) ** 2 for a, b in zip(colour, other, strict=True))
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -143,7 +143,7 @@ def predicted(how: int, left: int, up: int, corner: int) -> int:
     if how < 4:
         return (0, left, up, (left + up) // 2)[how]
     guess = left + up - corner
-    return min((left, up, corner), key=lambda one: abs(guess - one))
+    return min((left, up, corner), key=lambda neighbour: abs(guess - neighbour))
 
 
 def main() -> None:

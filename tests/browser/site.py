@@ -61,13 +61,13 @@ class Site:
 
     def passes(self, starter: Starter) -> list[Any]:
         """The passes on their account now."""
-        return [one for one in self.seen("state")["passes"] if one["person"] == starter.key]
+        return [pass_ for pass_ in self.seen("state")["passes"] if pass_["person"] == starter.key]
 
     def passes_made(self, starter: Starter) -> int:
         """How many were made, whatever became of them."""
         state = self.seen("state")
         every = [*state["passes"], *state["past_passes"]]
-        return sum(one["person"] == starter.key for one in every)
+        return sum(pass_["person"] == starter.key for pass_ in every)
 
     # --- People -------------------------------------------------------------------------------------------------
 

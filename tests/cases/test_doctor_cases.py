@@ -33,7 +33,7 @@ def findings() -> dict[str, Any]:
 
 
 def wrong(report: dict[str, Any], *parts: str) -> list[str]:
-    return [name for name, one in report.items() if one["state"] == "wrong" and name.startswith(parts)]
+    return [name for name, check in report.items() if check["state"] == "wrong" and name.startswith(parts)]
 
 
 # --- O12 ----------------------------------------------------------------------------------------------------------

@@ -132,10 +132,10 @@ def test_h5_a_typographic_apostrophe_is_found(browser_of, tenant, apostrophe):
     several = browser_of("hanna").post(
         "/hr/new/several/", pasting(f"sean.o{apostrophe}brien@contoso.example")
     )
-    one = browser_of("hanna").post("/hr/new/", recording(account=f"sean.o{apostrophe}brien@contoso.example"))
+    page = browser_of("hanna").post("/hr/new/", recording(account=f"sean.o{apostrophe}brien@contoso.example"))
 
     assert "Liam O'Brien" in accounts_of(several)["sean.o'brien@contoso.example"]
-    assert "Liam O'Brien" in text_of(one) and one.status_code == 200
+    assert "Liam O'Brien" in text_of(page) and page.status_code == 200
 
 
 # --- H4: a mail address that is not the account name ---------------------------------------------------------------

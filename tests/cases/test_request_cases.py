@@ -26,8 +26,8 @@ START = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 @pytest.fixture
 def entra(monkeypatch):
-    with playing_entra(monkeypatch) as one:
-        yield one
+    with playing_entra(monkeypatch) as played:
+        yield played
 
 
 def says(answer) -> str:

@@ -60,8 +60,8 @@ def worst_minute(tenant: Sandbox) -> int:
 
 def calls_until_read(tenant: Sandbox, starter: Starter, before: int) -> int:
     """In which call after so many this account was asked for."""
-    for number, one in enumerate(sign_in_calls(tenant)[before:], start=1):
-        if starter.account_id in f"{one['path']} {one['query']}":
+    for number, request in enumerate(sign_in_calls(tenant)[before:], start=1):
+        if starter.account_id in f"{request['path']} {request['query']}":
             return number
     raise AssertionError("it was never asked for")
 

@@ -81,8 +81,8 @@ def served() -> Iterator[Served]:
         file = folder / "key"
         file.write_text(key + "\n")
         variables = {"SECRET_KEY_FILE": str(file), "DATABASE_URL": database.url}
-        with serving(variables, cwd=Path(tempfile.gettempdir()), folder=folder, key=key) as one:
-            yield one
+        with serving(variables, cwd=Path(tempfile.gettempdir()), folder=folder, key=key) as portal:
+            yield portal
 
 
 # --- S8 -----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,9 @@ UNREACHABLE = {
 
 
 @pytest.mark.parametrize(("where", "cause"), UNREACHABLE.values(), ids=UNREACHABLE)
-@pytest.mark.parametrize("command", [("serve", "--bind"), ("worker",), ("migrate",)], ids=lambda one: one[0])
+@pytest.mark.parametrize(
+    "command", [("serve", "--bind"), ("worker",), ("migrate",)], ids=lambda arguments: arguments[0]
+)
 def test_o3_an_unreachable_database_is_reported_with_host_and_cause(command, where, cause):
     where = where.format(free=free_port())
     words = [*command, f"127.0.0.1:{free_port()}"] if "--bind" in command else command

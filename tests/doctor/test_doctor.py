@@ -70,7 +70,7 @@ class Written:
         return self.of("wrong")
 
     def of(self, state: str) -> list[str]:
-        return [name for name, one in self.states.items() if one == state]
+        return [name for name, found in self.states.items() if found == state]
 
     def keeps_secrets(self, log: str = "") -> bool:
         """The output contains no token, no signature of one, and no assertion."""

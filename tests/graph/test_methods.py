@@ -45,7 +45,7 @@ def test_every_documented_phone_state_is_in_the_table():
     assert set(sandbox.SMS_STATES) <= {state for kind, state in TABLE if kind == "phone"}
 
 
-CLOSING = [one for one, said in TABLE.items() if said[3]]
+CLOSING = [case for case, said in TABLE.items() if said[3]]
 
 
 @pytest.mark.parametrize(("kind", "state"), CLOSING, ids=map("{0[0]} {0[1]}".format, CLOSING))

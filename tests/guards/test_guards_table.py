@@ -207,7 +207,7 @@ def test_each_boundary_value_is_refused_by_its_guard_alone(question, how, codes)
     assert refusing(asked) == codes
     # Each says so by itself: the net below, where a guard that fails has said no, is for what nobody thought of.
     without = {guards.Verdict.OFF, guards.Verdict.SKIPPED}
-    asked_now = [one for one in guards.GUARDS if guards.evaluate_guard(one, asked) not in without]
+    asked_now = [guard for guard in guards.GUARDS if guards.evaluate_guard(guard, asked) not in without]
     assert [guard.code for guard in asked_now if guard.passes(asked) is False] == codes
 
 

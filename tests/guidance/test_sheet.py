@@ -38,10 +38,10 @@ def test_each_number_that_microsoft_shows_is_explained(client, number):
 def test_every_sign_in_problem_has_meaning_and_steps(client):
     page = client.get("/sheet/").content.decode()
 
-    assert len({one.name for one in SIGN_IN_PROBLEMS}) == len(SIGN_IN_PROBLEMS) >= 6
-    for one in SIGN_IN_PROBLEMS:
-        assert one.do
-        for words in (one.sees, one.means, *one.do):
+    assert len({problem.name for problem in SIGN_IN_PROBLEMS}) == len(SIGN_IN_PROBLEMS) >= 6
+    for problem in SIGN_IN_PROBLEMS:
+        assert problem.do
+        for words in (problem.sees, problem.means, *problem.do):
             assert escape(str(words)) in page
 
 

@@ -64,7 +64,7 @@ def test_all_starts_change_and_empty_fields_stay(browser_of, four):
     fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat(), "start_time": "", "time_zone": ""}
     done = page_of(hanna.post("/hr/together/", hidden_of(page) | fields))
 
-    noor, liam = (Starter.objects.get(pk=one.pk) for one in four[:2])
+    noor, liam = (Starter.objects.get(pk=starter.pk) for starter in four[:2])
     assert "All 2 done" in done
     assert (noor.start_date, noor.start_time, noor.note) == (IN_A_MONTH, time(7, 30), "By the side door")
     assert noor.starts_at.date() == IN_A_MONTH
@@ -137,7 +137,7 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
 
     told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
 
-    trips = [one for one in tenant.tenant.requests if one["path"].endswith("/$batch")]
+    trips = [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
     assert len(trips) == len(four)  # all that the guards look at is asked of each
     assert told.pop("Ben Carter") == "The link was not sent. No manager is set in Entra."
     assert set(told.values()) == {"The link is on its way to the manager."}

@@ -85,12 +85,14 @@ def test_look_up_shows_all_details_and_saves_nothing(browser_of, tenant):
 
 
 def trips(tenant):
-    return len([one for one in tenant.tenant.requests if one["path"].endswith("/$batch")])
+    return len([request for request in tenant.tenant.requests if request["path"].endswith("/$batch")])
 
 
 def asked_about(tenant):
     """How many accounts the guards were asked about."""
-    return len([one for one in tenant.tenant.requests if one["path"].endswith("/roleAssignments")])
+    return len(
+        [request for request in tenant.tenant.requests if request["path"].endswith("/roleAssignments")]
+    )
 
 
 def test_account_that_guards_refuse_has_a_warning_and_is_unselected(browser_of, tenant):
@@ -181,7 +183,8 @@ def test_selected_accounts_are_saved_and_listed(browser_of, tenant, person):
     noor, liam = Starter.objects.order_by("id")
     assert (noor.account_id, liam.account_id) == (BY_KEY["noor"].object_id, BY_KEY["liam"].object_id)
     assert {
-        (one.start_date.isoformat(), f"{one.start_time:%H:%M}", one.time_zone) for one in (noor, liam)
+        (starter.start_date.isoformat(), f"{starter.start_time:%H:%M}", starter.time_zone)
+        for starter in (noor, liam)
     } == {(SOON, "08:30", "Europe/Lisbon")}
     assert noor.note == "Come to the <side> door" and noor.recorded_by == person("hanna")
     assert AuditEvent.objects.filter(event="starter.recorded").count() == 2
@@ -316,7 +319,7 @@ def test_two_hundred_accounts_take_thirty_round_trips_each_way(browser_of, tenan
     names = [f"person.{n:03}@contoso.example" for n in range(200)]
     hanna = browser_of("hanna")
     page = page_of(hanna.post("/hr/new/several/", typed(*names)))
-    trips = len([one for one in tenant.tenant.requests if one["path"].endswith("/$batch")])
+    trips = len([request for request in tenant.tenant.requests if request["path"].endswith("/$batch")])
 
     response = hanna.post("/hr/new/several/", typed(*names, step="save", take=list(ticks_of(page))))
 
@@ -395,12 +398,12 @@ def refused_everywhere(policy_says, tenant):
 
 def test_second_look_up_of_many_costs_no_extra_queries(browser_of, refused_everywhere):
     hanna = browser_of("hanna")
-    one = typed(*refused_everywhere[:1])
+    first_of_them = typed(*refused_everywhere[:1])
     all_of_them = typed(*refused_everywhere)
     first = page_of(hanna.post("/hr/new/several/", all_of_them))
     assert first.count("quote reference") == 12
     with CaptureQueriesContext(connection) as few:
-        hanna.post("/hr/new/several/", one)
+        hanna.post("/hr/new/several/", first_of_them)
 
     with CaptureQueriesContext(connection) as many:
         again = page_of(hanna.post("/hr/new/several/", all_of_them))

@@ -160,7 +160,7 @@ def test_every_problem_has_a_reason_a_remedy_and_a_place(today, record, problem)
     ],
 )
 def test_refusal_shows_the_text_of_the_guard(today, invite, confirmation, tenant, key, remedy):
-    key = key if key in BY_KEY else next(one.key for one in BY_KEY.values() if one.has_pass)
+    key = key if key in BY_KEY else next(person.key for person in BY_KEY.values() if person.has_pass)
     outcome_of(confirmation(invite(key)))
 
     row = table_under(today(), "Needs attention")[BY_KEY[key].name]
@@ -263,18 +263,18 @@ def test_the_fuller_a_day_the_fuller_its_square(many):
         many(number, date(2026, 12, day))
 
     days = {
-        one.day.day: one
-        for one in calendar.build_calendar(date(2026, 12, 1), date(2026, 12, 1), Q(pk__in=[]))["days"]
-        if one.count
+        day.day.day: day
+        for day in calendar.build_calendar(date(2026, 12, 1), date(2026, 12, 1), Q(pk__in=[]))["days"]
+        if day.count
     }
 
-    assert {day: one.level for day, one in days.items()} == {1: 1, 2: 2, 3: 4}
+    assert {number: day.level for number, day in days.items()} == {1: 1, 2: 2, 3: 4}
 
 
 def test_a_day_far_away_is_drawn_among_its_own_weeks():
     drawn = calendar.build_calendar(date(2027, 8, 18), date(2026, 11, 25), Q(pk__in=[]))
 
-    assert drawn["first"] == date(2027, 8, 16) and sum(one.is_shown for one in drawn["days"]) == 1
+    assert drawn["first"] == date(2027, 8, 16) and sum(day.is_shown for day in drawn["days"]) == 1
 
 
 def test_no_style_is_written_into_the_page(browser_of, many):

@@ -123,7 +123,7 @@ def assert_counts_are_right(filters: StarterFilters, matching: list[Starter]) ->
     by_state = Counter(starter.state for starter in of_states)
     for state in filters.state_choices():
         special = {
-            "": sum(by_state[one] for one in UNFINISHED),
+            "": sum(by_state[state_code] for state_code in UNFINISHED),
             "all": len(of_states),
             "problem": sum(is_in_need(starter) for starter in of_states),
         }
@@ -132,11 +132,15 @@ def assert_counts_are_right(filters: StarterFilters, matching: list[Starter]) ->
     of_days = found_by_hand(but="day")
     spans = [None, *(day_range(code, TODAY) for code in ("before", "today", "week", "next"))]
     assert [day["count"] for day in filters.day_choices()] == [
-        sum(span is None or span[0] <= one.start_date <= span[1] for one in of_days) for span in spans
+        sum(span is None or span[0] <= starter.start_date <= span[1] for starter in of_days) for span in spans
     ]
 
-    departments = Counter(one.department for one in found_by_hand(but="department") if one.department)
-    managers = Counter(one.confirmer_id for one in found_by_hand(but="manager") if one.confirmer_id)
+    departments = Counter(
+        starter.department for starter in found_by_hand(but="department") if starter.department
+    )
+    managers = Counter(
+        starter.confirmer_id for starter in found_by_hand(but="manager") if starter.confirmer_id
+    )
     chosen = {filters.department: 0, filters.manager: 0} if filters.department or filters.manager else {}
     assert counted(filters.department_choices(), chosen) == dict(departments)
     assert counted(filters.manager_choices(), chosen) == dict(managers)

@@ -11,7 +11,7 @@ NOOR, BEN, LATE = (BY_KEY[key] for key in ("noor", "ben", "late"))
 
 
 def batches(tenant):
-    return [one for one in tenant.tenant.requests if one["path"].endswith("/$batch")]
+    return [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
 
 
 def test_each_has_an_answer_of_its_own(tenant):
@@ -30,7 +30,9 @@ def test_each_has_an_answer_of_its_own(tenant):
 def test_they_say_the_same_as_one_by_one(tenant):
     several = graph.client().look_up_several([NOOR.object_id, BEN.object_id])
 
-    assert several == {one: graph.client().look_up(one) for one in (NOOR.object_id, BEN.object_id)}
+    assert several == {
+        account_id: graph.client().look_up(account_id) for account_id in (NOOR.object_id, BEN.object_id)
+    }
 
 
 @pytest.mark.parametrize(("count", "trips"), [(10, 1), (11, 2), (25, 3)])
@@ -83,13 +85,13 @@ def test_what_decides_of_many_is_what_decides_of_each(tenant):
     several = graph.client().issue_facts_several([*ids, NOOR.object_id], seconds=10)
 
     assert len(batches(tenant)) == 3
-    assert several == {one: graph.client().issue_facts(one, scarce=False) for one in ids}
+    assert several == {account_id: graph.client().issue_facts(account_id, scarce=False) for account_id in ids}
 
 
 def test_the_scarce_call_is_left_alone(tenant):
     graph.client().issue_facts_several([NOOR.object_id, BEN.object_id], seconds=10)
 
-    assert not [one for one in tenant.tenant.requests if "/authentication/" in one["path"]]
+    assert not [request for request in tenant.tenant.requests if "/authentication/" in request["path"]]
 
 
 def test_missing_account_is_left_out_and_the_others_stay(tenant):

@@ -25,10 +25,12 @@ def entries(tenant, address=MARIA.mail):
 
 
 def move(starter, person, *, days: int) -> Starter:
-    one = Starter.objects.get(pk=starter.pk)
+    current = Starter.objects.get(pk=starter.pk)
     rescheduling.reschedule_starter(
-        starter=one,
-        schedule=rescheduling.Schedule(one.start_date + timedelta(days=days), time(10, 30), one.time_zone),
+        starter=current,
+        schedule=rescheduling.Schedule(
+            current.start_date + timedelta(days=days), time(10, 30), current.time_zone
+        ),
         note="",
         by=person("hanna"),
     )

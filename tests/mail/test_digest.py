@@ -95,8 +95,8 @@ def test_a_digest_lists_each_starter_with_their_own_link(many, tenant, run_jobs)
     run_jobs()
     run_jobs(11 * MINUTE)
 
-    one, together = tenant.tenant.mails
-    assert first.name in one.subject and "3 starters" in together.subject
+    single, together = tenant.tenant.mails
+    assert first.name in single.subject and "3 starters" in together.subject
     for starter in others:
         assert starter.name in together.text and f"/starters/{starter.public_id}/" in together.text
         assert starter.name in together.html and f"/starters/{starter.public_id}/" in together.html
@@ -162,19 +162,21 @@ def test_reminders_of_one_morning_are_one_digest(record, tenant, run_jobs, time_
 
 
 def test_the_more_urgent_of_two_waiting_mails_is_sent(many, tenant, run_jobs):
-    _, one, other = many(3)
+    _, reminded, other = many(3)
     with audit.transaction():
-        notifications.write_reminder(one)
+        notifications.write_reminder(reminded)
     run_jobs()
 
     run_jobs(11 * MINUTE)
 
     text = tenant.tenant.mails[-1].text
-    assert text.count(one.name) == 1 and "2 starters" in tenant.tenant.mails[-1].subject
+    assert text.count(reminded.name) == 1 and "2 starters" in tenant.tenant.mails[-1].subject
     assert (
-        text.index("You can create a pass for them now") < text.index(one.name) < text.index("You help these")
+        text.index("You can create a pass for them now")
+        < text.index(reminded.name)
+        < text.index("You help these")
     )
-    assert Mail.objects.get(kind="invitation", starter=one).dropped_at and other.name in text
+    assert Mail.objects.get(kind="invitation", starter=reminded).dropped_at and other.name in text
 
 
 # --- Mails that are no longer relevant ------------------------------------------------------------------------------------
@@ -242,8 +244,8 @@ def test_a_digest_that_is_sent_twice_has_one_message_id(many, tenant, run_jobs):
 
 
 def test_each_starters_page_shows_the_mail_waiting_and_then_sent(many, browser_of, run_jobs):
-    _, one, _ = many(3)
-    hanna, url = browser_of("hanna"), f"/hr/{one.public_id}/"
+    _, starter, _ = many(3)
+    hanna, url = browser_of("hanna"), f"/hr/{starter.public_id}/"
     run_jobs()
 
     waits = hanna.get(url).content.decode()

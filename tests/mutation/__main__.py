@@ -183,7 +183,7 @@ def main() -> int:
     results = []
     for name in names:
         results.append(examine(name, copies, last.get(name, []) if os.environ.get("AGAIN") else None))
-        last[name] = [one.name for one in results[-1].survivors]
+        last[name] = [mistake.name for mistake in results[-1].survivors]
         SURVIVORS.write_text(json.dumps(last, indent=1))
     report(results, (time.monotonic() - started) / 60)
     return int(any(result.share > MOST for result in results))
@@ -193,10 +193,10 @@ def examine(name: str, copies: list[Copy], again: list[str] | None) -> Result:
     module = SOURCES[name]
     found = mistakes(module, (TOP / module).read_text())
     harmless = equivalents(name)
-    if unknown := harmless - {one.name for one in found}:
+    if unknown := harmless - {mistake.name for mistake in found}:
         sys.exit("equivalent.toml names mistakes that nobody can make:\n  " + "\n  ".join(sorted(unknown)))
-    found = [one for one in found if one.name not in harmless]
-    tried = [one for one in found if again is None or one.name in again]
+    found = [mistake for mistake in found if mistake.name not in harmless]
+    tried = [mistake for mistake in found if again is None or mistake.name in again]
     reach = Reach(name, copies[0])
     print(f"{module}: {len(tried)} mistakes, {len(reach.seconds)} tests", flush=True)
     return Result(module, len(harmless), len(found), list(those_that_survive(name, tried, copies, reach)))
@@ -208,7 +208,7 @@ def all_tests(name: str) -> list[str]:
 
 def equivalents(name: str) -> set[str]:
     """What changes nothing that anybody could promise, said one by one with the reason."""
-    return {f"{SOURCES[name]} {one}" for one in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
+    return {f"{SOURCES[name]} {mistake}" for mistake in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
 
 
 class Reach:
@@ -218,12 +218,12 @@ class Reach:
         if copy.test(name, all_tests(name), "-p", "tests.mutation.reached") != 0:
             sys.exit(f"The tests of {name} fail without any mistake:\n{copy.said.read_text()}")
         told = json.loads((copy.folder / REACHED).read_text())
-        self.seconds: dict[str, float] = {test: one["seconds"] for test, one in told.items()}
+        self.seconds: dict[str, float] = {test: run["seconds"] for test, run in told.items()}
         self.patience = 60 + 2 * sum(self.seconds.values())
         self.noticed: Counter[str] = Counter()
         self._tests: defaultdict[int, set[str]] = defaultdict(set)
-        for test, one in told.items():
-            for line in one["lines"]:
+        for test, run in told.items():
+            for line in run["lines"]:
                 self._tests[line].add(test)
 
     def of(self, mistake: Mistake) -> list[str]:
@@ -285,10 +285,12 @@ class Verdicts:
 
 def report(results: list[Result], minutes: float) -> None:
     print(f"\n{'module':26}{'mistakes':>9}{'noticed':>9}{'survive':>9}{'share':>7}{'equivalent':>12}")
-    for one in results:
-        left = len(one.survivors)
-        numbers = f"{one.mistakes:9}{one.mistakes - left:9}{left:9}{one.share:7.1%}{one.equivalent:12}"
-        print(f"{one.module:26}{numbers}")
+    for result in results:
+        left = len(result.survivors)
+        numbers = (
+            f"{result.mistakes:9}{result.mistakes - left:9}{left:9}{result.share:7.1%}{result.equivalent:12}"
+        )
+        print(f"{result.module:26}{numbers}")
     print(f"\n{minutes:.0f} minutes; who noticed what: {NOTICED.relative_to(TOP)}")
 
 

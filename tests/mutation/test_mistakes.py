@@ -35,7 +35,7 @@ MADE = {
 
 @pytest.mark.parametrize("right", MADE)
 def test_what_is_worked_out_can_be_worked_out_wrongly(right):
-    made = [one.source.partition("= ")[2] for one in mistakes("a.py", right)]
+    made = [mistake.source.partition("= ")[2] for mistake in mistakes("a.py", right)]
 
     assert made == MADE[right]
 
@@ -53,7 +53,7 @@ STEPS = {
 
 @pytest.mark.parametrize("right", STEPS)
 def test_a_step_can_be_left_out(right):
-    assert [one.source for one in mistakes("a.py", right)] == [STEPS[right]]
+    assert [mistake.source for mistake in mistakes("a.py", right)] == [STEPS[right]]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_each_mutation_is_named_by_its_place():
 
     found = mistakes("a.py", right)
 
-    assert [(one.line, one.name) for one in found] == [
+    assert [(mistake.line, mistake.name) for mistake in found] == [
         (3, "a.py C.f: a.b(1) → pass"), (3, "a.py C.f: 1 → 2"),
         (4, "a.py C.f: a.b(1) → pass (2)"), (4, "a.py C.f: 1 → 2 (2)"),
     ]  # fmt: skip
-    assert len({one.source for one in found}) == 4
-    assert all(one.source != right and ast.parse(one.source) for one in found)
+    assert len({mistake.source for mistake in found}) == 4
+    assert all(mistake.source != right and ast.parse(mistake.source) for mistake in found)

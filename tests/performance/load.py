@@ -101,14 +101,14 @@ def recorded(demo: RunningDemo, people: list[tuple[str, str]]) -> list[str]:
     """HR records them all; returns the managers' addresses in the same order."""
     local = threading.local()
 
-    def one(person: tuple[str, str]) -> str:
+    def record_person(person: tuple[str, str]) -> str:
         if not hasattr(local, "hr"):
             local.hr = Visitor(demo.portal_url)
             local.hr.sign_in("hanna", "/hr/new/")
         return record(local.hr, person[1])
 
     with ThreadPoolExecutor(CLERKS) as threads:
-        return list(threads.map(one, people))
+        return list(threads.map(record_person, people))
 
 
 def record(hr: Visitor, account: str) -> str:

@@ -101,7 +101,7 @@ def reaches(package: str, *forbidden: str) -> list[str]:
         f"{path.relative_to(TOP)}: {name}"
         for path in modules(package)
         for name in imports(path)
-        if any(name == one or name.startswith(f"{one}.") for one in forbidden)
+        if any(name == prefix or name.startswith(f"{prefix}.") for prefix in forbidden)
     ]
 
 

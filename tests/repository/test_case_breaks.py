@@ -9,19 +9,19 @@ from tests.repository.case_breaks import CASE_BREAKS, files_of_tests
 
 
 def test_each_case_test_has_one_break():
-    breaks = Counter(one.test for one in CASE_BREAKS)
+    breaks = Counter(planned.test for planned in CASE_BREAKS)
 
     assert breaks == Counter(list(files_of_tests()))
 
 
 def test_each_break_finds_its_old_text_once_and_changes_it():
-    code = {file: (TOP / file).read_text() for file in {one.file for one in (*BREAKS, *CASE_BREAKS)}}
+    code = {file: (TOP / file).read_text() for file in {planned.file for planned in (*BREAKS, *CASE_BREAKS)}}
 
-    stale = [one for one in (*BREAKS, *CASE_BREAKS) if code[one.file].count(one.before) != 1]
+    stale = [planned for planned in (*BREAKS, *CASE_BREAKS) if code[planned.file].count(planned.before) != 1]
 
     assert stale == []
-    assert [one for one in CASE_BREAKS if one.before == one.after] == []
-    assert {one.file.partition("/")[0] for one in CASE_BREAKS} <= {
+    assert [planned for planned in CASE_BREAKS if planned.before == planned.after] == []
+    assert {planned.file.partition("/")[0] for planned in CASE_BREAKS} <= {
         "onboarding",
         "portal",
         "templates",

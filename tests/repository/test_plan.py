@@ -58,7 +58,7 @@ def test_two_databases_together_run_the_whole_sample():
         kept = [case for case, is_taken in zip(cases, taken, strict=True) if is_taken]
         assert {case["answer"] for case in kept} == set(range(7))
         assert {case["way"] for case in kept} == {0, 1}
-    assert [one != other for one, other in zip(first, second, strict=True)] == [True] * len(cases)
+    assert [mine != other for mine, other in zip(first, second, strict=True)] == [True] * len(cases)
 
 
 def test_a_sample_is_never_empty():
@@ -91,7 +91,7 @@ def test_each_width_and_screen_is_checked_by_a_page(monkeypatch):
         looking.screens_of(name) for name in ("manager-home", "manager-confirm", "hr-list", "hr-starter")
     ]
 
-    assert {tuple(width for width, _ in one) for one in screens} == {tuple(looking.WIDTHS)}
+    assert {tuple(width for width, _ in checked) for checked in screens} == {tuple(looking.WIDTHS)}
     assert set().union(*screens) == set(looking.EVERY_SCREEN)
     monkeypatch.setattr(plan, "EACH_ONCE", False)
     assert looking.screens_of("hr-list") == looking.EVERY_SCREEN

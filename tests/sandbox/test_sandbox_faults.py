@@ -238,9 +238,9 @@ def caller(visitor: Visitor) -> Iterator[Callable[[], subprocess.Popen[str]]]:
         return begun[-1]
 
     yield calls
-    for one in begun:
-        one.kill()
-        one.communicate()
+    for process in begun:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize(("moment", "noted"), [("reading", False), ("done", True), ("answered", True)])
@@ -250,7 +250,7 @@ def test_caller_is_killed_at_the_requested_moment(
     visitor.fault(path="somewhere", caller="kill", moment=moment)
 
     assert caller().wait(120) == -signal.SIGKILL
-    assert any(one["path"] == "/somewhere" for one in visitor.requests_seen()) is noted
+    assert any(request["path"] == "/somewhere" for request in visitor.requests_seen()) is noted
 
 
 def test_stopped_caller_continues_after_resume(

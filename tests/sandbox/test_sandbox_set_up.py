@@ -173,7 +173,7 @@ def test_registration_is_found_by_name_and_client_id(someone: Administrator) -> 
     by_name = someone.ask("GET", "/applications?$filter=displayName eq 'O''Neil'").json()["value"]
     by_id = someone.ask("GET", f"/applications?$filter=appId eq '{made['appId']}'&$select=id").json()["value"]
 
-    assert [one["id"] for one in by_name] == [made["id"]] and by_id == [{"id": made["id"]}]
+    assert [principal["id"] for principal in by_name] == [made["id"]] and by_id == [{"id": made["id"]}]
     assert made["id"] != made["appId"]
 
 
@@ -219,7 +219,7 @@ def test_a_registration_becomes_one_service_principal(someone: Administrator) ->
 def test_graphs_service_principal_lists_its_permissions(someone: Administrator) -> None:
     found = someone.ask("GET", f"/servicePrincipals?$filter=appId eq '{GRAPH_APP_ID}'").json()["value"]
 
-    assert [one["id"] for one in found] == [GRAPH_PRINCIPAL_ID]
+    assert [principal["id"] for principal in found] == [GRAPH_PRINCIPAL_ID]
     assert {role["value"]: role["id"] for role in found[0]["appRoles"]} == APP_ROLES
 
 
@@ -350,7 +350,7 @@ def test_first_identity_belongs_to_this_machine(someone: Administrator) -> None:
     assert made == again and made["clientId"] == someone.options.identity_client_id
     assert made["principalId"] == IDENTITY_PRINCIPAL_ID != other["principalId"]
     principals = someone.ask("GET", "/servicePrincipals?$filter=servicePrincipalType eq 'ManagedIdentity'")
-    assert [one["displayName"] for one in principals.json()["value"]] == ["mine", "other"]
+    assert [principal["displayName"] for principal in principals.json()["value"]] == ["mine", "other"]
 
 
 def test_azure_refuses_graph_tokens_and_unknown_groups(someone: Administrator) -> None:

@@ -30,7 +30,7 @@ def shown(visitor: Visitor, key: str) -> dict[str, Any]:
 
 
 def listed(visitor: Visitor, ids: list[str], more: str = "") -> Any:
-    named = ",".join(f"'{one}'" for one in ids)
+    named = ",".join(f"'{account_id}'" for account_id in ids)
     return visitor.graph("GET", f"/users?$select=id,signInActivity&$filter=id in ({named}){more}")
 
 

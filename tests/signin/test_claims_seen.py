@@ -30,7 +30,7 @@ def sign_in(person: str = "hanna") -> int:
 
 
 def doctor_says(name: str = "signin.claims") -> str:
-    return next(one.state for one in run_checks() if one.id == name)
+    return next(check.state for check in run_checks() if check.id == name)
 
 
 def test_a_sign_in_shows_which_claims_there_were_and_when(tenant):

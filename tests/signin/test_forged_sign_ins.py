@@ -68,8 +68,8 @@ def changed_after_signing(claims: dict[str, Any]) -> str:
 
 @pytest.fixture
 def entra(monkeypatch):
-    with playing_entra(monkeypatch) as one:
-        yield one
+    with playing_entra(monkeypatch) as played:
+        yield played
 
 
 @pytest.fixture(autouse=True)

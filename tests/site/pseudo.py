@@ -81,9 +81,11 @@ class Reader(HTMLParser):
 
 def of_the_cast() -> set[str]:
     """What the sandbox tenant says of people."""
-    told = {text for one in CAST for text in (one.name, one.job, one.department)}
+    told = {text for person in CAST for text in (person.name, person.job, person.department)}
     return told | {
-        group.name for one in CAST for group in (*one.groups, *one.owned_groups, *one.eligible_groups)
+        group.name
+        for person in CAST
+        for group in (*person.groups, *person.owned_groups, *person.eligible_groups)
     }
 
 

@@ -40,7 +40,7 @@ def test_browser_language_is_the_default(client, asked, says, tag):
 
     assert says in page.content.decode() and f'<html lang="{tag}">' in page.content.decode()
     assert page["Content-Language"] == tag
-    assert {"Accept-Language", "Cookie"} <= {one.strip() for one in page["Vary"].split(",")}
+    assert {"Accept-Language", "Cookie"} <= {name.strip() for name in page["Vary"].split(",")}
 
 
 def test_chosen_language_goes_before_the_browsers(client):

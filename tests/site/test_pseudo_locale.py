@@ -159,8 +159,8 @@ def test_list_of_starters_when_empty_or_long(hanna, some, monkeypatch):
             "time_zone": "x",
         },
         *(
-            {"account": one, "step": "look", **ON_THE_DAY}
-            for one in ("ceo", "disabled", "guest", "noor", "henry", "hanna")
+            {"account": account, "step": "look", **ON_THE_DAY}
+            for account in ("ceo", "disabled", "guest", "noor", "henry", "hanna")
         ),
     ],
     ids=str,
@@ -210,7 +210,7 @@ def test_recording_several(hanna, some):
 
 
 def test_several_at_once(hanna, some):
-    ids = [one.public_id for one in some]
+    ids = [starter.public_id for starter in some]
     assert_all_marked(hanna.post("/hr/together/", {"step": "move"}, follow=True))
     for step in ("move", "send"):
         for chosen in (ids, ids[:1]):
@@ -235,7 +235,7 @@ def test_a_starter_as_hr_sees_them(in_situation, hanna, where):  # noqa: F811
     assert_all_marked(hanna.get("/hr/today/"))
 
 
-@pytest.mark.parametrize("problem", [one for one in Starter.Problem.values if one])
+@pytest.mark.parametrize("problem", [value for value in Starter.Problem.values if value])
 def test_what_is_in_the_way(record, hanna, problem):
     starter = record("noor")
     changes = {"account_id": ""} if problem.startswith("account_m") else {}
@@ -356,7 +356,7 @@ def test_the_words_of_the_history():
     labels = [*PassIssue.Reason.labels, *PassIssue.State.labels, *IdentityCheck.labels, *Starter.State.labels]
     labels += [*Starter.Problem.labels, *Reader.labels, *approvals.Why.labels]
 
-    assert [str(one) for one in (*told, *labels) if one and forgotten(str(one))] == []
+    assert [str(text) for text in (*told, *labels) if text and forgotten(str(text))] == []
 
 
 # --- Managers -------------------------------------------------------------------------------------------------------
@@ -418,14 +418,14 @@ def test_every_outcome_of_a_confirmation(invite, person):
         pass_ = ForeignPass("id", made_at=clock.now(), ends_at=clock.now(), once=once)
         found.append(page_state.foreign_pass_state(pass_, starter))
 
-    told = [words for one in found for words in (one.title, *one.lines)]
+    told = [words for state in found for words in (state.title, *state.lines)]
     assert [left for words in told for left in forgotten(words, guards.HANDLED_BY_IT, *guards.BY_CODE)] == []
 
 
 # --- Everybody ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("device", ["", *(one.key for one in DEVICES)])
+@pytest.mark.parametrize("device", ["", *(device.key for device in DEVICES)])
 def test_the_starters_sheet(client, device):
     assert_all_marked(client.get(f"/sheet/?with={device}"))
 
@@ -605,8 +605,8 @@ MORE = (
 
 
 def assert_findings_are_marked(account: str, *, also_well: bool) -> None:
-    told = [one for one in run_checks(account=account) if also_well or one.state != "ok"]
-    left = {one.id: forgotten("\n".join((one.title, one.detail, one.fix)), *NAMED) for one in told}
+    told = [check for check in run_checks(account=account) if also_well or check.state != "ok"]
+    left = {check.id: forgotten("\n".join((check.title, check.detail, check.fix)), *NAMED) for check in told}
 
     assert told
     assert {name: words for name, words in left.items() if words} == {}
@@ -646,7 +646,9 @@ def test_the_doctors_page_with_findings_of_every_state(well, browser_of):  # noq
 
 
 @pytest.mark.parametrize(
-    "preview", list(mail_previews.list_previews()), ids=lambda one: f"{one.kind} {one.reader.value}"
+    "preview",
+    list(mail_previews.list_previews()),
+    ids=lambda preview: f"{preview.kind} {preview.reader.value}",
 )
 def test_a_mail(preview):
     written = mail_previews.Preview(preview.kind, preview.reader).content

@@ -60,10 +60,11 @@ def test_every_plural_has_all_its_forms(language):
 
 def test_all_languages_have_the_same_texts():
     texts = [
-        {(one.msgctxt, one.msgid, one.msgid_plural) for one in words_of(language)} for language in LANGUAGES
+        {(entry.msgctxt, entry.msgid, entry.msgid_plural) for entry in words_of(language)}
+        for language in LANGUAGES
     ]
 
-    assert all(one == texts[0] for one in texts)
+    assert all(translated == texts[0] for translated in texts)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

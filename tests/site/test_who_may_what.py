@@ -161,7 +161,7 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
         "onboarding/heartbeat": Heartbeat.objects.first().pk,
         "onboarding/job": Job.objects.first().pk,
     }
-    fresh = {key: Starter.objects.get(pk=one.pk) for key, one in starters.items()}
+    fresh = {key: Starter.objects.get(pk=starter.pk) for key, starter in starters.items()}
     return World(tenant, fresh, issue, rows, codes, policy.for_site())
 
 
@@ -263,9 +263,9 @@ class Watch:
 
     def now(self) -> dict[str, Any]:
         tenant = {
-            "passes": [(one.id, one.used, one.ended) for one in self.tenant.passes],
+            "passes": [(pass_.id, pass_.used, pass_.ended) for pass_ in self.tenant.passes],
             "mails": len(self.tenant.mails),
-            "acts": [one["path"] for one in self.tenant.requests if is_write(one)],
+            "acts": [request["path"] for request in self.tenant.requests if is_write(request)],
             "other sessions": list(Session.objects.exclude(session_key=KEY).values_list("session_key")),
         }
         return rows_of(self.tables) | tenant
@@ -286,13 +286,13 @@ def is_write(asked: dict[str, Any]) -> bool:
 def rolled_back(world: World) -> Iterator[None]:
     """Roll back everything that happens inside the block."""
     passes, asked = list(world.tenant.tenant.passes), world.tenant.tenant.requests.copy()
-    ended = [(one, one.ended) for one in passes]
+    ended = [(pass_, pass_.ended) for pass_ in passes]
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
     world.tenant.tenant.passes, world.tenant.tenant.requests = passes, asked
-    for one, how in ended:
-        one.ended = how
+    for pass_, how in ended:
+        pass_.ended = how
 
 
 # --- Judging answers -------------------------------------------------------------------------------------------
@@ -396,7 +396,9 @@ def test_every_route_has_an_expectation_and_every_expectation_a_route():
     names = Counter(route.name for route in routes())
 
     assert [f"no expectation for route {name}" for name in names if name not in RULES] == []
-    assert [f"nothing to put into route {one.name}" for one in routes() if one.parameters not in PLACES] == []
+    assert [
+        f"nothing to put into route {route.name}" for route in routes() if route.parameters not in PLACES
+    ] == []
     assert [f"no route for expectation {name}" for name in RULES if name not in names] == []
     assert [name for name, count in names.items() if count > 1] == []
 

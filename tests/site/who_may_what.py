@@ -235,13 +235,13 @@ def routes() -> tuple[Route, ...]:
 def _walk(
     resolver: URLResolver, parts: tuple[Any, ...] = (), spaces: tuple[str, ...] = ()
 ) -> Iterator[Route]:
-    for one in resolver.url_patterns:
-        path = (*parts, one.pattern)
-        if isinstance(one, URLPattern):
-            name = ":".join((*spaces, one.name)) if one.name else "".join(str(part) for part in path)
-            yield Route(name, path, one.callback)
+    for pattern in resolver.url_patterns:
+        path = (*parts, pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            name = ":".join((*spaces, pattern.name)) if pattern.name else "".join(str(part) for part in path)
+            yield Route(name, path, pattern.callback)
         else:
-            yield from _walk(one, path, (*spaces, one.namespace) if one.namespace else spaces)
+            yield from _walk(pattern, path, (*spaces, pattern.namespace) if pattern.namespace else spaces)
 
 
 # --- Where each route is tried ---------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ class Place:
         return tuple(ask for ask in EVERY_ASK if not (ask.in_address and self.route.name not in OURS))
 
 
-ENDED = [one for one in VISITORS if one.session]
+ENDED = [visitor for visitor in VISITORS if visitor.session]
 MAIN_ASKS = {GET, POST}
 
 

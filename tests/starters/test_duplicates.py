@@ -57,12 +57,12 @@ def another(starter, **differently):
         "employee_id": "999",
         "state": "registered",
     }
-    one = Starter.objects.get(pk=starter.pk)
-    one.pk, one.public_id = None, "B" * 22
+    other = Starter.objects.get(pk=starter.pk)
+    other.pk, other.public_id = None, "B" * 22
     for name, value in {**values, **differently}.items():
-        setattr(one, name, value)
-    one.save(force_insert=True)
-    return one
+        setattr(other, name, value)
+    other.save(force_insert=True)
+    return other
 
 
 def test_the_same_account_is_shown_when_it_is_looked_up(browser_of, withdrawn):
@@ -169,7 +169,7 @@ def test_many_are_compared_in_one_question_to_the_database(record, tenant):
         found = duplicates.find_duplicates_of_several(people)
 
     assert len(queries) == 1
-    assert [len(found[one.object_id]) for one in people] == [1, 1, 1, 0]
+    assert [len(found[person.object_id]) for person in people] == [1, 1, 1, 0]
 
 
 def test_missing_employee_number_matches_no_starter(record, tenant):

@@ -145,7 +145,7 @@ def test_recording_creates_no_pass_and_sends_no_mail(browser_of, tenant, mailout
     seen = seen_on(page_of(hanna.post("/hr/new/", typed())))
     hanna.post("/hr/new/", typed(step="save", seen=seen))
 
-    asked = {one["path"] for one in tenant.tenant.requests}
+    asked = {request["path"] for request in tenant.tenant.requests}
 
     assert not any("/authentication/" in path for path in asked)
     assert not Job.objects.filter(key__startswith="mail:").exists() and not mailoutbox

@@ -149,7 +149,7 @@ def test_pass_is_for_the_new_account_after_it_was_read(invite, person, confirmat
     starter_checks.check_starter(str(starter.pk))
 
     assert isinstance(handover.confirm(confirmation(starter)), Shown)
-    assert [one.person for one in tenant.tenant.passes if not one.ended][-1] == "liam"
+    assert [pass_.person for pass_ in tenant.tenant.passes if not pass_.ended][-1] == "liam"
 
 
 def test_former_manager_is_notified_and_the_new_one_invited(invite, person, tenant, run_jobs):

@@ -275,17 +275,17 @@ def test_each_extra_pass_needs_its_own_approval(invite, person, policy_says, con
 @pytest.mark.both_databases
 def test_one_occasion_has_one_approval(invite, person):
     starter = invite("noor")
-    one = {
+    approval = {
         "starter": starter,
         "why": "starter",
         "occasion": starter.account_id,
         "by": person("henry"),
         "reason": "x",
     }
-    Approval.objects.create(**one)
+    Approval.objects.create(**approval)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        Approval.objects.create(**one)
+        Approval.objects.create(**approval)
 
 
 # --- How many a day ----------------------------------------------------------------------------------------------------
@@ -480,7 +480,7 @@ def test_a_pass_of_ours_is_not_chosen_away(held, browser_of, tenant):
     )
 
     assert answer.status_code == 409
-    assert [one.id for one in live_passes(tenant)] == [issue.method_id]
+    assert [pass_.id for pass_ in live_passes(tenant)] == [issue.method_id]
 
 
 # --- Reminders, and what is accepted --------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_click_of_a_stand_in_costs_two_round_trips(with_stand_in, confirmation, 
 
     outcome_of(confirmation(starter, by="ceo"))
 
-    trips = [one["path"] for one in tenant.tenant.requests if not one.get("batched")]
+    trips = [request["path"] for request in tenant.tenant.requests if not request.get("batched")]
     assert [path.rsplit("/", 1)[-1] for path in trips] == ["$batch", "temporaryAccessPassMethods"]
 
 
@@ -120,7 +120,7 @@ def test_managers_manager_is_not_read_without_a_stand_in(invite, confirmation, t
 
     outcome_of(confirmation(starter))
 
-    assert not [one for one in tenant.tenant.requests if MARIA.object_id in one["path"]]
+    assert not [request for request in tenant.tenant.requests if MARIA.object_id in request["path"]]
 
 
 # --- The directory at the click ----------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def took_part(tenant, person):
         (make_admin, "not_an_admin"),
         (took_part, "three_people"),
     ],
-    ids=lambda one: getattr(one, "__name__", one),
+    ids=lambda value: getattr(value, "__name__", value),
 )
 def test_directory_at_the_click_decides(
     with_stand_in, confirmation, tenant, person, policy_says, happens, code

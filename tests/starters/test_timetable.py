@@ -118,9 +118,9 @@ def test_each_moment_is_exactly_this_one(
 
     def page_at(moment: datetime) -> str:
         time_machine.move_to(moment, tick=False)
-        one = Starter.objects.get(pk=starter.pk)
+        current = Starter.objects.get(pk=starter.pk)
         return page_state.build_page_state(
-            one, policy.for_starter(one), clock.now(), signed_in_at=clock.now()
+            current, policy.for_starter(current), clock.now(), signed_in_at=clock.now()
         ).code
 
     so_far: list[str] = []
@@ -178,14 +178,14 @@ def test_escalation_hour_follows_the_local_clock(record, policy_says):
 
     def told(start: str) -> datetime:
         when = datetime.fromisoformat(start)
-        one = Starter(
+        recorded_then = Starter(
             start_date=when.date(),
             start_time=when.time(),
             time_zone="Europe/Amsterdam",
             starts_at=timezone.now(),
         )
-        one.starts_at = one.start_local.astimezone(UTC)
-        return timetable.plan_timetable(one, policy.for_starter(starter)).escalated
+        recorded_then.starts_at = recorded_then.start_local.astimezone(UTC)
+        return timetable.plan_timetable(recorded_then, policy.for_starter(starter)).escalated
 
     assert told("2026-03-29T00:15") == utc("2026-03-29T01:00")  # 03:00 summer time: there is no 02:00
     assert told("2026-10-25T00:15") == utc("2026-10-25T00:00")  # 02:00 for the first time

@@ -61,9 +61,9 @@ class ShownForm(HTMLParser):
 
     def sent(self) -> dict[str, list[str]]:
         body: dict[str, list[str]] = {}
-        for one in self.controls:
-            if one.kind not in {"checkbox", "radio"} or one.checked:
-                body.setdefault(one.name, []).append(one.value)
+        for control in self.controls:
+            if control.kind not in {"checkbox", "radio"} or control.checked:
+                body.setdefault(control.name, []).append(control.value)
         return body
 
     # --- Reading the page ---------------------------------------------------------------------------------------
@@ -88,12 +88,12 @@ class ShownForm(HTMLParser):
         if kind == "submit":
             return
         usual = "on" if kind == "checkbox" else ""
-        one = Control(given["name"], kind, given.get("value", usual), "checked" in given)
-        self.controls.append(one)
+        control = Control(given["name"], kind, given.get("value", usual), "checked" in given)
+        self.controls.append(control)
         if kind != "hidden" and "disabled" not in given:
-            self._ids[given.get("id", "")] = one
-        self._select = one if tag == "select" else None
-        self._textarea = one if tag == "textarea" else None
+            self._ids[given.get("id", "")] = control
+        self._select = control if tag == "select" else None
+        self._textarea = control if tag == "textarea" else None
 
     def handle_data(self, data: str) -> None:
         self._words += data

@@ -62,4 +62,8 @@ def _seen(account: Any, manager: str) -> dict[str, str]:
 
 def sign_in_calls(tenant: Sandbox) -> list[dict[str, Any]]:
     """The calls that asked for sign-in activity, in order, also those that came within a batch."""
-    return [one for one in tenant.tenant.requests if "signInActivity" in one["query"].get("$select", "")]
+    return [
+        request
+        for request in tenant.tenant.requests
+        if "signInActivity" in request["query"].get("$select", "")
+    ]

@@ -119,7 +119,7 @@ class AzureCli(ThreadingTCPServer):
 
     def identities(self, options: dict[str, str]) -> Any:
         found = self.azure("GET", self.place(options))["value"]
-        return [{"name": one["name"], **one["properties"]} for one in found]
+        return [{"name": identity["name"], **identity["properties"]} for identity in found]
 
     def make_identity(self, options: dict[str, str]) -> Any:
         return self.azure("PUT", f"{self.place(options)}/{options['--name']}", data=b"{}")
@@ -230,8 +230,8 @@ class Query:
             taken = self.left.pop(0)
             if taken == ".":
                 name = self.left.pop(0)
-                value = [part(one, name) for one in value or []] if many else part(value, name)
-                value = [one for one in value if one is not None] if many and value is not None else value
+                value = [part(item, name) for item in value or []] if many else part(value, name)
+                value = [item for item in value if item is not None] if many and value is not None else value
             elif taken == "[]":
                 value, many = (value if isinstance(value, list) else None), True
             else:
@@ -253,7 +253,7 @@ class Query:
         condition, self.left = self.left[: end - 1], self.left[end:]
         if not isinstance(items, list):
             return None
-        return [one for one in items if self._holds(condition, one)]
+        return [item for item in items if self._holds(condition, item)]
 
     def _holds(self, condition: list[str], item: Any) -> bool:
         inner = Query("")

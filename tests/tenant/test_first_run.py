@@ -31,13 +31,16 @@ def test_first_run_creates_exactly_what_the_portal_needs(setter: Setter) -> None
     assert [role["value"] for role in application["appRoles"]] == ["HR", "Admin", "Auditor"]
     assert application["passwordCredentials"] == application["requiredResourceAccess"] == []
     trusted = made["federated"][application["id"]]
-    assert [(one["issuer"], one["subject"], one["audiences"]) for one in trusted] == [
-        (setter.options.issuer, IDENTITY_PRINCIPAL_ID, [TOKEN_EXCHANGE_AUDIENCE])
-    ]
-    assert [one["name"] for one in made["identities"]] == ["starter-pass-portal"]
+    assert [
+        (credential["issuer"], credential["subject"], credential["audiences"]) for credential in trusted
+    ] == [(setter.options.issuer, IDENTITY_PRINCIPAL_ID, [TOKEN_EXCHANGE_AUDIENCE])]
+    assert [identity["name"] for identity in made["identities"]] == ["starter-pass-portal"]
     assert made["permissions"] == sorted(permission.name for permission in PERMISSIONS)
     assert made["other_grants"] == {}
-    assert {one["servicePrincipalType"] for one in made["principals"]} == {"ManagedIdentity", "Application"}
+    assert {principal["servicePrincipalType"] for principal in made["principals"]} == {
+        "ManagedIdentity",
+        "Application",
+    }
     assert [group["name"] for group in made["groups"]] == [GROUP]
     assert [(unit["displayName"], unit["isMemberManagementRestricted"]) for unit in made["units"]] == [
         (UNIT, True)

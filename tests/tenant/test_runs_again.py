@@ -59,7 +59,9 @@ def forget_trust(made: Any) -> None:
 
 def forget_enterprise_application(made: Any) -> None:
     made.registrations.principals = [
-        one for one in made.registrations.principals if one["servicePrincipalType"] == "ManagedIdentity"
+        principal
+        for principal in made.registrations.principals
+        if principal["servicePrincipalType"] == "ManagedIdentity"
     ]
 
 
@@ -110,9 +112,9 @@ def web(**values: Any) -> Change:
 
 def of_principal(kind: str, **values: Any) -> Change:
     def change(made: Any) -> None:
-        for one in made.registrations.principals:
-            if one["servicePrincipalType"] == kind:
-                one.update(values)
+        for principal in made.registrations.principals:
+            if principal["servicePrincipalType"] == kind:
+                principal.update(values)
 
     return change
 
@@ -128,7 +130,9 @@ def another_trusted(made: Any) -> None:
 
 def granted_to_sign_in(made: Any) -> None:
     principal = next(
-        one for one in made.registrations.principals if one["servicePrincipalType"] != "ManagedIdentity"
+        principal
+        for principal in made.registrations.principals
+        if principal["servicePrincipalType"] != "ManagedIdentity"
     )
     made.registrations.other_grants[principal["id"]] = ["User.Read.All"]
 

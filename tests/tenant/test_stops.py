@@ -83,8 +83,8 @@ def test_missing_resource_group_stops_the_script(setter: Setter) -> None:
 
 def test_application_is_not_accepted_as_workload_identity(setter: Setter, settings: LazySettings) -> None:
     setter.complete()
-    for one in setter.sandbox.tenant.registrations.principals:
-        one["servicePrincipalType"] = "Application"
+    for principal in setter.sandbox.tenant.registrations.principals:
+        principal["servicePrincipalType"] = "Application"
 
     done = setter.run()
 
@@ -117,7 +117,7 @@ def test_steps_beyond_the_clis_permissions_are_described(setter: Setter) -> None
 
 @pytest.mark.parametrize("right", ["AppRoleAssignment", "Application.", "Group."])
 def test_other_missing_permissions_stop_the_script(setter: Setter, right: str) -> None:
-    done = setter.run(rights=tuple(one for one in RIGHTS if not one.startswith(right)))
+    done = setter.run(rights=tuple(permission for permission in RIGHTS if not permission.startswith(right)))
 
     assert done.returncode == 1 and "Forbidden" in done.stderr and "Stopped at: " in done.stderr
 
@@ -130,7 +130,7 @@ def test_only_a_required_unavailable_permission_stops_the_script(
     all_of_them = GRAPH["appRoles"]
     optional, needed = PERMISSIONS[-1], PERMISSIONS[0]
     without = {
-        name: [one for one in all_of_them if one["value"] != name] for name in (optional.name, needed.name)
+        name: [role for role in all_of_them if role["value"] != name] for name in (optional.name, needed.name)
     }
 
     monkeypatch.setitem(GRAPH, "appRoles", without[optional.name])

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 # What a person types into a field that must be filled in, by the kind of the field.
 TYPED = {"text": "By the browser", "textarea": "By the browser", "number": "5", "email": "hr@contoso.example"}
-BY_NAME = sorted(admin.site._registry.items(), key=lambda one: one[0]._meta.label_lower)
+BY_NAME = sorted(admin.site._registry.items(), key=lambda registered: registered[0]._meta.label_lower)
 EVERY_MODEL = pytest.mark.parametrize(
     ("model", "pages"), BY_NAME, ids=[model._meta.label_lower for model, _ in BY_NAME]
 )
@@ -42,9 +42,9 @@ def someone_is_known(site):
 
 @pytest.fixture
 def ada(tab, someone_is_known):
-    one = tab()
-    one.is_signed_in("ada")
-    return one
+    ada = tab()
+    ada.is_signed_in("ada")
+    return ada
 
 
 def listing(model: Any) -> str:

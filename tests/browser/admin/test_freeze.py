@@ -13,10 +13,10 @@ WHY = "A phone of the service desk was <stolen> & used"
 @pytest.fixture
 def admin(tab):
     """Ada; whatever happens in a test, issuing goes on after it."""
-    one = tab()
-    one.is_signed_in("ada")
-    yield one
-    sets(one, frozen=False, why="The test is over")
+    ada = tab()
+    ada.is_signed_in("ada")
+    yield ada
+    sets(ada, frozen=False, why="The test is over")
 
 
 def sets(admin, *, frozen, why):

@@ -44,10 +44,10 @@ def is_seen(manager):
 
 @pytest.fixture
 def manager(site, tab):
-    one = tab()
-    one.starter = site.starter()
-    one.opens(one.starter)
-    return one
+    maria = tab()
+    maria.starter = site.starter()
+    maria.opens(maria.starter)
+    return maria
 
 
 def confirms_by_keyboard(manager):
@@ -126,9 +126,9 @@ def test_hr_walks_through_the_list_with_the_keyboard(site, tab):
 
 @pytest.fixture
 def hr(tab):
-    one = tab()
-    one.is_signed_in("hanna")
-    return one
+    hanna = tab()
+    hanna.is_signed_in("hanna")
+    return hanna
 
 
 def test_hr_adds_a_starter_with_the_keyboard(site, hr):

@@ -94,11 +94,13 @@ def test_polling_page_reloads_when_it_is_idle(site, tab):
     manager.follow("Done")
     manager.reads("The pass was handed over")
     manager.page.wait_for_load_state()  # its scripts have begun
-    loaded = len([one for one in manager.asked if one.is_navigation_request()])
+    loaded = len([request for request in manager.asked if request.is_navigation_request()])
     with manager.page.expect_response(lambda answer: answer.request.method == "HEAD"):
         manager.page.clock.run_for("00:16")
     manager.page.evaluate("fetch('/livez').then(() => null)")  # whatever follows the answer before has begun
-    assert len([one for one in manager.asked if one.is_navigation_request()]) == loaded  # no news, no renewal
+    assert (
+        len([request for request in manager.asked if request.is_navigation_request()]) == loaded
+    )  # no news, no renewal
 
     site.hr.get(starter.hr_path)
     site.hr.send(site.hr.form_to("/take-back/"))

@@ -28,8 +28,8 @@ def stands_as_text(someone, *words):
     page = someone.page
     shown = page.evaluate("document.documentElement.textContent")
     assert not set(TURNING) & set(shown), page.url  # they would turn the rest of a sentence around
-    for one in words:
-        assert one in shown, (page.url, one, shown)
+    for word in words:
+        assert word in shown, (page.url, word, shown)
     assert page.locator("img, script:not([src]):not([type='application/json'])").count() == 0
     assert page.evaluate("[...document.querySelectorAll('*')].every((one) => !one.onerror)")
 

@@ -10,10 +10,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def manager(site, tab):
-    one = tab(java_script_enabled=False)
-    one.starter = site.starter()
-    one.sign_in("maria", one.starter.path)
-    return one
+    maria = tab(java_script_enabled=False)
+    maria.starter = site.starter()
+    maria.sign_in("maria", maria.starter.path)
+    return maria
 
 
 def test_manager_confirms_the_pass_without_scripts(site, manager):

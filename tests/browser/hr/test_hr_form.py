@@ -19,13 +19,13 @@ TYPED = {
 
 @pytest.fixture
 def hr(tab):
-    one = tab()
-    one.is_signed_in("hanna")
-    one.page.goto("/hr/new/")
+    hanna = tab()
+    hanna.is_signed_in("hanna")
+    hanna.page.goto("/hr/new/")
     for label, words in TYPED.items():
-        one.page.get_by_label(label).fill(words)
-    one.page.get_by_label("Time zone").select_option("Europe/Lisbon")
-    return one
+        hanna.page.get_by_label(label).fill(words)
+    hanna.page.get_by_label("Time zone").select_option("Europe/Lisbon")
+    return hanna
 
 
 def still_stands_there(hr):

@@ -17,10 +17,10 @@ def starters(site):
 
 @pytest.fixture
 def hr(tab, starters):
-    one = tab()
-    one.is_signed_in("hanna")
-    one.page.goto("/hr/")
-    return one
+    hanna = tab()
+    hanna.is_signed_in("hanna")
+    hanna.page.goto("/hr/")
+    return hanna
 
 
 def found(hr):

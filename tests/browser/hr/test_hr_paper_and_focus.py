@@ -17,9 +17,9 @@ def starters(site):
 
 @pytest.fixture
 def hr(tab):
-    one = tab()
-    one.is_signed_in("hanna")
-    return one
+    hanna = tab()
+    hanna.is_signed_in("hanna")
+    return hanna
 
 
 def squeezed(words: str) -> str:

@@ -20,13 +20,13 @@ def test_the_whole_first_day_from_the_record_to_the_passkey(site, tab):
     hr, manager, starter = tab(), tab(), tab()
 
     hr_path = records(hr, name, account)
-    one = Starter(key, name, account, hr_path.replace("/hr/", "/starters/"), hr_path)
+    newcomer = Starter(key, name, account, hr_path.replace("/hr/", "/starters/"), hr_path)
     follows_the_link_from_the_mail(manager, site, name)
-    assert site.passes(one) == []
+    assert site.passes(newcomer) == []
     code = hands_over(manager, name)
     leaves_the_page(manager)
     registers_a_passkey(starter, site, account, code)
-    ends_well(hr, manager, site, one)
+    ends_well(hr, manager, site, newcomer)
 
     for who in (hr, manager, starter):
         assert who.complaints(strict=True) == []
@@ -54,7 +54,7 @@ def records(hr, name, account):
 def follows_the_link_from_the_mail(manager, site, name):
     """The manager reads the mail, and comes to the starter's page by its link and a sign-in."""
     mail = f"Help {name} sign in on the first day"
-    wait_for(lambda: any(mail in one["subject"] for one in site.seen("mail")), "the mail")
+    wait_for(lambda: any(mail in message["subject"] for message in site.seen("mail")), "the mail")
     manager.page.goto(f"{site.tenant}/mail?to=maria.lindqvist@contoso.example")
     manager.page.get_by_role("link", name=mail).first.click()
     manager.page.locator("pre a", has_text="/starters/").click()

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def manager(site, tab):
-    one = tab()
-    one.starter = site.starter()
-    one.opens(one.starter)
-    return one
+    maria = tab()
+    maria.starter = site.starter()
+    maria.opens(maria.starter)
+    return maria
 
 
 def test_p6_click_without_a_connection_keeps_page_and_choice(site, manager):
@@ -44,7 +44,7 @@ def test_p6_portal_that_does_not_respond_counts_as_offline(site, manager):
     manager.press(CONFIRM)
 
     manager.reads("No pass was created. Your choice is kept on this page.")
-    assert [one for one in manager.asked if one.method == "POST"] == []
+    assert [request for request in manager.asked if request.method == "POST"] == []
     assert site.passes_made(manager.starter) == 0
 
 

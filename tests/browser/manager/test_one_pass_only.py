@@ -13,7 +13,11 @@ pytestmark = pytest.mark.browser
 
 
 def posts(manager, starter):
-    return [one for one in manager.asked if one.method == "POST" and one.url.endswith(starter.path)]
+    return [
+        request
+        for request in manager.asked
+        if request.method == "POST" and request.url.endswith(starter.path)
+    ]
 
 
 def presses_twice(site, manager, starter):
@@ -77,8 +81,8 @@ def test_two_tabs_get_one_pass_and_one_explanation(site, tab):
     first = manager.page
     manager.new_tab().goto(starter.path)
     second = manager.page
-    for one in (first, second):
-        one.get_by_label("In person").check()
+    for page in (first, second):
+        page.get_by_label("In person").check()
 
     manager.page = first
     code = manager.confirms()
@@ -97,8 +101,8 @@ def test_two_tabs_confirming_at_once_get_one_pass(site, tab):
     manager.opens(starter)
     first, second = manager.page, manager.new_tab()
     second.goto(starter.path)
-    for one in (first, second):
-        one.get_by_label("In person").check()
+    for page in (first, second):
+        page.get_by_label("In person").check()
 
     with first.expect_navigation(), second.expect_navigation():  # a click alone does not wait for the answer
         for page in (first, second):

@@ -18,10 +18,10 @@ BROKEN = {"status": 200, "content_type": "text/javascript", "body": "throw new E
 
 @pytest.fixture
 def manager(site, tab) -> Tab:
-    one = tab()
-    one.starter = site.starter()
-    one.opens(one.starter)
-    return one
+    maria = tab()
+    maria.starter = site.starter()
+    maria.opens(maria.starter)
+    return maria
 
 
 def is_wiped(manager, code):
@@ -117,7 +117,7 @@ def test_page_of_a_signed_out_person_stops_updating(manager):
     expect(manager.page.get_by_text("You are signed out, so this page no longer updates.")).to_be_visible()
 
     assert manager.code() == code
-    asked = [one for one in manager.asked if one.url.endswith("/progress/")]
+    asked = [request for request in manager.asked if request.url.endswith("/progress/")]
     assert asked[-1].response().status == 401
 
 

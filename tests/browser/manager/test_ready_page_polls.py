@@ -13,12 +13,12 @@ A_POLL = 31_000  # milliseconds of the page's own clock
 
 @pytest.fixture
 def manager(site, tab):
-    one = tab()
-    one.starter = site.starter()
-    one.opens(one.starter)
-    one.holds_the_clock()
-    yield one
-    enables(site, one.starter)
+    maria = tab()
+    maria.starter = site.starter()
+    maria.opens(maria.starter)
+    maria.holds_the_clock()
+    yield maria
+    enables(site, maria.starter)
 
 
 def disables(site, starter):

@@ -76,7 +76,9 @@ def nothing_made(site):
 
     def passes() -> set[str]:
         state = site.seen("state")
-        return {one["id"] for one in [*state["passes"], *state["past_passes"]] if one["person"] in EVERYBODY}
+        return {
+            pass_["id"] for pass_ in [*state["passes"], *state["past_passes"]] if pass_["person"] in EVERYBODY
+        }
 
     before = passes()
     yield
@@ -153,7 +155,7 @@ def test_pass_of_another_tool_stays_unless_the_manager_chooses(records, hr, tab,
 
     manager.reads("Petra Hall already has a pass")
     reads_in_time(hr, str(BY_CODE["no_foreign_pass"].for_hr))
-    assert [one["person"] for one in site.seen("state")["passes"] if one["person"] == "haspass"] == [
+    assert [pass_["person"] for pass_ in site.seen("state")["passes"] if pass_["person"] == "haspass"] == [
         "haspass"
     ]
 

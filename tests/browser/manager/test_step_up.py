@@ -21,12 +21,12 @@ ADD_TO_THE_PICKER = """(seconds) => {
 @pytest.fixture
 def manager(site, tab):
     """A manager who signed in ten minutes ago."""
-    one = tab()
-    one.starter = site.starter()
-    one.page.goto(one.starter.path)
-    one.page.evaluate(ADD_TO_THE_PICKER, 600)
-    one.pick("maria")
-    return one
+    maria = tab()
+    maria.starter = site.starter()
+    maria.page.goto(maria.starter.path)
+    maria.page.evaluate(ADD_TO_THE_PICKER, 600)
+    maria.pick("maria")
+    return maria
 
 
 def test_manager_signs_in_again_and_continues(site, manager):

@@ -34,10 +34,10 @@ def asks_for(admin, context, *, why):
 @pytest.fixture
 def manager(site, tab, context_asked_for):
     """Maria with her phone, signed in a moment ago, but for nobody in particular."""
-    one = tab(**PHONE)
-    one.starter = site.starter()
-    one.opens(one.starter)
-    return one
+    maria = tab(**PHONE)
+    maria.starter = site.starter()
+    maria.opens(maria.starter)
+    return maria
 
 
 def signs_in_for_this(manager):

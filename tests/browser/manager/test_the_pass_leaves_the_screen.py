@@ -18,11 +18,11 @@ SET_VISIBILITY = """(state) => {
 @pytest.fixture
 def manager(site, tab):
     """A manager at the page of somebody who stands beside them; their clock moves only where the test lets it run."""
-    one = tab()
-    one.starter = site.starter()
-    one.opens(one.starter)
-    one.holds_the_clock()
-    return one
+    maria = tab()
+    maria.starter = site.starter()
+    maria.opens(maria.starter)
+    maria.holds_the_clock()
+    return maria
 
 
 def is_cleared(manager, code, title):
