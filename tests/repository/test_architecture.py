@@ -1,4 +1,4 @@
-"""Who may import whom: one table, checked against the code."""
+"""The imports that each part of `onboarding` may have: one table, checked against the code."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def reachable(box: str, arrows: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def test_the_picture_shows_who_may_import_whom():
+def test_the_picture_matches_the_allowed_imports():
     arrows = drawn_arrows()
     boxes = {*arrows, *(there for ends in arrows.values() for there in ends)}
     box_of = {part: box for box in boxes for part in BOXES.get(box, {box})}

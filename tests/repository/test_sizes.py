@@ -37,7 +37,7 @@ def test_no_function_is_longer_than_a_screen(top):
         (path, node)
         for path in modules(top)
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     long = [
         f"{path.relative_to(TOP)}: {node.name}"
@@ -54,7 +54,7 @@ def test_no_name_of_a_test_is_a_sentence():
         node.name
         for path in modules("tests")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     ]
 
     assert len(names) > 1000
