@@ -22,7 +22,7 @@ from onboarding.mail.kinds import BATCHED_KINDS, CONFIGURED_READERS, Reader
 from onboarding.mail.rendering import in_organisation_language, render_mail, starter_context
 from onboarding.mail.send_times import Urgency, earliest_send_time
 from onboarding.models import Mail, Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 
 
 def write_mail(

@@ -2,9 +2,9 @@
 
 from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead
-from onboarding.models.background import Heartbeat, Job
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.installation import Installation
+from onboarding.models.job import Heartbeat, Job
 from onboarding.models.mail import HrMailChoice, Mail
 from onboarding.models.pass_issue import PassIssue
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy

@@ -7,7 +7,7 @@ from typing import Any
 from onboarding import audit, clock, jobs
 from onboarding.lifecycle import IssueState
 from onboarding.models import PassIssue
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.transitions import move_issue
 
 

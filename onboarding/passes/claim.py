@@ -13,7 +13,7 @@ from onboarding import audit, clock, graph, guards, jobs, policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import daily_limits, step_up
 from onboarding.models import EffectivePolicy, PassIssue, Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.passes import sign_ins
 from onboarding.passes.confirmation import Confirmation
 from onboarding.passes.errors import PageOutdated, TryAgainLater

@@ -15,7 +15,7 @@ from onboarding.errors import ConcurrentUpdate
 from onboarding.lifecycle import IssueState
 from onboarding.mail import notifications
 from onboarding.models import PassIssue
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.passes.errors import PassNotCreated
 from onboarding.transitions import move_issue
 

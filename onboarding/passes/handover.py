@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from onboarding import audit, clock, graph, jobs, participants, policy
 from onboarding.lifecycle import StarterState
 from onboarding.models import EffectivePolicy, Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.passes import graph_quota, recognition, sign_in_quota, sign_ins
 from onboarding.passes.claim import claim_issue, sign_ins_read_before
 from onboarding.passes.confirmation import Confirmation, Shown

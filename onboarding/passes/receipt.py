@@ -10,7 +10,7 @@ from onboarding import audit, clock, jobs
 from onboarding.errors import ConcurrentUpdate
 from onboarding.lifecycle import IssueState
 from onboarding.models import PassIssue
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.transitions import move_issue
 
 

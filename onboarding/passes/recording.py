@@ -14,7 +14,7 @@ from onboarding import audit, clock, graph, jobs, obstacles, policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.passes.confirmation import Shown
 from onboarding.passes.creation import settle_without_pass
 from onboarding.passes.errors import PassNotCreated

@@ -14,7 +14,7 @@ from onboarding.guards import approvals
 from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.models import Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.obstacles import BLOCKING
 from onboarding.starters import directory_sync, duplicates, invitations
 from onboarding.starters.directory import FoundAccount

@@ -11,7 +11,7 @@ from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.mail.send_times import Urgency
 from onboarding.models import Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.obstacles import BLOCKING
 from onboarding.starters import directory_sync, timetable
 from onboarding.starters.errors import LinkNotSent

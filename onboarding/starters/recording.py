@@ -12,7 +12,7 @@ from onboarding import audit, clock, guards, jobs, policy
 from onboarding.guards import daily_limits
 from onboarding.mail import notifications
 from onboarding.models import Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.starters import duplicates
 from onboarding.starters.accounts import AccountEntry, reviewed_fields
 from onboarding.starters.directory import FoundAccount

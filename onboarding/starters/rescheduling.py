@@ -10,7 +10,7 @@ from onboarding import audit, jobs
 from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.models import Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.starters import invitations
 from onboarding.starters.preconditions import contributors_with, require_no_pass_yet, require_other_manager
 from onboarding.transitions import move_starter

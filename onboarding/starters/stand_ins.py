@@ -18,7 +18,7 @@ from onboarding.guards import approvals
 from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.models import Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.starters import invitations
 from onboarding.starters.errors import AccountChanged, OwnStarter, StandInRefused
 from onboarding.starters.preconditions import contributors_with

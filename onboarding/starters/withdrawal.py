@@ -15,7 +15,7 @@ from onboarding.guards import approvals
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.mail import notifications
 from onboarding.models import PassIssue, Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.passes.cancellation import cancel_pass
 from onboarding.starters.errors import AlreadyRecorded, OwnStarter
 from onboarding.starters.preconditions import contributors_with

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from onboarding import guards
 from onboarding.models import AuditEvent, Starter
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.starters import withdrawal
 from tests.conftest import BY_KEY
 

@@ -8,7 +8,7 @@ from onboarding import audit, graph, jobs
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.mail import notifications
 from onboarding.models import PassIssue
-from onboarding.models.background import Job
+from onboarding.models.job import Job
 from onboarding.passes.cancellation import cancel_pass
 from onboarding.passes.recognition import SKEW, find_late_passes, is_ours
 from onboarding.passes.reconciler.deletion import adopt_listed_id, delete_unneeded_pass

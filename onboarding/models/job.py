@@ -1,4 +1,4 @@
-"""Background work: the job queue and the workers' heartbeats."""
+"""Jobs, and the heartbeats of the workers that run them."""
 
 from __future__ import annotations
 
