@@ -23,7 +23,7 @@ def test_each_line_of_the_samples_names_tests_that_exist(name):
     file, _, test = name.partition("::")
 
     assert not test or f"\ndef {test}(" in (plan.TESTS / file).read_text()
-    assert (plan.TESTS / file).is_file()
+    assert (plan.TESTS / file).exists()
 
 
 def test_what_no_line_names_runs_on_both():
@@ -70,6 +70,7 @@ def test_a_sample_is_taken_only_where_each_test_runs_once(monkeypatch):
 
     monkeypatch.setattr(plan, "EACH_ONCE", True)
     assert plan.sampled(file, "test_any") == 2
+    assert plan.sampled(plan.TESTS / "passes" / "handover" / "test_claim.py", "test_any") == 2
     assert plan.sampled(plan.TESTS / "graph" / "test_graph_facts.py", "test_any") == 1
     assert plan.part_of("abcdefgh", 3, 1) == ("b", "e", "h")
     monkeypatch.setattr(plan, "EACH_ONCE", False)

@@ -44,7 +44,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "passes/test_closed_loop.py": ("SQLite", "What the directory says decides."),
     "passes/test_confirm.py": ("SQLite", "Pages and guards. Claims run on both, in test_one_winner.py and promise 6."),
     "passes/test_every_status.py": ("SQLite", "Graph's answers decide. The claims and locks run on both, in promise 6."),
-    "passes/test_reconciler.py": ("SQLite", "Graph's answers decide."),
+    "passes/reconciler": ("SQLite", "Graph's answers decide."),
     "promises/test_1_nothing_before_the_manager_asks.py": ("SQLite", "Time and state decide, not the database."),
     "promises/test_2_the_pass_is_written_nowhere.py": ("SQLite", "Types and texts. test_canary.py searches PostgreSQL."),
     "promises/test_3_only_the_manager_can_ask.py": ("SQLite", "The directory decides."),
@@ -85,8 +85,8 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),
+    "passes/handover": (2, "Each case on one of the two databases in turn."),
     "passes/test_graph_quota.py": (2, "Each case on one of the two databases in turn."),
-    "passes/test_handover_edges.py": (2, "Each case on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py": (
         2, "Each case, with one way to treat a second POST, on one of the two databases in turn."),
     "site/test_pseudo_locale.py": (3, "Each kind of page in one state of three."),
@@ -120,14 +120,15 @@ def has_marked_tests(path: Path) -> bool:
 
 
 def sampled(path: Path, test: str) -> int:
-    """How many cases of a test share one that runs: 1 where all run."""
+    """How many cases of a test share one that runs: 1 where all run. A line can also name the test's folder."""
     if not EACH_ONCE:
         return 1
     try:
         name = path.resolve().relative_to(TESTS).as_posix()
     except ValueError:
         return 1
-    every, _ = SAMPLED.get(f"{name}::{test}") or SAMPLED.get(name) or (1, "")
+    folder = name.rpartition("/")[0]
+    every, _ = SAMPLED.get(f"{name}::{test}") or SAMPLED.get(name) or SAMPLED.get(folder) or (1, "")
     return every
 
 
