@@ -45,7 +45,7 @@ from tests.support import plan
 from tests.support.databases import IS_POSTGRESQL, KIND
 from tests.support.mail_server import AnsweringController, Peer
 
-# What can happen to one kind of database only.
+# Skips that depend on the kind of database.
 collect_ignore = ["faults/test_disk_full.py" if IS_POSTGRESQL else "faults/test_postgresql_lost.py"]
 
 BY_KEY = {person.key: person for person in CAST}
@@ -56,7 +56,7 @@ ZONE = "Europe/Amsterdam"
 
 
 def refuse_to_skip(report: Any) -> Any:
-    """With ALLOW_NO_SKIP=1, as `.ci/run` sets it, what was skipped has failed."""
+    """Count a skipped test as failed if ALLOW_NO_SKIP=1, which `.ci/run` sets."""
     if os.environ.get("ALLOW_NO_SKIP") == "1" and report.skipped and not hasattr(report, "wasxfail"):
         why = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"{why} (and ALLOW_NO_SKIP=1 allows no skip)"
@@ -77,7 +77,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Do not even import a file whose tests all run on the other database."""
+    """Do not import a file whose tests all run on the other database."""
     is_file = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
     if is_file and plan.is_left_out(collection_path, KIND) and not plan.has_marked_tests(collection_path):
         return True
@@ -140,7 +140,7 @@ LONG = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files are given to the processes of a run in this order; a long one at the end would keep one alone at work."""
+    """Start long files first. If one came last, the other processes of the run would be idle."""
     leave_to_the_other_database(config, items)
     leave_to_the_long_run(config, items)
     items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
@@ -150,7 +150,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Modules and collected tests stay until the end: a tenth of the time of a run went by looking for garbage there."""
+    """Exclude modules and collected tests from garbage collection: scanning them took a tenth of a run."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -161,7 +161,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def loopback_only() -> Iterator[None]:
-    """A test that reached for the network would be a test of the network."""
+    """Fail a test that opens a connection to another machine."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -184,10 +184,10 @@ def watched_templates() -> None:
 
 @pytest.fixture(autouse=True)
 def templates_get_what_they_ask_for(watched_templates: None) -> Iterator[None]:
-    """A name that a template asks for and nobody gives shows nothing, and says nothing."""
+    """Fail a test whose template uses an undefined variable. Django would show nothing."""
     template_variables.watch_texts()
     yield
-    # A name that a page can do without belongs in OPTIONAL there.
+    # List a variable that a page does not need in OPTIONAL there.
     assert template_variables.take_missing() == []
 
 
@@ -196,20 +196,20 @@ def templates_get_what_they_ask_for(watched_templates: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """The test database is a file; its folder is not in a fresh clone."""
+    """Create the folder of the test database, which is a file: a fresh clone does not have it."""
     django_settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The triggers that forbid deletion would stop the clean-up between tests; they have tests of their own."""
+    """Drop the triggers that forbid deletion: they would block the clean-up between tests. Other tests test them."""
     with django_db_blocker.unblock():
         triggers.remove_triggers(connection)
 
 
 @pytest.fixture(autouse=True)
 def first_rows(request: pytest.FixtureRequest) -> None:
-    """A test that commits for real ends with empty tables: put back what the migrations bring."""
+    """A test with real commits ends with empty tables: restore the rows that the migrations create."""
     marker = request.node.get_closest_marker("django_db")
     if marker is None and not {"db", "transactional_db"} & set(request.fixturenames):
         return
@@ -226,7 +226,7 @@ def first_rows(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def travelling_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests travel in Python's time; PostgreSQL's clock would stay behind. One test asks it itself."""
+    """Use Python's clock instead of PostgreSQL's, which time travel does not move. One test reads PostgreSQL's."""
     if connection.vendor == "postgresql" and not request.node.get_closest_marker("database_clock"):
         monkeypatch.setattr(clock, "now", timezone.now)
 
@@ -236,7 +236,7 @@ def plain_static_files(settings: Any) -> None:
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = (
-        True  # a fresh clone has collected none
+        True  # a fresh clone has no collected static files
     )
 
 
@@ -256,7 +256,7 @@ def forget_everything_cached() -> None:
 
 @pytest.fixture
 def loses_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
-    """Wait only so many seconds for the next answer to this call of Graph's; all else has the time it needs."""
+    """Set a short timeout for the next use of one method of the Graph client. All other calls keep the normal timeout."""
 
     def once(call: str, seconds: float) -> None:
         real = getattr(graph.Graph, call)
@@ -278,7 +278,7 @@ def loses_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], No
 
 @pytest.fixture
 def tenant(running_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """The tenant as it was at the start, reached over real HTTP through the portal's own settings."""
+    """The sandbox tenant in its initial state, reached over real HTTP with the portal's own settings."""
     running_sandbox.reset()
     settings.SANDBOX_URL = settings.GRAPH_URL = running_sandbox.url
     settings.EMAIL_BACKEND = "onboarding.graph.mail.GraphMailBackend"
@@ -290,12 +290,12 @@ def tenant(running_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def fault(tenant: Sandbox) -> Callable[..., None]:
-    """Let the tenant do something else than asked: with passes, unless `path` says with what."""
+    """Order a fault of the tenant for calls about passes, unless `path` names others."""
     return lambda **entry: tenant.tenant.faults.add({"path": "temporaryAccessPassMethods", **entry})
 
 
 def live_passes(tenant: Sandbox, key: str = "noor") -> list[Any]:
-    """The passes of one person that would open their account now."""
+    """The passes of one person that work now."""
     found = [pass_ for pass_ in tenant.tenant.passes if pass_.person == key and not pass_.ended]
     return [pass_ for pass_ in found if tenant.tenant.unusable_because(pass_) is None]
 
@@ -315,7 +315,7 @@ def creations(tenant: Sandbox) -> list[Any]:
 
 @pytest.fixture
 def person(db: None) -> Callable[[str], User]:
-    """Somebody of the cast as the portal knows them after a sign-in."""
+    """The portal's user for a person of the demo cast, as after a sign-in."""
 
     def known(key: str) -> User:
         who = BY_KEY[key]
@@ -335,7 +335,7 @@ def person(db: None) -> Callable[[str], User]:
 
 @pytest.fixture
 def browser_of(person: Callable[[str], User]) -> Callable[..., Client]:
-    """A browser in which somebody signed in `ago` before now."""
+    """A browser in which a person signed in `ago` before now."""
 
     def signed_in(key: str, *, ago: timedelta = timedelta(seconds=5)) -> Client:
         client = Client()
@@ -359,7 +359,7 @@ def worker_alive(db: None) -> None:
 
 @pytest.fixture
 def record(person: Callable[[str], User], tenant: Sandbox) -> Callable[..., Starter]:
-    """Record somebody of the cast, as HR would, to start `starts_in` from now."""
+    """Add a person of the demo cast as a starter, as HR does, to start `starts_in` from now."""
 
     def recorded(key: str = "noor", *, by: str = "hanna", starts_in: timedelta = timedelta(0)) -> Starter:
         account, manager = graph.client().look_up(BY_KEY[key].object_id)
@@ -375,17 +375,17 @@ def record(person: Callable[[str], User], tenant: Sandbox) -> Callable[..., Star
 
 @pytest.fixture
 def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., Starter]:
-    """Record somebody and send the link: everything is ready for the manager."""
+    """Add a starter and send the link, so that the manager can create a pass."""
 
     def invited(key: str = "noor", **how: Any) -> Starter:
         starter = record(key, **how)
         try:
             invitations.send_link(starter=starter, by=starter.recorded_by)
-        except LinkNotSent:  # what is wrong with the account came after the link was sent
+        except LinkNotSent:  # the problem of the account began after the link was sent
             sent = Starter.objects.get(pk=starter.pk)
             changes = {"invited_at": clock.now(), "problem": "", "refused_for": []}
             move_starter(sent, StarterState.INVITED, event="starter.invited", changes=changes)
-        starter_checks.check_starter(str(starter.pk))  # the worker reads what must be known before a pass
+        starter_checks.check_starter(str(starter.pk))  # the worker reads the facts that the guards need
         return Starter.objects.select_related("recorded_by").get(pk=starter.pk)
 
     return invited
@@ -393,7 +393,7 @@ def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., 
 
 @pytest.fixture
 def policy_says(person: Callable[[str], User]) -> Callable[..., PolicyVersion]:
-    """Put a version in force that says these things otherwise."""
+    """Activate a policy version with these changes."""
 
     def said(**otherwise: Any) -> PolicyVersion:
         now = policy.for_site()
@@ -415,13 +415,13 @@ def every_guard_on(policy_says: Callable[..., PolicyVersion]) -> None:
 
 @pytest.fixture
 def managers_may_change(policy_says: Callable[..., PolicyVersion]) -> None:
-    """HR need not look again when the directory names another manager."""
+    """A new manager in the directory needs no approval of HR."""
     policy_says(same_manager=False)
 
 
 @pytest.fixture
 def confirmation(person: Callable[[str], User]) -> Callable[..., Confirmation]:
-    """What a manager's form brings, freshly signed in and having seen the present state."""
+    """The input of a manager's click: freshly signed in, on a current page."""
 
     def said(starter: Starter, *, by: str = "maria", **differently: Any) -> Confirmation:
         starter = Starter.objects.get(pk=starter.pk)

@@ -48,13 +48,13 @@ def test_a_mail_is_what_outlook_and_a_phone_can_draw(preview, settings):
 
     assert subject and len(subject) < 78 and "!" not in subject and "\n" not in subject
     assert f"Sent by {settings.PORTAL_URL.split('//')[1]}" in html
-    for words in (text, html):  # who only hears of it has no page of the starter
+    for words in (text, html):  # the manager's manager has no page of the starter
         assert (settings.PORTAL_URL in words) is (preview.reader != Mail.Reader.ABOVE)
     assert "<style" not in html and "<img" not in html and "class=" not in html
     assert not re.search(r"display:\s*(flex|grid)|position:|float:|var\(|rem;|background-image", html)
     for table in re.findall(r"<table[^>]*>", html):
         assert 'role="presentation"' in table and 'border="0"' in table
-    # Outlook knows no max-width, and would draw a line across the whole screen.
+    # Outlook ignores max-width, and would draw a line across the whole screen.
     assert 'width="560"' in html
 
 
@@ -109,7 +109,7 @@ def test_an_auditor_is_offered_no_change_anywhere(browser_of, held, tenant):
         sendable = [
             form for form in forms if re.search(r'type="(submit|text|checkbox)"|<select|<textarea', form)
         ]
-        # The button of the audit chain looks at more of it, and changes nothing.
+        # The button of the audit chain verifies more of it, and changes nothing.
         changing += [
             (link, form[:90]) for form in sendable if "signout" not in form and "audit-chain" not in link
         ]

@@ -1,4 +1,4 @@
-"""Two stand-ins for Microsoft, asked in the same words: the sandbox over real HTTP, and one within this process."""
+"""Two simulations of Microsoft with the same interface: the sandbox over real HTTP, and one within this process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PASSES = "temporaryAccessPassMethods"
 
 
 class Microsoft(Protocol):
-    """What a test may order from either stand-in, and ask it afterwards."""
+    """The interface of both simulations: what a test can order before an action and read after it."""
 
     codes: list[str]
     elsewhere: str
@@ -39,7 +39,7 @@ class Microsoft(Protocol):
 
 
 class InTheSandbox:
-    """The sandbox tenant, over real HTTP; a second server stands for every other host."""
+    """The sandbox tenant over real HTTP. A second server plays every other host."""
 
     def __init__(self, sandbox: Sandbox, second_post: str, other: Any) -> None:
         self._sandbox, self._other = sandbox, other
@@ -63,7 +63,7 @@ class InTheSandbox:
         return [pass_.id for pass_ in live_passes(self._sandbox)]
 
 
-# Microsoft documents both ways to treat a second POST; each stand-in plays another of them, unless a test asks
+# Microsoft documents two ways to treat a second POST. Each simulation plays one of them, unless a test asks
 # for every pair.
 SANDBOX, RESPONSES = ("sandbox", "replace"), ("responses", "refuse")
 PAIRS = [SANDBOX, RESPONSES, ("sandbox", "refuse"), ("responses", "replace")]
@@ -76,7 +76,7 @@ def microsoft(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Microsoft]:
-    """Either stand-in; a redirect or a link that was followed ends at one of its strangers."""
+    """Either simulation. A followed redirect or link ends at a server that is not Microsoft's."""
     monkeypatch.setattr(Retry, "sleep", lambda *arguments: None)
     place, second_post = request.param
     if place == "sandbox":
@@ -94,7 +94,7 @@ def microsoft(
 
 @pytest.fixture
 def order(microsoft: Microsoft) -> Callable[..., None]:
-    """Order an answer; `{elsewhere}` in it becomes the address of another host."""
+    """Order an answer. `{elsewhere}` in it becomes the address of another host."""
 
     def ordered(**entry: Any) -> None:
         microsoft.fault(**json.loads(json.dumps(entry).replace("{elsewhere}", microsoft.elsewhere)))
@@ -104,7 +104,7 @@ def order(microsoft: Microsoft) -> Callable[..., None]:
 
 @dataclass
 class Story:
-    """What was asked of Microsoft, written into the trail and told by mail since the story began."""
+    """The requests to Microsoft, the audit events and the mails since this object was created."""
 
     microsoft: Microsoft
     starter: Starter
@@ -122,7 +122,7 @@ class Story:
         return Counter(word(*request) for request in self.microsoft.asked[self._asked :])
 
     @property
-    def told(self) -> set[tuple[str, str]]:
+    def notified(self) -> set[tuple[str, str]]:
         return set(self.mails.values_list("kind", "to"))
 
     @property
@@ -138,7 +138,7 @@ class Story:
         return self.starter.issues.latest("number")
 
     def no_pass_in(self, *pages: Any) -> None:
-        """Neither in these pages, nor in what is kept, nor anywhere but with Microsoft."""
+        """Check that no pass is in these pages, in the audit log, in a mail or in the issue."""
         kept = [
             *AuditEvent.objects.values_list("facts"),
             *Mail.objects.values_list("subject", "text", "html"),
@@ -148,12 +148,12 @@ class Story:
 
 
 def seen(page: Any) -> str:
-    """What a person reads on a page between its head and its foot, and the marks of its markup."""
+    """The main part of a page: its text and its markup."""
     return html.unescape(words(page))
 
 
 def word(verb: str, path: str) -> str:
-    """One request to Graph as a word."""
+    """A short name for one request to Graph."""
     if PASSES in path:
         return {"POST": "make", "GET": "list", "DELETE": "delete"}[verb]
     return path.rpartition("/")[2] if verb == "POST" or path.endswith("/methods") else "read"

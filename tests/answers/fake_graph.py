@@ -1,4 +1,4 @@
-"""Graph and the identity endpoint played within this process, on `responses`: nothing of the sandbox is in it."""
+"""Graph and the identity endpoint, simulated within this process with `responses`. It uses nothing of the sandbox."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def now() -> str:
 
 
 def noor(**changed: object) -> dict[str, object]:
-    """Noor's account as HR saw it, made just now."""
+    """Noor's account as HR saw it, created just now."""
     who = {"displayName": NOOR.name, "userPrincipalName": NOOR.user_principal_name}
     when = {"createdDateTime": now(), "employeeHireDate": now()}
     return person(id=NOOR.object_id, employeeId=f"{NOOR.number:06d}", **who, **when) | changed
@@ -44,9 +44,9 @@ def sentence(status: int, code: str, message: str, **headers: str) -> Said:
 
 
 class FakeGraph:
-    """One starter, her manager, and her passes; faults are ordered in the words of the sandbox's.
+    """One starter, her manager and her passes. Faults are ordered as in the sandbox.
 
-    A status that is answered after the work keeps the body of the work here: a pass can stand in a 504.
+    A status that is answered after the work keeps the body of the work here: a 504 can contain a pass.
     """
 
     elsewhere = ELSEWHERE
@@ -67,7 +67,7 @@ class FakeGraph:
         self._faults.append(entry)
 
     def live(self) -> list[str]:
-        """The ids of the passes that would open the account now."""
+        """The ids of the passes that work now."""
         return [id_ for id_, made in self.passes.items() if self._ends(made) > datetime.now(UTC)]
 
     def _ends(self, made: dict[str, Any]) -> datetime:

@@ -1,4 +1,4 @@
-"""Every answer to the worker who looks for a pass and deletes it: it goes on until nothing is left alive."""
+"""Every answer to the worker that looks for a pass and deletes it. It continues until no pass works."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LISTS = {
     "22 a pass without times": listed(mutate={"value": [{"id": "7e57ab1e", "createdDateTime": None}]}),
 }
 DELETIONS = {
-    # Not found so soon may mean: not known everywhere yet.
+    # So soon, 404 may mean that not every replica knows the pass yet.
     "17 not found, and there": deleted(404),
     "17 not found, since it is gone": deleted(404, applied=True),
     "12 the right is missing for a while": deleted(403, times=3),
@@ -66,15 +66,15 @@ def test_a_lost_pass_is_deleted_in_the_end(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter = invite("noor")
-    told = story(starter)
+    effects = story(starter)
     order(method="POST", path=PASSES, drop="after")
     browser_of("maria").post(page_of(starter), form_of(starter))
     order(**answer)
 
     time_passes(timedelta(minutes=6))
 
-    assert told.issue.state in {"revoked", "void"}
-    everything_is_over(told, browser_of("maria"))
+    assert effects.issue.state in {"revoked", "void"}
+    everything_is_over(effects, browser_of("maria"))
 
 
 @pytest.mark.parametrize("answer", DELETIONS.values(), ids=DELETIONS)
@@ -82,25 +82,25 @@ def test_a_cancelled_pass_is_deleted_in_the_end(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter, maria = invite("noor"), browser_of("maria")
-    told = story(starter)
+    effects = story(starter)
     maria.post(page_of(starter), form_of(starter))
     order(**answer)
-    maria.post(f"{page_of(starter)}{told.issue.pk}/not-seen/")
+    maria.post(f"{page_of(starter)}{effects.issue.pk}/not-seen/")
 
     time_passes(timedelta(minutes=6))
 
-    assert (told.issue.state, told.issue.reason) == ("revoked", "not_seen")
-    everything_is_over(told, browser_of("maria"))
+    assert (effects.issue.state, effects.issue.reason) == ("revoked", "not_seen")
+    everything_is_over(effects, browser_of("maria"))
 
 
-def everything_is_over(told: Story, browser: Any) -> None:
-    assert (told.microsoft.live(), told.microsoft.strangers) == ([], [])
-    assert told.calls["make"] == 1
-    assert told.calls["list"] + told.calls["delete"] <= 20  # each deletion is followed by a look
-    page = browser.get(page_of(told.starter))
+def everything_is_over(effects: Story, browser: Any) -> None:
+    assert (effects.microsoft.live(), effects.microsoft.strangers) == ([], [])
+    assert effects.calls["make"] == 1
+    assert effects.calls["list"] + effects.calls["delete"] <= 20  # the list is read after each deletion
+    page = browser.get(page_of(effects.starter))
     assert page.context["page_state"].code == "ready", seen(page)
     assert "no longer works" in seen(page) or "did not create a pass" in seen(page)
-    told.no_pass_in(page)
+    effects.no_pass_in(page)
     assert list(audit.verify_chain()) == []
 
 
@@ -108,31 +108,31 @@ def test_security_hears_of_a_pass_that_cannot_be_deleted(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any
 ) -> None:
     starter = invite("noor")
-    told = story(starter)
+    effects = story(starter)
     browser_of("maria").post(page_of(starter), form_of(starter))
     order(**deleted(403, times=40))
 
     time_passes(timedelta(minutes=15))
-    page, calls = browser_of("maria").get(page_of(starter)), told.calls["delete"]
+    page, calls = browser_of("maria").get(page_of(starter)), effects.calls["delete"]
     time_passes(timedelta(minutes=30))
 
     assert "The pass is being cancelled" in seen(page)
-    assert ("problem", SECURITY) in told.told
-    assert 10 < calls <= 40  # half a minute apart at most, and never in a rush
-    assert (microsoft.live(), told.issue.state, told.calls["make"]) == ([], "revoked", 1)
+    assert ("problem", SECURITY) in effects.notified
+    assert 10 < calls <= 40  # at most half a minute apart, and never in quick succession
+    assert (microsoft.live(), effects.issue.state, effects.calls["make"]) == ([], "revoked", 1)
 
 
 def test_a_pass_on_the_screen_is_followed_until_it_expires(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any
 ) -> None:
-    """What stays listed after its time is no live pass: the next press is not refused because of it."""
+    """An expired pass that stays listed does not work: it blocks no other pass."""
     starter, maria = invite("noor"), browser_of("maria")
-    told = story(starter)
+    effects = story(starter)
     maria.post(page_of(starter), form_of(starter))
-    assert maria.post(f"{page_of(starter)}{told.issue.pk}/receipt/").status_code == 204
+    assert maria.post(f"{page_of(starter)}{effects.issue.pk}/receipt/").status_code == 204
     held = maria.get(page_of(starter))
     order(path="/authentication/methods$", status=200, body=error("x", "no list at all"), times=2)
-    assert microsoft.live() == [told.issue.method_id]
+    assert microsoft.live() == [effects.issue.method_id]
 
     time_passes(timedelta(minutes=62))
     page = browser_of("maria").post(page_of(starter), form_of(starter))

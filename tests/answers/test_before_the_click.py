@@ -1,4 +1,4 @@
-"""Every answer to the one read before a pass: only what is there, whole, and in order leads to a POST."""
+"""Every answer to the read before a pass. Only a complete and valid answer leads to a POST."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class End:
     status: int
     says: str
     codes: list[str] = field(default_factory=list)
-    told: set[tuple[str, str]] = field(default_factory=set)
+    notified: set[tuple[str, str]] = field(default_factory=set)
     problem: str = ""
 
 
 SHOWN = End(200, "data-pass")
 BUSY = End(200, "Microsoft creates only a few passes at a time.")
 NOT_CHECKABLE = End(503, "The portal could not check the account. Try again in a minute.", ["not_checkable"])
-GONE = End(503, "Microsoft did not find the account.", ["account_gone"])  # one 404 is no proof
+GONE = End(503, "Microsoft did not find the account.", ["account_gone"])  # one 404 proves nothing
 
 
 def no(*codes: str) -> End:
-    """These guards refuse: the manager reads the first one's sentence, HR and perhaps security a mail."""
+    """These guards refuse. The manager reads the text of the first. HR gets a mail, and security may get one."""
     refusing = [guards.BY_CODE[code] for code in codes]
     alarmed = {("refused", SECURITY)} if any(guard.alarming for guard in refusing) else set()
     says = str(guards.reasons_for_codes(codes, reference=1)[0].for_manager).partition(".")[0]
@@ -88,7 +88,7 @@ def listing(path: str, *items: object, **more: object) -> dict[str, Any]:
 
 
 def by_the_book(*extra: str, without: str = "", **changed: tuple[int, object]) -> dict[str, Any]:
-    """The whole answer, with a part too many or too few."""
+    """The complete answer with one part added or removed."""
     hanna = {"id": BY_KEY["hanna"].object_id, "employeeId": "000001"}
     asked = {"account": (200, noor()), "manager": (200, maria()), "people 0": (200, many(hanna))}
     whole = parts(**{**asked, **changed})
@@ -121,7 +121,7 @@ ROWS: list[tuple[str, Any, End]] = [
         listing(METHODS, found(methodUsabilityReason="Expired")),
         FOREIGN,
     ),
-    # A pass of another tool is shown, and never touched by itself; HR and security are told.
+    # The page shows a pass of another tool. The portal does not change it, and notifies HR and security.
     ("9 a pass made elsewhere", listing(METHODS, found()), FOREIGN),
     ("9 a pass with an unknown reason", listing(METHODS, found(methodUsabilityReason="Eclipse")), FOREIGN),
     ("9 a pass without times", listing(METHODS, found(startDateTime=None)), NOT_CHECKABLE),
@@ -167,10 +167,10 @@ ROWS: list[tuple[str, Any, End]] = [
     ("13 more than are listed", with_(GROUPS, **{"@odata.count": 7}), NOT_CHECKABLE),
     ("13 no list", with_(ACTIVE, value=None), NOT_CHECKABLE),
     ("13 a list of texts", listing(ELIGIBLE, "x"), NOT_CHECKABLE),
-    # Not asked again by itself after five, ten, twenty seconds: the person does that, with the same button.
+    # The portal does not retry after five, ten or twenty seconds: the manager does, with the same button.
     ("15 nobody by this id", of(ACCOUNT, 404), GONE),
     ("15 not known to every service yet", of(METHODS, 404), GONE),
-    # The account is there, so what is "not found" of it could not be read.
+    # The account exists, so "not found" for a part of it means that the part could not be read.
     ("15 not found, and an empty list beside it", of(ELIGIBLE, 404, body={"value": []}), NOT_CHECKABLE),
     ("16 no manager", of(MANAGER, 404), no("same_manager", "manager_now", "manager_enabled")),
     ("16 another manager", with_(MANAGER, id=SOMEBODY), no("same_manager", "manager_now")),
@@ -230,7 +230,7 @@ ROWS: list[tuple[str, Any, End]] = [
     ("24 a member of no known kind", with_(ACCOUNT, userType=None), no("internal_member")),
     ("24 invited from elsewhere", with_(ACCOUNT, creationType="Invitation"), no("internal_member")),
     ("24 a passkey", listing(METHODS, method("fido2")), no("no_own_method")),
-    # What the portal does not know is a way to sign in all the same.
+    # A method of an unknown type counts as a way to sign in.
     ("24 a method of an unknown type", listing(METHODS, method("telepathy")), no("no_own_method")),
     ("24 a method of no type", listing(METHODS, {"id": "m"}), NOT_CHECKABLE),
 ]
@@ -248,7 +248,7 @@ def test_every_answer_before_the_post_has_one_outcome(
     end: End,
 ) -> None:
     starter = invite("noor")
-    told = story(starter)
+    effects = story(starter)
     if answer:
         order(**(answer() if callable(answer) else answer))
 
@@ -256,19 +256,19 @@ def test_every_answer_before_the_post_has_one_outcome(
 
     assert (page.status_code, end.says in seen(page)) == (end.status, True), seen(page)
     if end is SHOWN:
-        assert told.events == ["issue.intent", "issue.shown", "starter.issued"]
-        assert (told.calls["make"], len(microsoft.live())) == (1, 1)
+        assert effects.events == ["issue.intent", "issue.shown", "starter.issued"]
+        assert (effects.calls["make"], len(microsoft.live())) == (1, 1)
         return
     assert "data-pass" not in seen(page)
-    assert (told.calls["make"], starter.issues.count(), microsoft.live()) == (0, 0, [])
-    assert told.events == (["issue.refused"] if end.codes else [])
+    assert (effects.calls["make"], starter.issues.count(), microsoft.live()) == (0, 0, [])
+    assert effects.events == (["issue.refused"] if end.codes else [])
     assert codes_in_the_trail() == end.codes
-    assert told.told == end.told
+    assert effects.notified == end.notified
     assert Starter.objects.get(pk=starter.pk).problem == end.problem
-    assert told.calls["$batch"] <= 4
+    assert effects.calls["$batch"] <= 4
 
     time_passes(timedelta(seconds=30))
-    assert (told.calls["make"], microsoft.strangers) == (0, [])
+    assert (effects.calls["make"], microsoft.strangers) == (0, [])
     assert browser_of("maria").get(page_of(starter)).context["page_state"].code == "ready"
 
 
@@ -281,7 +281,7 @@ def test_the_same_button_works_once_the_answer_is_valid(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter = invite("noor")
-    told = story(starter)
+    effects = story(starter)
     order(**answer)
     browser_of("maria").post(page_of(starter), form_of(starter))
     time_passes(timedelta(seconds=30))
@@ -289,7 +289,7 @@ def test_the_same_button_works_once_the_answer_is_valid(
     page = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert "data-pass" in seen(page), seen(page)
-    assert (told.calls["make"], len(microsoft.live())) == (1, 1)
+    assert (effects.calls["make"], len(microsoft.live())) == (1, 1)
     assert Starter.objects.get(pk=starter.pk).problem == ""
 
 

@@ -1,4 +1,4 @@
-"""Every answer of Microsoft to the one POST: what the manager sees, what is kept, and what becomes of it."""
+"""Every answer of Microsoft to the POST: what the manager sees, what is stored, and how it ends."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
 pytestmark = pytest.mark.django_db
 
 HR, MANAGER = "hr@contoso.example", "maria.lindqvist@contoso.example"
-LONG_ENOUGH = timedelta(minutes=4)  # the lease, the quarantine, and a little
+LONG_ENOUGH = timedelta(minutes=4)  # the lease, the quarantine and a margin
 
 
 @dataclass(frozen=True)
 class End:
-    """How a press ends: at once, and when the worker has had its time."""
+    """The result of a click: at once, and after the worker has finished."""
 
     status: int
     says: str
     state: str
     reason: str
     events: list[str]
-    told: set[tuple[str, str]] = field(default_factory=set)
+    notified: set[tuple[str, str]] = field(default_factory=set)
     counted: bool = False
-    finally_: str = ""  # the issue's last state; where it is the present one, nothing more is done
+    finally_: str = ""  # the issue's last state; if it is the same as at once, the worker does nothing more
     later_says: str = ""
-    later_told: set[tuple[str, str]] = field(default_factory=set)
-    calls: frozenset[str] = frozenset()  # what the worker may ask for
+    later_notified: set[tuple[str, str]] = field(default_factory=set)
+    calls: frozenset[str] = frozenset()  # the requests that the worker may send
 
 
 REFUSED = End(
@@ -47,7 +47,7 @@ REFUSED = End(
     ["issue.intent", "issue.unknown"],
     finally_="rejected",
     later_says="did not create a pass: Microsoft refused. You can try again.",
-    later_told={("refused", HR)},
+    later_notified={("refused", HR)},
     calls=frozenset({"list"}),
 )
 NOT_KNOWN_YET = replace(
@@ -55,14 +55,14 @@ NOT_KNOWN_YET = replace(
     says="Microsoft does not know this account yet. Try again in a minute.",
     reason="not_known_yet",
     later_says="did not create a pass: Microsoft did not know the account yet. You can try again.",
-    later_told=set(),
+    later_notified=set(),
 )
 THROTTLED = replace(
     REFUSED,
     status=200,
     says="Please wait a moment",
     reason="throttled",
-    later_told=set(),
+    later_notified=set(),
     later_says="did not create a pass: Microsoft asked the portal to wait.",
 )
 LOST = End(
@@ -74,7 +74,7 @@ LOST = End(
     counted=True,
     finally_="void",
     later_says="did not create a pass: Microsoft did not respond. You can create one now.",
-    later_told={("taken_back", MANAGER)},
+    later_notified={("taken_back", MANAGER)},
     calls=frozenset({"list"}),
 )
 LOST_BUT_MADE = replace(
@@ -87,7 +87,7 @@ STRANGE = replace(
     LOST_BUT_MADE,
     says="Microsoft created a pass that cannot be used. It is not shown and is being deleted.",
     reason="strange_answer",
-    told={("refused", HR)},
+    notified={("refused", HR)},
     later_says="no longer works: Microsoft’s response was not usable.",
 )
 SHOWN = End(200, "data-pass", "shown", "", ["issue.intent", "issue.shown", "starter.issued"], counted=True)
@@ -98,7 +98,7 @@ def says(message: str, *, status: int = 400, code: str = "badRequest") -> dict[s
 
 
 def made(status: int, **more: Any) -> dict[str, Any]:
-    """The pass was made, and then this was said."""
+    """Microsoft created the pass, and then sent this answer."""
     return {"status": status, "applied": True, **more}
 
 
@@ -123,15 +123,15 @@ NOT_IN_POLICY = (
 GUEST = "Temporary Access Pass cannot be added to an external guest user."
 EXISTS = "A Temporary Access Pass already exists for this user."
 
-# The rows by their number: a 201, a definite no, a busy service, no answer, an answer that is none.
+# The rows by number: a 201, a refusal, a busy service, no answer, an unusable answer.
 ROWS: list[tuple[str, dict[str, Any], End]] = [
     ("1 a pass that works", {}, SHOWN),
     ("1 a pass without a context", {"remove": ["@odata.context"]}, SHOWN),
-    # `isUsable` alone says whether it works; the reason beside it is words.
+    # `isUsable` alone decides whether the pass works; the reason is only text.
     ("1 usable for a reason that nobody knows", with_(methodUsabilityReason="EnabledByMoon"), SHOWN),
     ("1 of a type that nobody knows", with_(**{"@odata.type": "#microsoft.graph.newPass"}), SHOWN),
     ("1 shorter than asked", with_(lifetimeInMinutes=30), SHOWN),
-    # No later start is ever asked for, so a pass that is not valid yet is not the one that was asked for.
+    # The portal never requests a later start, so a pass that is not valid yet is not the one that it requested.
     ("2 not valid yet", with_(isUsable=False, methodUsabilityReason="NotYetValid"), STRANGE),
     ("3 not usable by policy", with_(isUsable=False, methodUsabilityReason="DisabledByPolicy"), STRANGE),
     ("3 not usable, nobody knows why", with_(isUsable=False, methodUsabilityReason="Eclipse"), STRANGE),
@@ -148,20 +148,20 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
     ("4 no code", {"remove": ["temporaryAccessPass"]}, STRANGE),
     ("4 an empty code", with_(temporaryAccessPass=""), STRANGE),
     ("4 a code that is a number", with_(temporaryAccessPass=12345678), STRANGE),
-    # Without an id nobody can say of which pass it speaks: the list tells.
+    # Without an id, only the list shows which pass it is.
     ("4 no code and no id", {"remove": ["temporaryAccessPass", "id"]}, STRANGE),
     ("5 the lifetime", says(LIFETIME), REFUSED),
     ("6 single use", says(ONCE), REFUSED),
     ("7 the policy leaves this person out", says(NOT_IN_POLICY), REFUSED),
     ("8 a guest from elsewhere", says(GUEST), REFUSED),
-    # The portal replaces nobody's pass, and asks nobody whether it should: HR and IT find out whose it is.
+    # The portal does not replace a pass of another tool and does not offer to: HR and IT find out whose it is.
     ("9 there is a pass already", says(EXISTS), REFUSED),
     ("10 something else", says("The moon is full."), REFUSED),
     ("10 without words", {"status": 400, "body": ""}, REFUSED),
     ("10 in HTML", {"status": 400, "body": HTML}, REFUSED),
     ("10 in five megabytes", {"status": 400, "body": {"x": "x" * 5_000_000}}, REFUSED),
     ("10 not understood", {"status": 422}, REFUSED),
-    # A 401 was not carried out; yet a second POST is never sent by itself.
+    # A 401 created nothing, but the portal never repeats a POST by itself.
     ("11 the token is not accepted", {"status": 401}, REFUSED),
     (
         "12 the right is missing",
@@ -169,7 +169,7 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
         REFUSED,
     ),
     ("12 the right is missing, in HTML", {"status": 403, "body": HTML}, REFUSED),
-    # The account was read a moment ago; whoever is not known everywhere yet is tried again by a person.
+    # The account was read a moment ago. If a replica does not know it yet, the manager tries again.
     ("15 nobody by this id", {"status": 404}, NOT_KNOWN_YET),
     ("18 a conflict", {"status": 409}, REFUSED),
     ("18 changed meanwhile", {"status": 412}, REFUSED),
@@ -218,42 +218,42 @@ every_row = pytest.mark.parametrize(("row", "answer", "end"), ROWS, ids=[name fo
 
 @pytest.fixture(autouse=True)
 def what_the_tenant_wants_is_learned_from_its_answer(policy_says: Any) -> None:
-    """Its policy may change between our look at it and the creation: here we do not look."""
+    """Skip the read of the tenant's policy, as if the policy changed between the read and the creation."""
     policy_says(pass_policy="off")
 
 
 @pytest.fixture
-def press(
+def click(
     order: Callable[..., None], invite: Callable[..., Starter], browser_of: Any, story: Any
 ) -> Callable[..., tuple[Story, Any]]:
-    """The manager presses the button; Microsoft answers the POST as ordered."""
+    """The manager clicks the button. Microsoft answers the POST as ordered."""
 
-    def pressed(answer: dict[str, Any]) -> tuple[Story, Any]:
+    def clicked(answer: dict[str, Any]) -> tuple[Story, Any]:
         starter = invite("noor")
-        told = story(starter)
+        effects = story(starter)
         if answer:
             order(method="POST", path=PASSES, **answer)
-        return told, browser_of("maria").post(page_of(starter), form_of(starter))
+        return effects, browser_of("maria").post(page_of(starter), form_of(starter))
 
-    return pressed
+    return clicked
 
 
 @every_row
 def test_every_answer_to_the_post_has_one_outcome(
-    microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, row: str, answer: Any, end: End
+    microsoft: Microsoft, click: Any, browser_of: Any, time_passes: Any, row: str, answer: Any, end: End
 ) -> None:
-    told, page = press(answer)
+    effects, page = click(answer)
 
-    at_once(told, page, end)
+    at_once(effects, page, end)
     if end is SHOWN:
         return
     if end is LOST:
-        time_passes(timedelta(seconds=30))  # one empty list is no proof
-        assert browser_of("maria").get(page_of(told.starter)).context["page_state"].code == "unknown"
+        time_passes(timedelta(seconds=30))  # one empty list proves nothing
+        assert browser_of("maria").get(page_of(effects.starter)).context["page_state"].code == "unknown"
     time_passes(LONG_ENOUGH)
-    in_the_end(told, end, browser_of("maria"))
+    in_the_end(effects, end, browser_of("maria"))
     if row.split()[0] in IN_HRS_WORDS:
-        assert IN_HRS_WORDS[row.split()[0]] in told.mails.get(kind="refused").text.replace("\n", " ")
+        assert IN_HRS_WORDS[row.split()[0]] in effects.mails.get(kind="refused").text.replace("\n", " ")
     assert microsoft.strangers == []
 
 
@@ -264,20 +264,20 @@ def test_every_answer_to_the_post_has_one_outcome(
     ids=["5 refused", "19 busy", "20 lost", "20 lost but made", "3 strange"],
 )
 def test_the_next_click_works_under_both_documented_behaviours(
-    microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, answer: Any
+    microsoft: Microsoft, click: Any, browser_of: Any, time_passes: Any, answer: Any
 ) -> None:
-    told, _ = press(answer)
+    effects, _ = click(answer)
     time_passes(LONG_ENOUGH)
 
     browser = browser_of("maria")
-    page = browser.post(page_of(told.starter), form_of(told.starter))
+    page = browser.post(page_of(effects.starter), form_of(effects.starter))
 
-    issue = PassIssue.objects.get(starter=told.starter, number=2)
+    issue = PassIssue.objects.get(starter=effects.starter, number=2)
     assert "data-pass" in seen(page), seen(page)
-    receipt = reverse("managers:receipt", args=[told.starter.public_id, issue.pk])
+    receipt = reverse("managers:receipt", args=[effects.starter.public_id, issue.pk])
     assert browser.post(receipt).status_code == 204
     assert microsoft.live() == [issue.method_id]
-    assert told.calls["make"] == 2
+    assert effects.calls["make"] == 2
     assert list(audit.verify_chain()) == []
 
 
@@ -285,41 +285,41 @@ def test_the_next_click_works_under_both_documented_behaviours(
     ("header", "seconds"), [("30", 30), ("3600", 3600), ("Fri, 01 Jan 2100 00:00:00 GMT", 3600)]
 )
 def test_19_no_request_is_sent_before_retry_after(
-    microsoft: Microsoft, press: Any, browser_of: Any, time_passes: Any, header: str, seconds: int
+    microsoft: Microsoft, click: Any, browser_of: Any, time_passes: Any, header: str, seconds: int
 ) -> None:
-    told, _ = press({"status": 429, "headers": {"Retry-After": header}})
+    effects, _ = click({"status": 429, "headers": {"Retry-After": header}})
 
     time_passes(timedelta(seconds=seconds - 10))
-    early = browser_of("maria").post(page_of(told.starter), form_of(told.starter))
-    asked = told.calls["make"]
+    early = browser_of("maria").post(page_of(effects.starter), form_of(effects.starter))
+    asked = effects.calls["make"]
     time_passes(timedelta(seconds=15))
-    late = browser_of("maria").post(page_of(told.starter), form_of(told.starter))
+    late = browser_of("maria").post(page_of(effects.starter), form_of(effects.starter))
 
     assert (early.context["page_state"].code, asked) == ("waiting", 1), seen(early)
-    assert ("data-pass" in seen(late), told.calls["make"]) == (True, 2), seen(late)
+    assert ("data-pass" in seen(late), effects.calls["make"]) == (True, 2), seen(late)
 
 
-def at_once(told: Story, page: Any, end: End) -> None:
-    issue, starter = told.issue, Starter.objects.get(pk=told.starter.pk)
+def at_once(effects: Story, page: Any, end: End) -> None:
+    issue, starter = effects.issue, Starter.objects.get(pk=effects.starter.pk)
     assert (page.status_code, end.says in seen(page)) == (end.status, True), seen(page)
     assert ("data-pass" in seen(page)) is (end is SHOWN)
     assert (issue.state, issue.reason, issue.counted) == (end.state, end.reason, end.counted)
     assert (starter.state, starter.problem) == ("issued" if end is SHOWN else "invited", "")
     assert policy.attempts_left(starter, policy.for_site()) == 3 - end.counted
-    assert (told.events, told.told) == (end.events, end.told)
-    assert (told.calls["make"], told.calls["$batch"]) == (1, 1)
-    assert told.calls["list"] + told.calls["delete"] + told.calls["methods"] == 0
-    told.no_pass_in(*([] if end is SHOWN else [page]))
+    assert (effects.events, effects.notified) == (end.events, end.notified)
+    assert (effects.calls["make"], effects.calls["$batch"]) == (1, 1)
+    assert effects.calls["list"] + effects.calls["delete"] + effects.calls["methods"] == 0
+    effects.no_pass_in(*([] if end is SHOWN else [page]))
 
 
-def in_the_end(told: Story, end: End, browser: Any) -> None:
-    page, issue = browser.get(page_of(told.starter)), told.issue
+def in_the_end(effects: Story, end: End, browser: Any) -> None:
+    page, issue = browser.get(page_of(effects.starter)), effects.issue
     assert issue.state == end.finally_
     found = ["issue.found"] if end.finally_ == "revoked" else []
-    assert told.events == [*end.events, *found, f"issue.{end.finally_}"]
-    assert told.told == end.told | end.later_told
-    assert told.microsoft.live() == []
-    assert (told.calls["make"], set(told.calls) & {"list", "delete"}) == (1, end.calls)
-    assert told.calls["list"] <= 3 and told.calls["delete"] <= 1
+    assert effects.events == [*end.events, *found, f"issue.{end.finally_}"]
+    assert effects.notified == end.notified | end.later_notified
+    assert effects.microsoft.live() == []
+    assert (effects.calls["make"], set(effects.calls) & {"list", "delete"}) == (1, end.calls)
+    assert effects.calls["list"] <= 3 and effects.calls["delete"] <= 1
     assert (page.context["page_state"].code, end.later_says in seen(page)) == ("ready", True), seen(page)
-    told.no_pass_in(page)
+    effects.no_pass_in(page)

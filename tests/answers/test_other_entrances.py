@@ -1,4 +1,4 @@
-"""Microsoft's answers away from the press: to HR, to the worker, to the mail, and to the portal's own identity."""
+"""Microsoft's answers to everything but the click: HR's pages, the worker, mail, and the portal's own identity."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_unread_activity_is_awaited_and_forbidden_activity_is_not(
     told: bool, says: str,
 ) -> None:  # fmt: skip
     starter = record("noor")
-    # The three looks at the account, at the sending and two by the worker, come before the look at its past.
+    # Three reads of the account, one at the sending and two by the worker, come before the read of its sign-ins.
     order(path=ACCOUNT, skip=3, **answer)
     click(browser_of("hanna"), starter, "send")
     run_jobs()
@@ -143,15 +143,15 @@ def test_an_unconfirmed_manager_sees_no_button(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, answer: Any, status: int
 ) -> None:
     starter = invite("noor")
-    told = story(starter)
-    order(path=MANAGER, **{"times": 2, **answer})  # asked with everything else, and once more alone
+    effects = story(starter)
+    order(path=MANAGER, **{"times": 2, **answer})  # requested with everything else, and once more alone
 
     page = browser_of("maria").get(page_of(starter))
 
     assert page.status_code == status
     assert ("Microsoft Entra does not respond" in seen(page)) is (status == 503)
     assert b"identity_check" not in page.content
-    assert (told.events, told.told, microsoft.strangers) == ([], set(), [])
+    assert (effects.events, effects.notified, microsoft.strangers) == ([], set(), [])
 
 
 # --- 26, 27: mail -------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_an_unconfirmed_manager_sees_no_button(
 def test_a_mail_that_is_not_taken_is_sent_later(
     microsoft: Microsoft, order: Any, invite: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
-    told = story(invite("noor"))
+    effects = story(invite("noor"))
     order(path=SEND_MAIL, **answer)
 
     time_passes(timedelta(0))
@@ -185,7 +185,7 @@ def test_a_mail_that_is_not_taken_is_sent_later(
     time_passes(timedelta(minutes=2))
 
     assert (unsent, Mail.objects.filter(sent_at=None).count()) == (1, 0)
-    assert told.calls["sendMail"] == answer.get("times", 1) + 1
+    assert effects.calls["sendMail"] == answer.get("times", 1) + 1
     assert microsoft.strangers == []
 
 
@@ -194,27 +194,27 @@ def test_27_a_pass_stays_valid_when_mail_fails(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, status: int
 ) -> None:
     starter, maria = invite("noor"), browser_of("maria")
-    told = story(starter)
+    effects = story(starter)
     order(path=SEND_MAIL, status=status, times=99)
     time_passes(timedelta(0))
 
     page = maria.post(page_of(starter), form_of(starter))
-    assert maria.post(f"{page_of(starter)}{told.issue.pk}/receipt/").status_code == 204
+    assert maria.post(f"{page_of(starter)}{effects.issue.pk}/receipt/").status_code == 204
     time_passes(timedelta(minutes=2))
 
-    assert "data-pass" in seen(page) and microsoft.live() == [told.issue.method_id]
-    # A link that is no longer needed is not sent late.
+    assert "data-pass" in seen(page) and microsoft.live() == [effects.issue.method_id]
+    # The portal does not send a link that is no longer needed.
     assert Mail.objects.get(kind="invitation").dropped_at is not None
 
 
 def test_26_a_mail_is_handed_over_once(
     microsoft: Microsoft, invite: Any, story: Any, time_passes: Any
 ) -> None:
-    told = story(invite("noor"))
+    effects = story(invite("noor"))
 
     time_passes(timedelta(minutes=30))
 
-    assert (told.calls["sendMail"], Mail.objects.exclude(sent_at=None).count()) == (1, 1)
+    assert (effects.calls["sendMail"], Mail.objects.exclude(sent_at=None).count()) == (1, 1)
 
 
 # --- 28, 29, 30: the portal's own identity ------------------------------------------------------------------------
@@ -245,18 +245,23 @@ def test_no_call_is_made_without_a_token(
     microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
 ) -> None:
     starter = invite("noor")
-    told = story(starter)
+    effects = story(starter)
     forget_everything_cached()
     order(path=TOKEN, times=2, **answer)
 
     page = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert (page.status_code, "Microsoft cannot be reached at the moment." in seen(page)) == (503, True)
-    assert (told.calls["$batch"], told.calls["make"], told.events, told.told) == (0, 0, [], set())
+    assert (effects.calls["$batch"], effects.calls["make"], effects.events, effects.notified) == (
+        0,
+        0,
+        [],
+        set(),
+    )
     assert not PassIssue.objects.exists() and microsoft.strangers == []
     time_passes(timedelta(seconds=61))  # MSAL remembers a failing endpoint for a minute
     assert "data-pass" in seen(browser_of("maria").post(page_of(starter), form_of(starter)))
-    assert (told.calls["make"], len(microsoft.live())) == (1, 1)
+    assert (effects.calls["make"], len(microsoft.live())) == (1, 1)
 
 
 WITH_WORDS = [name for name, (_, why) in NO_TOKEN.items() if why != "did not issue a token"]

@@ -1,4 +1,4 @@
-"""A server that answers byte by byte, for ever, holds nobody longer than one that is silent."""
+"""A server that answers byte by byte without end blocks a request no longer than a silent one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
 pytestmark = pytest.mark.django_db
 
 LIMIT = 0.4
-IN_TIME = 10  # a busy machine is forgiven; the server would drip for half a minute
+IN_TIME = 10  # a margin for a busy machine; the server would send for half a minute
 HEAD = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 GZIP = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 60000\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\x03"
@@ -45,7 +45,7 @@ drips_of_a_read = pytest.mark.parametrize(("head", "drop"), [DRIPS[name] for nam
 def answered_by(
     settings: Any, tenant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, str], list[float]]:
-    """Let one call to Graph go to another server; returns the seconds that it took."""
+    """Send one call to Graph to another server. Returns the seconds that it took."""
 
     def answered(call: str, origin: str) -> list[float]:
         took, real = [], getattr(Graph, call)
@@ -56,7 +56,7 @@ def answered_by(
             graph.forget_client()
             impatient = graph.client()
             settings.GRAPH_READ_TIMEOUT = 15
-            impatient.ensure_token()  # the token comes from the tenant itself, which may take its time
+            impatient.ensure_token()  # the tenant itself issues the token, without this deadline
             started = time.monotonic()
             try:
                 return getattr(impatient, call)(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The least that Django can do on the same server: one view, no middleware. Settings and URLs in one file."""
+"""A minimal Django site on the same server: one view, no middleware. Settings and URLs in one file."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

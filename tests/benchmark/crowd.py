@@ -1,4 +1,4 @@
-"""Many clients that want one row of PostgreSQL: how long they wait for the row's lock, and in the queue before it."""
+"""Many clients lock one row of PostgreSQL: how long they wait for the row's lock, and in the queue before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HR's list and search with ten thousand and a million starters, as HR's browser sees them."""
+"""HR's list and search with ten thousand and a million starters, measured from HR's browser."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ WORDS = {
     "team": "Finance People Production Research Sales Support Logistics Legal Care Teaching",
 }
 
-# Of each hundred so many are finished; the others are spread over the open states.
+# So many of each hundred are finished; the others are spread over the open states.
 INSERT = """
 {numbers} INSERT INTO onboarding_starter (public_id, state, version, problem, account_name, account_id, found_account_id,
   display_name, job_title, department, manager_id, manager_name, manager_mail, start_date, start_time, time_zone,

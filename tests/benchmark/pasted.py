@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from tests.faults.replicas import ZONE, Portal
 
 PEOPLE = 200
-GRAPH_SECONDS = 0.3  # for each round trip
+GRAPH_SECONDS = 0.3  # seconds for each round trip
 
 
 def measure(site: Portal) -> Iterator[tuple[str, float]]:
-    """Each step and its seconds; every step reads the accounts and what the guards need."""
+    """Each step and its seconds. Every step reads the accounts and the guards' facts."""
     tenant = site.tenant.tenant
     names = [tenant.add_starter(f"pasted{n}", f"Pasted Person{n}").user_principal_name for n in range(PEOPLE)]
     soon = datetime.now(ZoneInfo(ZONE)).date() + timedelta(days=7)

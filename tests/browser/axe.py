@@ -1,6 +1,6 @@
-"""axe-core over a page as it stands: what it calls a violation, WCAG 2.2 A and AA and its best practices.
+"""axe-core on the page as it is now: violations of WCAG 2.2 A and AA and of axe's best practices.
 
-It runs in a world of its own beside the page's scripts, where the page's policy neither hinders nor is loosened.
+It runs in an isolated world beside the page's scripts, so the page's content security policy stays as it is.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ RUN = """axe.run(document, %s).then((told) => JSON.stringify(told.violations.map
 
 
 class Axe:
-    """One world as long as the page stays. Every call checks again."""
+    """axe in one isolated world, until the page is left. Every call checks again."""
 
     def __init__(self, page: Page, *, without: tuple[str, ...] = ()) -> None:
-        """`without` names rules that do not hold here."""
+        """`without` names rules that do not apply to this page."""
         self.session: CDPSession = page.context.new_cdp_session(page)
         frame = self.session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         world = self.session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
@@ -34,7 +34,7 @@ class Axe:
             "runOnly": list(RULES),
             "resultTypes": ["violations"],
             "iframes": False,
-            "preload": False,  # it would put styles that are imported into the page, which the policy stops
+            "preload": False,  # it would add imported styles to the page, which the policy blocks
             "rules": {name: {"enabled": False} for name in without},
         }
         self.run = RUN % json.dumps(options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-# What the checks below share. Colours come as rgb() or rgba(); a ground that is not opaque lets through what is below.
+# What the checks below share. Colours are rgb() or rgba(). A transparent background shows the colour below it.
 SHARED = r"""
 const shown = (one) => one.checkVisibility({ checkVisibilityCSS: true, checkOpacity: true })
   && getComputedStyle(one).clipPath === "none" && !one.closest(".unseen, .skip");
@@ -154,7 +154,7 @@ for (const one of document.querySelectorAll("*")) {
 }
 """
 
-# WCAG 1.4.12: wider word spacing hides no text. CSSOM, for the policy lets no style into the page.
+# WCAG 1.4.12: wider word spacing hides no text. It uses CSSOM because the policy blocks inline styles.
 SPACED = (
     r"""
 const sheet = new CSSStyleSheet();
@@ -201,7 +201,7 @@ def _ask(page: Page, script: str) -> list[str]:
 
 
 def complaints(page: Page) -> list[str]:
-    """What is wrong with a page as it stands now: layout, structure, controls, colours, motion."""
+    """What is wrong with the page as it is now: layout, structure, controls, colours, motion."""
     return _ask(page, "".join(f"{{ {part} }}" for part in (LAYOUT, STRUCTURE, CONTROLS, COLOURS, STILL)))
 
 
@@ -218,7 +218,7 @@ def complaints_in_forced_colours(page: Page) -> list[str]:
 
 
 def complaints_of_the_keyboard(page: Page, most: int = 250) -> list[str]:
-    """Walk through the page with Tab, once around: every stop is seen, and nobody is caught anywhere."""
+    """Press Tab once through the whole page: each focused element must be visible, and no element may trap the focus."""
     wrong: list[str] = []
     page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     for _ in range(most):

@@ -17,7 +17,7 @@ from tests.browser.tab import Tab
 from tests.support.databases import fresh_database
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# The same engine without the window around the page, in half the time. It keeps no pages for Back and Forward.
+# The same engine without a window, in half the time. It has no back/forward cache.
 HEADLESS_SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
 ARGUMENTS = [
     "--no-sandbox",
@@ -27,9 +27,9 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # A page of one site follows another in the process that is there, and none is kept ready in vain.
+    # Pages of one site share a process, and Chromium keeps no spare process.
     "--process-per-site",
-    # Nor does a window get processes for the pages of the address bar, which nobody sees here.
+    # Chromium starts no processes for the pages of its address bar.
     "--disable-features=SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup,AiModeOmniboxEntryPoint",
 ]
 
@@ -52,8 +52,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
     return report
 
 
-# These live as long as this folder's tests: while Playwright runs, Django takes the thread for an asynchronous
-# one and refuses the database to every other test.
+# These fixtures end with this folder's tests: while Playwright runs, Django takes the thread for an asynchronous one
+# and refuses the database to other tests.
 
 
 @pytest.fixture(scope="package")
@@ -71,7 +71,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
-    """The demo as anybody starts it, on ports and data of its own; Graph's limits are tested elsewhere."""
+    """The demo as a user starts it, with its own ports and data. Graph's limits are off: other files test them."""
     with fresh_database() as database:
         how = {"GRAPH_BUDGET_CALLS": "1000", "GRAPH_SIGN_IN_CALLS": "1000", "DATABASE_URL": database.url}
         with running_demo("--throttle", "off", **how) as demo:
@@ -81,7 +81,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Tab]]:
-    """A browser of one person. When the test is over, no page may have complained."""
+    """Open the browser of one person. After the test, no page may have reported an error."""
     tabs: list[Tab] = []
 
     def opened(**how: Any) -> Tab:
@@ -98,7 +98,7 @@ def tab(chromium: Browser, site: Site) -> Iterator[Callable[..., Tab]]:
 
 @pytest.fixture(scope="package")
 def checker() -> Iterator[nu.Checker | None]:
-    """None where it is not installed, which a test of `test_screens.py` tells."""
+    """The HTML checker, or None if it is not installed. A test in `test_screens.py` reports that."""
     if not nu.IS_HERE:
         yield None
         return
@@ -108,7 +108,7 @@ def checker() -> Iterator[nu.Checker | None]:
 
 @pytest.fixture
 def looks(tab: Callable[..., Tab], checker: nu.Checker | None) -> Iterator[Looks]:
-    """Look at pages on every screen. A picture shows no half-done change of colours."""
+    """Check pages on every screen, without transitions: no screenshot shows a colour in between."""
     pages = Looks(tab(reduced_motion="reduce"), checker)
     yield pages
     assert not pages.wrong, pages.told()

@@ -1,7 +1,7 @@
-"""What Lighthouse says of the main pages, as a phone on a slow line sees them: `make lighthouse`.
+"""Lighthouse scores of the main pages on a phone with a slow connection: `make lighthouse`.
 
-Accessibility and best practices must be whole, performance 95 at least, as the median of three looks; else it ends
-with status 1. It is no test: performance depends on what else the machine does.
+The median of three runs must be 100 for accessibility and best practices, and at least 95 for performance. Otherwise
+the command ends with status 1. It is not a test: performance depends on what else the machine does.
 """
 # ruff: noqa: T201
 
@@ -82,7 +82,8 @@ def looked_at(node: str, address: str, cookie: str) -> list[dict[str, Any]]:
         headers, report = Path(folder, "headers.json"), Path(folder, "report.json")
         headers.write_text(json.dumps({"Cookie": cookie} if cookie else {}))
         found: list[dict[str, Any]] = []
-        for _ in range(3 * LOOKS):  # on a busy machine it sometimes misses the page's beginning, and says so
+        # On a busy machine Lighthouse sometimes misses the start of the page, and reports that.
+        for _ in range(3 * LOOKS):
             if len(found) < LOOKS and (seen := _look(node, address, headers, report)):
                 found.append(seen)
         return found

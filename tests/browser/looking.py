@@ -1,6 +1,6 @@
-"""Look at a page on every screen: with our own checks, with axe, and at its HTML as it was sent.
+"""Check a page on every screen: our own checks, axe, and the HTML as it was sent.
 
-320 px is also a desk's window at 400 % zoom. With SCREENSHOTS naming a folder, each page is put there as a picture.
+320 px is also a desktop window at 400 % zoom. If SCREENSHOTS names a folder, each page is saved there as a picture.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from tests.support import plan
 PICTURES = os.environ.get("SCREENSHOTS", "")
 WIDTHS = {320: 640, 768: 1024, 1440: 900}
 EVERY_SCREEN = tuple(product(WIDTHS, ("light", "dark")))
-# `make test` looks at each width once, in the one or the other colours; which ones, the page's name decides.
+# `make test` checks each width once, light or dark. The page's name decides which.
 PARTS = (((320, "light"), (768, "dark"), (1440, "light")), ((320, "dark"), (768, "light"), (1440, "dark")))
-A_FEW = ((320, "dark"), (1440, "light"))  # for pages that are made alike
+A_FEW = ((320, "dark"), (1440, "light"))  # for pages with the same layout
 
 
 def screens_of(name: str) -> tuple[tuple[int, str], ...]:
-    """On which screens a page is looked at, where nothing else is said."""
+    """The screens on which a page is checked by default."""
     return PARTS[sum(name.encode()) % 2] if plan.EACH_ONCE else EVERY_SCREEN
 
 
 class Looks:
-    """What somebody sees; called with a name, and a path where they have to go there first.
+    """Checks the page that a person sees. Call it with a name, and with a path to open it first.
 
-    Everything that is wrong is gathered, so that a run tells all of it; the fixture asks for it at the end.
+    It collects all complaints, so that one run reports all of them. The fixture fails with them at the end.
     """
 
     def __init__(self, someone: Tab, checker: nu.Checker | None) -> None:
         self.someone, self.checker = someone, checker
-        self.wrong: dict[str, list[str]] = {}  # the complaint, and where it holds
+        self.wrong: dict[str, list[str]] = {}  # each complaint, and the pages and screens where it was found
 
     def __call__(self, name: str, path: str = "", screens: Iterable[tuple[int, str]] = ()) -> None:
         with self.someone.updates_held():  # the page must not reload during a check
@@ -53,7 +53,7 @@ class Looks:
         self._note(f"{name}, keyboard", checks.complaints_of_the_keyboard(page))
 
     def at_djangos(self, name: str, path: str = "", screens: Iterable[tuple[int, str]] = ()) -> None:
-        """A page of Django admin, which is made otherwise than ours: axe, the HTML, and nothing scrolls sideways."""
+        """Check a page of Django admin, which has its own layout: axe, the HTML, and no sideways scrolling."""
         for where in self._screens(name, path, screens):
             self._note(where, checks.complaints_of_width(self.someone.page))
 
@@ -67,7 +67,7 @@ class Looks:
             page.emulate_media(color_scheme=colours)
             where = f"{name}, {width} px, {colours}"
             yield where
-            # `make test` asks axe on the narrowest and the widest screen: between them nothing else is shown.
+            # `make test` runs axe on the narrowest and the widest screen only: the others show the same elements.
             if eye and not (plan.EACH_ONCE and width == 768):
                 self._note(where, eye.violations())
             if PICTURES:
@@ -83,11 +83,11 @@ class Looks:
             self.wrong.setdefault(complaint, []).append(where)
 
     def told(self) -> str:
-        """What is wrong, a line each."""
+        """All complaints, one a line."""
         return "\n".join(f"{complaint} ({'; '.join(where[:3])})" for complaint, where in self.wrong.items())
 
     def _as_sent(self) -> str:
-        """The HTML of the page, before any script of it ran."""
+        """The HTML of the page as the server sent it."""
         asked = [request for request in self.someone.asked if request.is_navigation_request()]
         answer = asked[-1].response()
         assert answer is not None

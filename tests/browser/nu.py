@@ -1,4 +1,4 @@
-"""The Nu HTML checker, as a server of its own on this machine: what it calls an error in a page as it was sent."""
+"""The Nu HTML checker as a local server: the errors that it reports in a page as it was sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Checker:
         self.address = address
 
     def errors(self, html: str) -> list[str]:
-        """What is wrong, with where it stands. What the checker only advises is left alone."""
+        """The errors with their place in the HTML. Advice of the checker is ignored."""
         answer = requests.post(
             self.address, data=html.encode(), headers={"Content-Type": "text/html; charset=utf-8"}, timeout=60
         )
@@ -35,7 +35,7 @@ class Checker:
 def checker() -> Iterator[Checker]:
     port = free_port()
     own = f"-Dnu.validator.servlet.bind-address=127.0.0.1 -cp {JAR} nu.validator.servlet.Main {port}"
-    server = subprocess.Popen(  # small and quick to start; the schemas want a deep stack
+    server = subprocess.Popen(  # small and quick to start; the schemas need a deep stack
         [str(JAVA), "-Xss4m", "-Xmx300m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *own.split(" ")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

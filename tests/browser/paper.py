@@ -1,4 +1,4 @@
-"""Reads the words of a page that Chromium has printed, with as much PDF as Chromium writes."""
+"""Reads the text of a PDF that Chromium printed. It supports only the parts of PDF that Chromium writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RANGE = re.compile(r"^<(\w{4})> <(\w{4})> <(\w{4})>$", re.M)
 
 
 def words_of(pdf: bytes) -> str:
-    """Everything that is drawn as text, without spaces."""
+    """All text of the PDF, without spaces."""
     objects = {number.decode(): body for number, body in OBJECT.findall(pdf)}
     contents = [unpacked(objects[number.decode()]) for number in re.findall(rb"/Contents (\d+) 0 R", pdf)]
     written: list[str] = []

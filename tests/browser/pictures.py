@@ -16,12 +16,12 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 LARGEST = 60_000  # bytes, each
-SHADES = 64  # enough for words and a few grounds
+SHADES = 64  # colours; enough for text and a few backgrounds
 DESK, PHONE = (1120, 700), (390, 780)
 
 
 def take() -> Iterator[tuple[str, bytes]]:
-    """Each picture with its name. Imports stand here: the demo's settings must be there before they are read."""
+    """Each picture with its name. The imports are here because the demo's settings must be set first."""
     from playwright.sync_api import sync_playwright
 
     from portal.demo.process import running_demo
@@ -45,7 +45,7 @@ def take() -> Iterator[tuple[str, bytes]]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         site = Site(demo, database.at(demo.folder))
         starter = site.starter()
-        for days in (1, 2, 3):  # near enough to be invited by the worker
+        for days in (1, 2, 3):  # soon enough for the worker to send the link
             site.starter(starts_in=timedelta(days=days))
         manager = Tab(chromium, site, **quiet)
         manager.page.set_viewport_size(size(DESK))
@@ -111,7 +111,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def opened(png: bytes) -> tuple[int, int, list[tuple[int, ...]]]:
-    """The pixels of a PNG as Chromium writes it: eight bits a colour, not interlaced."""
+    """Read the pixels of a PNG as Chromium writes it: eight bits a colour, not interlaced."""
     width, height, depth, kind = struct.unpack(">IIBB", png[16:26])
     assert depth == 8 and kind in {2, 6}, "not as Chromium writes it"
     step = 3 if kind == 2 else 4

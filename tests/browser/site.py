@@ -22,8 +22,7 @@ FIRST = (
 LAST = (
     "Adler", "Bakker", "Costa", "Dubois", "Eriksen", "Farah", "Garcia", "Horvat", "Ivanov", "Jansen",
 )  # fmt: skip
-# More than all the browser's tests together meet, whichever of them share a site; neighbours share no word, so that
-# a search finds the one who was meant.
+# More names than all browser tests use together. Neighbours share no word, so that a search finds one starter only.
 NAMES = iter([(LAST[i % 10], FIRST[(i + i // 10) % 20]) for i in range(len(LAST) * len(FIRST))])
 
 
@@ -60,11 +59,11 @@ class Site:
         return requests.get(f"{self.tenant}/_control/{what}", timeout=60).json()
 
     def passes(self, starter: Starter) -> list[Any]:
-        """The passes on their account now."""
+        """The passes on the starter's account now."""
         return [pass_ for pass_ in self.seen("state")["passes"] if pass_["person"] == starter.key]
 
     def passes_made(self, starter: Starter) -> int:
-        """How many were made, whatever became of them."""
+        """How many passes were created for the starter, ended ones included."""
         state = self.seen("state")
         every = [*state["passes"], *state["past_passes"]]
         return sum(pass_["person"] == starter.key for pass_ in every)
@@ -72,17 +71,17 @@ class Site:
     # --- People -------------------------------------------------------------------------------------------------
 
     def newcomer(self) -> tuple[str, str, str]:
-        """Somebody new in the directory: their key, name and account name."""
+        """Add a person to the directory. Returns their key, name and account name."""
         last, first = next(NAMES)
         key, account = f"{first}-{last}".lower(), f"{first}.{last}@contoso.example".lower()
         self.change(add=[{"key": key, "name": f"{first} {last}"}])
         return key, f"{first} {last}", account
 
     def starter(self, **differently: Any) -> Starter:
-        """Somebody new, whose manager was sent the link, and whose account the worker has looked at."""
+        """Add a starter whose manager has the link and whose account the worker has read."""
         if differently:
             ready = self._recorded(**differently)
-        else:  # one ahead, so that nobody waits for the worker
+        else:  # always one ahead, so that no test waits for the worker
             ready, self.next = self.next or self._recorded(), self._recorded()
         wait_for(lambda: self._is_looked_at(ready), "the worker to look at the account")
         return ready
@@ -103,17 +102,17 @@ class Site:
         self.hr.send(self.hr.form_with("account", "start_date"), step="save")
         hr_path = urlsplit(self.hr.page.url).path
         assert hr_path != "/hr/new/", self.hr.text
-        if "Send the link now" in self.hr.text:  # or the worker was faster
+        if "Send the link now" in self.hr.text:  # or the worker sent it first
             self.hr.send(self.hr.form_to("/send/"))
         assert "Send the link again" in self.hr.text, self.hr.text
         return Starter(key, display_name or name, account, hr_path.replace("/hr/", "/starters/"), hr_path)
 
     def _is_looked_at(self, starter: Starter) -> bool:
-        """Whether the worker has read what the guards want to know; no page tells."""
+        """Whether the worker has read the guards' facts. No page shows this."""
         query = "SELECT sign_in_looked_at FROM onboarding_starter WHERE public_id = %s"
         return self.database.one(query, starter.path.split("/")[2]) is not None
 
     def told_to_hr(self, starter: Starter) -> str:
-        """The words of the starter's page, as HR reads it now."""
+        """The text of the starter's page for HR."""
         self.hr.get(starter.hr_path)
         return self.hr.text

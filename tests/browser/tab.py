@@ -15,15 +15,13 @@ from portal.demo.visitor import Visitor
 from portal.sandbox.people import BY_KEY
 from tests.browser.site import Site, Starter
 
-PATIENCE = 300_000  # milliseconds that anything on a page may take, on a machine that others share
+PATIENCE = 300_000  # milliseconds to wait for anything on a page, on a shared machine
 expect.set_options(timeout=PATIENCE)
-FIRST_PAGES = ("/starters/", "/hr/day/", "/admin/")  # to which `/` leads, by who is signed in
+FIRST_PAGES = ("/starters/", "/hr/day/", "/admin/")  # the first pages of managers, HR and admins
 CONFIRM = "Create the pass and show it once"
-# The browser says so of each answer that is not 2xx and of each lost connection: no fault of the page.
+# The browser logs this for each response that is not 2xx and each lost connection: not an error of the page.
 NO_FAULT = "Failed to load resource:"
-OUR_OWN_EAR = (
-    "Blocked script execution in 'http://127.0.0.1"  # LISTEN, in the mailbox's frame for strangers' HTML
-)
+OUR_OWN_EAR = "Blocked script execution in 'http://127.0.0.1"  # our LISTEN script, in the mailbox's frame for untrusted HTML
 LISTEN = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`The policy stopped ${event.violatedDirective}: ${event.blockedURI}`));
@@ -33,16 +31,16 @@ addEventListener("pageshow", (event) =>
 
 
 class Tab:
-    """One person's browser, with the tab they look at."""
+    """One person's browser, and the tab that they use."""
 
     def __init__(self, browser: Browser, site: Site, **how: object) -> None:
         self.site = site
         self.context: BrowserContext = browser.new_context(base_url=site.url, **how)
         self.context.set_default_timeout(PATIENCE)
         self.context.add_init_script(LISTEN)
-        self.said: list[tuple[str, str]] = []  # what pages wrote to the console: its kind, its text
+        self.said: list[tuple[str, str]] = []  # console messages: type and text
         self.asked: list[Request] = []
-        self.from_elsewhere: list[str] = []  # what pages loaded from another origin than their own
+        self.from_elsewhere: list[str] = []  # what pages loaded from another origin
         self.dialogs: list[str] = []
         self.clock_is_held = False
         self.context.on("console", lambda message: self.said.append((message.type, message.text)))
@@ -62,7 +60,7 @@ class Tab:
         dialog.dismiss()
 
     def complaints(self, *, strict: bool = False) -> list[str]:
-        """Errors in the console, among them everything that the content security policy stopped."""
+        """Errors in the console, also everything that the content security policy blocked."""
         no_fault = (OUR_OWN_EAR,) if strict else (OUR_OWN_EAR, NO_FAULT)
         return [text for kind, text in self.said if kind == "error" and not text.startswith(no_fault)]
 
@@ -72,7 +70,7 @@ class Tab:
         self.waits_for(lambda: message in self.said, message[1])
 
     def waits_for(self, condition: Callable[[], object], what: str) -> None:
-        """Let the browser go on until `condition` holds: its events arrive only while something waits for them."""
+        """Wait until `condition` is true. Playwright delivers events only during a wait."""
         deadline = time.monotonic() + PATIENCE / 1000
         while not condition():
             assert time.monotonic() < deadline, f"waited for {what}"
@@ -80,7 +78,7 @@ class Tab:
 
     @contextmanager
     def updates_held(self) -> Iterator[None]:
-        """Pages that update automatically get no answer to their question for news, and so stay as they are."""
+        """Block the polls of pages that update automatically, so that they stay as they are."""
 
         def hold(route: Route) -> None:
             if route.request.method == "HEAD":
@@ -93,36 +91,36 @@ class Tab:
         self.page.unroute("**/starters/**", hold)
 
     def finishes_what_it_began(self) -> None:
-        """Wait until the page has handled each answer that reached it before now: a later one comes after them."""
+        """Wait until the page has handled each response that reached it before now."""
         self.page.evaluate("fetch('/livez').then(() => null)")
 
     # --- Going about --------------------------------------------------------------------------------------------
 
     def sign_in(self, person: str, path: str = "/") -> None:
-        """Sign in and wait for the page that was asked for, or for the person's own first page."""
+        """Sign in and wait for the requested page, or for the person's first page."""
         self.page.goto(path)
         self.pick(person)
         pages = FIRST_PAGES if path == "/" else (path,)
         self.page.wait_for_url(lambda url: url in {urljoin(self.site.url, page) for page in pages})
 
     def is_signed_in(self, person: str) -> None:
-        """As after `sign_in`, without watching it."""
+        """Sign in without the browser, and copy the session cookie into it."""
         visitor = Visitor(self.site.url)
         visitor.sign_in(person)
         cookie = {"name": "sid", "value": visitor.http.cookies["sid"], "httpOnly": True, "sameSite": "Lax"}
         self.context.add_cookies([{**cookie, "url": self.site.url}])
 
     def pick(self, person: str) -> None:
-        """Choose who to be, on the sandbox tenant's own page."""
+        """Choose a person on the sandbox tenant's sign-in page."""
         self.page.get_by_role("button", name=BY_KEY[person].name).click()
 
     def new_tab(self) -> Page:
-        """A second tab of the same person; from here on it is the one they look at."""
+        """Open a second tab of the same person, and use it from now on."""
         self.page = self.context.new_page()
         return self.page
 
     def back(self) -> None:
-        self.page.go_back(wait_until="commit")  # a page that comes back as it was left loads nothing
+        self.page.go_back(wait_until="commit")  # a page from the back/forward cache does not load
 
     def forward(self) -> None:
         self.page.go_forward(wait_until="commit")
@@ -131,7 +129,7 @@ class Tab:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def submits(self, name: str) -> None:
-        """Press a button, and wait for the page that answers: the page before it may have the same words."""
+        """Click a button and wait for the next page, even if both pages have the same text."""
         with self.page.expect_navigation():
             self.press(name)
 
@@ -148,10 +146,9 @@ class Tab:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(words)
 
     def holds_the_clock(self) -> None:
-        """From here on time stands still in the page but where a test lets it run: how busy the machine is
-        plays no part."""
+        """Stop the page's clock until a test advances it, so that the load of the machine has no effect."""
         self.page.clock.install()
-        a_minute_on = self.page.evaluate("Date.now() / 1000") + 60  # it cannot be set back
+        a_minute_on = self.page.evaluate("Date.now() / 1000") + 60  # Playwright cannot set it back
         self.page.clock.pause_at(a_minute_on)
         self.clock_is_held = True
 
@@ -164,12 +161,12 @@ class Tab:
     # --- A manager ----------------------------------------------------------------------------------------------
 
     def opens(self, starter: Starter, person: str = "maria") -> None:
-        """Come to the starter's page, freshly signed in."""
+        """Sign in and open the starter's page."""
         self.is_signed_in(person)
         self.page.goto(starter.path)
 
     def confirms(self) -> str:
-        """Confirm, and give back the pass once the page has said that it is on a screen."""
+        """Confirm, and return the pass after the page has sent its receipt."""
         with self.page.expect_response("**/receipt/") as told:
             self.presses_the_button()
             code = self.code()
@@ -178,15 +175,15 @@ class Tab:
         return code
 
     def confirms_unheard(self) -> str:
-        """Confirm, where the receipt does not get through."""
+        """Confirm. The receipt is lost."""
         self.presses_the_button()
         expect(self.page.get_by_role("timer")).not_to_be_empty()
         self.is_painted()
         return self.code()
 
     def presses_the_button(self) -> None:
-        """Confirm, and wait for the page that answers. A click alone would not: first the page's script asks
-        whether the portal can be reached."""
+        """Confirm, and wait for the next page. A click alone does not wait: the page's script first checks that the
+        portal is reachable."""
         self.page.get_by_label("In person").check()
         with self.page.expect_navigation(wait_until="commit"):
             self.press(CONFIRM)
@@ -196,12 +193,12 @@ class Tab:
         return self.page.locator("output[data-secret]")
 
     def code(self) -> str:
-        """The pass that stands in the page, masked or not."""
+        """The pass in the page, masked or not."""
         expect(self.output).to_have_text(re.compile(r"\S{8,}"))
         return self.output.text_content() or ""
 
     def holds(self, code: str) -> bool:
-        """Whether the pass stands anywhere in the page as it is now, also where nobody sees it."""
+        """Whether the page contains the pass now, also where it is invisible."""
         words = self.page.evaluate("document.documentElement.textContent")
         return code in words or code in unescape(self.page.content())
 

@@ -31,7 +31,7 @@ def ada(browser_of) -> Client:
 
 @pytest.fixture
 def nobody_waits(policy_says) -> None:
-    """A new version needs no second admin."""
+    """A new policy version needs no second admin."""
     policy_says(second_admin="never")
 
 
@@ -76,7 +76,7 @@ def test_a1_a_missing_department_is_an_error_beside_its_field(ada):
 
 @pytest.mark.parametrize("path", [SITE, DEPARTMENTS])
 def test_a1_every_field_of_a_form_is_on_its_page(ada, path):
-    """An error beside a missing field would be invisible."""
+    """The error of a missing field would be invisible."""
     answer = ada.get(f"{path}add/")
 
     form = answer.context["adminform"]

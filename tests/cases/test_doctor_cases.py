@@ -174,7 +174,7 @@ def test_a_failing_daily_job_is_reported_until_it_succeeds(tenant, worker_alive,
         after_a_day = findings()
     time_passes(timedelta(minutes=30))
 
-    assert first[0] == "ok"  # it may be over in a moment
+    assert first[0] == "ok"  # the problem may be short
     state, detail = failing(after_a_day)
     assert (
         state == "wrong"

@@ -1,4 +1,4 @@
-"""Each case that an outsider found has a test that drives the portal as the outsider did.
+"""Each case that an outsider found has a test that uses the portal as the outsider did.
 
 `make cases` runs them all. A case is named by an area and a number: F facts, M mail, P manager's pages, H HR's pages,
 A admin, S sign-in and requests, O operation. Its tests begin with `test_` and that name.

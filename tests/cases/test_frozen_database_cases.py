@@ -20,7 +20,7 @@ from portal.supervisor import manage_command
 from tests.faults.postgresql_proxy import Proxy, proxy
 from tests.support.with_postgresql import Server, server
 
-FROZEN = 600  # seconds that a page may take before it counts as hanging; its deadlines end after a few
+FROZEN = 600  # seconds until a page counts as hanging; the deadlines are a few seconds
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Site:
 
 @contextmanager
 def frozen(postgresql: Server) -> Iterator[None]:
-    """Stop every process of the server; the kernel still takes connections and what is sent on them."""
+    """Stop every process of the server. The kernel still accepts connections and data."""
     top = int((postgresql.data / "postmaster.pid").read_text().splitlines()[0])
     every = [top, *children_of(top)]
     for process in every:
@@ -83,14 +83,14 @@ def site(tmp_path_factory) -> Iterator[Site]:
             process.wait(120)
 
 
-PAGE = "/signin/callback/?state=x&code=y"  # it asks the database, and nobody has to be signed in
+PAGE = "/signin/callback/?state=x&code=y"  # a page with a query and without a sign-in
 
 
 def test_o4_pages_answer_503_while_postgresql_hangs_and_then_recover(site: Site) -> None:
     wait_for(lambda: site.status(PAGE) == 400, "the page that says that this sign-in is over")
 
     with frozen(site.server):
-        during = [site.status(PAGE) for _ in range(2)]  # on a connection that is open, and without one
+        during = [site.status(PAGE) for _ in range(2)]  # on an open connection, and without one
         alive = site.status("/livez")
 
     assert during == [503, 503]

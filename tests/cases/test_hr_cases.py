@@ -1,4 +1,4 @@
-"""HR's cases: what HR types, searches and clicks, and what the pages show; over HTTP, as HR's browser does."""
+"""HR's cases: what HR types, searches and clicks, and what the pages show, over HTTP."""
 
 from __future__ import annotations
 
@@ -464,7 +464,7 @@ def test_h11_the_guard_counts_days_in_the_starters_time_zone(
             "2026-11-29T00:00:00+00:00",
             "America/Los_Angeles",
             "2026-11-29",
-        ),  # a day, and not the evening before
+        ),  # the day, not the evening before
         ("2026-11-29T08:00:00+00:00", "America/Los_Angeles", "2026-11-29"),
         ("2026-11-28T11:00:00+00:00", "Pacific/Auckland", "2026-11-29"),
         ("2026-11-29T00:00:00+00:00", "Pacific/Auckland", "2026-11-29"),

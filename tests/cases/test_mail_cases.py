@@ -30,7 +30,7 @@ def text_of(response) -> str:
 
 
 def press_send(browser, starter, *, version: int | None = None) -> str:
-    """What the page says after the click; `version` is the version of the page with the button."""
+    """Send the link. Returns the text of the next page. `version` is the version of the page with the button."""
     values = {"version": version or version_of(starter)}
     return text_of(browser.post(f"/hr/{starter.public_id}/send/", values, follow=True))
 
@@ -230,7 +230,7 @@ def test_m4_the_manager_is_notified_of_a_withdrawal(peer, invite, run_jobs, brow
 
 
 def test_m4_an_unsent_link_has_only_the_new_date(peer, invite, run_jobs, person):
-    starter = invite("noor", starts_in=timedelta(days=4))  # written, and not sent yet
+    starter = invite("noor", starts_in=timedelta(days=4))  # written but not sent
     Mail.objects.update(released_at=None)
     Job.objects.filter(key__startswith="mail:").delete()
     rescheduling.reschedule_starter(

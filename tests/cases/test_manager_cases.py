@@ -102,7 +102,7 @@ def thirty_of(tenant, person, worker_alive):
 
 
 def test_s9_requests_that_will_be_refused_take_no_queue_position(thirty_of, invite, browser_of):
-    """Amir is an admin, so none of his thirty requests can give a pass."""
+    """Amir is an admin, so none of his thirty requests can create a pass."""
     starters, amir, maria, noor = thirty_of("amir"), browser_of("amir"), browser_of("maria"), invite("noor")
 
     answers = [ask_by_hand(amir, starter) for starter in starters]
@@ -127,7 +127,7 @@ def test_s9_one_manager_holds_at_most_three_queue_positions(thirty_of, browser_o
 
 
 def ask_by_hand(browser, starter):
-    """As a manager's own script would, without the page."""
+    """Send the request like a manager's own script, without the page."""
     fields = {"identity_check": "in_person", "version": starter.version, "policy": policy.for_site().number}
     return browser.post(f"/starters/{starter.public_id}/", fields)
 

@@ -62,7 +62,7 @@ def handed_over(tenant, invite, asks_for_a_pass, browser_of):
 
 @pytest.fixture
 def signs_in(tenant, handed_over):
-    """The starter uses the pass on Microsoft's sign-in page; their browser is returned."""
+    """The starter uses the pass on Microsoft's sign-in page. Returns their browser."""
 
     def signed_in() -> Visitor:
         starter = Visitor(tenant.url)

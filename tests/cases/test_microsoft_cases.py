@@ -302,7 +302,7 @@ def test_f15_a_pass_that_never_expires_is_deleted(
     click(maria, starter)
     acknowledged(starter, maria)
     tenant.tenant.passes[-1].lifetime = 10
-    tenant.tenant.passes[-1].start += 3600  # as a list that says so for ever
+    tenant.tenant.passes[-1].start += 3600  # the list keeps this state
 
     time_passes(30 * MINUTES)
 

@@ -53,7 +53,7 @@ def have_one_number(tenant):
 
 
 def asks_for_a_pass(browser: Client, starter: Starter) -> Any:
-    """The manager opens the page and sends what it shows; also where it shows no button, as a forger would."""
+    """The manager opens the page and sends its fields, even if it shows no button."""
     starter.refresh_from_db()
     address = f"/starters/{starter.public_id}/"
     browser.get(address)
@@ -279,7 +279,7 @@ def test_f10_a_former_admin_can_confirm_after_the_policys_days(
     policy_says(admin_days=2)
     was_admin()
     starter = invite("noor")
-    signs_in("maria")  # without the role: until now she may have had it
+    signs_in("maria")  # without the role: she may have had it until now
     began = timezone.now()
 
     time_machine.move_to(began + timedelta(days=2) - timedelta(minutes=1))

@@ -1,4 +1,4 @@
-"""Requests that nobody's browser sends by itself, and proofs of sign-in that cannot be."""
+"""Requests that no browser sends by itself, and impossible proofs of sign-in."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_s1_a_sign_in_with_an_impossible_time_opens_no_session(client, entra, au
     assert answer.status_code == 403
     assert not is_signed_in(client)
     assert 'href="/signin/?next=%2Fhr%2F' in says(answer)
-    assert client.get("/").status_code == 302  # to sign in; no page is an error
+    assert client.get("/").status_code == 302  # a redirect to the sign-in; no page is an error
 
 
 def test_s1_after_an_old_sign_in_microsoft_asks_again(client, entra):
@@ -192,7 +192,7 @@ def test_s3_an_address_with_impossible_characters_is_refused(tenant, browser_of,
         "?starts_at__date=soon",
         "?starts_at__gte=2026-11-28T25:00",
         "?q=%F0%9F%98%80",
-        "?q=%ED%A0%80",  # half of a pair, which Django reads as a replacement character
+        "?q=%ED%A0%80",  # half of a surrogate pair, which Django reads as a replacement character
         "?q=%FF",
         "?q=a%09b",
         "?state__isnull=maybe",
@@ -253,7 +253,7 @@ def test_s3_an_extreme_date_is_an_error_beside_its_field(tenant, browser_of, sta
 @pytest.mark.both_databases
 @pytest.mark.parametrize("name", ["sid", "signin", "language", "other"])
 def test_s3_a_cookie_with_a_nul_character_is_ignored(name):
-    """Answered with a refusal, a browser that has it could never get in again."""
+    """If the portal refused the request, a browser with this cookie could never sign in again."""
     answer = Client().get("/", headers={"Cookie": f'{name}="\\000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"'})
 
     assert answer.status_code == 302

@@ -1,4 +1,4 @@
-"""Whether somebody has signed in to an account before: proven, read in time, never forgotten, and read at the click."""
+"""Earlier sign-ins to an account: proven, read in time, never forgotten, and read again at the click."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def worst_minute(tenant: Sandbox) -> int:
 
 
 def calls_until_read(tenant: Sandbox, starter: Starter, before: int) -> int:
-    """In which call after so many this account was asked for."""
+    """The number of the call, after the first `before`, that reads this account."""
     for number, request in enumerate(sign_in_calls(tenant)[before:], start=1):
         if starter.account_id in f"{request['path']} {request['query']}":
             return number
@@ -131,7 +131,7 @@ def test_f7_an_early_click_gets_a_page_that_updates(tenant, invite, browser_of, 
 def test_f7_a_starter_added_for_today_is_read_next(tenant, change, person, record, time_passes):
     change(sign_in_limit=MICROSOFTS_LIMIT)
     many_invited(tenant, 300, by=person("hanna"), starts_in=timedelta(days=1))
-    record("liam", starts_in=timedelta(days=1))  # whose look begins the reading
+    record("liam", starts_in=timedelta(days=1))  # its check starts the reading
     time_passes(timedelta(seconds=1))
     before = len(sign_in_calls(tenant))
     assert 0 < Starter.objects.exclude(sign_in_looked_at=None).count() < 300
@@ -231,7 +231,7 @@ def test_f19_a_sign_in_after_the_check_is_seen_at_click(tenant, change, invite, 
 
 
 def test_f19_with_no_quota_left_the_page_shows_the_age(tenant, change, invite, browser_of):
-    change(sign_in_limit=[1, 60])  # which the worker's look takes
+    change(sign_in_limit=[1, 60])  # the worker's check uses it
     starter, maria = invite("noor"), browser_of("maria")
     read_at = Starter.objects.get().sign_in_looked_at.astimezone(starter.zone_info)
 

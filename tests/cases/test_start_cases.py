@@ -1,4 +1,4 @@
-"""A portal that is started as an installer starts it: by a command, with variables, from wherever they are."""
+"""A portal that is started as an installer starts it: by a command, with variables, from any directory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOP = Path(settings.BASE_DIR)
 
 @dataclass
 class Served:
-    """`manage.py serve` that runs, with the marks by which its processes are known."""
+    """A running `manage.py serve`, and the values that identify its processes."""
 
     portal: str
     folder: Path
@@ -34,7 +34,7 @@ class Served:
     process: subprocess.Popen[bytes]
 
     def environments(self) -> list[bytes]:
-        """What stands in the environment and the command of each process that belongs to it."""
+        """The environment and command line of each of its processes."""
         mark = f"PORTAL_DATA_DIR={self.folder}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -91,7 +91,7 @@ def served() -> Iterator[Served]:
 def test_s8_a_key_file_is_in_no_processs_environment(served):
     environments = served.environments()
 
-    assert len(environments) >= 4  # serve itself, the site with its two processes, the worker
+    assert len(environments) >= 4  # serve, the site with its two processes, and the worker
     assert [environment for environment in environments if served.key.encode() in environment] == []
     assert [environment for environment in environments if b"\0SECRET_KEY=" in environment] == []
 
@@ -119,7 +119,7 @@ REAL = {
 
 
 def refusal(*command: str, **variables: str) -> str:
-    """What a command says that does not start, with exactly these variables."""
+    """The output of a command that does not start with exactly these variables."""
     done = subprocess.run(
         manage_command(*command),
         env={"PATH": os.environ["PATH"], **variables},

@@ -1,4 +1,4 @@
-"""What is in the way of a starter: every page and every mail gives the same answer."""
+"""What blocks a starter: every page and every mail gives the same answer."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def words_of(part):
 
 
 def row_of(page, starter):
-    """The words of the row that leads to a starter's page."""
+    """The text of the row with the link to a starter's page."""
     rows = re.findall(r"<(?:tr|li)\b.*?</(?:tr|li)>", page, re.S)
     return words_of(next(row for row in rows if f"/hr/{starter.public_id}/" in row))
 
 
 @pytest.fixture
 def department_says(person):
-    """Put a policy in force for one department, under a name that the directory may spell otherwise."""
+    """Activate a policy for one department, whose name the directory may spell differently."""
 
     def said(department, **otherwise):
         version = PolicyVersion(
@@ -134,7 +134,7 @@ def test_f8_a_list_reads_all_departments_policies_in_one_query(invite, departmen
     department_says(first.department, closes_days_after=20)
 
     def queries(address):
-        page_of(hanna.get(address))  # what a process keeps of its first request is not counted
+        page_of(hanna.get(address))  # do not count what a process caches at its first request
         with CaptureQueriesContext(connection) as asked:
             page_of(hanna.get(address))
         return len(asked)
@@ -154,7 +154,7 @@ def test_f8_a_list_reads_all_departments_policies_in_one_query(invite, departmen
 
 
 def to_hr():
-    """The mails to HR about something in the way, the oldest first."""
+    """The mails to HR about problems, the oldest first."""
     return list(Mail.objects.filter(kind__in=["refused", "problem"], recipient="hr").order_by("pk"))
 
 
@@ -239,7 +239,7 @@ def test_f4_a_page_with_the_button_notices_a_new_problem(invite, browser_of, ten
     assert (same["Page-State"], same["Poll-Seconds"]) == (mark, "30")
     assert changed["Page-State"] != mark
     batches = [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
-    assert len(batches) == 1  # as much as the page itself reads, and nothing scarce
+    assert len(batches) == 1  # the same reads as the page, and none of the limited calls
     assert not [
         request for request in tenant.tenant.requests if request["path"].endswith("/authentication/methods")
     ]
@@ -404,7 +404,7 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def plain(words):
-    """Without what differs for any two starters: names in addresses, tokens, versions, numbers of events, times."""
+    """Remove what differs for any two starters: names in addresses, tokens, versions, event numbers, times."""
     words = re.sub(UUID, "UUID", words)
     words = re.sub(r'(?<=[/"])[A-Za-z0-9_-]{22}(?=[/":.])', "ID", words)
     words = re.sub(
@@ -419,7 +419,7 @@ def plain(words):
 
 
 class Reading:
-    """A browser whose every answer is kept, under the name of the page that was asked for."""
+    """A browser that keeps every response under the name of the requested page."""
 
     def __init__(self, browser, said):
         self.browser, self.said = browser, said
@@ -449,7 +449,7 @@ class Walk:
         self.maria = Reading(browser_of("maria"), self.said)
 
     def looks_up(self, other):
-        """Before it is added: one, several pasted, and as another account for a starter."""
+        """Look up the account: alone, pasted with others, and as another account for a starter."""
         account = BY_KEY["noor"].user_principal_name
         when = {"start_date": "2026-12-20", "start_time": "09:00", "time_zone": "UTC", "note": ""}
         self.hanna.get("/hr/new/")
@@ -468,7 +468,7 @@ class Walk:
         self.hanna.post(address, {**fields, "step": "save", "seen": BY_KEY["noor"].object_id})
 
     def opens_everything(self, starter):
-        """Each page of HR's, and the manager's two."""
+        """Open each page of HR, and the manager's two pages."""
         own = f"/hr/{starter.public_id}/"
         for address in (
             "/hr/",
@@ -487,7 +487,7 @@ class Walk:
         self.maria.get(f"/starters/{starter.public_id}/")
 
     def does_everything(self, starter):
-        """Each action of HR's, and the manager's click, one after the other."""
+        """Do each action of HR, and the manager's click, in turn."""
         self.clicks(starter)
         self.acts(starter, "send")
         self.acts(starter, "look-again", **self.seen_of(starter))
@@ -543,7 +543,7 @@ class Walk:
             self.said[name] = f"{mail.subject}\n{mail.text}\n{mail.html}\n{mail.reason}"
 
     def not_read(self, starter):
-        """What a page of HR's accepts and this walk has not asked for, as `POST hr:name`."""
+        """The actions of HR's pages that this walk has not requested, as `POST hr:name`."""
         read = {" ".join(name.split()[1:3]) for name in self.said}
         asked = {
             f"{method} {name}": (method, address) for name, address in pages(starter) for method in METHODS
@@ -556,7 +556,7 @@ class Walk:
 
 
 def every_other_mail(starter):
-    """The kinds that no click leads to here, written as they would be for this starter."""
+    """Write the other kinds of mail for this starter, which no click in this walk sends."""
     now = Starter.objects.select_related("recorded_by").get(pk=starter.pk)
     with audit.transaction():
         notifications.write_reminder(now)
@@ -582,7 +582,7 @@ ADDED, INVITED, PASS_OUT = "before it is added", "after the link", "while a pass
 
 
 def everything_said_of(kind, stage, browser_of, tenant, policy_says, record, run_jobs):
-    """Every page and mail of HR's and the manager's about a starter whose account is of this kind."""
+    """Every page and mail for HR and the manager about a starter with an account of this kind."""
     policy_says(approve_manager=True)
     walk, account = Walk(browser_of, run_jobs), tenant.tenant.accounts["noor"]
     if stage == ADDED:
@@ -611,7 +611,7 @@ def everything_said_of(kind, stage, browser_of, tenant, policy_says, record, run
 
 
 def has_a_pass(maria, starter):
-    starter_checks.check_starter(str(starter.pk))  # the worker reads what must be known before a pass
+    starter_checks.check_starter(str(starter.pk))  # the worker reads the facts that the guards need
     fields = {"version": Starter.objects.get(pk=starter.pk).version, "policy": policy.for_site().number}
     maria.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **fields})
     issue = starter.issues.get()
@@ -623,7 +623,7 @@ METHODS = ("GET", "POST")
 
 
 def pages(starter):
-    """Every page of HR's by the name of its route, with its address for this starter."""
+    """Every page of HR by the name of its route, with its address for this starter."""
     (hr,) = (
         found
         for found in get_resolver().url_patterns[0].url_patterns
@@ -653,7 +653,7 @@ def kinds_compared(stage):
 def test_accounts_that_it_handles_read_alike_everywhere(
     stage, browser_of, tenant, policy_says, record, run_jobs, worker_alive, person, settings
 ):
-    """A page of HR's, or a mail, that this does not read makes the test fail: it has to be added to the walk."""
+    """The test fails if the walk does not read a page of HR or a mail: add it to the walk."""
     settings.GRAPH_BUDGET_CALLS = settings.GRAPH_SIGN_IN_CALLS = 100_000
     person("maria")
     found = {}

@@ -113,7 +113,7 @@ def job_given_up(_it: Installation) -> None:
 
 
 def job_fails(key: str, priority: int, attempts: int) -> Callable[[Installation], None]:
-    """A job that failed so often in a row, and waits for the next try."""
+    """A job that failed this often in a row and waits for the next try."""
 
     def failing(_it: Installation) -> None:
         Job.objects.create(
@@ -218,7 +218,7 @@ def also(name: str) -> Callable[[Installation], None]:
 
 def _permissions() -> Iterator[Broken]:
     for permission in PERMISSIONS:
-        # Policy must not continue without it.
+        # The policy must not allow to continue without it.
         how = all_of(rules(sign_ins="refuse"), without(permission.name))
         yield Broken(
             f"without {permission.name}", f"permission.{permission.name}", how, says=permission.app_role_id

@@ -92,7 +92,7 @@ def well(tenant, worker_alive, every_guard_on, person, settings, monkeypatch) ->
 
 @pytest.fixture
 def look(well, caplog) -> Callable[..., Written]:
-    """One run of the doctor, with every token that was signed meanwhile written down."""
+    """Run the doctor, and keep every token that is signed during the run."""
     tokens: list[str] = []
     sign = well.tenant.keys.sign_token
     well.monkeypatch.setattr(

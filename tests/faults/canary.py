@@ -1,8 +1,8 @@
 """Searches for a pass in every form in which it could have been stored.
 
-`found_in` knows the code that it looks for. `sightings` knows none: it looks for two words that every code of a
-recognisable tenant begins and ends with. They are letters, and no escaping changes letters: where a code was written
-into HTML, JSON, an address, a log or a report, escaped once or thrice, its two words are found.
+`found_in` searches for a known code. `sightings` knows no code: it searches for two words that every code of a
+recognisable tenant begins and ends with. They are letters, and no escaping changes letters. So it also finds a code in
+HTML, JSON, an address, a log or a report, however often it was escaped.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def database_files(done: HandOvers) -> Iterator[bytes]:
     for path in database.files():
         if own and path.parent.parent.name == "base" and path.parent.name != own:
             continue
-        with suppress(FileNotFoundError):  # tidied up meanwhile
+        with suppress(FileNotFoundError):  # deleted meanwhile
             if path.stat().st_mtime >= done.began - 1:
                 yield path.read_bytes()
 

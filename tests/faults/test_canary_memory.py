@@ -131,7 +131,7 @@ def test_no_process_leaves_a_core_file(remembered, tmp_path) -> None:
     assert cores_in(folder, running.folder) == before
     if not CORE_PATTERN.read_text().startswith(
         ("|", "/")
-    ):  # the control, where a core file is in the folder of the process
+    ):  # the control, with a core file in the process's folder
         with cores_allowed():
             subprocess.run([sys.executable, "-c", SUICIDE], cwd=tmp_path, check=False)
         assert cores_in(tmp_path)

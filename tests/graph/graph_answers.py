@@ -1,4 +1,4 @@
-"""Answers of Microsoft Graph for the tests of its client: true ones, and the parts to spoil them with."""
+"""Answers of Microsoft Graph for the tests of its client: valid ones, and parts to make them invalid."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = f"{V1}/$batch"
 
 
 class Tokens:
-    """A token source that gives a new token whenever it is told that the last one was bad."""
+    """A token source that issues a new token when the last one is reported as rejected."""
 
     def __init__(self) -> None:
         self.number = 1
@@ -49,7 +49,7 @@ class Tokens:
 
 
 def answering() -> Iterator[responses.RequestsMock]:
-    """Answer for Graph within this process; what a test does not expect to be asked fails it."""
+    """Answer for Graph within this process. A request that a test does not expect fails the test."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
@@ -142,7 +142,7 @@ def pass_policy(**changed: object) -> dict[str, object]:
 
 
 def parts(**changed: tuple[int, object]) -> dict[str, tuple[int, object]]:
-    """Return the answers about a starter with nothing against her; changed ones by name."""
+    """Return the answers about a starter that no guard refuses. Pass changed answers by name."""
     return {
         "account": (200, person()),
         "manager": (200, boss()),
@@ -180,7 +180,7 @@ def raw_answer(status: str, body: object, *headers: str) -> bytes:
 
 
 class Wire:
-    """A server of bytes: it answers each request with the next of them, and hangs up where that is None."""
+    """A server that answers each request with the next bytes of a list, and closes the connection for None."""
 
     def __init__(self, *answers: bytes | None) -> None:
         self.answers = list(answers)
@@ -193,7 +193,7 @@ class Wire:
         self._thread.start()
 
     def close(self) -> None:
-        # A connection to ourselves ends the wait for one.
+        # A connection to itself ends the blocking accept().
         self.answers.clear()
         with contextlib.suppress(OSError):
             socket.create_connection(self._socket.getsockname(), timeout=1).close()
@@ -246,7 +246,7 @@ def wire(*answers: bytes | None) -> Iterator[Wire]:
 
 @contextlib.contextmanager
 def dripping(head: bytes, drop: bytes, *, lasts: float = 30) -> Iterator[str]:
-    """A server that answers with `head`, and then with one `drop` after the other; gives its origin."""
+    """A server that sends `head`, and then one `drop` after another. Returns its origin."""
     over, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
@@ -254,7 +254,7 @@ def dripping(head: bytes, drop: bytes, *, lasts: float = 30) -> Iterator[str]:
         with connection, contextlib.suppress(OSError):
             connection.recv(65536)
             connection.sendall(head)
-            until = time.monotonic() + lasts  # so that whoever waits for its end fails, and does not hang
+            until = time.monotonic() + lasts  # so that a client without a timeout fails and does not hang
             while not over.wait(0.02) and time.monotonic() < until:
                 connection.sendall(drop)
 

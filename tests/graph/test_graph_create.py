@@ -1,4 +1,4 @@
-"""Asking Graph for a pass: one request, and every answer is either a pass that works, a no, or unknown."""
+"""The request for a pass: every answer is a pass that works, a refusal, or unknown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EXISTS = error("badRequest", "A Temporary Access Pass already exists for this us
 
 @pytest.fixture(autouse=True)
 def now_as_answered():
-    """The answers of this file are of this moment: a pass that starts at another is not one that can be shown."""
+    """Stop the clock at the time in the answers of this file: a pass with another start time is not shown."""
     with time_machine.travel(datetime(2026, 10, 5, 6, 0, 1, tzinfo=UTC)):
         yield
 

@@ -1,4 +1,4 @@
-"""What decides about a pass is read at one moment, in one round trip, and is complete or refused."""
+"""The facts for a pass are read in one round trip. An incomplete answer is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail over Graph: the whole message as we wrote it, and a failure that says what failed."""
+"""Mail over Graph: the message arrives unchanged, and an error names its cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pass cannot be written down by accident: every way to print, copy or store it gives nothing."""
+"""A pass is never printed, copied or stored by accident."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ START = datetime(2026, 10, 5, 6, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def now_as_answered():
-    """The answers of this file are of this moment: a pass that starts at another is not one that can be shown."""
+    """Stop the clock at the time in the answers of this file: a pass with another start time is not shown."""
     with time_machine.travel(datetime(2026, 10, 5, 6, 0, 1, tzinfo=UTC)):
         yield
 
@@ -154,7 +154,7 @@ def crash(*arguments, **named):
     ids=lambda where: where[1],
 )
 def test_an_error_report_of_a_crash_never_shows_a_pass(mocked_graph, monkeypatch, settings, where):
-    # Django's own filter: what holds here holds without the stricter one that the site uses.
+    # Django's own filter: the test must pass without the site's stricter filter, too.
     settings.DEFAULT_EXCEPTION_REPORTER_FILTER = "django.views.debug.SafeExceptionReporterFilter"
     mocked_graph.post(PASSES, json=made_pass(), status=201)
     monkeypatch.setattr(*where, crash)

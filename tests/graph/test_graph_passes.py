@@ -1,4 +1,4 @@
-"""Passes and methods are listed as they are and deleted for certain; the last sign-in is read if allowed."""
+"""Passes and methods are listed completely, and a deletion is certain. The last sign-in is read if permitted."""
 
 from __future__ import annotations
 

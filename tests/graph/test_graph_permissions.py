@@ -1,4 +1,4 @@
-"""What the workload identity is given in Microsoft Graph, and what it must never have."""
+"""The permissions of the workload identity in Microsoft Graph, and those that it must never have."""
 
 from __future__ import annotations
 

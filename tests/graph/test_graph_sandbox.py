@@ -1,4 +1,4 @@
-"""The client of Graph and the sandbox agree: tokens, permissions, shapes, bounds and mail, over real HTTP."""
+"""The Graph client works with the sandbox over real HTTP: tokens, permissions, formats, limits and mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be repeated is repeated, patiently; the token goes to Graph and nowhere else."""
+"""Safe requests are retried with a delay. The token is sent to Graph only."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_a_bad_certificate_means_that_nothing_was_sent():
 
 
 def test_a_slow_body_counts_as_a_lost_answer():
-    """Whichever of the two clocks sees it first: the connection's, or the one that goes round with the body."""
+    """Either timeout can end the request: that of the connection, or the deadline of the whole body."""
     dripping = SimpleNamespace(raw=SimpleNamespace(read1=lambda *_, **__: b" "))
 
     with pytest.raises(requests.ReadTimeout):

@@ -1,4 +1,4 @@
-"""Each type of authentication method in each of its states: does it block a new starter, does it close a starter?"""
+"""Each type and state of authentication method: whether it blocks a new starter, and whether it closes one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_known_method_type_is_in_the_table_and_sandbox():
 
     assert set(rules.BY_TYPE) == known
     assert len(rules.BY_TYPE) == len(rules.RULES)
-    # A pass is played by the passes themselves; the retired type by its name.
+    # The sandbox plays passes separately, and the retired type only by its name.
     assert set(sandbox.FIELDS) == known - {"temporaryAccessPass", "passwordlessMicrosoftAuthenticator"}
 
 
@@ -73,7 +73,7 @@ def test_which_methods_are_a_second_factor():
     assert not second("telepathy")
 
 
-# Which types the sandbox lets sign in by themselves, in its own words: it must not be kinder than the table.
+# The types that the sandbox accepts for a sign-in alone: it must not accept more than the table.
 ALONE: dict[str, dict[str, Any]] = {
     "phone": {"smsSignInState": "ready"}, "fido2": {}, "windowsHelloForBusiness": {}, "platformCredential": {},
     "x509Certificate": {}, "qrCodePin": {}, "microsoftAuthenticator": {},

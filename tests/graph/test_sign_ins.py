@@ -1,4 +1,4 @@
-"""Whether somebody has signed in to an account: what Graph's three times prove, and what a list of accounts says."""
+"""Earlier sign-ins to an account: what Graph's three times prove, alone and in a list of accounts."""
 
 from __future__ import annotations
 

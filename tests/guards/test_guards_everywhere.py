@@ -1,4 +1,4 @@
-"""Every guard, at every place where it is asked, with every kind of answer: generated from the table of guards."""
+"""Every guard at every place where it is checked, with every kind of answer: generated from the table of guards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACCOUNT, MANAGER = rf"/users/{NOOR.object_id}$", "/manager$"
 
 @dataclass
 class World:
-    """One starter, and what a test may do to the directory, to policy and to the people."""
+    """One starter, and the changes that a test can make to the directory, the policy and the people."""
 
     tenant: Any
     policy_says: Callable[..., Any]
@@ -57,7 +57,7 @@ class World:
         self.account.manager = self.confirmer = "tom"
 
     def made_passes(self) -> None:
-        """Maria, and so the site, has made one pass today already, for somebody else."""
+        """Maria has already created one pass today, for another starter. It counts for the site, too."""
         start = {"start_date": date(2026, 9, 1), "start_time": time(9), "time_zone": "UTC"}
         other = Starter.objects.create(
             account_id="x",
@@ -79,18 +79,18 @@ def foreign_pass(world: World) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """How one guard comes to refuse, and where in Graph its facts come from."""
+    """What makes one guard refuse, and the Graph path of its facts."""
 
     fails: Callable[[World], object]
     part: str = ""  # the path of its facts
-    fields: tuple[str, ...] = ("value",)  # without these it cannot be answered
-    optional: bool = False  # the tenant may keep it from us: the guard itself says what follows
-    problem: str = ""  # it stands in the way before any guard is asked
-    hidden: bool = False  # who fails it sees nothing at all
+    fields: tuple[str, ...] = ("value",)  # without these facts the guard has no answer
+    optional: bool = False  # the tenant may deny the read: the guard itself decides then
+    problem: str = ""  # it blocks the starter before any guard is checked
+    hidden: bool = False  # a person who fails it does not see the page
 
 
 CASES: dict[str, Case] = {
-    # Another account in the place of the one asked for is no answer at all, and so never gets as far as its guard.
+    # If Graph returns another account than the requested one, there is no answer, so its guard is not checked.
     "same_account": Case(
         lambda w: w.tenant.tenant.faults.add(
             {"path": ACCOUNT, "mutate": {"id": BY_KEY["ben"].object_id}, "times": None}
@@ -163,7 +163,7 @@ def world(tenant, record, policy_says, person, worker_alive, every_guard_on) -> 
 
 
 def at_recording(world: World) -> set[str] | None:
-    """The codes that HR is warned of, by itself or in a list; None where the portal says that it could not check."""
+    """The codes in HR's warnings, for one account or in a list. None if the portal could not check."""
     alone = directory.look_up(NOOR.object_id).found
     listed = directory.look_up_several([NOOR.object_id])[NOOR.object_id].found
     if listed:
@@ -181,7 +181,7 @@ def _warned(world: World, found: directory.FoundAccount | None) -> set[str] | No
 
 
 def at_sending(world: World) -> set[str] | None:
-    """The codes that keep the link back; a problem stands for itself; None where it could not be checked."""
+    """The codes that block the link. A problem counts as its own code. None if the portal could not check."""
     starter = Starter.objects.select_related("recorded_by").get(pk=world.starter.pk)
     mails = Mail.objects.filter(kind="invitation").count()
     try:
@@ -197,7 +197,7 @@ def at_sending(world: World) -> set[str] | None:
 
 
 def invited(world: World) -> None:
-    """The link had been sent while all was well."""
+    """A starter whose link was sent before the problem began."""
     starter = Starter.objects.get(pk=world.starter.pk)
     if starter.state == StarterState.RECORDED:
         changes = {"problem": "", "refused_for": [], "invited_at": clock.now()}
@@ -206,7 +206,7 @@ def invited(world: World) -> None:
 
 
 def at_looking(world: World, browser_of: Any) -> tuple[int, set[str]]:
-    """What the manager's page says, without a press: its status, and the codes it names."""
+    """The manager's page before a click: its status, and the codes that it names."""
     before = AuditEvent.objects.count(), Mail.objects.count()
     page = browser_of(world.confirmer).get(f"/starters/{world.starter.public_id}/")
     assert (AuditEvent.objects.count(), Mail.objects.count()) == before
@@ -219,12 +219,12 @@ def at_looking(world: World, browser_of: Any) -> tuple[int, set[str]]:
 
 
 def outside(*codes: str) -> set[str]:
-    """What a page says of these refusals."""
+    """The codes of these refusals as a page names them."""
     return {reason.code for reason in guards.reasons_for_codes(codes, reference=1)}
 
 
 def at_the_click(world: World, confirmation: Any) -> set[str] | None:
-    """The codes that refuse; None where it could not be checked. Nothing is ever made then."""
+    """The codes that refuse the click, or None if the portal could not check. Checks that no pass was created."""
     before = len(creations(world.tenant))
     said = confirmation(
         Starter.objects.get(pk=world.starter.pk),
@@ -276,7 +276,7 @@ def test_each_place_reports_a_failing_guard(world, browser_of, confirmation, cod
     looked = at_looking(world, browser_of)
     pressed = at_the_click(world, confirmation)
 
-    early = code != "never_signed_in"  # it is not known before the worker has read it
+    early = code != "never_signed_in"  # unknown until the worker has read it
     assert (code in warned) is (guard.is_asked_at(Place.RECORDED) and early)
     blocks = guard.is_asked_at(Place.SENT) and early and not guard.resolves_itself
     assert sent == ({case.problem} if case.problem else {code} if blocks else set())
@@ -310,7 +310,7 @@ def test_only_security_hears_the_exact_reason(world, confirmation, code):
 @pytest.mark.parametrize("code", WITH_FACTS)
 def test_an_error_of_graph_refuses_everywhere(world, browser_of, confirmation, code, status):
     if (code, status) in {("same_manager", 404), ("manager_enabled", 404)} or CASES[code].part == ACCOUNT:
-        status = 500  # 404 has a meaning of its own there: no manager, no account
+        status = 500  # 404 has its own meaning there: no manager, or no account
     fault, scarce = (
         {"path": CASES[code].part, "status": status, "times": None},
         guards.BY_CODE[code].scarce,

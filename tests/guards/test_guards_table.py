@@ -1,4 +1,4 @@
-"""Each guard at its edges: the last answer that it lets pass, and the first that it refuses."""
+"""Each guard at its limits: the last value that it accepts, and the first that it refuses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def live_pass(
 
 @pytest.fixture
 def question(person: Callable[[str], Any]) -> Callable[..., guards.Question]:
-    """Maria asks for Noor, with nothing against it but what a test says differently."""
+    """Maria requests a pass for Noor. Every guard accepts it, except for the changes of the test."""
 
     def asked(
         by: str = "maria",
@@ -90,7 +90,7 @@ def refusing(question: guards.Question) -> list[str]:
 
 
 def hired(moment: datetime | None, *, made: datetime | None = LONG_AGO, told: bool = True) -> dict[str, Any]:
-    """An account of which only the hire date, and that nobody ever signed in, could make it new."""
+    """An account that counts as new only because of its hire date and because nobody has signed in."""
     return {"account": {"created_at": made, "hire_date": moment}, "starter": {"sign_in_told": told}}
 
 
@@ -205,7 +205,7 @@ def test_each_boundary_value_is_refused_by_its_guard_alone(question, how, codes)
     asked = question(**how)
 
     assert refusing(asked) == codes
-    # Each says so by itself: the net below, where a guard that fails has said no, is for what nobody thought of.
+    # Each guard refuses by itself. That a failing guard counts as a refusal is only the safety net.
     without = {guards.Verdict.OFF, guards.Verdict.SKIPPED}
     asked_now = [guard for guard in guards.GUARDS if guards.evaluate_guard(guard, asked) not in without]
     assert [guard.code for guard in asked_now if guard.passes(asked) is False] == codes

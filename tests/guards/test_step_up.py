@@ -1,4 +1,4 @@
-"""Where policy asks for it, each pass needs a sign-in of its own: it met a context, was made for this starter, counts once."""
+"""A policy can require a step-up: a sign-in for one starter that met an authentication context and counts once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def traveller() -> Any:
 
 @pytest.fixture
 def rules(person: Any) -> Callable[..., PolicyVersion]:
-    """Put another policy in force: it asks for c1, unless told otherwise."""
+    """Activate a policy that requires c1, unless `values` say otherwise."""
 
     def added(**values: Any) -> PolicyVersion:
         version = PolicyVersion(**{"step_up_context": "c1", "reason": "A strong sign-in"} | values)
@@ -71,7 +71,7 @@ def microsoft() -> requests.Session:
 
 
 def asked_at_microsoft(client: Client, link: str) -> dict[str, str]:
-    """What the portal sends the browser to Microsoft with."""
+    """The parameters with which the portal sends the browser to Microsoft."""
     leaving = client.get(link)
     assert leaving.status_code == 302, words(leaving)
     return dict(parse_qsl(urlsplit(leaving["Location"]).query))
@@ -80,7 +80,7 @@ def asked_at_microsoft(client: Client, link: str) -> dict[str, str]:
 def back(
     client: Client, microsoft: requests.Session, asked: dict[str, str], who: str = "maria", **more: str
 ) -> Any:
-    """Answer at Microsoft, and come back to the portal."""
+    """Sign in at Microsoft, and return to the portal."""
     address = f"{running.SANDBOX_URL}/{running.TENANT_ID}/oauth2/v2.0/authorize"
     answer = microsoft.post(address, asked | {"person": who} | more, allow_redirects=False)
     return client.get(answer.headers["Location"].removeprefix(running.PORTAL_URL))
@@ -89,7 +89,7 @@ def back(
 def step_up_by(
     client: Client, microsoft: requests.Session, page: Any, who: str = "maria", **more: str
 ) -> Any:
-    """Follow the page's link to Microsoft, and come back with the answer."""
+    """Follow the page's link to Microsoft, and return with the answer."""
     return back(client, microsoft, asked_at_microsoft(client, page.context["sign_in_url"]), who, **more)
 
 
@@ -112,7 +112,7 @@ def test_by_default_a_fresh_sign_in_is_enough(tenant, invite, browser_of):
     stale = browser_of("maria", ago=6 * MINUTE).get(page_of(starter))
 
     asked = asked_at_microsoft(maria, stale.context["sign_in_url"])
-    named = asked_at_microsoft(maria, link_for(starter))  # an address alone turns nothing on
+    named = asked_at_microsoft(maria, link_for(starter))  # an address alone starts no step-up
     pressed = maria.post(page_of(starter), form_of(starter))
 
     assert "for=" not in stale.context["sign_in_url"]
@@ -157,7 +157,7 @@ def test_a_sign_in_without_the_context_creates_no_pass(tenant, rules, invite, br
     assert "You must sign in from this page for each pass" in words(answer)
     assert answer.context["sign_in_url"].endswith(f"for={starter.public_id}")
     assert AuditEvent.objects.get(event="issue.refused").facts["codes"] == ["step_up_is_for_this"]
-    assert not Mail.objects.filter(kind="refused").exists()  # HR need not hear of it
+    assert not Mail.objects.filter(kind="refused").exists()  # HR gets no mail about it
     assert Starter.objects.get(pk=starter.pk).problem == ""
     assert GraphBudget.objects.get().recent == []
     assert creations(tenant) == []
@@ -342,7 +342,7 @@ def test_a_step_up_counts_once_also_when_microsoft_then_refused(
 
 @pytest.fixture
 def proven(rules: Any, invite: Any, confirmation: Any) -> Callable[..., Confirmation]:
-    """Maria's confirmation with a good proof, but for what a test says differently of the proof."""
+    """Maria's confirmation with a valid proof, except for the changes of the test."""
 
     def said_with(**differently: Any) -> Confirmation:
         rules()
@@ -377,14 +377,14 @@ def test_a_proof_that_was_used_meanwhile_leaves_no_claim_behind(tenant, proven):
     assert not PassIssue.objects.exists()
     assert Starter.objects.get().version == said.starter_version
     assert not AuditEvent.objects.filter(event="issue.intent").exists()
-    assert GraphBudget.objects.get().on_their_way == []  # the POST was not made
+    assert GraphBudget.objects.get().on_their_way == []  # no POST was sent
 
 
 def test_the_database_itself_takes_a_proof_once(tenant, proven, monkeypatch):
     said = proven()
     ready = check_ready(said, graph_quota.IssueCalls())
     StepUpUsed.objects.create(proof=said.proof.id, used_at=timezone.now())
-    # As a request sees it that checks a moment too early.
+    # The view of a request that checks a moment too early.
     monkeypatch.setattr(step_up, "is_valid_proof", lambda *args, **how: True)
 
     with pytest.raises(PassNotIssued) as stopped:
@@ -523,7 +523,7 @@ def unmet(tenant: Any) -> None:
 
 
 FAILS: dict[str, tuple[Callable[[Any], object], str, dict[str, str], int, str]] = {
-    # what: what the tenant does, who answers with what, the status, and words of the page
+    # name: the tenant's fault, who answers with what, the status, and words of the page
     "cancelled": (lambda tenant: None, "cancel", {}, 400, "You did not confirm your identity"),
     "not met": (unmet, "maria", {}, 403, "This step needs a stronger sign-in"),
     "somebody else": (lambda tenant: None, "tom", {}, 403, "A different account signed in"),
@@ -553,7 +553,7 @@ def test_a_failed_step_up_keeps_everything_and_links_back(tenant, rules, invite,
     assert "Nothing was changed" in words(answer) or name == "an earlier sign-in"
     assert not proof(maria, starter)
     assert maria.session["_auth_user_id"]  # still signed in
-    # Back: the page as it was. On: once more for the same purpose, and the choice is still there.
+    # Back leads to the same page. Continue starts another step-up for the same starter, with the saved choice.
     assert maria.get(answer.context["back_url"]).context["page_state"].code == "sign_in"
     tenant.tenant.contexts, tenant.tenant.id_token_changes = {}, {}
     returned = back(maria, microsoft, asked_at_microsoft(maria, answer.context["url"]))

@@ -90,7 +90,7 @@ def test_time_and_zone_are_moved_without_the_date(browser_of, four):
 
 
 def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
-    """One changed meanwhile, one is the presser's own, one is too far: the fourth is moved all the same."""
+    """One starter changed meanwhile, HR is the manager of one, and one date is too far ahead. The fourth is still moved."""
     henry, own, gone = browser_of("henry"), invite("nadia"), held("yusuf").starter
     page = chosen(henry, "move", four[0], four[1], own, gone)
     Starter.objects.filter(pk=four[0].pk).update(version=9)
@@ -102,7 +102,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     assert told["Liam O'Brien"] == "Start date changed."
     assert "You are this person’s manager" in told["Nadia Khan"]
     assert "did not save your changes" in told["Yusuf Demir"]
-    assert list(told)[-1] == "Liam O'Brien"  # what was not done stands first
+    assert list(told)[-1] == "Liam O'Brien"  # what was not done comes first
     assert Starter.objects.filter(start_date=IN_A_MONTH).count() == 1
 
 
@@ -138,7 +138,7 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
     told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
 
     trips = [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
-    assert len(trips) == len(four)  # all that the guards look at is asked of each
+    assert len(trips) == len(four)  # the guards' facts are read for each
     assert told.pop("Ben Carter") == "The link was not sent. No manager is set in Entra."
     assert set(told.values()) == {"The link is on its way to the manager."}
     assert Mail.objects.filter(kind="invitation").count() == 3

@@ -1,4 +1,4 @@
-"""HR adds several starters for one day: all are looked up, and only the selected ones are saved."""
+"""HR adds several starters for one day. The portal looks up all, and saves only the selected ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def rows_of(page):
 
 
 def ticks_of(page):
-    """What each tick says, and whether it is set."""
+    """The label of each check box, and whether it is checked."""
     return {value: bool(on) for value, on in re.findall(r'name="take"\s+value="([^"]*)"(\s+checked)?', page)}
 
 
@@ -78,9 +78,9 @@ def test_look_up_shows_all_details_and_saves_nothing(browser_of, tenant):
     )
     assert "This account does not exist yet" in rows[name("late")]
     assert "Enter an account name" in rows["what?"]
-    assert next(iter(rows)) == "what?"  # what cannot be recorded stands first
+    assert next(iter(rows)) == "what?"  # accounts that cannot be added come first
     assert not Starter.objects.exists()
-    # One for who they are, one for each two of whom the guards are asked, and one for a name that may be a mail address.
+    # One for the accounts, one for the guards' facts of each two, and one for a name that may be a mail address.
     assert trips(tenant) == 4
 
 
@@ -89,7 +89,7 @@ def trips(tenant):
 
 
 def asked_about(tenant):
-    """How many accounts the guards were asked about."""
+    """How many accounts' guards were checked."""
     return len(
         [request for request in tenant.tenant.requests if request["path"].endswith("/roleAssignments")]
     )
@@ -209,13 +209,13 @@ def test_unselected_and_failed_accounts_stay_and_saved_are_listed(browser_of, re
     assert set(rows) == {name("liam"), name("sofia"), name("ben"), "what?"}
     assert "already an unfinished starter with this account" in rows[name("sofia")]
     assert sorted(left_in(after)) == sorted(rows)
-    assert ticks_of(after)[f"{BY_KEY['liam'].object_id}:"] is False  # it was seen, and left out
+    assert ticks_of(after)[f"{BY_KEY['liam'].object_id}:"] is False  # HR saw it, and did not select it
     assert SOON in after and ">\nCome to the <side> door</textarea>" in after
     assert Starter.objects.count() == 2
 
 
 def test_nothing_is_saved_that_was_not_seen(browser_of, tenant):
-    """A tick names the account that was shown; the name may belong to another one by now."""
+    """A check box contains the id of the account that HR saw. Another account may have the name by now."""
     hanna = browser_of("hanna")
     fields = typed(
         "noor", "liam", step="save", take=["5c0ffee0-0000-4000-8000-00000000dead:", name("noor") + ":"]
@@ -323,7 +323,8 @@ def test_two_hundred_accounts_take_thirty_round_trips_each_way(browser_of, tenan
 
     response = hanna.post("/hr/new/several/", typed(*names, step="save", take=list(ticks_of(page))))
 
-    assert trips == 20 + 10  # ten by name in a trip, and twenty by mail address of those that no account has
+    # Ten by name in a round trip. Then twenty of the missing ones by mail address.
+    assert trips == 20 + 10
     assert len(rows_of(page)) == 200
     assert response.status_code == 302 and Starter.objects.count() == 200
 
@@ -387,7 +388,7 @@ def test_nobody_but_hr_records_several(browser_of, tenant, key):
 
 @pytest.fixture
 def refused_everywhere(policy_says, tenant):
-    """Accounts that IT handles, under the names `it0` to `it11`, and as many that the portal can serve."""
+    """Twelve accounts that IT handles, `it0` to `it11`."""
     names = []
     for number in range(12):
         account = tenant.tenant.add_starter(f"it{number}", f"Handled{number} Byit")

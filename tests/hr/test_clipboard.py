@@ -9,7 +9,7 @@ from onboarding.hr.clipboard import read_accounts
 A, B, C = "noor.devries@contoso.example", "liam.obrien@contoso.example", "sofia.rossi@contoso.example"
 ID = "5c0ffee0-0000-4000-8000-000000000020"
 
-# name of the shape: what is on the clipboard, the accounts that are read from it
+# name of the format: the text on the clipboard, the accounts that are read from it
 SHAPES: dict[str, tuple[str, list[str]]] = {
     "one a line": (f"{A}\n{B}\n{C}", [A, B, C]),
     "lines as Windows ends them": (f"{A}\r\n{B}\r\n", [A, B]),
@@ -108,7 +108,7 @@ def test_the_accounts_of_a_clipboard_are_read(shape):
     assert not [entry.error for entry in read if entry.error]
 
 
-# name of the shape: what is on the clipboard, the line it is on, and what the trouble says of it
+# name of the format: the text on the clipboard, the number of the wrong line, and the text of the error
 TROUBLES: dict[str, tuple[str, int, str]] = {
     "a letter with an accent": (
         "zoë@contoso.example",

@@ -1,4 +1,4 @@
-"""HR opens the page of a day: the starters, who must act next, and what needs attention."""
+"""HR opens the page of a day: its starters, whose turn it is to act, and what needs attention."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def table_under(page, title):
 
 @pytest.fixture
 def today(browser_of):
-    """Look at today as HR does."""
+    """HR's page of today."""
     hanna = browser_of("hanna")
     return lambda: page_of(hanna.get("/hr/day/"))
 
@@ -103,7 +103,7 @@ def test_day_lists_each_starter_and_who_must_act_next(today, record, invite, hel
 
 def test_day_shows_only_starters_of_the_date_hr_entered(browser_of, record, person):
     starter = record("noor", starts_in=timedelta(days=7))
-    Starter.objects.update(time_zone="Pacific/Auckland")  # the day there, whatever day it is here
+    Starter.objects.update(time_zone="Pacific/Auckland")  # the page uses the date there, not here
     starter.refresh_from_db()
     hanna = browser_of("hanna")
 
@@ -192,7 +192,7 @@ def test_unconfirmed_pass_needs_attention_until_there_is_another(
     again = outcome_of(confirmation(starter))
     confirm_receipt(again.issue, by=again.issue.actor)
 
-    assert not fresh  # for two minutes the page may still say it
+    assert not fresh  # the page may still show it for two minutes
     for words in (unseen["Noor de Vries"], being_deleted["Noor de Vries"]):
         assert "The manager’s page did not confirm that it arrived." in words
         assert "Until then it may still work." in words and "was deleted" not in words

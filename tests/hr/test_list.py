@@ -26,7 +26,7 @@ def page_of(response):
 
 
 def rows_of(page):
-    """Each row as its words, a cell after the other."""
+    """The text of each row, cell by cell."""
     body = re.search(r"<tbody>(.*?)</tbody>", page, re.S)
     rows = re.findall(r"<tr>(.*?)</tr>", body[1], re.S) if body else []
     return [" ".join(html.unescape(re.sub(r"<[^>]+>", " ", row)).split()) for row in rows]
@@ -37,7 +37,7 @@ def names_of(page):
 
 
 def chips_of(page):
-    """Each filter's word with its count, and which one is on."""
+    """Each filter's label with its count, and which filter is active."""
     chips = "".join(re.findall(r'<ul class="chips">(.*?)</ul>', page, re.S))
     found = re.findall(
         r'<a href="[^"]*"( aria-current="true")?>([^<]*?)\s*<span class="count">(\d+)', chips, re.S
@@ -47,7 +47,7 @@ def chips_of(page):
 
 @pytest.fixture
 def many(person):
-    """So many starters, without asking the directory about each."""
+    """Add this many starters, without reading the directory."""
 
     def made(count, **differently):
         now = timezone.now()
@@ -241,7 +241,7 @@ def test_search_keeps_the_chosen_state_and_offers_unfinished(browser_of, mixed):
 
 @pytest.fixture
 def spread(many, time_machine):
-    """On a Wednesday: who started on Monday, starts today, on Sunday, on the next Monday and the one after."""
+    """On a Wednesday: starters of Monday, today, Sunday, next Monday and the Monday after."""
     time_machine.move_to(datetime(2026, 11, 25, 8, tzinfo=UTC), tick=False)
     starters = many(5, manager_id="m-1", manager_name="Maria Lindqvist", department="Finance")
     days = (23, 25, 29, 30, 7)
@@ -394,7 +394,7 @@ def test_a_page_that_does_not_exist_is_the_nearest_one(browser_of, many, number,
 @pytest.mark.parametrize("path", ["/hr/", "/hr/?show=200&q=person&day=week&sort=manager&department=x"])
 def test_long_list_costs_as_many_queries_as_a_short_one(browser_of, many, path):
     hanna = browser_of("hanna")
-    hanna.get("/hr/")  # the first look at any page begins a session
+    hanna.get("/hr/")  # the first request creates a session
     many(2)
     with CaptureQueriesContext(connection) as few:
         hanna.get(path)
@@ -499,7 +499,7 @@ def test_head_request_for_the_list_costs_no_query(browser_of, record):
 
 
 def test_the_thousands_that_are_measured_are_starters_like_any_other(browser_of, person):
-    """`make bench` writes them straight into the table, so what a starter has must be known there, too."""
+    """`make bench` inserts its starters with SQL. They must have every value that a real starter has."""
     with connection.cursor() as cursor:
         for statement in statements(
             0, 120, person("hanna").pk, on_postgresql=connection.vendor == "postgresql"

@@ -1,4 +1,4 @@
-"""The counts beside HR's filters are exact, and a search reads the starters only a few times."""
+"""The counts beside HR's filters are exact, and a search reads the table of starters only a few times."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FILTERS = [
 
 @pytest.fixture(autouse=True)
 def crowd(person, policy_says, time_machine):
-    """120 starters, drawn from few names, days, departments and managers: the same in every run."""
+    """120 starters with few names, days, departments and managers: the same in every run."""
     time_machine.move_to(NOW, tick=False)
     policy_says(closes_days_after=CLOSES_AFTER.days)
     draw = Random(14)
@@ -147,7 +147,7 @@ def assert_counts_are_right(filters: StarterFilters, matching: list[Starter]) ->
 
 
 def counted(choices: list[tuple[str, str]], chosen: dict[str, int]) -> dict[str, int]:
-    """The number of each choice; one that stays there because it is chosen may have none."""
+    """The count of each choice. A selected choice stays even if its count is zero."""
     found = {code: int(words.rpartition("(")[2].rstrip(")")) for code, words in choices}
     return {code: count for code, count in found.items() if count or code not in chosen}
 
@@ -167,7 +167,7 @@ def test_list_and_counts_are_what_plain_filtering_finds(typed, few, monkeypatch)
 
 
 def reads(browser, typed: str) -> Counter[str]:
-    """How often the page of a search reads starters, and words."""
+    """How often the page of a search reads the tables of starters and of search words."""
     with CaptureQueriesContext(connection) as asked:
         page = browser.get("/hr/", {"q": typed, "department": "Finance"})
     assert page.status_code == 200
@@ -194,7 +194,7 @@ def test_a_search_with_few_results_looks_words_up_once(browser_of):
     hanna.get("/hr/")
 
     assert reads(hanna, "anna")["words"] == 1
-    assert reads(hanna, "anna jansen")["words"] == 2  # those of one word, and which of them have the other
+    assert reads(hanna, "anna jansen")["words"] == 2  # starters with one word; of those, with the other
 
 
 def test_search_looks_up_the_rarest_word_first(monkeypatch):

@@ -39,7 +39,7 @@ def test_they_say_the_same_as_one_by_one(tenant):
 def test_ten_people_fit_in_a_round_trip(tenant, count, trips):
     names = [f"person.{n:03}@contoso.example" for n in range(count)]
 
-    found = graph.client().look_up_several([*names, *names[:3]])  # named twice is asked once
+    found = graph.client().look_up_several([*names, *names[:3]])  # a name that is given twice is read once
 
     assert len(found) == count and len(batches(tenant)) == trips
 
@@ -75,7 +75,7 @@ def test_one_part_that_cannot_be_read_is_that_ones_alone(tenant):
 
 
 def test_what_decides_of_many_is_what_decides_of_each(tenant):
-    """Two in a round trip: three would be more than the twenty questions that one may hold."""
+    """Two accounts fit in a round trip: three would need more than the twenty requests of a batch."""
     ids = [
         NOOR.object_id,
         BEN.object_id,

@@ -20,7 +20,7 @@ HANNA, HR = BY_KEY["hanna"], "hr@contoso.example"
 
 @pytest.fixture
 def chooses(browser_of, tenant):
-    """Let Hanna choose, as she would on the page."""
+    """Hanna chooses her emails on the page."""
 
     def chosen(choice):
         return browser_of("hanna").post(URL, {"choice": choice}, follow=True)
@@ -67,7 +67,7 @@ def test_urgent_mail_is_sent_immediately_to_its_subscribers(
     chooses, record, tenant, run_jobs, choice, at_once
 ):
     chooses(choice)
-    tell(record("noor"))  # a pass can be made already
+    tell(record("noor"))  # a pass can already be created
 
     run_jobs()
     now = len(sent_to(tenant, HANNA.mail))

@@ -1,4 +1,4 @@
-"""The progress on HR's page of a starter: what was done, what comes next, and what to do if it does not happen."""
+"""The progress on HR's page of a starter: what was done, what comes next, and what to do if it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HR finds a starter by words of their names, however they are spelled, also among a million."""
+"""HR finds a starter by words of their names, in any spelling, also among a million."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INDEX = "starter_by_word"
 
 @pytest.fixture
 def named(person):
-    """Record somebody under this name, without a look at the directory."""
+    """Add a starter with this name, without reading the directory."""
 
     def made(display_name: str = "", **names: str) -> Starter:
         number = Starter.objects.count()
@@ -61,7 +61,7 @@ def test_unknown_word_finds_no_starter_and_no_error(obrien, words):
     assert list(Starter.objects.matching_words(words)) == []
 
 
-# What is stored, and what somebody types to find it.
+# What is stored, and what a person types to find it.
 SPELLINGS = [
     ("Jürgen Müller", "muller"),
     ("Jürgen Müller", "MÜLLER"),
@@ -101,7 +101,7 @@ SPELLINGS = [
     ("Françoise Lefèvre", "francoise lefevre"),
     ("Ｍａｒｉａ Ｌｉｎｄ", "maria lind"),  # full-width
     ("ﬁona ﬂynn", "fiona flynn"),  # ligatures
-    ("Anne\u2011Marie", "anne-marie"),  # a hyphen that does not break
+    ("Anne\u2011Marie", "anne-marie"),  # a non-breaking hyphen
     ("Anne\u00adMarie", "annemarie"),  # a soft hyphen
     ("Noor\u200bde Vries", "noorde"),  # a zero-width space
     ("Νίκος Παπαδόπουλος", "νικος παπαδοπουλοσ"),
@@ -158,7 +158,7 @@ def test_name_written_to_many_rows_is_found_at_each(named):
 
 
 def test_a_check_without_a_new_name_writes_no_search_words(obrien, django_assert_num_queries):
-    with django_assert_num_queries(2):  # the names are read, and the row is written
+    with django_assert_num_queries(2):  # one read of the names, one write of the row
         Starter.objects.filter(pk=obrien.pk).update(display_name=obrien.display_name, problem="")
 
 
@@ -171,7 +171,7 @@ def test_the_words_are_erased_with_the_starter(obrien):
 
 
 def test_names_written_outside_the_models_are_found_after_daily_work(obrien, named):
-    """The release before does so while this one is rolled out."""
+    """The previous release does this during an upgrade."""
     other = named("Somebody Else")
     StarterWord.objects.filter(starter=other).delete()
     with connection.cursor() as cursor:
@@ -190,7 +190,7 @@ def test_names_written_outside_the_models_are_found_after_daily_work(obrien, nam
 def test_a_search_looks_into_the_index_of_words(obrien, named):
     found = Starter.objects.matching_words("siob bri")
     if connection.vendor == "postgresql":
-        for number in range(200):  # of a handful of words PostgreSQL may read all by another index
+        for number in range(200):  # PostgreSQL may use another index for a few words
             named(f"Somebody Else{number}")
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE onboarding_starter, onboarding_starterword")

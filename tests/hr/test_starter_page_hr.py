@@ -178,7 +178,7 @@ def test_history_shows_why_a_pass_was_cancelled(browser_of, held, run_jobs):
 
 
 def test_every_event_that_the_portal_writes_has_words():
-    """Whoever adds an event is reminded to say it in words."""
+    """A new event needs a text for HR."""
     states = {f"issue.{state}" for state in lifecycle.IssueState} - {"issue.issuing"}
     ends = {"starter.registered", "starter.withdrawn", "starter.opened_again", "starter.invited"}
 
@@ -299,7 +299,7 @@ def test_the_number_of_a_starter_opens_nothing(browser_of, record):
 
 
 def test_every_event_that_is_ever_written_has_words():
-    """Read from the code: every recorded event needs a text for HR."""
+    """Find the events in the code: every recorded event needs a text for HR."""
     written = set()
     for path in Path(settings.BASE_DIR, "onboarding").rglob("*.py"):
         for name in re.findall(r'"((?:starter|issue)\.[a-z_]+)"', path.read_text()):

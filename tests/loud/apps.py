@@ -1,4 +1,4 @@
-"""Prepares the crashes; and, where it shall be loud, turns up every logger, also those of libraries and the wire."""
+"""Installs the crashes and, if the settings say so, sets every logger to DEBUG, also those of libraries and HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ wire = logging.getLogger("wire")
 
 
 class Everything(logging.Formatter):
-    """A line with everything that a record holds, not only what its author wanted to be seen."""
+    """Formats a log record with all its attributes, not only its message."""
 
     def format(self, record: logging.LogRecord) -> str:
         rest = {name: value for name, value in vars(record).items() if name not in {"message", "exc_text"}}

@@ -1,4 +1,4 @@
-"""Crashes on demand: a file in the data folder names a step of the hand-over and a kind of error; it happens once."""
+"""Crashes on demand: a file in the data folder names a step of the hand-over and a kind of error. It happens once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STEPS = {"ready": "check_ready", "claim": "claim_issue", "create": "create_pass"
 
 
 class Abandoned(BaseException):
-    """What no `except Exception` catches."""
+    """An error that no `except Exception` catches."""
 
 
 def fail(kind: type[BaseException], *arguments: Any) -> NoReturn:
@@ -77,7 +77,7 @@ KINDS: dict[str, Callable[[str], NoReturn]] = {
 
 
 def crash_at(step: str) -> None:
-    """Fail here, if that was ordered and nobody else has done it yet."""
+    """Fail at this step, if a test ordered it and no other process has failed yet."""
     order = settings.VAR_DIR / "crash"
     try:
         wanted, kind, words = order.read_text().split(maxsplit=2)
@@ -92,7 +92,7 @@ def crash_at(step: str) -> None:
 def around(
     owner: Any, name: str, only: Callable[..., bool] = lambda *_, **__: True, *, step: str = ""
 ) -> None:
-    """Let a function crash before it does its work, or after it."""
+    """Let a function crash before or after its work."""
     real, step = getattr(owner, name), step or name
 
     @wraps(real)
@@ -143,14 +143,14 @@ def prepare() -> None:
     around(ForNode, "render", lambda node, _: node.loopvars == ["character"], step="loop")
     around(pass_page, "render")
     around(PassCode, "wipe")
-    # Of the request before, these may still be going on when its answer has arrived.
+    # These steps of the request before may still run when its response has arrived.
     around(SessionMiddleware, "process_response", of_a_form)
     around(HttpResponse, "close", of_a_form)
     around(wsgi.Response, "write", of_a_form)
 
 
 class Outermost:
-    """Crashes when the answer has left every other layer."""
+    """Crashes after the response has passed every other middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -163,7 +163,7 @@ class Outermost:
 
 
 class Innermost(Outermost):
-    """Crashes as soon as the view has answered; also says which process it is."""
+    """Crashes as soon as the view has returned. It also adds the process id to the response."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = super().__call__(request)

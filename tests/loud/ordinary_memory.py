@@ -1,4 +1,4 @@
-"""The same, with `serve` starting the site as if nobody had thought of its memory: the control."""
+"""The same settings, but `serve` starts the site without protecting its memory: the control."""
 
 from portal.supervisor import CLEAN_MEMORY
 from tests.loud.crashing import *  # noqa: F403

@@ -1,7 +1,7 @@
-"""The shipped settings with everything turned on that could tell a secret: what an operator would do in despair.
+"""The shipped settings with everything turned on that could reveal a secret, as in a desperate search for an error.
 
-Every logger at DEBUG and into a file with all that a record holds, statements and the wire among it; an error report
-for every error, as a mail in a file; a database that keeps what it deletes; and crashes on demand (`crashes.py`).
+Every logger writes complete records to a file at DEBUG, with SQL statements and HTTP traffic. Every error sends an error
+report, as a mail in a file. The database does not overwrite deleted data. Crashes happen on demand (`crashes.py`).
 """
 
 from portal.settings import DATABASES, VAR_DIR
@@ -37,7 +37,7 @@ LOGGING = {
     "loggers": {"django": {"handlers": [], "level": "NOTSET", "propagate": True}},
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # What passed through the journal and what was deleted stays in the files, and is found there.
+    # The files keep the journal and deleted rows, so that the test can search them.
     options = DATABASES["default"]["OPTIONS"]
     options["init_command"] = (
         options["init_command"]

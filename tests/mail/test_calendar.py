@@ -1,4 +1,4 @@
-"""The first day in the manager's calendar: one private entry a starter, shown as free, without names, always up to date."""
+"""The first day in the manager's calendar: one private entry for each starter, free, without names, always current."""
 
 from __future__ import annotations
 

@@ -336,7 +336,7 @@ def test_a_click_while_the_portal_writes_the_link_sends_it(
     ]
     run_jobs(11 * MINUTE)
     assert len(sent(tenant)) == before + 1
-    # The click is audited where it sent a waiting link; the other link had left by itself.
+    # The audit log has the click that sent a waiting link. The worker had sent the other link.
     assert AuditEvent.objects.filter(event="starter.link_sent").count() == before
 
 
@@ -477,10 +477,10 @@ def recorded(person):
 @pytest.mark.parametrize(
     ("days", "own_days", "leaves_at_once"),
     [
-        (10, 2, True),  # the site's policy sends the link by now, and the department's does not
+        (10, 2, True),  # the site's policy sends the link now, and the department's does not
         (10, 14, False),
-        (5, 14, False),  # only the department's sends it by now
-        (1, 2, True),  # neither does
+        (5, 14, False),  # only the department's policy sends it now
+        (1, 2, True),  # neither policy sends it
     ],
 )
 def test_a_mail_waits_for_others_by_their_departments_policy(
@@ -490,7 +490,7 @@ def test_a_mail_waits_for_others_by_their_departments_policy(
     department_says("Legal", invite_days_before=own_days)
     recorded(1, department="legal ", starts_in=timedelta(days=7))
 
-    many(1)  # of no department
+    many(1)  # without a department
     run_jobs()
 
     assert bool(tenant.tenant.mails) is leaves_at_once
@@ -528,7 +528,7 @@ def test_finding_other_due_starters_needs_a_constant_number_of_queries(many, rec
     with CaptureQueriesContext(connection) as lots:
         assert not send_times.is_another_due(mail, timezone.now())
 
-    assert len(lots) == len(few) == 3  # their departments, the policies, and whether somebody is due
+    assert len(lots) == len(few) == 3  # the departments, the policies, and whether a link is due
 
 
 # --- Thousands that wait for one reader --------------------------------------------------------------------------------
@@ -540,14 +540,14 @@ def at_most_ten(monkeypatch):
 
 
 def wait(starters: list[Starter]) -> str:
-    """Let all invitations wait in their batch, as if the first had not been sent at once."""
+    """Queue all invitations in a batch, as if the first had not been sent at once."""
     Mail.objects.filter(starter__in=starters).update(released_at=None, sent_at=None, box="maria")
     return "maria"
 
 
 @pytest.fixture
 def read_mails():
-    """Each mail that was read from the database, whole or in part."""
+    """Each mail that was read from the database, completely or in part."""
     read: list[Mail] = []
 
     def note(instance: Mail, **_: object) -> None:

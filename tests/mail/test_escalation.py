@@ -26,7 +26,7 @@ def escalated():
 
 @pytest.fixture
 def late(record, run_jobs, time_machine):
-    """Noor starts today, her manager was invited and reminded, and the hour has come; `first` runs before that."""
+    """Noor starts today, her manager got the link and the reminder, and the hour is reached. `first` runs before that."""
 
     def passed(first=lambda starter: None, *, go_on=timedelta(seconds=1)):
         starter = record("noor", starts_in=timedelta(days=2))

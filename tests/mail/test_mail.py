@@ -1,4 +1,4 @@
-"""The mails: what they say and never say, and that each arrives under one Message-ID, by SMTP or Graph."""
+"""The mails: what they contain and never contain, and their one Message-ID, by SMTP or Graph."""
 
 from __future__ import annotations
 

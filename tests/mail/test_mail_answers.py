@@ -1,7 +1,7 @@
-"""What a mail server may answer, and what each answer is about: this address, our mail set-up, or "try again".
+"""The possible answers of a mail server, and their meaning: this address, our mail set-up, or "try again".
 
-Each row names the document that has the answer, or says that none was found. Where the server is `any`, the document
-has the code, and the words are an example. The table is played by a real server at the step where it is said.
+Each row names the document with the answer, or says that none was found. If the server is `any`, the document has the
+code, and the text is an example. A real server sends each answer at its step of SMTP.
 """
 
 from __future__ import annotations

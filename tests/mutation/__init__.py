@@ -1,1 +1,1 @@
-"""Tests of the tests: small mistakes are made in the heart of the portal, one at a time, and a test must notice."""
+"""Mutation tests: one small mistake at a time in the most important modules, and a test must notice it."""

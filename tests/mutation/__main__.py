@@ -1,11 +1,11 @@
 """Makes every mistake in a copy of the project and runs the tests that should notice: `python -m tests.mutation`.
 
-The tests that reach the mistake's line are run, those that have noticed most so far and the quickest before the others;
-all tests of the module where the line is at work before any test begins.
-MODULES="guards transitions" takes only these modules; AGAIN=1 only what survived last time; WORKERS=1 goes one by one.
-CONTINUE=1 takes over what a run that was stopped had found out, while the module is the same. Tests that came
-since can only notice more; AGAIN=1 asks them about what survived.
-Ends with 1 when in any module more than one mistake in ten is noticed by no test.
+For each mistake it runs the tests that reach the line: first those that noticed most so far, and the quickest. If the
+line runs at import, it runs all tests of the module.
+MODULES="guards transitions" tries only these modules, AGAIN=1 only the mistakes that survived the last run. WORKERS=1
+runs one at a time. CONTINUE=1 keeps the results of a stopped run for each module that has not changed. New tests can
+only notice more: AGAIN=1 tries them on the survivors. It ends with status 1 if the tests of any module miss more than
+one mistake in ten.
 """
 # ruff: noqa: T201
 
@@ -36,7 +36,7 @@ NOTICED = HERE / "noticed.txt"
 VERDICTS = HERE / "verdicts"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 LEFT_OUT = (".git", ".env", ".venv*", ".*_cache", "__pycache__", "var", "staticfiles")
-OF_THE_DATABASE = {"DATABASE_URL", "PORTAL_DATA_DIR"}  # each copy has a SQLite file of its own
+OF_THE_DATABASE = {"DATABASE_URL", "PORTAL_DATA_DIR"}  # each copy has its own SQLite file
 REACHED = "reached.json"
 MOST = 0.1
 
@@ -86,7 +86,7 @@ OF_HAND_OVER = (
     "starters/test_stand_in",
     "promises/test_6_the_outcome_is_always_known",
 )
-# The tests that speak about a module, the quickest and most telling first.
+# The tests of each module, the quickest and most effective first.
 TESTS = {
     "lifecycle": ("lifecycle/test_lifecycle_table", "lifecycle/test_lifecycle", "repository/test_documents"),
     **dict.fromkeys((f"guards/{name}" for name in GUARDS), OF_GUARDS),
@@ -106,7 +106,7 @@ TESTS = {
 
 
 class Copy:
-    """The project once more, in a folder of its own where one module at a time is wrong."""
+    """A copy of the project in its own folder, with a mistake in one module at a time."""
 
     def __init__(self, number: int) -> None:
         self.folder = HERE / f"copy-{number}"
@@ -115,7 +115,7 @@ class Copy:
         shutil.copytree(TOP, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
 
     def who_notices(self, mistake: Mistake, tests: list[str], patience: float) -> str:
-        """The first test that is not content, or nobody. One that waits for ever has noticed, too."""
+        """The first test that fails, or an empty string. A test that hangs counts as failing."""
         path = self.folder / mistake.module
         name = next(name for name, source in SOURCES.items() if source == mistake.module)
         right = path.read_text()
@@ -136,10 +136,10 @@ class Copy:
 
     def test(self, name: str, tests: list[str], *options: str, patience: float | None = None) -> int:
         for compiled in self.folder.glob(f"onboarding/**/__pycache__/{Path(SOURCES[name]).stem}.*"):
-            compiled.unlink()  # two sources of one second and one size look the same to Python
+            compiled.unlink()  # Python's cache cannot tell apart two sources of the same second and size
         asked = self.folder / "asked.txt"
         asked.write_text("\n".join(tests))
-        # The tables as the models say: migrations take longer than most tests.
+        # Create the tables from the models: migrations take longer than most tests.
         quickly = [
             "-qx",
             "--tb=line",
@@ -215,12 +215,12 @@ def all_tests(name: str) -> list[str]:
 
 
 def equivalents(name: str) -> set[str]:
-    """What changes nothing that anybody could promise, said one by one with the reason."""
+    """The mistakes that change nothing that the portal promises, each listed with its reason."""
     return {f"{SOURCES[name]} {mistake}" for mistake in tomllib.loads(EQUIVALENT.read_text()).get(name, {})}
 
 
 class Reach:
-    """Which tests of a module reach which of its lines. Without a mistake all must hold, or nothing would be learnt."""
+    """The tests that reach each line of a module. All tests must pass without a mistake."""
 
     def __init__(self, name: str, copy: Copy) -> None:
         if copy.test(name, all_tests(name), "-p", "tests.mutation.reached") != 0:
@@ -275,7 +275,7 @@ def those_that_survive(
 
 
 class Verdicts:
-    """Who noticed which mistake of a module, kept as it is found out: a run that is stopped can go on later."""
+    """The test that noticed each mistake of a module. Saved at once, so that a stopped run can continue later."""
 
     def __init__(self, name: str) -> None:
         of = sha256((TOP / SOURCES[name]).read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The mistakes: every way in which one small thing in a module can be wrong. Words and codes stay as they are."""
+"""Makes mistakes: every small change of one expression or step of a module. It does not change texts and codes."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ SUMS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
 }
-TYPES = {"annotation", "returns", "bases"}  # nothing happens in them
+TYPES = {"annotation", "returns", "bases"}  # they do nothing at runtime
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """`place` and `change` name it for people and in `equivalent.toml`: unlike a line, they outlive an edit elsewhere."""
+    """`place` and `change` are its name, also in `equivalent.toml`. Unlike a line number, they survive other edits."""
 
     module: str
     place: str
     change: str
     line: int
     source: str
-    reached: range  # the lines that a test passes when it may notice
+    reached: range  # a test that runs one of these lines may notice it
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Mistake:
 
 
 def mistakes(module: str, source: str) -> list[Mistake]:
-    """Every mistake that can be made in this module; each brings the whole module with it."""
+    """Every possible mistake in this module, each with the complete source."""
     tree = ast.parse(source)
     seen: Counter[tuple[str, str]] = Counter()
     found = []
@@ -68,7 +68,7 @@ def mistakes(module: str, source: str) -> list[Mistake]:
 
 
 def sites(parent: ast.AST, place: str) -> Iterator[tuple[ast.AST, str, int | None, str]]:
-    """Every node that may be changed: who holds it, in which field and where in it, and in what it stands."""
+    """Every node that can be changed: its parent, the field and index there, and the enclosing names."""
     for field, value in ast.iter_fields(parent):
         if field in TYPES:
             continue
@@ -111,7 +111,7 @@ def changes(node: Any) -> Iterator[Change]:
                 yield _lacking(node, ast.Dict(keys=[key], values=[value]), **rest)
         case ast.Call():
             for index, word in enumerate(node.keywords):
-                if not isinstance(getattr(word.value, "value", None), bool):  # those are turned round
+                if not isinstance(getattr(word.value, "value", None), bool):  # those are negated
                     yield _lacking(node, word, keywords=_without(node.keywords, index))
         case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
             for number, loop in enumerate(node.generators):
@@ -135,7 +135,7 @@ def changes(node: Any) -> Iterator[Change]:
 
 
 def _reached(node: Any) -> range:
-    """A decorator is at work once, before any test; what it decorates is what a test passes."""
+    """The lines on which a test may notice a change. For a decorator they are those of the decorated function."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
     return range(node.lineno, node.lineno + 1)
@@ -145,7 +145,7 @@ def _conditions(node: Any) -> Iterator[Change]:
     kind = "while" if isinstance(node, ast.While) else "if"
     tests: list[ast.expr] = [ast.Constant(True), ast.Constant(False)]
     if not isinstance(node.test, ast.Compare) and not isinstance(getattr(node.test, "op", None), ast.Not):
-        tests.append(ast.UnaryOp(ast.Not(), node.test))  # the others are turned round by themselves
+        tests.append(ast.UnaryOp(ast.Not(), node.test))  # the others are negated separately
     for test in tests:
         yield _changed(node, test=test)[0], f"{kind} {_words(node.test)} → {kind} {_words(test)}"
 
@@ -178,7 +178,7 @@ def _words(node: ast.AST | None) -> str:
 
 
 def _name_of(node: ast.AST, place: str) -> str:
-    """Functions, classes and tables name what is in them."""
+    """The name of a function, class or table, for the nodes in it."""
     match node:
         case ast.FunctionDef() | ast.ClassDef():
             return node.name if place == "module" else f"{place}.{node.name}"
@@ -188,7 +188,7 @@ def _name_of(node: ast.AST, place: str) -> str:
 
 
 def _is_for_the_log(node: ast.AST) -> bool:
-    """What is said to operators in passing promises nothing."""
+    """Whether a statement only writes to the log, which promises nothing."""
     match node:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="log")))):
             return True

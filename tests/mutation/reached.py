@@ -1,6 +1,6 @@
-"""A plugin of pytest that writes down which lines of one module each test reaches, and how long the test takes.
+"""A pytest plugin that records the lines of one module that each test reaches, and the duration of each test.
 
-`REACHED_OF` names the module, `REACHED` the file of JSON. What a shared fixture reaches counts for the test that was first.
+`REACHED_OF` names the module, `REACHED` the JSON file. Lines of a shared fixture count for its first test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The maker of mistakes makes the ones it promises, one at a time, and leaves words alone."""
+"""`mistakes` makes the listed mistakes, one at a time, and does not change texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.mutation.mistakes import mistakes
 
 MADE = {
-    # what is right: what it is turned into
+    # the right source: the wrong ones
     "a = b < c": ["b <= c", "b >= c"],
     "a = b <= c": ["b < c", "b > c"],
     "a = b == c": ["b != c"],

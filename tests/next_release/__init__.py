@@ -1,1 +1,1 @@
-"""A release to come, as far as its database goes: it adds, as a release must that is put in under traffic."""
+"""The database of a future release. It only adds, as a release must for an upgrade under load."""

@@ -1,4 +1,4 @@
-"""The shipped settings, and one migration more."""
+"""The shipped settings with one more migration."""
 
 from portal.settings import *  # noqa: F403
 from portal.settings import INSTALLED_APPS

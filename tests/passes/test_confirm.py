@@ -1,4 +1,4 @@
-"""The manager's page in every situation, and its response to a click on the button."""
+"""The manager's page in every state, and its response to a click on the button."""
 
 from __future__ import annotations
 

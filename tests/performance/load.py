@@ -1,10 +1,9 @@
-"""A September morning: each starter's manager signs in, opens the page and clicks, hundreds within a minute.
+"""A load test: the managers of hundreds of starters a minute sign in, open the page and click.
 
 `python -m tests.support.with_postgresql --durable python -m tests.performance.load` (`make load`).
-Managers come at the rate of 5,000 in ten
-minutes, unless `--rate` says how many a second; `--starters` says how many. Microsoft takes 0.3 s an answer and does
-not throttle. None may be lost, none doubled, and nobody may meet an error of the server; else it ends with status 1.
-More than the machine can do are told to try again, which each of them does.
+Managers arrive at a rate of 5,000 in ten minutes. `--rate` changes the number a second, `--starters` the total.
+Microsoft answers in 0.3 s and does not throttle. If a pass is lost or created twice, or the server fails, the command
+ends with status 1. An overloaded portal asks managers to try again, and each of them does.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from portal.demo.visitor import Visitor, shown_pass  # noqa: E402
 
 RATE = 5000 / 600  # managers a second
 AT_ONCE = 64  # browsers that wait for a response at the same time
-CLERKS = 4  # people of HR who record at the same time
+CLERKS = 4  # people in HR who add starters at the same time
 GRAPH_SECONDS = 0.3
 ONLY_WHAT_IS_WAITED_FOR = r"\$batch$|temporaryAccessPassMethods$"
-PATIENCE = 20  # tries of one manager, five seconds apart
+PATIENCE = 20  # most tries of one manager, five seconds apart
 ZONE = "Europe/Amsterdam"
 NUMBER = r"New Number\d+"
 
@@ -98,7 +97,7 @@ def newcomers(demo: RunningDemo, count: int) -> list[tuple[str, str]]:
 
 
 def recorded(demo: RunningDemo, people: list[tuple[str, str]]) -> list[str]:
-    """HR records them all; returns the managers' addresses in the same order."""
+    """HR adds all starters. Returns the addresses of their pages in the same order."""
     local = threading.local()
 
     def record_person(person: tuple[str, str]) -> str:
@@ -122,7 +121,7 @@ def record(hr: Visitor, account: str) -> str:
 
 
 def read_by_the_worker(url: str, count: int) -> None:
-    """The worker invites each manager and reads what must be known before a pass."""
+    """Wait until the worker has sent each link and read the facts that the guards need."""
     ready = (
         "SELECT count(*) FROM onboarding_starter WHERE state = 'invited' AND sign_in_looked_at IS NOT NULL"
     )

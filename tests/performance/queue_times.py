@@ -1,11 +1,10 @@
-"""Two hundred managers click at the same moment, and Microsoft takes its published five calls in ten seconds.
+"""Two hundred managers click at the same moment, and Microsoft accepts its published five calls in ten seconds.
 
 `python -m tests.support.with_postgresql --durable python -m tests.performance.queue_times` (`make queue`).
-Each follows the page they were given
-as a browser does: it looks again when it says so, and they press, and sign in afresh where that is asked, when the
-button is there. They must be served in the order in which they came, Microsoft must tell nobody twice to wait, and the
-last may wait at most a tenth longer than Microsoft's limit makes necessary; else it ends with status 1. It takes as
-long as that: five seconds a manager, since a pass costs two calls and two passes fit into ten seconds.
+Each manager follows the page as a browser does: it polls, and when the button is there they click, and sign in again if
+the page asks for it. The portal must serve them in order of arrival. Microsoft may throttle no call twice.
+The last may wait at most a tenth longer than Microsoft's limit requires. Otherwise it ends with status 1. A run takes
+five seconds for each manager: a pass costs two calls, so two passes fit in ten seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from tests.performance.load import (
     spread,
 )
 
-CALLS, SECONDS, A_PASS = 5, 10, 2  # Microsoft's limit, and what a pass takes of it
+CALLS, SECONDS, A_PASS = 5, 10, 2  # Microsoft's limit, and the calls of one pass
 FOLLOWS = re.compile(r'data-seconds="(\d+)"\s+data-fingerprint="(\w+)"')
 PLACE = re.compile(r'data-queue-position="(\d+)"')
 
@@ -143,8 +142,8 @@ class Manager:
 
 
 def throttled(demo: RunningDemo) -> dict[str, Counter[str]]:
-    """Which calls Microsoft told to wait, and how often: those about sign-in methods, which the line is for, and others.
-    It also takes ten questions a minute when an account last signed in; those are the worker's, and nobody waits for them.
+    """The calls that Microsoft throttled, and how often: those about sign-in methods, which the queue limits, and others.
+    Microsoft also accepts ten reads of sign-in activity a minute. Only the worker sends those, and no manager waits.
     """
     requests_seen = requests.get(f"{demo.sandbox_url}/_control/requests", timeout=60).json()
     told: dict[str, Counter[str]] = {"a pass": Counter(), "other things": Counter()}
@@ -173,8 +172,8 @@ class Line:
         ]
 
     def overtaken(self, by: int) -> int:
-        """How many were served before somebody who stood `by` places or more before them. Two have their turn together:
-        whichever of them presses first takes nothing from the other."""
+        """How many managers were served before one who was at least `by` positions ahead. Two are due together, so the
+        order of those two does not matter."""
         places = [self.places[manager] for manager in self.served() if manager in self.places]
         return sum(
             1 for n, place in enumerate(places) if any(later <= place - by for later in places[n + 1 :])

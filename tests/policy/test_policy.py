@@ -1,4 +1,4 @@
-"""The policy: versions that are only added, a second admin who agrees, and overrides of departments."""
+"""The policy: versions are only added, a second admin activates a draft, and departments can have overrides."""
 
 from __future__ import annotations
 

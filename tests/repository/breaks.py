@@ -42,7 +42,7 @@ class Break:
 
     @property
     def arguments(self) -> list[str]:
-        """What pytest is started with."""
+        """The arguments for pytest."""
         return self.tests.split(" ")
 
     def is_noticed_in(self, line: str) -> bool:
@@ -305,7 +305,7 @@ def _turns_red(one: Break | CaseBreak, folder: Path) -> bool:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-qx", *PLUGINS_LEFT_OUT, *one.arguments],
             cwd=folder,
-            env={**os.environ, "DATABASE_URL": "", "COLUMNS": "400"},  # wide enough to say why
+            env={**os.environ, "DATABASE_URL": "", "COLUMNS": "400"},  # wide enough to show the reason
             capture_output=True,
             text=True,
             check=False,
@@ -320,7 +320,7 @@ def _turns_red(one: Break | CaseBreak, folder: Path) -> bool:
 
 
 def copied(folder: Path) -> None:
-    """Everything that is kept, as it stands now."""
+    """Copy every file that git does not ignore, as it is now."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=TOP, capture_output=True, text=True, check=True).stdout
     for name in filter(None, names.split("\0")):

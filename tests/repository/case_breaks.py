@@ -1,4 +1,4 @@
-"""One break for each test of a case: the mend of that case undone by a small change, which exactly this test must notice.
+"""One break for each test of a case: a small change that undoes the case's fix. Exactly this test must notice it.
 
 `make breaks-all` runs them after the breaks of the promises. `test_case_breaks.py` keeps this table and the tests of
 cases together: each test has a break, and each old text is found once in its file.
@@ -41,7 +41,7 @@ class CaseBreak:
         return ["--nomigrations", self.node]
 
     def is_noticed_in(self, line: str) -> bool:
-        """Whether this line of the output says that the test noticed the break, itself or in what starts for it."""
+        """Whether this line of the output says that the test, or one of its fixtures, noticed the break."""
         return bool(re.match(rf"(FAILED|ERROR) {re.escape(self.node)}(\[|$| )", line))
 
     @property

@@ -86,7 +86,7 @@ def modules(package: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The full name of whatever a module imports, also inside functions."""
+    """The full name of each import of a module, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -96,7 +96,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def reaches(package: str, *forbidden: str) -> list[str]:
-    """The imports in `package` that lead into something forbidden."""
+    """The imports in `package` of forbidden modules."""
     return [
         f"{path.relative_to(TOP)}: {name}"
         for path in modules(package)
@@ -106,7 +106,7 @@ def reaches(package: str, *forbidden: str) -> list[str]:
 
 
 def imported_parts(part: str) -> set[str]:
-    """The parts of `onboarding` that `part` imports, itself left out."""
+    """The other parts of `onboarding` that `part` imports."""
     package = f"onboarding/{part}" if (TOP / "onboarding" / part).is_dir() else f"onboarding/{part}.py"
     names = (name.split(".") for path in modules(package) for name in imports(path))
     return {name[1] for name in names if name[0] == "onboarding" and len(name) > 1} - {part}
@@ -228,11 +228,11 @@ def test_no_page_holds_inline_script_or_style():
 
 
 def test_audited_changes_lock_the_audit_head_first():
-    """Two transactions that take the same two rows in opposite order wait for each other until one is ended."""
+    """Two transactions that lock the same two rows in opposite order deadlock."""
     elsewhere = {
         "onboarding/audit/trail.py",
         "onboarding/jobs.py",
-        "onboarding/models/starter.py",  # a name and the words under which it is found
+        "onboarding/models/starter.py",  # a name and the identifiers that belong to it
         "onboarding/passes/graph_quota.py",
         "onboarding/passes/sign_in_quota.py",
     }  # no event is written there
@@ -246,7 +246,7 @@ def test_audited_changes_lock_the_audit_head_first():
     assert set(own) == elsewhere
 
 
-# Here the site's policy is asked for: what it decides holds for the portal as a whole, and for no one starter.
+# These modules use the site's policy: they decide for the whole portal, not for one starter.
 ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/admin/policy.py",  # a new version starts from it
     "onboarding/admin/policy_forms.py",
@@ -257,7 +257,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/policy/current.py",
     "onboarding/worker/retention.py",  # how long details are kept
 }
-# Here versions are written, compared and shown. Everywhere else a policy is the site's or one starter's.
+# These modules write, compare and show versions. All others use the policy of the site or of one starter.
 KNOWS_VERSIONS = ("onboarding/admin/", "onboarding/doctor/", "onboarding/models/", "onboarding/policy/")
 
 

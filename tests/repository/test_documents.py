@@ -1,4 +1,4 @@
-"""The documents say what is so."""
+"""The documents agree with the code."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_no_committed_paper_or_lock_names_a_registry(path):
     words = path.read_text().lower()
 
     assert "pypi" not in words and "npmjs" not in words
-    assert path not in LOCKS or "://" not in words  # also not where somebody asks for money
+    assert path not in LOCKS or "://" not in words  # also in sentences about money
 
 
 GUIDES = [
@@ -90,14 +90,14 @@ GUIDES = [
     *sorted((TOP / "docs/how-to").glob("add-*.md")),
     *sorted((TOP / "docs/explanation").glob("*.md")),
 ]
-# What the guides add as an example, and the folder of a language.
+# Examples in the guides, and the folder of a language.
 EXAMPLES = {
     "has_department", "HAS_DEPARTMENT", "department_required", "window_closed", "write_window_closed", "LC_MESSAGES",
 }  # fmt: skip
 
 
 def names_in_the_code() -> set[str]:
-    """Each word of the code, the tests, the templates and the names of files."""
+    """Each word in the code, the tests, the templates and the file names."""
     tops = ("onboarding", "portal", "templates", "tests")
     paths = [path for top in tops for path in (TOP / top).rglob("*") if path != Path(__file__)]
     texts = [path.read_text() for path in paths if path.suffix in {".py", ".html", ".txt"}]

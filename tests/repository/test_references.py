@@ -1,4 +1,4 @@
-"""The reference pages name what the code has: nothing more, nothing less."""
+"""The reference pages list exactly what the code has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words that this project does not use: a reminder, so that stiff English does not come back."""
+"""The words that this project does not use: a reminder to write plain English."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 TOP = Path(settings.BASE_DIR)
-# On the left what is not written, on the right what a reader expects instead.
+# On the left the words to avoid, on the right what to write instead.
 NOT_ON_SCREEN = {
     r"whoever|whom": "the person who …, or another sentence",
     r"anew": "again",
@@ -49,7 +49,7 @@ NOT_ON_SCREEN = {
     r"may (become|join|not be)": "can",
     r"in the same go": "also",
 }
-# Texts that are not translated: commands, the tenant's plan and script, sandbox pages, what start-up refuses.
+# Texts that are not translated: commands, the tenant's plan and script, sandbox pages, start-up errors.
 UNTRANSLATED = (
     "onboarding/management",
     "portal/branding",
@@ -84,7 +84,7 @@ def texts_on_screen() -> list[str]:
 
 
 def untranslated_texts() -> list[str]:
-    """Each string of several words in those modules, docstrings aside, and what the script for a tenant says."""
+    """Each string of several words in those modules, without docstrings, and the messages of the tenant script."""
     modules = [path for part in UNTRANSLATED for path in sorted([TOP / part, *(TOP / part).rglob("*.py")])]
     scripts = [path.read_text() for path in (TOP / "portal/tenant_setup").glob("*.sh")]
     return [

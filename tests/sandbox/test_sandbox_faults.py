@@ -1,4 +1,4 @@
-"""Ordered faults: slow, failing or missing answers; before the work, after it, or long after the caller gave up."""
+"""Ordered faults: slow, failing or missing answers, before or after the work, or long after the caller gave up."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Only a current token of Entra for this portal and browser begins a session.
+"""Only a current token of Entra for this portal and browser starts a session.
 
-Entra is played by an adapter inside `requests`, so that it can lie in every way;
-MSAL and our checks are real.
+An adapter inside `requests` plays Entra, so that it can send any false answer. MSAL and our checks are real.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 
 def signed_with_the_public_key_as_a_secret(claims: dict[str, Any]) -> str:
-    """Made by hand, because PyJWT refuses to make such a token."""
+    """Encoded by hand, because PyJWT refuses to create such a token."""
     public = OUR_KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -186,7 +185,7 @@ def test_sign_in_answer_works_once(client, entra):
 def test_sign_in_answer_works_only_in_its_own_browser(client, entra):
     query = leave(client, entra)
     other = Client()
-    leave(other, entra)  # it has a binding cookie, of its own
+    leave(other, entra)  # it has its own binding cookie
 
     for browser in (other, Client()):
         response = browser.get("/signin/callback/", query)
@@ -352,13 +351,13 @@ NOORS, LIAMS = "purpose-of-noor", "purpose-of-liam"
 
 
 def context_of(purpose: str, *, person: Any) -> str:
-    """Stands in for the function of the setting STEP_UP_CONTEXT."""
+    """A replacement for the function of the setting STEP_UP_CONTEXT."""
     return {NOORS: "c1", LIAMS: "c2"}.get(purpose, "")
 
 
 @pytest.fixture
 def signed_in(client, entra, settings):
-    """Noor, who signed in a while ago at a portal whose purposes need contexts."""
+    """Noor, who signed in a while ago at a portal that requires a context for each purpose."""
     settings.STEP_UP_CONTEXT = f"{__name__}.context_of"
     entra.changes = {"auth_time": NOW - 900}
     come_back(client, entra)
@@ -472,7 +471,7 @@ def test_proof_for_one_purpose_does_not_serve_another(signed_in, entra):
     come_back(signed_in, entra, again(NOORS))
     first = proofs(signed_in)
 
-    response = come_back(signed_in, entra, again(LIAMS))  # which needs c2
+    response = come_back(signed_in, entra, again(LIAMS))  # this purpose needs c2
 
     assert response.status_code == 403 and "needs a stronger sign-in" in says(response)
     assert proofs(signed_in) == first
@@ -525,7 +524,7 @@ def test_proofs_end_with_the_session(signed_in, entra):
     come_back(signed_in, entra, again(NOORS))
     entra.changes = {"oid": LIAM}
 
-    come_back(signed_in, entra)  # somebody else signs in, in the same browser
+    come_back(signed_in, entra)  # another person signs in, in the same browser
 
     assert is_signed_in(signed_in) and proofs(signed_in) == {}
 

@@ -1,4 +1,4 @@
-"""The portal gets tokens without a secret, by what the environment offers, and explains failures."""
+"""The portal gets tokens without a secret, with the identity that the environment offers, and explains failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FROM_THE_PLATFORM = "a-token-that-only-the-platform-writes"
 
 @pytest.fixture(autouse=True)
 def real_tenant(settings, monkeypatch):
-    """A server with only a client id; each test adds what its environment offers."""
+    """A server with only a client id. Each test adds the identity of its environment."""
     for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "MSI_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     settings.SANDBOX = False

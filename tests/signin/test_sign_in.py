@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def microsoft():
-    """The person's browser at Microsoft, with cookies of its own."""
+    """The person's browser at Microsoft, with its own cookies."""
     return requests.Session()
 
 
@@ -123,7 +123,7 @@ def test_cancelling_begins_no_session(tenant, client, microsoft):
 def test_microsofts_keys_may_change_at_any_time(tenant, client, microsoft):
     sign_in(client, microsoft, "maria")
     tenant.state.keys.replace_key()
-    identity.forget_workload_identity()  # the sandbox tenant forgets the old key at once, assertions and all
+    identity.forget_workload_identity()  # the sandbox tenant forgets the old key and its assertions at once
 
     sign_in(Client(), requests.Session(), "hanna")
 
@@ -143,7 +143,7 @@ def test_a_code_that_someone_else_redeemed_opens_nothing(tenant, client, microso
     other = Client()
     stolen = dict(parse_qsl(urlsplit(back).query)) | {"state": ask(other, "/signin/")["state"]}
 
-    assert other.get("/signin/callback/", stolen).status_code == 403  # another verifier, another nonce
+    assert other.get("/signin/callback/", stolen).status_code == 403  # a new verifier and a new nonce
     assert who(other) is None
 
 

@@ -1,7 +1,7 @@
 """A pseudo-locale: every marked text gets accents, so a plain letter shows a text that was not marked.
 
-It is made on the fly. `forgotten` reads a page as a person does, with what is read out or shown on hovering, takes away
-what is data, and returns the words that are left.
+The locale is created in memory. `forgotten` reads all text of a page, also labels for screen readers and tooltips,
+removes the data, and returns the unmarked words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from portal.sandbox.people import CAST
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ACCENTED = "áƀćđéƒǵĥíĵķłɱñóƥʠřšţúṽŵẋýžÁƁĆĐÉƑǴĤÍĴĶŁṀÑÓƤɊŘŠŢÚṼŴẊÝŽ"
 ACCENTS = str.maketrans(PLAIN, ACCENTED)
-# What a text keeps as it is: places to fill in, markup, entities.
+# The parts of a text that stay unchanged: placeholders, markup, entities.
 KEPT = re.compile(r"(%\(\w+\)[sd]|%[sd%]|\{\w*\}|<[^>]+>|&\w+;)")
 CONTEXT = "\x04"
 
@@ -66,7 +66,7 @@ class Reader(HTMLParser):
             is_button = (
                 tag == "input" and name == "value" and given.get("type") in {"submit", "button", "reset"}
             )
-            # A script shows what it is handed: words, unlike an address or a number, have spaces.
+            # A script shows the texts of its JSON data. Texts have spaces, unlike addresses and numbers.
             handed = name.startswith("data-") and " " in value and "svg" not in tag
             if name in READ_OUT or is_button or handed:
                 self.read.append(value)
@@ -80,7 +80,7 @@ class Reader(HTMLParser):
 
 
 def of_the_cast() -> set[str]:
-    """What the sandbox tenant says of people."""
+    """The names, jobs, departments and groups of the sandbox tenant."""
     told = {text for person in CAST for text in (person.name, person.job, person.department)}
     return told | {
         group.name
@@ -102,7 +102,7 @@ ZONES = re.compile(
 
 
 def forgotten(page: str, *data: str) -> list[str]:
-    """Words of a page that were not marked; `data` is what else belongs to this page alone."""
+    """Words of a page that were not marked; `data` lists other data of this page."""
     reader = Reader()
     reader.feed(page)
     text = SHAPES.sub(" ", "\n".join(reader.read))

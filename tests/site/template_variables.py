@@ -1,7 +1,7 @@
-"""Notes what a template asks for and was not given: Django shows nothing there, and a condition is false.
+"""Records each undefined variable of a template: Django shows nothing for it, and treats it as false.
 
-So a name that was changed in a view, but not in its templates, would go unnoticed. `tests/conftest.py` fails a test whose
-pages or mails asked for such a name.
+So nobody would notice a name that changed in a view but not in its templates. `tests/conftest.py` fails a test whose
+pages or mails used an undefined variable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.template import base, engines
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
-# What a template may ask for without getting it.
+# Variables that a template may use although they are undefined.
 ANYWHERE = {
     "freeze", "keep_page", "messages", "names_nobody", "poll_seconds", "user.is_authenticated",
     "request.resolver_match.view_name",
@@ -66,7 +66,7 @@ class WatchedVariable(base.Variable):
 
 
 class NotGiven(str):
-    """Stands for a variable that `{% blocktranslate %}` was not given: that tag reads no `WatchedVariable`."""
+    """Replaces an undefined variable in `{% blocktranslate %}`, which does not use `WatchedVariable`."""
 
     __slots__ = ()
 
@@ -79,7 +79,7 @@ class NotGiven(str):
 
 
 def watch() -> None:
-    """Watch every template that is compiled from here on."""
+    """Watch every template that is compiled from now on."""
     compile_filter = base.Parser.compile_filter
 
     def watched(parser: base.Parser, token: str) -> base.FilterExpression:
@@ -93,12 +93,12 @@ def watch() -> None:
 
 
 def watch_texts() -> None:
-    """Watch the texts of the engine of this moment: Django makes another one after a test that changed settings."""
+    """Watch `{% blocktranslate %}` in the current engine: Django creates a new one after a test that changed settings."""
     engines["django"].engine.string_if_invalid = NotGiven()  # type: ignore[attr-defined]
 
 
 def take_missing() -> list[str]:
-    """What was asked for in vain since the last time."""
+    """Return the undefined variables since the last call, and forget them."""
     taken = sorted(set(missing))
     missing.clear()
     return taken

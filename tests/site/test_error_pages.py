@@ -21,7 +21,7 @@ ANSWERS = ("What happened", "Your data", "What to do")
 
 
 def said(page: str) -> list[str]:
-    """What stands behind each of the three, without tags."""
+    """The text after each of the three headings, without tags."""
     parts = re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", page, re.S)
     assert tuple(name for name, _ in parts) == ANSWERS
     return [" ".join(re.sub(r"<[^>]+>", " ", words).split()) for _, words in parts]
@@ -86,7 +86,7 @@ def test_405_keeps_the_allow_header(hanna):
     answer = hanna.get("/signout/", headers=A_BROWSER)
 
     assert answer["Allow"] == "POST"
-    assert hanna.get("/signout/").content == b""  # a program gets no page
+    assert hanna.get("/signout/").content == b""  # a program gets no HTML page
     assert hanna.put("/livez", headers={"Accept": "*/*"}).content == b""
 
 
@@ -104,7 +104,7 @@ def test_form_after_the_session_keeps_what_was_typed(db):
     [(RuntimeError, 500, "Something went wrong on our side"), (OperationalError, 503, "The portal is busy")],
 )
 def test_500_and_503_pages_need_no_database(rf, error, status, heading):
-    """No database mark: were one asked, the test would end with an error."""
+    """The test has no database mark, so any query would fail it."""
     try:
         raise error("k7+Rv&mQ")
     except error:

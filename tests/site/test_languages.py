@@ -1,4 +1,4 @@
-"""Pages in the reader's language: the one they chose, else the one their browser asks for."""
+"""Pages in the reader's language: the one that they chose, otherwise the one of their browser."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_mails_use_the_organisations_language(browser_of, invite, run_jobs, sett
     run_jobs()
     Mail.objects.update(
         sent_at=timezone.now() - timedelta(minutes=11)
-    )  # within ten, the link is not sent again
+    )  # within ten minutes the link is not sent again
     browser_of("hanna").post(
         f"/hr/{starter.public_id}/send/", {"version": version_of(starter)}, headers={"Accept-Language": "nl"}
     )

@@ -99,7 +99,7 @@ def test_without_an_accent_there_is_no_style_sheet(start, client, settings):
 
 @pytest.fixture
 def dressed(settings, start):
-    """A site with a colour and a logo of its own."""
+    """A site with its own colour and logo."""
     settings.ACCENT_SHEET = start(ACCENT_COLOUR="#a8174f")["ACCENT_SHEET"]
     settings.LOGO = logo.Logo(PLAIN.encode(), "image/svg+xml")
     return settings
@@ -121,7 +121,7 @@ def test_every_page_loads_the_cacheable_accent_sheet(dressed, client):
     assert client.get("/look.css?v=older")["Cache-Control"] == "no-cache"
 
 
-# No database mark: were one asked, the test would end with an error.
+# This test has no database mark, so any query would fail it.
 def test_branding_works_without_the_database(dressed, client):
     client.cookies["sid"] = "somebody"
 

@@ -1,6 +1,6 @@
 """In a pseudo-locale, no page and no mail contains a word that was not marked for translation.
 
-Each page is tried in each state that it has. What fails here is a text without `translate`, `gettext` or the like.
+It opens each page in each of its states. A failure shows a text without `translate` or `gettext`.
 """
 
 from __future__ import annotations
@@ -386,7 +386,7 @@ def test_a_confirmation_that_is_not_right(invite, browser_of, form):
 @pytest.mark.parametrize("minutes", [0, 6], ids=["the pass", "a sign-in too long ago"])
 def test_answer_to_the_confirmation(invite, browser_of, tenant, monkeypatch, minutes):
     starter = invite("noor")
-    # The characters of a pass are data, and how they are said aloud is not.
+    # The characters of a pass are data; their spelling is text.
     monkeypatch.setattr(spelling, "group_characters", lambda code: [["1", "2"]])
     page = browser_of("maria", ago=timedelta(minutes=minutes)).post(page_of(starter), form_of(starter))
 
@@ -500,7 +500,7 @@ def test_the_names_that_the_administration_shows(model):
     assert {name for name, words in names.items() if "[!!" not in str(words)} <= {"id"}
 
 
-OF_DJANGO = ("Search",)  # the picture of a glass has this name in every language
+OF_DJANGO = ("Search",)  # the icon of a magnifying glass has this name in every language
 
 
 @pytest.mark.parametrize(
@@ -543,7 +543,7 @@ def test_the_administration(browser_of, some, path):
 
 # --- The doctor -------------------------------------------------------------------------------------------------------
 
-# Names that others gave: permissions, claims, roles, licences, kinds of errors and jobs, Graph's codes, what Django checks.
+# Fixed names: permissions, claims, roles, licences, kinds of errors and jobs, Graph's codes, Django's checks.
 NAMED = (
     *(permission.name for permission in PERMISSIONS),
     *TOO_WIDE,

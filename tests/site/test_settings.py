@@ -40,7 +40,7 @@ REAL = {
 
 @pytest.fixture
 def start(monkeypatch):
-    """Read the settings again with exactly these variables, and not with a developer's own `.env`."""
+    """Read the settings again with exactly these variables, without a developer's `.env`."""
     monkeypatch.setattr(Environment, "read_env", lambda *args, **kwargs: None)
 
     def read(**variables: str) -> dict[str, object]:
@@ -270,13 +270,13 @@ def test_invalid_variable_stops_the_start_by_name(start, what):
 
     said = str(refusal.value)
     assert said.startswith(name)
-    assert f"{name}=" in said or "instead" in said or "Remove" in said  # what to do about it
+    assert f"{name}=" in said or "instead" in said or "Remove" in said  # the advice in the error
     assert "hunter2" not in said and REAL["SECRET_KEY"] not in said
 
 
 @pytest.fixture(scope="module")
 def pem_files(tmp_path_factory):
-    """Wrong certificate files, and a right one."""
+    """Invalid certificate files, and a valid one."""
     folder = tmp_path_factory.mktemp("pem")
     (key, certificate), (other, _) = key_with_certificate(), key_with_certificate()
     files = {
@@ -391,7 +391,7 @@ def test_invalid_variable_stops_the_command_line():
 
 
 def read_by_the_settings() -> set[str]:
-    """Names that `settings.py` asks its environment for, also those it goes through in a loop."""
+    """The variables that `settings.py` reads, also those that it reads in a loop."""
     names = set()
     for node in ast.walk(ast.parse(SETTINGS.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env.") and node.args:
@@ -402,7 +402,7 @@ def read_by_the_settings() -> set[str]:
 
 
 def explained() -> dict[str, str]:
-    """Names in `.env.example`, each with the comment above it."""
+    """The variables in `.env.example`, each with the comment above it."""
     found, comment = {}, ""
     for line in EXAMPLE.read_text().splitlines():
         variable = re.fullmatch(r"#?([A-Z][A-Z0-9_]*)=.*", line)
@@ -437,10 +437,10 @@ def deployed(settings, **changes: object) -> set[str]:
 
 @pytest.fixture
 def for_real(settings, start, monkeypatch):
-    """Settings of a real tenant behind a proxy, as far as checks read them."""
+    """The settings that the checks read, for a real tenant behind a proxy."""
     monkeypatch.setattr(
         installation, "wrong_database_error", lambda: ""
-    )  # whose the database is: test_installation.py
+    )  # test_installation.py tests which installation the database belongs to
     for name, value in start(**REAL, BEHIND_PROXY="on", ORGANISATION_NAME="Contoso").items():
         if name.isupper() and name not in {"DATABASES", "STORAGES", "LOGGING"}:
             setattr(settings, name, value)

@@ -1,4 +1,4 @@
-"""The watch over templates notices each name that a template asks for and was not given."""
+"""The watch of templates notices each undefined variable."""
 
 from __future__ import annotations
 

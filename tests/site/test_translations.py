@@ -17,7 +17,7 @@ from django.conf import settings
 
 TOP = Path(settings.BASE_DIR)
 LANGUAGES = [code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
-# What must be in a translation as it is in the English: places to fill in, and markup.
+# The parts that a translation must keep unchanged: placeholders and markup.
 KEPT = re.compile(r"%\(\w+\)s|\{\w*\}|</?\w+[^>]*>")
 
 
@@ -27,7 +27,7 @@ def words_of(language: str, kind: str = "po") -> polib.POFile | polib.MOFile:
 
 
 def pairs(entry: polib.POEntry) -> Iterator[tuple[str, str]]:
-    """Each English text beside its translation."""
+    """Each English text with its translation."""
     if not entry.msgid_plural:
         yield entry.msgid, entry.msgstr
         return
@@ -42,7 +42,7 @@ def test_every_text_is_translated(language, capsys):
     doubtful = [entry.msgid for entry in words if "fuzzy" in entry.flags]
 
     done = len(words) - len({*missing, *doubtful})
-    with capsys.disabled():  # the figures are worth a line of every run
+    with capsys.disabled():  # print the numbers in every run
         print(f"\n{language}: {done} of {len(words)} texts, {done / len(words):.0%}")  # noqa: T201
     assert (missing, doubtful) == ([], [])
     assert len(words) > 1000
@@ -81,7 +81,7 @@ def test_translations_have_the_same_placeholders_and_markup(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_translations_begin_and_end_like_the_english(language):
-    """What is put together of several texts stays a sentence: with its full stop, and without spaces at its ends."""
+    """A sentence that is joined from several texts keeps its full stop, and gets no extra spaces."""
     ends = re.compile(r"[.?!:…]?$")
     differ = [
         (english, said)
@@ -107,7 +107,7 @@ def test_compiled_translations_match_their_sources(language):
 
 
 def test_no_text_is_marked_inside_an_f_string():
-    """What extracts the texts does not read those: the text would be in no list, and English for everybody."""
+    """gettext does not extract texts from f-strings: nobody would translate them."""
     names = {"gettext", "gettext_lazy", "ngettext", "pgettext", "_"}
     hidden = [
         f"{path.relative_to(TOP)}:{call.lineno}"

@@ -1,4 +1,4 @@
-"""Who may what: every kind of person at every route with every method gets what the table says, and no more."""
+"""Access rules: every kind of visitor gets the answer of the table at every route with every method."""
 
 from __future__ import annotations
 
@@ -63,13 +63,11 @@ from tests.support import plan
 pytestmark = pytest.mark.django_db
 
 KEY, TOKEN = "k" * 32, "t" * 32
-PROOF = ("_auth_user_id", "auth_time", "signed_in_at")  # who a session is for, and since when
-# Every table must stay as it is, Django's own among them, but for what a look is known to leave behind:
-SESSIONS = (
-    "django_session"  # a token for forms, the idle limit, a message, the end; never the proof of somebody
-)
-QUESTIONS = "portal_signin"  # what the answer of Microsoft must fit, noted on the way there
-JOBS = "onboarding_job"  # a manager's look that finds something new asks the worker for a check
+PROOF = ("_auth_user_id", "auth_time", "signed_in_at")  # the session's user and its times
+# No table may change, Django's own included, except for these known side effects of a GET:
+SESSIONS = "django_session"  # a form token, the idle limit, a message, the end; never a proof of sign-in
+QUESTIONS = "portal_signin"  # stored before the redirect to Microsoft, to check the answer
+JOBS = "onboarding_job"  # a manager's page view that finds something new requests a check by the worker
 GO_TO_MICROSOFT = {"signin:start", "signin:again"}
 
 
@@ -78,13 +76,13 @@ GO_TO_MICROSOFT = {"signin:start", "signin:again"}
 
 @dataclass
 class World:
-    """Starters in every relation to the visitors, an issued pass, and a row in every admin table."""
+    """Starters for every relation to the visitors, a pass, and a row in every admin table."""
 
     tenant: Sandbox
     starters: dict[str, Starter]
     issue: PassIssue
     rows: dict[str, Any]
-    codes: list[str]  # every pass that was ever made here
+    codes: list[str]  # every pass that was created in this test
     policy: PolicyVersion
 
     def address(self, place: Place) -> str:
@@ -110,7 +108,7 @@ class World:
         return place.route.address(values)
 
     def form(self, place: Place) -> str:
-        """One form with a good value in every field that any page asks for: only the guard is in its way."""
+        """A form with a valid value for every field of any page, so that only the access rules can refuse it."""
         starter = self.starters.get(place.names, self.starters["noor"])
         ben = BY_KEY["ben"]
         settings = {name: getattr(self.policy, name) for name in SETTING_NAMES}
@@ -130,14 +128,14 @@ class World:
 
 
 def table_of(place: Place) -> str:
-    """`portal/user`, of the admin's pages for one row."""
+    """The table of an admin page for one row, for example `portal/user`."""
     _, app, model, *_ = "".join(str(part) for part in place.route.parts).split("/")
     return f"{app}/{model}"
 
 
 @pytest.fixture
 def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
-    settings.GRAPH_BUDGET_CALLS = settings.GRAPH_SIGN_IN_CALLS = 1000  # nobody waits in line
+    settings.GRAPH_BUDGET_CALLS = settings.GRAPH_SIGN_IN_CALLS = 1000  # the queue is empty
     codes: list[str] = []
     monkeypatch.setattr(tenant.tenant, "witness", codes)
     tenant.tenant.accounts["moved"].manager = "maria"
@@ -166,7 +164,7 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
 
 
 def accept_current_manager(starter: Starter, *, by: User) -> None:
-    """HR accepts the manager of today."""
+    """HR accepts the starter's current manager."""
     account, manager = graph.client().look_up(starter.account_id)
     accounts.accept_directory_changes(
         starter=starter, expected=guards.identity_snapshot(account, manager), by=by
@@ -183,7 +181,7 @@ def record_without_account(who: Person, *, by: User) -> Starter:
 
 
 class Browser:
-    """One visitor's browser. Each request begins with the session as it was at first."""
+    """One visitor's browser. Each request starts with the visitor's original session."""
 
     def __init__(self, visitor: Visitor, user: User | None) -> None:
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
@@ -195,7 +193,7 @@ class Browser:
         self.is_touched = True
 
     def restore_session(self) -> None:
-        """Put the session back as it was at first, if the last request touched it."""
+        """Restore the original session if the last request changed it."""
         if self.is_touched:
             fields = ["session_data", "expire_date"]
             Session.objects.bulk_create(
@@ -214,14 +212,14 @@ class Browser:
         return answer
 
     def has_same_session(self, answer: HttpResponse) -> bool:
-        """The session belongs to the same person with the same times, or it has ended."""
+        """Whether the session has the same user and times, or has ended."""
         session = getattr(answer.wsgi_request, "session", {})
         left = {name: session.get(name) for name in PROOF}
         return not any(left.values()) or left == {name: self.held.get(name) for name in PROOF}
 
 
 def held(visitor: Visitor, user: User | None) -> dict[str, Any]:
-    """What the visitor's session holds."""
+    """The data of the visitor's session."""
     now = timezone.now()
     session: dict[str, Any] = {"_csrftoken": TOKEN}
     if user is not None:
@@ -254,7 +252,7 @@ def dump_table(cursor: Any, table: str) -> list[Any]:
 
 
 class Watch:
-    """Every table, and the sandbox tenant: what is in them, and what was asked of Microsoft beside looking."""
+    """The rows of every table, the state of the sandbox tenant, and the write requests to Microsoft."""
 
     def __init__(self, world: World) -> None:
         self.tenant = world.tenant.tenant
@@ -271,13 +269,13 @@ class Watch:
         return rows_of(self.tables) | tenant
 
     def changes(self) -> list[str]:
-        """What changed since the last look."""
+        """What changed since the last call."""
         before, self.before = self.before, self.now()
         return [name for name in before if before[name] != self.before[name]]
 
 
 def is_write(asked: dict[str, Any]) -> bool:
-    """Graph reads are GETs, alone or together in a `$batch`."""
+    """Whether this request can change something. Reads of Graph are GETs, alone or in a `$batch`."""
     about_graph = asked["path"].startswith("/v1.0/") and not asked["path"].endswith("/$batch")
     return about_graph and asked["method"] != "GET"
 
@@ -307,7 +305,7 @@ CHANGING = re.compile(r"""'nonce-[^']+'|nonce="[^"]+"|name="csrfmiddlewaretoken"
 
 
 def fingerprint(answer: HttpResponse, address: str) -> tuple[Any, ...]:
-    """The answer to the byte, without what is another at each request and without its own address."""
+    """The exact answer, without values that differ at each request and without its own address."""
 
     def plain(text: str) -> str:
         return CHANGING.sub("", text.replace(address, "…").replace(quote(address, safe=""), "…"))
@@ -321,12 +319,12 @@ written = cache(shapes)
 
 
 def is_confirmation(place: Place, ask: Ask, right: Verdict) -> bool:
-    """The one request whose answer shows a pass."""
+    """Whether this is the one request whose answer shows a pass."""
     return place.route.name == "managers:starter" and ask == POST and right.answers == {"200"}
 
 
 class Walk:
-    """One visitor tries every request on every route; differences from the table are recorded."""
+    """Sends every request of one visitor to every route, and records differences from the table."""
 
     def __init__(self, world: World, visitor: Visitor, user: User | None) -> None:
         self.world, self.visitor = world, visitor
@@ -337,7 +335,7 @@ class Walk:
         self.refusals: dict[tuple[str, Ask], tuple[Any, ...]] = {}
 
     def try_route(self, route: Route) -> None:
-        """First all that may change nothing, and a look at what changed; then each act, which is undone."""
+        """Send the requests that may change nothing, and check that. Then send each action, and undo it."""
         tried = [
             (place, ask, expected_verdict(self.visitor, self.roles, place, ask))
             for place in places()
@@ -444,7 +442,7 @@ def test_quick_part_tries_valid_and_ended_sessions(
 @pytest.mark.parametrize("visitor", VISITORS, ids=lambda visitor: visitor.who)
 def test_visitors_get_exactly_what_the_table_allows(world, person, visitor, monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # thousands of refusals
-    monkeypatch.setattr(health, "TIMEOUT", 0.05)  # its answer is not looked at here
+    monkeypatch.setattr(health, "TIMEOUT", 0.05)  # this test does not check the answer
     walk = Walk(world, visitor, person(visitor.key) if visitor.key else None)
 
     for route in routes():

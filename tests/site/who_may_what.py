@@ -1,4 +1,4 @@
-"""Who may what: the one table of it, and the people, routes and methods that it is tried with."""
+"""The table of access rules, and the visitors, routes and methods to test it with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ACTOR = "who was shown the pass"
 
 @dataclass(frozen=True)
 class Visitor:
-    """One kind of person, played by somebody of the cast; `session` is what is odd about theirs."""
+    """One kind of visitor, played by a person of the demo cast. `session` names what is unusual about their session."""
 
     who: str
     key: str = ""
@@ -55,8 +55,8 @@ VISITORS = (
     Visitor("a session sealed for somebody else", "maria", session="foreign"),
     Visitor("a session of somebody unknown", "maria", session="unknown"),
 )
-# The starters, and who is their manager. Liam's pass was shown to Maria, who was Mo's manager until yesterday;
-# Emma is withdrawn; Lotte has no account yet, and so no manager.
+# The starters and their managers. Maria saw Liam's pass, and was Mo's manager until yesterday. Emma is withdrawn.
+# Lotte has no account yet, and therefore no manager.
 MANAGERS = {
     "noor": "maria",
     "liam": "maria",
@@ -73,27 +73,29 @@ MANAGERS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """Who may look (GET) and act (POST) at one route, and what they are answered. All else is denied."""
+    """Who may look (GET) and act (POST) at one route, and the answers. Everything else is denied."""
 
     look: str = NOBODY
     act: str = NOBODY
     shows: str = "200"
     does: str = "302"
-    missing: str = "404"  # to those who may, where the address names nothing
-    others: str = "403"  # to those who are signed in and may not
-    is_open: bool = False  # also to who is not signed in
+    missing: str = "404"  # to permitted visitors, if the object in the address does not exist
+    others: str = "403"  # to signed-in visitors without permission
+    is_open: bool = False  # also to visitors who are not signed in
     needs_token: bool = True  # of its forms
-    is_djangos: bool = False  # a view of Django admin: asks who before how, and takes a POST for a look
-    posted: str = ""  # what such a view answers to a POST that changes nothing, where not as to a look
+    # A view of Django admin: it checks the person before the method, and treats a POST as a GET.
+    is_djangos: bool = False
+    # The answer of such a view to a POST that changes nothing, if it differs from the answer to a GET.
+    posted: str = ""
 
 
 OPEN = {"is_open": True}
-HIDDEN = {"others": "404"}  # a stranger cannot tell a starter from none
+HIDDEN = {"others": "404"}  # other people cannot tell whether the starter exists
 
 OURS = {
-    "home": Rule(look=SIGNED_IN, shows="302"),  # to their own first page
+    "home": Rule(look=SIGNED_IN, shows="302"),  # a redirect to their own first page
     "managers:list": Rule(look=SIGNED_IN),
-    "managers:starter": Rule(look=MANAGER, act=MANAGER, **HIDDEN),  # what a press brings: PRESSES
+    "managers:starter": Rule(look=MANAGER, act=MANAGER, **HIDDEN),  # the answers to a click: CLICKS
     "managers:receipt": Rule(act=ACTOR, does="204", **HIDDEN),
     "managers:progress": Rule(look=ACTOR, **HIDDEN),
     "managers:not-seen": Rule(act=ACTOR, **HIDDEN),
@@ -106,7 +108,7 @@ OURS = {
     "hr:day": Rule(look=HR),
     "hr:together": Rule(act=HR, does="200"),
     "hr:starter": Rule(look=HR),
-    "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why it was not done
+    "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why the action was not done
     "hr:send": Rule(act=HR),
     "hr:accept": Rule(act=HR),
     "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
@@ -118,23 +120,23 @@ OURS = {
     "hr:look-again": Rule(act=HR),
     "hr:approve": Rule(look=HR, act=HR, does="302 200"),
     "signin:start": Rule(look=ANYONE, shows="302", **OPEN),
-    "signin:callback": Rule(look=ANYONE, shows="400", **OPEN),  # an answer that belongs to no question
+    "signin:callback": Rule(look=ANYONE, shows="400", **OPEN),  # a response to no request of this browser
     "signin:again": Rule(look=SIGNED_IN, shows="302"),
     "signin:out": Rule(act=ANYONE, does="200", **OPEN),
     "signin:signed_out": Rule(look=ANYONE, **OPEN),
-    "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # a cookie with the language, and nothing else
+    "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # it only sets a cookie with the language
     "csp-report": Rule(act=ANYONE, does="204", needs_token=False, **OPEN),
     "livez": Rule(look=ANYONE, **OPEN),
     "sheet": Rule(look=ANYONE, **OPEN),
     "components": Rule(look=ANYONE, **OPEN),  # with the sandbox tenant only
-    "readyz": Rule(look=ANYONE, shows="200 503", **OPEN),  # which of the two: test_health.py
+    "readyz": Rule(look=ANYONE, shows="200 503", **OPEN),  # test_health.py tests which of the two
 }
 
-# These looks write down that somebody began to sign in, so they are not to be had without wanting the answer.
+# These GETs store the start of a sign-in, so they may change something.
 NOTED = {"signin:start", "signin:callback", "signin:again"}
 
-# What a press on the manager's one button brings: 200 is the pass, 409 the page as it stands, 403 a refusal.
-PRESSES = {
+# The answer to a click on the manager's button: 200 is the pass, 409 the current page, 403 a refusal.
+CLICKS = {
     ("the manager", "noor"): "200",
     ("the manager", "liam"): "409",
     ("the manager", "emma"): "409",
@@ -154,7 +156,7 @@ def _django_rule(look: str = STAFF, **more: Any) -> Rule:
 
 ADMIN_ITSELF = {
     "doctor": _django_rule(ADMIN, act=ADMIN, does="200"),
-    "audit-chain": _django_rule(act=STAFF, does="200"),  # its button looks at more, and changes nothing
+    "audit-chain": _django_rule(act=STAFF, does="200"),  # its button verifies more, and changes nothing
     "mail-previews": _django_rule(posted="405"),
     "admin:index": _django_rule(),
     "admin:login": _django_rule(shows="302"),
@@ -166,23 +168,23 @@ ADMIN_ITSELF = {
     "admin/(?P<url>.*)$": _django_rule(shows="301"),
 }
 
-# What the pages of one table in Django admin are for, by the last word of their names.
+# The pages of a table in Django admin, by the last word of their names.
 TO_READ = {
     "changelist": _django_rule(),
     "add": _django_rule(NOBODY),
     "history": _django_rule(missing="302"),
     "delete": _django_rule(NOBODY),
     "change": _django_rule(missing="302", posted="403"),
-    "": _django_rule(shows="302", missing="302"),  # an old address, which leads to `change`
+    "": _django_rule(shows="302", missing="302"),  # an old address that redirects to `change`
 }
 POLICY = TO_READ | {
     "add": _django_rule(ADMIN, act=ADMIN),
-    "agree": _django_rule(ADMIN, act=ADMIN, does="302 404"),  # a second admin puts a version in force
+    "agree": _django_rule(ADMIN, act=ADMIN, does="302 404"),  # a second admin activates a version
 }
 TABLES = {
     "portal/user": TO_READ,
     "onboarding/policyversion": POLICY | {"in_force": _django_rule(posted="405")},
-    # The form is the site's; a department's says "as the site" where nothing is chosen.
+    # The fields are the site's. In a department's form an empty field means "as the site".
     "onboarding/departmentpolicy": POLICY | {"add": _django_rule(ADMIN, act=ADMIN, does="302 200")},
     "onboarding/starter": TO_READ,
     "onboarding/passissue": TO_READ,
@@ -207,7 +209,7 @@ RULES = {**OURS, **ADMIN_ITSELF, **dict(_rules_of_tables())}
 
 @dataclass(frozen=True)
 class Route:
-    """`name` is what the table calls it: its pattern, where Django gives it no name."""
+    """`name` is the route's name in the table: Django's name, or the pattern if it has none."""
 
     name: str
     parts: tuple[Any, ...]
@@ -250,7 +252,7 @@ UNKNOWN = "what there is not"
 PLACES = {
     (): ("the page",),
     ("public_id",): (*MANAGERS, UNKNOWN),
-    # Liam's pass, then the same at another starter, another pass at Liam, and nothing of both.
+    # Liam's pass, the same pass with another starter, another pass with Liam, and an unknown address.
     ("public_id", "issue_id"): ("liam", "noor", "liam's other", UNKNOWN),
     ("object_id",): ("a row", UNKNOWN),
     ("content_type_id", "object_id"): ("a row", UNKNOWN),
@@ -262,7 +264,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Ask:
-    """One way to ask. A POST brings its form in the body; `in_address` says that a look brings it, too."""
+    """One kind of request. A POST has the form in its body. With `in_address`, a GET has it in the query."""
 
     method: str
     has_token: bool = True
@@ -291,10 +293,10 @@ class Place:
 
     @property
     def asks(self) -> tuple[Ask, ...]:
-        """Everything where a route is tried first; where its address names something else, the two that count."""
+        """All kinds of request for the first place of a route, and only GET and POST for its other places."""
         if self.names != PLACES[self.route.parameters][0]:
             return GET, POST
-        # Django's lists refuse what they do not know in an address.
+        # Django's lists refuse unknown parameters in an address.
         return tuple(ask for ask in EVERY_ASK if not (ask.in_address and self.route.name not in OURS))
 
 
@@ -303,10 +305,10 @@ MAIN_ASKS = {GET, POST}
 
 
 def asks(visitor: Visitor, place: Place) -> tuple[Ask, ...]:
-    """How a visitor asks there. `make test` takes turns where `make test-all` has everybody try everything.
+    """The kinds of request that a visitor sends. `make test` sends a part of them, `make test-all` all.
 
-    One of the sessions that are no longer valid tries each route. Everybody else tries it by GET and POST, and a sixth
-    of them by each of the other ways.
+    In `make test`, one of the invalid sessions tries each route. Every other visitor sends GET and POST, and a sixth of
+    them sends each other kind.
     """
     if not plan.EACH_ONCE:
         return place.asks
@@ -328,7 +330,7 @@ TO_SIGN_IN = "to sign-in"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answers that are right, and whether something may have changed."""
+    """The allowed answers, and whether the request may change something."""
 
     answers: frozenset[str]
     is_denied: bool = False
@@ -336,15 +338,15 @@ class Verdict:
 
 
 def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask) -> Verdict:
-    """What the table says of one request."""
+    """The table's answer to one request."""
     rule = RULES[place.route.name]
     if rule.needs_token and not ask.is_safe and not (ask.has_token and keeps_csrf_token(visitor)):
         return denied("403")
     if not rule.is_open and not visitor.is_signed_in:
         return denied(TO_SIGN_IN if ask.method in {"GET", "HEAD"} else "401")
     if place.route.name == "managers:starter" and ask == POST:
-        pressed = PRESSES.get((visitor.who, place.names))
-        return Verdict(frozenset({pressed}), may_change=True) if pressed else denied(rule.others)
+        answered = CLICKS.get((visitor.who, place.names))
+        return Verdict(frozenset({answered}), may_change=True) if answered else denied(rule.others)
     words = words_that_apply(visitor, roles, place)
     return (
         verdict_of_django(rule, words, place, ask)
@@ -354,7 +356,7 @@ def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask)
 
 
 def verdict_of_portal(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
-    """Our own doors ask how before who."""
+    """The portal's own views check the method before the person."""
     heads = NOBODY if place.route.name in NOTED else rule.look
     who = {"GET": rule.look, "HEAD": heads, "POST": rule.act}.get(ask.method, NOBODY)
     if who == NOBODY:
@@ -369,7 +371,7 @@ def verdict_of_portal(rule: Rule, words: set[str], place: Place, ask: Ask) -> Ve
 
 
 def verdict_of_django(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
-    """Django's views take a POST that they have no use for as a look."""
+    """Django's views treat a POST without an action as a GET."""
     if ask.method not in {"GET", "HEAD", "POST"}:
         return denied("405")
     if rule.look not in words:
@@ -386,12 +388,12 @@ def denied(*answers: str) -> Verdict:
 
 
 def keeps_csrf_token(visitor: Visitor) -> bool:
-    """A session that is ended takes its token with it."""
+    """Whether the visitor's form token is still valid: a token ends with its session."""
     return visitor.session in {"", "unknown"}
 
 
 def words_that_apply(visitor: Visitor, roles: list[str], place: Place) -> set[str]:
-    """The words for somebody at a place."""
+    """The words of the table that apply to a visitor at a place."""
     if not visitor.is_signed_in:
         return {ANYONE}
     words = {ANYONE, SIGNED_IN, *roles} | ({STAFF} if {"Admin", "Auditor"} & set(roles) else set())

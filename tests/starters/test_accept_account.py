@@ -25,7 +25,7 @@ LATE = BY_KEY["late"]
 
 @pytest.fixture
 def expect(person, tenant):
-    """Record Lotte Vos, whose account does not exist yet."""
+    """Add Lotte Vos, whose account does not exist yet."""
 
     def expected(*, starts_in=timedelta(0)):
         start = timezone.localtime() + starts_in
@@ -40,7 +40,7 @@ def expect(person, tenant):
 
 @pytest.fixture
 def found(expect, tenant, run_jobs):
-    """Lotte Vos, after her account appeared and the worker looked again."""
+    """Lotte Vos, after the worker found her new account."""
 
     def looked(**how):
         starter = expect(**how)

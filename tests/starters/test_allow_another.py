@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def used_up(held, run_jobs, settings):
-    """A starter whose only attempt is gone."""
+    """A starter without attempts left."""
     settings.GRAPH_BUDGET_CALLS = 1000
 
     def gone(key="noor"):

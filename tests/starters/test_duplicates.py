@@ -49,7 +49,7 @@ def withdrawn(record, person):
 
 
 def another(starter, **differently):
-    """Another record, which shares with this one only what is named."""
+    """Another starter that shares only the given values with this one."""
     values = {
         "account_id": "70000000-0000-4000-8000-000000000001",
         "account_name": "somebody.else@contoso.example",

@@ -21,7 +21,7 @@ NOTE = 'Ring <twice> & say "hello"'
 
 
 def typed(**differently):
-    """What HR types, with every field different from what the empty form holds."""
+    """HR's input, different from the empty form in every field."""
     fields = {
         "account": NOOR.user_principal_name,
         "start_date": (timezone.localdate() + timedelta(days=7)).isoformat(),
@@ -38,7 +38,7 @@ def page_of(response):
 
 
 def error_beside(page, field):
-    """What stands between the label and the field itself, tied to it for those who hear the page."""
+    """The error between a label and its field, which a screen reader reads with the field."""
     found = re.search(rf'<div id="id_{field}_error">(.*?)</div>', page, re.S)
     control = re.search(rf'<(?:input|select|textarea)[^>]*name="{field}"[^>]*>', page)
     assert control is not None, f"there is no field {field}"
@@ -47,7 +47,7 @@ def error_beside(page, field):
 
 
 def lost(page, fields):
-    """The names of fields whose content is not in the form any more."""
+    """The names of fields whose input is no longer in the form."""
     shapes = {
         "account": f'name="account" value="{fields["account"]}"' if fields["account"] else 'name="account"',
         "start_date": f'name="start_date" value="{fields["start_date"]}"',
@@ -71,7 +71,7 @@ def test_look_up_shows_details_and_saves_nothing(browser_of, tenant):
     response = browser_of("hanna").post("/hr/new/", fields)
 
     page = page_of(response)
-    hired = timezone.now()  # the cast is hired today, as UTC says
+    hired = timezone.now()  # the demo cast is hired today, in UTC
     assert response.status_code == 200 and not lost(page, fields)
     facts = page.split("Account details")[1].split("</dl>")[0]
     for fact in ("Noor de Vries", "Service designer", "Service design", "Maria Lindqvist", f"{hired:%B %Y}"):
@@ -298,7 +298,7 @@ def test_form_error_is_beside_its_field_and_entries_stay(browser_of, tenant, fie
     assert error in error_beside(page, field)
     assert not [other for other in others if error_beside(page, other)]
     assert not set(lost(page, fields)) & (others if field in {"time_zone"} else others | {field})
-    assert f'<a href="#id_{field}">' in page  # the summary leads there
+    assert f'<a href="#id_{field}">' in page  # the error summary links to it
     assert not Starter.objects.exists() and not tenant.tenant.requests
 
 
@@ -358,7 +358,7 @@ def test_next_starter_begins_with_the_same_schedule(browser_of, tenant, step):
 
     assert response.status_code == 302 and response["Location"].startswith("/hr/new/?")
     assert "was added." in page and 'name="account"' in page
-    assert sorted(lost(page, fields)) == ["account", "note"]  # these belong to one person
+    assert sorted(lost(page, fields)) == ["account", "note"]  # these values belong to one person
     assert "1 starter</a> starts on" in html.unescape(page)
     assert Starter.objects.get().account_name == who.user_principal_name
 
@@ -432,14 +432,14 @@ def token_on(page):
 
 
 def hidden_on(page):
-    """The form of the page that keeps what was typed, as a browser would send it."""
+    """The hidden form that keeps HR's input, as a browser would send it."""
     form = page[page.rindex("<form", 0, page.index("Send again")) :]
     pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form, re.S)
     return {name: html.unescape(value) for name, value in pairs}
 
 
 def sign_in_anew(client, user):
-    """As a real sign-in does it: the token for forms is another one afterwards."""
+    """Sign in as a real sign-in does: the form token changes."""
     client.force_login(user)
     session = client.session
     session.pop("_csrftoken", None)

@@ -262,7 +262,7 @@ def test_account_can_change_after_a_click_without_a_pass(invite, person, confirm
     starter = invite("noor")
     tenant.tenant.faults.add([{"method": "POST", "path": "temporaryAccessPassMethods", "status": 400}])
     outcome_of(confirmation(starter))
-    time_passes(timedelta(minutes=5))  # the portal looks at the list, and no pass is there
+    time_passes(timedelta(minutes=5))  # the portal reads the list, and it has no pass
 
     assert replace(starter, person).account_id == LIAM.object_id
 

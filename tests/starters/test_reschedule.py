@@ -151,7 +151,7 @@ def test_field_error_is_beside_its_field_and_the_rest_stays(browser_of, record, 
 
 
 def subjects(tenant):
-    """Without the date at the end of each."""
+    """The subjects of the mails, without the date at the end."""
     return [mail.subject.partition(" (")[0] for mail in tenant.tenant.mails]
 
 
@@ -216,7 +216,7 @@ def test_unsent_reminder_of_the_old_day_is_dropped(record, run_jobs, person, ten
 
 @pytest.mark.parametrize("there_and_back", [False, True], ids=["another hour", "there and back"])
 def test_new_start_gets_a_new_reminder(record, run_jobs, person, time_machine, there_and_back):
-    time_machine.move_to(timezone.now().replace(hour=4))  # so that four hours later is the same day
+    time_machine.move_to(timezone.now().replace(hour=4))  # four hours later is still the same day
     starter = record("noor", starts_in=timedelta(hours=30))
     run_jobs()
     time_machine.move_to(starter.starts_at - timedelta(hours=1))

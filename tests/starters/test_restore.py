@@ -37,7 +37,7 @@ def bring_back(starter, person, by="henry"):
     return now_of(starter)
 
 
-def press(browser, starter, reason="Coming after all"):
+def click_restore(browser, starter, reason="Coming after all"):
     page = browser.get(f"/hr/{starter.public_id}/bring-back/").content.decode()
     version = re.search(r'name="version" value="(\d+)"', page)[1]
     return browser.post(f"/hr/{starter.public_id}/bring-back/", {"reason": reason, "version": version})
@@ -49,7 +49,7 @@ def press(browser, starter, reason="Coming after all"):
 def test_restored_starter_has_person_and_reason_in_audit_log(browser_of, record, person):
     starter, henry = withdraw(record("noor"), person), browser_of("henry")
 
-    response = press(henry, starter)
+    response = click_restore(henry, starter)
 
     back = now_of(starter)
     assert response.status_code == 302 and response["Location"] == f"/hr/{starter.public_id}/"
@@ -98,7 +98,7 @@ def test_manager_gets_a_new_link_when_it_is_due(invite, person, tenant, run_jobs
 
     bring_back(withdraw(starter, person), person)
     run_jobs()
-    run_jobs(timedelta(minutes=11))  # one manager gets no two mails within ten minutes
+    run_jobs(timedelta(minutes=11))  # a manager gets at most one mail within ten minutes
 
     assert now_of(starter).state == "invited"
     assert Mail.objects.filter(kind="invitation", sent_at__isnull=False).count() == 2
@@ -130,7 +130,7 @@ def test_earlier_passes_and_sign_in_facts_still_count(held, person, tenant, run_
 
 
 def test_person_who_restored_a_starter_can_never_confirm(record, person, confirmation, tenant, worker_alive):
-    """Three people: also HR who becomes the manager afterwards."""
+    """Three people are needed. So the person in HR who restored the starter cannot confirm as their new manager."""
     starter = bring_back(withdraw(record("noor"), person), person, by="henry")
     tenant.tenant.accounts["noor"].manager = "henry"
 
@@ -216,7 +216,7 @@ def test_account_added_again_meanwhile_stays_with_the_new_starter(browser_of, re
 
     with pytest.raises(AlreadyRecorded):
         bring_back(starter, person)
-    page = html.unescape(press(browser_of("henry"), starter).content.decode())
+    page = html.unescape(click_restore(browser_of("henry"), starter).content.decode())
 
     assert "Another unfinished starter has this account" in page and 'value="Coming after all"' in page
     assert now_of(starter).state == "withdrawn"
@@ -252,7 +252,7 @@ def test_restoring_from_an_old_page_is_refused(browser_of, record, person):
 def test_a_reason_is_needed(browser_of, record, person, reason):
     starter = withdraw(record("noor"), person)
 
-    response = press(browser_of("hanna"), starter, reason)
+    response = click_restore(browser_of("hanna"), starter, reason)
 
     assert response.status_code == 400 and 'id="id_reason_error"' in response.content.decode()
     assert now_of(starter).state == "withdrawn"

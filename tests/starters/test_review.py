@@ -34,14 +34,14 @@ def fresh(starter: Starter) -> Starter:
 
 
 def fields_of(page, action: str) -> dict[str, str]:
-    """The hidden fields of the form on this page that leads there."""
+    """The hidden fields of the form on this page with this action."""
     form = re.search(rf'action="{re.escape(action)}".*?</form>', page.content.decode(), re.S)
     assert form, f"no form leads to {action}"
     return dict(re.findall(r'<input type="hidden" name="(\w+)"\s+value="([^"]*)"', form[0]))
 
 
 def offer_of(page) -> tuple[str, dict[str, str]]:
-    """Where the form leads that replaces the pass of another tool, and what it says."""
+    """The action and the text of the form that replaces another tool's pass."""
     address, fields = re.search(
         r'<form class="act" method="post" action="([^"]+)" data-once>(.*?)</form>',
         page.content.decode(),
@@ -179,7 +179,7 @@ def test_adding_a_privileged_account_notifies_security_immediately(browser_of, t
 
 
 def test_security_hears_once_though_the_portal_asks_twice(browser_of, tenant, run_jobs):
-    """As HR saves it, and again when the worker asks all guards."""
+    """The portal checks the guards when HR saves the starter, and again in the worker."""
     tenant.tenant.accounts["noor"].groups.append("Server operators")
     typed = {
         "account": BY_KEY["noor"].user_principal_name, "start_date": f"{timezone.localdate():%Y-%m-%d}",
@@ -342,7 +342,7 @@ def test_pass_of_another_tool_is_replaced_only_by_choice(invite, browser_of, ten
     event = AuditEvent.objects.get(event="issue.replaced_foreign")
     assert event.facts == {"method_id": theirs.id} and event.detail.values["by_name"] == "Maria Lindqvist"
     assert (event.starter, event.issue) == (starter.public_id, str(starter.issues.get().pk))
-    assert len(GraphBudget.objects.get().recent) == 4 + 1  # the refused press read the methods once
+    assert len(GraphBudget.objects.get().recent) == 4 + 1  # the refused click read the methods once
 
 
 def test_pass_of_another_tool_is_not_offered_with_other_refusals(invite, confirmation, tenant):
@@ -384,7 +384,7 @@ def test_choice_to_replace_is_kept_during_the_wait(invite, browser_of, tenant, t
     starter, maria = invite("haspass"), browser_of("maria")
     (theirs,) = live_passes(tenant, "haspass")
     address, choice = offer_of(maria.post(page_of(starter), form_of(starter)))
-    graph_quota.acquire_for_worker(1, yields=False)  # somebody else's call: four are not left
+    graph_quota.acquire_for_worker(1, yields=False)  # a call of another request: fewer than four are left
 
     line = maria.post(address, choice)
     waiting = maria.get(line.context["refresh_url"])

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def press_send(browser, starter):
-    """Press the button, and read what the page says then."""
+    """Click the button. Returns the text of the next page."""
     response = browser.post(f"/hr/{starter.public_id}/send/", {"version": version_of(starter)})
     assert response.status_code == 302 and response["Location"] == f"/hr/{starter.public_id}/"
     return html.unescape(browser.get(response["Location"]).content.decode())
@@ -96,7 +96,8 @@ def test_sending_again_goes_to_the_manager_of_today_once(browser_of, invite, run
     run_jobs()
 
     former, today = ["maria.lindqvist@contoso.example"], ["tom.becker@contoso.example"]
-    assert sent_to(tenant) == [former, former, today]  # the former manager hears that the link has ended
+    # The second mail says that the link has ended.
+    assert sent_to(tenant) == [former, former, today]
     assert AuditEvent.objects.get(event="starter.link_sent").detail.values["by_name"] == "Hanna Reuter"
 
 
@@ -225,7 +226,7 @@ def test_two_requests_at_once_invite_once(record, person, run_jobs, tenant):
 
 
 def wait_for_others(starter):
-    """The portal wrote the link, and it waits for others to the same manager."""
+    """The mail with the link is written, and waits to be sent with others to the same manager."""
     invitations.send_link(starter=starter, by=None)
     Mail.objects.update(released_at=None)
     Job.objects.filter(key__startswith="mail:").delete()

@@ -19,8 +19,8 @@ from tests.conftest import BY_KEY
 
 pytestmark = pytest.mark.django_db
 
-# The start as HR says it; then in UTC: the invitation, the reminder a day before, the window that opens and the reminder
-# of the day, what others are told, and the window that closes. Three days are 72 hours, whatever the clocks do.
+# The start in local time. Then in UTC: the invitation, the reminder a day before, the opening of the window with the
+# reminder of the day, the escalation, and the end of the window. Three days are 72 hours, also at a change of clocks.
 CASES = [
     ("an ordinary winter day", "2026-01-15 09:00", "Europe/Amsterdam",
      "2026-01-12T08:00", "2026-01-14T08:00", "2026-01-15T06:00", "2026-01-15T10:00", "2026-01-20T08:00"),
@@ -105,7 +105,7 @@ def test_each_moment_is_exactly_this_one(
     told,
     closes,
 ):
-    """Not a second before it, and a second after it: as the worker and the manager's page have it."""
+    """The worker and the manager's page act at the exact second: not one before, and not one after."""
     time_machine.move_to(utc(invited) - timedelta(days=1), tick=False)
     tenant.reset()
     policy_says(remind_days_before=1)
@@ -153,7 +153,7 @@ def recorded(person, day, at, zone):
 
 
 def test_day_skipped_by_a_zone_moves_to_the_next(person, tenant):
-    """Samoa went from the 29th to the 31st of December 2011."""
+    """Samoa skipped 30 December 2011."""
     starter = Starter(
         start_date=date(2011, 12, 30),
         start_time=time(9),
@@ -172,7 +172,7 @@ def test_what_policy_does_without_has_no_moment(record, policy_says):
 
 
 def test_escalation_hour_follows_the_local_clock(record, policy_says):
-    """Where the clocks skip that hour, it moves forward; where it comes twice, it is the first."""
+    """A skipped hour moves forward. Of a repeated hour, the first counts."""
     policy_says(escalate_hour=2, opens_minutes_before=0)
     starter = record("noor")
 
@@ -188,4 +188,4 @@ def test_escalation_hour_follows_the_local_clock(record, policy_says):
         return timetable.plan_timetable(recorded_then, policy.for_starter(starter)).escalated
 
     assert told("2026-03-29T00:15") == utc("2026-03-29T01:00")  # 03:00 summer time: there is no 02:00
-    assert told("2026-10-25T00:15") == utc("2026-10-25T00:00")  # 02:00 for the first time
+    assert told("2026-10-25T00:15") == utc("2026-10-25T00:00")  # the first 02:00

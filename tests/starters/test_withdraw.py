@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def press_withdraw(browser, starter, reason="Signed with somebody else"):
-    """Open the form, send it, and give the answer to that."""
+    """Open the form and send it. Returns the response."""
     form = browser.get(f"/hr/{starter.public_id}/withdraw/").content.decode()
     version = re.search(r'name="version" value="(\d+)"', form)[1]
     return browser.post(f"/hr/{starter.public_id}/withdraw/", {"reason": reason, "version": version})

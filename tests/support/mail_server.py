@@ -1,4 +1,4 @@
-"""A real mail server on this machine that can be told to say no, to be slow, and to hang up at an exact moment."""
+"""A real mail server on this machine that can refuse, be slow, and close the connection at an exact moment."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ OK = "250 OK"
 
 
 class Peer:
-    """Plays what a test puts into these lists, one a session, and then takes everything.
+    """Follows these lists, one entry for each session, and then accepts everything.
 
-    `answers` come after the last dot: a line of SMTP; "drop" takes the mail and hangs up; "drop it" hangs up and has
-    taken nothing; "slow" takes it and answers too late. `senders_refused`, `recipients_refused` and `data_refused` are
-    answers to MAIL, RCPT and the command DATA. `got` is what was taken: the recipients and the message.
+    `answers` come after the message: a line of SMTP; "drop" accepts the mail and closes the connection; "drop it" closes
+    it without accepting the mail; "slow" accepts the mail and answers too late. `senders_refused`, `recipients_refused`
+    and `data_refused` are answers to MAIL, RCPT and DATA. `got` has the accepted mails: recipients and message.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Peer:
 
 
 class AnsweringServer(SMTP):
-    """A server whose command DATA can be refused as well; aiosmtpd itself has no hook for that."""
+    """A server that can also refuse the command DATA, for which aiosmtpd has no hook."""
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         refused = self.event_handler.data_refused

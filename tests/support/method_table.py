@@ -1,4 +1,4 @@
-"""Each type of authentication method in each of its states, and what the portal must say of it."""
+"""Each type and state of authentication method, and how the portal must judge it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from onboarding.graph.entities import Method
 
-STARTS = datetime(2026, 10, 5, 6, 0, 0, 500_000, tzinfo=UTC)  # from here on the pass could be used
-WHOLE = STARTS.replace(microsecond=0)  # as Graph may write the same second
+STARTS = datetime(2026, 10, 5, 6, 0, 0, 500_000, tzinfo=UTC)  # the start of the pass
+WHOLE = STARTS.replace(microsecond=0)  # the same second in another format of Graph
 SECOND = timedelta(seconds=1)
 
 YES, NO = True, False

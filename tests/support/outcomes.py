@@ -1,4 +1,4 @@
-"""What a confirmation led to: the pass that is shown, or the exception that says why there is none."""
+"""The outcome of a confirmation: the pass that is shown, or the exception with the reason why there is none."""
 
 from __future__ import annotations
 

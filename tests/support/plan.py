@@ -133,10 +133,10 @@ def sampled(path: Path, test: str) -> int:
 
 
 def spread(cases: Sequence[Mapping[str, int]], every: int, first: int = 0) -> list[bool]:
-    """Which cases of one test run, where one in `every` does: always the same ones.
+    """Choose the cases of one test that run: one in `every`, always the same ones.
 
-    A case says of each parameter which of its values it has. Numbers are added up, so that of two parameters with at
-    least `every` values each value of either still occurs. Parameters given together are counted once.
+    A case has the index of its value for each parameter. The indexes are added up, so that each value of two parameters
+    with at least `every` values still occurs. Parameters that are given together count once.
     """
     parameters = {tuple(case[name] for case in cases) for name in cases[0]}
     taken = [sum(values) % every == first % every for values in zip(*parameters, strict=True)]
@@ -144,7 +144,7 @@ def spread(cases: Sequence[Mapping[str, int]], every: int, first: int = 0) -> li
 
 
 def part_of(values: Sequence[T], every: int, first: int = 0) -> tuple[T, ...]:
-    """One in `every` of the values, from number `first` on, where each test runs once; else all of them."""
+    """One in `every` of the values, from index `first` on, if each test runs once. Otherwise all values."""
     return tuple(values[first % every :: every] if EACH_ONCE else values)
 
 
@@ -155,6 +155,6 @@ def table() -> str:
 
 
 def table_of_samples() -> str:
-    """The second one."""
+    """The second table above, for docs/proof.md."""
     rows = [f"| `tests/{name}` | 1 in {every} | {why} |" for name, (every, why) in SAMPLED.items()]
     return "\n".join(["| tests | cases | why that is enough |", "|---|---|---|", *rows])

@@ -6,7 +6,7 @@ import re
 
 from django.db import connection
 
-# What PostgreSQL numbers by itself (the names of NOT NULL constraints) is left out.
+# Without the names of NOT NULL constraints, which PostgreSQL numbers by itself.
 COLUMNS = (
     "SELECT table_name || ' column ' || column_name || ' ' || udt_name || coalesce('(' || character_maximum_length || ')', '')"
     " || ' ' || is_nullable || coalesce(' default ' || column_default, '') || coalesce(' identity ' || identity_generation, '')"
@@ -26,7 +26,7 @@ SQLITE = (
 
 
 def schema_lines() -> list[str]:
-    """The schema of the default connection, without the table in which Django notes its migrations."""
+    """The schema of the default connection, without Django's table of migrations."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             lines = []
@@ -47,7 +47,7 @@ def _of_sqlite(kind: str, name: str, table: str, sql: str) -> list[str]:
 
 
 def _parts(text: str) -> list[str]:
-    """Split at the commas that stand in no brackets and no quotes."""
+    """Split at the commas outside brackets and quotes."""
     parts, depth, quote, start = [], 0, "", 0
     for place, character in enumerate(text):
         if quote:

@@ -1,4 +1,4 @@
-"""A form as a person sees it: filled in by its labels, and sent with what a browser would send."""
+"""A form as a person sees it: filled in by its labels, and sent with the fields that a browser would send."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ShownForm(HTMLParser):
         super().__init__()
         self._id, self._inside = form_id, False
         self.controls: list[Control] = []
-        self.labels: dict[str, str] = {}  # a label's words, and the id of its control
+        self.labels: dict[str, str] = {}  # the text of a label, and the id of its control
         self._ids: dict[str, Control] = {}
         self._label = self._words = self._option = ""
         self._select: Control | None = None
@@ -34,7 +34,7 @@ class ShownForm(HTMLParser):
         assert self.controls, f"the page has no form with the id {form_id}"
 
     def fill(self, typed: Mapping[str, str | bool]) -> dict[str, list[str]]:
-        """What a browser sends after a person filled in these fields, by their labels.
+        """Fill in these fields by their labels. Returns what a browser would send.
 
         Raises LookupError where the page has no such label or option.
         """
@@ -49,11 +49,11 @@ class ShownForm(HTMLParser):
         return self.sent()
 
     def control(self, label: str) -> Control:
-        """The field beside this label; hidden fields and plain text are none. Raises LookupError."""
+        """The visible field with this label. Raises LookupError."""
         return self._ids[self.labels[label]]
 
     def value(self, label: str) -> str:
-        """What stands in the field, as a person reads it. Raises LookupError."""
+        """The value of the field as a person reads it. Raises LookupError."""
         control = self.control(label)
         if control.kind == "select":
             return next(words for words, value in control.options.items() if value == control.value)

@@ -1,4 +1,4 @@
-"""Every combination of Graph's three times of sign-in activity, and what each proves for an account of that age."""
+"""Every combination of Graph's three times of sign-in activity, and what it proves for an account of each age."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def activity(times: tuple[str, ...]) -> dict[str, Any]:
 
 
 def proven(times: tuple[str, ...], created: datetime | None) -> bool | None:
-    """The rule in other words than the code's: used, never used, or nobody can say."""
+    """The rule, written differently from the code: used, never used, or unknown."""
     success, *attempts = times
     attempted = "set" in attempts
     if success == "set" or (success == "absent" and attempted):

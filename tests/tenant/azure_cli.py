@@ -1,8 +1,8 @@
-"""A stand-in for the Azure CLI: the calls that the set-up script makes, as real HTTP to the sandbox tenant.
+"""A simulated Azure CLI: it sends the calls of the set-up script to the sandbox tenant over real HTTP.
 
-It takes what `az` takes and answers as `az` does: on standard output what --query and --output make of the answer,
-on standard error its own words, and 1 or 2 as its end. Anything that it does not know is refused. The program itself
-only hands its arguments to a thread of the test, since a script calls it fifty times and Python starts slowly.
+It accepts the arguments of `az` and answers like `az`: the result of --query and --output on standard output, errors on
+standard error, and 1 or 2 as its exit status. It refuses unknown arguments. The program only passes its arguments to a
+thread of the test, because a script calls it fifty times and Python starts slowly.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ sys.exit(int(code))
 
 
 class Mistake(Exception):
-    """What the CLI says on standard error."""
+    """An error of the CLI, for standard error."""
 
 
 class Handler(StreamRequestHandler):
@@ -174,7 +174,7 @@ def parsed(arguments: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def shown(answer: Any, output: str) -> str:
-    """As `--output tsv`: a list line by line, nothing for null. Booleans are Python's there, so nobody relies on it."""
+    """Format as `--output tsv`: a list line by line, nothing for null. It prints Python's booleans: do not use those."""
     if output == "none" or answer is None:
         return ""
     if output == "json":

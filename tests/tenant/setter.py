@@ -1,4 +1,4 @@
-"""An administrator who sets up a tenant: writes the script and really runs it against the sandbox."""
+"""An administrator who sets up a tenant: writes the script and runs it against the sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUP, UNIT, SIGN_IN = "Starters, Contoso", "Privileged accounts, Contoso", "Sta
 PASS_POLICY = "authenticationMethodConfigurations/temporaryAccessPass"
 Change = Callable[[Any], None]  # of the sandbox tenant
 PORTAL = "https://starters.contoso.example"
-# What a pipeline is given to do all of it; a person who signed in lacks the policy.
+# The permissions of a pipeline that does everything. A signed-in person cannot change the policy.
 RIGHTS = (
     "AdministrativeUnit.ReadWrite.All",
     "AppRoleAssignment.ReadWrite.All",
@@ -29,9 +29,7 @@ RIGHTS = (
     "Group.ReadWrite.All",
     "Policy.ReadWrite.AuthenticationMethod",
 )
-DONE: dict[
-    tuple[str, ...], str
-] = {}  # a tenant that was set up once, by the settings of the tests; by options
+DONE: dict[tuple[str, ...], str] = {}  # the state after one set-up, by the options
 
 
 class Setter(Visitor):
@@ -42,7 +40,7 @@ class Setter(Visitor):
         self.folder, self.cli = folder, AzureCli(self.url)
         (folder / "bin").mkdir()
         self.cli.write(folder / "bin/az")
-        sleep = folder / "bin/sleep"  # nobody waits for a pretend directory
+        sleep = folder / "bin/sleep"  # the simulated directory needs no waiting
         sleep.write_text("#!/bin/sh\n")
         sleep.chmod(0o755)
         self.change(set_up=False)
@@ -93,7 +91,7 @@ class Setter(Visitor):
         tenant.registrations, tenant.granted = Registrations.from_document(registrations), set(granted)
 
     def made(self) -> Any:
-        """The objects in the tenant, without values that differ between runs."""
+        """The objects in the tenant, without the values that differ between runs."""
         state = self.state()
         return {"policy": state["policy"], "permissions": state["permissions"], **state["registrations"]}
 

@@ -1,4 +1,4 @@
-"""Setting up a tenant from nothing: the script is really run, with a stand-in for the Azure CLI."""
+"""The set-up of a new tenant: the script runs for real, with a simulated Azure CLI."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_sign_in_fails_without_the_federated_credential(setter: Setter) -> None:
 
 
 def test_unrequested_claim_is_not_in_the_token(setter: Setter) -> None:
-    """So that a test which signs in would notice if the plan forgot one."""
+    """So a test with a sign-in fails if the plan forgets a claim."""
     setter.change(set_up=False)
     setter.sandbox.reset()
     setter.sandbox.tenant.registrations.applications[0]["optionalClaims"] = None

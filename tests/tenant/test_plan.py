@@ -1,4 +1,4 @@
-"""The plan for a tenant in words and as a script: both say the same, for this installation, without a secret."""
+"""The plan for a tenant as text and as a script: both describe the same steps for this installation, without secrets."""
 
 from __future__ import annotations
 
@@ -153,8 +153,8 @@ def test_script_is_valid_and_stops_at_the_first_error(shell: str, tmp_path: Path
     assert file.read_text().startswith("#!/bin/sh\n") and "\nset -eu\n" in file.read_text()
 
 
-# Whatever can be in the environment, and more: but no NUL, which no argument can hold. What means something to a shell
-# comes often, and together.
+# Any text without NUL, which an argument cannot contain. Characters that are special in a shell occur often, and
+# together.
 ANY = some.text(some.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 PIECES = [
     "'",
@@ -196,7 +196,7 @@ def test_quoted_words_keep_special_characters_in_any_order() -> None:
 @given(some.lists(TEXT, min_size=1, max_size=60))
 @how(deadline=None, max_examples=40)
 def test_any_text_is_one_word_to_the_shell(texts: list[str]) -> None:
-    # What marks a reference is stripped from every name; here it would be a variable.
+    # Names lose the marks of a reference, because the shell would read them as a variable.
     texts = [text.replace("\ue000", "").replace("\ue001", "") for text in texts]
 
     assert as_the_shell_reads(texts) == texts

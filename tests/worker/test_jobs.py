@@ -21,7 +21,7 @@ MAIL, PASS, LOOK, WATCH = Job.Priority.MAIL, Job.Priority.PASS, Job.Priority.LOO
 
 @pytest.fixture
 def done(monkeypatch):
-    """A kind of job that records its subjects, and does what a test puts into `done.how`."""
+    """A kind of job that records its subjects, and does what a test sets as `done.how`."""
 
     class Done(list):
         how = staticmethod(lambda what: None)
@@ -139,7 +139,7 @@ def test_a_job_runs_again_when_its_handler_says(done, run_jobs, time_machine):
 
 def test_another_worker_takes_over_after_a_killed_workers_lock(done, run_jobs, time_machine):
     ask("x")
-    assert jobs.claim_job(timezone.now()) is not None  # and the worker is killed here
+    assert jobs.claim_job(timezone.now()) is not None  # the worker is killed here
     run_jobs()
     while_locked = list(done)
 
@@ -414,14 +414,14 @@ def test_a_worker_survives_a_database_outage(done, worker_here, monkeypatch):
 
 
 def test_following_passes_does_not_delay_other_jobs(done, worker_here, monkeypatch):
-    """With thousands of passes out, following them must not crowd out other jobs."""
+    """With thousands of active passes, following them must not delay other jobs."""
     monkeypatch.setattr(worker.Command, "watch_every", 60.0)
     command = worker.Command()
     for what in ("watch 1", "watch 2"):
         ask(what, priority=WATCH)
     for what in ("mail 1", "mail 2"):
         ask(what, priority=MAIL)
-    ask("pass", priority=PASS)  # one that nobody may use
+    ask("pass", priority=PASS)  # a pass that nobody may use
 
     worked = [command.run_one_job("w") for _ in range(5)]
 

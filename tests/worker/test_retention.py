@@ -223,7 +223,7 @@ def test_a_backlog_of_old_starters_is_erased_in_the_end(person, time_machine):
     AuditDetail.objects.bulk_create(
         AuditDetail(event_id=n + 1, salt="s", values={"by_name": "Somebody"}) for n in range(501)
     )
-    with connection.cursor() as cursor:  # a database does this by itself within a minute of so many changes
+    with connection.cursor() as cursor:  # a database does this by itself after so many changes
         cursor.execute("ANALYZE")
 
     retention.run_retention("")

@@ -1,4 +1,4 @@
-"""What the worker does by itself: it reads the directory, invites in time, and reminds once."""
+"""The worker's own actions: it reads the directory, sends the link in time, and reminds once."""
 
 from __future__ import annotations
 

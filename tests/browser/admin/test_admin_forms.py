@@ -13,7 +13,7 @@ from portal.models import ADMIN, User
 
 pytestmark = pytest.mark.browser
 
-# What a person types into a field that must be filled in, by the kind of the field.
+# What a person types into a required field, by the type of the field.
 TYPED = {"text": "By the browser", "textarea": "By the browser", "number": "5", "email": "hr@contoso.example"}
 BY_NAME = sorted(admin.site._registry.items(), key=lambda registered: registered[0]._meta.label_lower)
 EVERY_MODEL = pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def form(tab: Any, model: Any) -> Locator:
 
 
 def fill_in_and_save(tab: Any, model: Any) -> None:
-    """Fill in whatever the page marks as needed, look at every other field, and save."""
+    """Fill in each field that the page marks as required, check that the others are visible, and save."""
     expect(form(tab, model)).to_be_visible()
     for label in form(tab, model).locator("label.required:visible").all():
         field = tab.page.locator(f"#{label.get_attribute('for')}")
@@ -89,7 +89,7 @@ def test_add_form_saves_what_it_shows_or_is_missing(ada, model, pages):
 def test_change_form_saves_what_it_shows_or_is_read_only(ada, model, pages):
     ada.page.goto(listing(model))
     first = ada.page.locator("#result_list tbody th a").first
-    if not first.count():  # nothing of that kind has happened in this demo
+    if not first.count():  # the demo has no row of this table
         return
 
     first.click()

@@ -1,4 +1,4 @@
-"""An admin freezes all passes: everybody sees the reason, and no pass is created until the end of the freeze."""
+"""An admin freezes all passes: HR and managers see the reason, and no pass is created until the freeze ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WHY = "A phone of the service desk was <stolen> & used"
 
 @pytest.fixture
 def admin(tab):
-    """Ada; whatever happens in a test, issuing goes on after it."""
+    """Ada. The freeze ends after the test, whether it passes or fails."""
     ada = tab()
     ada.is_signed_in("ada")
     yield ada

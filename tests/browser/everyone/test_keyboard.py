@@ -1,4 +1,4 @@
-"""A manager, HR and an admin work with the keyboard alone, and hear what is announced."""
+"""A manager, HR and an admin work with the keyboard alone, and a screen reader announces what changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOCUSED = """() => {
 
 
 def tabs_to(manager, words, most=25):
-    """Press Tab until the focus stands on what says so; each stop on the way must be seen."""
+    """Press Tab until the element with this text has the focus. Each focused element on the way must be visible."""
     passed = []
     for _ in range(most):
         manager.page.keyboard.press("Tab")
@@ -32,7 +32,7 @@ def tabs_to(manager, words, most=25):
 
 
 def is_seen(manager):
-    """The focus stands on something with a visible outline, within the window."""
+    """The focused element has a visible outline and is within the window."""
     return manager.page.evaluate("""() => {
       const one = document.activeElement.closest(".choice:has(:focus-visible)") ?? document.activeElement;
       const box = one.getBoundingClientRect();
@@ -143,8 +143,9 @@ def test_hr_adds_a_starter_with_the_keyboard(site, hr):
     hr.page.keyboard.press("Enter")
     hr.reads("Account details")
     tabs_to(hr, "Start date")
-    day = datetime.now(ZoneInfo(ZONE)) + timedelta(days=20)  # so far ahead the worker sends no link by itself
-    hr.page.keyboard.type(f"{day:%m%d%Y}")  # as the browser's own field for a day takes it
+    # So far ahead that the worker sends no link by itself.
+    day = datetime.now(ZoneInfo(ZONE)) + timedelta(days=20)
+    hr.page.keyboard.type(f"{day:%m%d%Y}")  # the format that the browser's date field takes
     tabs_to(hr, "Note for the manager")
     hr.page.keyboard.type("Second floor")
     tabs_to(hr, "Save this starter")
@@ -186,7 +187,7 @@ def test_an_admin_changes_the_policy_with_the_keyboard(tab):
 
 
 def test_results_while_typing_are_announced(site, hr):
-    """A screen reader speaks of what changes within a region that stays, not of a region that is new."""
+    """A screen reader announces a change within an existing live region, but not a new region."""
     starter = site.starter()
     hr.page.goto("/hr/")
     said = hr.page.get_by_role("status").filter(has_text=re.compile("starters?"))

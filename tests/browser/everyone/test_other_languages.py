@@ -11,11 +11,11 @@ from tests.browser import checks
 from tests.browser.looking import PICTURES, WIDTHS
 
 pytestmark = pytest.mark.browser
-LONG = "Wilhelmina-Theodora van Oldenbarneveldt-Hohenlohe-Langenburg"  # nobody else’s, or HR is warned of it
+LONG = "Wilhelmina-Theodora van Oldenbarneveldt-Hohenlohe-Langenburg"  # unique, because HR gets a warning about duplicates
 
 
 def complaints(page, name: str, path: str = "") -> list[str]:
-    """What is wrong with a page on a telephone, there also with its words spaced out, and on a desk."""
+    """What is wrong with a page on a phone, with normal and with wide word spacing, and on a desktop."""
     if path:
         page.goto(path)
     found = []

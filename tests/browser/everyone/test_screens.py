@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def starters(site):
-    """Names that want more room than others, and one who starts next week."""
+    """Starters with long names, and one who starts next week."""
     long = "Maximiliane-Alexandrina von Württemberg-Hohenlohe-Langenburg"
     return site.starter(display_name=long), site.starter(starts_in=timedelta(days=2))
 

@@ -1,4 +1,4 @@
-"""The starter's instructions: read beside the pass, and printed."""
+"""The starter's instructions, open beside the pass and on paper."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ def test_polling_page_reloads_when_it_is_idle(site, tab):
     loaded = len([request for request in manager.asked if request.is_navigation_request()])
     with manager.page.expect_response(lambda answer: answer.request.method == "HEAD"):
         manager.page.clock.run_for("00:16")
-    manager.page.evaluate("fetch('/livez').then(() => null)")  # whatever follows the answer before has begun
+    manager.page.evaluate("fetch('/livez').then(() => null)")  # the page has handled the answer before
     assert (
         len([request for request in manager.asked if request.is_navigation_request()]) == loaded
-    )  # no news, no renewal
+    )  # nothing changed, so the page did not reload
 
     site.hr.get(starter.hr_path)
     site.hr.send(site.hr.form_to("/take-back/"))

@@ -17,7 +17,7 @@ TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 @pytest.fixture(scope="module")
 def strange(site):
-    """A starter with a name, a job and a department that nobody has."""
+    """A starter whose name, job and department contain markup and characters that reverse text."""
     name = f"{MARKUP} {TURNED}"
     starter = site.starter(display_name=name)
     site.change(person=starter.key, set={"jobTitle": SCRIPT, "department": f"{TURNED}{MARKUP}"})
@@ -27,7 +27,7 @@ def strange(site):
 def stands_as_text(someone, *words):
     page = someone.page
     shown = page.evaluate("document.documentElement.textContent")
-    assert not set(TURNING) & set(shown), page.url  # they would turn the rest of a sentence around
+    assert not set(TURNING) & set(shown), page.url  # they would reverse the rest of a sentence
     for word in words:
         assert word in shown, (page.url, word, shown)
     assert page.locator("img, script:not([src]):not([type='application/json'])").count() == 0
@@ -37,7 +37,7 @@ def stands_as_text(someone, *words):
 def test_the_mail_shows_it_as_text(site, tab, strange):
     reader = tab()
     site.hr.get(strange.hr_path)
-    site.hr.send(site.hr.form_to("/send/"))  # the first may wait for others to the same manager
+    site.hr.send(site.hr.form_to("/send/"))  # the first may wait to be sent with others to the same manager
     found = wait_for(lambda: [m for m in site.seen("mail") if MARKUP in m["subject"]], "the mail")
 
     reader.page.goto(f"{site.tenant}/mail/{found[0]['number']}/html")

@@ -16,7 +16,7 @@ MOST = 20_000
 
 
 def weight(session: requests.Session, address: str) -> int:
-    """The bytes of an answer's body as a browser that knows brotli gets them."""
+    """The size in bytes of a response body, as sent to a browser that supports brotli."""
     answer = session.get(address, headers={"Accept-Encoding": "br"}, stream=True, timeout=30)
     assert answer.ok, address
     is_file = "/static/" in address
@@ -27,7 +27,7 @@ def weight(session: requests.Session, address: str) -> int:
 @pytest.mark.parametrize("moment", ["before the press", "after it"])
 def test_a_managers_page_weighs_less_than_20_kb(site, tab, moment):
     starter, manager = site.starter(), tab()
-    if moment == "after it":  # the page of a pass that was handed over says the most
+    if moment == "after it":  # the page of a pass that was handed over is the longest
         manager.opens(starter)
         manager.confirms()
     maria = Visitor(site.url)

@@ -46,7 +46,7 @@ def test_what_was_typed_survives_a_session_that_ended(hr):
     hr.title("Add a starter")
     hr.page = typed_in
     hr.press("Send again")
-    hr.title("Please send the form again")  # the page was made for nobody: its token is not Hanna's
+    hr.title("Please send the form again")  # the page was created without a session: its token is not Hanna's
     hr.press("Send again")
 
     hr.title("Add a starter")

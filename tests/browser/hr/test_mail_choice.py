@@ -12,7 +12,7 @@ URGENT = "The digest, and urgent emails immediately (for starters whose start da
 
 
 def picture(page, name: str) -> None:
-    """For a person to look at, narrow and wide; only where a folder is named."""
+    """Take screenshots, narrow and wide, if SCREENSHOTS names a folder."""
     if folder := os.environ.get("SHOTS"):
         for width, size in (("phone", (390, 844)), ("desktop", (1280, 900))):
             page.set_viewport_size({"width": size[0], "height": size[1]})

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 
 class KeepingSite(ThreadingHTTPServer):
-    """A site whose pages a browser may keep. `pages` are its own; all else it has from the portal, or is plain."""
+    """A site whose pages a browser may cache. It serves `pages` itself and takes everything else from the portal."""
 
     def __init__(self, portal: str) -> None:
         self.portal, self.pages = portal, dict[str, str]()
@@ -38,7 +38,7 @@ class Keeping(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def do_POST(self):
-        self.send_response(204)  # whatever is said here is heard
+        self.send_response(204)  # it reads every request
         self.end_headers()
 
     def log_message(self, *_args):
@@ -55,7 +55,7 @@ def keeping(site) -> Iterator[KeepingSite]:
 
 @pytest.fixture(scope="module")
 def chromium(playwright) -> Iterator[Browser]:
-    """The whole browser, with its cache of pages for Back and Forward, which Playwright would turn off."""
+    """The full browser with its back/forward cache, which Playwright turns off by default."""
     browser = playwright.chromium.launch(
         executable_path=CHROMIUM, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
     )
@@ -65,7 +65,7 @@ def chromium(playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def shown(site, tab):
-    """A manager who looks at a pass, unmasked, and who was at home before."""
+    """A manager who sees an unmasked pass, with their home page before it in the history."""
     manager, starter = tab(), site.starter()
     manager.is_signed_in("maria")
     manager.page.goto("/starters/")
@@ -109,13 +109,13 @@ def test_this_browser_keeps_even_the_portals_other_pages(site, shown):
 
 
 def test_cached_pass_page_is_cleared_and_left(tab, keeping, shown):
-    """Chromium keeps no answer to a form, others do. Here it comes by an address and may be kept."""
+    """Chromium caches no response to a form, but other browsers do. Here the page is a GET that may be cached."""
     manager, starter, code = shown
     keeping.pages = {"/kept": manager.answer, starter.path: "<h1>The page that fits</h1>"}
     other = tab()
     other.page.goto(f"{keeping.url}/kept")
     assert other.code() == code
-    # A page that is left at once may take its console messages with it; what it stores stays.
+    # A page that is left at once may lose its console messages, but not what it stored.
     other.page.evaluate("""addEventListener("pageshow", (event) =>
         sessionStorage.setItem("kept", `${event.persisted}: ${document.documentElement.textContent}`))""")
     other.page.goto(f"{keeping.url}/elsewhere")
@@ -134,7 +134,7 @@ def test_cached_pass_page_is_cleared_and_left(tab, keeping, shown):
 
 
 def test_after_going_elsewhere_back_does_not_bring_the_pass_back(site, shown):
-    """The browser offers to send the form again; who does that gets the page that fits."""
+    """The browser offers to send the form again. The response is the page of the current state."""
     manager, starter, code = shown
     manager.page.goto("/starters/")
     manager.title("Your starters")

@@ -34,7 +34,7 @@ def test_the_whole_first_day_from_the_record_to_the_passkey(site, tab):
 
 
 def records(hr, name, account):
-    """HR signs in, looks the account up, records it, and sends the link now."""
+    """HR signs in, looks up the account, adds the starter, and sends the link."""
     now = datetime.now(ZoneInfo(ZONE))
     hr.sign_in("hanna")
     hr.follow("Add a starter")
@@ -52,7 +52,7 @@ def records(hr, name, account):
 
 
 def follows_the_link_from_the_mail(manager, site, name):
-    """The manager reads the mail, and comes to the starter's page by its link and a sign-in."""
+    """The manager opens the link in the mail, and signs in."""
     mail = f"Help {name} sign in on the first day"
     wait_for(lambda: any(mail in message["subject"] for message in site.seen("mail")), "the mail")
     manager.page.goto(f"{site.tenant}/mail?to=maria.lindqvist@contoso.example")
@@ -63,9 +63,9 @@ def follows_the_link_from_the_mail(manager, site, name):
 
 
 def hands_over(manager, name):
-    """Checks who it is, confirms, and sees the pass: masked, then plain, then spelled out."""
+    """The manager confirms and sees the pass: masked, then plain, then spelled out."""
     manager.reads(f"Is {name} with you?")
-    code = manager.confirms()  # the receipt goes out by itself
+    code = manager.confirms()  # the page sends the receipt by itself
     expect(manager.output).to_be_hidden()
     manager.press_to_open("Show the pass")
     expect(manager.output).to_be_visible()
@@ -79,7 +79,7 @@ def hands_over(manager, name):
 
 
 def said(word, character):
-    """Whether this is how one says it."""
+    """Whether this is how the pass is spelled out."""
     if character.isalpha():
         return word == f"{'capital' if character.isupper() else 'small'} {character}"
     return word.isascii() and word.replace(" ", "").isalpha() and character not in word
@@ -88,7 +88,7 @@ def said(word, character):
 def leaves_the_page(manager):
     manager.follow("Done")
     manager.reads("The pass was handed over")
-    expect(manager.page.locator("[data-polls]")).to_have_count(1)  # it follows by itself
+    expect(manager.page.locator("[data-polls]")).to_have_count(1)  # the page updates by itself
 
 
 def registers_a_passkey(starter, site, account, code):
@@ -102,7 +102,7 @@ def registers_a_passkey(starter, site, account, code):
 
 
 def ends_well(hr, manager, site, starter):
-    """Both pages say that it is done, and the pass is gone."""
+    """Both pages say that the onboarding is complete, and the pass is deleted."""
     wait_for(
         lambda: "The starter registered a sign-in method" in site.told_to_hr(starter), "the portal to notice"
     )

@@ -31,7 +31,7 @@ def test_p6_click_without_a_connection_keeps_page_and_choice(site, manager):
     assert site.passes_made(manager.starter) == 0
 
     manager.context.set_offline(False)
-    manager.press(CONFIRM)  # the page is as it was, so the same click goes through
+    manager.press(CONFIRM)  # the page is unchanged, so the same click works
 
     assert manager.code()
     assert site.passes_made(manager.starter) == 1

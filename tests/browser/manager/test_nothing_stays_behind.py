@@ -77,7 +77,7 @@ def test_the_pages_load_nothing_from_elsewhere(site, shown):
 
 
 def test_browser_blocks_and_reports_what_the_policy_forbids(site, tab):
-    """Without this, no complaint would prove nothing."""
+    """The control: the tests above rely on these reports."""
     someone = tab()
     someone.is_signed_in("maria")
     someone.page.goto("/starters/")

@@ -60,7 +60,7 @@ def test_button_shows_progress_and_keeps_the_focus(site, tab):
 
 
 def test_second_click_without_scripts_creates_one_visible_pass(site, tab):
-    """The browser drops the first answer, and with it the pass: the second says so, and how to take it back."""
+    """The browser drops the first answer with the pass. The second answer says so, and how to cancel the pass."""
     manager, starter = tab(java_script_enabled=False), site.starter()
     manager.opens(starter)
     manager.page.get_by_label("In person").check()

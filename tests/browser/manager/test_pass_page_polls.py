@@ -142,7 +142,7 @@ def test_p2_pass_page_without_its_script_shows_the_fallback(site, manager, answe
         "the receipt",
     )
     assert manager.code() == code
-    manager.said.clear()  # that the script is broken is no fault of the page
+    manager.said.clear()  # this test breaks the script on purpose
 
 
 def test_p2_pass_page_with_its_script_hides_the_fallback(manager):
@@ -152,7 +152,7 @@ def test_p2_pass_page_with_its_script_hides_the_fallback(manager):
 
     unminded.evaluate(
         "one => Promise.all(one.getAnimations().map((each) => each.finished))"
-    )  # else it shows by then
+    )  # otherwise it would be visible by now
 
     expect(unminded).to_be_hidden()
 

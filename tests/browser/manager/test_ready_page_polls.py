@@ -87,7 +87,7 @@ def test_unchanged_page_stays_and_keeps_polling(manager):
 
 
 def test_submitted_form_waits_for_its_answer(site, manager):
-    """While the pass is created the page's situation is another one: to renew the page now would lose the pass."""
+    """The page's state changes while the pass is created. A reload at that moment would lose the pass."""
     page, held, asked = manager.page, [], []
 
     def says_another(route):
@@ -96,9 +96,9 @@ def test_submitted_form_waits_for_its_answer(site, manager):
 
     page.route(
         "**/livez", lambda route: held.append(route)
-    )  # what submit_once.js asks before it sends the form
+    )  # the request of submit_once.js before it sends the form
     page.route("**/starters/**", says_another)
-    page.evaluate("AbortSignal.timeout = () => new AbortController().signal")  # however slow the machine is
+    page.evaluate("AbortSignal.timeout = () => new AbortController().signal")  # also on a slow machine
     page.get_by_label("In person").check()
     manager.press(CONFIRM)
     manager.waits_for(lambda: held, "the click")

@@ -16,7 +16,7 @@ from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
 
-# Somebody of the cast, and the guard in their way. Of these HR is warned, and no link is sent:
+# A person of the demo cast and the guard that refuses them. HR gets a warning, and no link is sent:
 NOT_SENT = {
     "eligible": "no_eligible_role",
     "rolegroup": "no_role_group",
@@ -28,17 +28,17 @@ NOT_SENT = {
     "old": "is_new",
     "guest": "internal_member",
 }
-# What may come right until the day, or was not known when the link was sent, the manager reads on the page,
+# The manager reads these on the page: they may be solved by the start, or were unknown when the link was sent.
 SEEN_ON_THE_PAGE = {"disabled": "enabled", "outofscope": "in_pass_policy", "signedin": "never_signed_in"}
-# and what takes a scarce read to know, after the press.
+# The manager reads these after the click: only a limited call of Graph shows them.
 SEEN_AT_THE_PRESS = {"passkey": "no_own_method", "phoned": "no_own_method", "haspass": "no_foreign_pass"}
-WITHOUT_A_MANAGER = {"ceo": "no_active_role", "gil": "manager_enabled"}  # none, and a guest
+WITHOUT_A_MANAGER = {"ceo": "no_active_role", "gil": "manager_enabled"}  # no manager, and a guest
 ASK_IT = "ask IT to handle the sign-in and quote reference"
 EVERYBODY = {**NOT_SENT, **SEEN_ON_THE_PAGE, **SEEN_AT_THE_PRESS, **WITHOUT_A_MANAGER}
 
 
 def test_nobody_is_left_out():
-    """Mo is the one who only has another manager: he may have his pass."""
+    """Mo is the only other person: his manager changed, and he can get a pass."""
     assert {*EVERYBODY, "moved"} == {person.key for person in CAST if person.section == REFUSED}
 
 
@@ -51,7 +51,7 @@ def hr(site, tab) -> Tab:
 
 @pytest.fixture
 def records(site, hr):
-    """HR records somebody in the browser, in spite of what it reads. Gives the address for the manager."""
+    """HR adds a person in the browser in spite of the warnings. Returns the manager's address."""
 
     def record(key: str) -> str:
         now = datetime.now(ZoneInfo(ZONE))
@@ -72,7 +72,7 @@ def records(site, hr):
 
 @pytest.fixture
 def nothing_made(site):
-    """No pass that was not there before, not even for a moment."""
+    """Check that no pass was created, not even for a moment."""
 
     def passes() -> set[str]:
         state = site.seen("state")
@@ -86,12 +86,12 @@ def nothing_made(site):
 
 
 def for_hr(code: str) -> str:
-    """What HR reads of a refusal."""
+    """The text of a refusal for HR."""
     return ASK_IT if code in FOR_IT else str(BY_CODE[code].for_hr)
 
 
 def reads_in_time(hr: Tab, words: str) -> None:
-    """As soon as the worker has looked."""
+    """Wait until the page has this text: the worker checks the account first."""
 
     def found() -> bool:
         hr.page.reload()

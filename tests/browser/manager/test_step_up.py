@@ -34,7 +34,7 @@ def test_manager_signs_in_again_and_continues(site, manager):
     expect(manager.page.get_by_role("button", name=CONFIRM)).to_have_count(0)
 
     manager.follow("Confirm it is you")
-    manager.title("Pick an account")  # Microsoft asks, although it knows them
+    manager.title("Pick an account")  # Microsoft asks for a sign-in although the manager has a session there
     manager.pick("maria")
     manager.page.wait_for_url(site.url + manager.starter.path)
 

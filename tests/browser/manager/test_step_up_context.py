@@ -14,7 +14,7 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 
 @pytest.fixture
 def context_asked_for(site, tab):
-    """Ada makes policy ask for c1; after the test it does not, and the tenant grants it to everybody again."""
+    """Ada makes the policy require c1. After the test it does not, and the tenant grants c1 to everybody again."""
     admin = tab()
     admin.is_signed_in("ada")
     asks_for(admin, "c1", why="A security key for each pass")
@@ -33,7 +33,7 @@ def asks_for(admin, context, *, why):
 
 @pytest.fixture
 def manager(site, tab, context_asked_for):
-    """Maria with her phone, signed in a moment ago, but for nobody in particular."""
+    """Maria with her phone, signed in a moment ago, but not for one starter."""
     maria = tab(**PHONE)
     maria.starter = site.starter()
     maria.opens(maria.starter)
@@ -47,7 +47,7 @@ def signs_in_for_this(manager):
 
 
 def session_of(site, manager) -> tuple[str, str]:
-    """The session's key, and what it holds."""
+    """The session's key, and its data."""
     (key,) = [cookie["value"] for cookie in manager.context.cookies() if cookie["name"] == "sid"]
     return key, site.database.one("SELECT session_data FROM django_session WHERE session_key = %s", key)
 
@@ -73,7 +73,7 @@ def test_expired_step_up_asks_again_and_keeps_the_choice(site, manager):
     _, before = session_of(site, manager)
     signs_in_for_this(manager)
     manager.reads(f"Is {manager.starter.name} with you?")
-    # A step-up that has expired counts as none: the session is put back to what it held before.
+    # An expired step-up does not count: restore the session data from before it.
     key, _ = session_of(site, manager)
     site.database.write("UPDATE django_session SET session_data = %s WHERE session_key = %s", before, key)
 
@@ -85,7 +85,7 @@ def test_expired_step_up_asks_again_and_keeps_the_choice(site, manager):
     signs_in_for_this(manager)
     manager.reads(f"Is {manager.starter.name} with you?")
     expect(manager.page.get_by_label("By video call")).to_be_checked()
-    manager.press(CONFIRM)  # one press is enough
+    manager.press(CONFIRM)  # one click is enough
     assert manager.code()
     assert site.passes_made(manager.starter) == 1
 

@@ -17,7 +17,7 @@ SET_VISIBILITY = """(state) => {
 
 @pytest.fixture
 def manager(site, tab):
-    """A manager at the page of somebody who stands beside them; their clock moves only where the test lets it run."""
+    """A manager on the starter's page. The page's clock moves only when the test advances it."""
     maria = tab()
     maria.starter = site.starter()
     maria.opens(maria.starter)
@@ -150,7 +150,7 @@ def test_pass_cancelled_before_the_receipt_leaves_the_page(site, manager):
 
 
 def test_a_session_that_is_over_is_no_receipt(site, manager):
-    """An answer of another kind, as from a sign-in page, proves nothing: the page asks again, and clears itself."""
+    """Another response, for example a sign-in page, is no receipt: the page asks again, and then clears itself."""
     manager.page.route("**/receipt/", lambda route: route.fulfill(status=200, body="Signed in?"))
     code = manager.confirms_unheard()
 
@@ -167,4 +167,4 @@ def test_i_did_not_see_it_takes_the_pass_back(site, manager):
 
     manager.reads("You can then create a new one here.")
     assert not manager.holds(code)
-    expect(manager.page.locator("[data-polls]")).to_have_count(1)  # it follows by itself
+    expect(manager.page.locator("[data-polls]")).to_have_count(1)  # the page updates by itself

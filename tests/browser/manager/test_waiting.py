@@ -46,7 +46,7 @@ def test_waiting_page_polls_on_time_and_shows_the_position(site, tab):
     page.clock.run_for(1_000)
     expect(page.locator(".waiting")).to_have_text("About 2 minutes")
     page.clock.run_for(12_000)
-    assert len(heads) == 1  # it was told when to ask
+    assert len(heads) == 1  # the page knows when to ask
 
     page.clock.run_for(8_000)
     manager.reads("You are next.")
@@ -55,7 +55,7 @@ def test_waiting_page_polls_on_time_and_shows_the_position(site, tab):
     assert len(heads) == 2
 
     page.clock.resume()
-    with page.expect_navigation():  # the portal itself answers: it is their turn
+    with page.expect_navigation():  # the portal itself answers: the manager's queue position is due
         page.clock.run_for(60_000)
     expect(page.get_by_role("button", name=CONFIRM)).to_be_visible()
     assert manager.complaints() == []
@@ -72,7 +72,7 @@ def test_page_shows_the_button_after_the_account_was_read(site, tab):
     manager.reads("This page updates automatically.")
     expect(manager.page.get_by_role("button", name=CONFIRM)).to_have_count(0)
     site.database.write(paused, None)
-    # Whoever else was to be read waits no longer either.
+    # The other accounts do not wait any longer either.
     due = "UPDATE onboarding_job SET due_at = %s WHERE key LIKE %s"
     site.database.write(due, "2026-01-01 00:00:00+00:00", "sign_ins:%")
 

@@ -1,4 +1,4 @@
-"""What a release may do to tables that the release before still uses: add what may stay empty, and fill it."""
+"""A safe migration of tables that the previous release still uses: add nullable columns, and fill them."""
 
 from pathlib import Path
 
