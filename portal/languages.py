@@ -1,7 +1,7 @@
 """The reader's language: the one they chose, else their browser's. Addresses are the same in every language.
 
 The choice is kept in a cookie, so that it needs no session and no sign-in.
-The languages are `LANGUAGES` in `settings.py`.
+To add a language, begin with `LANGUAGES` in `settings.py`: nothing changes here (`docs/how-to/add-a-language.md`).
 """
 
 from __future__ import annotations

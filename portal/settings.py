@@ -271,6 +271,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 
 # --- Languages ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"  # the language of the sources, logs, commands and the audit log
+# Add a language here first; docs/how-to/add-a-language.md has the other steps. portal/languages.py chooses one for a page.
 LANGUAGES = [("en-gb", "English"), ("nl", "Nederlands"), ("de", "Deutsch")]  # each named in itself
 # Not `LANGUAGE`: desktops set that variable for all programs.
 ORGANISATION_LANGUAGE = env.choice("ORGANISATION_LANGUAGE", "en-gb", among=tuple(dict(LANGUAGES)))

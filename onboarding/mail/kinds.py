@@ -1,4 +1,8 @@
-"""The kinds of mail and their readers: what is batched, what carries a calendar file, what is a digest."""
+"""The kinds of mail with a rule of their own: which are batched, have a calendar file, or are digests.
+
+This is not a list of all kinds. Each kind has a template in `templates/emails/`, `notifications.py` writes them, and
+`docs/reference/mails.md` lists them all.
+"""
 
 from __future__ import annotations
 
