@@ -68,7 +68,7 @@ cases: dev-environment page-tools  ## drive each case that was once found, as an
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
 	@$(DEV) -m tests.repository.breaks
 
-breaks-all: dev-environment  ## the same, and undo the mend of each case once: that case's own test must notice (half an hour)
+breaks-all: dev-environment  ## the same, and undo the fix of each case once: that case's own test must notice (half an hour)
 	@$(DEV) -m tests.repository.breaks --all
 
 test-faults: dev-environment  ## processes killed at exact moments, databases held, lost and full, 50 times each, on both

@@ -3,7 +3,7 @@
 A test that cannot fail proves nothing. Each break is one small change of the code, of the kind that somebody in a
 hurry would make; a break that no longer fits the code is an error, so the list cannot grow stale.
 
-`--all` breaks the mend of each case as well (`case_breaks.py`). `--cases WORD...` breaks only the mends of the cases
+`--all` also undoes the fix of each case (`case_breaks.py`). `--cases WORD...` undoes only the fixes of the cases
 whose test has one of these words in its name.
 """
 
@@ -256,7 +256,7 @@ PLUGINS_LEFT_OUT = [f"-pno:{name}" for name in ("cacheprovider", "playwright", "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the breaks that were asked for. Return 0 when a test noticed every one of them."""
     parser = argparse.ArgumentParser(description="Break the code in a copy, and show that a test notices it.")
-    parser.add_argument("--all", action="store_true", help="break the mend of each case as well")
+    parser.add_argument("--all", action="store_true", help="undo the fix of each case as well")
     parser.add_argument(
         "--cases", nargs="+", metavar="WORD", help="only cases with such a word in their test"
     )
@@ -270,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(breaks: Sequence[Break | CaseBreak]) -> int:
-    """Two at a time, each in a copy of its own. Return how many no test noticed."""
+    """Run two at a time, each in its own copy. Return how many no test noticed."""
     folders = [Path(tempfile.mkdtemp(prefix="breaks-", dir=made(TOP / "var"))) for _ in range(AT_A_TIME)]
     free: Queue[Path] = Queue()
     try:
@@ -294,7 +294,7 @@ def turns_red(one: Break | CaseBreak, free: Queue[Path]) -> bool:
 
 
 def _turns_red(one: Break | CaseBreak, folder: Path) -> bool:
-    """Break the copy, run the tests, mend it again."""
+    """Break the copy, run the tests, and restore the copy."""
     path = folder / one.file
     whole = path.read_text()
     if whole.count(one.before) != 1:
