@@ -103,7 +103,7 @@ def order(microsoft: Microsoft) -> Callable[..., None]:
 
 
 @dataclass
-class Story:
+class Effects:
     """The requests to Microsoft, the audit events and the mails since this object was created."""
 
     microsoft: Microsoft
@@ -119,7 +119,7 @@ class Story:
 
     @property
     def calls(self) -> Counter[str]:
-        return Counter(word(*request) for request in self.microsoft.asked[self._asked :])
+        return Counter(name_request(*request) for request in self.microsoft.asked[self._asked :])
 
     @property
     def notified(self) -> set[tuple[str, str]]:
@@ -152,7 +152,7 @@ def seen(page: Any) -> str:
     return html.unescape(words(page))
 
 
-def word(verb: str, path: str) -> str:
+def name_request(verb: str, path: str) -> str:
     """A short name for one request to Graph."""
     if PASSES in path:
         return {"POST": "make", "GET": "list", "DELETE": "delete"}[verb]
@@ -160,5 +160,5 @@ def word(verb: str, path: str) -> str:
 
 
 @pytest.fixture
-def story(microsoft: Microsoft) -> Callable[[Starter], Story]:
-    return lambda starter: Story(microsoft, starter)
+def effects_of(microsoft: Microsoft) -> Callable[[Starter], Effects]:
+    return lambda starter: Effects(microsoft, starter)

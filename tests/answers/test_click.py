@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from onboarding import audit, policy
 from onboarding.models import PassIssue, Starter
-from tests.answers.conftest import PAIRS, PASSES, Microsoft, Story, seen
+from tests.answers.conftest import PAIRS, PASSES, Effects, Microsoft, seen
 from tests.graph.graph_answers import error
 from tests.promises.test_6_the_outcome_is_always_known import form_of, page_of
 
@@ -93,21 +93,23 @@ STRANGE = replace(
 SHOWN = End(200, "data-pass", "shown", "", ["issue.intent", "issue.shown", "starter.issued"], counted=True)
 
 
-def says(message: str, *, status: int = 400, code: str = "badRequest") -> dict[str, Any]:
+def error_answer(message: str, *, status: int = 400, code: str = "badRequest") -> dict[str, Any]:
     return {"status": status, "body": error(code, message)}
 
 
-def made(status: int, **more: Any) -> dict[str, Any]:
+def created_with(status: int, **more: Any) -> dict[str, Any]:
     """Microsoft created the pass, and then sent this answer."""
     return {"status": status, "applied": True, **more}
 
 
-def with_(**fields: Any) -> dict[str, Any]:
+def changed_answer(**fields: Any) -> dict[str, Any]:
     return {"mutate": fields}
 
 
-def context(whose: str) -> dict[str, Any]:
-    return with_(**{"@odata.context": f"https://graph.microsoft.com/v1.0/$metadata#users('{whose}')/x"})
+def other_context(whose: str) -> dict[str, Any]:
+    return changed_answer(
+        **{"@odata.context": f"https://graph.microsoft.com/v1.0/$metadata#users('{whose}')/x"}
+    )
 
 
 HTML = "<html><title>Gateway</title><p>Your pass is ready.</p></html>"
@@ -128,35 +130,43 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
     ("1 a pass that works", {}, SHOWN),
     ("1 a pass without a context", {"remove": ["@odata.context"]}, SHOWN),
     # `isUsable` alone decides whether the pass works; the reason is only text.
-    ("1 usable for a reason that nobody knows", with_(methodUsabilityReason="EnabledByMoon"), SHOWN),
-    ("1 of a type that nobody knows", with_(**{"@odata.type": "#microsoft.graph.newPass"}), SHOWN),
-    ("1 shorter than asked", with_(lifetimeInMinutes=30), SHOWN),
+    ("1 usable for a reason that nobody knows", changed_answer(methodUsabilityReason="EnabledByMoon"), SHOWN),
+    ("1 of a type that nobody knows", changed_answer(**{"@odata.type": "#microsoft.graph.newPass"}), SHOWN),
+    ("1 shorter than asked", changed_answer(lifetimeInMinutes=30), SHOWN),
     # The portal never requests a later start, so a pass that is not valid yet is not the one that it requested.
-    ("2 not valid yet", with_(isUsable=False, methodUsabilityReason="NotYetValid"), STRANGE),
-    ("3 not usable by policy", with_(isUsable=False, methodUsabilityReason="DisabledByPolicy"), STRANGE),
-    ("3 not usable, nobody knows why", with_(isUsable=False, methodUsabilityReason="Eclipse"), STRANGE),
+    ("2 not valid yet", changed_answer(isUsable=False, methodUsabilityReason="NotYetValid"), STRANGE),
+    (
+        "3 not usable by policy",
+        changed_answer(isUsable=False, methodUsabilityReason="DisabledByPolicy"),
+        STRANGE,
+    ),
+    (
+        "3 not usable, nobody knows why",
+        changed_answer(isUsable=False, methodUsabilityReason="Eclipse"),
+        STRANGE,
+    ),
     ("3 silent about whether it is usable", {"remove": ["isUsable"]}, STRANGE),
-    ("3 usable, as a text", with_(isUsable="true"), STRANGE),
-    ("3 usable more than once", with_(isUsableOnce=False), STRANGE),
+    ("3 usable, as a text", changed_answer(isUsable="true"), STRANGE),
+    ("3 usable more than once", changed_answer(isUsableOnce=False), STRANGE),
     ("3 silent about how often", {"remove": ["isUsableOnce"]}, STRANGE),
-    ("3 longer than asked", with_(lifetimeInMinutes=480), STRANGE),
-    ("3 a lifetime as a text", with_(lifetimeInMinutes="60"), STRANGE),
+    ("3 longer than asked", changed_answer(lifetimeInMinutes=480), STRANGE),
+    ("3 a lifetime as a text", changed_answer(lifetimeInMinutes="60"), STRANGE),
     ("3 without times", {"remove": ["startDateTime"]}, STRANGE),
-    ("3 for somebody else", context(SOMEBODY), STRANGE),
-    ("3 not usable, under a wrong id", with_(isUsable=False, id="not-the-one"), STRANGE),
-    ("4 a code of null", with_(temporaryAccessPass=None), STRANGE),
+    ("3 for somebody else", other_context(SOMEBODY), STRANGE),
+    ("3 not usable, under a wrong id", changed_answer(isUsable=False, id="not-the-one"), STRANGE),
+    ("4 a code of null", changed_answer(temporaryAccessPass=None), STRANGE),
     ("4 no code", {"remove": ["temporaryAccessPass"]}, STRANGE),
-    ("4 an empty code", with_(temporaryAccessPass=""), STRANGE),
-    ("4 a code that is a number", with_(temporaryAccessPass=12345678), STRANGE),
+    ("4 an empty code", changed_answer(temporaryAccessPass=""), STRANGE),
+    ("4 a code that is a number", changed_answer(temporaryAccessPass=12345678), STRANGE),
     # Without an id, only the list shows which pass it is.
     ("4 no code and no id", {"remove": ["temporaryAccessPass", "id"]}, STRANGE),
-    ("5 the lifetime", says(LIFETIME), REFUSED),
-    ("6 single use", says(ONCE), REFUSED),
-    ("7 the policy leaves this person out", says(NOT_IN_POLICY), REFUSED),
-    ("8 a guest from elsewhere", says(GUEST), REFUSED),
+    ("5 the lifetime", error_answer(LIFETIME), REFUSED),
+    ("6 single use", error_answer(ONCE), REFUSED),
+    ("7 the policy leaves this person out", error_answer(NOT_IN_POLICY), REFUSED),
+    ("8 a guest from elsewhere", error_answer(GUEST), REFUSED),
     # The portal does not replace a pass of another tool and does not offer to: HR and IT find out whose it is.
-    ("9 there is a pass already", says(EXISTS), REFUSED),
-    ("10 something else", says("The moon is full."), REFUSED),
+    ("9 there is a pass already", error_answer(EXISTS), REFUSED),
+    ("10 something else", error_answer("The moon is full."), REFUSED),
     ("10 without words", {"status": 400, "body": ""}, REFUSED),
     ("10 in HTML", {"status": 400, "body": HTML}, REFUSED),
     ("10 in five megabytes", {"status": 400, "body": {"x": "x" * 5_000_000}}, REFUSED),
@@ -165,7 +175,7 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
     ("11 the token is not accepted", {"status": 401}, REFUSED),
     (
         "12 the right is missing",
-        says("Request Authorization failed", status=403, code="accessDenied"),
+        error_answer("Request Authorization failed", status=403, code="accessDenied"),
         REFUSED,
     ),
     ("12 the right is missing, in HTML", {"status": 403, "body": HTML}, REFUSED),
@@ -180,27 +190,27 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
     ("20 no answer, nothing done", {"drop": "before"}, LOST),
     ("20 no answer, done", {"drop": "after"}, LOST_BUT_MADE),
     *((f"20 {status}, nothing done", {"status": status}, LOST) for status in (500, 503)),
-    *((f"20 {status}, done", made(status, body=HTML), LOST_BUT_MADE) for status in (500, 502, 504)),
-    ("20 503 that says when to come back", made(503, headers={"Retry-After": "1"}), LOST_BUT_MADE),
-    ("20 408, done", made(408), LOST_BUT_MADE),
-    ("22 200 instead of 201", made(200), LOST_BUT_MADE),
+    *((f"20 {status}, done", created_with(status, body=HTML), LOST_BUT_MADE) for status in (500, 502, 504)),
+    ("20 503 that says when to come back", created_with(503, headers={"Retry-After": "1"}), LOST_BUT_MADE),
+    ("20 408, done", created_with(408), LOST_BUT_MADE),
+    ("22 200 instead of 201", created_with(200), LOST_BUT_MADE),
     ("22 202, nothing done", {"status": 202}, LOST),
     *(
         (
             f"22 {status} to another host",
-            made(status, headers={"Location": "{elsewhere}/v1.0/x"}),
+            created_with(status, headers={"Location": "{elsewhere}/v1.0/x"}),
             LOST_BUT_MADE,
         )
         for status in (302, 307, 308)
     ),
-    ("22 HTML", made(201, body=HTML), STRANGE),
-    ("22 an empty body", made(201, body=""), STRANGE),
-    ("22 a list", made(201, body=[1]), STRANGE),
-    ("22 a text", made(201, body="k7+Rv&mQ"), STRANGE),
+    ("22 HTML", created_with(201, body=HTML), STRANGE),
+    ("22 an empty body", created_with(201, body=""), STRANGE),
+    ("22 a list", created_with(201, body=[1]), STRANGE),
+    ("22 a text", created_with(201, body="k7+Rv&mQ"), STRANGE),
     ("22 cut in its middle", {"cut_at": 60}, LOST_BUT_MADE),
     ("22 nothing of its body", {"cut_at": 0}, LOST_BUT_MADE),
-    ("22 five megabytes", with_(padding="x" * 5_000_000), STRANGE),
-    ("25 passes are switched off", says(NOT_IN_POLICY), REFUSED),
+    ("22 five megabytes", changed_answer(padding="x" * 5_000_000), STRANGE),
+    ("25 passes are switched off", error_answer(NOT_IN_POLICY), REFUSED),
 ]
 IN_HRS_WORDS = {
     "5": "Microsoft does not allow the lifetime in the portal's policy.",
@@ -224,13 +234,13 @@ def what_the_tenant_wants_is_learned_from_its_answer(policy_says: Any) -> None:
 
 @pytest.fixture
 def click(
-    order: Callable[..., None], invite: Callable[..., Starter], browser_of: Any, story: Any
-) -> Callable[..., tuple[Story, Any]]:
+    order: Callable[..., None], invite: Callable[..., Starter], browser_of: Any, effects_of: Any
+) -> Callable[..., tuple[Effects, Any]]:
     """The manager clicks the button. Microsoft answers the POST as ordered."""
 
-    def clicked(answer: dict[str, Any]) -> tuple[Story, Any]:
+    def clicked(answer: dict[str, Any]) -> tuple[Effects, Any]:
         starter = invite("noor")
-        effects = story(starter)
+        effects = effects_of(starter)
         if answer:
             order(method="POST", path=PASSES, **answer)
         return effects, browser_of("maria").post(page_of(starter), form_of(starter))
@@ -260,7 +270,13 @@ def test_every_answer_to_the_post_has_one_outcome(
 @pytest.mark.parametrize("microsoft", PAIRS, ids=", ".join, indirect=True)
 @pytest.mark.parametrize(
     "answer",
-    [says(LIFETIME), {"status": 429}, {"drop": "before"}, {"drop": "after"}, with_(isUsableOnce=False)],
+    [
+        error_answer(LIFETIME),
+        {"status": 429},
+        {"drop": "before"},
+        {"drop": "after"},
+        changed_answer(isUsableOnce=False),
+    ],
     ids=["5 refused", "19 busy", "20 lost", "20 lost but made", "3 strange"],
 )
 def test_the_next_click_works_under_both_documented_behaviours(
@@ -299,7 +315,7 @@ def test_19_no_request_is_sent_before_retry_after(
     assert ("data-pass" in seen(late), effects.calls["make"]) == (True, 2), seen(late)
 
 
-def at_once(effects: Story, page: Any, end: End) -> None:
+def at_once(effects: Effects, page: Any, end: End) -> None:
     issue, starter = effects.issue, Starter.objects.get(pk=effects.starter.pk)
     assert (page.status_code, end.says in seen(page)) == (end.status, True), seen(page)
     assert ("data-pass" in seen(page)) is (end is SHOWN)
@@ -312,7 +328,7 @@ def at_once(effects: Story, page: Any, end: End) -> None:
     effects.no_pass_in(*([] if end is SHOWN else [page]))
 
 
-def in_the_end(effects: Story, end: End, browser: Any) -> None:
+def in_the_end(effects: Effects, end: End, browser: Any) -> None:
     page, issue = browser.get(page_of(effects.starter)), effects.issue
     assert issue.state == end.finally_
     found = ["issue.found"] if end.finally_ == "revoked" else []

@@ -140,10 +140,10 @@ def test_hr_reads_what_the_directory_said_and_nothing_is_saved(
     ],
 )
 def test_an_unconfirmed_manager_sees_no_button(
-    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, answer: Any, status: int
+    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, effects_of: Any, answer: Any, status: int
 ) -> None:
     starter = invite("noor")
-    effects = story(starter)
+    effects = effects_of(starter)
     order(path=MANAGER, **{"times": 2, **answer})  # requested with everything else, and once more alone
 
     page = browser_of("maria").get(page_of(starter))
@@ -175,9 +175,9 @@ def test_an_unconfirmed_manager_sees_no_button(
     ],
 )  # fmt: skip
 def test_a_mail_that_is_not_taken_is_sent_later(
-    microsoft: Microsoft, order: Any, invite: Any, story: Any, time_passes: Any, answer: Any
+    microsoft: Microsoft, order: Any, invite: Any, effects_of: Any, time_passes: Any, answer: Any
 ) -> None:
-    effects = story(invite("noor"))
+    effects = effects_of(invite("noor"))
     order(path=SEND_MAIL, **answer)
 
     time_passes(timedelta(0))
@@ -191,10 +191,16 @@ def test_a_mail_that_is_not_taken_is_sent_later(
 
 @pytest.mark.parametrize("status", [403, 404, 503])
 def test_27_a_pass_stays_valid_when_mail_fails(
-    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, status: int
+    microsoft: Microsoft,
+    order: Any,
+    invite: Any,
+    browser_of: Any,
+    effects_of: Any,
+    time_passes: Any,
+    status: int,
 ) -> None:
     starter, maria = invite("noor"), browser_of("maria")
-    effects = story(starter)
+    effects = effects_of(starter)
     order(path=SEND_MAIL, status=status, times=99)
     time_passes(timedelta(0))
 
@@ -208,9 +214,9 @@ def test_27_a_pass_stays_valid_when_mail_fails(
 
 
 def test_26_a_mail_is_handed_over_once(
-    microsoft: Microsoft, invite: Any, story: Any, time_passes: Any
+    microsoft: Microsoft, invite: Any, effects_of: Any, time_passes: Any
 ) -> None:
-    effects = story(invite("noor"))
+    effects = effects_of(invite("noor"))
 
     time_passes(timedelta(minutes=30))
 
@@ -242,10 +248,16 @@ NO_TOKEN = {
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in NO_TOKEN.values()], ids=NO_TOKEN)
 def test_no_call_is_made_without_a_token(
-    microsoft: Microsoft, order: Any, invite: Any, browser_of: Any, story: Any, time_passes: Any, answer: Any
+    microsoft: Microsoft,
+    order: Any,
+    invite: Any,
+    browser_of: Any,
+    effects_of: Any,
+    time_passes: Any,
+    answer: Any,
 ) -> None:
     starter = invite("noor")
-    effects = story(starter)
+    effects = effects_of(starter)
     forget_everything_cached()
     order(path=TOKEN, times=2, **answer)
 

@@ -43,10 +43,10 @@ def measure(site: Portal, sizes: tuple[int, ...] = SIZES, rounds: int = 5) -> It
         fill(site.database, made, size, by)
         made = size
         for what, query in LOOKS.items():
-            yield looked(hanna, what, size, f"/hr/?{urlencode(query)}", rounds)
+            yield time_request(hanna, what, size, f"/hr/?{urlencode(query)}", rounds)
 
 
-def looked(visitor: Person, what: str, count: int, address: str, rounds: int) -> Line:
+def time_request(visitor: Person, what: str, count: int, address: str, rounds: int) -> Line:
     times, status = [], 0
     for _ in range(rounds):
         began = time.perf_counter()

@@ -30,7 +30,7 @@ def entra(monkeypatch):
         yield played
 
 
-def says(answer) -> str:
+def text_of(answer) -> str:
     return " ".join(answer.content.decode().split())
 
 
@@ -66,13 +66,13 @@ def test_s1_a_sign_in_with_an_impossible_time_opens_no_session(client, entra, au
 
     assert answer.status_code == 403
     assert not is_signed_in(client)
-    assert 'href="/signin/?next=%2Fhr%2F' in says(answer)
+    assert 'href="/signin/?next=%2Fhr%2F' in text_of(answer)
     assert client.get("/").status_code == 302  # a redirect to the sign-in; no page is an error
 
 
 def test_s1_after_an_old_sign_in_microsoft_asks_again(client, entra):
     entra.changes = {"auth_time": NOW - 30 * DAY}
-    page = says(come_back(client, entra))
+    page = text_of(come_back(client, entra))
     address = page.partition('href="/signin/')[2].partition('"')[0].replace("&amp;", "&")
 
     asked = parse_qs(urlsplit(client.get(f"/signin/{address}")["Location"]).query)
@@ -90,7 +90,7 @@ def test_s1_a_step_up_with_an_impossible_time_confirms_nothing(client, entra, au
 
     assert answer.status_code == 403
     assert client.session["auth_time"] == before
-    assert "/signin/again/" in says(answer)
+    assert "/signin/again/" in text_of(answer)
     assert client.get("/starters/").status_code == 200
 
 
@@ -161,8 +161,8 @@ def test_s3_an_address_with_impossible_characters_is_refused(tenant, browser_of,
     answer = browser.get(address, headers={"Accept": "text/html"})
 
     assert answer.status_code == 400
-    assert UNREADABLE in says(answer)
-    assert "What to do" in says(answer)
+    assert UNREADABLE in text_of(answer)
+    assert "What to do" in text_of(answer)
 
 
 @pytest.mark.both_databases
@@ -219,7 +219,7 @@ def test_s3_a_form_with_a_nul_character_is_refused(tenant, browser_of, field):
     answer = browser_of("hanna").post("/hr/new/", {field: "a\0b", "step": "look"})
 
     assert answer.status_code == 400
-    assert UNREADABLE in says(answer)
+    assert UNREADABLE in text_of(answer)
 
 
 @pytest.mark.both_databases
@@ -247,7 +247,7 @@ def test_s3_an_extreme_date_is_an_error_beside_its_field(tenant, browser_of, sta
     answer = browser_of("hanna").post("/hr/new/", body)
 
     assert answer.status_code == 200
-    assert "noor.devries@contoso.example" in says(answer)
+    assert "noor.devries@contoso.example" in text_of(answer)
 
 
 @pytest.mark.both_databases
@@ -269,7 +269,7 @@ def test_s3_a_claim_with_an_impossible_character_opens_no_session(client, entra,
     answer = come_back(client, entra)
 
     assert answer.status_code == 400
-    assert "contains a character that the portal cannot use" in says(answer)
+    assert "contains a character that the portal cannot use" in text_of(answer)
     assert not is_signed_in(client)
     assert not User.objects.filter(oid=NOOR).exists()
 
@@ -285,7 +285,7 @@ def test_s7_an_unknown_host_is_logged_with_portal_url(client, caplog, host):
 
     lines = [JsonFormatter().format(record) for record in caplog.records]
     assert answer.status_code == 400
-    assert UNREADABLE in says(answer)
+    assert UNREADABLE in text_of(answer)
     assert len(lines) == 1
     assert f"PORTAL_URL is {settings.PORTAL_URL}" in lines[0]
     assert "ALLOWED_HOSTS" not in lines[0] and "Traceback" not in lines[0]

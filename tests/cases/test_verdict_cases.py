@@ -403,7 +403,7 @@ KINDS = {
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-def plain(words):
+def without_differences(words):
     """Remove what differs for any two starters: names in addresses, tokens, versions, event numbers, times."""
     words = re.sub(UUID, "UUID", words)
     words = re.sub(r'(?<=[/"])[A-Za-z0-9_-]{22}(?=[/":.])', "ID", words)
@@ -546,13 +546,13 @@ class Walk:
         """The actions of HR's pages that this walk has not requested, as `POST hr:name`."""
         read = {" ".join(name.split()[1:3]) for name in self.said}
         asked = {
-            f"{method} {name}": (method, address) for name, address in pages(starter) for method in METHODS
+            f"{method} {name}": (method, address) for name, address in hr_pages(starter) for method in METHODS
         }
         left = {key: self.hanna.browser.generic(*how) for key, how in asked.items() if key not in read}
         return {key for key, answer in left.items() if answer.status_code != 405}
 
     def words(self):
-        return {name: plain(words) for name, words in self.said.items()}
+        return {name: without_differences(words) for name, words in self.said.items()}
 
 
 def every_other_mail(starter):
@@ -622,7 +622,7 @@ def has_a_pass(maria, starter):
 METHODS = ("GET", "POST")
 
 
-def pages(starter):
+def hr_pages(starter):
     """Every page of HR by the name of its route, with its address for this starter."""
     (hr,) = (
         found
@@ -690,13 +690,13 @@ def test_accounts_that_it_handles_read_alike_in_the_doctor(
         point = transaction.savepoint()
         KINDS[kind](tenant.tenant.accounts["noor"], policy_says)
         forget_everything_cached()
-        page = plain(page_of(ada.post("/admin/doctor/", {"account": noor.object_id})))
+        page = without_differences(page_of(ada.post("/admin/doctor/", {"account": noor.object_id})))
         out = StringIO()
         with suppress(SystemExit):
             call_command("doctor", "--account", noor.object_id, "--json", stdout=out)
         report = {check["id"]: check for check in json.loads(out.getvalue())["checks"]}
         rows = [
-            {**check, "detail": plain(check["detail"])}
+            {**check, "detail": without_differences(check["detail"])}
             for check in report.values()
             if check["id"] != "audit.end"
         ]

@@ -196,8 +196,8 @@ def at_sending(world: World) -> set[str] | None:
     return set()
 
 
-def invited(world: World) -> None:
-    """A starter whose link was sent before the problem began."""
+def ensure_invited(world: World) -> None:
+    """Mark the starter as invited, as if the link was sent before the problem began, and let the worker check."""
     starter = Starter.objects.get(pk=world.starter.pk)
     if starter.state == StarterState.RECORDED:
         changes = {"problem": "", "refused_for": [], "invited_at": clock.now()}
@@ -218,7 +218,7 @@ def at_looking(world: World, browser_of: Any) -> tuple[int, set[str]]:
     return 200, set(codes)
 
 
-def outside(*codes: str) -> set[str]:
+def codes_on_page(*codes: str) -> set[str]:
     """The codes of these refusals as a page names them."""
     return {reason.code for reason in guards.reasons_for_codes(codes, reference=1)}
 
@@ -251,13 +251,13 @@ def test_every_guard_has_a_case_here():
 def test_where_nothing_is_wrong_no_guard_refuses_anywhere(world, browser_of, confirmation):
     assert at_recording(world) == set()
     assert at_sending(world) == set()
-    invited(world)
+    ensure_invited(world)
     assert at_looking(world, browser_of) == (200, set())
     assert at_the_click(world, confirmation) == set()
 
 
 def test_facts_of_another_account_are_refused_everywhere(world, browser_of, confirmation):
-    invited(world)
+    ensure_invited(world)
     CASES["same_account"].fails(world)
 
     assert (at_recording(world), at_sending(world), at_the_click(world, confirmation)) == (None, None, None)
@@ -272,7 +272,7 @@ def test_each_place_reports_a_failing_guard(world, browser_of, confirmation, cod
 
     warned = at_recording(world)
     sent = at_sending(world)
-    invited(world)
+    ensure_invited(world)
     looked = at_looking(world, browser_of)
     pressed = at_the_click(world, confirmation)
 
@@ -283,7 +283,7 @@ def test_each_place_reports_a_failing_guard(world, browser_of, confirmation, cod
     if case.hidden:
         assert looked == (404, set())
     else:
-        assert looked == (200, outside(code) if guard.is_asked_at(Place.OPENED) else set())
+        assert looked == (200, codes_on_page(code) if guard.is_asked_at(Place.OPENED) else set())
     assert pressed is not None and code in pressed
     assert creations(world.tenant) == []
 
@@ -294,7 +294,7 @@ ALARMING = [guard.code for guard in guards.GUARDS if guard.alarming]
 @pytest.mark.parametrize("code", [code for code in ALARMING if code != "same_account"])
 def test_only_security_hears_the_exact_reason(world, confirmation, code):
     CASES[code].fails(world)
-    invited(world)
+    ensure_invited(world)
     Mail.objects.all().delete()
 
     at_the_click(world, confirmation)
@@ -320,7 +320,7 @@ def test_an_error_of_graph_refuses_everywhere(world, browser_of, confirmation, c
     faults.add(fault)
     warned, sent = at_recording(world), at_sending(world)
     faults.end_all()
-    invited(world)
+    ensure_invited(world)
     faults.add(fault)
 
     assert (warned, sent) == ((set(), set()) if scarce else (None, None))
@@ -332,7 +332,7 @@ def test_an_error_of_graph_refuses_everywhere(world, browser_of, confirmation, c
 
 @pytest.mark.parametrize("code", [code for code in WITH_FACTS if not CASES[code].optional])
 def test_a_permission_that_is_missing_is_a_refusal(world, confirmation, code):
-    invited(world)
+    ensure_invited(world)
     world.tenant.tenant.faults.add({"path": CASES[code].part, "status": 403, "times": None})
 
     assert at_the_click(world, confirmation) is None
@@ -348,7 +348,7 @@ def test_unreadable_facts_are_refused_or_skipped_by_policy(
     world, browser_of, confirmation, policy_says, code, answer
 ):
     error = {"error": {"code": "AadPremiumLicenseRequired", "message": "A premium license is needed."}}
-    invited(world)
+    ensure_invited(world)
     world.tenant.tenant.faults.add({"path": CASES[code].part, "status": answer, "body": error, "times": None})
     guard = guards.BY_CODE[code]
 
@@ -364,7 +364,7 @@ def test_unreadable_facts_are_refused_or_skipped_by_policy(
 
 @pytest.mark.parametrize("code", [code for code in WITH_FACTS if CASES[code].fields])
 def test_a_field_that_is_missing_is_a_refusal(world, confirmation, code):
-    invited(world)
+    ensure_invited(world)
     case = CASES[code]
     world.tenant.tenant.faults.add({"path": case.part, "remove": list(case.fields), "times": None})
 
@@ -384,7 +384,7 @@ def test_the_intent_records_guards_that_policy_turned_off(world, confirmation, p
         world.tenant.tenant.expire_tokens()
     elif code != "same_manager":
         CASES[code].fails(world)
-    invited(world)
+    ensure_invited(world)
 
     assert at_the_click(world, confirmation) == set()
     assert code in AuditEvent.objects.get(event="issue.intent").facts["not_checked"]
@@ -393,7 +393,7 @@ def test_the_intent_records_guards_that_policy_turned_off(world, confirmation, p
 def test_a_hire_date_may_be_demanded(world, confirmation, policy_says):
     policy_says(hire_date="required")
     world.tell(employeeHireDate=None)
-    invited(world)
+    ensure_invited(world)
 
     assert at_the_click(world, confirmation) == {"hire_date_agrees"}
 
@@ -402,7 +402,7 @@ def test_signing_in_before_may_have_to_be_known(world, confirmation, policy_says
     policy_says(sign_ins="refuse")
     world.tenant.tenant.granted.discard("AuditLog.Read.All")
     world.tenant.tenant.expire_tokens()
-    invited(world)
+    ensure_invited(world)
 
     assert at_the_click(world, confirmation) == {"never_signed_in.unread"}
 
@@ -427,7 +427,7 @@ def test_scope_follows_domains_departments_groups_and_the_deny_list(
     world, confirmation, policy_says, scope, inside
 ):
     policy_says(**scope)
-    invited(world)
+    ensure_invited(world)
 
     said = at_the_click(world, confirmation)
 
@@ -449,6 +449,6 @@ def test_scope_follows_domains_departments_groups_and_the_deny_list(
 )
 def test_the_tenants_own_policy_is_asked_beforehand(world, confirmation, policy, inside):
     world.tenant.tenant.policy.update(policy)
-    invited(world)
+    ensure_invited(world)
 
     assert at_the_click(world, confirmation) == (set() if inside else {"in_pass_policy"})

@@ -85,16 +85,18 @@ def question(person: Callable[[str], Any]) -> Callable[..., guards.Question]:
     return asked
 
 
-def refusing(question: guards.Question) -> list[str]:
+def codes_refusing(question: guards.Question) -> list[str]:
     return [guard.code for guard in guards.find_refusals(question)]
 
 
-def hired(moment: datetime | None, *, made: datetime | None = LONG_AGO, told: bool = True) -> dict[str, Any]:
+def account_with_hire_date(
+    moment: datetime | None, *, made: datetime | None = LONG_AGO, told: bool = True
+) -> dict[str, Any]:
     """An account that counts as new only because of its hire date and because nobody has signed in."""
     return {"account": {"created_at": made, "hire_date": moment}, "starter": {"sign_in_told": told}}
 
 
-def tried(*, made: datetime) -> dict[str, Any]:
+def account_with_attempt(*, made: datetime) -> dict[str, Any]:
     """An account that somebody tried to sign in to."""
     return {"account": {"created_at": made, "hire_date": START}, "starter": {"last_attempt_at": START}}
 
@@ -104,9 +106,11 @@ LET_THROUGH: dict[str, dict[str, Any]] = {
     "made as early as new can be": {"account": {"created_at": START - 90 * DAY}},
     "made as late as new can be": {"account": {"created_at": START + 31 * DAY}},
     "made at a new start, hired long ago": {"account": {"hire_date": LONG_AGO}},
-    "hired as early as new can be": hired(START - 90 * DAY),
-    "hired as late as new can be": hired(START + 31 * DAY),
-    "hired into an account as old as can be known": hired(START, made=datetime(2020, 6, 1, tzinfo=UTC)),
+    "hired as early as new can be": account_with_hire_date(START - 90 * DAY),
+    "hired as late as new can be": account_with_hire_date(START + 31 * DAY),
+    "hired into an account as old as can be known": account_with_hire_date(
+        START, made=datetime(2020, 6, 1, tzinfo=UTC)
+    ),
     "tried by somebody, who need not have got in": {"starter": {"last_attempt_at": START}},
     "signed in as long ago as policy allows": {"signed_in_at": NOW - timedelta(minutes=5)},
     "signed in by a clock that is two minutes ahead": {"signed_in_at": NOW + timedelta(minutes=2)},
@@ -134,17 +138,17 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "not said what kind": ({"account": {"kind": None}}, ["internal_member"]),
     "made a second too early": ({"account": {"created_at": START - 90 * DAY - SECOND}}, ["is_new"]),
     "made a second too late": ({"account": {"created_at": START + 31 * DAY + SECOND}}, ["is_new"]),
-    "neither made nor hired, as far as is known": (hired(None, made=None), ["is_new"]),
-    "hired a day too early": (hired(START - 91 * DAY), ["is_new"]),
-    "hired a day too late": (hired(START + 32 * DAY), ["is_new"]),
-    "hired into an account of unknown past": (hired(START, told=False), ["is_new"]),
-    "hired into an account whose age is not told": (hired(START, made=None), ["is_new"]),
+    "neither made nor hired, as far as is known": (account_with_hire_date(None, made=None), ["is_new"]),
+    "hired a day too early": (account_with_hire_date(START - 91 * DAY), ["is_new"]),
+    "hired a day too late": (account_with_hire_date(START + 32 * DAY), ["is_new"]),
+    "hired into an account of unknown past": (account_with_hire_date(START, told=False), ["is_new"]),
+    "hired into an account whose age is not told": (account_with_hire_date(START, made=None), ["is_new"]),
     "hired into an account too old to be known": (
-        hired(START, made=datetime(2020, 5, 31, tzinfo=UTC)),
+        account_with_hire_date(START, made=datetime(2020, 5, 31, tzinfo=UTC)),
         ["is_new"],
     ),
     "tried by somebody, into an account older than any record of success": (
-        tried(made=datetime(2023, 11, 30, tzinfo=UTC)),
+        account_with_attempt(made=datetime(2023, 11, 30, tzinfo=UTC)),
         ["never_signed_in"],
     ),
     "not read yet whether signed in to": ({"starter": {"sign_in_looked_at": None}}, ["never_signed_in"]),
@@ -197,14 +201,14 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("how", LET_THROUGH.values(), ids=LET_THROUGH)
 def test_what_is_just_good_enough_is_let_through(question, how):
-    assert refusing(question(**how)) == []
+    assert codes_refusing(question(**how)) == []
 
 
 @pytest.mark.parametrize(("how", "codes"), REFUSED.values(), ids=REFUSED)
 def test_each_boundary_value_is_refused_by_its_guard_alone(question, how, codes):
     asked = question(**how)
 
-    assert refusing(asked) == codes
+    assert codes_refusing(asked) == codes
     # Each guard refuses by itself. That a failing guard counts as a refusal is only the safety net.
     without = {guards.Verdict.OFF, guards.Verdict.SKIPPED}
     asked_now = [guard for guard in guards.GUARDS if guards.evaluate_guard(guard, asked) not in without]
@@ -223,7 +227,7 @@ def test_a_valid_pass_is_ours_only_with_its_issue(question, known, listed, codes
         policy=PolicyVersion.objects.get(), lifetime_minutes=60, lease_until=NOW,
     )  # fmt: skip
 
-    assert refusing(asked) == codes
+    assert codes_refusing(asked) == codes
 
 
 def test_refusals_come_in_the_order_of_the_table(question):
@@ -231,7 +235,7 @@ def test_refusals_come_in_the_order_of_the_table(question):
         signed_in_at=None, manager={"enabled": False}, account={"kind": "guest", "enabled": False}
     )
 
-    assert refusing(asked) == ["enabled", "internal_member", "manager_enabled", "sign_in_is_fresh"]
+    assert codes_refusing(asked) == ["enabled", "internal_member", "manager_enabled", "sign_in_is_fresh"]
 
 
 @pytest.mark.parametrize("answer", [None, 1, "yes", object()])
@@ -239,7 +243,7 @@ def test_anything_but_a_plain_yes_is_a_no(question, monkeypatch, answer):
     unsure = guards.Guard("unsure", "a title", lambda question: answer, "a sentence", "words")  # type: ignore[arg-type,return-value]
     monkeypatch.setattr("onboarding.guards.table.GUARDS", (unsure,))
 
-    assert refusing(question()) == ["unsure"]
+    assert codes_refusing(question()) == ["unsure"]
 
 
 def test_security_is_alarmed_only_about_possible_attacks():
@@ -293,18 +297,18 @@ def test_each_place_leaves_out_only_unknown_or_expensive_guards(place, left_out)
 
 @pytest.mark.parametrize("place", EARLY)
 def test_unread_activity_refuses_nobody_before_the_click(question, place):
-    unread = hired(START, told=False)
+    unread = account_with_hire_date(START, told=False)
     unread["starter"]["sign_in_looked_at"] = None
     asked = question(**unread, place=place)
 
-    assert refusing(asked) == []
-    assert refusing(replace(asked, policy=PolicyVersion(sign_ins="refuse", hire_date="off"))) == []
-    assert refusing(replace(asked, place=guards.Place.CLICKED)) == ["is_new", "never_signed_in"]
+    assert codes_refusing(asked) == []
+    assert codes_refusing(replace(asked, policy=PolicyVersion(sign_ins="refuse", hire_date="off"))) == []
+    assert codes_refusing(replace(asked, place=guards.Place.CLICKED)) == ["is_new", "never_signed_in"]
 
 
 @pytest.mark.parametrize("place", guards.Place)
 def test_what_was_asked_in_vain_makes_no_old_account_new(question, place):
-    assert refusing(question(**hired(START, told=False), place=place)) == ["is_new"]
+    assert codes_refusing(question(**account_with_hire_date(START, told=False), place=place)) == ["is_new"]
 
 
 def test_confirmer_is_the_person_at_the_click_else_the_manager(question):
@@ -313,8 +317,8 @@ def test_confirmer_is_the_person_at_the_click_else_the_manager(question):
     nobody = replace(early, facts=replace(early.facts, manager=None))
 
     assert (pressed.confirmer_id, early.confirmer_id, nobody.confirmer_id) == (MARIA, TOM, "")
-    assert refusing(pressed) == ["manager_now", "three_people"]
-    assert "three_people" not in refusing(early)
+    assert codes_refusing(pressed) == ["manager_now", "three_people"]
+    assert "three_people" not in codes_refusing(early)
 
 
 def test_unreadable_facts_have_their_own_text_and_no_alarm():

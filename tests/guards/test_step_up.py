@@ -77,7 +77,7 @@ def asked_at_microsoft(client: Client, link: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(leaving["Location"]).query))
 
 
-def back(
+def return_from_microsoft(
     client: Client, microsoft: requests.Session, asked: dict[str, str], who: str = "maria", **more: str
 ) -> Any:
     """Sign in at Microsoft, and return to the portal."""
@@ -90,10 +90,12 @@ def step_up_by(
     client: Client, microsoft: requests.Session, page: Any, who: str = "maria", **more: str
 ) -> Any:
     """Follow the page's link to Microsoft, and return with the answer."""
-    return back(client, microsoft, asked_at_microsoft(client, page.context["sign_in_url"]), who, **more)
+    return return_from_microsoft(
+        client, microsoft, asked_at_microsoft(client, page.context["sign_in_url"]), who, **more
+    )
 
 
-def proof(client: Client, starter: Starter) -> dict[str, Any]:
+def stored_proof(client: Client, starter: Starter) -> dict[str, Any]:
     return dict(client.session.get(SESSION_KEY, {}).get(starter.public_id, {}))
 
 
@@ -133,7 +135,7 @@ def test_the_page_leads_to_step_up_and_back(tenant, rules, invite, browser_of, m
     assert page.context["page_state"].code == "sign_in" and CREATE not in words(page)
 
     asked = asked_at_microsoft(maria, page.context["sign_in_url"])
-    returned = back(maria, microsoft, asked)
+    returned = return_from_microsoft(maria, microsoft, asked)
     ready = maria.get(returned["Location"])
     pressed = maria.post(page_of(starter), form_of(starter))
 
@@ -213,7 +215,7 @@ def test_a_department_may_ask_for_what_the_site_does_not(tenant, person, invite,
 
     page = maria.get(page_of(starter))
     asked = asked_at_microsoft(maria, page.context["sign_in_url"])
-    back(maria, microsoft, asked)
+    return_from_microsoft(maria, microsoft, asked)
 
     assert '"value": "c7"' in asked["claims"]
     assert maria.get(page_of(starter)).context["page_state"].code == "ready"
@@ -295,10 +297,10 @@ def test_step_ups_in_two_tabs_for_two_starters_both_count(
     first = asked_at_microsoft(maria, maria.get(page_of(noor)).context["sign_in_url"])
     second = asked_at_microsoft(maria, maria.get(page_of(liam)).context["sign_in_url"])
 
-    assert back(maria, microsoft, second)["Location"] == page_of(liam)
-    assert back(maria, microsoft, first)["Location"] == page_of(noor)
+    assert return_from_microsoft(maria, microsoft, second)["Location"] == page_of(liam)
+    assert return_from_microsoft(maria, microsoft, first)["Location"] == page_of(noor)
 
-    assert proof(maria, noor)["id"] != proof(maria, liam)["id"]
+    assert stored_proof(maria, noor)["id"] != stored_proof(maria, liam)["id"]
     for starter in (noor, liam):
         assert "data-pass" in words(maria.post(page_of(starter), form_of(starter)))
 
@@ -419,13 +421,13 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
-def changed(values: dict[str, Any]) -> dict[str, Any]:
+def with_absolute_time(values: dict[str, Any]) -> dict[str, Any]:
     return {name: timezone.now() + value if name == "at" else value for name, value in values.items()}
 
 
 @pytest.mark.parametrize("values", WRONG.values(), ids=WRONG)
 def test_a_step_up_for_something_else_is_refused_twice(tenant, proven, values):
-    said = proven(**changed(values))
+    said = proven(**with_absolute_time(values))
 
     refused = outcome_of(said)
     question = guards.Question(
@@ -518,14 +520,14 @@ def test_used_proofs_are_forgotten_after_a_day(tenant, proven, traveller):
 # --- Where it does not succeed --------------------------------------------------------------------------------------------
 
 
-def unmet(tenant: Any) -> None:
+def deny_context(tenant: Any) -> None:
     tenant.tenant.contexts = {"c1": ["tom"]}
 
 
 FAILS: dict[str, tuple[Callable[[Any], object], str, dict[str, str], int, str]] = {
     # name: the tenant's fault, who answers with what, the status, and words of the page
     "cancelled": (lambda tenant: None, "cancel", {}, 400, "You did not confirm your identity"),
-    "not met": (unmet, "maria", {}, 403, "This step needs a stronger sign-in"),
+    "not met": (deny_context, "maria", {}, 403, "This step needs a stronger sign-in"),
     "somebody else": (lambda tenant: None, "tom", {}, 403, "A different account signed in"),
     "an earlier sign-in": (lambda tenant: None, "maria", {"signed_in_ago": "600"}, 403, "Please sign in again"),
     "Microsoft is away": (
@@ -551,14 +553,14 @@ def test_a_failed_step_up_keeps_everything_and_links_back(tenant, rules, invite,
 
     assert answer.status_code == status and title in words(answer)
     assert "Nothing was changed" in words(answer) or name == "an earlier sign-in"
-    assert not proof(maria, starter)
+    assert not stored_proof(maria, starter)
     assert maria.session["_auth_user_id"]  # still signed in
     # Back leads to the same page. Continue starts another step-up for the same starter, with the saved choice.
     assert maria.get(answer.context["back_url"]).context["page_state"].code == "sign_in"
     tenant.tenant.contexts, tenant.tenant.id_token_changes = {}, {}
-    returned = back(maria, microsoft, asked_at_microsoft(maria, answer.context["url"]))
+    returned = return_from_microsoft(maria, microsoft, asked_at_microsoft(maria, answer.context["url"]))
     assert maria.get(returned["Location"]).context["form"]["identity_check"].value() == "by_video"
-    assert proof(maria, starter)["contexts"] == ["c1"]
+    assert stored_proof(maria, starter)["contexts"] == ["c1"]
 
 
 @pytest.mark.parametrize("acrs", ["c1", ["c1"], ["c2", "c1"]], ids=["as text", "as a list", "among others"])

@@ -33,7 +33,7 @@ def hidden_of(page):
     return {"starter": re.findall(r'<input type="hidden"\s+name="starter"\s+value="([^"]*)">', page)}
 
 
-def chosen(browser, step, *starters, **more):
+def select_starters(browser, step, *starters, **more):
     ids = [starter.public_id for starter in starters]
     return page_of(browser.post("/hr/together/", {"starter": ids, "step": step, **more}))
 
@@ -49,7 +49,7 @@ def four(record, tenant):
 def test_selection_page_lists_starters_and_changes_nothing(browser_of, four):
     before = list(Starter.objects.values())
 
-    page = chosen(browser_of("hanna"), "move", *four[:2])
+    page = select_starters(browser_of("hanna"), "move", *four[:2])
 
     assert "Change the start date of 2 starters" in page
     assert "Noor de Vries" in page and "Liam O'Brien" in page and "Sofia Rossi" not in page
@@ -59,7 +59,7 @@ def test_selection_page_lists_starters_and_changes_nothing(browser_of, four):
 def test_all_starts_change_and_empty_fields_stay(browser_of, four):
     Starter.objects.filter(pk=four[0].pk).update(start_time=time(7, 30), note="By the side door")
     hanna = browser_of("hanna")
-    page = chosen(hanna, "move", *four[:2])
+    page = select_starters(hanna, "move", *four[:2])
 
     fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat(), "start_time": "", "time_zone": ""}
     done = page_of(hanna.post("/hr/together/", hidden_of(page) | fields))
@@ -76,7 +76,7 @@ def test_all_starts_change_and_empty_fields_stay(browser_of, four):
 
 def test_time_and_zone_are_moved_without_the_date(browser_of, four):
     hanna = browser_of("hanna")
-    page = chosen(hanna, "move", four[0])
+    page = select_starters(hanna, "move", four[0])
 
     fields = {"step": "do-move", "start_date": "", "start_time": "10:15", "time_zone": "Europe/Lisbon"}
     hanna.post("/hr/together/", hidden_of(page) | fields)
@@ -92,7 +92,7 @@ def test_time_and_zone_are_moved_without_the_date(browser_of, four):
 def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     """One starter changed meanwhile, HR is the manager of one, and one date is too far ahead. The fourth is still moved."""
     henry, own, gone = browser_of("henry"), invite("nadia"), held("yusuf").starter
-    page = chosen(henry, "move", four[0], four[1], own, gone)
+    page = select_starters(henry, "move", four[0], four[1], own, gone)
     Starter.objects.filter(pk=four[0].pk).update(version=9)
 
     fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat()}
@@ -118,7 +118,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
 )
 def test_a_mistake_moves_nobody_and_keeps_those_chosen(browser_of, four, fields, error):
     hanna = browser_of("hanna")
-    page = chosen(hanna, "move", *four)
+    page = select_starters(hanna, "move", *four)
 
     response = hanna.post("/hr/together/", hidden_of(page) | {"step": "do-move"} | fields)
 
@@ -132,7 +132,7 @@ def test_a_mistake_moves_nobody_and_keeps_those_chosen(browser_of, four, fields,
 
 def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant):
     hanna = browser_of("hanna")
-    page = chosen(hanna, "send", *four)
+    page = select_starters(hanna, "send", *four)
     tenant.tenant.requests.clear()
 
     told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
@@ -148,7 +148,7 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
 @pytest.mark.usefixtures("managers_may_change")
 def test_the_manager_of_this_moment_gets_the_link(browser_of, four, tenant):
     hanna = browser_of("hanna")
-    page = chosen(hanna, "send", four[0])
+    page = select_starters(hanna, "send", four[0])
     tenant.tenant.accounts["noor"].manager = "tom"
 
     hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})
@@ -158,7 +158,7 @@ def test_the_manager_of_this_moment_gets_the_link(browser_of, four, tenant):
 
 def test_the_same_page_sent_twice_sends_no_second_link(browser_of, four, invite):
     hanna, invited = browser_of("hanna"), invite("yusuf")
-    page = chosen(hanna, "send", four[0], invited)
+    page = select_starters(hanna, "send", four[0], invited)
     hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})
 
     told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
@@ -169,7 +169,7 @@ def test_the_same_page_sent_twice_sends_no_second_link(browser_of, four, invite)
 
 def test_silent_directory_is_the_reason_of_each_starter(browser_of, four, tenant):
     hanna = browser_of("hanna")
-    page = chosen(hanna, "send", *four[:2])
+    page = select_starters(hanna, "send", *four[:2])
     tenant.tenant.faults.add([{"path": r"/\$batch", "status": 403, "times": None}])
 
     told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
@@ -230,7 +230,7 @@ def test_two_hundred_are_moved_at_once(browser_of, person):
         for n in range(200)
     )
     hanna = browser_of("hanna")
-    page = chosen(hanna, "move", *starters)
+    page = select_starters(hanna, "move", *starters)
 
     fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat()}
     done = page_of(hanna.post("/hr/together/", hidden_of(page) | fields))

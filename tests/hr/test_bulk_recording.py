@@ -25,7 +25,7 @@ def name(key):
     return BY_KEY[key].user_principal_name
 
 
-def typed(*keys, **differently):
+def form_with(*keys, **differently):
     fields = {
         "accounts": "\r\n".join(name(key) if key in BY_KEY else key for key in keys),
         "start_date": SOON,
@@ -68,7 +68,9 @@ def left_in(page):
 
 def test_look_up_shows_all_details_and_saves_nothing(browser_of, tenant):
     page = page_of(
-        browser_of("hanna").post("/hr/new/several/", typed("noor", "liam", "ben", "guest", "late", "what?"))
+        browser_of("hanna").post(
+            "/hr/new/several/", form_with("noor", "liam", "ben", "guest", "late", "what?")
+        )
     )
 
     rows = rows_of(page)
@@ -81,10 +83,10 @@ def test_look_up_shows_all_details_and_saves_nothing(browser_of, tenant):
     assert next(iter(rows)) == "what?"  # accounts that cannot be added come first
     assert not Starter.objects.exists()
     # One for the accounts, one for the guards' facts of each two, and one for a name that may be a mail address.
-    assert trips(tenant) == 4
+    assert count_batches(tenant) == 4
 
 
-def trips(tenant):
+def count_batches(tenant):
     return len([request for request in tenant.tenant.requests if request["path"].endswith("/$batch")])
 
 
@@ -96,7 +98,7 @@ def asked_about(tenant):
 
 
 def test_account_that_guards_refuse_has_a_warning_and_is_unselected(browser_of, tenant):
-    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "ceo", "ben")))
+    page = page_of(browser_of("hanna").post("/hr/new/several/", form_with("noor", "ceo", "ben")))
 
     assert str(guards.CANNOT) in rows_of(page)[name("ceo")]
     assert ticks_of(page) == {
@@ -109,9 +111,9 @@ def test_account_that_guards_refuse_has_a_warning_and_is_unselected(browser_of, 
 
 def test_selecting_a_refused_account_is_audited_and_notifies_security(browser_of, tenant):
     hanna = browser_of("hanna")
-    take = list(ticks_of(page_of(hanna.post("/hr/new/several/", typed("ceo")))))
+    take = list(ticks_of(page_of(hanna.post("/hr/new/several/", form_with("ceo")))))
 
-    hanna.post("/hr/new/several/", typed("ceo", step="save", take=take))
+    hanna.post("/hr/new/several/", form_with("ceo", step="save", take=take))
 
     recorded = AuditEvent.objects.get(event="starter.recorded")
     assert "no_active_role" in recorded.facts["warned"]
@@ -121,7 +123,7 @@ def test_selecting_a_refused_account_is_audited_and_notifies_security(browser_of
 def test_account_with_missing_facts_is_named_and_others_are_checked(browser_of, tenant):
     tenant.tenant.faults.add([{"path": rf"/users/{BY_KEY['noor'].object_id}/ownedObjects.*", "status": 404}])
 
-    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "ceo")))
+    page = page_of(browser_of("hanna").post("/hr/new/several/", form_with("noor", "ceo")))
 
     assert "The portal could not fully check 1 account" in page
     assert ticks_of(page) == {f"{BY_KEY['noor'].object_id}:": True, f"{BY_KEY['ceo'].object_id}:": False}
@@ -131,11 +133,11 @@ def test_guards_stop_at_their_time_limit_and_unchecked_are_named(browser_of, ten
     monkeypatch.setattr("onboarding.hr.views.bulk_recording.GUARDS_TIME_LIMIT", -1.0)
     hanna = browser_of("hanna")
 
-    page = page_of(hanna.post("/hr/new/several/", typed("noor", "ceo")))
+    page = page_of(hanna.post("/hr/new/several/", form_with("noor", "ceo")))
 
     assert "The portal could not fully check 2 accounts" in page
     assert asked_about(tenant) == 0
-    hanna.post("/hr/new/several/", typed("noor", "ceo", step="save", take=list(ticks_of(page))))
+    hanna.post("/hr/new/several/", form_with("noor", "ceo", step="save", take=list(ticks_of(page))))
     assert Starter.objects.count() == 2 and Job.objects.filter(key__startswith="look:").count() == 2
 
 
@@ -144,7 +146,7 @@ def test_look_up_stops_when_microsoft_fails(browser_of, tenant, status):
     names = [tenant.tenant.add_starter(f"n{n}", f"Number {n}").user_principal_name for n in range(40)]
     tenant.tenant.faults.add([{"path": ".*/ownedObjects.*", "status": status, "times": None}])
 
-    page = page_of(browser_of("hanna").post("/hr/new/several/", typed(*names)))
+    page = page_of(browser_of("hanna").post("/hr/new/several/", form_with(*names)))
 
     assert "The portal could not fully check 40 accounts" in page
     assert 0 < asked_about(tenant) <= 8  # two in each of the four trips that had begun
@@ -152,17 +154,17 @@ def test_look_up_stops_when_microsoft_fails(browser_of, tenant, status):
 
 def test_when_some_are_left_they_are_checked_once_more(browser_of, tenant):
     hanna, keys = browser_of("hanna"), ("noor", "ceo")
-    hanna.post("/hr/new/several/", typed(*keys))
+    hanna.post("/hr/new/several/", form_with(*keys))
 
     after = page_of(
-        hanna.post("/hr/new/several/", typed(*keys, step="save", take=[f"{BY_KEY['noor'].object_id}:"]))
+        hanna.post("/hr/new/several/", form_with(*keys, step="save", take=[f"{BY_KEY['noor'].object_id}:"]))
     )
 
     assert str(guards.CANNOT) in rows_of(after)[name("ceo")]
 
 
 def test_those_with_nothing_odd_about_them_are_ticked_at_once(browser_of, tenant):
-    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "ben", "late", "what?")))
+    page = page_of(browser_of("hanna").post("/hr/new/several/", form_with("noor", "ben", "late", "what?")))
 
     assert ticks_of(page) == {
         f"{BY_KEY['noor'].object_id}:": True,
@@ -173,9 +175,11 @@ def test_those_with_nothing_odd_about_them_are_ticked_at_once(browser_of, tenant
 
 def test_selected_accounts_are_saved_and_listed(browser_of, tenant, person):
     hanna = browser_of("hanna")
-    page = page_of(hanna.post("/hr/new/several/", typed("noor", "liam")))
+    page = page_of(hanna.post("/hr/new/several/", form_with("noor", "liam")))
 
-    response = hanna.post("/hr/new/several/", typed("noor", "liam", step="save", take=list(ticks_of(page))))
+    response = hanna.post(
+        "/hr/new/several/", form_with("noor", "liam", step="save", take=list(ticks_of(page)))
+    )
 
     assert response.status_code == 302 and response["Location"] == f"/hr/?state=all&on={SOON}"
     page = page_of(hanna.get(response["Location"]))
@@ -194,12 +198,12 @@ def test_unselected_and_failed_accounts_stay_and_saved_are_listed(browser_of, re
     record("sofia")
     hanna = browser_of("hanna")
     keys = ("noor", "liam", "sofia", "ben", "what?")
-    page = page_of(hanna.post("/hr/new/several/", typed(*keys)))
+    page = page_of(hanna.post("/hr/new/several/", form_with(*keys)))
 
     after = page_of(
         hanna.post(
             "/hr/new/several/",
-            typed(*keys, step="save", shown=shown_of(page), take=[f"{BY_KEY['noor'].object_id}:"]),
+            form_with(*keys, step="save", shown=shown_of(page), take=[f"{BY_KEY['noor'].object_id}:"]),
         )
     )
 
@@ -217,7 +221,7 @@ def test_unselected_and_failed_accounts_stay_and_saved_are_listed(browser_of, re
 def test_nothing_is_saved_that_was_not_seen(browser_of, tenant):
     """A check box contains the id of the account that HR saw. Another account may have the name by now."""
     hanna = browser_of("hanna")
-    fields = typed(
+    fields = form_with(
         "noor", "liam", step="save", take=["5c0ffee0-0000-4000-8000-00000000dead:", name("noor") + ":"]
     )
 
@@ -229,17 +233,17 @@ def test_nothing_is_saved_that_was_not_seen(browser_of, tenant):
 
 def test_expected_account_that_now_exists_is_shown_before_saving(browser_of, tenant):
     hanna = browser_of("hanna")
-    take = list(ticks_of(page_of(hanna.post("/hr/new/several/", typed("late")))))
+    take = list(ticks_of(page_of(hanna.post("/hr/new/several/", form_with("late")))))
     tenant.tenant.create_expected_account("late")
 
-    page = page_of(hanna.post("/hr/new/several/", typed("late", step="save", take=take)), 400)
+    page = page_of(hanna.post("/hr/new/several/", form_with("late", step="save", take=take)), 400)
 
     assert "Lotte Vos" in rows_of(page)[name("late")]
     assert not Starter.objects.exists()
 
 
 def test_missing_account_is_added_as_expected(browser_of, tenant):
-    browser_of("hanna").post("/hr/new/several/", typed("late", step="save", take=[f"{name('late')}:"]))
+    browser_of("hanna").post("/hr/new/several/", form_with("late", step="save", take=[f"{name('late')}:"]))
 
     starter = Starter.objects.get()
     assert (starter.account_name, starter.account_id, starter.problem) == (
@@ -254,12 +258,12 @@ def test_possible_duplicate_has_a_warning_and_is_unselected(browser_of, record, 
     withdrawal.withdraw_starter(starter=before, by=person("hanna"), reason="x")
     hanna = browser_of("hanna")
 
-    page = page_of(hanna.post("/hr/new/several/", typed("noor")))
+    page = page_of(hanna.post("/hr/new/several/", form_with("noor")))
     without = page_of(
-        hanna.post("/hr/new/several/", typed("noor", step="save", take=[f"{before.account_id}:"])), 400
+        hanna.post("/hr/new/several/", form_with("noor", step="save", take=[f"{before.account_id}:"])), 400
     )
     known = f"{before.account_id}:{before.public_id}"
-    hanna.post("/hr/new/several/", typed("noor", step="save", take=[known]))
+    hanna.post("/hr/new/several/", form_with("noor", step="save", take=[known]))
 
     assert "Added before? Same account" in rows_of(page)[name("noor")]
     assert ticks_of(page) == ticks_of(without) == {known: False}
@@ -268,12 +272,12 @@ def test_possible_duplicate_has_a_warning_and_is_unselected(browser_of, record, 
 
 def test_look_up_keeps_unselected_rows_and_selects_new_ones(browser_of, tenant):
     hanna = browser_of("hanna")
-    first = page_of(hanna.post("/hr/new/several/", typed("noor", "liam")))
+    first = page_of(hanna.post("/hr/new/several/", form_with("noor", "liam")))
 
     again = page_of(
         hanna.post(
             "/hr/new/several/",
-            typed("noor", "liam", "sofia", shown=shown_of(first), take=[f"{BY_KEY['liam'].object_id}:"]),
+            form_with("noor", "liam", "sofia", shown=shown_of(first), take=[f"{BY_KEY['liam'].object_id}:"]),
         )
     )
 
@@ -285,7 +289,7 @@ def test_look_up_keeps_unselected_rows_and_selects_new_ones(browser_of, tenant):
 
 
 def test_the_same_account_under_two_names_is_saved_once(browser_of, tenant):
-    fields = typed("noor", BY_KEY["noor"].object_id, step="save", take=[f"{BY_KEY['noor'].object_id}:"])
+    fields = form_with("noor", BY_KEY["noor"].object_id, step="save", take=[f"{BY_KEY['noor'].object_id}:"])
 
     page = page_of(browser_of("hanna").post("/hr/new/several/", fields))
 
@@ -296,21 +300,21 @@ def test_the_same_account_under_two_names_is_saved_once(browser_of, tenant):
 def test_two_starters_of_one_name_need_confirmation(browser_of, tenant):
     tenant.tenant.accounts["liam"].properties["displayName"] = BY_KEY["noor"].name
     hanna, both = browser_of("hanna"), ("noor", "liam")
-    first = page_of(hanna.post("/hr/new/several/", typed(*both)))
+    first = page_of(hanna.post("/hr/new/several/", form_with(*both)))
 
-    left = page_of(hanna.post("/hr/new/several/", typed(*both, step="save", take=list(ticks_of(first)))))
+    left = page_of(hanna.post("/hr/new/several/", form_with(*both, step="save", take=list(ticks_of(first)))))
     assert "A colleague has just added this person" in rows_of(left)[name("liam")]
-    again = page_of(hanna.post("/hr/new/several/", typed("liam", shown=shown_of(left))))
+    again = page_of(hanna.post("/hr/new/several/", form_with("liam", shown=shown_of(left))))
     assert "Added before? Same name, different account" in rows_of(again)[name("liam")]
 
-    hanna.post("/hr/new/several/", typed("liam", step="save", take=list(ticks_of(again))))
+    hanna.post("/hr/new/several/", form_with("liam", step="save", take=list(ticks_of(again))))
     assert Starter.objects.filter(display_name=BY_KEY["noor"].name).count() == 2
 
 
 def test_pasted_list_of_any_shape_is_read_without_duplicates(browser_of, tenant):
     pasted = f"{name('noor').upper()};{name('liam')}\t{name('noor')}\n\n  ,{name('sofia')}  "
 
-    page = page_of(browser_of("hanna").post("/hr/new/several/", typed(accounts=pasted)))
+    page = page_of(browser_of("hanna").post("/hr/new/several/", form_with(accounts=pasted)))
 
     assert set(rows_of(page)) == {name("noor"), name("liam"), name("sofia")}
 
@@ -318,10 +322,10 @@ def test_pasted_list_of_any_shape_is_read_without_duplicates(browser_of, tenant)
 def test_two_hundred_accounts_take_thirty_round_trips_each_way(browser_of, tenant):
     names = [f"person.{n:03}@contoso.example" for n in range(200)]
     hanna = browser_of("hanna")
-    page = page_of(hanna.post("/hr/new/several/", typed(*names)))
+    page = page_of(hanna.post("/hr/new/several/", form_with(*names)))
     trips = len([request for request in tenant.tenant.requests if request["path"].endswith("/$batch")])
 
-    response = hanna.post("/hr/new/several/", typed(*names, step="save", take=list(ticks_of(page))))
+    response = hanna.post("/hr/new/several/", form_with(*names, step="save", take=list(ticks_of(page))))
 
     # Ten by name in a round trip. Then twenty of the missing ones by mail address.
     assert trips == 20 + 10
@@ -343,7 +347,7 @@ def test_two_hundred_accounts_take_thirty_round_trips_each_way(browser_of, tenan
 )
 def test_error_is_beside_its_field_and_entries_stay(browser_of, tenant, field, value, error):
     take = [f"{BY_KEY['noor'].object_id}:"]
-    fields = typed("noor", step="save", take=take) | {field: value}
+    fields = form_with("noor", step="save", take=take) | {field: value}
 
     page = page_of(browser_of("hanna").post("/hr/new/several/", fields), 400)
 
@@ -356,7 +360,7 @@ def test_error_is_beside_its_field_and_entries_stay(browser_of, tenant, field, v
 
 def test_looking_up_needs_nothing_but_the_accounts(browser_of, tenant):
     page = page_of(
-        browser_of("hanna").post("/hr/new/several/", typed("noor", start_date="", start_time="25:00"))
+        browser_of("hanna").post("/hr/new/several/", form_with("noor", start_date="", start_time="25:00"))
     )
 
     assert "Noor de Vries" in rows_of(page)[name("noor")]
@@ -365,7 +369,7 @@ def test_looking_up_needs_nothing_but_the_accounts(browser_of, tenant):
 def test_a_directory_that_does_not_answer_loses_nothing(browser_of, tenant):
     tenant.tenant.faults.add([{"path": r"/\$batch", "status": 429, "times": None}])
 
-    page = page_of(browser_of("hanna").post("/hr/new/several/", typed("noor", "liam")))
+    page = page_of(browser_of("hanna").post("/hr/new/several/", form_with("noor", "liam")))
 
     assert all(
         "Microsoft Entra did not respond for this account" in words for words in rows_of(page).values()
@@ -374,14 +378,14 @@ def test_a_directory_that_does_not_answer_loses_nothing(browser_of, tenant):
 
 
 def test_opening_the_page_makes_no_call(browser_of, tenant):
-    page_of(browser_of("hanna").get("/hr/new/several/", typed("noor", step="save")))
+    page_of(browser_of("hanna").get("/hr/new/several/", form_with("noor", step="save")))
 
     assert not tenant.tenant.requests and not Starter.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])
 def test_nobody_but_hr_records_several(browser_of, tenant, key):
-    response = browser_of(key).post("/hr/new/several/", typed("noor"))
+    response = browser_of(key).post("/hr/new/several/", form_with("noor"))
 
     assert response.status_code == 403 and not tenant.tenant.requests
 
@@ -399,8 +403,8 @@ def refused_everywhere(policy_says, tenant):
 
 def test_second_look_up_of_many_costs_no_extra_queries(browser_of, refused_everywhere):
     hanna = browser_of("hanna")
-    first_of_them = typed(*refused_everywhere[:1])
-    all_of_them = typed(*refused_everywhere)
+    first_of_them = form_with(*refused_everywhere[:1])
+    all_of_them = form_with(*refused_everywhere)
     first = page_of(hanna.post("/hr/new/several/", all_of_them))
     assert first.count("quote reference") == 12
     with CaptureQueriesContext(connection) as few:

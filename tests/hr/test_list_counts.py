@@ -142,11 +142,11 @@ def assert_counts_are_right(filters: StarterFilters, matching: list[Starter]) ->
         starter.confirmer_id for starter in found_by_hand(but="manager") if starter.confirmer_id
     )
     chosen = {filters.department: 0, filters.manager: 0} if filters.department or filters.manager else {}
-    assert counted(filters.department_choices(), chosen) == dict(departments)
-    assert counted(filters.manager_choices(), chosen) == dict(managers)
+    assert counts_of(filters.department_choices(), chosen) == dict(departments)
+    assert counts_of(filters.manager_choices(), chosen) == dict(managers)
 
 
-def counted(choices: list[tuple[str, str]], chosen: dict[str, int]) -> dict[str, int]:
+def counts_of(choices: list[tuple[str, str]], chosen: dict[str, int]) -> dict[str, int]:
     """The count of each choice. A selected choice stays even if its count is zero."""
     found = {code: int(words.rpartition("(")[2].rstrip(")")) for code, words in choices}
     return {code: count for code, count in found.items() if count or code not in chosen}
@@ -166,7 +166,7 @@ def test_list_and_counts_are_what_plain_filtering_finds(typed, few, monkeypatch)
 # --- What it costs -------------------------------------------------------------------------------------------------------
 
 
-def reads(browser, typed: str) -> Counter[str]:
+def count_reads(browser, typed: str) -> Counter[str]:
     """How often the page of a search reads the tables of starters and of search words."""
     with CaptureQueriesContext(connection) as asked:
         page = browser.get("/hr/", {"q": typed, "department": "Finance"})
@@ -185,16 +185,16 @@ def test_search_with_all_counts_reads_starters_three_times(browser_of, few, monk
     hanna = browser_of("hanna")
     hanna.get("/hr/")
 
-    assert reads(hanna, "anna")["starters"] == 3
-    assert reads(hanna, "anna jansen")["starters"] == 3
+    assert count_reads(hanna, "anna")["starters"] == 3
+    assert count_reads(hanna, "anna jansen")["starters"] == 3
 
 
 def test_a_search_with_few_results_looks_words_up_once(browser_of):
     hanna = browser_of("hanna")
     hanna.get("/hr/")
 
-    assert reads(hanna, "anna")["words"] == 1
-    assert reads(hanna, "anna jansen")["words"] == 2  # starters with one word; of those, with the other
+    assert count_reads(hanna, "anna")["words"] == 1
+    assert count_reads(hanna, "anna jansen")["words"] == 2  # starters with one word; of those, with the other
 
 
 def test_search_looks_up_the_rarest_word_first(monkeypatch):

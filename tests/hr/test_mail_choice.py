@@ -28,7 +28,7 @@ def chooses(browser_of, tenant):
     return chosen
 
 
-def tell(starter, *, problem="no_manager"):
+def write_problem(starter, *, problem="no_manager"):
     Starter.objects.filter(pk=starter.pk).update(problem=problem)
     with audit.transaction():
         notifications.write_problem(Starter.objects.get(pk=starter.pk))
@@ -40,7 +40,7 @@ def sent_to(tenant, address):
 
 def test_without_choices_only_the_address_of_hr_gets_mail(record, tenant, run_jobs, browser_of):
     browser_of("hanna").get(URL)
-    tell(record("noor", starts_in=timedelta(days=20)))
+    write_problem(record("noor", starts_in=timedelta(days=20)))
 
     run_jobs(timedelta(minutes=3))
 
@@ -50,7 +50,7 @@ def test_without_choices_only_the_address_of_hr_gets_mail(record, tenant, run_jo
 def test_digest_goes_to_its_subscribers_with_a_link_to_change(chooses, record, tenant, run_jobs, settings):
     page = chooses("digest").content.decode()
     for key in ("noor", "liam"):
-        tell(record(key, starts_in=timedelta(days=20)))
+        write_problem(record(key, starts_in=timedelta(days=20)))
 
     run_jobs()
     before = sent_to(tenant, HANNA.mail)
@@ -67,7 +67,7 @@ def test_urgent_mail_is_sent_immediately_to_its_subscribers(
     chooses, record, tenant, run_jobs, choice, at_once
 ):
     chooses(choice)
-    tell(record("noor"))  # a pass can already be created
+    write_problem(record("noor"))  # a pass can already be created
 
     run_jobs()
     now = len(sent_to(tenant, HANNA.mail))
@@ -80,7 +80,7 @@ def test_the_choice_is_shown_and_can_be_undone(chooses, browser_of, record, tena
     chooses("urgent")
     shown = browser_of("hanna").get(URL).content.decode()
     page = chooses("").content.decode()
-    tell(record("noor"))
+    write_problem(record("noor"))
 
     run_jobs(timedelta(minutes=3))
 
@@ -90,7 +90,7 @@ def test_the_choice_is_shown_and_can_be_undone(chooses, browser_of, record, tena
 
 def test_waiting_mail_is_not_sent_after_unsubscribing(chooses, record, tenant, run_jobs):
     chooses("digest")
-    tell(record("noor", starts_in=timedelta(days=20)))
+    write_problem(record("noor", starts_in=timedelta(days=20)))
     chooses("")
 
     run_jobs(timedelta(minutes=3))
@@ -106,7 +106,7 @@ def test_person_who_left_hr_gets_no_mail(chooses, record, tenant, run_jobs, gone
         person.update(roles=[])
     else:
         person.update(last_login=timezone.now() - timedelta(days=31))
-    tell(record("noor", starts_in=timedelta(days=20), by="henry"))
+    write_problem(record("noor", starts_in=timedelta(days=20), by="henry"))
 
     run_jobs(timedelta(minutes=3))
 

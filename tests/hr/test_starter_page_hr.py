@@ -27,13 +27,13 @@ def page_of(browser, starter):
     return response.content.decode()
 
 
-def section(page, title):
+def text_under(page, title):
     """The words under one heading."""
     part = page.split(f"<h2>{title}</h2>")[1].split("</section>")[0]
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split())
 
 
-def said(page, title="History"):
+def entries_under(page, title="History"):
     """The entries under one heading, from the top."""
     part = page.split(f"<h2>{title}</h2>")[1].split("</section>")[0]
     return [
@@ -49,7 +49,7 @@ def test_the_facts_are_those_of_the_directory_and_of_hr(browser_of, record):
     starter = record("noor")
     Starter.objects.update(note="Second floor\nuse the <stairs>")
 
-    facts = section(page_of(browser_of("henry"), starter), "Details")
+    facts = text_under(page_of(browser_of("henry"), starter), "Details")
 
     for fact in ("Service designer", "Service design", "Maria Lindqvist", "noor.devries@contoso.example"):
         assert fact in facts
@@ -126,7 +126,7 @@ def test_taking_back_is_offered_while_a_pass_is_out(browser_of, held):
 def test_history_describes_the_first_day_newest_first(browser_of, held):
     starter = held("noor").starter
 
-    entries = said(page_of(browser_of("hanna"), starter))
+    entries = entries_under(page_of(browser_of("hanna"), starter))
 
     told = [entry.rsplit(" · ", 1) for entry in entries]
     assert [(re.sub(r" \d+ \w+ \d{4}, .*", "", what), who) for what, who in told] == [
@@ -143,7 +143,7 @@ def test_every_history_entry_has_a_time(browser_of, record, time_machine):
     time_machine.move_to(datetime.fromisoformat("2026-07-01T22:30:00+00:00"), tick=False)
     starter = record("noor")
 
-    entry = said(page_of(browser_of("hanna"), starter))[0]
+    entry = entries_under(page_of(browser_of("hanna"), starter))[0]
 
     assert "2 Jul 2026, 00:30" in entry  # in the zone of the organisation
 
@@ -152,7 +152,7 @@ def test_history_describes_a_refusal_in_words_without_codes(browser_of, invite, 
     starter = invite("passkey")
     outcome_of(confirmation(starter))
 
-    entry = said(page_of(browser_of("hanna"), starter))[0]
+    entry = entries_under(page_of(browser_of("hanna"), starter))[0]
 
     assert "No pass was created. The account already has a sign-in method" in entry
     assert "no_own_method" not in entry
@@ -163,7 +163,9 @@ def test_history_names_an_account_that_could_not_be_checked(browser_of, invite, 
     tenant.tenant.faults.add([{"path": r"/\$batch", "status": 403}])
     outcome_of(confirmation(starter))
 
-    assert "The portal could not check the account." in said(page_of(browser_of("hanna"), starter))[0]
+    assert (
+        "The portal could not check the account." in entries_under(page_of(browser_of("hanna"), starter))[0]
+    )
 
 
 def test_history_shows_why_a_pass_was_cancelled(browser_of, held, run_jobs):
@@ -171,7 +173,7 @@ def test_history_shows_why_a_pass_was_cancelled(browser_of, held, run_jobs):
     cancel_pass(issue, reason=PassIssue.Reason.LOST, by=issue.actor)
     run_jobs()
 
-    entries = said(page_of(browser_of("hanna"), issue.starter))
+    entries = entries_under(page_of(browser_of("hanna"), issue.starter))
 
     assert any("The pass is being cancelled: the manager cancelled it" in entry for entry in entries)
     assert "The manager can create a new pass: the manager cancelled it" in entries[0]
@@ -191,7 +193,7 @@ def test_an_event_of_tomorrow_is_still_shown(browser_of, record):
     with audit.transaction():
         audit.record("starter.something_new", starter=starter)
 
-    assert "starter.something_new" in said(page_of(browser_of("hanna"), starter))[0]
+    assert "starter.something_new" in entries_under(page_of(browser_of("hanna"), starter))[0]
 
 
 def test_nothing_in_the_history_can_write_on_the_page(browser_of, record, person):
@@ -201,14 +203,14 @@ def test_nothing_in_the_history_can_write_on_the_page(browser_of, record, person
     page = page_of(browser_of("hanna"), starter)
 
     assert "<script>alert" not in page
-    assert "Withdrawn: <script>alert(1)</script>" in said(page)[0]
+    assert "Withdrawn: <script>alert(1)</script>" in entries_under(page)[0]
 
 
 def test_history_holds_no_events_of_another_starter(browser_of, record, person):
     noor, liam = record("noor"), record("liam")
     withdrawal.withdraw_starter(starter=liam, by=person("hanna"), reason="Liam has left")
 
-    assert len(said(page_of(browser_of("hanna"), noor))) == 1
+    assert len(entries_under(page_of(browser_of("hanna"), noor))) == 1
     assert AuditEvent.objects.count() == 3
 
 
@@ -222,7 +224,7 @@ def test_every_attempt_is_listed_with_what_became_of_it(browser_of, held, run_jo
     run_jobs()
     outcome_of(confirmation(issue.starter, identity_check="by_video"))
 
-    passes = section(page_of(browser_of("hanna"), issue.starter), "Passes")
+    passes = text_under(page_of(browser_of("hanna"), issue.starter), "Passes")
 
     second, first = passes.index("By video call"), passes.index("In person")
     assert second < first
@@ -241,10 +243,10 @@ def test_no_pass_is_ever_on_the_page(browser_of, shown):
 
 def test_mails_are_listed_with_whether_they_went(browser_of, invite, run_jobs):
     starter, hanna = invite("noor"), browser_of("hanna")
-    before = said(page_of(hanna, starter), "Emails")
+    before = entries_under(page_of(hanna, starter), "Emails")
     run_jobs()
 
-    after = said(page_of(hanna, starter), "Emails")
+    after = entries_under(page_of(hanna, starter), "Emails")
 
     assert (
         before[0].startswith("Help Noor de Vries sign in on the first day (")
@@ -257,7 +259,7 @@ def test_mails_are_listed_with_whether_they_went(browser_of, invite, run_jobs):
 def test_new_starter_has_no_history_of_passes(browser_of, record):
     page = page_of(browser_of("hanna"), record("noor"))
 
-    assert "No emails yet." in section(page, "Emails")
+    assert "No emails yet." in text_under(page, "Emails")
     assert "<h2>Passes</h2>" not in page
 
 

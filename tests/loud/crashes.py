@@ -36,7 +36,7 @@ class Abandoned(BaseException):
     """An error that no `except Exception` catches."""
 
 
-def fail(kind: type[BaseException], *arguments: Any) -> NoReturn:
+def raise_error(kind: type[BaseException], *arguments: Any) -> NoReturn:
     raise kind(*arguments)
 
 
@@ -54,22 +54,22 @@ def because_of_another(words: str) -> NoReturn:
         raise ValueError("an error with a cause") from cause
 
 
-def several(words: str) -> NoReturn:
+def raise_group(words: str) -> NoReturn:
     raise ExceptionGroup(words, [KeyError("one"), OSError("two")])
 
 
 KINDS: dict[str, Callable[[str], NoReturn]] = {
-    "plain": partial(fail, RuntimeError),
-    "database": partial(fail, OperationalError),
-    "system": partial(fail, OSError, errno.EPIPE),
-    "unicode": partial(fail, UnicodeEncodeError, "utf-8", "\ud800", 0, 1),
-    "memory": partial(fail, MemoryError),
-    "recursion": partial(fail, RecursionError),
-    "abandoned": partial(fail, Abandoned),
-    "exit": partial(fail, SystemExit),
+    "plain": partial(raise_error, RuntimeError),
+    "database": partial(raise_error, OperationalError),
+    "system": partial(raise_error, OSError, errno.EPIPE),
+    "unicode": partial(raise_error, UnicodeEncodeError, "utf-8", "\ud800", 0, 1),
+    "memory": partial(raise_error, MemoryError),
+    "recursion": partial(raise_error, RecursionError),
+    "abandoned": partial(raise_error, Abandoned),
+    "exit": partial(raise_error, SystemExit),
     "in_another": in_another,
     "because_of_another": because_of_another,
-    "several": several,
+    "several": raise_group,
 }
 
 
@@ -89,7 +89,7 @@ def crash_at(step: str) -> None:
     KINDS[kind](words)
 
 
-def around(
+def crash_around(
     owner: Any, name: str, only: Callable[..., bool] = lambda *_, **__: True, *, step: str = ""
 ) -> None:
     """Let a function crash before or after its work."""
@@ -108,7 +108,7 @@ def around(
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
+def doing_step(what: str) -> Iterator[None]:
     here.doing = what
     try:
         yield
@@ -116,7 +116,7 @@ def doing(what: str) -> Iterator[None]:
         here.doing = ""
 
 
-def while_(what: str) -> Callable[..., bool]:
+def only_during(what: str) -> Callable[..., bool]:
     return lambda *_, **__: getattr(here, "doing", "") == what
 
 
@@ -126,27 +126,27 @@ def of_a_form(*_: object, **__: object) -> bool:
 
 def prepare() -> None:
     for name in ("create_pass", "record_pass"):
-        setattr(handover, name, doing(name)(getattr(handover, name)))
+        setattr(handover, name, doing_step(name)(getattr(handover, name)))
     for step, name in STEPS.items():
-        around(handover, name, step=step)
-    around(Graph, "create_pass")
-    around(transport, "_read_body", while_("create_pass"))
-    around(transport, "_parse_json", while_("create_pass"))
-    around(parsing, "_problem_with")
-    around(parsing, "PassCode")
-    around(recording, "move_issue", while_("record_pass"))
-    around(BaseDatabaseWrapper, "commit", while_("record_pass"))
-    around(confirm, "show_pass")
-    around(spelling, "group_characters")
-    around(spelling, "spell_characters")
-    around(StaticNode, "url")
-    around(ForNode, "render", lambda node, _: node.loopvars == ["character"], step="loop")
-    around(pass_page, "render")
-    around(PassCode, "wipe")
+        crash_around(handover, name, step=step)
+    crash_around(Graph, "create_pass")
+    crash_around(transport, "_read_body", only_during("create_pass"))
+    crash_around(transport, "_parse_json", only_during("create_pass"))
+    crash_around(parsing, "_problem_with")
+    crash_around(parsing, "PassCode")
+    crash_around(recording, "move_issue", only_during("record_pass"))
+    crash_around(BaseDatabaseWrapper, "commit", only_during("record_pass"))
+    crash_around(confirm, "show_pass")
+    crash_around(spelling, "group_characters")
+    crash_around(spelling, "spell_characters")
+    crash_around(StaticNode, "url")
+    crash_around(ForNode, "render", lambda node, _: node.loopvars == ["character"], step="loop")
+    crash_around(pass_page, "render")
+    crash_around(PassCode, "wipe")
     # These steps of the request before may still run when its response has arrived.
-    around(SessionMiddleware, "process_response", of_a_form)
-    around(HttpResponse, "close", of_a_form)
-    around(wsgi.Response, "write", of_a_form)
+    crash_around(SessionMiddleware, "process_response", of_a_form)
+    crash_around(HttpResponse, "close", of_a_form)
+    crash_around(wsgi.Response, "write", of_a_form)
 
 
 class Outermost:

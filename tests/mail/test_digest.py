@@ -539,7 +539,7 @@ def at_most_ten(monkeypatch):
     monkeypatch.setattr(digest, "MAX_STARTERS", 10)
 
 
-def wait(starters: list[Starter]) -> str:
+def queue_all(starters: list[Starter]) -> str:
     """Queue all invitations in a batch, as if the first had not been sent at once."""
     Mail.objects.filter(starter__in=starters).update(released_at=None, sent_at=None, box="maria")
     return "maria"
@@ -559,12 +559,12 @@ def read_mails():
 
 
 def test_a_digest_reads_only_as_many_mails_as_it_holds(many, at_most_ten, read_mails):
-    box = wait(many(12))
+    box = queue_all(many(12))
     policy.for_department("")
     with CaptureQueriesContext(connection) as few:
         delivery.release_waiting_mails(box)
     Mail.objects.all().delete()
-    box = wait(many(300))
+    box = queue_all(many(300))
     read_mails.clear()
 
     with CaptureQueriesContext(connection) as lots:
@@ -579,7 +579,7 @@ def test_a_later_more_urgent_mail_replaces_the_earlier_one(many, at_most_ten):
     starters = many(25)
     with audit.transaction():
         notifications.write_reminder(starters[0])
-    box = wait(starters)
+    box = queue_all(starters)
 
     delivery.release_waiting_mails(box)
 
@@ -591,7 +591,7 @@ def test_a_later_more_urgent_mail_replaces_the_earlier_one(many, at_most_ten):
 
 def test_when_the_oldest_mails_are_irrelevant_the_next_ones_leave(many, at_most_ten):
     starters = many(25)
-    box = wait(starters)
+    box = queue_all(starters)
     Starter.objects.filter(pk__in=[starter.pk for starter in starters[:20]]).update(state="withdrawn")
 
     assert delivery.release_waiting_mails(box) is None

@@ -149,7 +149,7 @@ ANSWERS = [
 ID = [f"{row.server} {row.stage} {row.answer[:48]}" for row in ANSWERS]
 
 
-def play(peer, row: Row) -> None:
+def order_answer(peer, row: Row) -> None:
     name = {MAIL: "senders_refused", RCPT: "recipients_refused", DATA: "data_refused", DOT: "answers"}
     setattr(peer, name[row.stage], [row.answer])
 
@@ -167,7 +167,7 @@ def test_the_table_covers_every_step_and_kind():
 @pytest.mark.parametrize("row", ANSWERS, ids=ID)
 def test_only_an_answer_about_the_address_ends_the_sending(peer, invite, run_jobs, row):
     invite("noor")
-    play(peer, row)
+    order_answer(peer, row)
 
     run_jobs()
     first = Mail.objects.get(kind="invitation")

@@ -41,7 +41,7 @@ def the_mail():
     return Mail.objects.get(kind="invitation")
 
 
-def arrives(run_jobs):
+def assert_arrives(run_jobs):
     """The first try fails and a later one succeeds. HR is not notified within an hour."""
     run_jobs()
     assert the_mail().sent_at is None and Job.objects.get(key=f"mail:{the_mail().pk}").attempts == 1
@@ -62,7 +62,7 @@ def test_a_mail_over_smtp_arrives(peer, invite, run_jobs, settings, fault, copie
 
     run_jobs()
     settings.EMAIL_TIMEOUT = patient
-    arrives(run_jobs)
+    assert_arrives(run_jobs)
 
     assert [mime["Message-ID"] for _, mime in peer.got] == [the_mail().message_id] * copies
 
@@ -73,7 +73,7 @@ def test_a_mail_over_graph_arrives(tenant, invite, run_jobs, loses_patience, fau
     loses_patience("send_mail", 0.4)
     tenant.tenant.faults.add([{"path": "sendMail", **fault}])
 
-    arrives(run_jobs)
+    assert_arrives(run_jobs)
 
     assert [mail.message_id for mail in tenant.tenant.mails] == [the_mail().message_id] * copies
 

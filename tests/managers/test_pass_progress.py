@@ -21,11 +21,11 @@ pytestmark = pytest.mark.django_db
 Reason = PassIssue.Reason
 
 
-def ask(browser, issue):
+def poll_progress(browser, issue):
     return browser.get(f"/starters/{issue.starter.public_id}/{issue.pk}/progress/")
 
 
-def stored(issue: PassIssue, **fields) -> PassIssue:
+def update_issue(issue: PassIssue, **fields) -> PassIssue:
     """The issue with other facts, as the worker would have stored them."""
     PassIssue.objects.filter(pk=issue.pk).update(**fields)
     return PassIssue.objects.select_related("starter").get(pk=issue.pk)
@@ -34,9 +34,9 @@ def stored(issue: PassIssue, **fields) -> PassIssue:
 def test_usable_pass_is_open_without_text(shown, browser_of):
     outcome = shown("noor")
     code, maria = outcome.code.reveal(), browser_of("maria")
-    before = ask(maria, outcome.issue).json()
+    before = poll_progress(maria, outcome.issue).json()
     confirm_receipt(outcome.issue, by=outcome.issue.actor)
-    answer = ask(maria, outcome.issue)
+    answer = poll_progress(maria, outcome.issue)
 
     assert (
         before
@@ -50,18 +50,20 @@ def test_usable_pass_is_open_without_text(shown, browser_of):
 def test_only_the_person_shown_the_pass_gets_progress(held, browser_of):
     issue = held("noor")
 
-    assert {ask(browser_of(key), issue).status_code for key in ("tom", "hanna", "ada", "audrey")} == {404}
+    assert {
+        poll_progress(browser_of(key), issue).status_code for key in ("tom", "hanna", "ada", "audrey")
+    } == {404}
 
 
 def test_asking_reads_a_few_rows_and_asks_no_directory(held, browser_of, tenant):
     issue, maria = held("noor"), browser_of("maria")
-    ask(maria, issue)
+    poll_progress(maria, issue)
     asked = len(tenant.tenant.requests)
 
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        ask(maria, issue)
+        poll_progress(maria, issue)
 
     assert len(tenant.tenant.requests) == asked
     assert len(queries) <= 6, [query["sql"] for query in queries]
@@ -69,7 +71,7 @@ def test_asking_reads_a_few_rows_and_asks_no_directory(held, browser_of, tenant)
 
 
 def test_used_pass_names_the_starter_and_is_not_final(held):
-    seen = describe_progress(stored(held("noor"), used_at=timezone.now()), timezone.now())
+    seen = describe_progress(update_issue(held("noor"), used_at=timezone.now()), timezone.now())
 
     assert seen.title == "Noor de Vries has signed in and is setting up a passkey"
     assert "If that was not Noor de Vries, tell IT at once." in seen.lines
@@ -97,8 +99,8 @@ def test_expired_pass_can_still_turn_out_used(held):
 def test_cancelled_pass_shows_why_and_is_gone_only_after_deletion(held, reason, says):
     issue = held("noor")
 
-    under_way = describe_progress(stored(issue, state="revoking", reason=reason), timezone.now())
-    gone = describe_progress(stored(issue, state="revoked", reason=reason), timezone.now())
+    under_way = describe_progress(update_issue(issue, state="revoking", reason=reason), timezone.now())
+    gone = describe_progress(update_issue(issue, state="revoked", reason=reason), timezone.now())
 
     assert says in under_way.lines and says in gone.lines
     assert under_way.title == "The pass is being cancelled" and not under_way.is_final
@@ -113,7 +115,7 @@ def test_pass_of_a_registered_starter_is_done_in_any_state(held):
 
     for state, reason in (("closed", "registered"), ("revoked", "no_receipt")):
         assert (
-            describe_progress(stored(issue, state=state, reason=reason), timezone.now()).title
+            describe_progress(update_issue(issue, state=state, reason=reason), timezone.now()).title
             == "You are done"
         )
 
@@ -123,6 +125,6 @@ def test_whatever_else_is_stored_the_page_stops_showing_the_pass(held, state):
     issue = held("noor")
 
     for reason in Reason.values:
-        seen = describe_progress(stored(issue, state=state, reason=reason), timezone.now())
+        seen = describe_progress(update_issue(issue, state=state, reason=reason), timezone.now())
         assert seen != OPEN, reason
         assert seen.title and json.dumps(seen.lines), reason

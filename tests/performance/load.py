@@ -72,7 +72,7 @@ def main(count: int, rate: float) -> int:
         raise_daily_limits(demo.environment)
         began = time.monotonic()
         people = newcomers(demo, count)
-        pages = recorded(demo, people)
+        pages = record_all(demo, people)
         read_by_the_worker(url, count)
         say(f"{count} starters recorded, invited and read in {time.monotonic() - began:.0f} s")
         control(
@@ -83,7 +83,7 @@ def main(count: int, rate: float) -> int:
         began = time.monotonic()
         morning = the_morning(demo, people, pages, rate)
         took = time.monotonic() - began
-        settled(url)
+        wait_until_settled(url)
         return report(morning, took, outcome(demo, url), post(demo, url), count)
 
 
@@ -96,7 +96,7 @@ def newcomers(demo: RunningDemo, count: int) -> list[tuple[str, str]]:
     return [(f"boss{n}", ids[n]) for n in range(count)]
 
 
-def recorded(demo: RunningDemo, people: list[tuple[str, str]]) -> list[str]:
+def record_all(demo: RunningDemo, people: list[tuple[str, str]]) -> list[str]:
     """HR adds all starters. Returns the addresses of their pages in the same order."""
     local = threading.local()
 
@@ -138,7 +138,7 @@ def the_morning(demo: RunningDemo, people: list[tuple[str, str]], pages: list[st
     def comes(moment: float, key: str, page: str) -> None:
         time.sleep(max(0.0, start + moment - time.monotonic()))
         visitor, answers = Visitor(demo.portal_url), Counter[str]()
-        visitor.http.hooks["response"].append(lambda got, *_, **__: answers.update([described(got)]))
+        visitor.http.hooks["response"].append(lambda got, *_, **__: answers.update([describe_answer(got)]))
         tries, pressed = goes_through(visitor, key, page)
         with lock:
             seen.answers.update(answers)
@@ -187,14 +187,14 @@ def acknowledged(visitor: Visitor, receipt: str, form: dict[str, str]) -> None:
         time.sleep(1)
 
 
-def described(answer: requests.Response) -> str:
+def describe_answer(answer: requests.Response) -> str:
     """The status, and for a server error the page's title."""
     title = re.search(r"<title>([^<]*?)</title>", answer.text, re.S) if answer.status_code >= 500 else None
     told = f" ({re.sub(NUMBER, '…', title[1]).strip()})" if title else ""
     return f"{answer.status_code}{told}"
 
 
-def settled(url: str) -> None:
+def wait_until_settled(url: str) -> None:
     open_ones = (
         "SELECT count(*) FROM onboarding_passissue WHERE state IN ('issuing', 'unknown', 'shown', 'revoking')"
     )

@@ -29,10 +29,10 @@ from tests.performance.load import (
     newcomers,
     outcome,
     read_by_the_worker,
-    recorded,
+    record_all,
     say,
-    settled,
     spread,
+    wait_until_settled,
 )
 
 CALLS, SECONDS, A_PASS = 5, 10, 2  # Microsoft's limit, and the calls of one pass
@@ -51,7 +51,7 @@ def main(count: int) -> int:
     with running_demo("--throttle", "off", "--forget", **quiet) as demo:
         raise_daily_limits(demo.environment)
         people = newcomers(demo, count)
-        pages = recorded(demo, people)
+        pages = record_all(demo, people)
         read_by_the_worker(url, count)
         raise_daily_limits(demo.environment, graph_calls=CALLS, graph_seconds=SECONDS)
         managers = [Manager(demo, key, page) for (key, _), page in zip(people, pages, strict=True)]
@@ -68,7 +68,7 @@ def main(count: int) -> int:
                 time.sleep(1)
             for future in coming:
                 future.result()
-        settled(url)
+        wait_until_settled(url)
         return report(managers, began, throttled(demo), line, outcome(demo, url))
 
 

@@ -369,7 +369,7 @@ def proofs(client: Client) -> dict[str, Any]:
     return client.session.get("step_ups", {})
 
 
-def again(purpose: str) -> str:
+def step_up_path(purpose: str) -> str:
     return f"/signin/again/?{urlencode({'next': '/', 'for': purpose})}"
 
 
@@ -401,7 +401,7 @@ NOT_MET: dict[str, Any] = {
 def test_met_context_is_a_proof_for_its_purpose_only(signed_in, entra, name):
     entra.changes = {"acrs": MET[name]}
 
-    response = come_back(signed_in, entra, again(NOORS))
+    response = come_back(signed_in, entra, step_up_path(NOORS))
 
     assert response.status_code == 302
     assert list(proofs(signed_in)) == [NOORS]
@@ -416,7 +416,7 @@ def test_a_token_without_the_context_proves_nothing(signed_in, entra, name):
     before = signed_in.session["auth_time"]
     entra.changes = {"acrs": NOT_MET[name]}
 
-    response = come_back(signed_in, entra, again(NOORS))
+    response = come_back(signed_in, entra, step_up_path(NOORS))
 
     assert response.status_code == 403 and "This step needs a stronger sign-in" in says(response)
     assert proofs(signed_in) == {}
@@ -450,7 +450,7 @@ def test_context_counts_only_in_a_valid_current_token(signed_in, entra, changes,
     before = signed_in.session["auth_time"]
     entra.changes = {"acrs": ["c1"]} | changes
 
-    response = come_back(signed_in, entra, again(NOORS))
+    response = come_back(signed_in, entra, step_up_path(NOORS))
 
     assert response.status_code == 403 and text in says(response)
     assert proofs(signed_in) == {} and signed_in.session["auth_time"] == before
@@ -460,7 +460,7 @@ def test_context_counts_only_in_a_valid_current_token(signed_in, entra, changes,
 def test_a_context_that_entra_did_not_sign_proves_nothing(signed_in, entra, name):
     entra.changes, entra.sign = {"acrs": ["c1"]}, SIGNATURES[name]
 
-    response = come_back(signed_in, entra, again(NOORS))
+    response = come_back(signed_in, entra, step_up_path(NOORS))
 
     assert response.status_code == 403 and proofs(signed_in) == {}
     assert "could not verify" in says(response)
@@ -468,10 +468,10 @@ def test_a_context_that_entra_did_not_sign_proves_nothing(signed_in, entra, name
 
 def test_proof_for_one_purpose_does_not_serve_another(signed_in, entra):
     entra.changes = {"acrs": ["c1"]}
-    come_back(signed_in, entra, again(NOORS))
+    come_back(signed_in, entra, step_up_path(NOORS))
     first = proofs(signed_in)
 
-    response = come_back(signed_in, entra, again(LIAMS))  # this purpose needs c2
+    response = come_back(signed_in, entra, step_up_path(LIAMS))  # this purpose needs c2
 
     assert response.status_code == 403 and "needs a stronger sign-in" in says(response)
     assert proofs(signed_in) == first
@@ -480,9 +480,9 @@ def test_proof_for_one_purpose_does_not_serve_another(signed_in, entra):
 def test_answer_for_one_purpose_cannot_serve_another(signed_in, entra):
     """Two step-ups are in progress; the token of the first comes with the state of the second."""
     entra.changes = {"acrs": ["c1", "c2"]}
-    first = leave(signed_in, entra, again(NOORS))
+    first = leave(signed_in, entra, step_up_path(NOORS))
     nonce = entra.nonce
-    second = leave(signed_in, entra, again(LIAMS))
+    second = leave(signed_in, entra, step_up_path(LIAMS))
     entra.nonce = nonce
 
     assert signed_in.get("/signin/callback/", second).status_code == 403
@@ -493,7 +493,7 @@ def test_answer_for_one_purpose_cannot_serve_another(signed_in, entra):
 
 def test_used_answer_makes_no_second_proof(signed_in, entra):
     entra.changes = {"acrs": ["c1"]}
-    query = leave(signed_in, entra, again(NOORS))
+    query = leave(signed_in, entra, step_up_path(NOORS))
     signed_in.get("/signin/callback/", query)
     first = proofs(signed_in)
 
@@ -505,7 +505,7 @@ def test_each_step_up_makes_a_proof_of_its_own(signed_in, entra):
     entra.changes = {"acrs": ["c1"]}
     ids = set()
     for _ in range(2):
-        come_back(signed_in, entra, again(NOORS))
+        come_back(signed_in, entra, step_up_path(NOORS))
         ids.add(proofs(signed_in)[NOORS]["id"])
 
     assert len(ids) == 2 and len(proofs(signed_in)) == 1
@@ -521,7 +521,7 @@ def test_unrequested_context_proves_nothing(signed_in, entra, path):
 
 def test_proofs_end_with_the_session(signed_in, entra):
     entra.changes = {"acrs": ["c1"]}
-    come_back(signed_in, entra, again(NOORS))
+    come_back(signed_in, entra, step_up_path(NOORS))
     entra.changes = {"oid": LIAM}
 
     come_back(signed_in, entra)  # another person signs in, in the same browser

@@ -90,11 +90,11 @@ def certificate_file(settings, tmp_path, key_and_certificate):
     return path
 
 
-def given(value="a-token", **changed):
+def token_answer(value="a-token", **changed):
     return {"access_token": value, "expires_in": "3600", "token_type": "Bearer", **changed}
 
 
-def granted(mock, *tokens):
+def offer_tokens(mock, *tokens):
     for token in tokens:
         mock.post(TOKEN, json={"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
 
@@ -107,7 +107,7 @@ def sent_form(mock):
 
 
 def test_virtual_machine_asks_its_metadata_service_for_the_identity(entra):
-    entra.get(IMDS, json=given())
+    entra.get(IMDS, json=token_answer())
 
     assert identity.workload_identity().graph_token() == "a-token"
 
@@ -120,7 +120,7 @@ def test_virtual_machine_asks_its_metadata_service_for_the_identity(entra):
 def test_an_app_service_asks_its_own_endpoint(entra, monkeypatch):
     monkeypatch.setenv("IDENTITY_ENDPOINT", APP_SERVICE)
     monkeypatch.setenv("IDENTITY_HEADER", "a-header")
-    entra.get(APP_SERVICE, json=given(expires_on="4102444800"))
+    entra.get(APP_SERVICE, json=token_answer(expires_on="4102444800"))
 
     assert identity.workload_identity().graph_token() == "a-token"
     assert entra.calls[0].request.headers["X-IDENTITY-HEADER"] == "a-header"
@@ -128,7 +128,7 @@ def test_an_app_service_asks_its_own_endpoint(entra, monkeypatch):
 
 def test_without_a_client_id_the_system_assigned_identity_is_used(entra, settings):
     settings.AZURE_CLIENT_ID = ""
-    entra.get(IMDS, json=given())
+    entra.get(IMDS, json=token_answer())
 
     identity.workload_identity().graph_token()
 
@@ -136,7 +136,7 @@ def test_without_a_client_id_the_system_assigned_identity_is_used(entra, setting
 
 
 def test_a_token_is_kept_until_it_runs_out(entra):
-    entra.get(IMDS, json=given())
+    entra.get(IMDS, json=token_answer())
 
     tokens = {identity.workload_identity().graph_token() for _ in range(3)}
 
@@ -152,8 +152,8 @@ def test_a_token_is_kept_until_it_runs_out(entra):
     ],
 )
 def test_a_token_that_graph_refused_is_not_used_again(entra, ask_again):
-    entra.get(IMDS, json=given("old"))
-    entra.get(IMDS, json=given("new"))
+    entra.get(IMDS, json=token_answer("old"))
+    entra.get(IMDS, json=token_answer("new"))
     source = identity.workload_identity()
     source.graph_token()
 
@@ -180,7 +180,7 @@ def test_the_metadata_service_is_never_asked_through_a_proxy(monkeypatch):
 
 
 def test_a_federated_token_is_exchanged_for_graphs(entra, token_file):
-    granted(entra, "a-token")
+    offer_tokens(entra, "a-token")
 
     assert identity.workload_identity().graph_token() == "a-token"
 
@@ -193,7 +193,7 @@ def test_a_federated_token_is_exchanged_for_graphs(entra, token_file):
 
 
 def test_the_token_file_is_read_again_each_time(entra, token_file):
-    granted(entra, "first", "second")
+    offer_tokens(entra, "first", "second")
     source = identity.workload_identity()
     source.graph_token()
 
@@ -217,7 +217,7 @@ def test_empty_or_missing_token_file_is_named_in_the_error(entra, token_file, sp
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=["key first", "certificate first"])
 def test_a_certificate_signs_an_assertion_of_its_own(entra, certificate_file, key_and_certificate, order):
     certificate_file.write_text("".join(key_and_certificate[part] for part in order))
-    granted(entra, "a-token")
+    offer_tokens(entra, "a-token")
 
     assert identity.workload_identity().graph_token() == "a-token"
 
@@ -274,7 +274,7 @@ def test_choosing_an_identity_makes_no_request(entra, token_file):
 
 
 def test_managed_identity_signs_in_with_an_exchange_token(entra):
-    entra.get(IMDS, json=given("vouching"))
+    entra.get(IMDS, json=token_answer("vouching"))
 
     credential = identity.workload_identity().sign_in_credential()
 
@@ -283,8 +283,8 @@ def test_managed_identity_signs_in_with_an_exchange_token(entra):
 
 
 def test_graph_token_is_never_the_sign_in_credential(entra):
-    entra.get(IMDS, json=given("for-graph"), match=[for_resource("https://graph.microsoft.com")])
-    entra.get(IMDS, json=given("vouching"), match=[for_resource("api://AzureADTokenExchange")])
+    entra.get(IMDS, json=token_answer("for-graph"), match=[for_resource("https://graph.microsoft.com")])
+    entra.get(IMDS, json=token_answer("vouching"), match=[for_resource("api://AzureADTokenExchange")])
     source = identity.workload_identity()
 
     assert source.graph_token() == "for-graph"
@@ -306,7 +306,7 @@ def test_certificate_is_the_sign_in_credential(certificate_file, key_and_certifi
 
 def test_separate_sign_in_certificate_is_used_for_sign_in(entra, settings, certificate_file):
     settings.AZURE_CLIENT_CERTIFICATE_PATH = ""
-    entra.get(IMDS, json=given())
+    entra.get(IMDS, json=token_answer())
     source = identity.workload_identity()
 
     assert source.graph_token() == "a-token"
@@ -386,7 +386,7 @@ def test_unreachable_authority_raises_the_same_error(token_file):
 
 def test_after_an_outage_the_next_request_is_sent(entra, token_file):
     entra.post(TOKEN, body=requests.ConnectionError("no"))
-    granted(entra, "a-token")
+    offer_tokens(entra, "a-token")
     source = identity.workload_identity()
 
     with pytest.raises(identity.TokenUnavailable):

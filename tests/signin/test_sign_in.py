@@ -25,14 +25,14 @@ def microsoft():
     return requests.Session()
 
 
-def ask(client: Client, path: str) -> dict[str, str]:
+def start_sign_in(client: Client, path: str) -> dict[str, str]:
     """The query that the portal sends to Microsoft."""
     leaving = client.get(path)["Location"]
     assert leaving.startswith(f"{running.SANDBOX_URL}/{running.TENANT_ID}/oauth2/v2.0/authorize?")
     return dict(parse_qsl(urlsplit(leaving).query))
 
 
-def answer(microsoft: requests.Session, asked: dict[str, str], person: str, **more: str) -> str:
+def answer_as(microsoft: requests.Session, asked: dict[str, str], person: str, **more: str) -> str:
     """Microsoft's redirect back, as path and query."""
     address = f"{running.SANDBOX_URL}/{running.TENANT_ID}/oauth2/v2.0/authorize"
     response = microsoft.post(address, asked | {"person": person} | more, allow_redirects=False)
@@ -42,14 +42,14 @@ def answer(microsoft: requests.Session, asked: dict[str, str], person: str, **mo
 
 
 def sign_in(client, microsoft, person, path="/signin/", **more):
-    return client.get(answer(microsoft, ask(client, path), person, **more))
+    return client.get(answer_as(microsoft, start_sign_in(client, path), person, **more))
 
 
-def who(client: Client) -> User | None:
+def signed_in_user(client: Client) -> User | None:
     return User.objects.filter(pk=client.session.get("_auth_user_id")).first()
 
 
-def says(response) -> str:
+def text_of(response) -> str:
     return " ".join(response.content.decode().split())
 
 
@@ -60,12 +60,12 @@ def test_sign_in_leads_to_the_requested_page(tenant, client, microsoft):
     response = sign_in(client, microsoft, "hanna", wanted["Location"])
 
     assert (response.status_code, response["Location"]) == (302, "/hr/?q=noor")
-    assert who(client).name == "Hanna Reuter"
+    assert signed_in_user(client).name == "Hanna Reuter"
 
 
 def test_a_person_is_known_by_tenant_and_object_id(tenant, client, microsoft):
     sign_in(client, microsoft, "maria")
-    first = who(client)
+    first = signed_in_user(client)
     tenant.state.accounts["maria"].properties["userPrincipalName"] = "maria.berg@contoso.example"
 
     sign_in(Client(), requests.Session(), "maria")
@@ -81,7 +81,7 @@ def test_a_person_is_known_by_tenant_and_object_id(tenant, client, microsoft):
 def test_roles_come_from_the_token(tenant, client, microsoft, person, roles):
     sign_in(client, microsoft, person)
 
-    assert who(client).roles == roles
+    assert signed_in_user(client).roles == roles
 
 
 def test_removed_role_is_gone_at_the_next_sign_in(tenant, client, microsoft):
@@ -90,11 +90,11 @@ def test_removed_role_is_gone_at_the_next_sign_in(tenant, client, microsoft):
 
     sign_in(client, microsoft, "hanna")
 
-    assert who(client).roles == []
+    assert signed_in_user(client).roles == []
 
 
 def test_sign_in_request_has_challenge_nonce_and_max_age(tenant, client):
-    asked = ask(client, "/signin/")
+    asked = start_sign_in(client, "/signin/")
 
     assert asked["code_challenge_method"] == "S256" and asked["nonce"] and asked["state"]
     assert asked["response_mode"] == "query"
@@ -108,16 +108,16 @@ def test_sign_in_request_has_challenge_nonce_and_max_age(tenant, client):
 def test_guests_and_other_tenants_get_an_explanation(tenant, client, microsoft, person, text):
     response = sign_in(client, microsoft, person)
 
-    assert response.status_code == 403 and text in says(response)
-    assert "another=1" in says(response)
-    assert who(client) is None and not User.objects.exists()
+    assert response.status_code == 403 and text in text_of(response)
+    assert "another=1" in text_of(response)
+    assert signed_in_user(client) is None and not User.objects.exists()
 
 
 def test_cancelling_begins_no_session(tenant, client, microsoft):
     response = sign_in(client, microsoft, "cancel")
 
-    assert response.status_code == 400 and "cancelled" in says(response)
-    assert who(client) is None
+    assert response.status_code == 400 and "cancelled" in text_of(response)
+    assert signed_in_user(client) is None
 
 
 def test_microsofts_keys_may_change_at_any_time(tenant, client, microsoft):
@@ -135,16 +135,16 @@ def test_a_token_that_the_tenant_did_not_sign_opens_nothing(tenant, client, micr
         tenant.state.id_token_changes = {"signature": signature}
 
         assert sign_in(client, microsoft, "maria").status_code == 403
-        assert who(client) is None
+        assert signed_in_user(client) is None
 
 
 def test_a_code_that_someone_else_redeemed_opens_nothing(tenant, client, microsoft):
-    back = answer(microsoft, ask(client, "/signin/"), "maria")
+    back = answer_as(microsoft, start_sign_in(client, "/signin/"), "maria")
     other = Client()
-    stolen = dict(parse_qsl(urlsplit(back).query)) | {"state": ask(other, "/signin/")["state"]}
+    stolen = dict(parse_qsl(urlsplit(back).query)) | {"state": start_sign_in(other, "/signin/")["state"]}
 
     assert other.get("/signin/callback/", stolen).status_code == 403  # a new verifier and a new nonce
-    assert who(other) is None
+    assert signed_in_user(other) is None
 
 
 def test_unreachable_microsoft_begins_no_session(tenant, client, microsoft):
@@ -152,8 +152,8 @@ def test_unreachable_microsoft_begins_no_session(tenant, client, microsoft):
 
     response = sign_in(client, microsoft, "maria")
 
-    assert response.status_code == 503 and "Try again in a minute" in says(response)
-    assert who(client) is None
+    assert response.status_code == 503 and "Try again in a minute" in text_of(response)
+    assert signed_in_user(client) is None
 
 
 def test_a_session_gets_a_new_id_when_someone_signs_in(tenant, client, microsoft):
@@ -179,19 +179,19 @@ def test_sign_in_is_bound_to_the_browser_by_a_cookie(tenant, client, settings, l
 
 
 def test_sign_ins_in_two_tabs_both_succeed(tenant, client, microsoft):
-    first, second = ask(client, "/signin/?next=/one/"), ask(client, "/signin/?next=/two/")
+    first, second = start_sign_in(client, "/signin/?next=/one/"), start_sign_in(client, "/signin/?next=/two/")
 
-    assert client.get(answer(microsoft, second, "maria"))["Location"] == "/two/"
-    assert client.get(answer(microsoft, first, "maria"))["Location"] == "/one/"
+    assert client.get(answer_as(microsoft, second, "maria"))["Location"] == "/two/"
+    assert client.get(answer_as(microsoft, first, "maria"))["Location"] == "/one/"
 
 
 def test_a_sign_in_leaves_nothing_behind(tenant, client, microsoft, time_machine):
     sign_in(client, microsoft, "maria")
     assert not SignIn.objects.exists()
 
-    ask(client, "/signin/")
+    start_sign_in(client, "/signin/")
     SignIn.objects.update(created_at="2020-01-01T00:00:00Z")
-    ask(client, "/signin/")
+    start_sign_in(client, "/signin/")
     assert SignIn.objects.count() == 1
 
 
@@ -200,10 +200,10 @@ def test_step_up_renews_the_proof_and_keeps_other_tabs(tenant, client, microsoft
     before = dict(client.session.items())
     key = client.session.session_key
 
-    asked = ask(client, "/signin/again/?next=/")
+    asked = start_sign_in(client, "/signin/again/?next=/")
     assert (asked["prompt"], asked["max_age"]) == ("login", "0")
     assert asked["login_hint"] == "maria.lindqvist@contoso.example"
-    client.get(answer(microsoft, asked, "maria"))
+    client.get(answer_as(microsoft, asked, "maria"))
 
     after = dict(client.session.items())
     assert after["auth_time"] >= before["auth_time"] + 890
@@ -215,7 +215,7 @@ def test_step_up_renews_the_proof_and_keeps_other_tabs(tenant, client, microsoft
 def test_a_step_up_keeps_a_forms_token_good(tenant, microsoft):
     client = Client(enforce_csrf_checks=True)
     sign_in(client, microsoft, "maria")
-    page = says(client.get("/starters/"))
+    page = text_of(client.get("/starters/"))
     token = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
 
     sign_in(client, microsoft, "maria", "/signin/again/")
@@ -233,9 +233,9 @@ def test_a_step_up_needs_the_same_person_at_this_moment(tenant, client, microsof
 
     response = sign_in(client, microsoft, person, "/signin/again/", **more)
 
-    assert response.status_code == 403 and text in says(response)
+    assert response.status_code == 403 and text in text_of(response)
     assert client.session["auth_time"] == before
-    assert who(client).oid == BY_KEY["maria"].object_id
+    assert signed_in_user(client).oid == BY_KEY["maria"].object_id
 
 
 def test_a_step_up_needs_a_session(client):
@@ -243,7 +243,7 @@ def test_a_step_up_needs_a_session(client):
 
 
 def test_another_account_requests_microsofts_account_picker(tenant, client):
-    assert ask(client, "/signin/?another=1")["prompt"] == "select_account"
+    assert start_sign_in(client, "/signin/?another=1")["prompt"] == "select_account"
 
 
 def test_signing_out_ends_the_session_and_offers_microsofts(tenant, client, microsoft):
@@ -254,18 +254,18 @@ def test_signing_out_ends_the_session_and_offers_microsofts(tenant, client, micr
 
     assert not Session.objects.filter(session_key=key).exists()
     assert response["Clear-Site-Data"] == '"cookies", "storage", "cache"'
-    link = re.search(f'href="({tenant.url}/[^"]*/logout[^"]*)"', says(response))[1].replace("&amp;", "&")
+    link = re.search(f'href="({tenant.url}/[^"]*/logout[^"]*)"', text_of(response))[1].replace("&amp;", "&")
     assert "logout_hint=" in link
     back = microsoft.get(link, allow_redirects=False).headers["Location"]
     assert back == f"{running.PORTAL_URL}/signout/done/"
-    assert "signed out" in says(client.get("/signout/done/"))
+    assert "signed out" in text_of(client.get("/signout/done/"))
 
 
 def test_signing_out_needs_a_post(tenant, client, microsoft):
     sign_in(client, microsoft, "maria")
 
     assert client.get("/signout/").status_code == 405
-    assert who(client) is not None
+    assert signed_in_user(client) is not None
 
 
 # --- What is open ------------------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_admin_has_no_password_form(tenant, client, microsoft):
 
 def test_admins_cannot_change_people(tenant, client, microsoft):
     sign_in(client, microsoft, "ada")
-    ada = who(client)
+    ada = signed_in_user(client)
 
     assert ada.has_perm("portal.view_user") and ada.has_perm("onboarding.add_policyversion")
     for permission in (
@@ -339,5 +339,5 @@ def test_admins_cannot_change_people(tenant, client, microsoft):
 def test_an_auditor_only_reads(tenant, client, microsoft):
     sign_in(client, microsoft, "audrey")
 
-    assert who(client).has_perm("onboarding.view_policyversion")
-    assert not who(client).has_perm("onboarding.add_policyversion")
+    assert signed_in_user(client).has_perm("onboarding.view_policyversion")
+    assert not signed_in_user(client).has_perm("onboarding.add_policyversion")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 DUTCH, GERMAN = "Uw eerste keer aanmelden", "Ihre erste Anmeldung"
 
 
-def read(client, path="/sheet/", language="", **headers):
+def get_page(client, path="/sheet/", language="", **headers):
     if language:
         headers["Accept-Language"] = language
     return client.get(path, headers=headers)
@@ -36,7 +36,7 @@ def read(client, path="/sheet/", language="", **headers):
     ],
 )
 def test_browser_language_is_the_default(client, asked, says, tag):
-    page = read(client, language=asked)
+    page = get_page(client, language=asked)
 
     assert says in page.content.decode() and f'<html lang="{tag}">' in page.content.decode()
     assert page["Content-Language"] == tag
@@ -48,7 +48,7 @@ def test_chosen_language_goes_before_the_browsers(client):
     chosen = client.post("/language/", {"language": "nl"}, headers={"Referer": page})
 
     assert chosen.status_code == 302 and chosen["Location"] == "/sheet/?with=phone"
-    assert DUTCH in read(client, language="de").content.decode()
+    assert DUTCH in get_page(client, language="de").content.decode()
 
 
 def test_language_choice_needs_no_session(client):
@@ -80,7 +80,7 @@ def test_early_refusals_use_the_visitors_language(client):
 
 
 def test_files_are_the_same_in_every_language(client):
-    picture = read(client, "/static/favicon.svg", language="nl")
+    picture = get_page(client, "/static/favicon.svg", language="nl")
     picture.close()
 
     assert picture.status_code == 200
@@ -88,7 +88,7 @@ def test_files_are_the_same_in_every_language(client):
 
 
 def test_language_names_are_native_and_the_choice_is_marked(client):
-    page = read(client, language="nl").content.decode()
+    page = get_page(client, language="nl").content.decode()
     buttons = re.findall(r'value="(en-gb|nl|de)"\s+lang="([\w-]+)"( aria-current="true")?>([^<]+)<', page)
 
     assert buttons == [
@@ -111,7 +111,7 @@ def test_pass_page_has_no_language_menu(browser_of, invite):
 
 
 def test_a_thread_speaks_english_again_when_a_page_is_done(client):
-    read(client, language="nl")
+    get_page(client, language="nl")
 
     assert translation.get_language() == "en-gb"
 
@@ -144,7 +144,7 @@ def test_dates_are_written_as_the_language_writes_them():
 def test_a_large_number_is_grouped_as_the_language_does(browser_of, monkeypatch, language, says):
     monkeypatch.setattr("onboarding.hr.counts.ListCounts.count_all", lambda _: 1234)
 
-    page = read(browser_of("hanna"), "/hr/", language=language)
+    page = get_page(browser_of("hanna"), "/hr/", language=language)
 
     assert says in page.content.decode()
 

@@ -401,7 +401,7 @@ def read_by_the_settings() -> set[str]:
     return names
 
 
-def explained() -> dict[str, str]:
+def explained_variables() -> dict[str, str]:
     """The variables in `.env.example`, each with the comment above it."""
     found, comment = {}, ""
     for line in EXAMPLE.read_text().splitlines():
@@ -418,8 +418,8 @@ def test_the_example_explains_every_variable_and_no_other():
     names = read_by_the_settings()
 
     assert len(names) > 30
-    assert set(explained()) == names
-    assert [name for name, comment in explained().items() if len(comment) < 30] == []
+    assert set(explained_variables()) == names
+    assert [name for name, comment in explained_variables().items() if len(comment) < 30] == []
 
 
 def test_example_file_starts_the_sandbox(start):
@@ -428,7 +428,7 @@ def test_example_file_starts_the_sandbox(start):
     assert start(**dict(line.split("=", 1) for line in lines))["SANDBOX"]
 
 
-def deployed(settings, **changes: object) -> set[str]:
+def deployment_problems(settings, **changes: object) -> set[str]:
     for name, value in changes.items():
         setattr(settings, name, value)
     messages = run_checks(include_deployment_checks=True)
@@ -448,30 +448,30 @@ def for_real(settings, start, monkeypatch):
 
 
 def test_correct_installation_has_no_warnings(for_real):
-    assert deployed(for_real) <= {"portal.I001"}
+    assert deployment_problems(for_real) <= {"portal.I001"}
 
 
 @pytest.mark.django_db
 def test_deploy_check_warns_about_the_sandbox_tenant(settings):
-    assert "portal.W001" in deployed(settings)
+    assert "portal.W001" in deployment_problems(settings)
 
 
 def test_deploy_check_warns_about_endless_redirects(for_real):
-    assert "portal.W002" in deployed(for_real, BEHIND_PROXY=False)
+    assert "portal.W002" in deployment_problems(for_real, BEHIND_PROXY=False)
 
 
 def test_deploy_check_warns_about_the_missing_organisation_name(for_real):
-    assert "portal.W003" in deployed(for_real, ORGANISATION_NAME="Your organisation")
+    assert "portal.W003" in deployment_problems(for_real, ORGANISATION_NAME="Your organisation")
 
 
 def test_deploy_check_warns_about_a_writable_key_file(for_real, tmp_path):
     key = tmp_path / "key"
     key.touch()
     key.chmod(0o640)
-    assert "portal.W004" not in deployed(for_real, SECRET_KEY_FILE=str(key))
+    assert "portal.W004" not in deployment_problems(for_real, SECRET_KEY_FILE=str(key))
 
     key.chmod(0o646)
-    assert "portal.W004" in deployed(for_real, SECRET_KEY_FILE=str(key))
+    assert "portal.W004" in deployment_problems(for_real, SECRET_KEY_FILE=str(key))
 
 
 def test_people_have_no_passwords_here():

@@ -186,7 +186,7 @@ class Browser:
     def __init__(self, visitor: Visitor, user: User | None) -> None:
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
         self.session = Session(session_key=KEY, expire_date=timezone.now() + timedelta(minutes=30))
-        self.held = held(visitor, user)
+        self.held = session_data(visitor, user)
         self.session.session_data = Session.get_session_store_class()().encode(self.held)
         if visitor.session == "unused":
             self.session.expire_date = timezone.now() - timedelta(seconds=1)
@@ -218,7 +218,7 @@ class Browser:
         return not any(left.values()) or left == {name: self.held.get(name) for name in PROOF}
 
 
-def held(visitor: Visitor, user: User | None) -> dict[str, Any]:
+def session_data(visitor: Visitor, user: User | None) -> dict[str, Any]:
     """The data of the visitor's session."""
     now = timezone.now()
     session: dict[str, Any] = {"_csrftoken": TOKEN}
@@ -296,7 +296,7 @@ def rolled_back(world: World) -> Iterator[None]:
 # --- Judging answers -------------------------------------------------------------------------------------------
 
 
-def outcome(answer: HttpResponse) -> str:
+def status_of(answer: HttpResponse) -> str:
     to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/signin/?next=")
     return TO_SIGN_IN if to_sign_in else str(answer.status_code)
 
@@ -363,7 +363,7 @@ class Walk:
         form = "" if ask.is_safe and not ask.in_address else self.world.form(place)
         answer = self.browser.ask(ask, address, form)
         self.asked += 1
-        said = outcome(answer)
+        said = status_of(answer)
         if said not in right.answers:
             self.record_difference(place, ask, f"{said}, and not {' or '.join(sorted(right.answers))}")
         if not self.browser.has_same_session(answer):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 NOOR, LATE = BY_KEY["noor"], BY_KEY["late"]
 
 
-def typed(**differently):
+def form_with(**differently):
     fields = {
         "account": NOOR.user_principal_name,
         "start_date": (timezone.localdate() + timedelta(days=7)).isoformat(),
@@ -48,7 +48,7 @@ def withdrawn(record, person):
     return starter
 
 
-def another(starter, **differently):
+def create_another(starter, **differently):
     """Another starter that shares only the given values with this one."""
     values = {
         "account_id": "70000000-0000-4000-8000-000000000001",
@@ -66,7 +66,7 @@ def another(starter, **differently):
 
 
 def test_the_same_account_is_shown_when_it_is_looked_up(browser_of, withdrawn):
-    page = page_of(browser_of("hanna").post("/hr/new/", typed()))
+    page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
     assert "Added before?" in page and "Same account" in page
     assert f'href="/hr/{withdrawn.public_id}/"' in page and "Withdrawn." in page
@@ -76,13 +76,13 @@ def test_the_same_account_is_shown_when_it_is_looked_up(browser_of, withdrawn):
 def test_duplicate_needs_confirmation_and_entries_stay(browser_of, withdrawn):
     hanna = browser_of("hanna")
 
-    page = page_of(hanna.post("/hr/new/", typed(step="save", seen=NOOR.object_id, note="By train")), 409)
+    page = page_of(hanna.post("/hr/new/", form_with(step="save", seen=NOOR.object_id, note="By train")), 409)
 
     assert "confirm that this is a new onboarding" in page and "Save this starter" in page
     assert ">\nBy train</textarea>" in page
     assert Starter.objects.count() == 1
 
-    response = hanna.post("/hr/new/", typed(step="save", seen=NOOR.object_id, known=known_on(page)))
+    response = hanna.post("/hr/new/", form_with(step="save", seen=NOOR.object_id, known=known_on(page)))
 
     assert response.status_code == 302
     assert list(Starter.objects.order_by("pk").values_list("state", flat=True)) == ["withdrawn", "recorded"]
@@ -92,10 +92,10 @@ def test_duplicate_needs_confirmation_and_entries_stay(browser_of, withdrawn):
 
 def test_duplicate_added_meanwhile_needs_its_own_confirmation(browser_of, withdrawn):
     hanna = browser_of("hanna")
-    known = known_on(page_of(hanna.post("/hr/new/", typed())))
-    another(withdrawn, display_name=NOOR.name)
+    known = known_on(page_of(hanna.post("/hr/new/", form_with())))
+    create_another(withdrawn, display_name=NOOR.name)
 
-    page = page_of(hanna.post("/hr/new/", typed(step="save", seen=NOOR.object_id, known=known)), 409)
+    page = page_of(hanna.post("/hr/new/", form_with(step="save", seen=NOOR.object_id, known=known)), 409)
 
     assert "Same name, different account" in page
     assert Starter.objects.count() == 2
@@ -115,9 +115,9 @@ def test_duplicate_added_meanwhile_needs_its_own_confirmation(browser_of, withdr
     ],
 )
 def test_same_number_name_or_account_is_a_possible_duplicate(browser_of, record, same, why):
-    starter = another(record("liam"), **same)
+    starter = create_another(record("liam"), **same)
 
-    page = page_of(browser_of("hanna").post("/hr/new/", typed()))
+    page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
     assert why in page and known_on(page) == starter.public_id
 
@@ -133,16 +133,16 @@ def test_same_number_name_or_account_is_a_possible_duplicate(browser_of, record,
 )
 def test_starter_with_nothing_in_common_is_no_duplicate(browser_of, record, tenant, same):
     tenant.tenant.accounts["noor"].properties["employeeId"] = None
-    another(record("liam"), **same)
+    create_another(record("liam"), **same)
 
-    page = page_of(browser_of("hanna").post("/hr/new/", typed()))
+    page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
     assert "Added before?" not in page
 
 
 def test_an_expected_name_that_was_recorded_before_is_warned_of(browser_of, withdrawn):
-    before = another(withdrawn, account_name=LATE.user_principal_name)
-    hanna, fields = browser_of("hanna"), typed(account=LATE.user_principal_name, step="expect")
+    before = create_another(withdrawn, account_name=LATE.user_principal_name)
+    hanna, fields = browser_of("hanna"), form_with(account=LATE.user_principal_name, step="expect")
 
     page = page_of(hanna.post("/hr/new/", fields), 409)
     assert known_on(page) == before.public_id and "Save without an account" in page
@@ -153,8 +153,10 @@ def test_an_expected_name_that_was_recorded_before_is_warned_of(browser_of, with
 def test_the_tick_is_kept_with_what_was_typed(browser_of, withdrawn):
     known = withdrawn.public_id
 
-    wrong = page_of(browser_of("hanna").post("/hr/new/", typed(step="save", start_date="", known=known)), 400)
-    again = page_of(browser_of("hanna").post("/hr/new/", typed(known=known_on(wrong))))
+    wrong = page_of(
+        browser_of("hanna").post("/hr/new/", form_with(step="save", start_date="", known=known)), 400
+    )
+    again = page_of(browser_of("hanna").post("/hr/new/", form_with(known=known_on(wrong))))
 
     assert re.search(r'name="known"\s+value="[^"]+" checked', again)
 
@@ -175,7 +177,7 @@ def test_many_are_compared_in_one_question_to_the_database(record, tenant):
 def test_missing_employee_number_matches_no_starter(record, tenant):
     for key in ("noor", "liam"):
         tenant.tenant.accounts[key].properties["employeeId"] = None
-    another(record("sofia"), display_name=NOOR.name, employee_id="")
+    create_another(record("sofia"), display_name=NOOR.name, employee_id="")
     people = [graph.client().look_up(BY_KEY[key].object_id)[0] for key in ("noor", "liam")]
 
     found = duplicates.find_duplicates_of_several(people)

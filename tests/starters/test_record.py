@@ -20,7 +20,7 @@ OURS = {"Origin": settings.PORTAL_URL, "Sec-Fetch-Site": "same-origin"}
 NOTE = 'Ring <twice> & say "hello"'
 
 
-def typed(**differently):
+def form_with(**differently):
     """HR's input, different from the empty form in every field."""
     fields = {
         "account": NOOR.user_principal_name,
@@ -46,7 +46,7 @@ def error_beside(page, field):
     return html.unescape(re.sub(r"<[^>]+>", "", found[1])).strip() if found else ""
 
 
-def lost(page, fields):
+def lost_fields(page, fields):
     """The names of fields whose input is no longer in the form."""
     shapes = {
         "account": f'name="account" value="{fields["account"]}"' if fields["account"] else 'name="account"',
@@ -66,13 +66,13 @@ def seen_on(page):
 
 
 def test_look_up_shows_details_and_saves_nothing(browser_of, tenant):
-    fields = typed()
+    fields = form_with()
 
     response = browser_of("hanna").post("/hr/new/", fields)
 
     page = page_of(response)
     hired = timezone.now()  # the demo cast is hired today, in UTC
-    assert response.status_code == 200 and not lost(page, fields)
+    assert response.status_code == 200 and not lost_fields(page, fields)
     facts = page.split("Account details")[1].split("</dl>")[0]
     for fact in ("Noor de Vries", "Service designer", "Service design", "Maria Lindqvist", f"{hired:%B %Y}"):
         assert fact in facts
@@ -81,32 +81,32 @@ def test_look_up_shows_details_and_saves_nothing(browser_of, tenant):
 
 
 def test_looking_up_needs_nothing_but_the_account(browser_of, tenant):
-    fields = typed(start_date="", start_time="25:00", note="")
+    fields = form_with(start_date="", start_time="25:00", note="")
 
     response = browser_of("hanna").post("/hr/new/", fields)
 
     page = page_of(response)
     assert response.status_code == 200 and "Maria Lindqvist" in page
     assert not error_beside(page, "start_date") and not error_beside(page, "start_time")
-    assert "Start date and note" in page and not {"account", "start_time"} & set(lost(page, fields))
+    assert "Start date and note" in page and not {"account", "start_time"} & set(lost_fields(page, fields))
 
 
 def test_saving_before_having_seen_anything_shows_it_first(browser_of, tenant):
-    fields = typed(step="save")
+    fields = form_with(step="save")
 
     response = browser_of("hanna").post("/hr/new/", fields)
 
-    assert "Account details" in page_of(response) and not lost(page_of(response), fields)
+    assert "Account details" in page_of(response) and not lost_fields(page_of(response), fields)
     assert not Starter.objects.exists()
 
 
 def test_saving_an_unseen_account_shows_it_first(browser_of, tenant):
     hanna = browser_of("hanna")
-    seen = seen_on(page_of(hanna.post("/hr/new/", typed())))
+    seen = seen_on(page_of(hanna.post("/hr/new/", form_with())))
 
     liam = BY_KEY["liam"]
     response = hanna.post(
-        "/hr/new/", typed(account=liam.user_principal_name.replace("'", ""), step="save", seen=seen)
+        "/hr/new/", form_with(account=liam.user_principal_name.replace("'", ""), step="save", seen=seen)
     )
 
     assert "Content designer" in page_of(response)
@@ -116,9 +116,9 @@ def test_saving_an_unseen_account_shows_it_first(browser_of, tenant):
 
 def test_saving_adds_the_account_by_its_object_id(browser_of, tenant, person):
     hanna = browser_of("hanna")
-    seen = seen_on(page_of(hanna.post("/hr/new/", typed())))
+    seen = seen_on(page_of(hanna.post("/hr/new/", form_with())))
 
-    response = hanna.post("/hr/new/", typed(step="save", seen=seen))
+    response = hanna.post("/hr/new/", form_with(step="save", seen=seen))
 
     starter = Starter.objects.get()
     assert response.status_code == 302 and response["Location"] == f"/hr/{starter.public_id}/"
@@ -142,8 +142,8 @@ def test_adding_is_in_the_audit_log_with_person_and_time(record, person):
 
 def test_recording_creates_no_pass_and_sends_no_mail(browser_of, tenant, mailoutbox):
     hanna = browser_of("hanna")
-    seen = seen_on(page_of(hanna.post("/hr/new/", typed())))
-    hanna.post("/hr/new/", typed(step="save", seen=seen))
+    seen = seen_on(page_of(hanna.post("/hr/new/", form_with())))
+    hanna.post("/hr/new/", form_with(step="save", seen=seen))
 
     asked = {request["path"] for request in tenant.tenant.requests}
 
@@ -154,7 +154,7 @@ def test_recording_creates_no_pass_and_sends_no_mail(browser_of, tenant, mailout
 def test_opening_an_address_records_nothing(browser_of, tenant):
     hanna = browser_of("hanna")
 
-    response = hanna.get("/hr/new/", typed(step="save", seen=NOOR.object_id))
+    response = hanna.get("/hr/new/", form_with(step="save", seen=NOOR.object_id))
 
     assert response.status_code == 200
     assert not Starter.objects.exists()
@@ -162,7 +162,7 @@ def test_opening_an_address_records_nothing(browser_of, tenant):
 
 def test_an_object_id_finds_the_account_with_its_name(browser_of, tenant):
     hanna = browser_of("hanna")
-    fields = typed(account=NOOR.object_id.upper())
+    fields = form_with(account=NOOR.object_id.upper())
 
     page = page_of(hanna.post("/hr/new/", fields))
     hanna.post("/hr/new/", fields | {"step": "save", "seen": seen_on(page)})
@@ -184,7 +184,7 @@ def test_an_object_id_finds_the_account_with_its_name(browser_of, tenant):
 def test_later_refusals_are_warnings_before_saving(browser_of, tenant, key, warning):
     henry = browser_of("henry")
 
-    page = page_of(henry.post("/hr/new/", typed(account=BY_KEY[key].object_id)))
+    page = page_of(henry.post("/hr/new/", form_with(account=BY_KEY[key].object_id)))
 
     assert warning in html.unescape(page)
 
@@ -192,7 +192,7 @@ def test_later_refusals_are_warnings_before_saving(browser_of, tenant, key, warn
 def test_manager_without_mailbox_is_a_warning_before_saving(browser_of, tenant):
     tenant.tenant.accounts["maria"].properties["mail"] = None
 
-    page = page_of(browser_of("hanna").post("/hr/new/", typed()))
+    page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
     assert "The manager has no mailbox." in page
 
@@ -200,7 +200,7 @@ def test_manager_without_mailbox_is_a_warning_before_saving(browser_of, tenant):
 def test_markup_in_directory_values_is_escaped(browser_of, tenant):
     tenant.tenant.accounts["noor"].properties["displayName"] = "<script>alert(1)</script>"
 
-    page = page_of(browser_of("hanna").post("/hr/new/", typed()))
+    page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -210,10 +210,10 @@ def test_markup_in_directory_values_is_escaped(browser_of, tenant):
 
 
 def test_missing_account_can_be_added_as_expected(browser_of, tenant):
-    hanna, fields = browser_of("hanna"), typed(account=LATE.user_principal_name)
+    hanna, fields = browser_of("hanna"), form_with(account=LATE.user_principal_name)
     page = page_of(hanna.post("/hr/new/", fields))
     assert "This account does not exist yet" in page and not Starter.objects.exists()
-    assert not lost(page, fields)
+    assert not lost_fields(page, fields)
 
     hanna.post("/hr/new/", fields | {"step": "expect"})
 
@@ -227,7 +227,7 @@ def test_save_never_records_an_account_that_is_not_there(browser_of, tenant):
     hanna = browser_of("hanna")
 
     page = page_of(
-        hanna.post("/hr/new/", typed(account=LATE.user_principal_name, step="save", seen=LATE.object_id))
+        hanna.post("/hr/new/", form_with(account=LATE.user_principal_name, step="save", seen=LATE.object_id))
     )
 
     assert "This account does not exist yet" in page
@@ -235,7 +235,7 @@ def test_save_never_records_an_account_that_is_not_there(browser_of, tenant):
 
 
 def test_account_that_appeared_meanwhile_is_shown_before_saving(browser_of, tenant):
-    hanna, fields = browser_of("hanna"), typed(account=LATE.user_principal_name)
+    hanna, fields = browser_of("hanna"), form_with(account=LATE.user_principal_name)
     hanna.post("/hr/new/", fields)
     tenant.tenant.create_expected_account("late")
 
@@ -246,13 +246,13 @@ def test_account_that_appeared_meanwhile_is_shown_before_saving(browser_of, tena
 
 
 def test_an_unknown_object_id_cannot_be_expected(browser_of, tenant):
-    fields = typed(account="5c0ffee0-0000-4000-8000-00000000dead", step="expect")
+    fields = form_with(account="5c0ffee0-0000-4000-8000-00000000dead", step="expect")
 
     response = browser_of("hanna").post("/hr/new/", fields)
 
     assert response.status_code == 400
     assert "No account has this object ID." in error_beside(page_of(response), "account")
-    assert not lost(page_of(response), fields) and not Starter.objects.exists()
+    assert not lost_fields(page_of(response), fields) and not Starter.objects.exists()
 
 
 # --- What was typed wrongly -----------------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ FAR_AHEAD = (timezone.localdate() + timedelta(days=800)).isoformat()
     ],
 )
 def test_form_error_is_beside_its_field_and_entries_stay(browser_of, tenant, field, value, error):
-    fields = typed(**{"step": "save", field: value})
+    fields = form_with(**{"step": "save", field: value})
 
     response = browser_of("hanna").post("/hr/new/", fields)
 
@@ -297,7 +297,7 @@ def test_form_error_is_beside_its_field_and_entries_stay(browser_of, tenant, fie
     assert response.status_code == 400
     assert error in error_beside(page, field)
     assert not [other for other in others if error_beside(page, other)]
-    assert not set(lost(page, fields)) & (others if field in {"time_zone"} else others | {field})
+    assert not set(lost_fields(page, fields)) & (others if field in {"time_zone"} else others | {field})
     assert f'<a href="#id_{field}">' in page  # the error summary links to it
     assert not Starter.objects.exists() and not tenant.tenant.requests
 
@@ -305,13 +305,13 @@ def test_form_error_is_beside_its_field_and_entries_stay(browser_of, tenant, fie
 def test_all_errors_are_shown_at_once(browser_of, tenant):
     wrong = {"account": "noor", "start_date": "", "start_time": "25:00", "note": "x\u202e"}
 
-    page = page_of(browser_of("hanna").post("/hr/new/", typed(step="save", **wrong)))
+    page = page_of(browser_of("hanna").post("/hr/new/", form_with(step="save", **wrong)))
 
     assert all(error_beside(page, field) for field in wrong)
 
 
 def test_several_lines_in_a_note_are_fine(browser_of, tenant):
-    hanna, fields = browser_of("hanna"), typed(note="First line\r\nsecond line")
+    hanna, fields = browser_of("hanna"), form_with(note="First line\r\nsecond line")
 
     hanna.post("/hr/new/", fields | {"step": "save", "seen": NOOR.object_id})
 
@@ -323,18 +323,18 @@ def test_several_lines_in_a_note_are_fine(browser_of, tenant):
 
 def test_an_account_is_not_recorded_twice(browser_of, record):
     record("noor")
-    fields = typed(step="save", seen=NOOR.object_id)
+    fields = form_with(step="save", seen=NOOR.object_id)
 
     response = browser_of("henry").post("/hr/new/", fields)
 
     assert response.status_code == 409
     assert "already an unfinished starter with this account" in error_beside(page_of(response), "account")
-    assert not lost(page_of(response), fields)
+    assert not lost_fields(page_of(response), fields)
     assert Starter.objects.count() == 1 and AuditEvent.objects.count() == 1
 
 
 def test_an_expected_name_is_not_recorded_twice(browser_of, tenant):
-    hanna, fields = browser_of("hanna"), typed(account=LATE.user_principal_name, step="expect")
+    hanna, fields = browser_of("hanna"), form_with(account=LATE.user_principal_name, step="expect")
     hanna.post("/hr/new/", fields)
 
     response = hanna.post("/hr/new/", fields | {"account": LATE.user_principal_name.upper()})
@@ -351,14 +351,14 @@ def test_an_expected_name_is_not_recorded_twice(browser_of, tenant):
 def test_next_starter_begins_with_the_same_schedule(browser_of, tenant, step):
     hanna = browser_of("hanna")
     who = NOOR if step == "save-next" else LATE
-    fields = typed(step=step, account=who.user_principal_name, seen=NOOR.object_id)
+    fields = form_with(step=step, account=who.user_principal_name, seen=NOOR.object_id)
 
     response = hanna.post("/hr/new/", fields)
     page = page_of(hanna.get(response["Location"]))
 
     assert response.status_code == 302 and response["Location"].startswith("/hr/new/?")
     assert "was added." in page and 'name="account"' in page
-    assert sorted(lost(page, fields)) == ["account", "note"]  # these values belong to one person
+    assert sorted(lost_fields(page, fields)) == ["account", "note"]  # these values belong to one person
     assert "1 starter</a> starts on" in html.unescape(page)
     assert Starter.objects.get().account_name == who.user_principal_name
 
@@ -388,8 +388,8 @@ def test_nobody_but_hr_looks_up_or_records(browser_of, tenant, key):
 
     answers = [
         browser.get("/hr/new/").status_code,
-        browser.post("/hr/new/", typed()).status_code,
-        browser.post("/hr/new/", typed(step="save", seen=NOOR.object_id)).status_code,
+        browser.post("/hr/new/", form_with()).status_code,
+        browser.post("/hr/new/", form_with(step="save", seen=NOOR.object_id)).status_code,
     ]
 
     assert answers == [403, 403, 403]
@@ -417,13 +417,13 @@ def test_signed_out_visitor_is_redirected_to_sign_in():
 )
 def test_a_directory_that_does_not_answer_loses_nothing(browser_of, tenant, fault):
     tenant.tenant.faults.add([{"path": r"/\$batch", **fault}])
-    fields = typed(step="save", seen=NOOR.object_id)
+    fields = form_with(step="save", seen=NOOR.object_id)
 
     response = browser_of("hanna").post("/hr/new/", fields)
 
     assert response.status_code == 503
     assert "Microsoft Entra does not respond." in error_beside(page_of(response), "account")
-    assert not lost(page_of(response), fields) and seen_on(page_of(response)) == NOOR.object_id
+    assert not lost_fields(page_of(response), fields) and seen_on(page_of(response)) == NOOR.object_id
     assert not Starter.objects.exists()
 
 
@@ -450,7 +450,7 @@ def test_form_sent_after_session_end_is_saved_after_sign_in(person, tenant, time
     client = Client(enforce_csrf_checks=True)
     client.force_login(person("hanna"))
     token = token_on(page_of(client.get("/hr/new/")))
-    fields = typed(step="save", seen=NOOR.object_id, csrfmiddlewaretoken=token)
+    fields = form_with(step="save", seen=NOOR.object_id, csrfmiddlewaretoken=token)
     time_machine.move_to(timezone.now() + timedelta(minutes=31))
 
     over = client.post("/hr/new/", fields, headers=OURS)
@@ -470,7 +470,7 @@ def test_a_form_without_its_token_records_nothing(person, tenant):
     client = Client(enforce_csrf_checks=True)
     client.force_login(person("hanna"))
 
-    response = client.post("/hr/new/", typed(step="save", seen=NOOR.object_id), headers=OURS)
+    response = client.post("/hr/new/", form_with(step="save", seen=NOOR.object_id), headers=OURS)
 
     assert response.status_code == 403
     assert not Starter.objects.exists() and not tenant.tenant.requests

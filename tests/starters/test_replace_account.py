@@ -32,7 +32,7 @@ def now_of(starter):
     return Starter.objects.select_related("recorded_by").get(pk=starter.pk)
 
 
-def replace(starter, person, key="liam", by="hanna", entry=None, acknowledged_ids=()):
+def replace_with(starter, person, key="liam", by="hanna", entry=None, acknowledged_ids=()):
     found = FoundAccount(*graph.client().look_up(BY_KEY[key].object_id))
     entry = entry or AccountEntry.from_look_up(found, typed="")
     accounts.replace_account(
@@ -54,7 +54,7 @@ def address(starter):
     return f"/hr/{starter.public_id}/account/"
 
 
-def look(browser, starter, account=LIAM.object_id):
+def look_up(browser, starter, account=LIAM.object_id):
     fields = {"account": account, "step": "look", "version": starter.version}
     return page_of(browser.post(address(starter), fields))
 
@@ -65,7 +65,7 @@ def look(browser, starter, account=LIAM.object_id):
 def test_looking_shows_the_other_account_and_changes_nothing(browser_of, record):
     starter = record("noor")
 
-    page = look(browser_of("henry"), starter)
+    page = look_up(browser_of("henry"), starter)
 
     assert "Content designer" in page and "Use this account" in page
     assert now_of(starter).account_id == NOOR.object_id
@@ -74,7 +74,7 @@ def test_looking_shows_the_other_account_and_changes_nothing(browser_of, record)
 def test_what_was_seen_is_taken_and_the_first_day_stays(browser_of, record):
     starter, henry = record("noor"), browser_of("henry")
     Starter.objects.update(note="By the side door")
-    page = look(henry, starter)
+    page = look_up(henry, starter)
 
     response = henry.post(address(starter), fields_on(page) | {"account": LIAM.object_id, "step": "save"})
 
@@ -105,7 +105,7 @@ def test_nothing_is_taken_that_was_not_seen(browser_of, record, seen):
 
 def test_an_account_that_does_not_exist_yet_can_be_expected(browser_of, record, tenant, run_jobs):
     starter, hanna = record("noor", starts_in=timedelta(days=20)), browser_of("hanna")
-    page = look(hanna, starter, LATE.user_principal_name)
+    page = look_up(hanna, starter, LATE.user_principal_name)
     assert "This account does not exist yet" in page
 
     hanna.post(address(starter), fields_on(page) | {"account": LATE.user_principal_name, "step": "expect"})
@@ -125,7 +125,7 @@ def test_everything_that_was_judged_of_the_old_account_is_gone(invite, person, t
     starter = invite("noor")
     Starter.objects.update(problem="refused", extra_attempts=1, last_sign_in_at=timezone.now())
 
-    after = replace(starter, person)
+    after = replace_with(starter, person)
 
     assert (after.state, after.invited_at, after.problem, after.extra_attempts) == ("recorded", None, "", 0)
     assert (after.sign_in_looked_at, after.last_sign_in_at, after.sign_in_told) == (None, None, False)
@@ -135,7 +135,7 @@ def test_everything_that_was_judged_of_the_old_account_is_gone(invite, person, t
 def test_open_page_creates_no_pass_for_either_account(invite, person, confirmation, tenant):
     starter = invite("noor")
     before = confirmation(starter)
-    replace(starter, person)
+    replace_with(starter, person)
 
     for tried in (before, confirmation(starter)):
         assert isinstance(outcome_of(tried), PageOutdated)
@@ -143,7 +143,7 @@ def test_open_page_creates_no_pass_for_either_account(invite, person, confirmati
 
 
 def test_pass_is_for_the_new_account_after_it_was_read(invite, person, confirmation, tenant):
-    starter = replace(invite("noor"), person)
+    starter = replace_with(invite("noor"), person)
     invitations.send_link(starter=starter, by=person("hanna"))
     assert outcome_of(confirmation(starter)).code == "not_read_yet"
     starter_checks.check_starter(str(starter.pk))
@@ -157,7 +157,7 @@ def test_former_manager_is_notified_and_the_new_one_invited(invite, person, tena
     run_jobs()
     tenant.tenant.accounts["liam"].manager = "tom"
 
-    replace(starter, person)
+    replace_with(starter, person)
     run_jobs()
 
     told = Mail.objects.get(kind="account_replaced")
@@ -170,14 +170,14 @@ def test_former_manager_is_notified_and_the_new_one_invited(invite, person, tena
 def test_unsent_invitation_is_not_sent(invite, person, tenant, run_jobs):
     starter = invite("noor", starts_in=timedelta(days=20))
 
-    replace(starter, person)
+    replace_with(starter, person)
     run_jobs()
 
     assert Mail.objects.get(kind="invitation").dropped_at is not None
 
 
 def test_waiting_link_never_goes_out_under_the_old_name(invite, person, tenant, run_jobs):
-    starter = replace(invite("noor", starts_in=timedelta(days=20)), person)
+    starter = replace_with(invite("noor", starts_in=timedelta(days=20)), person)
     invitations.send_link(starter=starter, by=person("hanna"))
 
     run_jobs()
@@ -187,7 +187,7 @@ def test_waiting_link_never_goes_out_under_the_old_name(invite, person, tenant, 
 
 
 def test_no_mail_is_sent_if_nobody_was_invited(record, person, run_jobs):
-    replace(record("noor", starts_in=timedelta(days=20)), person)
+    replace_with(record("noor", starts_in=timedelta(days=20)), person)
     run_jobs()
 
     assert not Mail.objects.exists()
@@ -196,7 +196,7 @@ def test_no_mail_is_sent_if_nobody_was_invited(record, person, run_jobs):
 def test_only_the_new_accounts_manager_finds_the_starter(browser_of, invite, person, tenant):
     starter = invite("noor")
     tenant.tenant.accounts["liam"].manager = "tom"
-    replace(starter, person)
+    replace_with(starter, person)
 
     answers = [browser_of(key).get(f"/starters/{starter.public_id}/").status_code for key in ("maria", "tom")]
 
@@ -204,7 +204,7 @@ def test_only_the_new_accounts_manager_finds_the_starter(browser_of, invite, per
 
 
 def test_person_who_chose_the_account_can_never_confirm(record, person, tenant):
-    starter = replace(record("noor"), person, by="henry")
+    starter = replace_with(record("noor"), person, by="henry")
     tenant.tenant.accounts["liam"].manager = "henry"
 
     with pytest.raises(LinkNotSent):
@@ -222,7 +222,7 @@ def test_after_a_pass_the_account_stays(request, browser_of, person, how):
     starter = Starter.objects.get()
 
     with pytest.raises(ConcurrentUpdate):
-        replace(starter, person)
+        replace_with(starter, person)
 
     assert "You can no longer change the account" in page_of(browser_of("hanna").get(address(starter)))
     assert now_of(starter).account_id == NOOR.object_id
@@ -235,7 +235,7 @@ def test_an_account_cannot_be_replaced_after_a_cancelled_pass(held, person, tena
     assert now_of(issue.starter).state == "invited"
 
     with pytest.raises(ConcurrentUpdate):
-        replace(issue.starter, person)
+        replace_with(issue.starter, person)
 
 
 def test_account_stays_while_the_outcome_is_unknown(invite, person, confirmation, tenant):
@@ -244,7 +244,7 @@ def test_account_stays_while_the_outcome_is_unknown(invite, person, confirmation
     outcome_of(confirmation(starter))
 
     with pytest.raises(ConcurrentUpdate):
-        replace(starter, person)
+        replace_with(starter, person)
 
 
 def test_account_stays_after_a_possible_pass(invite, person, confirmation, tenant, time_passes):
@@ -255,7 +255,7 @@ def test_account_stays_after_a_possible_pass(invite, person, confirmation, tenan
     assert now_of(starter).issues.get().state == "void"
 
     with pytest.raises(ConcurrentUpdate):
-        replace(starter, person)
+        replace_with(starter, person)
 
 
 def test_account_can_change_after_a_click_without_a_pass(invite, person, confirmation, tenant, time_passes):
@@ -264,7 +264,7 @@ def test_account_can_change_after_a_click_without_a_pass(invite, person, confirm
     outcome_of(confirmation(starter))
     time_passes(timedelta(minutes=5))  # the portal reads the list, and it has no pass
 
-    assert replace(starter, person).account_id == LIAM.object_id
+    assert replace_with(starter, person).account_id == LIAM.object_id
 
 
 @pytest.mark.parametrize("finished", ["registered", "withdrawn", "issued"])
@@ -273,16 +273,16 @@ def test_what_has_gone_further_stays(record, person, finished):
     Starter.objects.update(state=finished)
 
     with pytest.raises(ConcurrentUpdate):
-        replace(starter, person)
+        replace_with(starter, person)
 
 
 def test_an_account_with_an_unfinished_starter_is_not_taken(browser_of, record, person):
     starter, other = record("noor"), record("liam")
     with pytest.raises(AlreadyRecorded):
-        replace(starter, person)
+        replace_with(starter, person)
 
     hanna = browser_of("hanna")
-    page = look(hanna, starter)
+    page = look_up(hanna, starter)
     after = page_of(
         hanna.post(address(starter), fields_on(page) | {"account": LIAM.object_id, "step": "save"})
     )
@@ -294,7 +294,7 @@ def test_an_account_with_an_unfinished_starter_is_not_taken(browser_of, record, 
 def test_an_account_that_was_recorded_before_needs_a_tick(browser_of, record, person):
     before, starter, hanna = record("liam"), record("noor"), browser_of("hanna")
     withdrawal.withdraw_starter(starter=before, by=person("hanna"), reason="x")
-    page = look(hanna, starter)
+    page = look_up(hanna, starter)
     fields = fields_on(page) | {"account": LIAM.object_id, "step": "save"}
 
     refused = page_of(hanna.post(address(starter), fields), 409)
@@ -306,7 +306,7 @@ def test_an_account_that_was_recorded_before_needs_a_tick(browser_of, record, pe
 
 def test_the_account_that_it_has_is_no_other(browser_of, record, person):
     starter, hanna = record("noor"), browser_of("hanna")
-    page = look(hanna, starter, NOOR.object_id)
+    page = look_up(hanna, starter, NOOR.object_id)
 
     after = page_of(
         hanna.post(address(starter), fields_on(page) | {"account": NOOR.object_id, "step": "save"})
@@ -317,12 +317,12 @@ def test_the_account_that_it_has_is_no_other(browser_of, record, person):
 
 def test_their_own_manager_does_not_choose_the_account(record, person):
     with pytest.raises(OwnStarter):
-        replace(record("noor"), person, key="nadia", by="henry")
+        replace_with(record("noor"), person, key="nadia", by="henry")
 
 
 def test_old_page_is_refused_and_entries_stay(browser_of, record):
     starter, hanna = record("noor"), browser_of("hanna")
-    page = look(hanna, starter)
+    page = look_up(hanna, starter)
     Starter.objects.update(version=9)
 
     fields = fields_on(page) | {"account": LIAM.object_id, "step": "save"}
@@ -368,7 +368,7 @@ def test_reading_of_the_old_account_is_discarded(invite, person, monkeypatch):
     def read_and_replaced(*of):
         found = read(*of)
         monkeypatch.setattr(directory_sync, "read_account", read)
-        replace(starter, person)
+        replace_with(starter, person)
         return found
 
     monkeypatch.setattr(directory_sync, "read_account", read_and_replaced)

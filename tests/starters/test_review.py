@@ -29,7 +29,7 @@ from tests.support.outcomes import outcome_of
 pytestmark = pytest.mark.django_db
 
 
-def fresh(starter: Starter) -> Starter:
+def reload(starter: Starter) -> Starter:
     return Starter.objects.select_related("recorded_by").get(pk=starter.pk)
 
 
@@ -100,7 +100,7 @@ def test_hr_accepts_only_the_changes_that_were_shown(invite, browser_of, tenant)
 
     assert "page was out of date" in words(answer)
     assert "Mallory Black" in words(answer)
-    assert fresh(starter).seen["name"] == "Noor de Vries"
+    assert reload(starter).seen["name"] == "Noor de Vries"
     assert not AuditEvent.objects.filter(event="starter.looked_again").exists()
 
 
@@ -119,7 +119,7 @@ def test_person_who_accepted_changes_cannot_confirm(invite, person, tenant, conf
         accounts.accept_directory_changes(starter=starter, expected=expected, by=person("henry"))
     accounts.accept_directory_changes(starter=starter, expected=expected, by=person("hanna"))
 
-    assert BY_KEY["hanna"].object_id in fresh(starter).shaped_by
+    assert BY_KEY["hanna"].object_id in reload(starter).shaped_by
     assert isinstance(handover.confirm(confirmation(starter, by="henry")), Shown)
 
 
@@ -127,11 +127,11 @@ def test_a_change_back_needs_no_review(invite, tenant):
     starter = invite("noor")
     tenant.tenant.accounts["noor"].properties["displayName"] = "Somebody Else"
     starter_checks.check_starter(str(starter.pk))
-    between = fresh(starter).problem
+    between = reload(starter).problem
     tenant.tenant.accounts["noor"].properties["displayName"] = "Noor de Vries"
     starter_checks.check_starter(str(starter.pk))
 
-    assert (between, fresh(starter).problem) == ("account_changed", "")
+    assert (between, reload(starter).problem) == ("account_changed", "")
 
 
 def test_hr_sees_why_it_was_refused_and_what_helps(record, browser_of, tenant):
@@ -146,7 +146,7 @@ def test_hr_sees_why_it_was_refused_and_what_helps(record, browser_of, tenant):
     assert event.facts["codes"] == ["no_role_group"]
     tenant.tenant.accounts["noor"].groups.clear()
     hanna.post(f"/hr/{starter.public_id}/send/", {"version": version_of(starter)})
-    assert (fresh(starter).state, fresh(starter).refused_for) == ("invited", [])
+    assert (reload(starter).state, reload(starter).refused_for) == ("invited", [])
 
 
 def test_worker_checks_again_and_notifies_once(record, tenant, run_jobs, time_machine):
@@ -203,10 +203,10 @@ def test_another_in_hr_approves_before_the_manager_can_confirm(invite, browser_o
     before = maria.get(page_of(starter))
     pressed = maria.post(page_of(starter), form_of(starter))
     url = f"/hr/{starter.public_id}/approve/"
-    own = browser_of("hanna").post(url, {"reason": "I know her", "version": fresh(starter).version})
-    empty = browser_of("henry").post(url, {"reason": "", "version": fresh(starter).version})
+    own = browser_of("hanna").post(url, {"reason": "I know her", "version": reload(starter).version})
+    empty = browser_of("henry").post(url, {"reason": "", "version": reload(starter).version})
 
-    browser_of("henry").post(url, {"reason": "Met her at the interview", "version": fresh(starter).version})
+    browser_of("henry").post(url, {"reason": "Met her at the interview", "version": reload(starter).version})
 
     assert (before.context["page_state"].code, pressed.status_code) == ("refused", 403)
     assert "Ask an HR colleague to approve" in words(own)
@@ -220,7 +220,7 @@ def test_another_in_hr_approves_before_the_manager_can_confirm(invite, browser_o
 def test_approver_cannot_confirm(invite, person, tenant, policy_says, confirmation):
     policy_says(approve_all=True, same_manager=False)
     starter = invite("noor")
-    approvals.approve_missing(starter=fresh(starter), by=person("henry"), reason="I know her")
+    approvals.approve_missing(starter=reload(starter), by=person("henry"), reason="I know her")
     tenant.tenant.accounts["noor"].manager = "henry"
 
     outcome = outcome_of(confirmation(starter, by="henry"))
@@ -234,19 +234,19 @@ def test_the_manager_cannot_approve_their_own_starter(invite, person, policy_say
     starter = invite("nadia")  # her manager Henry is in HR; Hanna recorded her
 
     with pytest.raises(approvals.NotAnotherPerson):
-        approvals.approve_missing(starter=fresh(starter), by=person("henry"), reason="Mine")
+        approvals.approve_missing(starter=reload(starter), by=person("henry"), reason="Mine")
 
 
 def test_changed_manager_needs_its_own_approval(invite, person, tenant, policy_says, confirmation):
     policy_says(approve_manager=True)
     starter = invite("noor")
-    assert approvals.list_missing_approvals(fresh(starter), policy_says()) == []
+    assert approvals.list_missing_approvals(reload(starter), policy_says()) == []
     tenant.tenant.accounts["noor"].manager = "tom"
-    seen = dict(fresh(starter).seen) | {"manager_id": BY_KEY["tom"].object_id}
-    accounts.accept_directory_changes(starter=fresh(starter), expected=seen, by=person("hanna"))
+    seen = dict(reload(starter).seen) | {"manager_id": BY_KEY["tom"].object_id}
+    accounts.accept_directory_changes(starter=reload(starter), expected=seen, by=person("hanna"))
 
     refused = outcome_of(confirmation(starter, by="tom"))
-    approvals.approve_missing(starter=fresh(starter), by=person("henry"), reason="Tom leads the team now")
+    approvals.approve_missing(starter=reload(starter), by=person("henry"), reason="Tom leads the team now")
 
     assert [guard.code for guard in refused.guards] == ["approved"]
     assert isinstance(handover.confirm(confirmation(starter, by="tom")), Shown)
@@ -260,16 +260,16 @@ def test_each_extra_pass_needs_its_own_approval(invite, person, policy_says, con
         actor=person("maria"), policy_id=policy.for_site().number, lease_until=clock.now(), identity_check="known",
         method_id="gone",
     )  # fmt: skip
-    attempts.allow_another(starter=fresh(starter), by=person("hanna"))
+    attempts.allow_another(starter=reload(starter), by=person("hanna"))
 
     refused = outcome_of(confirmation(starter))
-    approvals.approve_missing(starter=fresh(starter), by=person("henry"), reason="The first one was lost")
+    approvals.approve_missing(starter=reload(starter), by=person("henry"), reason="The first one was lost")
     allowed = outcome_of(confirmation(starter))
 
     assert [guard.code for guard in refused.guards] == ["approved"]
     assert isinstance(allowed, Shown)
     with pytest.raises(ConcurrentUpdate):
-        approvals.approve_missing(starter=fresh(starter), by=person("henry"), reason="Once more")
+        approvals.approve_missing(starter=reload(starter), by=person("henry"), reason="Once more")
 
 
 @pytest.mark.both_databases

@@ -38,14 +38,14 @@ def installation(settings: LazySettings) -> None:
     settings.PORTAL_URL, settings.ORGANISATION_NAME = "https://starters.contoso.example", "Contoso"
 
 
-def said(*options: str) -> str:
+def output_of(*options: str) -> str:
     out = StringIO()
     call_command("setup_tenant", *options, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
 def as_script(*options: str) -> str:
-    return said("--script", "-", *options)
+    return output_of("--script", "-", *options)
 
 
 # --- What it names -------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def as_script(*options: str) -> str:
 
 @pytest.mark.parametrize("options", [(), ("--script", "-")], ids=["words", "script"])
 def test_plan_contains_every_permission_and_no_other(options: tuple[str, ...]) -> None:
-    text = said(*options).replace("'Application Mail.Send'", "")  # a role of Exchange, for one mailbox
+    text = output_of(*options).replace("'Application Mail.Send'", "")  # a role of Exchange, for one mailbox
 
     named = {name for name in PERMISSION.findall(text) if name in APP_ROLES or name in TOO_WIDE}
 
@@ -64,7 +64,7 @@ def test_plan_contains_every_permission_and_no_other(options: tuple[str, ...]) -
 
 
 def test_summary_and_script_have_the_same_steps() -> None:
-    in_words = re.findall(r"^(\d+)\. ([^:\n]+)", said(), re.M)
+    in_words = re.findall(r"^(\d+)\. ([^:\n]+)", output_of(), re.M)
     in_script = re.findall(r"^# ---- (\d+)\. (.+?) -+$", as_script(), re.M)
 
     assert in_words == in_script and len(in_words) == 12
@@ -89,7 +89,7 @@ def test_plan_is_for_this_installation(settings: LazySettings) -> None:
     settings.TOKEN_EXCHANGE_AUDIENCE = "api://AzureADTokenExchangeUSGov"
     settings.PORTAL_URL = "https://first.day.example"
 
-    for text in (said("--identity", "our-identity", "--resource-group", "our-group"), as_script()):
+    for text in (output_of("--identity", "our-identity", "--resource-group", "our-group"), as_script()):
         assert "https://login.microsoftonline.us/11111111-2222-3333-4444-555555555555/v2.0" in text
         assert "https://first.day.example/signin/callback/" in text
         assert "https://first.day.example/signout/done/" in text
@@ -97,28 +97,28 @@ def test_plan_is_for_this_installation(settings: LazySettings) -> None:
         assert "GRAPH_URL=https://graph.microsoft.us" in text
         assert "TOKEN_EXCHANGE_AUDIENCE=api://AzureADTokenExchangeUSGov" in text
         assert "sandbox tenant" not in text
-    assert "our-identity, in the resource group our-group" in said(
+    assert "our-identity, in the resource group our-group" in output_of(
         "--identity", "our-identity", "--resource-group", "our-group"
     )
 
 
 def test_global_cloud_needs_three_ids_and_the_address() -> None:
-    named = re.findall(r"^ +([A-Z_]+)=", said(), re.M)
+    named = re.findall(r"^ +([A-Z_]+)=", output_of(), re.M)
 
     assert named == ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID", "PORTAL_URL"]
 
 
 def test_authentication_context_is_planned_on_request() -> None:
     assert '"name": "acrs"' not in as_script()
-    assert '"name": "acrs"' in as_script("--acrs") and "acrs" in said("--acrs")
+    assert '"name": "acrs"' in as_script("--acrs") and "acrs" in output_of("--acrs")
 
 
 def test_smtp_mail_needs_no_mailbox_step(settings: LazySettings) -> None:
-    assert "New-ManagementRoleAssignment" in said()
+    assert "New-ManagementRoleAssignment" in output_of()
 
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
-    assert "Exchange Online" not in said() + as_script()
+    assert "Exchange Online" not in output_of() + as_script()
 
 
 def test_plan_checks_the_portals_default_lifetime() -> None:
@@ -132,7 +132,7 @@ def test_plan_contains_no_secret(settings: LazySettings) -> None:
     settings.SECRET_KEY = "a-secret-of-the-site-" * 3
     settings.EMAIL_HOST_PASSWORD = "the-password-of-the-mail-server"
 
-    for text in (said(), as_script()):
+    for text in (output_of(), as_script()):
         assert "a-secret-of-the-site" not in text and "the-password" not in text
         assert not re.search(r"addPassword|credential reset|get-access-token", text)
 
@@ -219,7 +219,7 @@ def test_id_reference_works_inside_any_text(before: str, after: str) -> None:
 def test_no_setting_begins_a_line_of_its_own(settings: LazySettings, name: str) -> None:
     setattr(settings, name, f"{getattr(settings, name)}\ntouch owned\r\n\u2028touch owned")
 
-    assert not re.search(r"^\s*touch", said() + as_script(), re.M)
+    assert not re.search(r"^\s*touch", output_of() + as_script(), re.M)
 
 
 @given(TEXT)
@@ -234,17 +234,17 @@ def test_no_text_leaves_a_comment_of_the_script(text: str) -> None:
 
 def test_invalid_azure_name_is_refused() -> None:
     with pytest.raises(CommandError, match="--identity must be"):
-        said("--identity", "no'; rm -rf /")
+        output_of("--identity", "no'; rm -rf /")
     for name in ("", "$(touch owned)", "-group", "point.", "a b", "x" * 91):
         with pytest.raises(CommandError, match="--resource-group must be"):
-            said(f"--resource-group={name}")
+            output_of(f"--resource-group={name}")
 
-    assert "in the resource group RG.portal-(weu)" in said("--resource-group", "RG.portal-(weu)")
+    assert "in the resource group RG.portal-(weu)" in output_of("--resource-group", "RG.portal-(weu)")
 
 
 def test_unwritable_script_file_is_explained_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"Could not write .*: No such file or directory\."):
-        said("--script", str(tmp_path / "nowhere" / "setup.sh"))
+        output_of("--script", str(tmp_path / "nowhere" / "setup.sh"))
 
 
 def test_plan_for_the_sandbox_is_marked_as_an_example() -> None:
@@ -255,7 +255,7 @@ def test_plan_for_the_sandbox_is_marked_as_an_example() -> None:
     assert "this is an example plan for the sandbox tenant" in err.getvalue()
 
 
-def manage(*arguments: str, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def run_manage(*arguments: str, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     variables: dict[str, Any] = {name: value for name, value in REAL.items() if name not in without}
     environment = {"PATH": os.environ["PATH"], **variables}
     command = [sys.executable, "manage.py", *arguments]
@@ -268,8 +268,8 @@ IDS = ("AZURE_CLIENT_ID", "SIGN_IN_CLIENT_ID", "SECRET_KEY")
 
 
 def test_only_set_up_runs_before_the_registrations_exist() -> None:
-    planned = manage("setup_tenant", without=IDS)
-    checked = manage("check", without=IDS)
+    planned = run_manage("setup_tenant", without=IDS)
+    checked = run_manage("check", without=IDS)
 
     assert planned.returncode == 0 and "A user-assigned managed identity" in planned.stdout
     assert "sandbox tenant" not in planned.stdout + planned.stderr
@@ -277,6 +277,6 @@ def test_only_set_up_runs_before_the_registrations_exist() -> None:
 
 
 def test_set_up_needs_the_names_in_the_registrations() -> None:
-    without_address = manage("setup_tenant", without=(*IDS, "PORTAL_URL"))
+    without_address = run_manage("setup_tenant", without=(*IDS, "PORTAL_URL"))
 
     assert without_address.returncode != 0 and "PORTAL_URL is not set" in without_address.stderr

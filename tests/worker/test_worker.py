@@ -37,11 +37,11 @@ def record_at(person, tenant):
     return recorded
 
 
-def to(tenant):
+def recipients(tenant):
     return [mail.recipients[0] for mail in tenant.tenant.mails]
 
 
-def state():
+def starter_state():
     return Starter.objects.get().state
 
 
@@ -65,12 +65,12 @@ def test_the_manager_is_invited_by_the_starters_time_zone(record_at, run_jobs, t
 
     time_machine.move_to(nine_there - LEAD - timedelta(seconds=30))
     run_jobs()
-    before = (state(), to(tenant))
+    before = (starter_state(), recipients(tenant))
     time_machine.move_to(nine_there - LEAD + timedelta(seconds=1))
     run_jobs()
 
     assert before == ("recorded", [])
-    assert state() == "invited" and to(tenant) == ["maria.lindqvist@contoso.example"]
+    assert starter_state() == "invited" and recipients(tenant) == ["maria.lindqvist@contoso.example"]
 
 
 def test_a_starter_added_late_is_invited_at_once(record, run_jobs, tenant):
@@ -78,7 +78,7 @@ def test_a_starter_added_late_is_invited_at_once(record, run_jobs, tenant):
 
     run_jobs()
 
-    assert state() == "invited" and len(to(tenant)) == 1
+    assert starter_state() == "invited" and len(recipients(tenant)) == 1
 
 
 def test_the_worker_follows_a_changed_invitation_time(record, run_jobs, time_machine):
@@ -89,7 +89,7 @@ def test_the_worker_follows_a_changed_invitation_time(record, run_jobs, time_mac
     time_machine.move_to(timezone.now() + starter_checks.CHECK_FAR + timedelta(minutes=1))
     run_jobs()
 
-    assert state() == "invited"
+    assert starter_state() == "invited"
 
 
 def test_the_audit_log_records_that_the_portal_invited(record, run_jobs):
@@ -110,7 +110,7 @@ def test_the_invitation_is_sent_once(record, run_jobs, tenant, time_machine):
         time_machine.move_to(timezone.now() + timedelta(minutes=16))
         starter_checks.check_starter(str(starter.pk))
 
-    assert to(tenant) == ["maria.lindqvist@contoso.example"]
+    assert recipients(tenant) == ["maria.lindqvist@contoso.example"]
 
 
 def test_hr_is_notified_once_of_what_blocks_the_invitation(record, run_jobs, tenant, time_machine):
@@ -120,7 +120,7 @@ def test_hr_is_notified_once_of_what_blocks_the_invitation(record, run_jobs, ten
         run_jobs()
         time_machine.move_to(timezone.now() + timedelta(minutes=16))
 
-    assert state() == "recorded" and to(tenant) == ["hr@contoso.example"]
+    assert starter_state() == "recorded" and recipients(tenant) == ["hr@contoso.example"]
     assert "No manager is set in Entra" in tenant.tenant.mails[0].text
 
 
@@ -133,19 +133,19 @@ def test_a_fix_in_the_directory_lets_the_onboarding_continue(record, run_jobs, t
 
     run_jobs()
 
-    assert state() == "invited" and to(tenant)[-1] == "tom.becker@contoso.example"
+    assert starter_state() == "invited" and recipients(tenant)[-1] == "tom.becker@contoso.example"
 
 
 def test_a_silent_directory_delays_the_check_and_loses_nothing(record, run_jobs, tenant, time_machine):
     record("noor", starts_in=timedelta(days=1))
     tenant.tenant.faults.add([{"path": r"/\$batch", "drop": "before", "times": 1}])
     run_jobs()
-    between = state()
+    between = starter_state()
 
     time_machine.move_to(timezone.now() + timedelta(seconds=5))
     run_jobs()
 
-    assert (between, state()) == ("recorded", "invited")
+    assert (between, starter_state()) == ("recorded", "invited")
 
 
 def test_the_worker_waits_as_long_as_the_directory_asks(record, run_jobs, tenant):
@@ -166,7 +166,7 @@ def test_a_finished_starter_is_not_checked_again(record, run_jobs, person, tenan
 
     run_jobs()
 
-    assert not tenant.tenant.requests and not to(tenant)
+    assert not tenant.tenant.requests and not recipients(tenant)
     assert Job.objects.get(key=f"look:{starter.pk}").done_at is not None
 
 
@@ -210,7 +210,7 @@ def test_a_manager_invited_within_the_hour_gets_no_reminder(invite, run_jobs, te
         time_machine.move_to(timezone.now() + timedelta(minutes=40))
 
     # The escalation comes only after that hour; the time of day depends on when this test runs.
-    assert to(tenant).count(BY_KEY["maria"].mail) == 1 and not reminders(tenant)
+    assert recipients(tenant).count(BY_KEY["maria"].mail) == 1 and not reminders(tenant)
 
 
 def test_a_manager_who_created_the_pass_gets_no_reminder(record, run_jobs, tenant, time_machine):
@@ -250,7 +250,7 @@ def expected(person, tenant):
 
 def test_hr_is_notified_once_when_an_expected_account_appears(expected, run_jobs, tenant, time_machine):
     run_jobs()
-    nothing_yet = to(tenant)
+    nothing_yet = recipients(tenant)
     tenant.tenant.create_expected_account("late")
 
     for _ in range(3):
@@ -258,7 +258,7 @@ def test_hr_is_notified_once_when_an_expected_account_appears(expected, run_jobs
         run_jobs()
 
     found = Starter.objects.get()
-    assert nothing_yet == [] and to(tenant) == ["hr@contoso.example"]
+    assert nothing_yet == [] and recipients(tenant) == ["hr@contoso.example"]
     assert (found.found_account_id, found.account_id) == (BY_KEY["late"].object_id, "")
     assert found.problem == Starter.Problem.ACCOUNT_FOUND
     assert AuditEvent.objects.filter(event="starter.account_found").count() == 1
@@ -275,7 +275,7 @@ def test_a_new_manager_is_sent_the_link_once(invite, run_jobs, tenant, time_mach
         run_jobs()
 
     former = "maria.lindqvist@contoso.example"  # gets the mail that the link has ended
-    assert to(tenant) == [former, former, "tom.becker@contoso.example"]
+    assert recipients(tenant) == [former, former, "tom.becker@contoso.example"]
     assert AuditEvent.objects.filter(event="starter.manager_changed").count() == 1
 
 
@@ -291,7 +291,7 @@ def test_a_new_manager_gets_the_link_after_a_refusal_too(
     time_machine.move_to(timezone.now() + timedelta(minutes=16))
     run_jobs()
 
-    assert "tom.becker@contoso.example" in to(tenant)
+    assert "tom.becker@contoso.example" in recipients(tenant)
 
 
 @pytest.mark.usefixtures("managers_may_change")
@@ -299,12 +299,12 @@ def test_a_new_manager_before_the_invitation_gets_only_the_invitation(record, ru
     starter = record("noor", starts_in=timedelta(days=10))
     tenant.tenant.accounts["noor"].manager = "tom"
     run_jobs()
-    before = to(tenant)
+    before = recipients(tenant)
 
     time_machine.move_to(starter.starts_at - LEAD + timedelta(seconds=1))
     run_jobs()
 
-    assert before == [] and to(tenant) == ["tom.becker@contoso.example"]
+    assert before == [] and recipients(tenant) == ["tom.becker@contoso.example"]
 
 
 @pytest.mark.usefixtures("managers_may_change")
@@ -317,7 +317,7 @@ def test_a_new_manager_who_added_the_starter_gets_no_link(invite, run_jobs, tena
     run_jobs()
 
     former = "maria.lindqvist@contoso.example"  # gets the mail that the link has ended
-    assert to(tenant) == [former, former, "hr@contoso.example"]
+    assert recipients(tenant) == [former, former, "hr@contoso.example"]
     assert Starter.objects.get().problem == Starter.Problem.MANAGER_RECORDED
 
 
@@ -342,7 +342,7 @@ def test_hr_is_notified_of_an_account_deleted_before_the_invitation(record, run_
 
     run_jobs(timedelta(minutes=3))  # HR gets one digest
 
-    assert state() == "recorded" and to(tenant) == ["hr@contoso.example"]
+    assert starter_state() == "recorded" and recipients(tenant) == ["hr@contoso.example"]
     assert "no longer in Entra" in tenant.tenant.mails[0].text
 
 
