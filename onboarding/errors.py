@@ -17,6 +17,6 @@ class ConcurrentUpdate(OnboardingError):
     """Somebody or something was faster: the row is no longer what the caller saw."""
 
     message = _(
-        "The page was out of date, so the portal did not save your changes. The page now shows the current "
-        "state. Check it, then try again."
+        "The page was out of date, so the portal did not save your changes. Check the current state on this "
+        "page, then try again."
     )

@@ -34,8 +34,8 @@ def check_proxy(**_: Any) -> list[CheckMessage]:
     return [
         checks.Warning(
             gettext(
-                "PORTAL_URL is https, but BEHIND_PROXY is off. The server itself uses http, so every page would "
-                "redirect to itself endlessly."
+                "PORTAL_URL starts with https, but BEHIND_PROXY is off. The server itself uses http, so every page "
+                "would redirect to itself endlessly."
             ),
             hint=gettext(
                 "Use a proxy that sets X-Forwarded-Proto and discards the visitor's value. Then set BEHIND_PROXY=on."

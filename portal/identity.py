@@ -197,7 +197,7 @@ def error_description(answer: object) -> str | Promise:
     named = error if isinstance(error, str) and ERROR.fullmatch(error) else _("an invalid answer")
     parts: list[str | Promise] = [named, *sorted(set(AADSTS.findall(said[:2000])))]
     if "dentity not found" in said or "No User Assigned" in said:
-        parts.append(_("(this machine has no identity with this AZURE_CLIENT_ID)"))
+        parts.append(_("(no identity with this AZURE_CLIENT_ID is attached to this machine)"))
     correlation = str(fields.get("correlation_id"))
     if GUID.fullmatch(correlation):
         parts.append(format_lazy(_("correlation id {id}"), id=correlation))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from onboarding import policy
 
 CHANGED = _(
-    "The policy has changed since you opened this form, so it was not saved. Compare the values "
+    "The policy changed after you opened this form, so your changes were not saved. Compare the values "
     "below, then save again."
 )
 

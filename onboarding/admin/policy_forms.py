@@ -130,7 +130,7 @@ class DepartmentForm(ChangeAwareForm):
 
     def format_value(self, name: str, value: Any) -> str:
         if value in (None, "", []):
-            return gettext("same as the site")
+            return gettext("same as the whole organisation")
         return gettext(value) if value in ("yes", "no") else format_setting(name, value)
 
     def build_version(self) -> PolicyVersion:
@@ -165,9 +165,9 @@ def department_field(name: str) -> forms.Field:
     made: Any = setting_field(name).formfield(required=False, initial=None)
     if isinstance(made, forms.BooleanField):
         return forms.ChoiceField(
-            choices=[("", _("same as the site")), ("yes", _("yes")), ("no", _("no"))], **common
+            choices=[("", _("same as the whole organisation")), ("yes", _("yes")), ("no", _("no"))], **common
         )
     made.validators += [check for check in setting_field(name).validators if check not in made.validators]
     if isinstance(made, forms.TypedChoiceField):
-        made.choices = [("", _("same as the site")), *setting_field(name).flatchoices]
+        made.choices = [("", _("same as the whole organisation")), *setting_field(name).flatchoices]
     return made  # type: ignore[no-any-return]

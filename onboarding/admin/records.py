@@ -76,19 +76,23 @@ class HeartbeatAdmin(ReadOnly):
 
 MEANINGS = {
     "mail": _(
-        "An email was not sent, because the mailbox or mail server refused it. Fix the last error first."
+        "An email was not sent, because the mailbox or mail server refused it. Fix the problem that the "
+        "last error shows before you start this job again."
     ),
     "look": _(
-        "The portal could not read a starter's account from Entra. It tries one failed job of this kind "
-        "every ten minutes. When that job succeeds, it tries the others again."
+        "The portal could not read a starter's account from Entra. Every ten minutes it retries one of the "
+        "jobs that failed this way. Once one succeeds, the portal retries the rest."
     ),
     "sign_ins": _(
-        "The last sign-in to an account could not be read from Entra. Until the portal can read it, the "
-        "starter gets no pass. The portal keeps trying."
+        "The portal could not read from Entra when someone last signed in to an account. Until it can, the "
+        "starter cannot get a pass. The portal keeps trying."
     ),
-    "retry": _("The portal could not start failed jobs again automatically."),
-    "issue": _("The portal could not complete its work on a pass. It keeps trying. See the last error."),
-    "daily": _("The portal did not delete data past its retention time."),
+    "retry": _("The portal could not restart the failed jobs automatically."),
+    "issue": _(
+        "The portal could not finish checking or deleting a pass. It keeps trying. The last error shows the "
+        "cause."
+    ),
+    "daily": _("The portal did not delete personal details whose retention time has passed."),
 }
 
 

@@ -155,12 +155,13 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
     ):
         yield ChainFault(
             expected - 1,
-            gettext("the chain ends here, but its head is event %(number)s") % {"number": first_head.seq},
+            gettext("the log ends here, but the portal recorded event %(number)s as the last one")
+            % {"number": first_head.seq},
         )
     if not has_anchor:
         yield ChainFault(
             expected - 1,
-            gettext("the saved head is not in the chain, so the chain was shortened or rewritten"),
+            gettext("the head that you saved is not in the audit log, so events were cut off or rewritten"),
         )
 
 
@@ -177,7 +178,7 @@ def verify_last_events(events: int) -> Iterator[ChainFault]:
             gettext("events %(first)s to %(last)s are missing") % {"first": newest + 1, "last": head.seq},
         )
     elif newest_hash != head.hash:
-        yield ChainFault(head.seq, gettext("does not match the head of the chain"))
+        yield ChainFault(head.seq, gettext("does not match the last event that the portal recorded"))
     for row, before in zip(rows, [*rows[1:], None], strict=False):
         if before is not None and (row.seq, row.previous) != (before.seq + 1, before.hash):
             yield ChainFault(row.seq, gettext("does not follow the previous event"))

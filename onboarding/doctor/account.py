@@ -60,7 +60,10 @@ def check_account(run: DoctorRun) -> Finding:
     if not run.account:
         return Finding(
             "skipped",
-            gettext("Enter a test account like a starter's to run this check and those that depend on it."),
+            gettext(
+                "To run this check and those that depend on it, enter a test account that is set up like a "
+                "starter's account."
+            ),
         )
     parts = run.parts
     look = parts.missing or parts.read_result("account")
@@ -82,8 +85,8 @@ def check_fact(fact: GuardFact, run: DoctorRun) -> Finding:
         return Finding(
             "unknown",
             ngettext(
-                "Skipped: Graph's quota is in use. Free again in %(seconds)s second.",
-                "Skipped: Graph's quota is in use. Free again in %(seconds)s seconds.",
+                "Skipped: the Microsoft Graph request limit is reached. Available again in %(seconds)s second.",
+                "Skipped: the Microsoft Graph request limit is reached. Available again in %(seconds)s seconds.",
                 seconds,
             )
             % {"seconds": seconds},
@@ -119,12 +122,15 @@ def check_account_in_scope(run: DoctorRun) -> Finding:
     parts, rules = run.parts, run.pass_rules[1]
     assert rules is not None  # noqa: S101 (this check depends on the one that read it)
     if rules.gives_to(parts.object_id, parts.groups):
-        return Finding("ok", gettext("The tenant's policy allows passes for this account."))
+        return Finding(
+            "ok", gettext("The tenant's Temporary Access Pass policy allows passes for this account.")
+        )
     return Finding(
         "wrong",
-        gettext("The tenant's pass policy excludes this account, or does not include it."),
+        gettext("The tenant's pass policy excludes this account or does not include it."),
         gettext(
-            "Add the account to a group that the policy includes, and remove it from groups that it excludes."
+            "Add the account to a group that the policy includes, and remove it from any group that the policy "
+            "excludes."
         ),
     )
 

@@ -56,11 +56,16 @@ def check_guard(guard: Guard, run: DoctorRun) -> Finding:
         case Verdict.SKIPPED:
             return Finding(
                 "skipped",
-                gettext("This check cannot read its data. The policy lets the portal continue without it."),
+                gettext(
+                    "The portal cannot read the data for this check. The policy lets the portal continue without this "
+                    "check."
+                ),
             )
         case Verdict.UNREAD:
             return _unread_finding(guard)
-    return Finding("wrong", gettext("This check refuses this account."), _text_for_hr(guard))
+    return Finding(
+        "wrong", gettext("This check found a reason to refuse a pass for this account."), _text_for_hr(guard)
+    )
 
 
 def check_handled_by_it(run: DoctorRun) -> Finding:
@@ -84,7 +89,7 @@ def _read_verdicts(run: DoctorRun) -> dict[str, Verdict] | Finding:
     ):
         return Finding(
             "skipped",
-            gettext("Skipped: a check that it depends on found a problem or has no result."),
+            gettext("Skipped: this check depends on another check, which found a problem or has no result."),
         )
     try:
         question = run.cached("question", lambda: _build_question(run))
@@ -100,7 +105,11 @@ def _is_handled_by_it(verdicts: dict[str, Verdict]) -> bool:
 
 
 def _unread_finding(guard: Guard) -> Finding:
-    return Finding("wrong", gettext("This check cannot read its data."), _text_for_hr(guard.unread_variant))
+    return Finding(
+        "wrong",
+        gettext("The portal cannot read the data for this check."),
+        _text_for_hr(guard.unread_variant),
+    )
 
 
 def _text_for_hr(guard: Guard) -> str:
@@ -119,7 +128,7 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("HR can look up the account to get a reference.")
+    hint = gettext("HR can look up the account to get its reference number.")
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 

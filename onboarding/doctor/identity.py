@@ -21,8 +21,8 @@ from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE, Permission
 from onboarding.i18n import Words
 
 NEW_GRANTS = _(
-    "Tokens show a new permission after up to a day for a managed identity, and after up to an hour "
-    "for an app registration."
+    "A new permission can take up to a day to appear in the tokens of a managed identity, and up to an "
+    "hour for an app registration."
 )
 NONE_TOO_WIDE = _("No unnecessary permissions")
 READS = re.compile(r"[A-Za-z-]+\.Read(?:Basic)?(?:\.[A-Za-z0-9.]+)?")
@@ -44,19 +44,19 @@ def check_graph_answers(run: DoctorRun) -> Finding:
             gettext("The server at %(address)s is not Microsoft Graph.") % {"address": settings.GRAPH_URL},
             gettext(
                 "Remove GRAPH_URL, or set it to Microsoft Graph in your cloud, for example "
-                "https://graph.microsoft.com. If it is correct, a proxy answers instead of Graph. Let this "
-                "machine bypass the proxy."
+                "https://graph.microsoft.com. If GRAPH_URL is already correct, a proxy is answering instead of "
+                "Graph. In that case, let this machine bypass the proxy."
             ),
         )
     if reached.answers:
         return Finding("ok", gettext("At %(address)s.") % {"address": settings.GRAPH_URL})
     return Finding(
         "wrong",
-        gettext("%(address)s does not give a usable answer (%(problem)s).")
+        gettext("The answer from %(address)s is not usable (%(problem)s).")
         % {"address": settings.GRAPH_URL, "problem": reached.problem},
         gettext(
-            "Let this machine reach that address over https. Check GRAPH_URL and the proxy's settings. If "
-            "both are correct, Microsoft has an outage. Wait, then run the doctor again."
+            "Make sure that this machine can reach that address over https. Check GRAPH_URL and the proxy "
+            "settings. If both are correct, Microsoft may have an outage. Wait, then run the doctor again."
         ),
     )
 
@@ -74,7 +74,9 @@ def check_clock(run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             words % {"seconds": round(abs(ahead))},
-            gettext("Set this machine's clock from a time server. Sign-ins and passes depend on it."),
+            gettext(
+                "Synchronise this machine's clock with a time server. Sign-ins and passes depend on a correct clock."
+            ),
         )
     return Finding("ok", gettext("The difference is less than a minute."))
 
@@ -91,12 +93,12 @@ def check_token(run: DoctorRun) -> Finding:
             "wrong",
             str(error.words),
             gettext(
-                "Check AZURE_CLIENT_ID and the credential: the managed identity attached to this machine, the "
-                "projected token file, or the certificate, which must be registered and not expired. Look up "
-                "AADSTS numbers at https://login.microsoftonline.com/error."
+                "Check AZURE_CLIENT_ID. Then check the credential that you use: the managed identity attached to "
+                "this machine, the projected token file, or the certificate. A certificate must be registered and "
+                "must not have expired. Look up AADSTS error codes at https://login.microsoftonline.com/error."
             ),
         )
-    return Finding("ok", gettext("By %(kind)s.") % {"kind": identity.kind})
+    return Finding("ok", gettext("The portal authenticates with: %(kind)s.") % {"kind": identity.kind})
 
 
 def check_token_identity(run: DoctorRun) -> Finding:
@@ -110,8 +112,8 @@ def check_token_identity(run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             gettext(
-                "The token is for another identity: application id %(application_id)s, object id %(object_id)s. "
-                "AZURE_CLIENT_ID is %(expected)s."
+                "The token is for another identity: application id %(application_id)s, object id %(object_id)s. But "
+                "AZURE_CLIENT_ID is set to %(expected)s."
             )
             % {**who, "expected": settings.AZURE_CLIENT_ID},
             gettext(
@@ -127,22 +129,29 @@ def check_token_identity(run: DoctorRun) -> Finding:
             gettext("Set AZURE_TENANT_ID to the identity's tenant."),
         )
     return Finding(
-        "ok", gettext("Application id %(application_id)s, object id %(object_id)s, by %(kind)s.") % who
+        "ok",
+        gettext(
+            "Application id %(application_id)s, object id %(object_id)s. The portal authenticates with: %(kind)s."
+        )
+        % who,
     )
 
 
 def check_permission(permission: Permission, run: DoctorRun) -> Finding:
     identity, name, purpose = run.identity, permission.name, str(permission.purpose).replace("*", "")
     if name in identity.permissions:
-        return Finding("ok", gettext("Granted. Purpose: %(purpose)s.") % {"purpose": purpose})
+        return Finding("ok", gettext("Granted. The portal needs it for: %(purpose)s.") % {"purpose": purpose})
     missing = (
-        gettext("The token issued %(moment)s UTC does not contain it. Purpose: %(purpose)s.")
+        gettext(
+            "The token issued %(moment)s UTC does not contain this permission. The portal needs it for: "
+            "%(purpose)s."
+        )
         if identity.issued_at
-        else gettext("The token does not contain it. Purpose: %(purpose)s.")
+        else gettext("The token does not contain this permission. The portal needs it for: %(purpose)s.")
     ) % {"purpose": purpose, "moment": date_format(identity.issued_at, "ENDED") if identity.issued_at else ""}
     grant = gettext(
-        "Grant the application permission %(permission)s of Microsoft Graph (app role %(app_role_id)s) to the service "
-        "principal %(principal)s."
+        "Grant the Microsoft Graph application permission %(permission)s (app role %(app_role_id)s) to the "
+        "service principal %(principal)s."
     ) % {
         "permission": name,
         "app_role_id": permission.app_role_id,
@@ -154,7 +163,7 @@ def check_permission(permission: Permission, run: DoctorRun) -> Finding:
         return Finding("wrong", missing, grant)
     if continues_without(run.rules, rule):
         return Finding("skipped", f"{missing} {policy_setting_text(run.rules, rule)}")
-    words = gettext("Or let the portal continue without it in the policy.")
+    words = gettext("You can also change the policy so that the portal continues without this permission.")
     return Finding("wrong", f"{missing} {policy_setting_text(run.rules, rule)}", f"{grant} {words}")
 
 
@@ -166,7 +175,9 @@ def check_excess_permissions(run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             "; ".join(f"{name}: {why}" for name, why in wide.items()) + ".",
-            gettext("From the identity, remove what the portal does not need: %(permissions)s.")
+            gettext(
+                "Remove these permissions from the identity, because the portal does not need them: %(permissions)s."
+            )
             % {"permissions": ", ".join(wide)},
         )
     if others:
@@ -181,8 +192,8 @@ def _why_too_wide(name: str) -> str:
     if READS_THE_DIRECTORY.fullmatch(name):
         return ""
     if READS.fullmatch(name):
-        return gettext("it reads data that the portal does not need")
-    return gettext("it changes data that the portal must not change")
+        return gettext("lets the portal read data that it does not need")
+    return gettext("lets the portal change data that it must not change")
 
 
 def _permission_title(permission: Permission) -> Words:
@@ -206,7 +217,7 @@ CHECKS = (
     ),
     Check(
         "identity.who",
-        _("The token is for the identity that was set"),
+        _("The token belongs to the identity set in AZURE_CLIENT_ID"),
         check_token_identity,
         needs=("identity.token",),
     ),

@@ -58,7 +58,7 @@ def check_database_clock(_run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             words % {"seconds": round(abs(apart))},
-            gettext("Set both machines' clocks from a time server."),
+            gettext("Synchronise the clocks of both machines with a time server."),
         )
     return Finding("ok", gettext("The difference is less than a minute."))
 
@@ -85,7 +85,10 @@ def check_failed_jobs(_run: DoctorRun) -> Finding:
         "wrong",
         gettext("Failed jobs: %(count)s. Kind: %(kinds)s.")
         % {"count": given_up.count(), "kinds": ", ".join(kinds)},
-        gettext("See Failed jobs in the administration. Fix the cause of each, then start them again there."),
+        gettext(
+            "Open “Failed jobs” in the administration. Fix the cause of each failed job, then start the jobs "
+            "again there."
+        ),
     )
 
 
@@ -104,8 +107,8 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
         "wrong",
         str(join_sentences([words, *(CONSEQUENCES[kind] for kind in kinds if kind in CONSEQUENCES)])),
         gettext(
-            "Open Jobs in the administration. Each shows its last error. Fix the cause. The portal keeps "
-            "trying, and this check passes after the next success."
+            "Open “Jobs” in the administration, where each job shows its last error. Fix the cause. The portal "
+            "keeps trying. Once the jobs succeed, this check finds no problem."
         ),
     )
 
@@ -113,8 +116,8 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
 # What does not happen while jobs of a kind fail.
 CONSEQUENCES = {
     "daily": _("The portal does not delete personal data on time."),
-    "sign_ins": _("The portal cannot read sign-in activity. Until it can, no starter gets a first pass."),
-    "issue": _("A pass that should be deleted may still exist."),
+    "sign_ins": _("The portal cannot read sign-in activity. Until it can, no starter can get a first pass."),
+    "issue": _("A pass may still exist although it should be gone."),
 }
 
 
@@ -123,14 +126,14 @@ def check_audit_end(_run: DoctorRun) -> Finding:
     if fault is None:
         return Finding(
             "ok",
-            gettext("%(count)s events. The last %(last)s are unchanged.")
+            gettext("%(count)s events in total. Checked the last %(last)s: all unchanged.")
             % {"count": AuditHead.objects.get(id=1).seq, "last": LAST_EVENTS},
         )
     return Finding(
         "wrong",
         gettext("Event %(number)s: %(what)s.") % {"number": fault.seq, "what": fault.what},
         gettext(
-            "Run `manage.py verify_audit` to check the whole chain, and keep a copy of the database for the "
+            "Run `manage.py verify_audit` to check the whole audit log, and keep a copy of the database for the "
             "investigation."
         ),
     )
@@ -155,7 +158,7 @@ CHECKS = (
     Check("jobs.failing", _("No job keeps failing"), check_failing_jobs, needs=("database.migrations",)),
     Check(
         "audit.end",
-        _("The end of the audit chain is unchanged"),
+        _("The latest events in the audit log are unchanged"),
         check_audit_end,
         needs=("database.migrations",),
     ),

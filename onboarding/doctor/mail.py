@@ -90,22 +90,24 @@ def check_mail_right(run: DoctorRun) -> Finding:
     last = Mail.objects.aggregate(last=Max("sent_at"))["last"]
     over_graph = settings.EMAIL_BACKEND == GRAPH_BACKEND
     if over_graph and run.states.get("identity.who") == "ok" and SEND_PERMISSION in run.identity.permissions:
-        words = gettext("By %(permission)s, for every mailbox of the tenant; see “%(title)s”.")
+        words = gettext(
+            "%(permission)s lets the portal send from every mailbox of the tenant. See “%(title)s”."
+        )
         return Finding("ok", words % {"permission": SEND_PERMISSION, "title": NONE_TOO_WIDE})
     if last:
-        words = gettext("The last email was accepted on %(moment)s UTC.")
+        words = gettext("The mail server last accepted an email on %(moment)s UTC.")
         return Finding("ok", words % {"moment": date_format(last, "ENDED")})
     if not over_graph:
         return Finding("unknown", gettext("The portal has not sent any email yet."))
     return Finding(
         "unknown",
         gettext(
-            "The portal has not sent any email yet. Tokens do not show permissions from Exchange (RBAC for "
-            "Applications)."
+            "The portal has not sent any email yet, so it is not known whether it can. Tokens do not show "
+            "permissions that were granted in Exchange (RBAC for Applications)."
         ),
         gettext(
-            "To check, run `%(command)s` in Exchange Online PowerShell. The result must contain “%(said)s” "
-            "and be in scope."
+            "To check, run `%(command)s` in Exchange Online PowerShell. The result must contain “%(said)s” and "
+            "show that the mailbox is in scope."
         )
         % {"command": _test_command(), "said": EXCHANGE_RIGHT},
     )
@@ -125,11 +127,13 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
     values = {"answer": delay.answer, "sender": settings.MAIL_FROM, "right": EXCHANGE_RIGHT}
     if not delay.is_refused:
         return (
-            gettext("The mail server cannot accept emails now (%(answer)s).") % values,
-            gettext("The portal keeps trying. Ask the people who run the mail server."),
+            gettext("At the moment, the mail server cannot accept emails (%(answer)s).") % values,
+            gettext("The portal will keep trying. Ask your mail administrator for help."),
         )
     if settings.EMAIL_BACKEND == GRAPH_BACKEND and " 403 " in f"{delay.answer} ":
-        words = gettext("Missing right: %(right)s for %(sender)s. Microsoft refuses the email (%(answer)s).")
+        words = gettext(
+            "Microsoft refuses the email (%(answer)s), because the right %(right)s for %(sender)s is missing."
+        )
         return words % values, _fix_missing_right()
     words = gettext("The mail server refuses the portal’s settings (%(answer)s).")
     return words % values, _fix_by_answer(delay.answer)
@@ -138,9 +142,9 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
 def _fix_missing_right() -> str:
     return gettext(
         "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox "
-        "(RBAC for Applications: New-ServicePrincipal, New-ManagementScope, "
-        "New-ManagementRoleAssignment). MAIL_FROM must be the mailbox’s own address. Then check with "
-        "`%(command)s`. A change takes up to two hours."
+        "(RBAC for Applications: New-ServicePrincipal, New-ManagementScope, New-ManagementRoleAssignment). "
+        "MAIL_FROM must be the mailbox’s own address. Then check with `%(command)s`. It can take up to two "
+        "hours until the change works."
     ) % {"right": EXCHANGE_RIGHT, "command": _test_command()}
 
 
@@ -165,8 +169,8 @@ FIXES = (
     (
         r"5\.7\.(54|64)\b|relay",
         _(
-            "The server does not relay mail for this machine. Allow its address in the connector or relay, or give a name and "
-            "a password in EMAIL_URL."
+            "The server does not relay mail for this machine. Allow this machine’s address in the connector or "
+            "relay, or put a name and a password in EMAIL_URL."
         ),
     ),
     (
@@ -186,7 +190,7 @@ FIXES = (
     (r"certificate", _("The server’s certificate is not valid for its name. Check the host in EMAIL_URL.")),
 )
 OTHER_FIX = _(
-    "Show this answer to the people who run the mail server. After they fix it, the portal sends the "
+    "Show this answer to your mail administrator. Once the problem is fixed, the portal will send the "
     "emails automatically."
 )
 

@@ -24,11 +24,13 @@ def policy_setting_text(rules: SitePolicy, rule: str) -> str:
     """What the setting says, with its name, so that an admin finds it."""
     name = str(PolicyVersion._meta.get_field(rule).verbose_name)  # type: ignore[union-attr]  # a field has one
     words = {
-        REFUSES: gettext("Under the policy (“%(setting)s”) the portal creates no passes without it."),
-        SKIPS: gettext(
-            "Under the policy (“%(setting)s”) the portal continues without it and records this with each "
-            "pass."
+        REFUSES: gettext(
+            "Because of the policy setting “%(setting)s”, the portal creates no passes while this check fails."
         ),
-        OFF: gettext("Under the policy (“%(setting)s”) the portal does not check this."),
+        SKIPS: gettext(
+            "Because of the policy setting “%(setting)s”, the portal continues without this check and records "
+            "that with each pass."
+        ),
+        OFF: gettext("Because of the policy setting “%(setting)s”, the portal does not make this check."),
     }
     return words[getattr(rules, rule)] % {"setting": name}

@@ -27,7 +27,9 @@ def unreadable_finding(
     if closed and continues_without(rules, rule):
         return Finding("skipped", f"{detail} {policy_setting_text(rules, rule)}")
     if closed:
-        words = gettext("Or let the portal continue without it in the policy.")
+        words = gettext(
+            "You can also change the policy so that the portal continues without this permission."
+        )
         return Finding("wrong", f"{detail} {policy_setting_text(rules, rule)}", f"{fix} {words}")
     return Finding("wrong", detail, fix)
 
@@ -37,7 +39,9 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
     match look.outcome:
         case Outcome.NO_RIGHT:
             return (
-                gettext("Missing permission: Graph refuses, although the token contains the permission"),
+                gettext(
+                    "Missing permission: Graph refuses the request, although the token contains the permission"
+                ),
                 gettext(
                     "Check that %(permission)s is granted as an application permission. Other possible causes: the "
                     "grant is new, or the account is in a restricted management administrative unit."
@@ -46,7 +50,7 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
             )
         case Outcome.NO_LICENCE:
             return (
-                gettext("Missing licence: the tenant does not have the licence for this"),
+                gettext("Missing licence: the tenant has no licence for this data"),
                 gettext("Buy %(licence)s for the accounts that need it.") % {"licence": licence}
                 if licence
                 else gettext("Buy the licence that Microsoft requires for these accounts."),
@@ -54,14 +58,14 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
         case Outcome.BUSY:
             seconds = round(look.seconds)
             words = ngettext(
-                "Graph is busy and asks to wait %(seconds)s second",
-                "Graph is busy and asks to wait %(seconds)s seconds",
+                "Graph is busy and asks the portal to wait %(seconds)s second",
+                "Graph is busy and asks the portal to wait %(seconds)s seconds",
                 seconds,
             )
             return words % {"seconds": seconds}, gettext("Run the doctor again later.")
         case Outcome.SILENT:
             return (
-                gettext("Graph does not answer this request, although it answers others"),
+                gettext("Graph does not answer this request, although it answers other requests"),
                 gettext("Wait, then run the doctor again."),
             )
         case Outcome.ABSENT:
@@ -70,7 +74,9 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
             words = gettext("Graph's answer does not contain the required data.")
             return (
                 f"{words} {look.words}".rstrip("."),
-                gettext("Check that %(permission)s is granted. Without it Graph leaves out this data.")
+                gettext(
+                    "Check that %(permission)s is granted. Without this permission, Graph leaves out the data."
+                )
                 % {"permission": permission},
             )
     return gettext("Graph refuses the request"), gettext("Look up the code in Microsoft's documentation.")

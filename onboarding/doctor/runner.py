@@ -77,7 +77,7 @@ def is_all_ok(results: tuple[CheckResult, ...]) -> bool:
 def _run_check(check: Check, run: DoctorRun, titles: dict[str, str]) -> Finding:
     broken = next((need for need in check.needs if run.states[need] != "ok"), None)
     if broken is not None:
-        words = gettext("Skipped: it depends on “%(title)s”.")
+        words = gettext("Skipped: this check depends on “%(title)s”.")
         return Finding("skipped", words % {"title": titles[broken]})
     try:
         return Finding(*check.function(run))
@@ -87,5 +87,5 @@ def _run_check(check: Check, run: DoctorRun, titles: dict[str, str]) -> Finding:
         return Finding(
             "wrong",
             gettext("The check itself failed (%(error)s).") % {"error": type(error).__name__},
-            gettext("See the log, and contact the people who maintain the portal."),
+            gettext("See the log, and contact the person or team that maintains the portal."),
         )

@@ -27,7 +27,7 @@ def check_policy_enabled(run: DoctorRun) -> Finding:
         return Finding("ok", gettext("Enabled."))
     return Finding(
         "wrong",
-        gettext("The tenant's policy is disabled, so Entra refuses every pass."),
+        gettext("The tenant's Temporary Access Pass policy is turned off, so Entra refuses every pass."),
         gettext("Enable it (%(where)s).") % {"where": ADMIN_CENTRE_PATH},
     )
 
@@ -44,24 +44,27 @@ def check_lifetime_bounds(run: DoctorRun) -> Finding:
     if outside:
         return Finding(
             "wrong",
-            gettext("Entra allows passes of %(low)s to %(high)s minutes; %(outside)s.")
+            gettext("Entra allows passes of %(low)s to %(high)s minutes, but %(outside)s.")
             % {"low": low, "high": high, "outside": "; ".join(outside)},
             gettext(
-                "Change the allowed lifetime (%(where)s, Configure), or let an admin change the lifetime in the "
-                "portal's policy."
+                "Change the allowed lifetime in Entra (%(where)s, Configure), or ask an admin to change the "
+                "lifetime in the portal's policy."
             )
             % {"where": ADMIN_CENTRE_PATH},
         )
     words = {
         True: gettext(
-            "Entra allows passes of %(low)s to %(high)s minutes, single use only; %(ours)s, always single "
-            "use."
+            "Entra allows passes of %(low)s to %(high)s minutes that can be used only once. The portal’s passes "
+            "can always be used only once. Their lifetimes: %(ours)s."
         ),
         False: gettext(
-            "Entra allows passes of %(low)s to %(high)s minutes, single use or not; %(ours)s, always single "
-            "use."
+            "Entra allows passes of %(low)s to %(high)s minutes that can be used once or several times. The "
+            "portal’s passes can always be used only once. Their lifetimes: %(ours)s."
         ),
-        None: gettext("Entra allows passes of %(low)s to %(high)s minutes; %(ours)s, always single use."),
+        None: gettext(
+            "Entra allows passes of %(low)s to %(high)s minutes. The portal’s passes can always be used only "
+            "once. Their lifetimes: %(ours)s."
+        ),
     }
     lifetimes = "; ".join(_lifetime_text(department, minutes) for department, minutes in ours)
     return Finding("ok", words[theirs.always_once] % {"low": low, "high": high, "ours": lifetimes})
@@ -72,12 +75,16 @@ def check_policy_targets(run: DoctorRun) -> Finding:
     if not rules.included:
         return Finding(
             "wrong",
-            gettext("The tenant's policy includes no accounts, so Entra refuses every pass."),
-            gettext("Include the group of current starters (%(where)s, Enable and target).")
+            gettext(
+                "The tenant's Temporary Access Pass policy includes no accounts, so Entra refuses every pass."
+            ),
+            gettext("Include the group of current starters in the policy (%(where)s, Enable and target).")
             % {"where": ADMIN_CENTRE_PATH},
         )
     words = (
-        gettext("For %(included)s; not for %(excluded)s.") if rules.excluded else gettext("For %(included)s.")
+        gettext("Included: %(included)s. Excluded: %(excluded)s.")
+        if rules.excluded
+        else gettext("For %(included)s.")
     )
     return Finding(
         "ok", words % {"included": _join_targets(rules.included), "excluded": _join_targets(rules.excluded)}
@@ -102,7 +109,7 @@ def _requested_lifetime_text(department: str, minutes: int) -> str:
     words = (
         gettext("the department “%(department)s” needs %(minutes)s minutes")
         if department
-        else gettext("the site's policy needs %(minutes)s minutes")
+        else gettext("the policy for the whole organisation needs %(minutes)s minutes")
     )
     return words % {"department": department, "minutes": minutes}
 
@@ -111,7 +118,7 @@ def _lifetime_text(department: str, minutes: int) -> str:
     words = (
         gettext("the department “%(department)s”: %(minutes)s minutes")
         if department
-        else gettext("the site's policy: %(minutes)s minutes")
+        else gettext("the policy for the whole organisation: %(minutes)s minutes")
     )
     return words % {"department": department, "minutes": minutes}
 

@@ -75,7 +75,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who can join a group through PIM (needs Entra ID P2; if it is missing, set the policy to "
+            "see who can join a group through PIM (needs Entra ID P2; without this licence, set the policy to "
             "continue without this check)"
         ),
         optional=True,
@@ -86,31 +86,40 @@ PERMISSIONS: tuple[Permission, ...] = (
 TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
     {
         "UserAuthenticationMethod.ReadWrite.All": _(
-            "it can change all sign-in methods of all accounts, not only passes"
+            "lets the portal change all sign-in methods of all accounts, not only passes"
         ),
-        "User.ReadWrite.All": _("it can change accounts and their managers, which the portal trusts"),
-        "User.EnableDisableAccount.All": _("it can enable and disable accounts"),
-        "User.ManageIdentities.All": _("it can change the sign-in identities of accounts"),
-        "User.RevokeSessions.All": _("it can end all sessions"),
-        "User.Invite.All": _("it can invite guests"),
-        "User-PasswordProfile.ReadWrite.All": _("it can change all passwords"),
-        "Directory.ReadWrite.All": _("it can change accounts, managers and groups, which the portal trusts"),
+        "User.ReadWrite.All": _(
+            "lets the portal change accounts and their managers, on which its own checks rely"
+        ),
+        "User.EnableDisableAccount.All": _("lets the portal enable and disable accounts"),
+        "User.ManageIdentities.All": _("lets the portal change the sign-in identities of accounts"),
+        "User.RevokeSessions.All": _("lets the portal end all sessions"),
+        "User.Invite.All": _("lets the portal invite guests"),
+        "User-PasswordProfile.ReadWrite.All": _("lets the portal change all passwords"),
+        "Directory.ReadWrite.All": _(
+            "lets the portal change accounts, managers and groups, on which its own checks rely"
+        ),
         "Group.ReadWrite.All": _(
-            "it can add any account to any group, including the group that can get passes"
+            "lets the portal add any account to any group, including the group that can get passes"
         ),
         "GroupMember.ReadWrite.All": _(
-            "it can add any account to any group, including the group that can get passes"
+            "lets the portal add any account to any group, including the group that can get passes"
         ),
-        "Policy.ReadWrite.AuthenticationMethod": _("it can allow passes for more accounts and for longer"),
-        "RoleManagement.ReadWrite.Directory": _("it can make any account an administrator"),
-        "AppRoleAssignment.ReadWrite.All": _("it can give itself any other permission"),
-        "Application.ReadWrite.All": _("it can act as any application in the tenant"),
-        "Mail.Read": _("it can read all mailboxes"),
-        "Mail.ReadWrite": _("it can read and change all mailboxes"),
-        "BitlockerKey.Read.All": _("it can read the recovery keys of all devices"),
-        "DeviceLocalCredential.Read.All": _("it can read the local administrator passwords of all devices"),
+        "Policy.ReadWrite.AuthenticationMethod": _(
+            "lets the portal allow passes for more accounts and with a longer lifetime"
+        ),
+        "RoleManagement.ReadWrite.Directory": _("lets the portal make any account an administrator"),
+        "AppRoleAssignment.ReadWrite.All": _("lets the portal give itself any other permission"),
+        "Application.ReadWrite.All": _("lets the portal act as any application in the tenant"),
+        "Mail.Read": _("lets the portal read all mailboxes"),
+        "Mail.ReadWrite": _("lets the portal read and change all mailboxes"),
+        "BitlockerKey.Read.All": _("lets the portal read the recovery keys of all devices"),
+        "DeviceLocalCredential.Read.All": _(
+            "lets the portal read the local administrator passwords of all devices"
+        ),
         "Mail.Send": _(
-            "it can send as any mailbox (allow only one mailbox through RBAC for Applications in Exchange Online)"
+            "lets the portal send as any mailbox (allow only one mailbox through RBAC for Applications in "
+            "Exchange Online)"
         ),
     }
 )

@@ -26,7 +26,8 @@ SAME_ACCOUNT = Guard(
     same_account,
     _("The account in Entra is not the one that HR added."),
     _(
-        "Entra returned a different account from the one that HR added. Check it, then choose the right account."
+        "Entra returned a different account from the one that HR added. Check which account is the right "
+        "one, then choose it."
     ),
     alarming=True,
 )
@@ -90,8 +91,8 @@ IS_NEW = Guard(
     is_new,
     _("This account does not look new."),
     _(
-        "The account was not created around the start date, and the hire date is not near it. Check the "
-        "account and the start date."
+        "The account was created too long before or after the start date, and the hire date in Entra is not "
+        "near the start date either. Check the account and the start date."
     ),
     alarming=True,
 )
@@ -140,7 +141,7 @@ def hire_date_agrees(q: Question) -> bool:
 
 HIRE_DATE_AGREES = Guard(
     "hire_date_agrees",
-    _("The hire date agrees with the start date"),
+    _("The hire date matches the start date"),
     hire_date_agrees,
     _("The start date does not match the hire date in Entra."),
     _("The hire date in Entra is missing or far from the start date. Check the account and the start date."),
@@ -162,7 +163,7 @@ def in_scope(q: Question) -> bool:
 
 IN_SCOPE = Guard(
     "in_scope",
-    _("The account is in the scope of the policy"),
+    _("The portal’s policy allows passes for this account"),
     in_scope,
     _("The portal is not allowed to create passes for this account."),
     _(
@@ -188,9 +189,9 @@ IN_PASS_POLICY = Guard(
     in_pass_policy,
     _("Microsoft does not allow a pass for this account yet."),
     _(
-        "The tenant’s pass policy in Entra does not include this account, or does not allow the lifetime "
-        "that the portal uses. Ask IT to add the account to the policy’s group. The change takes effect "
-        "after a few minutes."
+        "The Temporary Access Pass policy in Entra does not include this account, or does not allow the "
+        "portal’s pass lifetime. Ask IT to correct the policy or to add the account to its group. The "
+        "change takes effect after a few minutes."
     ),
     setting="pass_policy",
     is_unreadable=lambda q: q.facts.pass_policy is None,

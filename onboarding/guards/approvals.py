@@ -21,7 +21,10 @@ Why = Approval.Why
 class NotAnotherPerson(OnboardingError):
     """The approver was involved with the starter, or is their manager or the starter."""
 
-    message = _("You were involved with this starter or are their manager. Ask an HR colleague to approve.")
+    message = _(
+        "You cannot approve, because you have already worked on this starter or are their manager. Ask an "
+        "HR colleague to approve."
+    )
 
 
 @dataclass(frozen=True)

@@ -71,13 +71,13 @@ class Question:
         return self.confirmer.object_id if self.confirmer else ""
 
 
-_UNREAD = _("The portal cannot check everything about this account.")
+_UNREAD = _("The portal cannot complete all its checks of this account.")
 
 
 _UNREAD_HR = _(
-    "The portal does not have a permission or licence that it needs for a check. Ask IT to run `manage.py "
-    "doctor`, which shows what is missing. An admin can also change the policy so that the portal continues "
-    "without this check."
+    "The portal does not have a permission or licence that one of its checks needs. Ask IT to run "
+    "`manage.py doctor` to see what is missing. An admin can also change the policy so that the portal "
+    "continues without this check."
 )
 
 

@@ -16,15 +16,17 @@ _IS_ADMIN_HR = _(
     "The manager is an admin of this portal. Assign the manager’s manager as stand-in, or ask IT to set "
     "another manager in Entra."
 )
-_WROTE_POLICY = _("You wrote or activated the policy that applies here, so you cannot create passes.")
+_WROTE_POLICY = _(
+    "You wrote or activated the policy that applies to this starter, so you cannot create the pass."
+)
 _WROTE_POLICY_HR = _(
-    "The manager wrote or activated the current policy. Assign the manager’s manager as stand-in, or ask "
-    "another admin to create a new version."
+    "The manager wrote or activated the current policy. Assign the manager’s manager as stand-in, or "
+    "ask another admin to create a new version of the policy."
 )
 _WAS_ADMIN = _("You were an admin in the last {days} days, so you cannot create passes.")
 _WAS_ADMIN_HR = _(
-    "The manager was an admin in the last {days} days. Assign the manager’s manager as stand-in, or wait "
-    "until that time is over."
+    "The manager was an admin in the last {days} days. Assign the manager’s manager as stand-in, or "
+    "wait until those days have passed."
 )
 
 
@@ -37,10 +39,10 @@ SAME_MANAGER = Guard(
     "same_manager",
     _("The manager has not changed"),
     same_manager,
-    _("The manager in Entra has changed since HR checked it."),
+    _("The manager in Entra has changed since HR checked the account."),
     _(
-        "The manager has changed since HR checked the account. Check on the starter’s page whether the new "
-        "manager is right."
+        "Entra now lists a different manager than when HR checked the account. Check on the starter’s page "
+        "whether the new manager is right."
     ),
     setting="same_manager",
 )
@@ -53,12 +55,12 @@ def manager_now(q: Question) -> bool:
 
 MANAGER_NOW = Guard(
     "manager_now",
-    _("The person who confirms is the manager in Entra"),
+    _("The person who confirms is the manager or the stand-in"),
     manager_now,
     _("You are no longer this person’s manager in Entra."),
     _(
-        "The person who confirmed is not the manager in Entra or the stand-in. Only the current manager or "
-        "stand-in can confirm."
+        "The person who confirmed is neither the manager in Entra nor the stand-in. Only the current "
+        "manager or stand-in can confirm."
     ),
     alarming=True,
     personal=True,
@@ -77,8 +79,8 @@ MANAGER_ENABLED = Guard(
     manager_enabled,
     _("Your account is disabled or is a guest account, so you cannot create passes."),
     _(
-        "The account of the manager or stand-in is disabled or is a guest account, or the manager no longer "
-        "has a manager in Entra."
+        "The account of the manager or stand-in is disabled or is a guest account. Another possible cause: "
+        "HR assigned a stand-in, but the manager no longer has a manager in Entra."
     ),
     alarming=True,
 )
@@ -126,9 +128,9 @@ def is_approved(q: Question) -> bool:
 
 APPROVED = Guard(
     "approved",
-    _("Another HR person has approved"),
+    _("A second person in HR has approved"),
     is_approved,
-    _("A second HR person must approve first."),
+    _("A second person in HR must approve first."),
     _("An HR colleague who did not add or change this starter must approve on the starter’s page."),
 )
 
@@ -177,9 +179,9 @@ MANAGER_HAS_ROOM = Guard(
     "manager_has_room",
     _("The manager is below the daily limit"),
     manager_has_room,
-    _("You have reached today’s limit of passes for one manager."),
+    _("You have reached the daily limit of passes for one manager."),
     _(
-        "This manager has reached today’s limit of passes for one manager. If this many people really start "
+        "This manager has reached the daily limit of passes for one manager. If so many people really start "
         "today, ask an admin to raise the limit."
     ),
     alarming=True,
@@ -196,10 +198,10 @@ SITE_HAS_ROOM = Guard(
     "site_has_room",
     _("The organisation is below the daily limit"),
     site_has_room,
-    _("The portal has reached today’s limit of passes."),
+    _("The portal has reached the daily limit of passes for the whole organisation."),
     _(
-        "The portal has reached today’s limit of passes. If this many people really start today, ask an admin "
-        "to raise the limit."
+        "The portal has reached the daily limit of passes for the whole organisation. If so many people "
+        "really start today, ask an admin to raise the limit."
     ),
     alarming=True,
     at_click=True,

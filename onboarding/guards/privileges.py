@@ -17,7 +17,10 @@ NOT_DENIED = Guard(
     _("The account is not on the deny list"),
     not_denied,
     _("IT handles passes for this kind of account."),
-    _("The account or one of its groups is on the deny list in the policy. Only an admin can change that."),
+    _(
+        "The account or one of its groups is on the deny list in the policy. Only an admin can change the "
+        "list."
+    ),
     alarming=True,
 )
 

@@ -56,8 +56,8 @@ NEVER_SIGNED_IN = Guard(
     setting="sign_ins",
     is_unreadable=are_sign_ins_unreadable,
     unread_for_hr=_(
-        "The portal cannot find out whether anyone has signed in with this account before. Either it is not "
-        "allowed to read sign-ins, and `manage.py doctor` shows what is missing, or the account is older "
+        "The portal cannot find out whether anyone has signed in with this account before. It may lack a "
+        "permission: ask IT to run `manage.py doctor` to see what is missing. Or the account may be older "
         "than Microsoft’s records. An admin can change the policy so that the portal continues without this "
         "check."
     ),
@@ -105,8 +105,8 @@ NO_OWN_METHOD = Guard(
     _("This account already has a sign-in method, so the portal cannot create a pass."),
     _(
         "The account already has a sign-in method, such as a passkey, an authenticator app or a phone. If "
-        "the starter cannot use it, ask IT to remove it. If HR registers phones before the first day, an "
-        "admin can allow this in the policy."
+        "the starter cannot use that method, ask IT to remove it. If HR registers phone numbers before the "
+        "first day, an admin can allow phones in the policy."
     ),
     alarming=True,
     scarce=True,
@@ -155,12 +155,12 @@ def foreign_passes(q: Question) -> list[LivePass]:
 
 NO_FOREIGN_PASS = Guard(
     "no_foreign_pass",
-    _("No other tool’s pass is on the account"),
+    _("The account has no pass that was created outside the portal"),
     no_foreign_pass,
-    _("Another tool has already created a pass for this account."),
+    _("This account already has a pass that was created outside the portal."),
     _(
-        "Another tool created a pass for this account, and it is still valid. Ask IT to delete it. The "
-        "manager can then confirm."
+        "This account already has a valid pass that was created outside the portal. Ask IT to delete that "
+        "pass. The manager can then confirm."
     ),
     alarming=True,
     scarce=True,

@@ -39,7 +39,7 @@ DEVICES = (
     Device(
         "phone",
         _("Passkey on a phone"),
-        _("Your own phone or a work phone. The easiest way."),
+        _("Your own phone or a work phone. This is the easiest way."),
         (
             OPEN_BROWSER,
             ENTER_PASS,
@@ -54,7 +54,7 @@ DEVICES = (
     Device(
         "authenticator",
         _("Microsoft Authenticator"),
-        _("If your organisation uses this app."),
+        _("Choose this if your organisation uses this app."),
         (
             _(
                 "Install Microsoft Authenticator from the phone’s app store before your manager creates the pass."
@@ -81,12 +81,12 @@ DEVICES = (
             ),
             TEN_MINUTES,
         ),
-        _("Look after the key like your house key. If you can, set up a second one as a spare."),
+        _("Look after the key like your house key. If you can, set up a second key as a spare."),
     ),
     Device(
         "windows",
         _("A new Windows computer"),
-        _("You set up the computer itself with the pass."),
+        _("You use the pass to set up the computer itself."),
         (
             _(
                 "If you also have a phone or a security key, set that up first. The pass works only once, and "
@@ -97,11 +97,13 @@ DEVICES = (
             ),
             _("Continue without a break until you have set up Windows Hello (face, fingerprint or PIN)."),
             _(
-                "If the computer restarts and asks you to sign in again, the pass is used up. Ask your manager for a new one."
+                "If the computer restarts and asks you to sign in again, the pass no longer works. Ask your manager "
+                "for a new one."
             ),
         ),
         _(
-            "On a computer that is already set up, the lock screen accepts a pass only if “Web sign-in” is on."
+            "On a computer that is already set up, the lock screen accepts a pass only if IT has turned on “Web "
+            "sign-in”."
         ),
     ),
 )

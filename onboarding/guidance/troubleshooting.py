@@ -28,12 +28,14 @@ SIGN_IN_PROBLEMS = (
         "not-accepted",
         _("The pass is not accepted or not found"),
         _(
-            "The pass is new and does not work everywhere yet, the name or the pass was mistyped, or a newer "
-            "pass has replaced it."
+            "The pass may be too new to work everywhere. The account name or the pass may contain a typing "
+            "error. Or a newer pass has replaced this one."
         ),
         (
-            _("Wait half a minute, then enter the same pass again. It can take a few minutes."),
-            _("Check each letter of the account name. In the pass, capital and small letters are different."),
+            _(
+                "Wait half a minute, then enter the same pass again. A new pass can take a few minutes to work."
+            ),
+            _("Check each letter of the account name. In the pass, capital and small letters matter."),
             format_lazy("{} {}", _("Still not accepted after five minutes?"), NEW_PASS),
         ),
         "AADSTS130507",
@@ -50,10 +52,11 @@ SIGN_IN_PROBLEMS = (
         _("The pass has already been used"),
         _("A pass works only once. Someone signed in with it, but added no passkey within ten minutes."),
         (
-            _("If a device is still signed in, add the passkey there."),
+            _("If you are still signed in on another device, add the passkey there."),
             NEW_PASS,
             _(
-                "If neither the starter nor the manager signed in with it, tell the contact on this page immediately."
+                "If neither the starter nor the manager signed in with the pass, tell the contact on this page "
+                "immediately."
             ),
         ),
     ),
@@ -61,12 +64,12 @@ SIGN_IN_PROBLEMS = (
         "blocked",
         _("Sign in was blocked due to User Credential Policy"),
         _(
-            "The organisation’s settings do not allow a pass for this account. Waiting or a new pass does not "
-            "help."
+            "The organisation’s settings do not allow a pass for this account. Waiting or creating a new pass "
+            "will not help."
         ),
         (
             _("Tell the contact on this page the error code. They can allow passes for this account."),
-            _("After that, the manager creates a new pass."),
+            _("Once the account can get passes, the manager creates a new pass."),
         ),
         "AADSTS130501",
     ),
@@ -85,23 +88,22 @@ SIGN_IN_PROBLEMS = (
     SignInProblem(
         "password",
         _("The screen asks for a password"),
-        _(
-            "The sign-in page does not know about the pass yet, or the account also has other sign-in methods."
-        ),
+        _("The pass may be too new for the sign-in page, or the account also has other sign-in methods."),
         (
             _("Do not enter a password. Choose “Other ways to sign in”, then the Temporary Access Pass."),
             _(
-                "If there is no such choice, close the window, wait half a minute and try again in a private window."
+                "If you do not see that choice, close the window, wait half a minute and try again in a private "
+                "window."
             ),
-            _("Check the account name. With a wrong name, the screen also asks for a password."),
+            _("Check the account name. If the name is wrong, the screen also asks for a password."),
         ),
     ),
     SignInProblem(
         "asked-again",
         _("The screen asks to sign in a second time"),
         _(
-            "The sign-in ended before the passkey was registered. Ten minutes had passed, or the device "
-            "restarted, as Windows does during set-up."
+            "The sign-in ended before the passkey was registered. Either ten minutes had passed, or the device "
+            "restarted. Windows can restart during set-up."
         ),
         (
             NEW_PASS,

@@ -39,23 +39,23 @@ class ActionNeeded:
 
 
 LATE = ActionNeeded(
-    _("The time for a pass is over."),
+    _("It is too late to create a pass for this starter."),
     _("If this person will still start, change the start date. If not, withdraw the starter."),
     "edit",
     _("Change the start date"),
 )
 USED_UP = ActionNeeded(
-    _("The manager has used all passes."),
+    _("The manager has used all the passes allowed for this starter."),
     _("Call the manager. If the starter is present, allow another pass."),
     label=_("Allow another pass"),
 )
-UNCONFIRMED = _("The portal created a pass. The manager’s page did not confirm that it arrived.")
+UNCONFIRMED = _("The portal created a pass, but the manager’s page did not confirm that the pass arrived.")
 # The pass may still work until Microsoft's list no longer shows it.
 NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
     _(
-        "You do not need to do anything. The portal deletes the pass. Until then it may still work. The manager’s page "
-        "shows when it is gone and what they can do then."
+        "You do not need to do anything. The portal will delete the pass, which may still work until it is "
+        "gone. The manager’s page will show when that happens and what the manager can do next."
     ),
 )
 NOT_REGISTERED = ActionNeeded(
@@ -69,14 +69,18 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.ACCOUNT_MISSING: ActionNeeded(
         _("The account does not exist yet."),
         _(
-            "Ask IT whether they will create it under this name. If the name is wrong, choose another account."
+            "Ask IT whether they will create the account under this name. If the name is wrong, choose another "
+            "account."
         ),
         "account",
         _("Choose another account"),
     ),
     Problem.ACCOUNT_FOUND: ActionNeeded(
         _("An account with the expected name now exists."),
-        _("Check that it belongs to the starter, then accept it. The portal invites the manager after that."),
+        _(
+            "Check that the account belongs to the starter, then accept it. The portal will then invite the "
+            "manager."
+        ),
         label=_("View details"),
     ),
     Problem.ACCOUNT_GONE: ActionNeeded(
@@ -93,23 +97,26 @@ FIXES: dict[str, ActionNeeded] = {
         label=_("View details"),
     ),
     Problem.MANAGER_CHANGED: ActionNeeded(
-        _("The manager in Entra has changed since HR checked it."),
+        _("The manager in Entra has changed since HR checked the account."),
         _(
-            "If the new manager is right, confirm the changes; the portal then sends them the link. If not, "
-            "ask IT to correct the manager in Entra."
+            "If the new manager is right, confirm the changes. The portal will then send the new manager the "
+            "link. If not, ask IT to correct the manager in Entra."
         ),
         label=_("View details"),
     ),
     Problem.NO_MANAGER: ActionNeeded(
         _("No manager is set in Entra."),
         _(
-            "Ask IT to set the manager in Entra. The portal checks again automatically, or immediately when "
-            "you send the link."
+            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. To make "
+            "it check at once, send the link."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(
-        _("The manager has no mailbox, so they did not get the link."),
-        _("Give them the link yourself. They can also find the starter on their home page in the portal."),
+        _("The manager has no mailbox, so the portal cannot email the link."),
+        _(
+            "Give the manager the link yourself. The manager can also find the starter on their home page in "
+            "the portal."
+        ),
         label=_("Show the link"),
     ),
     Problem.MANAGER_RECORDED: ActionNeeded(
@@ -126,22 +133,24 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.MAIL_FAILED: ActionNeeded(
         _("The email to the manager could not be sent."),
         _(
-            "The portal keeps trying. Until then, give the manager the link yourself. IT can find the cause "
-            "in the doctor."
+            "The portal will keep trying. In the meantime, give the manager the link yourself. IT can find the "
+            "cause on the portal’s “Doctor” page."
         ),
         label=_("Show the link"),
     ),
     Problem.MAIL_REFUSED: ActionNeeded(
         _("The manager’s email address does not accept emails."),
         _(
-            "Ask IT to correct the address in Entra. The portal then sends the link automatically. Until "
-            "then, give the manager the link yourself."
+            "Ask IT to correct the address in Entra. The portal will then send the link automatically. In the "
+            "meantime, give the manager the link yourself."
         ),
         label=_("Show the link"),
     ),
     Problem.NO_STAND_IN: ActionNeeded(
         _("The stand-in is no longer the manager’s manager."),
-        _("No one can confirm now. Remove the stand-in, then assign a new one if you still need one."),
+        _(
+            "Nobody can create the pass now. Remove the stand-in. If you still need a stand-in, assign a new one."
+        ),
         "stand-in",
         _("View the stand-in"),
     ),

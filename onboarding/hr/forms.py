@@ -69,7 +69,7 @@ class ScheduleForm(forms.Form):
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_(
-            "The manager sees this on the starter’s page, not in an email. Do not enter personal details."
+            "The manager sees this note on the starter’s page, not in an email. Do not enter personal details."
         ),
     )
 
@@ -160,8 +160,8 @@ class BulkForm(NewScheduleForm):
         max_length=MAX_CHARACTERS,
         help_text=format_lazy(
             _(
-                "One per line, at most {most}. You can paste account names or object IDs from an email, a "
-                "table or a list."
+                "Enter one account per line, at most {most}. You can paste account names or object IDs from an "
+                "email, a table or a list."
             ),
             most=MAX_ACCOUNTS,
         ),
@@ -201,7 +201,7 @@ class ApproveForm(forms.Form):
     reason = forms.CharField(
         label=_("Why do you approve this?"),
         max_length=300,
-        help_text=_("Write what you checked and with which person. It goes into the audit log."),
+        help_text=_("Write what you checked, and who confirmed it to you. The audit log keeps this text."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -248,7 +248,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=300,
-        help_text=_("The reason goes into the audit log, not into an email."),
+        help_text=_("The audit log keeps the reason. Emails do not contain it."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -271,7 +271,7 @@ class StandInForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = gettext("The reason goes into the audit log, not into an email.")
+        self.fields["reason"].help_text = gettext("The audit log keeps the reason. Emails do not contain it.")
 
 
 class RestoreForm(ReasonForm):
@@ -290,7 +290,7 @@ class MailChoiceForm(forms.Form):
             ("digest", _("A digest of starters that need attention or are finished")),
             (
                 "urgent",
-                _("The digest, and urgent emails immediately (for starters whose start date has come)"),
+                _("The digest, plus urgent emails immediately (about starters whose start date has come)"),
             ),
         ),
         required=False,

@@ -28,16 +28,18 @@ TONES = {
 ISSUE_IN_PROGRESS = {
     IssueState.ISSUING: _("The portal is creating a pass now."),
     IssueState.UNKNOWN: _(
-        "The portal does not know whether Microsoft created a pass. It checks this and deletes any pass. "
-        "This takes a few minutes."
+        "The portal does not know whether Microsoft created a pass. It is checking, and will delete any "
+        "pass that it finds. This takes a few minutes."
     ),
     IssueState.SHOWN: _(
-        "The pass was sent to the manager's page. The portal waits for the page to confirm that it arrived."
+        "The pass was sent to the manager's page. The portal is waiting for the page to confirm that the "
+        "pass arrived."
     ),
     IssueState.REVOKING: _("The portal is deleting the pass."),
 }
 ISSUE_DENIED = _(
-    "Microsoft did not create a pass. The portal checks Microsoft's list before the manager tries again."
+    "Microsoft answered that it did not create a pass. The portal is checking this. The manager can "
+    "then try again."
 )
 
 
@@ -60,7 +62,7 @@ def problem_label(starter: Starter, rules: EffectivePolicy, now: datetime) -> st
     if not starter.is_unfinished:
         return ""
     is_late = now > starter.starts_at + rules.closes_after
-    late = gettext("The time for a pass is over") if is_late else ""
+    late = gettext("It is too late to create a pass") if is_late else ""
     return starter.get_problem_display() or late
 
 
@@ -94,7 +96,7 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
         return _next_step_of_issue(issue)
     _, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.is_unfinished and now > closes and issue is None:
-        return gettext("The time for a pass is over. Change the start date, or withdraw the starter.")
+        return gettext("It is too late to create a pass. Change the start date, or withdraw the starter.")
     match StarterState(starter.state):
         case StarterState.RECORDED:
             return _next_step_before_link(starter, rules, now)
@@ -114,7 +116,7 @@ def _next_step_of_issue(issue: PassIssue) -> str:
     )
     if issue.reason != PassIssue.Reason.WITHDRAWN:
         return going_on
-    then = gettext("After that, the portal withdraws the starter.")
+    then = gettext("When no pass is left, the portal will withdraw the starter.")
     return f"{going_on} {then}"
 
 
@@ -122,25 +124,28 @@ def _next_step_before_link(starter: Starter, rules: EffectivePolicy, now: dateti
     if not starter.account_id:
         return gettext("The portal looks for the account every 15 minutes and notifies HR when it appears.")
     if starter.problem:
-        return gettext("The manager gets the link when the problem is fixed.")
+        return gettext("The manager will get the link when the problem is fixed.")
     due = starter.starts_at - rules.invite_before
     if now >= due:
-        return gettext("The manager gets the link in a few minutes.")
-    return gettext("The manager gets the link on %(moment)s.") % {"moment": _format_local(due, starter)}
+        return gettext("The manager will get the link in a few minutes.")
+    return gettext("The manager will get the link on %(moment)s.") % {"moment": _format_local(due, starter)}
 
 
 def _next_step_after_link(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
     if obstacles.stops_a_pass(starter):
         return gettext("The manager can create the pass when the problem is fixed.")
     if policy.attempts_left(starter, rules) <= 0:
-        return gettext("The manager has used all passes. If the starter is present, allow another pass.")
+        return gettext(
+            "The manager has used all the passes allowed for this starter. If the starter is present, allow "
+            "another pass."
+        )
     opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if now >= opens:
-        return gettext("The manager can create the pass now, with the starter present, until %(closes)s.") % {
-            "closes": _format_local(closes, starter)
-        }
+        return gettext(
+            "The manager can create the pass now, until %(closes)s. The starter must be with them."
+        ) % {"closes": _format_local(closes, starter)}
     return gettext(
-        "The manager can create the pass, with the starter present, from %(opens)s to %(closes)s."
+        "The manager can create the pass from %(opens)s to %(closes)s. The starter must be with them."
     ) % {"opens": _format_local(opens, starter), "closes": _format_local(closes, starter)}
 
 
@@ -179,7 +184,7 @@ EVENTS = {
     "starter.routed": _("HR assigned the manager’s manager as stand-in"),
     "starter.routing_ended": _("HR removed the stand-in"),
     "starter.routing_void": _("The stand-in ended, because the manager changed"),
-    "starter.escalated": _("No pass was requested by the agreed time"),
+    "starter.escalated": _("On the first day, no pass was requested in time"),
     "mail.refused": _("An email address did not accept an email"),
     "starter.approved": _("An HR colleague approved"),
     "starter.another_allowed": _("HR allowed another pass"),
@@ -192,20 +197,24 @@ EVENTS = {
     "starter.account_replaced": _("HR chose another account"),
     "starter.erased": _("Personal details erased"),
     "issue.refused": _("No pass was created"),
-    "issue.replaced_foreign": _("The portal deleted another tool’s pass, as the manager chose"),
+    "issue.replaced_foreign": _(
+        "The manager chose to replace a pass created outside the portal, and the portal deleted it"
+    ),
     "issue.intent": _("The manager confirmed and requested a pass"),
     "issue.shown": _("The portal sent the pass to the manager’s page"),
     "issue.held": _("The manager’s page confirmed that the pass arrived"),
     "issue.rejected": _("Microsoft did not create a pass"),
     "issue.unknown": _("The portal is checking whether a pass was created"),
     "issue.used_early": _("The pass was used before the start time"),
-    "issue.replaced_elsewhere": _("Another tool replaced the portal’s pass"),
+    "issue.replaced_elsewhere": _("A pass created outside the portal replaced the portal’s pass"),
     "issue.used": _("The pass was used to sign in"),
     "issue.closed": _("The pass is finished"),
     "issue.revoking": _("The pass is being cancelled"),
     "issue.revoked": _("The pass no longer exists"),
-    "issue.found": _("The portal found a pass on the account that was not shown to the manager"),
-    "issue.listed_otherwise": _("Microsoft lists the pass with a different ID from the one in its response"),
+    "issue.found": _("The portal found a pass that had not been shown to the manager"),
+    "issue.listed_otherwise": _(
+        "Microsoft’s list shows the pass with a different ID than Microsoft’s response did"
+    ),
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),

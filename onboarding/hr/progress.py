@@ -94,17 +94,18 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     issue = starter.open_issue()
     if issue is not None and issue.state != IssueState.HELD:
         return gettext(
-            "You do not need to do anything. If this has not changed after ten minutes, contact IT."
+            "You do not need to do anything. If this page has not changed after ten minutes, contact IT."
         )
     if issue is not None:
         if issue.valid_until is None:
             return gettext(
-                "If they do not, the pass stops working. The manager can then create another one on the same page."
+                "If the starter has not signed in in time, the pass stops working. The manager can then create "
+                "another one on the same page."
             )
         until = date_format(issue.valid_until.astimezone(starter.zone_info), "CLOCK")
         return gettext(
-            "If they do not, the pass stops working at %(time)s. The manager can then create another one on "
-            "the same page."
+            "If the starter has not signed in by %(time)s, the pass stops working. The manager can then create "
+            "another one on the same page."
         ) % {"time": until}
     match StarterState(starter.state):
         case StarterState.RECORDED:
@@ -121,13 +122,16 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
                 "the reason in the history."
             )
         case StarterState.ISSUED:
-            return gettext("If they do not, the manager can create another pass on the same page.")
+            return gettext(
+                "If the starter does not register a sign-in method, the manager can create another pass on the same "
+                "page."
+            )
         case StarterState.REGISTERED:
-            return gettext("If they cannot sign in, the service desk can help them.")
+            return gettext("If the starter cannot sign in, the service desk can help.")
         case _ if withdrawal.can_restore(starter):
             closes = _format_local(starter, starter.starts_at + rules.closes_after)
-            return gettext("If this was a mistake, you can restore the starter until %(moment)s.") % {
-                "moment": closes
-            }
+            return gettext(
+                "If the withdrawal was a mistake, you can restore the starter until %(moment)s."
+            ) % {"moment": closes}
         case _:
             return gettext("If this person will still start, add them again.")

@@ -148,15 +148,15 @@ def write_pass_cancelled(issue: PassIssue) -> None:
 def write_used_early(issue: PassIssue) -> None:
     """To security and HR: the pass was used before the start."""
     _write_unexpected(
-        issue, "early", _("The pass was used before the start date. Please find out who used it.")
+        issue, "early", _("Someone used the pass before the start date. Please find out who used it.")
     )
 
 
 def write_replaced_elsewhere(issue: PassIssue) -> None:
     """To security and HR: another tool created a pass while the portal's pass was valid."""
     reason = _(
-        "Another tool created a pass for the same account and so ended the portal’s pass. Please "
-        "find out who created it."
+        "A pass for the same account was created outside the portal, so the portal’s pass no longer works. "
+        "Please find out who created the other pass."
     )
     _write_unexpected(issue, "replaced", reason)
 
@@ -173,8 +173,8 @@ def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:
 def write_cannot_cancel(issue: PassIssue) -> None:
     """To security: for ten minutes the portal could not confirm that a pass is deleted."""
     reason = _(
-        "For ten minutes the portal could not confirm that a pass is deleted. It keeps trying. IT "
-        "can delete the pass in Entra."
+        "For ten minutes, the portal could not confirm that a pass is gone. The portal keeps trying. IT can "
+        "delete the pass in Entra."
     )
     outbox.write_mail(
         "problem",
@@ -271,8 +271,8 @@ def list_recipients(starter: Starter, *, hr: bool, security: bool) -> list[str]:
 
 MICROSOFT_REFUSALS: dict[str, Words] = {
     "lifetime": _(
-        "Microsoft does not allow the lifetime in the portal's policy. An admin must change the lifetime, "
-        "or the limits in Entra."
+        "Microsoft does not allow the lifetime in the portal's policy. An admin must change the lifetime in "
+        "the policy, or IT must change the limits in Entra."
     ),
     "once": _(
         "Microsoft refused the single-use setting of the pass. IT must check the Temporary Access Pass policy."
@@ -286,15 +286,18 @@ MICROSOFT_REFUSALS: dict[str, Words] = {
     "forbidden": _("The portal has no permission to create a pass for this account."),
     "unauthorised": _("The portal could not sign in to Microsoft."),
     "unusable": _(
-        "Microsoft created a pass that nobody can use. The portal deletes it. IT must check the Temporary "
-        "Access Pass policy."
+        "Microsoft created a pass that nobody can use. The portal will delete it. IT must check the "
+        "Temporary Access Pass policy."
     ),
 }
 
 
 def write_microsoft_refusal(issue: PassIssue, refusal: str) -> None:
     """To HR: Microsoft refused to create a pass, or created one that cannot be used."""
-    unknown = format_lazy(_("Microsoft refused. IT can look for request {id}."), id=issue.pk)
+    unknown = format_lazy(
+        _("Microsoft refused to create the pass. In Microsoft’s logs, IT can look for request {id}."),
+        id=issue.pk,
+    )
     reason = MICROSOFT_REFUSALS.get(refusal, unknown)
     _write_to_hr("refused", issue.starter, key=f"graph:{issue.pk}", reason=reason)
 

@@ -13,10 +13,10 @@ from onboarding.models.pass_issue import IdentityCheck
 
 class ConfirmForm(forms.Form):
     identity_check = forms.ChoiceField(
-        label=_("How did you check who they are?"),
+        label=_("How did you check the starter’s identity?"),
         choices=IdentityCheck.choices,
         widget=forms.RadioSelect,
-        error_messages={"required": _("Choose how you checked who they are.")},
+        error_messages={"required": _("Choose how you checked the starter’s identity.")},
     )
     # The versions that the manager saw: if either has changed, they see the new page and no pass is created.
     version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)

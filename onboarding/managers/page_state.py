@@ -84,7 +84,11 @@ def build_page_state(
         return PageState(
             "registered",
             gettext("%(name)s can sign in") % {"name": starter.name},
-            (gettext("They have set up their own sign-in method. There is nothing left for you to do."),),
+            (
+                gettext(
+                    "The starter has set up their own sign-in method. There is nothing left for you to do."
+                ),
+            ),
             "done",
         )
     issue = starter.open_issue()
@@ -119,7 +123,9 @@ def _state_of_issue(issue: PassIssue, starter: Starter) -> PageState:
             return _handed_over_state(issue, starter)
         case _:
             lines: tuple[str, ...] = (
-                gettext("Do not use it. The portal is deleting it. You can then create a new one here."),
+                gettext(
+                    "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here."
+                ),
                 gettext("Reason: %(reason)s.") % {"reason": issue.get_reason_display()}
                 if issue.reason
                 else "",
@@ -129,7 +135,9 @@ def _state_of_issue(issue: PassIssue, starter: Starter) -> PageState:
 
 def _issuing_state(issue: PassIssue, starter: Starter) -> PageState:
     lines = (
-        gettext("The request was made at %(time)s. Do not send it again. This page updates automatically.")
+        gettext(
+            "The pass was requested at %(time)s. Do not request it again. This page updates automatically."
+        )
         % {"time": _clock_time(issue.intended_at, starter)},
     )
     return PageState("issuing", gettext("The pass is being created"), lines, refresh_seconds=3)
@@ -137,11 +145,14 @@ def _issuing_state(issue: PassIssue, starter: Starter) -> PageState:
 
 def _unknown_state(issue: PassIssue, starter: Starter) -> PageState:
     lines = (
-        gettext("The request at %(time)s got no clear answer. If there is a pass, the portal deletes it.")
+        gettext(
+            "Microsoft gave no clear answer to the request at %(time)s. If a pass was created, the portal will "
+            "delete it."
+        )
         % {"time": _clock_time(issue.intended_at, starter)},
         gettext(
-            "This takes about three minutes, or longer if Microsoft does not respond. You "
-            "can then create a new one here."
+            "This takes about three minutes, or longer if Microsoft does not respond. You can then create a new "
+            "pass here."
         ),
     )
     return PageState("unknown", gettext("We are checking what happened"), lines, refresh_seconds=10)
@@ -149,7 +160,7 @@ def _unknown_state(issue: PassIssue, starter: Starter) -> PageState:
 
 def _shown_state(issue: PassIssue, starter: Starter) -> PageState:
     lines = (
-        gettext("It was shown at %(time)s and cannot be shown again.")
+        gettext("The pass was shown at %(time)s and cannot be shown again.")
         % {"time": _clock_time(issue.shown_at, starter)},
     )
     return PageState("shown", gettext("The pass was shown"), lines, "wait", "not_seen", refresh_seconds=15)
@@ -158,10 +169,10 @@ def _shown_state(issue: PassIssue, starter: Starter) -> PageState:
 def _handed_over_state(issue: PassIssue, starter: Starter) -> PageState:
     used = issue.used_at is not None
     lines = (
-        gettext("It was shown at %(time)s. It works once, until %(until)s.")
+        gettext("The pass was shown at %(time)s. It can be used once, until %(until)s.")
         % {"time": _clock_time(issue.held_at, starter), "until": _clock_time(issue.valid_until, starter)},
         (
-            gettext("%(name)s has signed in with it and now has ten minutes to set up a passkey.")
+            gettext("%(name)s has signed in with the pass and now has ten minutes to set up a passkey.")
             if used
             else gettext("Next, %(name)s signs in and sets up a passkey. This page updates automatically.")
         )
@@ -175,7 +186,7 @@ def _denied_state(issue: PassIssue, starter: Starter) -> PageState:
     lines = (
         gettext("The request at %(time)s did not create a pass: %(reason)s.")
         % {"time": _clock_time(issue.intended_at, starter), "reason": issue.get_reason_display()},
-        gettext("The portal is checking that there is no pass. This page updates automatically."),
+        gettext("The portal is making sure that no pass exists. This page updates automatically."),
     )
     return PageState("checking", gettext("We are checking Microsoft’s answer"), lines, refresh_seconds=3)
 
@@ -229,7 +240,7 @@ def _frozen_state() -> PageState:
 
 
 def _not_ready_state() -> PageState:
-    lines = (gettext("HR has not finished adding this starter. If they start today, ask HR."),)
+    lines = (gettext("HR has not finished adding this starter. If this person starts today, ask HR."),)
     return PageState("early", gettext("This is not ready yet"), lines)
 
 
@@ -238,7 +249,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
     lines = (
         gettext("You can create the pass from %(moment)s (%(zone)s).")
         % {"moment": date_format(local, "MOMENT"), "zone": starter.time_zone},
-        gettext("Open this page again then, together with %(name)s. If the date is wrong, tell HR.")
+        gettext("Open this page again at that time, together with %(name)s. If the date is wrong, tell HR.")
         % {"name": starter.name},
     )
     return PageState("early", gettext("It is too early"), lines)
@@ -254,7 +265,7 @@ def _too_late_state(starter: Starter, closes: datetime) -> PageState:
 
 
 def _used_up_state() -> PageState:
-    lines = (gettext("This person has had all the passes that are allowed. Ask HR to allow another one."),)
+    lines = (gettext("This person has had the maximum number of passes. Ask HR to allow another one."),)
     return PageState("used_up", gettext("HR must allow another pass"), lines, "problem")
 
 
@@ -302,8 +313,8 @@ def _describe_last_pass(starter: Starter) -> tuple[str, ...]:
     return (
         gone % details,
         gettext(
-            "This time, make sure that they set up a passkey within ten minutes. An email address or "
-            "a phone number is not enough."
+            "This time, make sure that the starter sets up a passkey within ten minutes. An email address or a "
+            "phone number is not enough."
         ),
     )
 
@@ -340,7 +351,7 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 _WHY_UNAVAILABLE = {
     "frozen": _("See the notice above for the reason. Try again later."),
     "no_worker": format_lazy(
-        _("The portal is not fully running, so it cannot create passes. Tell {contact}."),
+        _("Part of the portal is not running, so it cannot create passes. Tell {contact}."),
         contact=settings.SUPPORT_CONTACT,
     ),
     "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
@@ -350,8 +361,8 @@ _WHY_UNAVAILABLE = {
         "You are already in the queue for three starters. Create the pass for one of them first."
     ),
     "clearing": _(
-        "A pass from an earlier request has appeared late. The portal is deleting it. This page "
-        "updates automatically."
+        "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
+        "automatically."
     ),
     "busy": _(
         "The portal could not save your request, so it did not send it to Microsoft. Try again in a minute."
@@ -363,7 +374,9 @@ def not_read_yet_state() -> PageState:
     """The worker has not read the last sign-in to the account yet."""
     lines = (
         gettext("The portal is still checking this account."),
-        gettext("This page updates automatically. The button appears when the check is complete."),
+        gettext(
+            "This page updates automatically. The button to create the pass appears when the check is complete."
+        ),
     )
     return PageState(
         "not_read_yet", gettext("One moment"), lines, "wait", refresh_seconds=POLL_SECONDS_READING
@@ -387,10 +400,14 @@ def foreign_pass_state(live: ForeignPass, starter: Starter) -> PageState:
     made, until = (moment.astimezone(starter.zone_info) for moment in (live.made_at, live.ends_at))
     lines = (
         (
-            gettext("Another tool created it on %(day)s at %(time)s. It works once, until %(until)s.")
+            gettext(
+                "This pass was created outside the portal on %(day)s at %(time)s. It can be used once, until "
+                "%(until)s."
+            )
             if live.once
             else gettext(
-                "Another tool created it on %(day)s at %(time)s. It works more than once, until %(until)s."
+                "This pass was created outside the portal on %(day)s at %(time)s. It can be used more than once, "
+                "until %(until)s."
             )
         )
         % {
@@ -398,7 +415,7 @@ def foreign_pass_state(live: ForeignPass, starter: Starter) -> PageState:
             "time": date_format(made, "CLOCK"),
             "until": date_format(until, "CLOCK"),
         },
-        gettext("If they have received this pass, let them use it. Replace it only if nobody has it."),
+        gettext("If the starter has received this pass, let them use it. Replace it only if nobody has it."),
     )
     return PageState(
         "foreign_pass",
@@ -442,7 +459,10 @@ def account_gone_state(starter: Starter) -> PageState:
     return PageState(
         "account_gone",
         gettext("This account no longer exists"),
-        (_hr_notified_line(starter, starter.hr_notified_at), gettext("You cannot create a pass for it.")),
+        (
+            _hr_notified_line(starter, starter.hr_notified_at),
+            gettext("You cannot create a pass for this account."),
+        ),
         "problem",
     )
 
@@ -451,30 +471,32 @@ _WHY_FAILED = {
     PassIssue.Reason.REFUSED: _("Microsoft refused to create a pass for this account."),
     PassIssue.Reason.NOT_KNOWN_YET: _("Microsoft does not know this account yet. Try again in a minute."),
     PassIssue.Reason.NOT_REPLACED: _(
-        "The other tool’s pass could not be removed, so no new pass was created. Try again in a minute."
+        "The existing pass could not be removed, so no new pass was created. Try again in a minute."
     ),
     PassIssue.Reason.UNREACHABLE: _(
         "Microsoft could not be reached, so no pass was created. Try again in a minute."
     ),
     PassIssue.Reason.STRANGE_ANSWER: _(
-        "Microsoft created a pass that cannot be used. It is not shown and is being deleted."
+        "Microsoft created a pass that cannot be used. It will not be shown and is being deleted."
     ),
     PassIssue.Reason.CRASHED: _(
-        "This took too long. A pass that was created late is not shown and is being deleted."
+        "This took too long. If a pass was still created, it will not be shown and will be deleted."
     ),
     PassIssue.Reason.FROZEN: _(
-        "An admin stopped all passes in the meantime. The pass is not shown and is being deleted."
+        "In the meantime, an admin stopped all passes. This pass will not be shown and is being deleted."
     ),
     PassIssue.Reason.CHANGED: _(
-        "HR changed this starter in the meantime. The pass is not shown and is being deleted."
+        "In the meantime, HR changed this starter. This pass will not be shown and is being deleted."
     ),
-    PassIssue.Reason.NOT_RECORDED: _("The pass could not be saved, so it is not shown and is being deleted."),
+    PassIssue.Reason.NOT_RECORDED: _(
+        "The portal could not save the pass. The pass will not be shown and is being deleted."
+    ),
 }
 
 
 def failed_state(issue: PassIssue, present: PageState) -> PageState:
     """The POST gave no pass to show: say why, then show the current state."""
-    lost = _("The answer was lost. A pass may have been created.")
+    lost = _("Microsoft’s answer did not reach the portal. A pass may have been created.")
     why = str(_WHY_FAILED.get(PassIssue.Reason(issue.reason), lost))
     lines: tuple[str, ...] = (why,)
     if present.code in {"unknown", "revoking"}:

@@ -60,7 +60,7 @@ def _progress_while_valid(issue: PassIssue, now: datetime) -> Progress:
     if issue.used_at is not None:
         return _progress_after_use(issue)
     if issue.valid_until is not None and now >= issue.valid_until:
-        line = gettext("It was cleared from this page. Choose “Done” to continue.")
+        line = gettext("The pass is no longer on this page. Choose “Done” to continue.")
         return Progress("expired", gettext("The pass has expired"), (line,), "problem")
     return OPEN
 
@@ -68,9 +68,9 @@ def _progress_while_valid(issue: PassIssue, now: datetime) -> Progress:
 def _progress_after_use(issue: PassIssue) -> Progress:
     name = {"name": issue.starter.name}
     lines = (
-        gettext("They have ten minutes for this. This page updates automatically."),
+        gettext("The starter has ten minutes for this after signing in. This page updates automatically."),
         gettext("The pass works only once, so it was cleared from this page."),
-        gettext("If that was not %(name)s, tell IT at once.") % name,
+        gettext("If %(name)s did not use the pass, tell IT at once.") % name,
     )
     title = gettext("%(name)s has signed in and is setting up a passkey") % name
     return Progress("used", title, lines, "wait")
@@ -87,9 +87,9 @@ def _progress_cancelled(issue: PassIssue) -> Progress:
     is_withdrawn = issue.reason == Reason.WITHDRAWN
     code, tone = "withdrawn" if is_withdrawn else "cancelled", _tone_of(issue)
     if issue.state == IssueState.REVOKING:
-        words = gettext("The portal is deleting it. Do not use it.")
+        words = gettext("Do not use the pass. The portal is deleting it.")
         return Progress(code, gettext("The pass is being cancelled"), (why, words), tone)
-    words = gettext("It is no longer on the account, so nobody can use it.")
+    words = gettext("The pass is no longer on the account, so nobody can use it.")
     onward = "" if is_withdrawn else gettext("Choose “Done” to continue.")
     return Progress(code, gettext("The pass was cancelled"), (why, words, onward), tone, is_final=True)
 
@@ -108,7 +108,7 @@ def _progress_closed(issue: PassIssue) -> Progress:
         case Reason.EXPIRED:
             title = gettext("The pass has expired")
         case Reason.REPLACED:
-            title = gettext("Another tool replaced this pass")
+            title = gettext("A pass created outside the portal replaced this one")
         case _:
             title = gettext("This pass is no longer valid")
     why = gettext("Nobody can use it now.")

@@ -245,7 +245,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="kind and subject. The same job is queued only once.",
+                        help_text="Made from the kind of job and its subject. The portal queues the same job only once.",
                         max_length=100,
                         unique=True,
                         verbose_name="job",
@@ -275,7 +275,7 @@ class Migration(migrations.Migration):
                     "claim",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="How often a worker started this job. Only the last worker can finish it.",
+                        help_text="How often a worker started this job. Only the worker that started the job last can finish it.",
                         verbose_name="claim",
                     ),
                 ),
@@ -314,8 +314,8 @@ class Migration(migrations.Migration):
                     "frozen",
                     models.BooleanField(
                         default=False,
-                        help_text="Stops all new passes immediately. A banner shows your name and the reason above. You can "
-                        "freeze alone. To unfreeze, a second admin must agree if the policy requires one.",
+                        help_text="Stops all new passes immediately. A banner shows your name and the reason above. You do not need a "
+                        "second admin to freeze. If the policy requires a second admin, you need one to unfreeze.",
                         verbose_name="freeze: managers cannot create passes",
                     ),
                 ),
@@ -323,7 +323,7 @@ class Migration(migrations.Migration):
                     "lifetime_minutes",
                     models.PositiveSmallIntegerField(
                         default=60,
-                        help_text="10 to 480, within the limits of the tenant. Recommended: 60.",
+                        help_text="10 to 480 minutes, within the limits set in Entra. Recommended: 60.",
                         validators=[
                             django.core.validators.MinValueValidator(10),
                             django.core.validators.MaxValueValidator(480),
@@ -336,7 +336,7 @@ class Migration(migrations.Migration):
                     "attempts",
                     models.PositiveSmallIntegerField(
                         default=3,
-                        help_text="After this many, HR must allow another one. Recommended: 3.",
+                        help_text="After this many passes, HR must allow another one. Recommended: 3.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(10),
@@ -348,7 +348,8 @@ class Migration(migrations.Migration):
                     "identity_checks",
                     models.JSONField(
                         default=onboarding.models.policy_settings.every_check,
-                        help_text="The manager chooses the one they used. Clear those that your organisation does not accept.",
+                        help_text="When confirming, the manager chooses how they checked the starter’s identity. Clear the checks "
+                        "that your organisation does not accept.",
                         verbose_name="accepted identity checks",
                     ),
                 ),
@@ -356,7 +357,7 @@ class Migration(migrations.Migration):
                     "sign_in_minutes",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="After this, the manager must sign in again to create a pass. Recommended: 5.",
+                        help_text="After this many minutes, the manager must sign in again before creating a pass. Recommended: 5.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(60),
@@ -369,9 +370,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="For example c1. For each pass, the manager must then sign in again and meet this context. "
-                        "First assign a Conditional Access policy to the context. Without one, Entra grants the context "
-                        "to everyone. Leave empty if a recent sign-in is enough.",
+                        help_text="For example c1. If you enter a context, the manager must sign in again for each pass and meet the "
+                        "conditions of the context. First assign a Conditional Access policy to the context. Without such a "
+                        "policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
                         max_length=3,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -385,7 +386,8 @@ class Migration(migrations.Migration):
                     "opens_minutes_before",
                     models.PositiveSmallIntegerField(
                         default=120,
-                        help_text="From this moment the manager can create a pass. Recommended: 120, for starters who arrive early.",
+                        help_text="The manager can create a pass from this many minutes before the start. Recommended: 120, for "
+                        "starters who arrive early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(1440),
@@ -397,7 +399,8 @@ class Migration(migrations.Migration):
                     "closes_days_after",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="Until then the manager can create a pass. Recommended: 5, for starters who begin late.",
+                        help_text="The manager can create a pass until this many days after the start. Recommended: 5, for starters "
+                        "who begin late.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(30),
@@ -409,7 +412,7 @@ class Migration(migrations.Migration):
                     "invite_days_before",
                     models.PositiveSmallIntegerField(
                         default=3,
-                        help_text="This email contains the manager's link. Recommended: 3.",
+                        help_text="The portal emails the manager the link this many days before the start. Recommended: 3.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(30),
@@ -421,7 +424,8 @@ class Migration(migrations.Migration):
                     "remind_days_before",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="A second email to the manager. 0: no reminder. Recommended: 1 if invitations go out early.",
+                        help_text="A second email to the manager, this many days before the start. 0 means no reminder. Recommended: "
+                        "1 if invitations go out early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -433,7 +437,7 @@ class Migration(migrations.Migration):
                     "remind_on_day",
                     models.BooleanField(
                         default=True,
-                        help_text="An email to the manager when they can create the pass. Recommended.",
+                        help_text="The portal emails the manager at the time when they can create the pass. Recommended.",
                         verbose_name="reminder on the day",
                     ),
                 ),
@@ -447,9 +451,9 @@ class Migration(migrations.Migration):
                         ],
                         db_default="above",
                         default="above",
-                        help_text="One email on the first day. If Entra has no email address for the manager’s manager, the email "
-                        "goes to the duty address or, if there is none, to HR. Recommended, because a manager can be "
-                        "ill.",
+                        help_text="If there is no pass yet, the portal sends one email on the first day. If Entra has no email "
+                        "address for the manager’s manager, the email goes to the duty address. If there is no duty "
+                        "address, the email goes to HR. Recommended, because a manager can be ill.",
                         max_length=8,
                         verbose_name="escalate to, if no pass was created",
                     ),
@@ -459,7 +463,8 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=11,
                         default=11,
-                        help_text="1 to 23, in the starter's time zone. Never sooner than an hour after the start. Recommended: 11.",
+                        help_text="An hour from 1 to 23, in the starter's time zone. The portal always waits at least one hour after "
+                        "the start. Recommended: 11.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(23),
@@ -471,7 +476,7 @@ class Migration(migrations.Migration):
                     "new_days_before",
                     models.PositiveSmallIntegerField(
                         default=90,
-                        help_text="Older accounts do not count as new. Recommended: 90. A shorter time is safer.",
+                        help_text="Accounts created earlier than this do not count as new. Recommended: 90. A lower number is safer.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -483,7 +488,7 @@ class Migration(migrations.Migration):
                     "new_days_after",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="Accounts created later do not count as new. Recommended: 31.",
+                        help_text="Accounts created later than this do not count as new. Recommended: 31.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
@@ -495,12 +500,13 @@ class Migration(migrations.Migration):
                     "hire_date",
                     models.CharField(
                         choices=[
-                            ("off", "do not check it"),
+                            ("off", "do not check"),
                             ("known", "check if Entra has a hire date"),
                             ("required", "check, and refuse the pass if Entra has no hire date"),
                         ],
                         default="known",
-                        help_text="If the hire date in Entra is far from the start date, HR often has the wrong account or the wrong year.",
+                        help_text="If the hire date in Entra is far from the start date, HR may have chosen the wrong account or the "
+                        "wrong year.",
                         max_length=8,
                         verbose_name="hire date matches the start date",
                     ),
@@ -521,7 +527,9 @@ class Migration(migrations.Migration):
                     "same_person",
                     models.BooleanField(
                         default=True,
-                        help_text="No pass if the name, account name or employee number changed after HR checked it. HR can check the account again. Recommended, because an account name can be reused for another person.",
+                        help_text="The portal creates no pass if the name, account name or employee number changed after HR checked "
+                        "the account. HR can check the account again. Recommended, because an account name can be reused "
+                        "for another person.",
                         verbose_name="still the same person",
                     ),
                 ),
@@ -529,7 +537,9 @@ class Migration(migrations.Migration):
                     "same_manager",
                     models.BooleanField(
                         default=True,
-                        help_text="No pass if the manager changed after HR checked the account. HR can accept the new manager. Recommended: otherwise a person who can change the manager in Entra chooses who gets the pass.",
+                        help_text="The portal creates no pass if the manager changed after HR checked the account. HR can accept the "
+                        "new manager. Recommended, because otherwise a person who can change the manager in Entra can "
+                        "choose who gets the pass.",
                         verbose_name="still the same manager",
                     ),
                 ),
@@ -537,8 +547,11 @@ class Migration(migrations.Migration):
                     "eligible_roles",
                     models.CharField(
                         choices=[
-                            ("refuse", "check, and refuse the pass if it cannot be read"),
-                            ("skip", "check, but continue if it cannot be read (recorded with the pass)"),
+                            ("refuse", "check, and refuse the pass if the data cannot be read"),
+                            (
+                                "skip",
+                                "check, but continue if the data cannot be read (recorded with the pass)",
+                            ),
                         ],
                         default="refuse",
                         help_text="Needs RoleManagement.Read.Directory and a licence with Privileged Identity Management. Choose “continue” only if the tenant does not have this licence. Without the licence there are no eligible roles.",
@@ -550,12 +563,16 @@ class Migration(migrations.Migration):
                     "eligible_groups",
                     models.CharField(
                         choices=[
-                            ("refuse", "check, and refuse the pass if it cannot be read"),
-                            ("skip", "check, but continue if it cannot be read (recorded with the pass)"),
-                            ("off", "do not check it"),
+                            ("refuse", "check, and refuse the pass if the data cannot be read"),
+                            (
+                                "skip",
+                                "check, but continue if the data cannot be read (recorded with the pass)",
+                            ),
+                            ("off", "do not check"),
                         ],
                         default="refuse",
-                        help_text="Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and the same licence.",
+                        help_text="Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and a licence with Privileged Identity "
+                        "Management.",
                         max_length=6,
                         verbose_name="eligible groups (PIM for groups)",
                     ),
@@ -564,12 +581,16 @@ class Migration(migrations.Migration):
                     "pass_policy",
                     models.CharField(
                         choices=[
-                            ("refuse", "check, and refuse the pass if it cannot be read"),
-                            ("skip", "check, but continue if it cannot be read (recorded with the pass)"),
-                            ("off", "do not check it"),
+                            ("refuse", "check, and refuse the pass if the data cannot be read"),
+                            (
+                                "skip",
+                                "check, but continue if the data cannot be read (recorded with the pass)",
+                            ),
+                            ("off", "do not check"),
                         ],
                         default="refuse",
-                        help_text="Checks whether Entra allows this pass for this account. Needs Policy.Read.AuthenticationMethod. Without this check, the manager only sees the problem when Microsoft refuses the pass.",
+                        help_text="Checks whether Entra allows this pass for this account. Needs Policy.Read.AuthenticationMethod. "
+                        "Without this check, the manager sees a problem only when Microsoft refuses the pass.",
                         max_length=6,
                         verbose_name="the tenant's Temporary Access Pass policy",
                     ),
@@ -578,8 +599,11 @@ class Migration(migrations.Migration):
                     "sign_ins",
                     models.CharField(
                         choices=[
-                            ("refuse", "check, and refuse the pass if it cannot be read"),
-                            ("skip", "check, but continue if it cannot be read (recorded with the pass)"),
+                            ("refuse", "check, and refuse the pass if the data cannot be read"),
+                            (
+                                "skip",
+                                "check, but continue if the data cannot be read (recorded with the pass)",
+                            ),
                         ],
                         default="skip",
                         help_text="Needs AuditLog.Read.All and Entra ID P1. If the portal cannot read the last sign-in, only "
@@ -592,7 +616,8 @@ class Migration(migrations.Migration):
                     "restricted_unit",
                     models.BooleanField(
                         default=True,
-                        help_text="No pass for accounts in a restricted management administrative unit. Recommended: Microsoft refuses these accounts too.",
+                        help_text="The portal creates no pass for accounts in a restricted management administrative unit. "
+                        "Recommended, because Microsoft refuses these accounts too.",
                         verbose_name="not in a restricted administrative unit",
                     ),
                 ),
@@ -601,7 +626,9 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Normally an account with a phone gets no pass, because a phone can be a way to sign in. Turn this on only if HR or IT registers phone numbers before the first day. The portal then accepts any phone on a new account, which is less safe.",
+                        help_text="Normally the portal creates no pass for an account with a phone number, because a phone can be a "
+                        "sign-in method. Turn this setting on only if HR or IT registers phone numbers before the first "
+                        "day. The portal will then accept any phone on a new account, which is less safe.",
                         verbose_name="HR registers phones before the first day",
                     ),
                 ),
@@ -610,8 +637,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="One per line, for example contoso.example. Only accounts in these domains get a pass. Leave "
-                        "empty for all domains.",
+                        help_text="Enter one domain per line, for example contoso.example. Only accounts in these domains can get a "
+                        "pass. Leave empty to allow all domains.",
                         verbose_name="only these domains",
                     ),
                 ),
@@ -620,7 +647,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="One per line, spelled as in Entra. Capitals do not matter. Leave empty for all departments.",
+                        help_text="Enter one department per line, spelled as in Entra. Capitals do not matter. Leave empty to allow "
+                        "all departments.",
                         verbose_name="only these departments",
                     ),
                 ),
@@ -629,7 +657,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Object ids, one per line. Members of nested groups are included. Leave empty for all accounts.",
+                        help_text="Enter the object id of one group per line. Members of nested groups are included. Leave empty to "
+                        "allow all accounts.",
                         verbose_name="only members of these groups",
                     ),
                 ),
@@ -638,7 +667,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Object ids, one per line: emergency accounts, and groups whose members never get a pass. This overrides all other settings.",
+                        help_text="Enter one object id per line, of emergency accounts and of groups whose members must never get a "
+                        "pass. This list overrides all other settings.",
                         verbose_name="never these accounts and groups",
                     ),
                 ),
@@ -646,7 +676,8 @@ class Migration(migrations.Migration):
                     "manager_daily",
                     models.PositiveIntegerField(
                         default=20,
-                        help_text="The largest number of starters one manager receives on a day, plus a few for lost passes. Recommended: 20.",
+                        help_text="Enter the largest number of starters that one manager receives on a day, plus a few for lost "
+                        "passes. Recommended: 20.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(1000),
@@ -670,7 +701,8 @@ class Migration(migrations.Migration):
                     "site_daily",
                     models.PositiveIntegerField(
                         default=1000,
-                        help_text="The largest number of starters you expect on one day, plus ten per cent. This limits the damage of an attack.",
+                        help_text="Enter the largest number of starters that you expect on one day, plus ten per cent. In an attack, "
+                        "this limits the damage.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(100000),
@@ -682,12 +714,15 @@ class Migration(migrations.Migration):
                     "second_admin",
                     models.CharField(
                         choices=[
-                            ("when_two", "if two admins signed in during the last three months"),
+                            (
+                                "when_two",
+                                "if at least two admins have signed in during the last three months",
+                            ),
                             ("always", "always"),
                             ("never", "never"),
                         ],
                         default="when_two",
-                        help_text="Recommended if there are two admins, so that no admin changes the policy alone.",
+                        help_text="Recommended if there are two admins, so that no admin can change the policy alone.",
                         max_length=8,
                         verbose_name="a second admin must activate new versions",
                     ),
@@ -697,7 +732,8 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=30,
                         default=30,
-                        help_text="How long a person cannot create passes after losing the Admin role. Recommended: 30. A shorter time is less safe.",
+                        help_text="How many days a former admin must wait before they can create passes. Recommended: 30. A shorter "
+                        "time is less safe.",
                         validators=[
                             django.core.validators.MinValueValidator(2),
                             django.core.validators.MaxValueValidator(365),
@@ -709,7 +745,8 @@ class Migration(migrations.Migration):
                     "approve_all",
                     models.BooleanField(
                         default=False,
-                        help_text="The manager can create a pass only after an HR colleague, not the person who added the starter, approves with a reason. Recommended for sensitive departments only.",
+                        help_text="The manager can create a pass only after a second person in HR approves and gives a reason. This "
+                        "must not be the person who added the starter. Recommended for sensitive departments only.",
                         verbose_name="an HR colleague approves every starter",
                     ),
                 ),
@@ -717,7 +754,7 @@ class Migration(migrations.Migration):
                     "approve_manager",
                     models.BooleanField(
                         default=False,
-                        help_text="After HR accepts a new manager, a colleague in HR must approve.",
+                        help_text="After HR accepts a new manager or assigns a stand-in, a second person in HR must approve.",
                         verbose_name="an HR colleague approves a changed manager",
                     ),
                 ),
@@ -725,7 +762,7 @@ class Migration(migrations.Migration):
                     "approve_beyond",
                     models.BooleanField(
                         default=False,
-                        help_text="After HR allows another pass, a colleague in HR must approve.",
+                        help_text="After HR allows another pass, a second person in HR must approve it.",
                         verbose_name="an HR colleague approves a pass beyond the limit",
                     ),
                 ),
@@ -733,7 +770,8 @@ class Migration(migrations.Migration):
                     "retention_days",
                     models.PositiveSmallIntegerField(
                         default=30,
-                        help_text="The portal then deletes a finished starter's personal details. Recommended: 30.",
+                        help_text="The portal deletes a starter's personal details this many days after the onboarding ends. "
+                        "Recommended: 30.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -745,7 +783,8 @@ class Migration(migrations.Migration):
                     "audit_days",
                     models.PositiveSmallIntegerField(
                         default=365,
-                        help_text="The events stay, and the audit chain can still be checked. Recommended: 365.",
+                        help_text="After this many days, the portal deletes the names. The events stay, and the log can still be "
+                        "checked. Recommended: 365.",
                         validators=[
                             django.core.validators.MinValueValidator(90),
                             django.core.validators.MaxValueValidator(1096),
@@ -758,7 +797,7 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="The portal sends HR's notices here. Leave empty to use the address from the installation.",
+                        help_text="The portal sends emails for HR to this address. Leave empty to use the address set at installation.",
                         max_length=254,
                         verbose_name="HR's email address",
                     ),
@@ -768,8 +807,8 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="Gets an email immediately if someone requests a pass for a privileged or existing account. "
-                        "Leave empty to use the address from the installation.",
+                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or one "
+                        "already in use. Leave empty to use the address set at installation.",
                         max_length=254,
                         verbose_name="security team's email address",
                     ),
@@ -780,8 +819,8 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="A team, such as the service desk, that can find a stand-in on the first day. Leave empty to "
-                        "use HR's address.",
+                        help_text="The address of a team, such as the service desk, that can find a stand-in on the first day. Leave "
+                        "empty to use HR's address.",
                         max_length=254,
                         verbose_name="duty address",
                     ),
@@ -790,7 +829,8 @@ class Migration(migrations.Migration):
                     "graph_calls",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="The largest number of calls in the time below. Microsoft's limit is 5 in 10 seconds. Leave empty to use the value from the installation.",
+                        help_text="The portal makes at most this many calls in the time below. Microsoft's limit is 5 calls in 10 "
+                        "seconds. Leave empty to use the value set at installation.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(4),
@@ -803,7 +843,7 @@ class Migration(migrations.Migration):
                     "graph_seconds",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="Leave empty to use the value from the installation.",
+                        help_text="Leave empty to use the value set at installation.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(1),
@@ -822,7 +862,7 @@ class Migration(migrations.Migration):
                 (
                     "reason",
                     models.CharField(
-                        help_text="Auditors read this. If you freeze the portal, the banner shows it to everyone.",
+                        help_text="Auditors can read this reason. If you freeze the portal, the banner shows the reason to everyone.",
                         max_length=300,
                         verbose_name="reason for the change",
                     ),
@@ -843,7 +883,8 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         default=list,
                         editable=False,
-                        help_text="Only these settings differ for the department. All others follow the site.",
+                        help_text="Only these settings are different for the department. All other settings are the same as for the "
+                        "whole organisation.",
                         verbose_name="settings that differ for this department",
                     ),
                 ),
@@ -991,7 +1032,10 @@ class Migration(migrations.Migration):
                             ("no_mailbox", "The manager has no mailbox"),
                             ("manager_recorded", "The manager added or changed this starter"),
                             ("account_changed", "The account has changed since HR checked it"),
-                            ("manager_changed", "The manager in Entra has changed since HR checked it"),
+                            (
+                                "manager_changed",
+                                "The manager in Entra has changed since HR checked the account",
+                            ),
                             ("refused", "The portal cannot create a pass for this account"),
                             ("mail_failed", "The email to the manager could not be sent"),
                             ("mail_refused", "The manager’s email address does not accept emails"),
@@ -1075,7 +1119,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="Codes of the guards that refused in the last check.",
+                        help_text="Codes of the guards that refused a pass in the last check.",
                         verbose_name="refused for",
                     ),
                 ),
@@ -1083,7 +1127,7 @@ class Migration(migrations.Migration):
                     "answer_event",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="The number that people quote as a reference.",
+                        help_text="People quote this number as a reference to the problem.",
                         null=True,
                         verbose_name="audit event of the problem",
                     ),
@@ -1168,7 +1212,7 @@ class Migration(migrations.Migration):
                     "last_attempt_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Successful or not. Anyone can cause a failed attempt.",
+                        help_text="Includes failed sign-ins. Anyone can cause a failed sign-in.",
                         null=True,
                         verbose_name="last attempt to sign in",
                     ),
@@ -1177,7 +1221,7 @@ class Migration(migrations.Migration):
                     "sign_in_told",
                     models.BooleanField(
                         default=False,
-                        help_text="The portal has the permission to read it.",
+                        help_text="The portal has permission to read the last sign-in.",
                         verbose_name="last sign-in can be read",
                     ),
                 ),
@@ -1193,7 +1237,7 @@ class Migration(migrations.Migration):
                 (
                     "shaped_by",
                     models.JSONField(
-                        default=list, verbose_name="object ids of the HR people who were involved"
+                        default=list, verbose_name="object ids of the HR staff who were involved"
                     ),
                 ),
                 (
@@ -1277,7 +1321,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("", ""),
-                            ("no_receipt", "the manager’s page did not confirm that it arrived"),
+                            ("no_receipt", "the manager’s page did not confirm that the pass arrived"),
                             ("not_seen", "the manager did not see it"),
                             ("lost", "the manager cancelled it"),
                             ("taken_back", "HR cancelled it"),
@@ -1291,14 +1335,17 @@ class Migration(migrations.Migration):
                             ("throttled", "Microsoft asked the portal to wait"),
                             ("refused", "Microsoft refused"),
                             ("not_known_yet", "Microsoft did not know the account yet"),
-                            ("not_replaced", "the portal could not delete another tool’s pass"),
+                            (
+                                "not_replaced",
+                                "the portal could not delete a pass that was created outside the portal",
+                            ),
                             ("unreachable", "the portal could not reach Microsoft"),
                             ("registered", "the starter registered a sign-in method"),
-                            ("used", "it was used, but no sign-in method was registered"),
+                            ("used", "the pass was used, but no sign-in method was registered"),
                             ("expired", "it expired"),
-                            ("replaced", "another tool replaced it"),
-                            ("overtaken", "a pass from an earlier attempt appeared late and replaced it"),
-                            ("gone", "another person or tool deleted it"),
+                            ("replaced", "a pass created outside the portal replaced it"),
+                            ("overtaken", "an earlier attempt still created a pass, which replaced this one"),
+                            ("gone", "someone deleted it outside the portal"),
                         ],
                         default="",
                         max_length=20,
@@ -1334,7 +1381,7 @@ class Migration(migrations.Migration):
                     "seen_before",
                     models.JSONField(
                         default=list,
-                        help_text="IDs of passes on the account that no longer worked when the portal created this one.",
+                        help_text="IDs of passes on the account that no longer worked when the portal created this pass.",
                         verbose_name="earlier passes",
                     ),
                 ),
@@ -1343,7 +1390,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         db_default=[],
                         default=list,
-                        help_text="IDs of methods that were on the account before this pass was used.",
+                        help_text="IDs of the sign-in methods that were on the account before this pass was used.",
                         verbose_name="methods before use",
                     ),
                 ),
@@ -1397,7 +1444,7 @@ class Migration(migrations.Migration):
                     "override",
                     models.ForeignKey(
                         blank=True,
-                        help_text="The starter’s department may have a policy of its own.",
+                        help_text="A department can have its own policy, so the portal records the starter’s department.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1495,7 +1542,7 @@ class Migration(migrations.Migration):
                     "dropped_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="No longer relevant when the portal was about to send it.",
+                        help_text="The email was no longer relevant when the portal was about to send it.",
                         null=True,
                         verbose_name="dropped",
                     ),
@@ -1572,7 +1619,7 @@ class Migration(migrations.Migration):
                     "released_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The time when the portal began to send it.",
+                        help_text="The time when the portal began to send the email.",
                         null=True,
                         verbose_name="released",
                     ),
@@ -1619,7 +1666,10 @@ class Migration(migrations.Migration):
                     "why",
                     models.CharField(
                         choices=[
-                            ("starter", "starters in this department need approval from a second HR person"),
+                            (
+                                "starter",
+                                "starters in this department need approval from a second person in HR",
+                            ),
                             ("manager", "HR accepted a different manager or assigned a stand-in"),
                             ("beyond", "HR allowed one more pass than the limit"),
                         ],

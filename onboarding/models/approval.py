@@ -12,7 +12,7 @@ class Approval(models.Model):
     """One approval, for one occasion of one starter. Rows are only added."""
 
     class Why(models.TextChoices):
-        STARTER = "starter", _("starters in this department need approval from a second HR person")
+        STARTER = "starter", _("starters in this department need approval from a second person in HR")
         MANAGER = (
             "manager",
             _("HR accepted a different manager or assigned a stand-in"),

@@ -20,7 +20,7 @@ class Job(models.Model):
         _("job"),
         max_length=100,
         unique=True,
-        help_text=_("kind and subject. The same job is queued only once."),
+        help_text=_("Made from the kind of job and its subject. The portal queues the same job only once."),
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
     due_at = models.DateTimeField(_("due"))
@@ -29,7 +29,9 @@ class Job(models.Model):
     claim = models.PositiveIntegerField(
         _("claim"),
         default=0,
-        help_text=_("How often a worker started this job. Only the last worker can finish it."),
+        help_text=_(
+            "How often a worker started this job. Only the worker that started the job last can finish it."
+        ),
     )
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     failed_at = models.DateTimeField(

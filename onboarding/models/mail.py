@@ -75,7 +75,7 @@ class Mail(models.Model):
         _("dropped"),
         null=True,
         blank=True,
-        help_text=_("No longer relevant when the portal was about to send it."),
+        help_text=_("The email was no longer relevant when the portal was about to send it."),
     )
     refused_at = models.DateTimeField(
         _("refused"), null=True, blank=True, help_text=_("The address does not accept emails.")
@@ -104,7 +104,7 @@ class Mail(models.Model):
     # The batch key (`outbox.batch_key`): mails with the same key go to one reader, alone or in one `digest`.
     box = models.CharField(_("mailbox"), max_length=40, blank=True, default="", db_default="")
     released_at = models.DateTimeField(
-        _("released"), null=True, blank=True, help_text=_("The time when the portal began to send it.")
+        _("released"), null=True, blank=True, help_text=_("The time when the portal began to send the email.")
     )
     digest = models.ForeignKey(
         "self",

@@ -40,7 +40,7 @@ class PassIssue(models.Model):
         """Why an issue is in its state."""
 
         NONE = "", ""
-        NO_RECEIPT = "no_receipt", _("the manager’s page did not confirm that it arrived")
+        NO_RECEIPT = "no_receipt", _("the manager’s page did not confirm that the pass arrived")
         NOT_SEEN = "not_seen", _("the manager did not see it")
         LOST = "lost", _("the manager cancelled it")
         TAKEN_BACK = "taken_back", _("HR cancelled it")
@@ -54,14 +54,17 @@ class PassIssue(models.Model):
         THROTTLED = "throttled", _("Microsoft asked the portal to wait")
         REFUSED = "refused", _("Microsoft refused")
         NOT_KNOWN_YET = "not_known_yet", _("Microsoft did not know the account yet")
-        NOT_REPLACED = "not_replaced", _("the portal could not delete another tool’s pass")
+        NOT_REPLACED = (
+            "not_replaced",
+            _("the portal could not delete a pass that was created outside the portal"),
+        )
         UNREACHABLE = "unreachable", _("the portal could not reach Microsoft")
         REGISTERED = "registered", _("the starter registered a sign-in method")
-        USED = "used", _("it was used, but no sign-in method was registered")
+        USED = "used", _("the pass was used, but no sign-in method was registered")
         EXPIRED = "expired", _("it expired")
-        REPLACED = "replaced", _("another tool replaced it")
-        OVERTAKEN = "overtaken", _("a pass from an earlier attempt appeared late and replaced it")
-        GONE = "gone", _("another person or tool deleted it")
+        REPLACED = "replaced", _("a pass created outside the portal replaced it")
+        OVERTAKEN = "overtaken", _("an earlier attempt still created a pass, which replaced this one")
+        GONE = "gone", _("someone deleted it outside the portal")
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     starter = models.ForeignKey(
@@ -89,7 +92,7 @@ class PassIssue(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=_("The starter’s department may have a policy of its own."),
+        help_text=_("A department can have its own policy, so the portal records the starter’s department."),
         verbose_name=_("policy of the department"),
     )
     lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
@@ -100,13 +103,13 @@ class PassIssue(models.Model):
     seen_before = models.JSONField(
         _("earlier passes"),
         default=list,
-        help_text=_("IDs of passes on the account that no longer worked when the portal created this one."),
+        help_text=_("IDs of passes on the account that no longer worked when the portal created this pass."),
     )
     methods_before = models.JSONField(
         _("methods before use"),
         default=list,
         db_default=[],
-        help_text=_("IDs of methods that were on the account before this pass was used."),
+        help_text=_("IDs of the sign-in methods that were on the account before this pass was used."),
     )
     graph_request_id = models.CharField(_("request id of Graph"), max_length=64, blank=True, default="")
     answered_at = models.DateTimeField(

@@ -44,7 +44,9 @@ class PolicyVersion(PolicySettings):
     reason = models.CharField(
         _("reason for the change"),
         max_length=300,
-        help_text=_("Auditors read this. If you freeze the portal, the banner shows it to everyone."),
+        help_text=_(
+            "Auditors can read this reason. If you freeze the portal, the banner shows the reason to everyone."
+        ),
     )
     department = models.CharField(
         _("department"),
@@ -58,7 +60,10 @@ class PolicyVersion(PolicySettings):
         _("settings that differ for this department"),
         default=list,
         editable=False,
-        help_text=_("Only these settings differ for the department. All others follow the site."),
+        help_text=_(
+            "Only these settings are different for the department. All other settings are the same as for the "
+            "whole organisation."
+        ),
     )
     needs_second = models.BooleanField(_("needs a second admin"), default=False, editable=False)
 

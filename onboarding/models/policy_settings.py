@@ -24,20 +24,20 @@ def every_check() -> list[str]:
 class WhenUnreadable(models.TextChoices):
     """What a guard does where the tenant lacks the licence or the right that its facts need."""
 
-    REFUSE = "refuse", _("check, and refuse the pass if it cannot be read")
-    SKIP = "skip", _("check, but continue if it cannot be read (recorded with the pass)")
+    REFUSE = "refuse", _("check, and refuse the pass if the data cannot be read")
+    SKIP = "skip", _("check, but continue if the data cannot be read (recorded with the pass)")
 
 
 class Check(models.TextChoices):
     """The same for a guard that an organisation may do without."""
 
-    REFUSE = "refuse", _("check, and refuse the pass if it cannot be read")
-    SKIP = "skip", _("check, but continue if it cannot be read (recorded with the pass)")
-    OFF = "off", _("do not check it")
+    REFUSE = "refuse", _("check, and refuse the pass if the data cannot be read")
+    SKIP = "skip", _("check, but continue if the data cannot be read (recorded with the pass)")
+    OFF = "off", _("do not check")
 
 
 class HireDate(models.TextChoices):
-    OFF = "off", _("do not check it")
+    OFF = "off", _("do not check")
     KNOWN = "known", _("check if Entra has a hire date")
     REQUIRED = "required", _("check, and refuse the pass if Entra has no hire date")
 
@@ -49,7 +49,7 @@ class EscalateTo(models.TextChoices):
 
 
 class SecondAdmin(models.TextChoices):
-    WHEN_TWO = "when_two", _("if two admins signed in during the last three months")
+    WHEN_TWO = "when_two", _("if at least two admins have signed in during the last three months")
     ALWAYS = "always", _("always")
     NEVER = "never", _("never")
 
@@ -62,8 +62,8 @@ class PolicySettings(models.Model):
         _("freeze: managers cannot create passes"),
         default=False,
         help_text=_(
-            "Stops all new passes immediately. A banner shows your name and the reason above. You can freeze "
-            "alone. To unfreeze, a second admin must agree if the policy requires one."
+            "Stops all new passes immediately. A banner shows your name and the reason above. You do not need a "
+            "second admin to freeze. If the policy requires a second admin, you need one to unfreeze."
         ),
     )
 
@@ -72,20 +72,21 @@ class PolicySettings(models.Model):
         _("lifetime of a pass (minutes)"),
         default=60,
         validators=value_between(SHORTEST_LIFETIME, LONGEST_LIFETIME),
-        help_text=_("10 to 480, within the limits of the tenant. Recommended: 60."),
+        help_text=_("10 to 480 minutes, within the limits set in Entra. Recommended: 60."),
     )
     single_use = models.BooleanField(_("single use"), default=True, editable=False)
     attempts = models.PositiveSmallIntegerField(
         _("passes for one starter"),
         default=3,
         validators=value_between(1, 10),
-        help_text=_("After this many, HR must allow another one. Recommended: 3."),
+        help_text=_("After this many passes, HR must allow another one. Recommended: 3."),
     )
     identity_checks = models.JSONField(
         _("accepted identity checks"),
         default=every_check,
         help_text=_(
-            "The manager chooses the one they used. Clear those that your organisation does not accept."
+            "When confirming, the manager chooses how they checked the starter’s identity. Clear the checks "
+            "that your organisation does not accept."
         ),
     )
 
@@ -94,7 +95,9 @@ class PolicySettings(models.Model):
         _("maximum age of the manager's sign-in (minutes)"),
         default=5,
         validators=value_between(1, 60),
-        help_text=_("After this, the manager must sign in again to create a pass. Recommended: 5."),
+        help_text=_(
+            "After this many minutes, the manager must sign in again before creating a pass. Recommended: 5."
+        ),
     )
     step_up_context = models.CharField(
         _("authentication context"),
@@ -105,9 +108,9 @@ class PolicySettings(models.Model):
             RegexValidator(r"\Ac[1-9][0-9]?\Z", _("Enter an authentication context from c1 to c99."))
         ],
         help_text=_(
-            "For example c1. For each pass, the manager must then sign in again and meet this context. First "
-            "assign a Conditional Access policy to the context. Without one, Entra grants the context to "
-            "everyone. Leave empty if a recent sign-in is enough."
+            "For example c1. If you enter a context, the manager must sign in again for each pass and meet the "
+            "conditions of the context. First assign a Conditional Access policy to the context. Without such a "
+            "policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
         ),
     )
 
@@ -117,33 +120,40 @@ class PolicySettings(models.Model):
         default=120,
         validators=value_between(0, 1440),
         help_text=_(
-            "From this moment the manager can create a pass. Recommended: 120, for starters who arrive early."
+            "The manager can create a pass from this many minutes before the start. Recommended: 120, for "
+            "starters who arrive early."
         ),
     )
     closes_days_after = models.PositiveSmallIntegerField(
         _("passes possible until (days after the start)"),
         default=5,
         validators=value_between(1, 30),
-        help_text=_("Until then the manager can create a pass. Recommended: 5, for starters who begin late."),
+        help_text=_(
+            "The manager can create a pass until this many days after the start. Recommended: 5, for starters "
+            "who begin late."
+        ),
     )
     invite_days_before = models.PositiveSmallIntegerField(
         _("invitation to the manager (days before the start)"),
         default=3,
         validators=value_between(0, 30),
-        help_text=_("This email contains the manager's link. Recommended: 3."),
+        help_text=_(
+            "The portal emails the manager the link this many days before the start. Recommended: 3."
+        ),
     )
     remind_days_before = models.PositiveSmallIntegerField(
         _("reminder (days before the start)"),
         default=0,
         validators=value_between(0, 29),
         help_text=_(
-            "A second email to the manager. 0: no reminder. Recommended: 1 if invitations go out early."
+            "A second email to the manager, this many days before the start. 0 means no reminder. Recommended: "
+            "1 if invitations go out early."
         ),
     )
     remind_on_day = models.BooleanField(
         _("reminder on the day"),
         default=True,
-        help_text=_("An email to the manager when they can create the pass. Recommended."),
+        help_text=_("The portal emails the manager at the time when they can create the pass. Recommended."),
     )
 
     escalate_to = models.CharField(
@@ -153,8 +163,9 @@ class PolicySettings(models.Model):
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
-            "One email on the first day. If Entra has no email address for the manager’s manager, the email goes "
-            "to the duty address or, if there is none, to HR. Recommended, because a manager can be ill."
+            "If there is no pass yet, the portal sends one email on the first day. If Entra has no email "
+            "address for the manager’s manager, the email goes to the duty address. If there is no duty "
+            "address, the email goes to HR. Recommended, because a manager can be ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -163,7 +174,8 @@ class PolicySettings(models.Model):
         db_default=11,
         validators=value_between(1, 23),
         help_text=_(
-            "1 to 23, in the starter's time zone. Never sooner than an hour after the start. Recommended: 11."
+            "An hour from 1 to 23, in the starter's time zone. The portal always waits at least one hour after "
+            "the start. Recommended: 11."
         ),
     )
 
@@ -172,13 +184,15 @@ class PolicySettings(models.Model):
         _("account created at most (days before the start)"),
         default=90,
         validators=value_between(1, 365),
-        help_text=_("Older accounts do not count as new. Recommended: 90. A shorter time is safer."),
+        help_text=_(
+            "Accounts created earlier than this do not count as new. Recommended: 90. A lower number is safer."
+        ),
     )
     new_days_after = models.PositiveSmallIntegerField(
         _("account created at most (days after the start)"),
         default=31,
         validators=value_between(0, 90),
-        help_text=_("Accounts created later do not count as new. Recommended: 31."),
+        help_text=_("Accounts created later than this do not count as new. Recommended: 31."),
     )
     hire_date = models.CharField(
         _("hire date matches the start date"),
@@ -186,7 +200,7 @@ class PolicySettings(models.Model):
         choices=HireDate,
         default=HireDate.KNOWN,
         help_text=_(
-            "If the hire date in Entra is far from the start date, HR often has the wrong account or the "
+            "If the hire date in Entra is far from the start date, HR may have chosen the wrong account or the "
             "wrong year."
         ),
     )
@@ -200,16 +214,18 @@ class PolicySettings(models.Model):
         _("still the same person"),
         default=True,
         help_text=_(
-            "No pass if the name, account name or employee number changed after HR checked it. HR can check "
-            "the account again. Recommended, because an account name can be reused for another person."
+            "The portal creates no pass if the name, account name or employee number changed after HR checked "
+            "the account. HR can check the account again. Recommended, because an account name can be reused "
+            "for another person."
         ),
     )
     same_manager = models.BooleanField(
         _("still the same manager"),
         default=True,
         help_text=_(
-            "No pass if the manager changed after HR checked the account. HR can accept the new manager. "
-            "Recommended: otherwise a person who can change the manager in Entra chooses who gets the pass."
+            "The portal creates no pass if the manager changed after HR checked the account. HR can accept the "
+            "new manager. Recommended, because otherwise a person who can change the manager in Entra can "
+            "choose who gets the pass."
         ),
     )
     eligible_roles = models.CharField(
@@ -228,7 +244,10 @@ class PolicySettings(models.Model):
         max_length=6,
         choices=Check,
         default=Check.REFUSE,
-        help_text=_("Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and the same licence."),
+        help_text=_(
+            "Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and a licence with Privileged Identity "
+            "Management."
+        ),
     )
     pass_policy = models.CharField(
         _("the tenant's Temporary Access Pass policy"),
@@ -237,7 +256,7 @@ class PolicySettings(models.Model):
         default=Check.REFUSE,
         help_text=_(
             "Checks whether Entra allows this pass for this account. Needs Policy.Read.AuthenticationMethod. "
-            "Without this check, the manager only sees the problem when Microsoft refuses the pass."
+            "Without this check, the manager sees a problem only when Microsoft refuses the pass."
         ),
     )
     sign_ins = models.CharField(
@@ -254,8 +273,8 @@ class PolicySettings(models.Model):
         _("not in a restricted administrative unit"),
         default=True,
         help_text=_(
-            "No pass for accounts in a restricted management administrative unit. Recommended: Microsoft "
-            "refuses these accounts too."
+            "The portal creates no pass for accounts in a restricted management administrative unit. "
+            "Recommended, because Microsoft refuses these accounts too."
         ),
     )
 
@@ -264,9 +283,9 @@ class PolicySettings(models.Model):
         default=False,
         db_default=False,
         help_text=_(
-            "Normally an account with a phone gets no pass, because a phone can be a way to sign in. Turn "
-            "this on only if HR or IT registers phone numbers before the first day. The portal then accepts "
-            "any phone on a new account, which is less safe."
+            "Normally the portal creates no pass for an account with a phone number, because a phone can be a "
+            "sign-in method. Turn this setting on only if HR or IT registers phone numbers before the first "
+            "day. The portal will then accept any phone on a new account, which is less safe."
         ),
     )
 
@@ -276,8 +295,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "One per line, for example contoso.example. Only accounts in these domains get a pass. Leave empty "
-            "for all domains."
+            "Enter one domain per line, for example contoso.example. Only accounts in these domains can get a "
+            "pass. Leave empty to allow all domains."
         ),
     )
     scope_departments = models.TextField(
@@ -285,7 +304,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "One per line, spelled as in Entra. Capitals do not matter. Leave empty for all departments."
+            "Enter one department per line, spelled as in Entra. Capitals do not matter. Leave empty to allow "
+            "all departments."
         ),
     )
     scope_groups = models.TextField(
@@ -293,7 +313,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Object ids, one per line. Members of nested groups are included. Leave empty for all accounts."
+            "Enter the object id of one group per line. Members of nested groups are included. Leave empty to "
+            "allow all accounts."
         ),
     )
     deny_list = models.TextField(
@@ -301,8 +322,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Object ids, one per line: emergency accounts, and groups whose members never get a pass. This "
-            "overrides all other settings."
+            "Enter one object id per line, of emergency accounts and of groups whose members must never get a "
+            "pass. This list overrides all other settings."
         ),
     )
 
@@ -312,7 +333,8 @@ class PolicySettings(models.Model):
         default=20,
         validators=value_between(1, 1000),
         help_text=_(
-            "The largest number of starters one manager receives on a day, plus a few for lost passes. Recommended: 20."
+            "Enter the largest number of starters that one manager receives on a day, plus a few for lost "
+            "passes. Recommended: 20."
         ),
     )
     hr_daily = models.PositiveIntegerField(
@@ -326,7 +348,8 @@ class PolicySettings(models.Model):
         default=1000,
         validators=value_between(1, 100000),
         help_text=_(
-            "The largest number of starters you expect on one day, plus ten per cent. This limits the damage of an attack."
+            "Enter the largest number of starters that you expect on one day, plus ten per cent. In an attack, "
+            "this limits the damage."
         ),
     )
 
@@ -336,7 +359,7 @@ class PolicySettings(models.Model):
         max_length=8,
         choices=SecondAdmin,
         default=SecondAdmin.WHEN_TWO,
-        help_text=_("Recommended if there are two admins, so that no admin changes the policy alone."),
+        help_text=_("Recommended if there are two admins, so that no admin can change the policy alone."),
     )
     admin_days = models.PositiveSmallIntegerField(
         _("former admins cannot create passes for (days)"),
@@ -344,7 +367,7 @@ class PolicySettings(models.Model):
         db_default=30,
         validators=value_between(2, 365),
         help_text=_(
-            "How long a person cannot create passes after losing the Admin role. Recommended: 30. A shorter "
+            "How many days a former admin must wait before they can create passes. Recommended: 30. A shorter "
             "time is less safe."
         ),
     )
@@ -352,19 +375,21 @@ class PolicySettings(models.Model):
         _("an HR colleague approves every starter"),
         default=False,
         help_text=_(
-            "The manager can create a pass only after an HR colleague, not the person who added the starter, "
-            "approves with a reason. Recommended for sensitive departments only."
+            "The manager can create a pass only after a second person in HR approves and gives a reason. This "
+            "must not be the person who added the starter. Recommended for sensitive departments only."
         ),
     )
     approve_manager = models.BooleanField(
         _("an HR colleague approves a changed manager"),
         default=False,
-        help_text=_("After HR accepts a new manager, a colleague in HR must approve."),
+        help_text=_(
+            "After HR accepts a new manager or assigns a stand-in, a second person in HR must approve."
+        ),
     )
     approve_beyond = models.BooleanField(
         _("an HR colleague approves a pass beyond the limit"),
         default=False,
-        help_text=_("After HR allows another pass, a colleague in HR must approve."),
+        help_text=_("After HR allows another pass, a second person in HR must approve it."),
     )
 
     # --- Records and addresses --------------------------------------------------------------------------------------
@@ -372,20 +397,26 @@ class PolicySettings(models.Model):
         _("keep personal details (days after the end)"),
         default=30,
         validators=value_between(1, 365),
-        help_text=_("The portal then deletes a finished starter's personal details. Recommended: 30."),
+        help_text=_(
+            "The portal deletes a starter's personal details this many days after the onboarding ends. "
+            "Recommended: 30."
+        ),
     )
     audit_days = models.PositiveSmallIntegerField(
         _("keep names in the audit log (days after the end)"),
         default=365,
         validators=value_between(90, 1096),
-        help_text=_("The events stay, and the audit chain can still be checked. Recommended: 365."),
+        help_text=_(
+            "After this many days, the portal deletes the names. The events stay, and the log can still be "
+            "checked. Recommended: 365."
+        ),
     )
     hr_address = models.EmailField(
         _("HR's email address"),
         blank=True,
         default="",
         help_text=_(
-            "The portal sends HR's notices here. Leave empty to use the address from the installation."
+            "The portal sends emails for HR to this address. Leave empty to use the address set at installation."
         ),
     )
     security_address = models.EmailField(
@@ -393,8 +424,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Gets an email immediately if someone requests a pass for a privileged or existing account. Leave "
-            "empty to use the address from the installation."
+            "This address gets an email as soon as someone requests a pass for a privileged account or one "
+            "already in use. Leave empty to use the address set at installation."
         ),
     )
     duty_address = models.EmailField(
@@ -403,8 +434,8 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "A team, such as the service desk, that can find a stand-in on the first day. Leave empty to use "
-            "HR's address."
+            "The address of a team, such as the service desk, that can find a stand-in on the first day. Leave "
+            "empty to use HR's address."
         ),
     )
     graph_calls = models.PositiveSmallIntegerField(
@@ -413,8 +444,8 @@ class PolicySettings(models.Model):
         blank=True,
         validators=value_between(4, 1000),
         help_text=_(
-            "The largest number of calls in the time below. Microsoft's limit is 5 in "
-            "10 seconds. Leave empty to use the value from the installation."
+            "The portal makes at most this many calls in the time below. Microsoft's limit is 5 calls in 10 "
+            "seconds. Leave empty to use the value set at installation."
         ),
     )
     graph_seconds = models.PositiveSmallIntegerField(
@@ -422,7 +453,7 @@ class PolicySettings(models.Model):
         null=True,
         blank=True,
         validators=value_between(1, 60),
-        help_text=_("Leave empty to use the value from the installation."),
+        help_text=_("Leave empty to use the value set at installation."),
     )
 
     class Meta:

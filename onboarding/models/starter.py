@@ -106,7 +106,10 @@ class Starter(models.Model):
         NO_MAILBOX = "no_mailbox", _("The manager has no mailbox")
         MANAGER_RECORDED = "manager_recorded", _("The manager added or changed this starter")
         ACCOUNT_CHANGED = "account_changed", _("The account has changed since HR checked it")
-        MANAGER_CHANGED = "manager_changed", _("The manager in Entra has changed since HR checked it")
+        MANAGER_CHANGED = (
+            "manager_changed",
+            _("The manager in Entra has changed since HR checked the account"),
+        )
         REFUSED = "refused", _("The portal cannot create a pass for this account")
         MAIL_FAILED = "mail_failed", _("The email to the manager could not be sent")
         MAIL_REFUSED = "mail_refused", _("The manager’s email address does not accept emails")
@@ -146,14 +149,14 @@ class Starter(models.Model):
         _("refused for"),
         default=list,
         blank=True,
-        help_text=_("Codes of the guards that refused in the last check."),
+        help_text=_("Codes of the guards that refused a pass in the last check."),
     )
     # About the problem above; `obstacles` is the only writer. Empty if a change, not a check, set the problem.
     answer_event = models.BigIntegerField(
         _("audit event of the problem"),
         null=True,
         blank=True,
-        help_text=_("The number that people quote as a reference."),
+        help_text=_("People quote this number as a reference to the problem."),
     )
     hr_notified_at = models.DateTimeField(_("HR notified"), null=True, blank=True)
 
@@ -195,10 +198,12 @@ class Starter(models.Model):
         _("last attempt to sign in"),
         null=True,
         blank=True,
-        help_text=_("Successful or not. Anyone can cause a failed attempt."),
+        help_text=_("Includes failed sign-ins. Anyone can cause a failed sign-in."),
     )
     sign_in_told = models.BooleanField(
-        _("last sign-in can be read"), default=False, help_text=_("The portal has the permission to read it.")
+        _("last sign-in can be read"),
+        default=False,
+        help_text=_("The portal has permission to read the last sign-in."),
     )
     # Since when a manager waits for the reading, and when Microsoft's answer last left this account out.
     sign_in_awaited_at = models.DateTimeField(_("manager waiting since"), null=True, blank=True)
@@ -209,7 +214,7 @@ class Starter(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("added by")
     )
     # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
-    shaped_by = models.JSONField(_("object ids of the HR people who were involved"), default=list)
+    shaped_by = models.JSONField(_("object ids of the HR staff who were involved"), default=list)
     recorded_at = models.DateTimeField(_("added"), default=timezone.now)
     invited_at = models.DateTimeField(_("manager invited"), null=True, blank=True)
     reminded_for = models.DateField(_("reminded of"), null=True, blank=True)

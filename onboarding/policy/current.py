@@ -188,8 +188,8 @@ def activate_version(number: int, *, by: Person) -> PolicyVersion:
     if not can_activate(version):
         raise CannotActivate(
             gettext(
-                "This draft is out of date, because the policy has changed since. Write a new version from the "
-                "current policy."
+                "This draft is out of date, because the policy was changed after the draft was written. Write a new "
+                "version from the current policy."
             )
         )
     PolicyActivation.objects.create(version=version, by=by, at=clock.now())  # type: ignore[misc]  # the user model

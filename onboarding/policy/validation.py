@@ -41,14 +41,14 @@ def _check_confirmation_and_mails(rules: PolicySettings) -> Iterator[tuple[str, 
     if not rules.identity_checks:
         yield (
             "identity_checks",
-            gettext("Choose at least one identity check. Managers need one to create a pass."),
+            gettext("Choose at least one identity check. Without one, managers cannot create a pass."),
         )
     if rules.invite_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
         yield (
             "invite_days_before",
             gettext(
-                "The manager would get the link after passes become possible. Send the invitation earlier, or "
-                "allow passes later."
+                "With these settings, passes could be created before the manager has the link. Send the invitation "
+                "earlier, or allow passes later."
             ),
         )
     if rules.remind_days_before and rules.remind_days_before >= rules.invite_days_before:
@@ -72,7 +72,9 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if rules.new_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
         yield (
             "new_days_before",
-            gettext("Choose a longer time. Passes become possible before an account counts as new."),
+            gettext(
+                "Choose a longer time. With these settings, passes would be possible before an account counts as new."
+            ),
         )
 
 
@@ -92,9 +94,9 @@ def _check_lifetime(rules: PolicySettings) -> Iterator[tuple[str, str]]:
 
 def _check_limits_and_retention(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if rules.manager_daily < rules.attempts:
-        yield "manager_daily", gettext("This must be at least the number of passes for one starter.")
+        yield "manager_daily", gettext("Enter at least the number of passes for one starter.")
     if rules.site_daily < rules.manager_daily:
-        yield "site_daily", gettext("The total must be at least the limit for one manager.")
+        yield "site_daily", gettext("Enter at least the limit of passes for one manager.")
     if rules.audit_days < rules.retention_days:
         yield (
             "audit_days",
@@ -114,8 +116,8 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "escalate_to",
             gettext(
-                "The manager must get a reminder before others do. Turn on the reminder on the day, or escalate "
-                "to nobody."
+                "The manager must get a reminder before anyone else gets an email. Turn on “reminder on the day”, "
+                "or choose “nobody” for the escalation."
             ),
         )
 

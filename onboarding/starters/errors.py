@@ -12,7 +12,7 @@ from onboarding.models import Starter
 class AlreadyRecorded(OnboardingError):
     """This account has an unfinished starter."""
 
-    message = _("Another unfinished starter has this account. Withdraw one of the two.")
+    message = _("Another unfinished starter has the same account. Withdraw one of the two starters.")
 
 
 class UnacknowledgedDuplicate(Exception):
@@ -31,7 +31,7 @@ class LinkNotSent(OnboardingError):
 class OwnStarter(OnboardingError):
     """An HR person acts on a starter whom they manage."""
 
-    message = _("You are this person’s manager. Ask an HR colleague to do this.")
+    message = _("You are this person’s manager, so you cannot do this. Ask an HR colleague.")
 
 
 class AccountChanged(ConcurrentUpdate):

@@ -43,13 +43,13 @@ def _refuse_script_or_load(attribute: str, value: str) -> None:
         raise InvalidLogo(f"is an SVG file with a script in `{attribute}`")
     is_other_file = known == "href" and not value.strip().startswith("#")
     if is_other_file or "url(" in value.replace(" ", "").lower().replace("url(#", ""):
-        raise InvalidLogo("is an SVG file that loads something else")
+        raise InvalidLogo("is an SVG file that loads another file or address")
 
 
 def refuse_unsafe_svg(content: bytes) -> None:
     """Refuse an SVG file that can run a script or load anything. Raises InvalidLogo."""
     if b"@import" in content:
-        raise InvalidLogo("is an SVG file that loads something else")
+        raise InvalidLogo("is an SVG file that loads another file or address")
     parser = ParserCreate(encoding="utf-8")
     depth = 0
 

@@ -281,7 +281,7 @@ CAST: tuple[Person, ...] = (
         42,
         "Dirk Mulder",
         "Disabled account",
-        "Nobody can sign in to it, even with a pass.",
+        "Nobody can sign in to this account, even with a pass.",
         enabled=False,
     ),
     refused_person(
@@ -316,7 +316,7 @@ CAST: tuple[Person, ...] = (
         53,
         "Oriana West",
         "Owns a role-assignable group",
-        "She can add herself to it.",
+        "She can add herself to this group.",
         owned_groups=(SERVER_OPERATORS,),
     ),
     refused_person(
@@ -324,7 +324,7 @@ CAST: tuple[Person, ...] = (
         54,
         "Ines Falk",
         "Eligible for a group with a role",
-        "With PIM she can join it at any time.",
+        "With PIM she can join the group at any time.",
         eligible_groups=(ACCOUNT_TEAM,),
     ),
     refused_person(

@@ -48,17 +48,17 @@ def entra_answers(_visit: Any) -> Finding:
     except (requests.RequestException, ValueError) as error:
         return (
             "wrong",
-            gettext("%(address)s does not answer like Microsoft's sign-in (%(error)s).")
+            gettext("The server at %(address)s does not answer like Microsoft's sign-in service (%(error)s).")
             % {"address": authority_url(), "error": type(error).__name__},
             gettext(
-                "Let this machine reach that address over https, and check AZURE_TENANT_ID and "
+                "Make sure that this machine can reach that address over https, and check AZURE_TENANT_ID and "
                 "AZURE_AUTHORITY_HOST."
             ),
         )
     if said.get("issuer") != issuer_url() or not keys:
         return (
             "wrong",
-            gettext("The answer is for another tenant, or contains no signing keys."),
+            gettext("Microsoft’s answer is for another tenant, or contains no signing keys."),
             gettext("Check AZURE_TENANT_ID. It must be the tenant's id."),
         )
     words = ngettext(
@@ -93,11 +93,11 @@ def address_is_registered(name: str, visit: Any) -> Finding:
     if answer.numbers & UNKNOWN_ADDRESS:
         return (
             "wrong",
-            gettext("The sign-in registration does not know the redirect URI %(address)s")
+            gettext("The redirect URI %(address)s is missing from the sign-in registration")
             % {"address": address},
             gettext(
-                "Add exactly this URI to the registration (%(where)s, Authentication, platform Web). If it is "
-                "not the portal's address, fix PORTAL_URL."
+                "Add exactly this URI to the registration (%(where)s, Authentication, platform Web). If the URI "
+                "does not have the portal's address, fix PORTAL_URL."
             )
             % {"where": WHERE},
         )
@@ -229,7 +229,9 @@ def roles_are_defined(visit: Any) -> Finding:
     if registered is not None:
         missing = [role for role in ROLES if role not in registered.roles]
         lacks = gettext("The registration lacks %(roles)s.") % {"roles": ", ".join(missing)}
-        return ("wrong", lacks, fix) if missing else ("ok", gettext("It has all three roles."), "")
+        return (
+            ("wrong", lacks, fix) if missing else ("ok", gettext("The registration has all three roles."), "")
+        )
     people = get_user_model().objects.exclude(roles=[]).values_list("roles", flat=True)
     seen = {role for roles in people.distinct()[:1000] for role in roles}
     unseen = [role for role in ROLES if role not in seen]

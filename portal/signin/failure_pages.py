@@ -42,8 +42,8 @@ FAILURE_PAGES = {
         403,
         _("A different account signed in"),
         _(
-            "This step needs a sign-in with the account you already use here. To work with the other account, "
-            "sign out first."
+            "For this step, sign in with the account that you already use in the portal. To use the other "
+            "account, sign out first."
         ),
     ),
     "not_assigned": FailurePage(
@@ -58,7 +58,10 @@ FAILURE_PAGES = {
         FAILED,
         400,
         _("This sign-in is no longer valid"),
-        _("This sign-in was already finished, took longer than ten minutes, or began in another browser."),
+        _(
+            "Either this sign-in was already finished, or it took longer than ten minutes, or it began in "
+            "another browser."
+        ),
     ),
     "not_genuine": FailurePage(
         FAILED,
@@ -71,8 +74,8 @@ FAILURE_PAGES = {
         403,
         _("Please sign in again"),
         _(
-            "This step needs a new sign-in, but Microsoft used an earlier one. When Microsoft asks, enter your "
-            "password or use your key."
+            "For this step you must sign in again, but Microsoft used your earlier sign-in. When Microsoft "
+            "asks, enter your password or use your key."
         ),
     ),
     "too_old": FailurePage(
@@ -80,7 +83,7 @@ FAILURE_PAGES = {
         403,
         _("Please sign in again"),
         _(
-            "Microsoft used an earlier sign-in that is too old for the portal, so you are not signed in yet. "
+            "You are not signed in yet, because Microsoft used an earlier sign-in that is too old. Try again. "
             "When Microsoft asks, enter your password or use your key."
         ),
         fresh=True,
@@ -99,8 +102,8 @@ FAILURE_PAGES = {
         403,
         _("This step needs a stronger sign-in"),
         _(
-            "Your organisation requires more here, for example a security key or a work device. If you used one, "
-            "ask the contact below."
+            "Your organisation requires a stronger sign-in for this step, for example with a security key or on "
+            "a work device. If you already did that, ask the contact below."
         ),
     ),
     "not_set_up": FailurePage(
@@ -108,8 +111,8 @@ FAILURE_PAGES = {
         403,
         _("You are not signed in"),
         _(
-            "The portal’s set-up is incomplete: Microsoft does not send it all the account details that it "
-            "needs. Please tell the contact below."
+            "The portal is not fully set up: it does not get all the account details it needs from Microsoft. "
+            "Please tell the contact below."
         ),
     ),
     "unavailable": FailurePage(

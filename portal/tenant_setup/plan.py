@@ -80,7 +80,7 @@ def permissions_step(here: Installation) -> Grants:
         name="the workload identity's permissions in Microsoft Graph",
         words=(
             "These application permissions and no others. You can remove the optional ones from the script.",
-            "The identity's tokens contain them after up to a day.",
+            "It can take up to a day until the identity's tokens contain them.",
         ),
         permissions=here.permissions,
     )
@@ -171,7 +171,7 @@ def mailbox_step(here: Installation) -> Mailbox:
                 f"RBAC for Applications in Exchange Online lets the workload identity send only as "
                 f"{here.mailbox}. Set it up in Exchange Online PowerShell, because the script cannot."
             ),
-            "It takes effect within two hours. The last line checks it.",
+            "The change takes effect within two hours. The last line checks that it works.",
         ),
         lines=(
             "Connect-ExchangeOnline",

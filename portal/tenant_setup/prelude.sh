@@ -62,7 +62,7 @@ look_for() {
     found=$(read_of "$1" "$3") || return $?
   fi
   if [ "$(printf '%s' "$found" | grep -c .)" -gt 1 ]; then
-    say 'There is more than one of this name:' "$found"
+    say 'More than one object has this name:' "$found"
     stop 'Rename or delete the others, or set the id of the right one in the settings.'
   fi
 }
@@ -80,7 +80,7 @@ wait_for() {
   tries=0
   until graph get "$1" --output none 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt 24 ] || stop 'It was created, but Microsoft does not show it yet.'
+    [ "$tries" -lt 24 ] || stop 'The new object was created, but Microsoft does not show it yet.'
     sleep 5
   done
 }
@@ -146,7 +146,7 @@ make_identity() {
   tries=0
   while [ -z "$found" ]; do
     tries=$((tries + 1))
-    [ "$tries" -lt 24 ] || stop 'Its service principal does not appear in Entra.'
+    [ "$tries" -lt 24 ] || stop 'The service principal of the identity does not appear in Entra.'
     sleep 5
     look_for_identity || exit 1
   done
@@ -170,7 +170,7 @@ check_identity() {
   principal=$found
   kind=$(read_of "/servicePrincipals/$principal" servicePrincipalType) || exit 1
   if [ "$kind" != ManagedIdentity ]; then
-    stop 'It is not a managed identity, so the sign-in registration cannot trust it. See docs/how-to/install.md.'
+    stop 'The identity is not a managed identity, so the sign-in registration cannot trust it. See docs/how-to/install.md.'
   fi
 }
 
@@ -204,7 +204,7 @@ others() {
       *"$id"*) ;;
       *)
         offered=$(read_of "/servicePrincipals/$microsoft_graph?\$select=appRoles" "appRoles[?id=='$id'].value") || exit 1
-        differs "It also has ${offered:-$id}, which the portal does not need. Remove it."
+        differs "The identity also has the permission ${offered:-$id}, which the portal does not need. Remove this permission."
         ;;
     esac
   done
@@ -228,7 +228,7 @@ in_pass_policy() {
         ;;
       *all_users*)
         kept=$((kept + 1))
-        differs 'It is on for all users, so the group has no effect. Limit it to groups.'
+        differs 'Temporary Access Pass is on for all users, so the group has no effect. Limit the policy to groups.'
         targets=''
         ;;
       *)

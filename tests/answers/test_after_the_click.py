@@ -149,7 +149,7 @@ def test_a_pass_on_the_screen_is_followed_until_it_expires(
     time_passes(timedelta(minutes=62))
     page = browser_of("maria").post(page_of(starter), form_of(starter))
 
-    assert "It was shown at" in seen(held) and held.context["page_state"].action == "lost"
+    assert "The pass was shown at" in seen(held) and held.context["page_state"].action == "lost"
     first, second = PassIssue.objects.order_by("number")
     assert (first.state, first.reason, second.state) == ("closed", "expired", "shown")
     assert "data-pass" in seen(page)

@@ -67,7 +67,7 @@ def refused_by(*codes: str) -> End:
 
 FOREIGN = End(
     403,
-    "It works once",
+    "It can be used once",
     ["no_foreign_pass"],
     {("refused", HR), ("refused", SECURITY)},
     "refused",

@@ -67,7 +67,7 @@ THROTTLED = replace(
 )
 LOST = End(
     503,
-    "The answer was lost. A pass may have been created.",
+    "Microsoft’s answer did not reach the portal. A pass may have been created.",
     "unknown",
     "no_answer",
     ["issue.intent", "issue.unknown"],
@@ -85,7 +85,7 @@ LOST_BUT_MADE = replace(
 )
 STRANGE = replace(
     LOST_BUT_MADE,
-    says="Microsoft created a pass that cannot be used. It is not shown and is being deleted.",
+    says="Microsoft created a pass that cannot be used. It will not be shown and is being deleted.",
     reason="strange_answer",
     notified={("refused", HR)},
     later_says="no longer works: Microsoft’s response was not usable.",
@@ -218,7 +218,7 @@ IN_HRS_WORDS = {
     "7": "IT must add it to the Temporary Access Pass policy.",
     "8": "The account is a guest of another organisation.",
     "9": "There is already a pass on the account.",
-    "10": "Microsoft refused. IT can look for request",
+    "10": "Microsoft refused to create the pass. In Microsoft’s logs, IT can look for request",
     "11": "The portal could not sign in to Microsoft.",
     "12": "The portal has no permission to create a pass for this account.",
     "25": "The tenant does not allow passes for this account.",

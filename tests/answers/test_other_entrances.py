@@ -241,7 +241,7 @@ NO_TOKEN = {
     "29 to another host": ({"status": 302, "headers": ELSEWHERE}, "did not issue a token"),
     "30 no such identity": (
         refusal("Identity not found"),
-        "this machine has no identity with this AZURE_CLIENT_ID",
+        "no identity with this AZURE_CLIENT_ID is attached to this machine",
     ),
 }
 

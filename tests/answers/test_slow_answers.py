@@ -82,7 +82,7 @@ def test_a_dripping_answer_to_the_post_is_a_lost_one(
         page = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert took[0] < IN_TIME
-    assert (page.status_code, "The answer was lost." in seen(page)) == (503, True)
+    assert (page.status_code, "Microsoft’s answer did not reach the portal." in seen(page)) == (503, True)
     assert creations(tenant) == []
     time_passes(timedelta(minutes=4))
     assert starter.issues.get().state == "void"

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 SITE = "/admin/onboarding/policyversion/"
 DEPARTMENTS = "/admin/onboarding/departmentpolicy/"
-CHANGED = "The policy has changed"
+CHANGED = "The policy changed after you opened this form"
 LIFETIME = "Lifetime of a pass (minutes)"
 ATTEMPTS = "Passes for one starter"
 FREEZE = "Freeze: managers cannot create passes"

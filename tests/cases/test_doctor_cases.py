@@ -181,7 +181,7 @@ def test_a_failing_daily_job_is_reported_until_it_succeeds(tenant, worker_alive,
         and "daily" in detail
         and "The portal does not delete personal data on time." in detail
     )
-    assert "Jobs in the administration" in after_a_day["jobs.failing"]["fix"]
+    assert "“Jobs” in the administration" in after_a_day["jobs.failing"]["fix"]
     assert "/srv/private" not in json.dumps(after_a_day)
     assert failing(findings())[0] == "ok"
 
@@ -199,7 +199,7 @@ def test_sign_in_activity_unread_for_a_day_is_reported(
     time_passes(timedelta(days=1))
 
     state, detail = failing(findings())
-    assert state == "wrong" and "sign_ins" in detail and "no starter gets a first pass" in detail
+    assert state == "wrong" and "sign_ins" in detail and "no starter can get a first pass" in detail
 
 
 def test_failing_mails_and_checks_are_reported_once(tenant, worker_alive):

@@ -98,7 +98,7 @@ def test_o11_the_doctor_reports_the_missing_right_to_send(
 
     page = text_of(browser_of("ada").post("/admin/doctor/"))
 
-    assert "Missing right: Application Mail.Send" in page and "ErrorAccessDenied" in page
+    assert "because the right Application Mail.Send for" in page and "ErrorAccessDenied" in page
     assert "New-ManagementRoleAssignment" in page
 
 
@@ -181,7 +181,7 @@ def test_p9_no_page_says_that_a_waiting_link_was_sent(peer, invite, record, run_
 
     steps = page.partition('class="story"')[2].partition("</ol>")[0]
     assert (
-        "not sent yet: each person gets at most one email in ten minutes" in steps
+        "not sent yet: each person gets at most one email every ten minutes" in steps
         and page.count("not sent yet") == 2
     )
     assert "was sent the link" not in page and "(sent" not in page

@@ -49,7 +49,7 @@ def test_p5_a_pass_not_seen_needs_nothing_from_hr(invite, browser_of, run_jobs):
 
     assert starter.issues.get().state == "revoked"
     for page in (*at_once, *afterwards):
-        assert "did not confirm that it arrived" not in page
+        assert "did not confirm that the pass arrived" not in page
         assert "waiting for HR" not in page
     assert "Noor de Vries" not in words_of(hanna.get("/hr/?state=problem"))
 
@@ -147,7 +147,7 @@ def test_p4_switching_from_the_wrong_account_returns_to_the_link(client, tenant,
 
     assert page.status_code == 404
     assert "Page not found" in there
-    assert "Only the starter’s current manager can open this link." in there
+    assert "Only the starter’s current manager or stand-in can open this link." in there
     assert "You are signed in as Tom Becker" in " ".join(there.split())
     assert there == nowhere  # the page does not reveal whether the starter exists
     assert away.status_code == 302 and "prompt=select_account" in away["Location"]

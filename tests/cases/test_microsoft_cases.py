@@ -324,7 +324,7 @@ def test_f17_our_late_pass_is_deleted_without_an_alarm(tenant, fault, invite, br
     time_passes(15 * SECONDS)
 
     assert (given_up, alive) == (IssueState.VOID, 1)
-    assert "A pass from an earlier request has appeared late" in text_of(answer)
+    assert "An earlier request created a pass after all" in text_of(answer)
     assert_settled(tenant)
     assert trail(issue_of(starter))[-2:] == ["issue.found", "issue.orphan_deleted"]
     found = AuditEvent.objects.get(event="issue.found")
@@ -366,7 +366,7 @@ def test_f17_another_tools_pass_alarms_security(tenant, fault, invite, browser_o
 
     answer = click(browser_of("maria"), starter)
 
-    assert "Another tool created it" in text_of(answer)
+    assert "This pass was created outside the portal" in text_of(answer)
     assert len(mails_to_security()) == 1
     assert live_passes(tenant) == [theirs]
 

@@ -233,7 +233,10 @@ def test_f10_the_active_policys_author_cannot_confirm_without_the_role(tenant, s
     page = maria.get(f"/starters/{starter.public_id}/")
     answer = asks_for_a_pass(maria, starter)
 
-    assert "You wrote or activated the policy that applies here, so you cannot create passes." in words(page)
+    assert (
+        "You wrote or activated the policy that applies to this starter, so you cannot create the pass."
+        in words(page)
+    )
     assert (answer.status_code, reference(answer)) == (403, "not_an_admin")
     assert creations(tenant) == []
 

@@ -197,7 +197,7 @@ def test_another_kind_of_credential_is_reported(well, look, tmp_path):
     seen = look()
 
     assert seen.is_well
-    assert "by federated token file" in seen.text
+    assert "authenticates with: federated token file" in seen.text
 
     token.write_text("")
     assert look().wrong == ["identity.token"]
@@ -252,7 +252,7 @@ def test_a_missing_optional_permission_is_skipped_if_policy_allows(well, look, r
 
     assert [name for name in seen.wrong if not name.startswith("guard.")] == []
     assert f"permission.{permission}" in seen.of("skipped")
-    assert "the portal continues without it and records this with each pass" in seen.text
+    assert "the portal continues without this check and records that with each pass" in seen.text
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_missing_licence_is_skipped_if_policy_allows(well, look, rule, fault):
     seen = look()
 
     assert [name for name in seen.wrong if not name.startswith("guard.")] == []
-    assert "the portal continues without it" in seen.text
+    assert "the portal continues without this check" in seen.text
 
 
 # --- What cannot be known now ------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_a_busy_graph_is_unknown_and_not_wrong(well, look):
     seen = look()
 
     assert (seen.wrong, seen.of("unknown")) == ([], ["fact.manager"])
-    assert "asks to wait 7 seconds" in seen.text
+    assert "asks the portal to wait 7 seconds" in seen.text
 
 
 def test_a_throttled_methods_call_makes_all_processes_wait(well, look):
@@ -342,7 +342,7 @@ def test_the_pass_policys_groups_are_shown_by_name_if_readable(well, look):
     well.tenant.policy["excludeTargets"] = [{"id": NOOR.replace("5c0f", "6c0f"), "targetType": "group"}]
     well.fault(path="^/v1.0/groups/", status=200, body=group)
 
-    assert "For all accounts; not for Current starters." in look().text
+    assert "Included: all accounts. Excluded: Current starters." in look().text
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):
@@ -468,7 +468,7 @@ def test_checks_skipped_for_one_reason_share_one_text(well):
     guards = [str(check.title) for check in list_checks() if check.id.startswith("guard.")]
     assert all(said.count(f"– skipped   {title}") == 1 for title in guards)
     # Once for the reads and once for the guards, because the check of the account's scope is between them.
-    assert said.count("Skipped: it depends on “The test account can be read”.") == 2
+    assert said.count("Skipped: this check depends on “The test account can be read”.") == 2
 
 
 def test_the_document_explains_every_check():
@@ -521,14 +521,15 @@ def test_the_page_speaks_the_readers_language_and_the_command_english(well, brow
     found = {check["id"]: (check["title"], check["state"], check["detail"]) for check in report}
     title, off = (
         "The tenant's pass policy is on",
-        "The tenant's policy is disabled, so Entra refuses every pass.",
+        "The tenant's Temporary Access Pass policy is turned off, so Entra refuses every pass.",
     )
     assert found["policy.on"] == (title, "wrong", off)
     assert "on 05 March 2026, 09:00 UTC" in found["mail.right"][2]
     assert "Het passenbeleid van de tenant staat aan" in page
     assert "1 van de " in page and " controles vond een probleem" in page
     assert (
-        "Het beleid van de tenant is uitgeschakeld, dus Entra weigert elke pas." in page
+        "Het beleid voor de tijdelijke toegangspas van de tenant is uitgeschakeld. Daarom weigert Entra elke pas."
+        in page
         and "5 maart 2026, 09:00 UTC" in page
     )
     assert not [check["title"] for check in report if escape(check["title"]) in page]

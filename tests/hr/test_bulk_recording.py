@@ -183,7 +183,7 @@ def test_selected_accounts_are_saved_and_listed(browser_of, tenant, person):
 
     assert response.status_code == 302 and response["Location"] == f"/hr/?state=all&on={SOON}"
     page = page_of(hanna.get(response["Location"]))
-    assert "2 starters added. The portal checks each account now" in page
+    assert "2 starters added. The portal is now checking each account" in page
     noor, liam = Starter.objects.order_by("id")
     assert (noor.account_id, liam.account_id) == (BY_KEY["noor"].object_id, BY_KEY["liam"].object_id)
     assert {
@@ -415,4 +415,6 @@ def test_second_look_up_of_many_costs_no_extra_queries(browser_of, refused_every
 
     assert len(many) == len(few), (len(few), len(many))
     assert AuditEvent.objects.filter(event="account.looked_up").count() == 12
-    assert re.findall(r"quote reference (\d+)", again) == re.findall(r"quote reference (\d+)", first)
+    assert re.findall(r"quote reference number (\d+)", again) == re.findall(
+        r"quote reference number (\d+)", first
+    )

@@ -156,7 +156,7 @@ def test_every_problem_has_a_reason_a_remedy_and_a_place(today, record, problem)
     [
         ("passkey", "ask IT to remove it"),
         ("disabled", "Ask IT to enable it"),
-        ("foreign", "Another tool created a pass for this account"),
+        ("foreign", "a valid pass that was created outside the portal"),
     ],
 )
 def test_refusal_shows_the_text_of_the_guard(today, invite, confirmation, tenant, key, remedy):
@@ -194,8 +194,8 @@ def test_unconfirmed_pass_needs_attention_until_there_is_another(
 
     assert not fresh  # the page may still show it for two minutes
     for words in (unseen["Noor de Vries"], being_deleted["Noor de Vries"]):
-        assert "The manager’s page did not confirm that it arrived." in words
-        assert "Until then it may still work." in words and "was deleted" not in words
+        assert "the manager’s page did not confirm that the pass arrived." in words
+        assert "which may still work until it is gone." in words and "was deleted" not in words
     assert "The pass was deleted. The manager can create another one" in gone["Noor de Vries"]
     assert not table_under(today(), "Needs attention")
 
@@ -219,8 +219,14 @@ def test_used_up_passes_and_a_closed_window_need_attention(browser_of, today, in
 
     late = page_of(browser_of("hanna").get(f"/hr/day/{long_ago}/"))
 
-    assert "The manager has used all passes." in table_under(today(), "Needs attention")["Noor de Vries"]
-    assert "The time for a pass is over." in table_under(late, "Needs attention")["Person 000"]
+    assert (
+        "The manager has used all the passes allowed for this starter."
+        in table_under(today(), "Needs attention")["Noor de Vries"]
+    )
+    assert (
+        "It is too late to create a pass for this starter."
+        in table_under(late, "Needs attention")["Person 000"]
+    )
 
 
 def test_finished_starters_need_no_attention(today, record):

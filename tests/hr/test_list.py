@@ -311,7 +311,7 @@ def test_starters_needing_attention_come_first_then_by_start_date(browser_of, ma
     page = page_of(browser_of("hanna").get("/hr/"))
 
     assert names_of(page) == [f"Person {n:03}" for n in (3, 4, 1, 2)]
-    assert "The time for a pass is over" in rows_of(page)[0]
+    assert "It is too late to create a pass" in rows_of(page)[0]
 
 
 @pytest.mark.parametrize(

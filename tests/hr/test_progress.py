@@ -57,7 +57,7 @@ def test_new_starter_shows_who_added_it_and_planned_dates(at_nine, browser_of, r
         ("later", "Pass handed over (not yet) Wednesday 2 December, 07:00 to Monday 7 December, 09:00"),
         ("later", "Can sign in (not yet) when the starter has registered a sign-in method"),
     ]
-    assert "The manager gets the link on Sunday 29 November, 09:00." in next_of(page)
+    assert "The manager will get the link on Sunday 29 November, 09:00." in next_of(page)
     assert "If the manager did not get the email, send the link yourself" in next_of(page)
 
 
@@ -71,7 +71,7 @@ def test_each_step_appears_once_it_is_done(at_nine, browser_of, invite, confirma
     assert [stage for stage, _ in story_of(page)] == ["done", "done", "done", "now"]
     assert story_of(page)[1][1] == "Manager invited Wednesday 25 November, 09:00"
     assert story_of(page)[2][1] == "Pass handed over Wednesday 25 November, 09:00"
-    assert "the pass stops working at 10:00. The manager can then create another" in next_of(page)
+    assert "by 10:00, the pass stops working. The manager can then create another" in next_of(page)
 
 
 def test_at_the_end_all_of_it_is_done(browser_of, held):
@@ -82,7 +82,7 @@ def test_at_the_end_all_of_it_is_done(browser_of, held):
     page = page_of(browser_of("hanna"), starter)
 
     assert [stage for stage, _ in story_of(page)] == ["done"] * 4
-    assert "the service desk can help them" in next_of(page)
+    assert "the service desk can help" in next_of(page)
 
 
 def test_of_a_withdrawn_one_it_says_how_far_it_came(browser_of, record, invite, person):
@@ -99,7 +99,7 @@ def test_of_a_withdrawn_one_it_says_how_far_it_came(browser_of, record, invite, 
             "Withdrawn",
         ]
         assert story_of(page)[-1][0] == "stopped"
-        assert "If this was a mistake, you can restore the starter until" in next_of(page)
+        assert "you can restore the starter until" in next_of(page)
 
 
 def test_withdrawn_starter_with_a_closed_window_must_be_added_again(browser_of, record, person):

@@ -61,8 +61,8 @@ def test_the_facts_are_those_of_the_directory_and_of_hr(browser_of, record):
 @pytest.mark.parametrize(
     ("state", "next_step"),
     [
-        ("recorded", "The manager gets the link on"),
-        ("invited", "The manager can create the pass, with the starter present, from"),
+        ("recorded", "The manager will get the link on"),
+        ("invited", "The manager can create the pass from"),
         ("issued", "The starter signs in with the pass"),
         ("registered", "Nothing. The starter can sign in."),
         ("withdrawn", "Nothing. The onboarding was stopped."),

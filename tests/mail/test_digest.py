@@ -157,7 +157,7 @@ def test_reminders_of_one_morning_are_one_digest(record, tenant, run_jobs, time_
     run_jobs(send_times.BATCH_WAIT + MINUTE)
 
     assert sent(tenant) == [(MARIA.mail, "3 starters need your help")]
-    assert "You can create a pass for them now" in tenant.tenant.mails[0].text
+    assert "You can now create a pass for each of these starters" in tenant.tenant.mails[0].text
     assert Mail.objects.filter(kind="reminder", sent_at__isnull=False).count() == 3
 
 
@@ -172,9 +172,9 @@ def test_the_more_urgent_of_two_waiting_mails_is_sent(many, tenant, run_jobs):
     text = tenant.tenant.mails[-1].text
     assert text.count(reminded.name) == 1 and "2 starters" in tenant.tenant.mails[-1].subject
     assert (
-        text.index("You can create a pass for them now")
+        text.index("You can now create a pass for each of these starters")
         < text.index(reminded.name)
-        < text.index("You help these")
+        < text.index("Please help these")
     )
     assert Mail.objects.get(kind="invitation", starter=reminded).dropped_at and other.name in text
 
@@ -252,7 +252,7 @@ def test_each_starters_page_shows_the_mail_waiting_and_then_sent(many, browser_o
     run_jobs(11 * MINUTE)
     went = hanna.get(url).content.decode()
 
-    assert "each person gets at most one email in ten minutes" in waits and MARIA.mail in waits
+    assert "each person gets at most one email every ten minutes" in waits and MARIA.mail in waits
     assert "(sent in one email with others)" in went and "the manager" in went
 
 

@@ -74,7 +74,7 @@ def test_used_pass_names_the_starter_and_is_not_final(held):
     seen = describe_progress(update_issue(held("noor"), used_at=timezone.now()), timezone.now())
 
     assert seen.title == "Noor de Vries has signed in and is setting up a passkey"
-    assert "If that was not Noor de Vries, tell IT at once." in seen.lines
+    assert "If Noor de Vries did not use the pass, tell IT at once." in seen.lines
     assert not seen.is_final
 
 

@@ -120,7 +120,7 @@ def test_a_replaced_pass_is_audited_and_reported(held, tenant):
     assert (after.state, after.reason) == ("closed", "replaced")
     assert event.issue == str(issue.pk) and event.facts == {"method_ids": [replacement.id]}
     assert recipients_of("unexpected") == [HR, SECURITY] and recipients_of("taken_back") == [MANAGER]
-    assert all("Another tool created a pass" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
+    assert all("created outside the portal" in mail.text for mail in Mail.objects.filter(kind="unexpected"))
 
 
 def test_a_pass_is_closed_only_with_its_report(held, tenant, monkeypatch):

@@ -89,12 +89,12 @@ SITUATIONS: dict[str, tuple[str, str, str]] = {
     "used up": ("used_up", "Ask HR to allow another", ""),
     "stale": ("sign_in", "First, confirm it is you", "Confirm it is you"),
     "waiting": ("waiting", "You are next.", ""),
-    "issuing": ("issuing", "Do not send it again", ""),
+    "issuing": ("issuing", "Do not request it again", ""),
     "unknown": ("unknown", "We are checking what happened", ""),
-    "refused": ("checking", "The portal is checking that there is no pass", ""),
+    "refused": ("checking", "The portal is making sure that no pass exists", ""),
     "shown": ("shown", "cannot be shown again", "I did not see the pass"),
-    "held": ("held", "It was shown at", "Cancel this pass"),
-    "used": ("held", "has signed in with it and now has ten minutes", "Cancel this pass"),
+    "held": ("held", "The pass was shown at", "Cancel this pass"),
+    "used": ("held", "has signed in with the pass and now has ten minutes", "Cancel this pass"),
     "revoking": ("revoking", "The pass is being cancelled", ""),
     "after a refusal": (
         "ready",
@@ -376,7 +376,7 @@ def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "The portal is not fully running" in words(answer)
+    assert "Part of the portal is not running" in words(answer)
     assert creations(tenant) == []
     assert GraphBudget.objects.get().recent == []
 
@@ -461,9 +461,9 @@ def test_a_failed_save_of_the_intent_sends_nothing(tenant, monkeypatch, invite, 
     [
         ({"status": 403}, "Microsoft refused to create a pass for this account."),
         ({"status": 404}, "Microsoft does not know this account yet. Try again in a minute."),
-        ({"drop": "after"}, "The answer was lost. A pass may have been created."),
+        ({"drop": "after"}, "Microsoft’s answer did not reach the portal. A pass may have been created."),
         ({"mutate": {"isUsable": False}}, "Microsoft created a pass that cannot be used."),
-        ({"status": 503, "applied": True}, "The answer was lost."),
+        ({"status": 503, "applied": True}, "Microsoft’s answer did not reach the portal."),
     ],
 )
 def test_the_page_explains_why_there_is_no_pass(fault, invite, browser_of, entry, text):
@@ -576,7 +576,7 @@ def test_a_missing_choice_is_shown_as_an_error(tenant, invite, browser_of):
     answer = browser_of("maria").post(page_of(starter), form_of(starter, identity_check=""))
 
     assert answer.status_code == 400
-    assert "Choose how you checked who they are." in words(answer)
+    assert "Choose how you checked the starter’s identity." in words(answer)
     assert "Please check: Noor de Vries" in words(answer)
     assert creations(tenant) == []
 

@@ -256,7 +256,7 @@ def test_an_outdated_draft_cannot_be_activated(two_admins, person):
     old = PolicyVersion.objects.drafts().get()
     policy.add_version(PolicyVersion(frozen=True, reason="An attack"), by=person("ada"))
 
-    with pytest.raises(policy.CannotActivate, match="changed since"):
+    with pytest.raises(policy.CannotActivate, match="changed after the draft was written"):
         policy.activate_version(old.number, by=person("amir"))
 
     assert policy.for_site().frozen is True

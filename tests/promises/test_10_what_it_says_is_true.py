@@ -41,24 +41,24 @@ BY_FUNCTION = {
     ),
     "HR has withdrawn this starter": ("onboarding/managers/page_state.py", "build_page_state", "WITHDRAWN"),
     "The pass is being cancelled": ("onboarding/managers/page_state.py", "_state_of_issue", "issue.state"),
-    "Do not use it. The portal is deleting it. You can then create a new one here.": (
+    "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here.": (
         "onboarding/managers/page_state.py", "_state_of_issue", "issue.state",
     ),
-    "The portal is deleting it. Do not use it.": (
+    "Do not use the pass. The portal is deleting it.": (
         "onboarding/managers/pass_progress.py", "_progress_cancelled", "issue.state",
     ),
     "The pass was cancelled": ("onboarding/managers/pass_progress.py", "_progress_cancelled", "issue.state"),
     "no email was sent": ("onboarding/hr/mail_log.py", "link_status", "starter.mails"),
     "sent in one email with others": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
     "sent": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
-    "The link was sent at %(time)s. The portal does not send it again so soon.": (
+    "The link was sent at %(time)s. Wait a while before you send it again.": (
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
     # The result of a service that returned without an error. Its event is in the same transaction.
     "No email was sent, because the manager has no mailbox.": (
         "onboarding/hr/views/actions.py", "send_link", "invitations.send_link",
     ),
-    "The pass is being cancelled. It still works until the cancellation is complete.": (
+    "The pass is being cancelled. It may still work until the portal has deleted it.": (
         "onboarding/hr/views/actions.py", "cancel_pass", "cancellation.cancel_pass",
     ),
     "Withdrawn.": ("onboarding/hr/views/editing.py", "withdraw_starter", "withdraw_starter"),
@@ -80,19 +80,20 @@ BY_MAIL = {
 
 # Texts that claim no action of the portal, and why.
 NO_CLAIM = {
-    "An email was not sent, because the mailbox or mail server refused it. Fix the last error first.": "a failed job",
+    "An email was not sent, because the mailbox or mail server refused it. Fix the problem that the "
+    "last error shows before you start this job again.": "a failed job",
     "%(server)s answers and uses TLS. Nothing was sent.": "the doctor sends nothing",
     "%(server)s answers but does not use TLS. Nothing was sent.": "the doctor sends nothing",
-    "A pass from an earlier request has appeared late. The portal is deleting it. This page updates automatically.": (
-        "the hand-over refuses with this code only after it has queued the deletion"
-    ),
+    "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
+    "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
     "Check whether it was deleted.": "a question",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",
-    "The manager was already invited. If you change the account, the portal emails them that they no longer "
-    "need the link. The new account’s manager gets a link when it is time.": "shown where `was_invited`; the rest is what "
-    "saving does",
+    "The manager was already invited. If you change the account, the portal will email this manager "
+    "that the link is no longer needed. The new account’s manager will get a link when it is time.": (
+        "shown where `was_invited`; the rest is what saving does"
+    ),
     "No pass was created, and the other pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",
     "withdrawn": "a number of starters, counted by their state",

@@ -121,7 +121,7 @@ def test_a_second_click_creates_no_second_pass(tenant, invite, browser_of):
 
     assert first.status_code == 200
     assert {answer.status_code for answer in again} == {409}
-    assert all("It was shown at" in words(answer) for answer in again)
+    assert all("The pass was shown at" in words(answer) for answer in again)
     assert len(creations(tenant)) == 1
 
 
@@ -226,7 +226,7 @@ def test_a_response_after_the_timeout_leaves_no_pass(
     answer = maria.post(page_of(starter), form_of(starter))
     time_passes(3 * MINUTES)
 
-    assert "The answer was lost." in words(answer)
+    assert "Microsoft’s answer did not reach the portal." in words(answer)
     assert starter.issues.get().state == IssueState.REVOKED
     assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
@@ -393,7 +393,7 @@ def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser
     time_passes(timedelta(seconds=61))
     later = words(browser_of("maria").get(page_of(starter)))
 
-    assert "Do not send it again" in at_once
+    assert "Do not request it again" in at_once
     assert "the portal stopped before it had a result" in later
 
 
@@ -437,7 +437,7 @@ def test_an_unsaved_pass_is_deleted_and_not_shown(
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "The pass could not be saved, so it is not shown" in words(answer)
+    assert "The portal could not save the pass" in words(answer)
     assert len(creations(tenant)) == 1
     assert live(tenant) == []
 
@@ -630,7 +630,7 @@ def test_an_unacknowledged_pass_is_deleted(tenant, invite, browser_of, time_pass
 
     assert live(tenant) == []
     page = browser_of("maria").get(page_of(starter))
-    assert "the manager’s page did not confirm that it arrived" in words(page)
+    assert "the manager’s page did not confirm that the pass arrived" in words(page)
     assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 

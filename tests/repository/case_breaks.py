@@ -766,7 +766,7 @@ CASE_BREAKS = (
     ),
     CaseBreak(
         "test_o13_an_unneeded_permission_is_reported_as_too_wide", IDENTITY,
-        'return gettext("it changes data that the portal must not change")', 'return ""',
+        'return gettext("lets the portal change data that it must not change")', 'return ""',
     ),
     CaseBreak(
         "test_o13_an_extra_directory_permission_is_reported_and_not_wrong", IDENTITY,

@@ -128,8 +128,8 @@ CLAIMS = {
     "a guest": ({"acct": 1}, "guest account"),
     "a guest, in text": ({"acct": "1"}, "guest account"),
     "a guest by another provider": ({"idp": f"https://sts.windows.net/{OTHER_TENANT}/"}, "guest account"),
-    "perhaps a guest": ({"acct": None}, "set-up is incomplete"),
-    "no time of authentication": ({"auth_time": None}, "set-up is incomplete"),
+    "perhaps a guest": ({"acct": None}, "not fully set up"),
+    "no time of authentication": ({"auth_time": None}, "not fully set up"),
     "authenticated in the future": ({"auth_time": NOW + 3600}, "could not verify"),
     "authenticated in words": ({"auth_time": "now"}, "could not verify"),
 }
@@ -341,7 +341,7 @@ def test_an_earlier_sign_in_cannot_answer_a_step_up(client, entra):
 
     response = come_back(client, entra, "/signin/again/?next=/")
 
-    assert response.status_code == 403 and "needs a new sign-in" in says(response)
+    assert response.status_code == 403 and "you must sign in again" in says(response)
     assert client.session["auth_time"] == before
 
 
@@ -427,8 +427,8 @@ def test_a_token_without_the_context_proves_nothing(signed_in, entra, name):
     ("changes", "text"),
     [
         ({"oid": LIAM}, "different account"),
-        ({"auth_time": NOW - 600}, "needs a new sign-in"),
-        ({"auth_time": None}, "set-up is incomplete"),
+        ({"auth_time": NOW - 600}, "you must sign in again"),
+        ({"auth_time": None}, "not fully set up"),
         ({"auth_time": NOW + 3600}, "could not verify"),
         ({"nonce": "0" * 64}, "could not verify"),
         ({"tid": OTHER_TENANT}, "another organisation"),

@@ -225,7 +225,7 @@ def test_a_step_up_keeps_a_forms_token_good(tenant, microsoft):
 
 @pytest.mark.parametrize(
     ("person", "more", "text"),
-    [("hanna", {}, "different account"), ("maria", {"signed_in_ago": "300"}, "needs a new sign-in")],
+    [("hanna", {}, "different account"), ("maria", {"signed_in_ago": "300"}, "you must sign in again")],
 )
 def test_a_step_up_needs_the_same_person_at_this_moment(tenant, client, microsoft, person, more, text):
     sign_in(client, microsoft, "maria", signed_in_ago="900")

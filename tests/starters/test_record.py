@@ -194,7 +194,7 @@ def test_manager_without_mailbox_is_a_warning_before_saving(browser_of, tenant):
 
     page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
-    assert "The manager has no mailbox." in page
+    assert "The manager has no mailbox" in page
 
 
 def test_markup_in_directory_values_is_escaped(browser_of, tenant):

@@ -287,7 +287,7 @@ def test_an_account_with_an_unfinished_starter_is_not_taken(browser_of, record, 
         hanna.post(address(starter), fields_on(page) | {"account": LIAM.object_id, "step": "save"})
     )
 
-    assert "Another unfinished starter has this account" in after and LIAM.object_id in after
+    assert "Another unfinished starter has the same account" in after and LIAM.object_id in after
     assert (now_of(starter).account_id, now_of(other).account_id) == (NOOR.object_id, LIAM.object_id)
 
 

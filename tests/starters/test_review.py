@@ -75,7 +75,7 @@ def test_new_manager_gets_the_link_after_hr_accepts(
 
     assert ["tom.becker@contoso.example"] not in before
     assert refused.context["page_state"].code == "refused"
-    assert "The manager in Entra has changed since HR checked it" in words(refused)
+    assert "The manager in Entra has changed since HR checked the account" in words(refused)
     assert mails(tenant)[-1]["recipients"] == ["tom.becker@contoso.example"]
     assert browser_of("tom").get(page_of(starter)).context["page_state"].code == "ready"
     event = AuditEvent.objects.get(event="starter.looked_again")
@@ -142,7 +142,7 @@ def test_hr_sees_why_it_was_refused_and_what_helps(record, browser_of, tenant):
 
     assert "The link was not sent." in words(answer)
     event = AuditEvent.objects.get(event="starter.refused")
-    assert f"ask IT to handle the sign-in and quote reference {event.seq}." in words(answer)
+    assert f"ask IT to handle the sign-in and quote reference number {event.seq}." in words(answer)
     assert event.facts["codes"] == ["no_role_group"]
     tenant.tenant.accounts["noor"].groups.clear()
     hanna.post(f"/hr/{starter.public_id}/send/", {"version": version_of(starter)})
@@ -173,7 +173,7 @@ def test_adding_a_privileged_account_notifies_security_immediately(browser_of, t
 
     looked_up = AuditEvent.objects.get(event="account.looked_up")
     assert str(guards.BY_CODE["no_active_role"].for_hr) not in words(looked)
-    assert f"ask IT to handle the sign-in and quote reference {looked_up.seq}." in words(looked)
+    assert f"ask IT to handle the sign-in and quote reference number {looked_up.seq}." in words(looked)
     assert "no_active_role" in AuditEvent.objects.get(event="starter.recorded").facts["warned"]
     assert [mail.to for mail in Mail.objects.filter(kind="refused")] == ["security@contoso.example"]
 
@@ -334,7 +334,7 @@ def test_pass_of_another_tool_is_replaced_only_by_choice(invite, browser_of, ten
     second = maria.post(address, choice)
 
     assert (first.status_code, untouched) == (403, True)
-    assert "already has a pass" in words(first) and "It works once" in words(first)
+    assert "already has a pass" in words(first) and "It can be used once" in words(first)
     assert choice["replace"] == theirs.id and choice["identity_check"] == "in_person"
     assert second.status_code == 200 and b"data-pass" in second.content
     (ours,) = live_passes(tenant, "haspass")
@@ -393,7 +393,7 @@ def test_choice_to_replace_is_kept_during_the_wait(invite, browser_of, tenant, t
 
     assert "Please wait a moment" in words(line) and "Please wait a moment" in words(waiting)
     assert creations(tenant) == [] and live_passes(tenant, "haspass") == [theirs]
-    assert "already has a pass" in words(turn) and "It works once" in words(turn)
+    assert "already has a pass" in words(turn) and "It can be used once" in words(turn)
     address, again = offer_of(turn)
     assert again == choice
     assert b"data-pass" in maria.post(address, again).content
@@ -496,7 +496,7 @@ def test_early_reminder_is_sent_once_if_the_policy_asks(record, run_jobs, tenant
     kinds = list(Mail.objects.order_by("pk").values_list("kind", flat=True))
     assert kinds == ["invitation", "reminder_ahead"]
     assert (
-        "On the first day, open this link when you are together"
+        "On the first day, open this link together with the starter"
         in Mail.objects.get(kind="reminder_ahead").text
     )
 

@@ -179,7 +179,10 @@ DIFFERENT: dict[str, tuple[Change, str]] = {
     "another subject": (of_trust(subject="5a4d0b0c-0000-4000-8000-0000000000a1"), "subject"),
     "another audience": (of_trust(audiences=["api://other"]), "audience"),
     "trusts somebody else": (another_trusted, "number of federated credentials. It is 2"),
-    "a right too many": (lambda made: made.granted.add("User.ReadWrite.All"), "It also has User.ReadWrite.All"),
+    "a right too many": (
+        lambda made: made.granted.add("User.ReadWrite.All"),
+        "The identity also has the permission User.ReadWrite.All",
+    ),
     "an open unit": (lambda made: made.registrations.units[0].update(isMemberManagementRestricted=None), "management"),
     "a policy for all": (for_everybody, "on for all users"),
     "an excluded group": (group_excluded, "The group is also excluded"),

@@ -174,7 +174,7 @@ def test_the_audit_chain_verifies_after_erasure(withdrawn, time_machine, setting
 
     assert list(audit.verify_chain(anchor)) == []
     assert AuditEvent.objects.count() == events + 1
-    assert "The audit chain is unchanged" in capsys.readouterr().out
+    assert "The audit log is unchanged" in capsys.readouterr().out
 
 
 def test_names_in_the_audit_log_are_erased_after_a_year(withdrawn, time_machine, settings):

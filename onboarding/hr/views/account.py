@@ -60,7 +60,7 @@ def _save_account(
 
     try:
         if run_and_report(
-            request, replace_with_found, gettext("The account is changed. All checks start again.")
+            request, replace_with_found, gettext("The account has been changed. All checks will start again.")
         ):
             return redirect("hr:starter", public_id=starter.public_id)
     except UnacknowledgedDuplicate:

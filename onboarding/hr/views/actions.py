@@ -105,6 +105,6 @@ def cancel_pass(request: HttpRequest, public_id: str) -> HttpResponse:
     run_and_report(
         request,
         cancel_shown_pass,
-        gettext("The pass is being cancelled. It still works until the cancellation is complete."),
+        gettext("The pass is being cancelled. It may still work until the portal has deleted it."),
     )
     return redirect("hr:starter", public_id=public_id)

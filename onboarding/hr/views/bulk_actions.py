@@ -22,7 +22,9 @@ from onboarding.models import Starter
 from onboarding.permissions import hr_only
 from onboarding.starters import invitations, rescheduling
 
-CHANGED_MEANWHILE = _("Not done: this starter has changed since you selected it. Check it again.")
+CHANGED_MEANWHILE = _(
+    "Not done, because this starter was changed after you selected them. Check the starter again."
+)
 
 
 @require_POST

@@ -38,7 +38,9 @@ MAX_IGNORED_WORDS = 40  # on the page
 NO_SUCH_ID = _("No account has this object ID. Check it, or enter the account name.")
 A_MAIL_ADDRESS = _("This is an email address, not an account name.")
 ALREADY_ADDED = _("There is already an unfinished starter with this account.")
-CHECKS_FOLLOW = _("The portal checks each account now. Any problems appear in this list within minutes.")
+CHECKS_FOLLOW = _(
+    "The portal is now checking each account. Any problems will appear in this list within minutes."
+)
 NOTHING_SELECTED = _("Check the accounts, then select the right ones.")
 
 

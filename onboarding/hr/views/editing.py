@@ -61,7 +61,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
                 gettext("Withdrawn.")
                 if is_withdrawn
                 else gettext(
-                    "The starter still has a pass. The portal deletes it and then withdraws the starter."
+                    "The starter still has a pass. The portal will delete the pass and then withdraw the starter."
                 )
             )
 
@@ -73,7 +73,8 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "starter_name": starter.name,
         "back_url": reverse("hr:starter", args=[public_id]),
         "consequence": gettext(
-            "The manager can then no longer create a pass. The portal deletes any pass that exists. %(way_back)s"
+            "After the withdrawal, the manager can no longer create a pass. The portal will delete any pass "
+            "that already exists. %(way_back)s"
         )
         % {"way_back": _restore_hint(starter)},
     }
@@ -83,7 +84,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
 def _restore_hint(starter: Starter) -> str:
     closes = (starter.starts_at + policy.for_starter(starter).closes_after).astimezone(starter.zone_info)
     if clock.now() > closes:
-        return gettext("You cannot undo this, because the time for a pass is over.")
+        return gettext("You cannot undo this, because it is now too late to create a pass.")
     return gettext("You can restore the starter until %(moment)s. The onboarding then starts again.") % {
         "moment": labels.format_time(closes)
     }

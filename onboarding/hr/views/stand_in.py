@@ -51,7 +51,7 @@ def stand_in_page(request: HttpRequest, public_id: str) -> HttpResponse:
         if entered["step"] == "route":
             action, success = (
                 assign_stand_in,
-                gettext("Stand-in assigned. They can confirm instead of the manager."),
+                gettext("The stand-in is assigned and can now confirm instead of the manager."),
             )
         if run_and_report(request, action, success):
             return redirect("hr:starter", public_id=public_id)

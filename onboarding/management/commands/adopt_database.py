@@ -12,10 +12,12 @@ from onboarding.operations import installation
 
 
 class Command(BaseCommand):
-    help = "After the portal has moved: connect this database with the tenant and address in the settings."
+    help = "If the portal has moved: connect this database to the tenant and address in the settings."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", required=True, help="the reason, for the audit log")
+        parser.add_argument(
+            "--reason", required=True, help="why the portal moved; the audit log keeps this text"
+        )
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         if len(reason.strip()) < 5:

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             "--account",
             default="",
             metavar="NAME_OR_ID",
-            help="a test account like a starter's; the doctor also runs the account checks on it",
+            help="a test account that is set up like a starter's; the doctor then also checks this account",
         )
         parser.add_argument("--json", action="store_true", help="print JSON: id, title, state, detail, fix")
 

@@ -12,12 +12,13 @@ from onboarding.models import AuditHead
 
 class Command(BaseCommand):
     help = (
-        "Verify the audit chain. Prints its head: keep it elsewhere and give it to the next run with --head."
+        "Check that no event in the audit log was changed or removed. Prints the hash of the last event (the "
+        "head). Keep the head elsewhere, and give it to the next run with --head."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--head", default="", help="the head hash of an earlier run, which must still be in the chain"
+            "--head", default="", help="the head hash of an earlier run, which must still be in the audit log"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -25,6 +26,6 @@ class Command(BaseCommand):
         for fault in faults:
             self.stderr.write(f"event {fault.seq}: {fault.what}")
         if faults:
-            raise CommandError(f"The audit chain was changed: {len(faults)} fault(s).")
+            raise CommandError(f"The audit log was changed. Problems found: {len(faults)}.")
         head = AuditHead.objects.get(id=1)
-        self.stdout.write(f"The audit chain is unchanged: {head.seq} events, head {head.hash}")
+        self.stdout.write(f"The audit log is unchanged: {head.seq} events, head {head.hash}")

@@ -85,8 +85,8 @@ def describe_unknown_manager(problem: CannotTell) -> tuple[str, str]:
     """Return the heading and the text of that page."""
     if problem.crowded:
         return gettext("The portal is busy"), gettext(
-            "Too many requests to Microsoft are waiting, so the portal did not check whether you are "
-            "this person’s manager."
+            "Too many requests to Microsoft are waiting, so the portal could not check whether you are this "
+            "person’s manager."
         )
     return gettext("Microsoft Entra does not respond"), gettext(
         "The portal cannot check at the moment whether you are this person’s manager."

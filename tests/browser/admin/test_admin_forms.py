@@ -106,4 +106,4 @@ def test_department_selects_default_to_the_sites_value(ada):
     ada.page.goto("/admin/onboarding/departmentpolicy/add/")
 
     for select in ada.page.locator("#departmentpolicy_form select:visible").all():
-        expect(select.locator("option:checked")).to_have_text("same as the site")
+        expect(select.locator("option:checked")).to_have_text("same as the whole organisation")

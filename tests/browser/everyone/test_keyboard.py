@@ -99,8 +99,8 @@ def test_enter_without_an_answer_moves_to_the_missing_field(manager):
 
     notice = manager.page.get_by_role("alert")
     expect(notice).to_be_focused()
-    expect(notice).to_contain_text("Choose how you checked who they are.")
-    tabs_to(manager, "How did you check who they are?", most=1)
+    expect(notice).to_contain_text("Choose how you checked the starter’s identity.")
+    tabs_to(manager, "How did you check the starter’s identity?", most=1)
     manager.page.keyboard.press("Enter")
     manager.page.keyboard.press("Tab")
     manager.page.keyboard.press("Space")

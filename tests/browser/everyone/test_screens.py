@@ -46,7 +46,7 @@ def test_a_managers_pages_fit(looks, site, starters):
     looks("manager-nobody", "/starters/nobody/")
     looks("manager-ready", starter.path)
     manager.submits("Create the pass and show it once")
-    manager.reads("Choose how you checked who they are.")
+    manager.reads("Choose how you checked the starter’s identity.")
     looks("manager-mistake")
     manager.confirms()
     looks("pass-masked")

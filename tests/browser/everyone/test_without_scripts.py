@@ -57,7 +57,10 @@ def test_page_without_scripts_shows_the_deadline_and_limits(manager):
     manager.presses_the_button()
 
     words = " ".join(manager.page.locator("main").inner_text().split())
-    assert "Confirm within 120 seconds that you have the pass Otherwise the portal cancels it" in words
+    assert (
+        "Confirm within 120 seconds that you have the pass If you do not confirm in time, the portal cancels the pass."
+        in words
+    )
     assert "the page does not hide or remove the pass and does not update" in words
     expect(manager.page.get_by_role("timer")).to_be_empty()
 
@@ -65,7 +68,7 @@ def test_page_without_scripts_shows_the_deadline_and_limits(manager):
 def test_form_without_an_answer_creates_no_pass(site, manager):
     manager.press("Create the pass and show it once")
 
-    manager.reads("Choose how you checked who they are.")
+    manager.reads("Choose how you checked the starter’s identity.")
     assert site.passes_made(manager.starter) == 0
 
 

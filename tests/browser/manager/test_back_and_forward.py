@@ -125,7 +125,7 @@ def test_cached_pass_page_is_cleared_and_left(tab, keeping, shown):
     other.title("The page that fits")
     kept = other.page.evaluate("sessionStorage.getItem('kept')")
     assert kept.startswith("true: ")  # it came from the browser's cache for Back and Forward
-    assert "You left the page, and a pass is shown only once." in kept
+    assert "The pass is no longer shown, because you left this page." in kept
     assert code not in kept
     assert not re.search(r"capital \w|small \w", kept)
 

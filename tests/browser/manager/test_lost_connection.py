@@ -25,7 +25,7 @@ def test_p6_click_without_a_connection_keeps_page_and_choice(site, manager):
     manager.press(CONFIRM)
 
     notice = manager.page.get_by_role("alert").filter(has_text="There is no connection to the portal")
-    expect(notice).to_contain_text("No pass was created. Your choice is kept on this page.")
+    expect(notice).to_contain_text("No pass was created. Your choice is still selected on this page.")
     expect(manager.page.get_by_label("In person")).to_be_checked()
     expect(manager.page.get_by_role("button", name=CONFIRM)).not_to_have_attribute("aria-disabled", "true")
     assert site.passes_made(manager.starter) == 0
@@ -43,7 +43,7 @@ def test_p6_portal_that_does_not_respond_counts_as_offline(site, manager):
     manager.page.get_by_label("In person").check()
     manager.press(CONFIRM)
 
-    manager.reads("No pass was created. Your choice is kept on this page.")
+    manager.reads("No pass was created. Your choice is still selected on this page.")
     assert [request for request in manager.asked if request.method == "POST"] == []
     assert site.passes_made(manager.starter) == 0
 
@@ -58,4 +58,4 @@ def test_p6_cancelling_without_a_connection_changes_nothing(manager):
     assert manager.code() == code
     manager.context.set_offline(False)
     manager.press("I did not see the pass")
-    manager.reads("You can then create a new one here.")
+    manager.reads("you can create a new one here.")

@@ -80,7 +80,7 @@ def test_p1_pass_of_a_withdrawn_starter_leaves_the_page(site, manager):
 
     expect(manager.page.get_by_role("alert")).to_contain_text("HR withdrew this starter.")
     is_wiped(manager, code)
-    expect(manager.page.get_by_role("alert")).to_contain_text("It is no longer on the account")
+    expect(manager.page.get_by_role("alert")).to_contain_text("The pass is no longer on the account")
 
 
 def test_p1_pass_cancelled_in_another_tab_leaves_this_one(manager):

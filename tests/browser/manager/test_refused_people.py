@@ -168,4 +168,4 @@ def test_page_is_hidden_if_nobody_can_confirm(records, hr, tab, nothing_made, ke
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)
-    manager.reads("Only the starter’s current manager can open this link.")
+    manager.reads("Only the starter’s current manager or stand-in can open this link.")
