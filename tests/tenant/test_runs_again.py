@@ -236,4 +236,4 @@ def test_two_objects_of_one_name_stop_the_script(setter: Setter) -> None:
 
     done = setter.run()
 
-    assert done.returncode == 1 and "There is more than one" in done.stderr
+    assert done.returncode == 1 and "More than one object has this name" in done.stderr
