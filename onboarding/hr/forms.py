@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,6 +13,8 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +31,32 @@ EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 ZONES = [
     (zone, zone.replace("_", " ")) for zone in sorted(available_timezones()) if "/" in zone or zone == "UTC"
 ]
+SELECTED = SafeString(" selected")
+
+
+class ZoneSelect(forms.Select):
+    """The same HTML as Django's `Select`, without running a template for each of the six hundred zones."""
+
+    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
+        return []
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        select, end = super().render(name, value, attrs, renderer), "\n</select>"
+        choices = tuple((zone, str(label)) for zone, label in self.choices)
+        chosen = value if value in dict(choices) else None  # nobody fills the cache with texts of their own
+        return mark_safe(select.removesuffix(end) + zone_options(choices, chosen) + end)  # noqa: S308
+
+
+@lru_cache(maxsize=50)
+def zone_options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> SafeString:
+    """All options, from the cache if possible: most of HR chooses the same zone."""
+    return format_html_join(
+        "",
+        '\n  <option value="{}"{}>{}</option>\n',
+        ((zone, SELECTED if zone == chosen else "", label) for zone, label in choices),
+    )
 
 
 def check_start_date(start: date) -> date:
@@ -62,7 +91,7 @@ class ScheduleForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("Local time where the starter works."),
     )
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES, widget=ZoneSelect)
     note = forms.CharField(
         label=_("Note for the manager"),
         required=False,
@@ -224,7 +253,10 @@ class BulkRescheduleForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
     time_zone = forms.ChoiceField(
-        label=_("Time zone"), required=False, choices=[("", _("Do not change")), *ZONES]
+        label=_("Time zone"),
+        required=False,
+        choices=[("", _("Do not change")), *ZONES],
+        widget=ZoneSelect,
     )
 
     def clean_start_date(self) -> date | None:
