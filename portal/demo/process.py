@@ -35,13 +35,21 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(*words: str, complaints: int | None = None, **variables: str) -> Iterator[RunningDemo]:
+def running_demo(
+    *words: str,
+    complaints: int | None = None,
+    furnish: Callable[[Path], None] | None = None,
+    **variables: str,
+) -> Iterator[RunningDemo]:
     """`manage.py demo` with these words and variables, in a folder that is removed afterwards.
 
-    `complaints` is the file that gets what it writes to standard error. Raises RuntimeError.
+    `complaints` is the file that gets what it writes to standard error. `furnish` puts into the folder what is there
+    before the start. Raises RuntimeError.
     """
     (settings.BASE_DIR / "var").mkdir(exist_ok=True)
     folder = tempfile.mkdtemp(prefix="running-", dir=settings.BASE_DIR / "var")
+    if furnish:
+        furnish(Path(folder))
     portal, sandbox = f"http://localhost:{free_port()}", f"http://127.0.0.1:{free_port()}"
     own = {"PORTAL_URL": portal, "SANDBOX_URL": sandbox, "PORTAL_DATA_DIR": folder, "DATABASE_URL": ""}
     environment = {**os.environ, "LOG_LEVEL": "ERROR", **own, **variables}

@@ -14,7 +14,7 @@ from tests.browser import nu
 from tests.browser.looking import Looks
 from tests.browser.site import Site
 from tests.browser.tab import Tab
-from tests.support.databases import fresh_database
+from tests.support.databases import fresh_database, give_static_files
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # The same engine without a window, in half the time. It has no back/forward cache.
@@ -74,7 +74,7 @@ def site() -> Iterator[Site]:
     """The demo as a user starts it, with its own ports and data. Graph's limits are off: other files test them."""
     with fresh_database() as database:
         how = {"GRAPH_BUDGET_CALLS": "1000", "GRAPH_SIGN_IN_CALLS": "1000", "DATABASE_URL": database.url}
-        with running_demo("--throttle", "off", **how) as demo:
+        with running_demo("--throttle", "off", furnish=give_static_files, **how) as demo:
             raise_daily_limits(demo.environment)
             yield Site(demo, database.at(demo.folder))
 

@@ -18,6 +18,7 @@ from django.db.utils import ConnectionHandler
 from portal.demo.process import free_port, is_up, wait_for
 from portal.supervisor import manage_command
 from tests.faults.postgresql_proxy import Proxy, proxy
+from tests.support.databases import give_static_files
 from tests.support.with_postgresql import Server, server
 
 FROZEN = 600  # seconds until a page counts as hanging; the deadlines are a few seconds
@@ -70,6 +71,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
             "PORTAL_DATA_DIR": str(folder),
             "DATABASE_URL": f"postgres://postgres@127.0.0.1:{between.port}/portal",
         }
+        give_static_files(folder)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 manage_command("serve", "--prepare"), env=environment, stderr=log, start_new_session=True

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from portal.demo.process import free_port, is_up, wait_for
 from portal.supervisor import manage_command
-from tests.support.databases import fresh_database
+from tests.support.databases import fresh_database, give_static_files
 
 TOP = Path(settings.BASE_DIR)
 
@@ -78,6 +78,7 @@ def served() -> Iterator[Served]:
     """Started from a directory that is not the portal's, with the key in a file."""
     key = secrets.token_urlsafe(60)
     with own_folder() as folder, fresh_database(folder) as database:
+        give_static_files(folder)
         file = folder / "key"
         file.write_text(key + "\n")
         variables = {"SECRET_KEY_FILE": str(file), "DATABASE_URL": database.url}

@@ -29,7 +29,7 @@ from portal.demo.visitor import Visitor, shown_pass
 from portal.sandbox.caller import command_of
 from portal.sandbox.server import Sandbox
 from portal.supervisor import manage_command
-from tests.support.databases import Database, fresh_database
+from tests.support.databases import Database, fresh_database, give_static_files
 
 ZONE = "Europe/Amsterdam"
 # Deadlines of a few seconds, so that a test sees how a fault ends.
@@ -329,6 +329,7 @@ def portal(
         folder = Path(tempfile.mkdtemp(prefix="replicas-", dir=settings.BASE_DIR / "var"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         data = data or folder
+        give_static_files(data)
         if database is None:
             database = stack.enter_context(fresh_database(data))
         tenant = stack.enter_context(Sandbox(port=0))

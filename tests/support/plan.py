@@ -40,6 +40,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "mutation": ("SQLite", "Python source; no database."),
     "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
     "operations/test_serve.py": ("SQLite", "Processes and folders. A restart over data runs on both."),
+    "operations/test_static_files.py": ("SQLite", "Files; no database."),
     "passes/test_cancellation.py": ("SQLite", "Pages and Graph's answers decide."),
     "passes/test_closed_loop.py": ("SQLite", "What the directory says decides."),
     "passes/test_confirm.py": ("SQLite", "Pages and guards. Claims run on both, in test_one_winner.py and promise 6."),

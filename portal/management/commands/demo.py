@@ -80,7 +80,13 @@ class Command(BaseCommand):
     def reset_data(self) -> None:
         if is_answering(f"{settings.PORTAL_URL}/livez"):
             raise CommandError("The demo is running. Stop it before you delete its data.")
-        for name in ("portal.sqlite3", "portal.sqlite3-journal", "sandbox.json", "secret-key"):
+        for name in (
+            "portal.sqlite3",
+            "portal.sqlite3-journal",
+            "sandbox.json",
+            "secret-key",
+            "static.sha256",
+        ):
             (settings.VAR_DIR / name).unlink(missing_ok=True)
         shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
         self.stdout.write("The demo's data is deleted. Run `make demo` to start again.")

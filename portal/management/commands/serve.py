@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from portal.locks import lock_folder
+from portal.management.static_files import are_collected, collect_static_files
 from portal.supervisor import CLEAN_MEMORY, Program, Supervisor, manage_command, port_is_free
 
 
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "The database is not up to date. Run `manage.py migrate`, or serve with --prepare."
             )
-        if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+        if not are_collected():
             raise CommandError(
                 "The static files are not collected. Run `manage.py collectstatic`, or serve with --prepare."
             )
@@ -72,7 +73,7 @@ def prepare_everything() -> None:
     """Migrate, and collect the static files. Who does it at the same time waits: one after the other."""
     call_command("migrate", interactive=False, verbosity=0)
     with lock_folder(settings.VAR_DIR):
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static_files()
 
 
 def site_and_worker(address: str, processes: int, *, key: Mapping[str, str]) -> list[Program]:
