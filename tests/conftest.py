@@ -113,7 +113,7 @@ def leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> No
     left: set[pytest.Item] = set()
     for (path, name), cases in tests.items():
         if (every := plan.sampled(path, name)) > 1:
-            first = int(IS_POSTGRESQL and plan.only_database_of(path) is None)
+            first = every // 2 if IS_POSTGRESQL and plan.only_database_of(path) is None else 0
             taken = plan.spread([case.callspec.indices for case in cases], every, first)
             left |= {case for case, is_taken in zip(cases, taken, strict=True) if not is_taken}
     leave(config, items, left)

@@ -61,6 +61,16 @@ def test_two_databases_together_run_the_whole_sample():
     assert [mine != other for mine, other in zip(first, second, strict=True)] == [True] * len(cases)
 
 
+def test_two_databases_together_run_each_row_of_a_smaller_sample():
+    cases = [{"answer": row, "way": way} for row in range(10) for way in range(2)]
+    first, second = plan.spread(cases, 4), plan.spread(cases, 4, 2)
+
+    kept = [case for case, *taken in zip(cases, first, second, strict=True) if any(taken)]
+
+    assert sorted(case["answer"] for case in kept) == list(range(10))
+    assert {case["way"] for case in kept} == {0, 1}
+
+
 def test_a_sample_is_never_empty():
     assert plan.spread([{"way": 0}, {"way": 1}], 3, 2) == [True, True]
 

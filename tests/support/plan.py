@@ -65,7 +65,7 @@ ONCE: dict[str, tuple[Database, str]] = {
 }  # fmt: skip
 
 # A file under tests/ or one test in it, how many of its cases share one that runs, and why that is enough. A test of a
-# file that runs on both databases begins one further on PostgreSQL, so that the two take the cases in turn.
+# file that runs on both databases begins further on with PostgreSQL, so that the two take other cases.
 SAMPLED: dict[str, tuple[int, str]] = {
     "answers/test_after_the_click.py::test_a_lost_pass_is_deleted_in_the_end": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
@@ -90,6 +90,8 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "passes/test_graph_quota.py": (2, "Each case on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py": (
         2, "Each case, with one way to treat a second POST, on one of the two databases in turn."),
+    "promises/test_6_the_outcome_is_always_known.py::test_an_unusable_response_leaves_no_pass": (
+        4, "Each response once, on one of the two databases and with one way to treat a second POST."),
     "site/test_pseudo_locale.py": (3, "Each kind of page in one state of three."),
     "starters/test_timetable.py::test_each_moment_is_exactly_this_one": (2, "Each second moment."),
     "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (3, "Each third of what can differ."),
