@@ -34,7 +34,7 @@ class Break:
     file: str
     before: str
     after: str
-    tests: str  # a file, and with `::` or `-k` words a part of it
+    tests: str  # a test; with `-k` words a part of its cases
 
     @property
     def title(self) -> str:
@@ -54,203 +54,204 @@ BREAKS = (
     Break(
         1, "the window has no beginning", "onboarding/passes/handover.py",
         "if not opens <= clock.now() <= closes or", "if not clock.now() <= closes or",
-        "tests/promises/test_1_nothing_before_the_manager_asks.py",
+        "tests/promises/test_1_nothing_before_the_manager_asks.py::test_a_confirmation_outside_the_window_creates_no_pass",
     ),
     Break(
         1, "a pass may be asked for ahead", "onboarding/graph/client.py",
         '"isUsableOnce": True}', '"isUsableOnce": True, "startDateTime": "2099-01-01T00:00:00Z"}',
-        "tests/promises/test_1_nothing_before_the_manager_asks.py",
+        "tests/promises/test_1_nothing_before_the_manager_asks.py::test_a_pass_is_valid_from_its_creation",
     ),
     Break(
         2, "the audit writes the pass down", "onboarding/passes/recording.py",
         'facts={"method_id": made.method_id, "valid', 'facts={"code": made.code.reveal(), "valid',
-        "tests/promises/test_2_the_pass_is_written_nowhere.py",
+        "tests/promises/test_2_the_pass_is_written_nowhere.py::test_no_row_session_mail_or_log_contains_the_pass",
     ),
     Break(
         2, "the pass can be printed", "onboarding/graph/pass_code.py",
         "    def __str__(self) -> str:\n        return HIDDEN", "    def __str__(self) -> str:\n        return self.reveal()",
-        "tests/promises/test_2_the_pass_is_written_nowhere.py",
+        "tests/promises/test_2_the_pass_is_written_nowhere.py::test_the_pass_cannot_be_printed_stored_or_copied",
     ),
     Break(
         2, "browsers may keep the page (a header)", "portal/middleware.py",
         '"Cache-Control": "no-store"', '"Cache-Control": "private"',
-        "tests/promises/test_2_the_pass_is_written_nowhere.py",
+        "tests/promises/test_2_the_pass_is_written_nowhere.py::test_the_response_must_not_be_stored",
     ),
     Break(
         3, "the link is a key", "onboarding/permissions.py",
         "if manager is None or manager.object_id != user.oid:", "if manager is None:",
-        "tests/promises/test_3_only_the_manager_can_ask.py",
+        "tests/promises/test_3_only_the_manager_can_ask.py::test_anyone_else_gets_the_404_of_an_unknown_address",
     ),
     Break(
         3, "the manager is not asked for at the press (a guard)", "onboarding/guards/people.py",
         "def manager_now(q: Question) -> bool:", "def manager_now(q: Question) -> bool:\n    return True\n",
-        "tests/promises/test_3_only_the_manager_can_ask.py",
+        "tests/promises/test_3_only_the_manager_can_ask.py::test_only_the_current_manager_can_create_the_pass",
     ),
     Break(
         3, "a sign-in made for one starter opens another", "onboarding/guards/step_up.py",
         "        and proof.starter == starter.public_id\n", "",
-        "tests/guards/test_step_up.py -k something_else",
+        "tests/guards/test_step_up.py::test_a_step_up_for_something_else_is_refused_twice",
     ),
     Break(
         3, "a sign-in made for one pass is not used up", "onboarding/guards/step_up.py",
         "        StepUpUsed.objects.create(proof=proof.id, used_at=now)\n", "        pass\n",
-        "tests/guards/test_step_up.py -k counts_once",
+        "tests/guards/test_step_up.py::test_a_step_up_counts_once_also_when_microsoft_then_refused",
     ),
     Break(
         3, "a token without the context proves one", "portal/signin/views.py",
         "begun.context not in person.contexts:", "begun.context in person.contexts:",
-        "tests/signin/test_forged_sign_ins.py -k context",
+        "tests/signin/test_forged_sign_ins.py::test_met_context_is_a_proof_for_its_purpose_only",
     ),
     Break(
         4, "administrators pass (a guard)", "onboarding/guards/privileges.py",
         "def no_active_role(q: Question) -> bool:", "def no_active_role(q: Question) -> bool:\n    return True\n",
-        "tests/promises/test_4_only_a_safe_account_receives.py",
+        "tests/promises/test_4_only_a_safe_account_receives.py::test_the_chief_executive_gets_no_pass",
     ),
     Break(
         4, "a guard that fails lets pass", "onboarding/guards/engine.py",
         "an error refuses\n        return Verdict.REFUSES", "an error refuses\n        return Verdict.HOLDS",
-        "tests/promises/test_4_only_a_safe_account_receives.py",
+        "tests/promises/test_4_only_a_safe_account_receives.py::test_a_failing_guard_refuses",
     ),
     Break(
         4, "a null counts as never signed in", "onboarding/graph/entities.py",
         "            return self.attempted_at is not None\n", "            return False\n",
-        "tests/cases/test_sign_in_activity_cases.py -k f1",
+        "tests/cases/test_sign_in_activity_cases.py::test_f1_an_account_with_earlier_sign_ins_gets_no_pass",
     ),
     Break(
         4, "a known sign-in is forgotten", "onboarding/passes/sign_ins.py",
         '_store_fields(starter, {"sign_in_told": False})',
         '_store_fields(starter, {"sign_in_told": False, "last_sign_in_at": None})',
-        "tests/passes/test_sign_ins.py -k never_forgotten",
+        "tests/passes/test_sign_ins.py::test_a_known_sign_in_is_never_forgotten",
     ),
     Break(
         4, "the click does not read once more", "onboarding/passes/sign_ins.py",
         "sign_in_quota.acquire_call(leave=CLICKS_LEAVE) == 0", "False",
-        "tests/cases/test_sign_in_activity_cases.py -k f19",
+        "tests/cases/test_sign_in_activity_cases.py::test_f19_a_sign_in_after_the_check_is_seen_at_click",
     ),
     Break(
         4, "the tenant's silence counts as a yes", "onboarding/guards/engine.py",
         "return Verdict.SKIPPED if setting == Check.SKIP else Verdict.UNREAD", "return Verdict.SKIPPED",
-        "tests/guards/test_guards_everywhere.py -k unreadable_facts",
+        "tests/guards/test_guards_everywhere.py::test_unreadable_facts_are_refused_or_skipped_by_policy",
     ),
     Break(
         4, "a pass of another tool is replaced unasked", "onboarding/guards/sign_in.py",
         "for live in foreign_passes(q)} <= q.replacing", "for live in foreign_passes(q)} is not None",
-        "tests/starters/test_review.py -k another_tool",
+        "tests/starters/test_review.py::test_pass_of_another_tool_is_replaced_only_by_choice",
     ),
     Break(
         5, "who wrote a policy puts it in force", "onboarding/policy/current.py",
         "if version.created_by is None or version.created_by.oid == by.oid:", "if version.created_by is None:",
-        "tests/policy/test_policy.py -k until_the_other_has_agreed",
+        "tests/policy/test_policy.py::test_a_draft_waits_until_the_other_has_agreed",
     ),
     Break(
         5, "who recorded approves", "onboarding/guards/approvals.py",
         "took_part = starter.contributor_ids", "took_part: set[str] = set()",
-        "tests/starters/test_review.py -k another_in_hr_approves",
+        "tests/starters/test_review.py::test_another_in_hr_approves_before_the_manager_can_confirm",
     ),
     Break(
         5, "who recorded can confirm (a guard)", "onboarding/guards/people.py",
         "def three_people(q: Question) -> bool:", "def three_people(q: Question) -> bool:\n    return True\n",
-        "tests/promises/test_5_nobody_does_it_alone.py",
+        "tests/promises/test_5_nobody_does_it_alone.py::test_the_person_who_added_a_starter_cannot_confirm",
     ),
     Break(
         5, "an employee number is not compared", "onboarding/participants.py",
         " or (bool(mine) and mine == theirs)", "",
-        "tests/promises/test_5_nobody_does_it_alone.py -k two_accounts",
+        "tests/promises/test_5_nobody_does_it_alone.py::test_two_accounts_of_one_person_count_as_one",
     ),
     Break(
         5, "an admin gives the role up and confirms", "onboarding/participants.py",
         "    return AdminInvolvement.WAS_ADMIN if was or", "    return AdminInvolvement.WAS_ADMIN if",
-        "tests/promises/test_5_nobody_does_it_alone.py -k recent_admin_cannot",
+        "tests/promises/test_5_nobody_does_it_alone.py::test_a_recent_admin_cannot_confirm",
     ),
     Break(
         5, "who wrote the policy confirms under it", "onboarding/participants.py",
         "        return AdminInvolvement.WROTE\n", "        pass\n",
-        "tests/promises/test_5_nobody_does_it_alone.py -k author_of",
+        "tests/promises/test_5_nobody_does_it_alone.py::test_the_author_of_the_current_policy_cannot_confirm",
     ),
     Break(
         6, "a change does not look at what it changes (a lock)", "onboarding/transitions.py",
         "state=source, version=starter.version)", "state=source)",
-        "tests/promises/test_6_the_outcome_is_always_known.py -k meanwhile",
+        "tests/promises/test_6_the_outcome_is_always_known.py::test_a_starter_rescheduled_meanwhile_gets_no_pass",
     ),
     Break(
         6, "shown without a record (a commit order)", "onboarding/passes/recording.py",
         "        made.code.wipe()\n        _delete_unrecorded_pass",
         "        return Shown(issue, made.code, made.ends_at)\n        _delete_unrecorded_pass",
-        "tests/promises/test_6_the_outcome_is_always_known.py",
+        "tests/promises/test_6_the_outcome_is_always_known.py::test_an_unsaved_pass_is_deleted_and_not_shown",
     ),
     Break(
         6, "a record after the lease (a lock)", "onboarding/passes/recording.py",
         "provided=Q(lease_until__gt=now)", "provided=Q()",
-        "tests/promises/test_6_the_outcome_is_always_known.py -k lease",
+        "tests/promises/test_6_the_outcome_is_always_known.py::test_an_expired_lease_counts_before_the_worker_notices",
     ),
     Break(
         6, "nobody waits for the receipt", "onboarding/passes/reconciler/steps.py",
         "    cancel_pass(issue, reason=Reason.NO_RECEIPT)\n    return now", "    return now + SKEW",
-        "tests/promises/test_6_the_outcome_is_always_known.py -k acknowledged",
+        "tests/promises/test_6_the_outcome_is_always_known.py::test_an_unacknowledged_pass_is_deleted",
     ),
     Break(
         6, "a confirmed deletion ends a pass", "onboarding/passes/reconciler/deletion.py",
         "    if mine is None:\n        return DeletionResult(",
         "    if mine is None or deleted:\n        return DeletionResult(",
-        "tests/cases/test_microsoft_cases.py -k f12",
+        "tests/cases/test_microsoft_cases.py::test_f12_a_pass_still_listed_after_204_is_not_gone",
     ),
     Break(
         6, "not found is an empty list", "onboarding/passes/reconciler/reading.py",
         "        require_deleted_account(issue, now)\n        return ()\n\n\ndef read", "        return ()\n\n\ndef read",
-        "tests/cases/test_microsoft_cases.py -k f16",
+        "tests/cases/test_microsoft_cases.py::test_f16_a_404_on_the_list_settles_nothing",
     ),
     Break(
         6, "a refusal is final at once", "onboarding/passes/creation.py",
         "issue, IssueState.UNKNOWN, reason, error, counts=False", "issue, IssueState.REJECTED, reason, error, counts=False",
-        "tests/cases/test_microsoft_cases.py -k f14",
+        "tests/cases/test_microsoft_cases.py::test_f14_a_pass_created_despite_a_refusal_is_deleted",
     ),
     Break(
         6, "an answer of 500 counts as a no", "onboarding/graph/responses.py",
         "        if isinstance(error, Unavailable):\n            return OutcomeUnknown(",
         "        if isinstance(error, Incomplete):\n            return OutcomeUnknown(",
-        "tests/promises/test_6_the_outcome_is_always_known.py -k unusable_response",
+        "tests/promises/test_6_the_outcome_is_always_known.py::test_an_unusable_response_leaves_no_pass -k 500",
     ),
     Break(
         7, "the events are not chained", "onboarding/audit/trail.py",
         "    previous=head.hash,", "    previous=GENESIS,",
-        "tests/promises/test_7_everything_can_be_read_afterwards.py",
+        "tests/promises/test_7_everything_can_be_read_afterwards.py::test_the_audit_log_shows_a_whole_first_day",
     ),
     Break(
         7, "the move and its event are two transactions (a commit order)", "onboarding/transitions.py",
         "@audit.transaction()\ndef move_issue", "def move_issue",
-        "tests/promises/test_7_everything_can_be_read_afterwards.py",
+        "tests/promises/test_7_everything_can_be_read_afterwards.py::test_no_transition_by_the_worker_happens_without_its_event",
     ),
     Break(
         8, "a client secret is accepted", "portal/settings.py",
         'if env.text("AZURE_CLIENT_SECRET"):', "if False:",
-        "tests/promises/test_8_no_secret_opens_graph.py",
+        "tests/promises/test_8_no_secret_opens_graph.py::test_a_client_secret_is_refused_with_an_explanation",
     ),
     Break(
         9, "a pass outlives the passkey", "onboarding/passes/reconciler/held_passes.py",
         "        delete_unneeded_pass(issue, mine, now)\n        report_early_use(issue, now)\n",
         "        report_early_use(issue, now)\n",
-        "tests/promises/test_9_the_pass_is_removed.py",
+        "tests/promises/test_9_the_pass_is_removed.py::test_registering_a_passkey_removes_the_pass",
     ),
     Break(
         9, "an email counts as a way to sign in", "onboarding/graph/methods.py",
         'MethodRule("email", Blocks.NO, Closes.NO)', 'MethodRule("email", Blocks.NO, Closes.YES)',
-        "tests/promises/test_9_the_pass_is_removed.py -k stays_while",
+        "tests/promises/test_9_the_pass_is_removed.py::test_the_pass_stays_while_no_method_allows_sign_in",
     ),
     Break(
         4, "a phone is in nobody's way", "onboarding/graph/methods.py",
         "            return not phones_expected", "            return False",
-        "tests/promises/test_4_only_a_safe_account_receives.py -k phone",
+        "tests/promises/test_4_only_a_safe_account_receives.py::test_each_guard_refuses_its_example_account",
     ),
     Break(
         10, "a page says that HR was notified before it was", "onboarding/managers/views/starter_page.py",
         "starter.hr_notified_at if is_kept else None", "clock.now()",
-        "tests/promises/test_10_what_it_says_is_true.py",
+        "tests/promises/test_10_what_it_says_is_true.py::test_no_page_claims_a_mail_before_it_is_written",
     ),
 )  # fmt: skip
 
 
-# They take longer to load than most of these tests take to run.
-PLUGINS_LEFT_OUT = [f"-pno:{name}" for name in ("cacheprovider", "playwright", "xdist")]
+# Plugins and migrations take longer than most of these tests take to run.
+LEFT_OUT = [f"-pno:{name}" for name in ("cacheprovider", "playwright", "xdist", "hypothesispytest")]
+LEFT_OUT.append("--nomigrations")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -303,7 +304,7 @@ def _turns_red(one: Break | CaseBreak, folder: Path) -> bool:
     path.write_text(whole.replace(one.before, one.after))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-qx", *PLUGINS_LEFT_OUT, *one.arguments],
+            [sys.executable, "-m", "pytest", "-qx", *LEFT_OUT, *one.arguments],
             cwd=folder,
             env={**os.environ, "DATABASE_URL": "", "COLUMNS": "400"},  # wide enough to show the reason
             capture_output=True,

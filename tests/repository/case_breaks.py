@@ -38,7 +38,7 @@ class CaseBreak:
     @property
     def arguments(self) -> list[str]:
         """What pytest is started with."""
-        return ["--nomigrations", self.node]
+        return [self.node]
 
     def is_noticed_in(self, line: str) -> bool:
         """Whether this line of the output says that the test, or one of its fixtures, noticed the break."""
