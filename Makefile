@@ -54,12 +54,12 @@ test-sqlite: dev-environment page-tools  ## run all tests on SQLite
 test-postgresql: dev-environment page-tools  ## run all tests on a real PostgreSQL, which it brings along
 	@echo "Tests on PostgreSQL"; EACH_ONCE=$(EACH_ONCE) $(DEV) -m tests.support.with_postgresql $(PYTEST) $(TESTS)
 
-# What needs no browser and no second process.
-QUICK = tests/lifecycle tests/graph tests/guards tests/policy
+# Tables, Graph's answers over HTTP, pages and forms over the ORM, and tokens: no browser and no second process.
+QUICK = tests/lifecycle tests/graph tests/policy tests/guards/test_guards_table.py tests/signin/test_sign_in.py
 
 test-quick-313:  ## run the quick part of the tests on Python 3.13, where that is found
 	@python=$$(requirements/find-python 3.13) || { echo "Python 3.13 was not found: its tests did not run."; exit 0; }; \
-	$$python requirements/install.py dev .venv-3.13 && \
+	$$python requirements/install.py quick && \
 	DATABASE_URL= .venv-3.13/bin/python -m pytest -q -n 2 --dist loadfile -p no:playwright -p no:cacheprovider $(QUICK)
 
 cases: dev-environment page-tools  ## drive each case that was once found, as an outsider does

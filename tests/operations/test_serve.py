@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -327,3 +329,17 @@ def test_packages_that_do_not_match_their_hash_are_not_installed(tmp_path):
 
 def test_unknown_arguments_print_the_usage():
     assert "Usage:" in install("everything").stderr
+
+
+def test_the_quick_environment_has_all_but_the_large_packages():
+    spec = importlib.util.spec_from_file_location("install", TOP / "requirements/install.py")
+    install_py = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(install_py)
+    lock = (TOP / "requirements/dev.txt").read_text()
+
+    chosen = install_py.without_large(lock)
+
+    names = re.compile(r"^([\w.-]+)==", re.M).findall
+    assert set(names(lock)) - set(names(chosen)) == install_py.LARGE
+    assert len(names(lock)) - len(names(chosen)) == len(install_py.LARGE)
+    assert chosen.count("--hash") > len(names(chosen))
