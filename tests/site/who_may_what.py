@@ -308,13 +308,17 @@ def asks(visitor: Visitor, place: Place) -> tuple[Ask, ...]:
     """The kinds of request that a visitor sends. `make test` sends a part of them, `make test-all` all.
 
     In `make test`, one of the invalid sessions tries each route. Every other visitor sends GET and POST, and a sixth of
-    them sends each other kind.
+    them sends each other kind. At further addresses of a route where no pass is requested or shown, half of them send
+    GET and half of them POST.
     """
     if not plan.EACH_ONCE:
         return place.asks
     turn = routes().index(place.route) + VISITORS.index(visitor)
     if visitor.session:
         return () if turn % len(ENDED) else place.asks
+    names = PLACES[place.route.parameters]
+    if place.names != names[0] and not place.route.name.startswith("managers:"):
+        return place.asks[(turn + names.index(place.names)) % 2 :][:1]
     return tuple(ask for ask in place.asks if ask in MAIN_ASKS or (turn + EVERY_ASK.index(ask)) % 6 == 0)
 
 
