@@ -32,8 +32,8 @@ def api_is_known(_visit: Any) -> Finding:
             "wrong",
             gettext("The tenant has no application %(client_id)s.") % {"client_id": settings.API_CLIENT_ID},
             gettext(
-                "Set API_CLIENT_ID to the application (client) id of the API registration (%(where)s), or "
-                "remove it if you do not use the API. `manage.py setup_tenant --api` plans the registration."
+                "Set API_CLIENT_ID to the application (client) id of the API registration (%(where)s). If you do "
+                "not use the API, remove API_CLIENT_ID. `manage.py setup_tenant --api` plans the registration."
             )
             % {"where": WHERE},
         )
@@ -66,7 +66,7 @@ def tokens_are_usable(visit: Any) -> Finding:
             )
             % {"claims": ", ".join(ACCESS_TOKEN_CLAIMS), "where": WHERE},
         )
-    words = gettext("Access tokens of version 2, with %(claims)s.")
+    words = gettext("The registration requests access tokens of version 2, with %(claims)s.")
     return "ok", words % {"claims": ", ".join(ACCESS_TOKEN_CLAIMS)}, ""
 
 
@@ -85,13 +85,11 @@ def api_roles_are_defined(visit: Any) -> Finding:
             )
             % {"roles": ", ".join(PERMISSIONS), "person_role": HR, "where": WHERE},
         )
-    return "ok", gettext("It has all app roles: %(roles)s.") % {"roles": ", ".join(ROLES)}, ""
+    return "ok", gettext("The registration has all app roles: %(roles)s.") % {"roles": ", ".join(ROLES)}, ""
 
 
 def _unreadable() -> Finding:
-    words = gettext(
-        "The portal cannot read the registration. It needs the optional permission %(permission)s."
-    )
+    words = gettext("To read the registration, the portal needs the optional permission %(permission)s.")
     fix = gettext("To compare the registration with the plan, run the script of `setup_tenant --api` again.")
     return "skipped", words % {"permission": "Application.Read.All"}, fix
 
@@ -99,6 +97,6 @@ def _unreadable() -> Finding:
 _KNOWN = ("api.client",)
 CHECKS = (
     ("api.client", _("The API registration exists"), api_is_known, ("signin.entra",)),
-    ("api.tokens", _("Tokens for the API contain what is required"), tokens_are_usable, _KNOWN),
+    ("api.tokens", _("Tokens for the API contain the required claims"), tokens_are_usable, _KNOWN),
     ("api.roles", _("The API's app roles exist"), api_roles_are_defined, _KNOWN),
 )
