@@ -33,7 +33,7 @@ from tests.faults.memory import nameless_files_of
 from tests.faults.replicas import Answer, Portal, Starter, portal, record
 from tests.support.databases import IS_POSTGRESQL
 
-ISSUES = int(os.environ.get("CANARY_ISSUES", "8"))
+ISSUES = int(os.environ.get("CANARY_ISSUES", "4"))
 PLANTED = ("JqXzKwVb", "MfDcNhGs")
 PLANT = "+&=<\"'%".join(PLANTED)
 

@@ -23,7 +23,7 @@ from tests.faults.replicas import Portal, portal
 
 pytestmark = pytest.mark.skipif(not CAN_READ, reason=WHY_NOT)
 
-ISSUES = int(os.environ.get("CANARY_ISSUES", "6"))
+ISSUES = int(os.environ.get("CANARY_ISSUES", "3"))
 # Steps at which the crashing process holds a pass; after the last one no other work overwrites its memory.
 CRASHES = (
     "after:PassCode because_of_another",

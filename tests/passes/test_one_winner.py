@@ -16,7 +16,7 @@ import pytest
 
 from tests.faults.replicas import ZONE, Answer, Person, Portal, Starter, portal
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "1"))
 AT_ONCE = 20
 LOSERS = (
     "The pass is being created",
