@@ -98,7 +98,7 @@ def test_hrs_pages_for_many_fit(looks, site, starters):
     hr.page.goto("/hr/new/several/")
     hr.page.get_by_label("Accounts").fill(f"{starters[0].account}\nben.carter@contoso.example\nwhat is this")
     hr.submits("Look up all")
-    hr.reads("2 cannot be added and are listed first")
+    hr.reads("2 accounts cannot be added and are listed first")
     looks("hr-several")
     hr.page.goto("/hr/")
     hr.page.locator("[name=starter]").first.check()
