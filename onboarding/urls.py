@@ -1,7 +1,7 @@
 """Addresses of the work: those of HR are in `hr/urls.py`, those of the manager in `managers/urls.py`.
 
-Every address needs a row in `tests/site/who_may_what.py`, which says who may open it. There is no API for programs: the
-only answers in JSON are for the portal's own pages (`managers/views/pass_page.py`) and for health checks.
+Every address needs a row in `tests/site/who_may_what.py`, which says who may open it. Programs
+have the API (`api/urls.py`); other answers in JSON are for the portal's own pages and for health checks.
 """
 
 from django.contrib import admin
@@ -10,6 +10,7 @@ from django.urls.converters import StringConverter
 
 from onboarding.admin.audit_chain import audit_chain_page
 from onboarding.admin.mail_previews import mail_previews_page
+from onboarding.api.page import api_page
 from onboarding.doctor.views import doctor
 from onboarding.guidance.instructions import instructions_page
 from onboarding.managers.landing import redirect_to_landing_page
@@ -29,6 +30,8 @@ urlpatterns = [
     path("starters/", include("onboarding.managers.urls")),
     path("sheet/", instructions_page, name="sheet"),
     path("hr/", include("onboarding.hr.urls")),
+    path("api/", api_page, name="api-page"),
+    path("api/v1/", include("onboarding.api.urls")),
     path("readyz", readyz, name="readyz"),
     path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),  # before admin itself
     path("admin/audit-chain/", admin.site.admin_view(audit_chain_page), name="audit-chain"),

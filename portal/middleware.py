@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseNotAllowed,
+    JsonResponse,
     StreamingHttpResponse,
 )
 from django.middleware.common import CommonMiddleware
@@ -30,6 +32,16 @@ from portal.views import PLAIN, session_over, static_page, unreadable_request
 
 logger = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
+API_PREFIX = "/api/v1/"
+PROBLEM_TYPE = "application/problem+json"
+KEPT_API_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+API_ERROR_CODES = {
+    400: "bad_request",
+    404: "no_such_address",
+    405: "wrong_method",
+    413: "too_large",
+    503: "unavailable",
+}
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -58,6 +70,37 @@ class SecurityHeadersMiddleware:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)  # static files bring their own Cache-Control
         return response
+
+
+class ApiErrorsMiddleware:
+    """Answers every error of the API as problem details (RFC 9457), whichever layer refused.
+
+    The status stays, and so do the headers that programs read.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not request.path_info.startswith(API_PREFIX) or response.status_code < 400:
+            return response
+        if isinstance(response, HttpResponse) and response.get("Content-Type") == PROBLEM_TYPE:
+            return response
+        return problem_response(response)
+
+
+def problem_response(response: HttpResponseBase) -> JsonResponse:
+    status = HTTPStatus(response.status_code)
+    code = API_ERROR_CODES.get(status.value, status.name.lower())
+    body = {
+        "type": f"{settings.PORTAL_URL}/api/#{code}",
+        "title": status.phrase,
+        "status": status.value,
+        "code": code,
+    }
+    kept = {name: response[name] for name in KEPT_API_HEADERS if response.has_header(name)}
+    return JsonResponse(body, status=status.value, content_type=PROBLEM_TYPE, headers=kept)
 
 
 class HeadWithoutBodyMiddleware:

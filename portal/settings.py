@@ -218,6 +218,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
     "portal.middleware.HeadWithoutBodyMiddleware",
+    "portal.middleware.ApiErrorsMiddleware",  # programs get problem details, whichever layer refuses
     "portal.languages.LanguageMiddleware",  # refusals below are in the visitor's language
     "csp.middleware.CSPMiddleware",
     "portal.middleware.WrongMethodMiddleware",

@@ -17,7 +17,9 @@ from onboarding.models.policy import DepartmentPolicy
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES
 from onboarding.policy import validation
 
-LISTS = ("scope_domains", "scope_departments", "scope_groups", "deny_list")
+LISTS = (
+    "scope_domains", "scope_departments", "scope_groups", "deny_list", "api_applications", "api_trusted_sources",
+)  # fmt: skip
 
 
 def setting_field(name: str) -> Any:

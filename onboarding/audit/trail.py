@@ -21,17 +21,22 @@ from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext
 
 from onboarding import clock, locks
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter
+from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter, Ticket
 
 GENESIS = "0" * 64
 
 
 class Person(Protocol):
-    """The person who does something: identified by tenant and object id, shown by name."""
+    """The person or application that does something: identified by tenant and object id, shown by name."""
 
-    tid: str
-    oid: str
-    name: str
+    @property
+    def tid(self) -> str: ...
+
+    @property
+    def oid(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 class _HeadLock(threading.local):
@@ -96,6 +101,8 @@ def record(
     AuditDetail.objects.create(event=row, salt=salt, values=values)
     head.seq, head.hash = row.seq, row.hash
     head.save(update_fields=["seq", "hash"])
+    if starter is not None:
+        Ticket.objects.filter(starter=starter).update(last_event=row.seq, changed_at=clock.now())
     return row
 
 

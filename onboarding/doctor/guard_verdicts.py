@@ -161,7 +161,7 @@ def _build_starter(run: DoctorRun) -> Starter:
         start_time=local.time().replace(second=0, microsecond=0),
         time_zone=settings.TIME_ZONE,
         starts_at=now,
-        recorded_by=get_user_model()(tid=settings.TENANT_ID, oid=NO_PERSON_ID),
+        recorded_by=get_user_model()(pk=NO_ROW, tid=settings.TENANT_ID, oid=NO_PERSON_ID),
         recorded_at=now - timedelta(days=1),
         sign_in_looked_at=now,
         sign_in_told=can_read_sign_ins,

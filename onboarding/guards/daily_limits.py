@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from onboarding import clock
 from onboarding.lifecycle import IssueState
-from onboarding.models import EffectivePolicy, PassIssue, Starter
+from onboarding.models import EffectivePolicy, PassIssue, Starter, Ticket
 
 
 class DailyLimitReached(Exception):
-    """One person has added as many starters as the daily limit allows."""
+    """One person or application has added as many starters as the daily limit allows."""
 
 
 def start_of_day() -> datetime:
@@ -33,6 +33,12 @@ def is_recorder_below_limit(person: Any, rules: EffectivePolicy) -> bool:
     return (
         Starter.objects.filter(recorded_by=person, recorded_at__gte=start_of_day()).count() < rules.hr_daily
     )
+
+
+def is_application_below_limit(application_id: str, rules: EffectivePolicy) -> bool:
+    """An application may add as many starters a day as one person in HR."""
+    today = Ticket.objects.filter(application_id=application_id, created_at__gte=start_of_day())
+    return today.count() < rules.hr_daily
 
 
 def _passes_today() -> Any:

@@ -112,6 +112,20 @@ THREE_PEOPLE = Guard(
 )
 
 
+def recorder_is_a_person(q: Question) -> bool:
+    """Check that somebody in HR accepted what another system added."""
+    return not q.starter.awaits_acceptance
+
+
+RECORDER_IS_A_PERSON = Guard(
+    "recorder_is_a_person",
+    _("A person in HR added or accepted the starter"),
+    recorder_is_a_person,
+    _("HR must accept this starter first."),
+    _("Another system added this starter. Accept it under “Starters to accept”."),
+)
+
+
 def is_approved(q: Question) -> bool:
     """Check that another HR person gave every approval that the policy asks for."""
     contributors = [q.identity_of(object_id) for object_id in q.starter.contributor_ids]

@@ -32,6 +32,7 @@ GUARDS: tuple[Guard, ...] = (
     people.SAME_MANAGER,
     people.MANAGER_NOW,
     people.MANAGER_ENABLED,
+    people.RECORDER_IS_A_PERSON,
     people.THREE_PEOPLE,
     people.APPROVED,
     people.NOT_AN_ADMIN,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import format_lazy
@@ -21,16 +18,19 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.hr.clipboard import NO_ACCOUNT, OBJECT_ID, PastedEntry, read_accounts
 from onboarding.models import Starter
+from onboarding.starters.input_rules import (
+    DEFAULT_START_TIME,
+    TIME_ZONES,
+    check_start_date,
+    refuse_hidden_characters,
+)
 from onboarding.starters.rescheduling import Schedule
 
 MAX_ACCOUNTS = 200  # in one form
 MAX_CHARACTERS = 100_000  # per paste: a table contains much other text
-EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
 
 
-ZONES = [
-    (zone, zone.replace("_", " ")) for zone in sorted(available_timezones()) if "/" in zone or zone == "UTC"
-]
+ZONES = [(zone, zone.replace("_", " ")) for zone in TIME_ZONES]
 SELECTED = SafeString(" selected")
 
 
@@ -57,25 +57,6 @@ def zone_options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> Sa
         '\n  <option value="{}"{}>{}</option>\n',
         ((zone, SELECTED if zone == chosen else "", label) for zone, label in choices),
     )
-
-
-def check_start_date(start: date) -> date:
-    today = timezone.localdate()
-    if start < today - EARLIEST:
-        raise ValidationError(gettext("This date is more than a month ago. Is the year right?"))
-    if start > today + LATEST:
-        raise ValidationError(gettext("This date is more than two years ahead. Is the year right?"))
-    return start
-
-
-def refuse_hidden_characters(text: str) -> str:
-    """Refuse control characters and characters that change the writing direction: they can disguise a text."""
-    text = text.replace("\r\n", "\n")  # how browsers send a new line
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" for c in text):
-        raise ValidationError(
-            gettext("This text contains invisible characters. Type it instead of pasting it.")
-        )
-    return text
 
 
 class ScheduleForm(forms.Form):
@@ -158,7 +139,7 @@ class NewScheduleForm(ScheduleForm):
     look_up_field = ""  # the only field that a look-up needs
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        initial = {"start_time": "09:00", "time_zone": settings.TIME_ZONE}
+        initial = {"start_time": f"{DEFAULT_START_TIME:%H:%M}", "time_zone": settings.TIME_ZONE}
         super().__init__(*args, **{**kwargs, "initial": {**initial, **(kwargs.get("initial") or {})}})
 
     def is_valid_for_look_up(self) -> bool:

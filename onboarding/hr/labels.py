@@ -195,6 +195,10 @@ EVENTS = {
     "starter.withdrawn": _("Withdrawn"),
     "starter.brought_back": _("HR restored the starter"),
     "starter.account_replaced": _("HR chose another account"),
+    "starter.accepted": _("HR accepted what another system added"),
+    "starter.requester_changed": _(
+        "The other system named another requester, so HR must accept the starter again"
+    ),
     "starter.erased": _("Personal details erased"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(

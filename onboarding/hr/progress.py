@@ -31,6 +31,11 @@ class Step:
     stage: Stage
 
 
+def _recorder_name(starter: Starter) -> str:
+    """Return the person in HR, or the system whose ticket waits for HR."""
+    return starter.recorded_by.name if starter.recorded_by else str(starter.ticket)
+
+
 def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
     """Return the four steps; for a withdrawn starter, the completed steps and the withdrawal."""
     opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
@@ -39,7 +44,7 @@ def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
         (
             gettext("Added"),
             gettext("%(moment)s, by %(name)s")
-            % {"moment": _format_local(starter, starter.recorded_at), "name": starter.recorded_by.name},
+            % {"moment": _format_local(starter, starter.recorded_at), "name": _recorder_name(starter)},
             "",
         ),
         (

@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from onboarding.hr import review
 from onboarding.hr.views import (
+    acceptance,
     account,
     actions,
     bulk_actions,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("", listing.list_starters, name="list"),
     path("new/", recording.record_starter, name="record"),
     path("new/several/", bulk_recording.record_several, name="several"),
+    path("to-accept/", acceptance.accept_starters, name="to-accept"),
     path("mail/", mail_choice.choose_mails, name="mail-choice"),
     path("day/", day.day_page, name="today"),
     path("day/<day:day>/", day.day_page, name="day"),

@@ -6,11 +6,11 @@ from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
 from onboarding.models.mail import HrMailChoice, Mail
-from onboarding.models.pass_issue import PassIssue
+from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
 from onboarding.models.starter_search import StarterWord
-from onboarding.models.step_up import StepUpUsed
+from onboarding.models.ticket import Ticket
 
 __all__ = [
     "Approval",
@@ -32,5 +32,6 @@ __all__ = [
     "Starter",
     "StarterWord",
     "StepUpUsed",
+    "Ticket",
     "Turn",
 ]

@@ -164,3 +164,17 @@ class PassIssue(models.Model):
 
     def is_lease_valid(self, now: datetime) -> bool:
         return self.lease_until > now
+
+
+class StepUpUsed(models.Model):
+    """One used proof of a step-up sign-in, kept for a day. The unique index allows one pass for each proof, even for two
+    clicks at the same time."""
+
+    proof = models.CharField(max_length=32, unique=True)
+    used_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("used step-up")
+
+    def __str__(self) -> str:
+        return f"step-up used {self.used_at:%Y-%m-%d %H:%M:%S}"

@@ -392,6 +392,34 @@ class PolicySettings(models.Model):
         help_text=_("After HR allows another pass, a second person in HR must approve it."),
     )
 
+    # --- Other systems --------------------------------------------------------------------------------------------
+    api_applications = models.TextField(
+        _("applications that can use the API"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "One per line: the application's client ID, then the names of the systems whose tickets it can use. "
+            "For example: 11111111-2222-3333-4444-555555555555 servicenow. Leave empty to close the API."
+        ),
+    )
+    api_trusted_sources = models.TextField(
+        _("systems whose starters HR need not accept"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "One system per line. Its starters count as added by the person who requested them, if that person "
+            "works in HR and signed in to the portal in the last 90 days. Recommended: leave empty."
+        ),
+    )
+    api_agents = models.BooleanField(
+        _("AI agents can use the API"),
+        default=False,
+        db_default=False,
+        help_text=_("An AI agent must also be in the list of applications. Recommended: no."),
+    )
+
     # --- Records and addresses --------------------------------------------------------------------------------------
     retention_days = models.PositiveSmallIntegerField(
         _("keep personal details (days after the end)"),

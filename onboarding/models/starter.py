@@ -210,8 +210,14 @@ class Starter(models.Model):
     sign_in_missed_at = models.DateTimeField(_("last failed look-up"), null=True, blank=True)
     first_pass_at = models.DateTimeField(_("first pass"), null=True, blank=True)
 
+    # None until HR accepts what another system added: an application is not a person.
     recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("added by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("added by"),
     )
     # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
     shaped_by = models.JSONField(_("object ids of the HR staff who were involved"), default=list)
@@ -321,7 +327,12 @@ class Starter(models.Model):
     @property
     def contributor_ids(self) -> set[str]:
         """Object ids of the HR people who added this starter or changed who or when it is about."""
-        return {self.recorded_by.oid, *self.shaped_by}
+        return {*([self.recorded_by.oid] if self.recorded_by else []), *self.shaped_by}
+
+    @property
+    def awaits_acceptance(self) -> bool:
+        """Whether another system added this starter, and nobody in HR has accepted it."""
+        return self.recorded_by_id is None
 
     @property
     def has_stand_in(self) -> bool:

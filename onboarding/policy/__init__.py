@@ -1,5 +1,6 @@
 """The policy in force for the site and for a starter, and its versions."""
 
+from onboarding.policy.applications import allowed_sources, is_trusted_source
 from onboarding.policy.current import (
     ADMIN_ACTIVE_FOR,
     MAX_CACHED_VERSIONS,
@@ -38,6 +39,7 @@ __all__ = [
     "PolicyHasChanged",
     "activate_version",
     "add_version",
+    "allowed_sources",
     "attempts_left",
     "can_activate",
     "clear_version_cache",
@@ -49,6 +51,7 @@ __all__ = [
     "for_site",
     "for_starter",
     "has_changed_since",
+    "is_trusted_source",
     "list_author_ids",
     "list_origins",
     "merge_department_policy",

@@ -18,6 +18,7 @@ from onboarding import audit, clock
 from onboarding.audit import Person
 from onboarding.models import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy, Starter
 from onboarding.models.policy_settings import LONGEST_LIFETIME, SETTING_NAMES, SHORTEST_LIFETIME, SecondAdmin
+from onboarding.policy import applications
 
 # An admin who has not signed in for so long does not count as a second admin.
 ADMIN_ACTIVE_FOR = timedelta(days=90)
@@ -157,8 +158,8 @@ def version_at(number: int, department: str) -> PolicyVersion | None:
 def add_version(version: PolicyVersion, *, by: Person, opened_on: int | None = None) -> bool:
     """Add a version. True: it is active. False: it is a draft that waits for a second admin.
 
-    A freeze never waits, because it can only stop passes. `opened_on` is the newest number when the form was opened.
-    Raises PolicyHasChanged if another version was activated since.
+    A freeze never waits, and neither does taking rights from other systems: both only stop something. `opened_on` is
+    the newest number when the form was opened. Raises PolicyHasChanged if another version was activated since.
     """
     if opened_on is not None and has_changed_since(opened_on, version.department):
         raise PolicyHasChanged
@@ -166,7 +167,7 @@ def add_version(version: PolicyVersion, *, by: Person, opened_on: int | None = N
     version.pk = None
     version._state.adding = True
     version.created_by = by  # type: ignore[assignment]  # the user model
-    version.needs_second = _needs_second_admin(for_site()) and not _is_only_a_freeze(before, version)
+    version.needs_second = _needs_second_admin(for_site()) and not _only_stops(before, version)
     version.save(force_insert=True)
     audit.record(
         "policy.proposed" if version.needs_second else "policy.changed",
@@ -212,9 +213,15 @@ def _needs_second_admin(rules: SitePolicy) -> bool:
     return sum(1 for user in recent if user.is_admin) >= 2
 
 
-def _is_only_a_freeze(before: PolicyVersion, after: PolicyVersion) -> bool:
+API_SETTINGS = frozenset({"api_applications", "api_trusted_sources", "api_agents"})
+
+
+def _only_stops(before: PolicyVersion, after: PolicyVersion) -> bool:
+    """Whether the new version differs only by a freeze, or by fewer rights of other systems."""
     changed = {name for name in SETTING_NAMES if getattr(before, name) != getattr(after, name)}
-    return changed == {"frozen"} and after.frozen
+    freezes = "frozen" not in changed or after.frozen
+    only = bool(changed) and changed <= {"frozen", *API_SETTINGS}
+    return only and freezes and applications.only_removes_access(before, after)
 
 
 def compare_versions(before: PolicyVersion, after: PolicyVersion) -> dict[str, Any]:

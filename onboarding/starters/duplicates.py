@@ -42,6 +42,31 @@ def find_duplicates_of_several(people: Sequence[AccountOrName]) -> dict[str, lis
     }
 
 
+def find_duplicates_of_stored(starters: Sequence[Starter]) -> dict[int, list[Duplicate]]:
+    """Return the possible duplicates of starters that are stored already, by their primary key, in one query."""
+    names = [starter.account_name for starter in starters]
+    same = Q(account_name__in=names)
+    for field in ("account_id", "employee_id", "display_name"):
+        same |= Q(**{f"{field}__in": [value for starter in starters if (value := getattr(starter, field))]})
+    rows = list(Starter.objects.filter(same, erased_at=None).order_by("-starts_at", "-id")[:2000])
+    return {
+        starter.pk: [
+            Duplicate(row, match)
+            for row in rows
+            if row.pk != starter.pk and (match := _match_stored(row, starter)) is not None
+        ][:MOST_DUPLICATES]
+        for starter in starters
+    }
+
+
+def _match_stored(row: Starter, starter: Starter) -> Match | None:
+    if (row.account_id and row.account_id == starter.account_id) or row.account_name == starter.account_name:
+        return "account"
+    if row.employee_id and row.employee_id == starter.employee_id:
+        return "employee"
+    return "name" if row.display_name and row.display_name == starter.display_name else None
+
+
 def find_unfinished_of_several(people: Sequence[AccountOrName]) -> dict[str, Starter]:
     """Return the unfinished starters of these accounts, by `duplicate_key`. An account can have only one."""
     ids, names = _values_of(people, "object_id"), [name for name in people if isinstance(name, str)]

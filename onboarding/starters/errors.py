@@ -19,6 +19,25 @@ class UnacknowledgedDuplicate(Exception):
     """There are earlier starters for this person that HR has not confirmed yet. The page shows them and asks."""
 
 
+class DirectoryUnavailable(OnboardingError):
+    """Microsoft Entra did not answer, so nothing was changed."""
+
+    message = _("Microsoft Entra did not respond, so nothing was changed. Try again in a minute.")
+
+
+class TicketError(OnboardingError):
+    """One value of a ticket cannot be used. `field` is its name in the API, `code` says why."""
+
+    MESSAGES = {
+        "not_found": _("Microsoft Entra has no account with this name or object ID."),
+        "is_mail_address": _("This is an email address. Send the account name (userPrincipalName) instead."),
+    }
+
+    def __init__(self, field: str, code: str) -> None:
+        super().__init__(f"{field}: {code}")
+        self.field, self.code, self.message = field, code, self.MESSAGES[code]
+
+
 class LinkNotSent(OnboardingError):
     """The link cannot be sent. The message contains the problem."""
 

@@ -23,5 +23,10 @@ def require_other_manager(starter: Starter, by: Any) -> None:
 
 
 def contributors_with(starter: Starter, by: Any) -> list[str]:
-    """Return the stored contributor ids with this person added."""
-    return sorted({*starter.shaped_by, by.oid})
+    """Return the stored contributor ids with this person added. An application is not a person."""
+    return sorted({*starter.shaped_by, *([by.oid] if is_person(by) else [])})
+
+
+def is_person(by: Any) -> bool:
+    """Return whether a person acts, and not an application by itself."""
+    return bool(getattr(by, "is_person", True))

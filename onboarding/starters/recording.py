@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from onboarding import audit, clock, guards, jobs, policy
 from onboarding.guards import daily_limits
 from onboarding.mail import notifications
-from onboarding.models import Starter
+from onboarding.models import Starter, Ticket
 from onboarding.models.job import Job
 from onboarding.starters import duplicates
 from onboarding.starters.accounts import AccountEntry, reviewed_fields
@@ -38,15 +38,7 @@ def record_starter(
     if this HR person has reached the daily limit.
     """
     duplicates_before = _require_acknowledged(entry, acknowledged_ids)
-    starter = Starter(
-        account_name=entry.account_name.lower(),
-        **asdict(schedule),
-        note=note,
-        recorded_by=by,
-        shaped_by=[by.oid],
-        recorded_at=clock.now(),
-    )
-    _set_account(starter, entry.found)
+    starter = _build_starter(entry, schedule, note, recorder=by)
     try:
         with audit.transaction():
             refusing = _refusing_guards(starter, entry.found)
@@ -61,21 +53,80 @@ def record_starter(
     return starter
 
 
+def record_from_ticket(
+    *,
+    ticket: Ticket,
+    entry: AccountEntry,
+    schedule: Schedule,
+    note: str,
+    by: Any,
+    recorder: Any | None,
+) -> tuple[Starter, tuple[guards.Guard, ...]]:
+    """Add the starter of another system's ticket, with the guards that refuse now.
+
+    `by` is the application; `recorder` is the person in HR who counts as recorder, or None until HR accepts. Raises
+    AlreadyRecorded, and DailyLimitReached if the application or the recorder has reached the daily limit.
+    """
+    starter = _build_starter(entry, schedule, note, recorder=recorder)
+    if by.is_person:
+        starter.shaped_by = sorted({*starter.shaped_by, by.oid})
+    try:
+        with audit.transaction():
+            refusing = _refusing_guards(starter, entry.found)
+            rules = policy.for_starter(starter)
+            if not daily_limits.is_application_below_limit(by.application_id, rules) or (
+                recorder is not None and not daily_limits.is_recorder_below_limit(recorder, rules)
+            ):
+                raise daily_limits.DailyLimitReached
+            starter.save(force_insert=True)
+            ticket.starter = starter
+            ticket.save(force_insert=True)
+            _record_event(starter, by, refusing, [], ticket=ticket)
+            notifications.alarm_security_when_added(starter, refusing)
+            jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+    except IntegrityError:
+        raise AlreadyRecorded(entry.account_name) from None
+    return starter, refusing
+
+
+def _build_starter(entry: AccountEntry, schedule: Schedule, note: str, *, recorder: Any | None) -> Starter:
+    starter = Starter(
+        account_name=entry.account_name.lower(),
+        **asdict(schedule),
+        note=note,
+        recorded_by=recorder,
+        shaped_by=[recorder.oid] if recorder else [],
+        recorded_at=clock.now(),
+    )
+    _set_account(starter, entry.found)
+    return starter
+
+
 def _record_event(
     starter: Starter,
     by: Any,
     refusing: tuple[guards.Guard, ...],
     duplicates_before: list[duplicates.Duplicate],
+    *,
+    ticket: Ticket | None = None,
 ) -> None:
+    facts, personal = _ticket_facts(ticket) if ticket else ({}, {})
     audit.record(
         "starter.recorded",
         by=by,
         starter=starter,
         facts=schedule_facts(starter)
         | {"expected": not starter.account_id, "warned": [guard.code for guard in refusing]}
-        | ({"recorded_before": len(duplicates_before)} if duplicates_before else {}),
-        personal=_personal_values(starter),
+        | ({"recorded_before": len(duplicates_before)} if duplicates_before else {})
+        | facts,
+        personal=_personal_values(starter) | personal,
     )
+
+
+def _ticket_facts(ticket: Ticket) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the audit log says of a ticket: facts, and personal details."""
+    facts = {"source": ticket.source, "ticket": ticket.number, "application": ticket.application_id}
+    return facts, {"requested_by": ticket.requested_by_id} if ticket.requested_by_id else {}
 
 
 def _require_acknowledged(

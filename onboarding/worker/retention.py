@@ -11,7 +11,17 @@ from onboarding import audit, clock, jobs, policy
 from onboarding.guards import step_up
 from onboarding.jobs import job_handler
 from onboarding.mail.kinds import DIGESTS
-from onboarding.models import Approval, AuditDetail, Job, Mail, PassIssue, Starter, Turn, starter_search
+from onboarding.models import (
+    Approval,
+    AuditDetail,
+    Job,
+    Mail,
+    PassIssue,
+    Starter,
+    Ticket,
+    Turn,
+    starter_search,
+)
 from onboarding.starters import directory
 
 MAIL_TEXT_KEPT = timedelta(days=7)
@@ -53,6 +63,7 @@ def erase_starter(starter: Starter) -> None:
         **blank, seen={}, account_name=account_name, hire_date=None, erased_at=clock.now()
     )
     Approval.objects.filter(starter=starter).update(reason="")
+    Ticket.objects.filter(starter=starter).update(**dict.fromkeys(Ticket.PERSONAL_FIELDS, ""))
     PassIssue.objects.filter(starter=starter).update(account_id="", methods_before=[])
     Mail.objects.filter(starter=starter).update(
         to="", reader_id="", box="", subject="", text="", html="", reason="", answer=""

@@ -404,7 +404,7 @@ def test_long_list_costs_as_many_queries_as_a_short_one(browser_of, many, path):
     with CaptureQueriesContext(connection) as lots:
         hanna.get(path)
 
-    assert len(lots) == len(few) <= 16, len(lots)
+    assert len(lots) == len(few) <= 17, len(lots)
 
 
 # --- What the list never does -----------------------------------------------------------------------------------------------

@@ -46,6 +46,9 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "confirmer", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models",
         "obstacles", "participants", "passes", "policy", "transitions",
     },
+    "tickets": {
+        "audit", "clock", "errors", "guards", "jobs", "models", "obstacles", "policy", "starters", "transitions",
+    },
     "worker": {
         "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
         "policy", "starters",
@@ -58,7 +61,10 @@ ALLOWED: dict[str, set[str]] = {
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "hr": {
         "clock", "errors", "guards", "i18n", "lifecycle", "mail", "models", "obstacles", "passes", "permissions",
-        "policy", "starters",
+        "policy", "starters", "tickets",
+    },
+    "api": {
+        "clock", "errors", "guards", "i18n", "lifecycle", "models", "obstacles", "policy", "starters", "tickets",
     },
     "managers": {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
@@ -72,10 +78,10 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "doctor", "graph", "jobs", "lifecycle", "mail", "models", "operations", "passes", "worker",
     },
     "migrations": {"audit", "models"},
-    "urls": {"admin", "doctor", "guidance", "hr", "managers", "operations"},
+    "urls": {"admin", "api", "doctor", "guidance", "hr", "managers", "operations"},
 }  # fmt: skip
 
-ENTRANCES = {"admin", "hr", "managers"}
+ENTRANCES = {"admin", "api", "hr", "managers"}
 
 
 def modules(package: str) -> list[Path]:
@@ -248,6 +254,7 @@ def test_audited_changes_lock_the_audit_head_first():
 
 # These modules use the site's policy: they decide for the whole portal, not for one starter.
 ASKS_FOR_THE_SITES_POLICY = {
+    "onboarding/api/authentication.py",  # which applications may call
     "onboarding/admin/policy.py",  # a new version starts from it
     "onboarding/admin/policy_forms.py",
     "onboarding/doctor/context.py",
@@ -255,6 +262,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
+    "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/retention.py",  # how long details are kept
 }
 # These modules write, compare and show versions. All others use the policy of the site or of one starter.

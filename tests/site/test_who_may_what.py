@@ -101,6 +101,8 @@ class World:
                 values["object_id"] = self.starters["noor"].pk if there else 999_999
             case ("app_label",):
                 values["app_label"] = names if there else "auth"
+            case ("source", "number"):
+                values |= {"source": "servicenow", "number": "RITM0000001" if there else "RITM9999999"}
             case ("day",):
                 values["day"] = "2026-12-01" if there else "2026-02-31"
             case ("url",):

@@ -18,6 +18,7 @@ from tests.support import plan
 
 NOBODY, ANYONE, SIGNED_IN = "nobody", "anyone", "signed in"
 HR, ADMIN, STAFF = "HR", "Admin", "admin or auditor"
+HR_OR_ADMIN = "HR or admin"
 MANAGER = "the starter's manager in the directory now"
 ACTOR = "who was shown the pass"
 
@@ -87,6 +88,8 @@ class Rule:
     is_djangos: bool = False
     # The answer of such a view to a POST that changes nothing, if it differs from the answer to a GET.
     posted: str = ""
+    # The methods of the API that need an access token; "none" for an address that does not exist.
+    api: str = ""
 
 
 OPEN = {"is_open": True}
@@ -104,6 +107,7 @@ OURS = {
     "hr:record": Rule(look=HR, act=HR),
     "hr:several": Rule(look=HR, act=HR, does="302 200"),
     "hr:today": Rule(look=HR),
+    "hr:to-accept": Rule(look=HR, act=HR, does="400 409"),  # nothing chosen, or gone meanwhile
     "hr:mail-choice": Rule(look=HR, act=HR),
     "hr:day": Rule(look=HR),
     "hr:together": Rule(act=HR, does="200"),
@@ -126,6 +130,14 @@ OURS = {
     "signin:signed_out": Rule(look=ANYONE, **OPEN),
     "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # it only sets a cookie with the language
     "csp-report": Rule(act=ANYONE, does="204", needs_token=False, **OPEN),
+    # Sessions never open the API: it asks for a token. What a token opens is tested in tests/api.
+    "api-page": Rule(look=HR_OR_ADMIN),
+    "api:starters": Rule(api="GET HEAD"),
+    "api:starter": Rule(api="GET HEAD PUT"),
+    "api:withdrawal": Rule(api="POST"),
+    "api:no-such-address": Rule(api="none"),
+    "api:openapi": Rule(look=ANYONE, **OPEN),
+    "api:swagger": Rule(look=ANYONE, **OPEN),
     "livez": Rule(look=ANYONE, **OPEN),
     "sheet": Rule(look=ANYONE, **OPEN),
     "components": Rule(look=ANYONE, **OPEN),  # with the sandbox tenant only
@@ -258,6 +270,7 @@ PLACES = {
     ("content_type_id", "object_id"): ("a row", UNKNOWN),
     ("app_label",): ("portal", "onboarding"),
     ("url",): ("onboarding", UNKNOWN),
+    ("source", "number"): ("a ticket", UNKNOWN),
     ("day",): ("a day", UNKNOWN),
 }
 
@@ -344,6 +357,8 @@ class Verdict:
 def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask) -> Verdict:
     """The table's answer to one request."""
     rule = RULES[place.route.name]
+    if rule.api:
+        return denied("404" if rule.api == "none" else "401" if ask.method in rule.api.split() else "405")
     if rule.needs_token and not ask.is_safe and not (ask.has_token and keeps_csrf_token(visitor)):
         return denied("403")
     if not rule.is_open and not visitor.is_signed_in:
@@ -401,5 +416,6 @@ def words_that_apply(visitor: Visitor, roles: list[str], place: Place) -> set[st
     if not visitor.is_signed_in:
         return {ANYONE}
     words = {ANYONE, SIGNED_IN, *roles} | ({STAFF} if {"Admin", "Auditor"} & set(roles) else set())
+    words |= {HR_OR_ADMIN} if {"HR", "Admin"} & set(roles) else set()
     words |= {MANAGER} if MANAGERS.get(place.names) == visitor.key else set()
     return words | ({ACTOR} if (visitor.key, place.names) == ("maria", "liam") else set())

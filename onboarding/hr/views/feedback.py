@@ -22,7 +22,9 @@ from onboarding.starters import directory
 
 
 def starter_or_404(public_id: str) -> Starter:
-    starter: Starter = get_object_or_404(Starter.objects.select_related("recorded_by"), public_id=public_id)
+    starter: Starter = get_object_or_404(
+        Starter.objects.select_related("recorded_by", "ticket"), public_id=public_id
+    )
     return starter
 
 

@@ -18,6 +18,7 @@ from onboarding.hr.filters import LONG_PAGE_SIZE, PAGE_SIZE, SORTS, StarterFilte
 from onboarding.mail import health
 from onboarding.models import EffectivePolicy, Starter
 from onboarding.permissions import hr_only
+from onboarding.tickets import acceptance
 
 
 @require_safe
@@ -33,6 +34,7 @@ def list_starters(request: HttpRequest) -> HttpResponse:
     states = filters.state_choices()
     context = {
         "mail_delay": health.read_delay(),
+        "waiting_count": 0 if filters.q else acceptance.waiting_starters().count(),
         "page": page,
         "rows": [_build_row(starter, rules[starter.department], now) for starter in page.object_list],
         "filters": filters,

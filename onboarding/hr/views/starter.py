@@ -27,6 +27,7 @@ def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
     action = attention.find_action_needed(starter, rules, now)
     context = {
         "starter": starter,
+        "ticket": getattr(starter, "ticket", None),
         "badge": labels.state_badge(starter),
         "action": action,
         "fix_url": attention.url_of_fix(starter, action) if action and action.page != "starter" else "",

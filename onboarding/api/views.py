@@ -1,0 +1,177 @@
+"""The addresses of the API. Each turns a request into a call of a service, and its result into JSON."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, JsonResponse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.views.decorators.csrf import csrf_exempt
+
+from onboarding import clock
+from onboarding.api import listing
+from onboarding.api.authentication import READ, RECORD, UNAVAILABLE_SECONDS, WITHDRAW, Caller, api_view
+from onboarding.api.fields import read_starter, read_withdrawal_reason
+from onboarding.api.problems import (
+    ALREADY_ADDED,
+    DAILY_LIMIT,
+    INVALID_FIELDS,
+    NO_SUCH_ADDRESS,
+    NOT_CHANGEABLE,
+    NOT_FOUND,
+    UNAVAILABLE,
+    VERSION_MISMATCH,
+    FieldError,
+    Problem,
+)
+from onboarding.api.representation import describe, etag_of, url_of
+from onboarding.errors import ConcurrentUpdate, OnboardingError
+from onboarding.guards import daily_limits
+from onboarding.lifecycle import StarterState
+from onboarding.models import Ticket
+from onboarding.starters import duplicates, withdrawal
+from onboarding.starters.errors import (
+    AlreadyRecorded,
+    DirectoryUnavailable,
+    OwnStarter,
+    SameAccount,
+    TicketError,
+)
+from onboarding.tickets import put
+from onboarding.tickets.request import TicketRequest, look_up_account
+
+ETAG = re.compile(r'"(\d{1,18})"')
+WITHDRAWING_SECONDS = 10  # until a pass that may still work is deleted, usually
+
+
+def put_starter(request: HttpRequest, caller: Caller, *, source: str, number: str) -> JsonResponse:
+    caller.require_source(source)
+    sent = read_starter(request, source, number)
+    try:
+        _require_absent(request, sent)
+        result = put.put_ticket(sent, by=caller.application, expected_version=_expected_version(request))
+    except put.VersionMismatch:
+        raise Problem(VERSION_MISMATCH) from None
+    except TicketError as error:
+        errors = (FieldError(f"/{error.field}", error.code, str(error.message)),)
+        raise Problem(INVALID_FIELDS, errors=errors) from None
+    except AlreadyRecorded:
+        raise _already_added(sent) from None
+    except daily_limits.DailyLimitReached:
+        raise Problem(DAILY_LIMIT, retry_after=_seconds_until_tomorrow()) from None
+    except DirectoryUnavailable as error:
+        raise Problem(UNAVAILABLE, str(error.message), retry_after=UNAVAILABLE_SECONDS) from None
+    except (ConcurrentUpdate, OwnStarter, SameAccount) as error:
+        raise _not_changeable(source, number, error) from None
+    ticket = _read_ticket(source, number)
+    response = _answer(ticket, 201 if result.created else 200, describe(ticket, result.refusing))
+    if result.created:
+        response["Location"] = url_of(ticket)
+    return response
+
+
+def get_starter(_request: HttpRequest, caller: Caller, *, source: str, number: str) -> JsonResponse:
+    caller.require_source(source)
+    ticket = _read_ticket(source, number)
+    return _answer(ticket, 200, describe(ticket))
+
+
+def withdraw_starter(request: HttpRequest, caller: Caller, *, source: str, number: str) -> JsonResponse:
+    """202 while a pass that may still work is being deleted; the caller asks again later."""
+    caller.require_source(source)
+    ticket = _read_ticket(source, number)
+    reason = read_withdrawal_reason(request)
+    expected = _expected_version(request)
+    if expected is not None and expected != ticket.starter.version:
+        raise Problem(VERSION_MISMATCH)
+    is_done = ticket.starter.state == StarterState.WITHDRAWN
+    if not is_done:
+        try:
+            is_done = withdrawal.withdraw_starter(
+                starter=ticket.starter, by=caller.application, reason=reason
+            )
+        except ConcurrentUpdate as error:
+            raise _not_changeable(source, number, error) from None
+    fresh = _read_ticket(source, number)
+    response = _answer(fresh, 200 if is_done else 202, describe(fresh))
+    if not is_done:
+        response["Retry-After"] = str(WITHDRAWING_SECONDS)
+    return response
+
+
+def list_starters(request: HttpRequest, caller: Caller) -> JsonResponse:
+    query = listing.read_query(request.GET)
+    page = listing.read_page(query, caller.sources)
+    again = {"cursor": page.cursor} | ({"state": query.state} if query.state else {})
+    return JsonResponse(
+        {
+            "starters": [describe(ticket) for ticket in page.tickets],
+            "cursor": str(page.cursor),
+            "next": f"{request.path}?{urlencode(again)}" if page.has_more else None,
+        }
+    )
+
+
+starter = api_view(put=(RECORD, put_starter), get=(READ, get_starter))
+withdraw = api_view(post=(WITHDRAW, withdraw_starter))
+starters = api_view(get=(READ, list_starters))
+
+
+@csrf_exempt
+@login_not_required
+def no_such_address(_request: HttpRequest, **_names: Any) -> JsonResponse:
+    return Problem(NO_SUCH_ADDRESS).response()
+
+
+def _read_ticket(source: str, number: str) -> Ticket:
+    """Raises Problem. An erased starter is gone."""
+    ticket = put.find_ticket(source, number)
+    if ticket is None or ticket.starter.erased_at is not None:
+        raise Problem(NOT_FOUND)
+    return ticket
+
+
+def _answer(ticket: Ticket, status: int, body: dict[str, Any]) -> JsonResponse:
+    return JsonResponse(body, status=status, headers={"ETag": etag_of(ticket.starter)})
+
+
+def _expected_version(request: HttpRequest) -> int | None:
+    """Return the version in If-Match. `*` asks only that there is one."""
+    sent = request.headers.get("If-Match", "").strip()
+    if not sent:
+        return None
+    match = ETAG.fullmatch(sent)
+    return int(match[1]) if match else -1
+
+
+def _require_absent(request: HttpRequest, sent: TicketRequest) -> None:
+    """`If-None-Match: *` adds, and never changes."""
+    if request.headers.get("If-None-Match", "").strip() == "*" and put.find_ticket(sent.source, sent.number):
+        raise put.VersionMismatch
+
+
+def _already_added(sent: TicketRequest) -> Problem:
+    """Name the other starter's state, and its ticket only if it has the same source."""
+    person = look_up_account(sent.account).account_or_name
+    other = duplicates.find_unfinished_of_several([person]).get(duplicates.duplicate_key(person))
+    return Problem(ALREADY_ADDED, more={"otherState": other.state} if other else {})
+
+
+def _not_changeable(source: str, number: str, error: OnboardingError) -> Problem:
+    ticket = put.find_ticket(source, number)
+    state = {"state": ticket.starter.state} if ticket else {}
+    if isinstance(error, ConcurrentUpdate):  # its message is about a page
+        return Problem(
+            NOT_CHANGEABLE,
+            gettext("A pass was requested, or the starter is finished or withdrawn."),
+            more=state,
+        )
+    return Problem(NOT_CHANGEABLE, str(error.message), more=state)
+
+
+def _seconds_until_tomorrow() -> int:
+    return max(1, int((daily_limits.start_of_day() + timedelta(days=1) - clock.now()).total_seconds()))

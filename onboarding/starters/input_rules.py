@@ -1,0 +1,39 @@
+"""Rules for values that HR or another system enters."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, time, timedelta
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext
+
+EARLIEST, LATEST = timedelta(days=31), timedelta(days=730)
+DEFAULT_START_TIME = time(9)
+TIME_ZONES = [name for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
+
+
+def check_start_date(start: date) -> date:
+    today = timezone.localdate()
+    if start < today - EARLIEST:
+        raise ValidationError(
+            gettext("This date is more than a month ago. Is the year right?"), code="too_early"
+        )
+    if start > today + LATEST:
+        raise ValidationError(
+            gettext("This date is more than two years ahead. Is the year right?"), code="too_late"
+        )
+    return start
+
+
+def refuse_hidden_characters(text: str) -> str:
+    """Refuse control characters and characters that change the writing direction: they can disguise a text."""
+    text = text.replace("\r\n", "\n")  # how browsers send a new line
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" for c in text):
+        raise ValidationError(
+            gettext("This text contains invisible characters. Type it instead of pasting it."),
+            code="hidden_characters",
+        )
+    return text

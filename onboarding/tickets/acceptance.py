@@ -1,0 +1,115 @@
+"""HR accepts the starters that other systems added. Who accepts is the recorder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from typing import Any
+
+from django.db import IntegrityError
+
+from onboarding import audit, clock, jobs, obstacles, policy
+from onboarding.errors import ConcurrentUpdate
+from onboarding.guards import daily_limits
+from onboarding.models import Starter, Ticket
+from onboarding.models.job import Job
+from onboarding.starters import directory, duplicates
+from onboarding.starters.accounts import reviewed_fields
+from onboarding.starters.directory import FoundAccount
+from onboarding.starters.directory_sync import directory_facts
+from onboarding.starters.errors import (
+    AccountChanged,
+    AlreadyRecorded,
+    DirectoryUnavailable,
+    OwnStarter,
+    UnacknowledgedDuplicate,
+)
+from onboarding.starters.preconditions import contributors_with, require_no_pass_yet
+from onboarding.transitions import move_starter
+
+
+def waiting_starters() -> Any:
+    """Return the starters that HR has not accepted yet, soonest start first."""
+    rows = Starter.objects.unfinished().filter(recorded_by=None, erased_at=None)
+    return rows.select_related("ticket").order_by("starts_at", "id")
+
+
+def review_key(starter: Starter) -> str:
+    """Return a value that changes whenever what HR was shown of this starter changes."""
+    shown = [starter.account_id or starter.found_account_id, starter.account_name]
+    shown += [str(getattr(starter, name)) for name in Starter.DIRECTORY_FIELDS]
+    digest = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+    return f"{starter.version}.{digest}"
+
+
+def accept_starter(*, starter: Starter, shown: str, by: Any, acknowledged_ids: Collection[str] = ()) -> None:
+    """HR accepts what another system added, and becomes its recorder. `shown` is the `review_key` of the page.
+
+    The account is read again. Raises AccountChanged if it differs from what was shown, UnacknowledgedDuplicate,
+    OwnStarter, ConcurrentUpdate, DailyLimitReached, AlreadyRecorded, DirectoryUnavailable.
+    """
+    if not starter.awaits_acceptance or review_key(starter) != shown:
+        raise ConcurrentUpdate("it was accepted or changed meanwhile")
+    require_no_pass_yet(starter)
+    found = _read_again(starter)
+    if by.oid in {starter.manager_id, starter.account_id, starter.stand_in_id}:
+        raise OwnStarter
+    person = found.account if found else starter.account_name
+    before = {duplicate.starter.public_id for duplicate in duplicates.find_duplicates(person)}
+    if not before - {starter.public_id} <= set(acknowledged_ids):
+        raise UnacknowledgedDuplicate
+    if not daily_limits.is_recorder_below_limit(by, policy.for_starter(starter)):
+        raise daily_limits.DailyLimitReached
+    _store_acceptance(starter, found, by)
+
+
+def _read_again(starter: Starter) -> FoundAccount | None:
+    """Read the account again. What differs is stored, so that the page shows it; then AccountChanged is raised."""
+    before = review_key(starter)
+    looked = directory.look_up(starter.account_id or starter.found_account_id or starter.account_name)
+    if looked.error:
+        raise DirectoryUnavailable
+    if looked.found is None:
+        if starter.account_id or starter.found_account_id:
+            raise AccountChanged(starter.account_id)
+        return None
+    fresh = directory_facts(looked.found.account, looked.found.manager)
+    for name, value in fresh.items():
+        setattr(starter, name, value)
+    has_appeared = not starter.account_id and not starter.found_account_id
+    if has_appeared:
+        starter.found_account_id = looked.found.account.object_id
+    if review_key(starter) != before:
+        kept = fresh | {"found_account_id": starter.found_account_id}
+        Starter.objects.filter(pk=starter.pk, version=starter.version).update(**kept)
+        raise AccountChanged(starter.account_id)
+    return looked.found
+
+
+def _store_acceptance(starter: Starter, found: FoundAccount | None, by: Any) -> None:
+    account = found.account if found else None
+    changes: dict[str, Any] = {
+        "recorded_by": by,
+        "recorded_at": clock.now(),
+        "shaped_by": contributors_with(starter, by),
+        "found_account_id": "",
+    }
+    if found and account:
+        changes |= directory_facts(account, found.manager) | reviewed_fields(account, found.manager)
+        changes |= {"account_id": account.object_id, **obstacles.CLEARED_FIELDS}
+    try:
+        with audit.transaction():
+            move_starter(
+                starter,
+                None,
+                event="starter.accepted",
+                by=by,
+                changes=changes,
+                facts={"source": starter.ticket.source, "ticket": starter.ticket.number},
+                personal={"account": account.object_id if account else starter.account_name},
+            )
+            Ticket.objects.filter(starter=starter).update(accepted_at=clock.now())
+            jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+    except IntegrityError:
+        raise AlreadyRecorded(starter.account_name) from None

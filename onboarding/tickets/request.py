@@ -1,0 +1,72 @@
+"""Who calls, what a ticket says, and the account and requester that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onboarding.starters import directory
+from onboarding.starters.accounts import AccountEntry
+from onboarding.starters.errors import DirectoryUnavailable, TicketError
+from onboarding.starters.rescheduling import Schedule
+
+
+@dataclass(frozen=True)
+class Application:
+    """Who calls the API: an application, or a person through one. It fits `audit.Person`."""
+
+    tid: str
+    oid: str  # of the service principal, or of the person
+    name: str
+    application_id: str
+    is_person: bool
+
+
+@dataclass(frozen=True)
+class TicketRequest:
+    """What a ticket says about a starter, as its system sent it."""
+
+    source: str
+    number: str
+    account: str
+    schedule: Schedule
+    note: str = ""
+    requested_by: str = ""
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"source": self.source, "number": self.number}
+
+
+@dataclass(frozen=True)
+class Requester:
+    """The person who asked for the starter, as found in the directory; empty if the ticket names none."""
+
+    object_id: str = ""
+    name: str = ""
+
+
+NOBODY = Requester()
+
+
+def look_up_account(account: str) -> AccountEntry:
+    """Find the account in Entra, or take the name under which IT will create it. Raises TicketError, DirectoryUnavailable."""
+    looked = directory.look_up(account)
+    if looked.error:
+        raise DirectoryUnavailable
+    if looked.owners:
+        raise TicketError("account", "is_mail_address")
+    if looked.found is None and "@" not in account:
+        raise TicketError("account", "not_found")
+    return AccountEntry.from_look_up(looked.found, typed=account)
+
+
+def look_up_requester(name_or_id: str) -> Requester:
+    """Find the person who asked for the starter. Raises TicketError, DirectoryUnavailable."""
+    if not name_or_id:
+        return NOBODY
+    looked = directory.look_up(name_or_id)
+    if looked.error:
+        raise DirectoryUnavailable
+    if looked.found is None:
+        raise TicketError("requestedBy", "not_found")
+    return Requester(looked.found.account.object_id, looked.found.account.display_name)
