@@ -38,6 +38,7 @@ def systems(replicas: Portal) -> list[System]:
     return [System(url, token) for url in replicas.urls]
 
 
+@pytest.mark.both_databases
 def test_one_ticket_sent_in_parallel_adds_one_starter(systems):
     def send(number: int):
         return systems[number % 2].put("PARALLEL-1", "parallel.one@contoso.example")
@@ -52,6 +53,7 @@ def test_one_ticket_sent_in_parallel_adds_one_starter(systems):
     assert all(body == shown[0] for body in shown)
 
 
+@pytest.mark.both_databases
 def test_parallel_tickets_for_one_account_add_one_starter(systems):
     def send(number: int):
         return systems[number % 2].put(f"RACE-{number}", "parallel.two@contoso.example")
