@@ -9,4 +9,7 @@ class OnboardingConfig(AppConfig):
     verbose_name = _("Onboarding")
 
     def ready(self) -> None:
+        from onboarding.hooks import following
         from onboarding.operations import installation  # noqa: F401 - registers a system check
+
+        following.follow_audit_events()

@@ -387,7 +387,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},  # the root's level is everybody's
         # Their DEBUG lines hold addresses, headers and statements; no level of ours turns them on.
-        "urllib3": {"level": "WARNING"},
+        "urllib3": {"level": "ERROR"},  # a warning about a header names the whole address
         "msal": {"level": "WARNING"},
         "django.db.backends": {"level": "WARNING"},
         "django.template": {"level": "WARNING"},

@@ -53,7 +53,10 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         ),
     ),
     (_("Allowed and blocked accounts"), ("scope_domains", "scope_departments", "scope_groups", "deny_list")),
-    (_("Other systems"), ("api_applications", "api_trusted_sources", "api_agents")),
+    (
+        _("Other systems"),
+        ("api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"),
+    ),
     (_("Daily limits"), ("manager_daily", "hr_daily", "site_daily")),
     (_("Second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),
     (

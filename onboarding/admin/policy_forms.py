@@ -19,6 +19,7 @@ from onboarding.policy import validation
 
 LISTS = (
     "scope_domains", "scope_departments", "scope_groups", "deny_list", "api_applications", "api_trusted_sources",
+    "hook_hosts", "hook_private_ranges",
 )  # fmt: skip
 
 

@@ -28,7 +28,6 @@ from onboarding.api.problems import (
     FieldError,
     Problem,
 )
-from onboarding.api.representation import describe, etag_of, url_of
 from onboarding.errors import ConcurrentUpdate, OnboardingError
 from onboarding.guards import daily_limits
 from onboarding.lifecycle import StarterState
@@ -42,6 +41,7 @@ from onboarding.starters.errors import (
     TicketError,
 )
 from onboarding.tickets import put
+from onboarding.tickets.representation import describe, etag_of, url_of
 from onboarding.tickets.request import TicketRequest, look_up_account
 
 ETAG = re.compile(r'"(\d{1,18})"')

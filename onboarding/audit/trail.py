@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,8 +39,28 @@ class Person(Protocol):
     def name(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class TicketEvent:
+    """An event of a starter that has a ticket of another system."""
+
+    event: AuditEvent
+    starter: Starter
+
+
+# A follower gets what was recorded about starters with a ticket, at the end of the same transaction.
+Follower = Callable[[Sequence[TicketEvent]], None]
+_followers: list[Follower] = []
+
+
+def add_follower(follower: Follower) -> None:
+    """Call this function at the end of each transaction that recorded something about a starter with a ticket."""
+    if follower not in _followers:
+        _followers.append(follower)
+
+
 class _HeadLock(threading.local):
     by_this_thread = False
+    followed: list[TicketEvent]
 
 
 _head_lock = _HeadLock()
@@ -54,15 +74,35 @@ def transaction() -> Iterator[None]:
     """
     with db_transaction.atomic():
         if _head_lock.by_this_thread:
-            yield
+            with _forget_if_undone():
+                yield
             return
         locks.acquire_in_order(locks.LockQueue.AUDIT_TRAIL)
         AuditHead.objects.select_for_update().get(id=1)
-        _head_lock.by_this_thread = True
+        _head_lock.by_this_thread, _head_lock.followed = True, []
         try:
             yield
+            _call_followers()
         finally:
-            _head_lock.by_this_thread = False
+            _head_lock.by_this_thread, _head_lock.followed = False, []
+
+
+@contextmanager
+def _forget_if_undone() -> Iterator[None]:
+    """Followers must not get what an inner transaction recorded before it was rolled back."""
+    before = len(_head_lock.followed)
+    try:
+        yield
+    except BaseException:
+        del _head_lock.followed[before:]
+        raise
+
+
+def _call_followers() -> None:
+    """Only now do the rows have what the transaction changes after an event."""
+    if _head_lock.followed:
+        for follower in _followers:
+            follower(tuple(_head_lock.followed))
 
 
 def record(
@@ -102,7 +142,9 @@ def record(
     head.seq, head.hash = row.seq, row.hash
     head.save(update_fields=["seq", "hash"])
     if starter is not None:
-        Ticket.objects.filter(starter=starter).update(last_event=row.seq, changed_at=clock.now())
+        mine = Ticket.objects.filter(starter=starter)
+        if mine.update(last_event=row.seq, changed_at=clock.now()):
+            _head_lock.followed.append(TicketEvent(row, starter))
     return row
 
 

@@ -10,7 +10,7 @@ from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
 from onboarding.models.starter_search import StarterWord
-from onboarding.models.ticket import Ticket
+from onboarding.models.ticket import Hook, HookDelivery, Ticket
 
 __all__ = [
     "Approval",
@@ -20,6 +20,8 @@ __all__ = [
     "EffectivePolicy",
     "GraphBudget",
     "Heartbeat",
+    "Hook",
+    "HookDelivery",
     "HrMailChoice",
     "Installation",
     "Job",

@@ -419,6 +419,26 @@ class PolicySettings(models.Model):
         db_default=False,
         help_text=_("An AI agent must also be in the list of applications. Recommended: no."),
     )
+    hook_hosts = models.TextField(
+        _("hosts that can receive webhooks"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "One per line, for example contoso.service-now.example. *.contoso.example allows all hosts below "
+            "contoso.example. Leave empty to send no webhooks."
+        ),
+    )
+    hook_private_ranges = models.TextField(
+        _("private networks that can receive webhooks"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "Address ranges, one per line, for example 10.20.0.0/16. Without them the portal only connects to "
+            "public addresses. Recommended: leave empty."
+        ),
+    )
 
     # --- Records and addresses --------------------------------------------------------------------------------------
     retention_days = models.PositiveSmallIntegerField(

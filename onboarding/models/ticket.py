@@ -1,4 +1,4 @@
-"""A ticket of another system, over which a starter was added."""
+"""Other systems: their tickets, over which starters were added, and the webhooks that they asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.starter import Starter
+from onboarding.models.starter import Starter, new_public_id
 
 
 class Ticket(models.Model):
@@ -59,3 +59,97 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}/{self.number}"
+
+
+class Hook(models.Model):
+    """A webhook: an address that gets each event of the starters of one source.
+
+    The callback address and the secret are encrypted (`onboarding/hooks/sealing.py`), because either can be enough to
+    send events in the portal's name. Both are emptied when the webhook ends.
+    """
+
+    class Format(models.TextChoices):
+        STANDARD = "standard", _("Standard Webhooks")
+        TEAMS = "teams", _("card for Teams")
+
+    class EndedBy(models.TextChoices):
+        NOBODY = "", _("active")
+        CALLER = "caller", _("removed by the application")
+        ADMIN = "admin", _("revoked by an admin")
+        RECEIVER = "receiver", _("ended by the receiver")  # it answered 410
+
+    public_id = models.CharField(_("ID"), max_length=32, unique=True, default=new_public_id, editable=False)
+    source = models.CharField(_("source"), max_length=32)
+    application_id = models.CharField(_("client ID of the application"), max_length=36)
+    host = models.CharField(_("host"), max_length=260)
+    format = models.CharField(_("format"), max_length=8, choices=Format, default=Format.STANDARD)
+    events = models.JSONField(
+        _("events"), default=list, blank=True, help_text=_("The events that it gets. Empty: all.")
+    )
+    sealed_url = models.TextField(blank=True, default="")
+    sealed_secret = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(_("added"), default=timezone.now)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    ended_by = models.CharField(_("status"), max_length=8, choices=EndedBy, blank=True, default="")
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["source"], name="hook_active", condition=Q(ended_at__isnull=True)),
+            models.Index(
+                fields=["application_id"], name="hook_by_application", condition=Q(ended_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host} ({self.source})"
+
+
+class HookDelivery(models.Model):
+    """One event for one webhook, written in the transaction of the change."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        GIVEN_UP = "given_up", _("given up")
+        CANCELLED = "cancelled", _("cancelled, because the webhook ended")
+
+    message_id = models.CharField(
+        _("webhook-id"), max_length=40, unique=True, help_text=_("The same for each try, and for a replay.")
+    )
+    hook = models.ForeignKey(
+        Hook, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook")
+    )
+    starter = models.ForeignKey(
+        Starter, on_delete=models.PROTECT, related_name="+", verbose_name=_("starter")
+    )
+    event = models.CharField(_("event"), max_length=40)
+    body = models.TextField(_("content"), blank=True, default="")
+    created_at = models.DateTimeField(_("time of the event"), default=timezone.now)
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.WAITING)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
+    give_up_at = models.DateTimeField(_("last try"))
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
+    error = models.CharField(_("last error"), max_length=60, blank=True, default="")
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+        ordering = ["-pk"]
+        indexes = [
+            # Of one webhook: what is due next, and what waits for an earlier event of the same starter.
+            models.Index(fields=["hook", "next_try_at"], name="delivery_due", condition=Q(status="waiting")),
+            models.Index(
+                fields=["hook", "starter", "id"], name="delivery_order", condition=Q(status="waiting")
+            ),
+            models.Index(fields=["ended_at"], name="delivery_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.message_id}"

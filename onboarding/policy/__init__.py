@@ -29,6 +29,7 @@ from onboarding.policy.current import (
     pass_lifetime_minutes,
     version_at,
 )
+from onboarding.policy.destinations import allowed_ranges, is_allowed_host
 
 __all__ = [
     "ADMIN_ACTIVE_FOR",
@@ -39,6 +40,7 @@ __all__ = [
     "PolicyHasChanged",
     "activate_version",
     "add_version",
+    "allowed_ranges",
     "allowed_sources",
     "attempts_left",
     "can_activate",
@@ -51,6 +53,7 @@ __all__ = [
     "for_site",
     "for_starter",
     "has_changed_since",
+    "is_allowed_host",
     "is_trusted_source",
     "list_author_ids",
     "list_origins",

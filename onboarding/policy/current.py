@@ -18,7 +18,7 @@ from onboarding import audit, clock
 from onboarding.audit import Person
 from onboarding.models import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy, Starter
 from onboarding.models.policy_settings import LONGEST_LIFETIME, SETTING_NAMES, SHORTEST_LIFETIME, SecondAdmin
-from onboarding.policy import applications
+from onboarding.policy import applications, destinations
 
 # An admin who has not signed in for so long does not count as a second admin.
 ADMIN_ACTIVE_FOR = timedelta(days=90)
@@ -213,7 +213,9 @@ def _needs_second_admin(rules: SitePolicy) -> bool:
     return sum(1 for user in recent if user.is_admin) >= 2
 
 
-API_SETTINGS = frozenset({"api_applications", "api_trusted_sources", "api_agents"})
+API_SETTINGS = frozenset(
+    {"api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"}
+)
 
 
 def _only_stops(before: PolicyVersion, after: PolicyVersion) -> bool:
@@ -221,7 +223,8 @@ def _only_stops(before: PolicyVersion, after: PolicyVersion) -> bool:
     changed = {name for name in SETTING_NAMES if getattr(before, name) != getattr(after, name)}
     freezes = "frozen" not in changed or after.frozen
     only = bool(changed) and changed <= {"frozen", *API_SETTINGS}
-    return only and freezes and applications.only_removes_access(before, after)
+    fewer = (applications.only_removes_access, destinations.only_removes_access)
+    return only and freezes and all(removes(before, after) for removes in fewer)
 
 
 def compare_versions(before: PolicyVersion, after: PolicyVersion) -> dict[str, Any]:

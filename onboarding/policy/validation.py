@@ -14,7 +14,7 @@ from onboarding.models.policy_settings import (
     HireDate,
     PolicySettings,
 )
-from onboarding.policy import applications
+from onboarding.policy import applications, destinations
 
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
@@ -37,6 +37,7 @@ def find_contradictions(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     yield from _check_limits_and_retention(rules)
     yield from _check_lists(rules)
     yield from applications.find_faults(rules)
+    yield from destinations.find_faults(rules)
 
 
 def _check_confirmation_and_mails(rules: PolicySettings) -> Iterator[tuple[str, str]]:

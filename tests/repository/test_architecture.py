@@ -47,8 +47,10 @@ ALLOWED: dict[str, set[str]] = {
         "obstacles", "participants", "passes", "policy", "transitions",
     },
     "tickets": {
-        "audit", "clock", "errors", "guards", "jobs", "models", "obstacles", "policy", "starters", "transitions",
+        "audit", "clock", "errors", "guards", "jobs", "lifecycle", "models", "obstacles", "policy", "starters",
+        "transitions",
     },
+    "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {
         "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
         "policy", "starters",
@@ -56,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "guidance": {"i18n"},
     "operations": {"audit", "clock", "jobs", "models", "starters"},
     "doctor": {
-        "audit", "clock", "graph", "guards", "i18n", "jobs", "mail", "models", "passes", "policy", "starters",
+        "audit", "clock", "graph", "guards", "hooks", "i18n", "jobs", "mail", "models", "passes", "policy", "starters",
     },
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "hr": {
@@ -64,18 +66,19 @@ ALLOWED: dict[str, set[str]] = {
         "policy", "starters", "tickets",
     },
     "api": {
-        "clock", "errors", "guards", "i18n", "lifecycle", "models", "obstacles", "policy", "starters", "tickets",
+        "clock", "errors", "guards", "hooks", "i18n", "lifecycle", "models", "policy", "starters", "tickets",
     },
     "managers": {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
         "policy",
     },
-    "admin": {"audit", "clock", "jobs", "mail", "models", "policy"},
+    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy"},
     # Django finds these by name.
-    "apps": {"operations"},
+    "apps": {"hooks", "operations"},
     "context_processors": {"policy"},
     "management": {
-        "audit", "clock", "doctor", "graph", "jobs", "lifecycle", "mail", "models", "operations", "passes", "worker",
+        "audit", "clock", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models", "operations", "passes",
+        "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "doctor", "guidance", "hr", "managers", "operations"},
@@ -192,13 +195,15 @@ def test_entrances_import_neither_graph_nor_each_other():
         assert reaches(f"onboarding/{entrance}", "msal", "requests") == []
 
 
-def test_only_the_graph_layer_speaks_http():
+def test_only_the_graph_layer_and_webhooks_speak_http():
     speakers = {
         name.split(":")[0]
         for name in reaches("onboarding", "requests", "urllib3", "http.client", "urllib.request", "msal")
     }
 
-    assert all(name.startswith("onboarding/graph/") for name in speakers)
+    assert {name for name in speakers if not name.startswith("onboarding/graph/")} == {
+        "onboarding/hooks/sending.py"
+    }
 
 
 def test_only_transitions_updates_a_state_column():
@@ -258,6 +263,9 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/admin/policy.py",  # a new version starts from it
     "onboarding/admin/policy_forms.py",
     "onboarding/doctor/context.py",
+    "onboarding/hooks/delivery.py",  # where webhooks can go
+    "onboarding/hooks/following.py",
+    "onboarding/hooks/subscriptions.py",
     "onboarding/mail/notifications.py",  # security's address
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from onboarding import clock, graph, jobs
+from onboarding.hooks import delivery as hook_delivery
 from onboarding.mail import delivery
 from onboarding.models import Job
 from onboarding.operations import installation
@@ -32,6 +33,7 @@ HANDLERS = (
     retention.run_retention,
     delivery.send_mail,
     delivery.release_waiting_mails,
+    hook_delivery.send_deliveries,
 )
 
 

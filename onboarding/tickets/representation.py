@@ -1,4 +1,4 @@
-"""A starter as the API shows it: its state, who acts next and what is in the way. Nothing of a person but what was sent."""
+"""A starter as other systems see it: its state, who acts next and what is in the way. Of a person only what was sent."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""Webhooks come and go: an application adds and removes them, an admin revokes them, a receiver ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+
+from onboarding import audit, clock, policy
+from onboarding.hooks import addresses, sealing
+from onboarding.hooks.signatures import new_secret
+from onboarding.models import Hook, HookDelivery
+
+MOST_HOOKS = 20  # of one application
+
+
+class TooManyHooks(Exception):
+    """The application has as many webhooks as it can have."""
+
+
+@dataclass(frozen=True, repr=False)
+class Opened:
+    """What is sealed of a webhook. It has no repr, so that no log shows it."""
+
+    url: str
+    secret: str
+
+
+@sensitive_variables()
+def add_hook(
+    *, url: str, source: str, event_types: Collection[str], hook_format: str, by: Any
+) -> tuple[Hook, str]:
+    """Add a webhook of this application. Return it with its secret, which nobody can read again.
+
+    Raises AddressRefused, TooManyHooks.
+    """
+    host = addresses.check_url(url, policy.for_site()).shown_host
+    secret = new_secret()
+    hook = Hook(
+        source=source,
+        application_id=by.application_id,
+        host=host,
+        format=hook_format,
+        events=sorted(event_types),
+    )
+    hook.sealed_url, hook.sealed_secret = _seal(hook, Opened(url, secret))
+    with audit.transaction():
+        if Hook.objects.filter(application_id=by.application_id, ended_at=None).count() >= MOST_HOOKS:
+            raise TooManyHooks
+        hook.save(force_insert=True)
+        audit.record("hook.subscribed", by=by, facts=_facts(hook) | {"events": hook.events})
+    return hook, secret
+
+
+def end_hook(hook: Hook, *, ended_by: str, by: Any | None = None) -> None:
+    """End a webhook: what waits is cancelled, and its address and secret are erased."""
+    now = clock.now()
+    with audit.transaction():
+        active = Hook.objects.filter(pk=hook.pk, ended_at=None)
+        if not active.update(
+            ended_at=now, ended_by=ended_by, sealed_url="", sealed_secret="", paused_until=None
+        ):
+            return
+        waiting = HookDelivery.objects.filter(hook=hook, status=HookDelivery.Status.WAITING)
+        waiting.update(status=HookDelivery.Status.CANCELLED, ended_at=now, next_try_at=None)
+        audit.record("hook.removed", by=by, facts=_facts(hook) | {"reason": ended_by})
+
+
+@sensitive_variables()
+def open_hook(hook: Hook) -> Opened:
+    """Return the address and secret. What an earlier key sealed is sealed again. Raises Unreadable."""
+    url, url_is_current = sealing.unseal(hook.sealed_url, context=f"url {hook.public_id}")
+    secret, secret_is_current = sealing.unseal(hook.sealed_secret, context=f"secret {hook.public_id}")
+    opened = Opened(url, secret)
+    if not (url_is_current and secret_is_current):
+        sealed_url, sealed_secret = _seal(hook, opened)
+        active = Hook.objects.filter(pk=hook.pk, ended_at=None)
+        active.update(sealed_url=sealed_url, sealed_secret=sealed_secret)
+    return opened
+
+
+def _seal(hook: Hook, opened: Opened) -> tuple[str, str]:
+    return (
+        sealing.seal(opened.url, context=f"url {hook.public_id}"),
+        sealing.seal(opened.secret, context=f"secret {hook.public_id}"),
+    )
+
+
+def _facts(hook: Hook) -> dict[str, Any]:
+    """What the audit log says of a webhook. Of its address only the host."""
+    return {
+        "hook": hook.public_id,
+        "source": hook.source,
+        "application": hook.application_id,
+        "host": hook.host,
+        "format": hook.format,
+    }
