@@ -33,6 +33,7 @@ from onboarding.tickets.request import Application
 log = logging.getLogger(__name__)
 UNAVAILABLE_SECONDS = 30
 RECORD, READ, WITHDRAW = "Starters.Record", "Starters.Read", "Starters.Withdraw"
+HOOKS = "Hooks.Manage"
 
 
 @dataclass(frozen=True)

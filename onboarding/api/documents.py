@@ -17,9 +17,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from onboarding.api import problems
-from onboarding.api.authentication import READ, RECORD, WITHDRAW
+from onboarding.api.authentication import HOOKS, READ, RECORD, WITHDRAW
 from onboarding.api.fields import MAX_BODY
+from onboarding.hooks import payloads
+from onboarding.hooks.events import TYPES
 from onboarding.lifecycle import StarterState
+from onboarding.models import Hook
 
 Version = Literal["3.0.3", "2.0"]
 Schema = dict[str, Any]
@@ -68,6 +71,27 @@ SHOWN: dict[str, Schema] = {
 }
 
 
+EVENT = text("What happened.", TYPES[0], enum=list(TYPES))
+# The custom connectors of Power Automate find the callback address and the event by these two names.
+IS_CALLBACK, EVENT_OF_TRIGGER = "x-ms-notification-url", "x-ms-notification-content"
+HOOK_SENT: dict[str, Schema] = {
+    "source": text(
+        "The system whose starters it follows. Not needed if the application can use only one.", "servicenow"
+    ),
+    "events": {"type": "array", "description": "The events to send. Without them: all.", "items": EVENT},
+    "format": text("The form of what is sent.", "standard", enum=list(Hook.Format.values)),
+}
+HOOK_SHOWN: dict[str, Schema] = {
+    "id": text("Names the webhook.", "Zr3mH0cRSVqf4Cz3wUQ9vg"),
+    "host": text(
+        "The host of the callback address. The address itself is never shown.", "hooks.contoso.example"
+    ),
+    **HOOK_SENT,
+    "state": text("Whether the last event was delivered.", "active", enum=["active", "failing"]),
+    "createdAt": text("When it was added, in UTC.", "2026-11-30T12:00:00Z", format="date-time"),
+}
+
+
 def obj(properties: dict[str, Schema], required: list[str], **more: Any) -> Schema:
     return {"type": "object", "properties": properties, "required": required, **more}
 
@@ -95,6 +119,35 @@ SCHEMAS: dict[str, Schema] = {
         ["reason"],
         additionalProperties=False,
     ),
+    "HookRequest": obj(
+        {
+            "url": text(
+                "The https address that gets the events. The portal’s policy must list its host.",
+                "https://hooks.contoso.example/starters", maxLength=2048, **{IS_CALLBACK: True},
+            ),
+            **HOOK_SENT,
+        },
+        ["url"],
+        additionalProperties=False,
+    ),
+    "Hook": obj(HOOK_SHOWN, list(HOOK_SHOWN)),
+    "NewHook": obj(
+        {
+            **HOOK_SHOWN,
+            "secret": text("Verifies the signatures of what is sent. The portal shows it only now.", "whsec_…"),
+        },
+        [*HOOK_SHOWN, "secret"],
+    ),
+    "HookList": obj({"hooks": {"type": "array", "description": "The webhooks.", "items": {"$ref": "Hook"}}}, ["hooks"]),
+    "HookEvent": obj(
+        {
+            "type": EVENT,
+            "timestamp": text("The time of the event, in UTC.", "2026-11-30T12:00:00.000Z", format="date-time"),
+            "data": {"$ref": "HookData"},
+        },
+        ["type", "timestamp", "data"],
+    ),
+    "HookData": obj({name: SHOWN[name] for name in (*payloads.SENT, "url")}, [*payloads.SENT, "url"]),
     "FieldError": obj(
         {
             "pointer": text("The field, as a JSON pointer; for a parameter its name.", "/startDate"),
@@ -163,6 +216,11 @@ CURSOR = Parameter(
 )
 
 
+HOOK_ID = Parameter(
+    "hook", "path", "The ID of the webhook.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}, "Zr3mH0cRSVqf4Cz3wUQ9vg"
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Operation:
     """One method of one address. `statuses` maps each good status to its schema and what it means."""
@@ -178,11 +236,13 @@ class Operation:
     problems: tuple[problems.Kind, ...] = ()
     body: str = ""
     headers: tuple[str, ...] = field(default=("ETag",))
+    is_trigger: bool = False  # of Power Automate
 
 
 COMMON = (problems.BAD_REQUEST, problems.INVALID_TOKEN, problems.NOT_PERMITTED, problems.UNAVAILABLE)
 OF_BODY = (problems.NOT_JSON, problems.TOO_LARGE, problems.WRONG_TYPE, problems.INVALID_FIELDS)
 STARTER_PATH = "/starters/{source}/{ticket}"
+HOOK_PATH = "/hooks/{hook}"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -213,6 +273,25 @@ OPERATIONS: tuple[Operation, ...] = (
         "Returns starters in the order of their last change. Keep the cursor and send it next time.",
         READ, (STATE, SINCE, CURSOR), {200: ("StarterList", "One page")}, (problems.INVALID_QUERY,), headers=(),
     ),
+    Operation(
+        "/hooks", "post", "AddHook", "When something happens to a starter",
+        "Sends each event of the starters of one system to your address, signed as Standard Webhooks describes. The "
+        "answer has the secret for the signatures.",
+        HOOKS, (), {201: ("NewHook", "Added")}, (*OF_BODY, problems.HOOK_LIMIT),
+        body="HookRequest", headers=("Location",), is_trigger=True,
+    ),
+    Operation(
+        "/hooks", "get", "ListHooks", "List the webhooks", "Returns the webhooks of your systems, without their addresses.",
+        HOOKS, (), {200: ("HookList", "The webhooks")}, headers=(),
+    ),
+    Operation(
+        HOOK_PATH, "get", "GetHook", "Read a webhook", "Returns one webhook, without its address.",
+        HOOKS, (HOOK_ID,), {200: ("Hook", "The webhook")}, (problems.NO_SUCH_HOOK,), headers=(),
+    ),
+    Operation(
+        HOOK_PATH, "delete", "DeleteHook", "Remove a webhook", "Ends a webhook. What has not been sent is not sent.",
+        HOOKS, (HOOK_ID,), {204: ("", "Removed")}, (problems.NO_SUCH_HOOK,), headers=(),
+    ),
 )  # fmt: skip
 
 
@@ -231,6 +310,9 @@ def write_document(version: Version) -> dict[str, Any]:
     by_path: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, {})[operation.method] = _written(operation, version)
+        if operation.is_trigger and version == "2.0":
+            content = {"description": "One event.", "schema": {"$ref": _reference("HookEvent", version)}}
+            by_path[operation.path][EVENT_OF_TRIGGER] = content
     for path, operations in by_path.items():
         spec.path(path, operations=operations)
     written: dict[str, Any] = spec.to_dict()
@@ -265,6 +347,7 @@ def _written(operation: Operation, version: Version) -> dict[str, Any]:
     }
     if version == "2.0":
         written["produces"] = ["application/json", problems.CONTENT_TYPE]
+        written |= {"x-ms-trigger": "single"} if operation.is_trigger else {}
     if operation.body:
         schema = {"$ref": _reference(operation.body, version)}
         if version == "2.0":
@@ -291,6 +374,7 @@ def _responses(operation: Operation, version: Version) -> dict[str, Any]:
 
 
 HEADER_WORDS = {
+    "Location": "The address that removes the webhook.",
     "ETag": "The version, for If-Match.",
     "Retry-After": "Seconds to wait before the next request.",
 }
@@ -299,6 +383,8 @@ HEADER_WORDS = {
 def _response(
     schema: str, words: str, content_type: str, version: Version, headers: tuple[str, ...]
 ) -> dict[str, Any]:
+    if not schema:
+        return {"description": words}
     reference = {"$ref": _reference(schema, version)}
     typed = {"type": "string"} if version == "2.0" else {"schema": {"type": "string"}}
     described = {name: {"description": HEADER_WORDS[name], **typed} for name in headers}
@@ -321,6 +407,8 @@ def _adapted(schema: Any, version: Version) -> Any:
         found["$ref"] = _reference(found["$ref"], version)
     if version == "2.0" and found.pop("nullable", False):
         found["x-nullable"] = True
+    if version != "2.0":
+        found.pop(IS_CALLBACK, None)
     return found
 
 

@@ -98,31 +98,32 @@ def read_withdrawal_reason(request: HttpRequest) -> str:
 
 
 def _read_fields(request: HttpRequest, form_class: type[forms.Form]) -> dict[str, Any]:
-    body = _read_object(request)
+    body = read_object(request)
     known = form_class.base_fields
     errors = [
-        FieldError(_pointer(name), "unknown", gettext("There is no such field."))
+        FieldError(pointer_to(name), "unknown", gettext("There is no such field."))
         for name in body
         if name not in known
     ]
     errors += [
-        FieldError(_pointer(name), "not_text", gettext("Send this field as text."))
+        FieldError(pointer_to(name), "not_text", gettext("Send this field as text."))
         for name, value in body.items()
         if name in known and not isinstance(value, str)
     ]
     form = form_class({name: value for name, value in body.items() if isinstance(value, str)})
     refused = {error.pointer for error in errors}
     for name, found in form.errors.as_data().items():
-        if _pointer(name) not in refused:
+        if pointer_to(name) not in refused:
             errors += [
-                FieldError(_pointer(name), each.code or "invalid", " ".join(each.messages)) for each in found
+                FieldError(pointer_to(name), each.code or "invalid", " ".join(each.messages))
+                for each in found
             ]
     if errors:
         raise Problem(INVALID_FIELDS, errors=tuple(errors))
     return form.cleaned_data
 
 
-def _read_object(request: HttpRequest) -> dict[str, Any]:
+def read_object(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object of the body. Raises Problem."""
     if request.content_type != "application/json":
         raise Problem(WRONG_TYPE)
@@ -145,6 +146,6 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _pointer(name: str) -> str:
+def pointer_to(name: str) -> str:
     """RFC 6901: `~` and `/` are escaped."""
     return "/" + name.replace("~", "~0").replace("/", "~1")[:200]

@@ -38,12 +38,14 @@ VERSION_MISMATCH = Kind("version_mismatch", 412, _("The starter has changed sinc
 ALREADY_ADDED = Kind("already_added", 409, _("Another unfinished starter has this account"))
 NOT_CHANGEABLE = Kind("not_changeable", 409, _("The starter can no longer be changed"))
 DAILY_LIMIT = Kind("daily_limit", 429, _("The daily limit of this application is reached"))
+NO_SUCH_HOOK = Kind("no_such_hook", 404, _("There is no such webhook"))
+HOOK_LIMIT = Kind("hook_limit", 409, _("The application has too many webhooks"))
 UNAVAILABLE = Kind("unavailable", 503, _("Microsoft Entra does not respond"))
 
 KINDS = (
     BAD_REQUEST, INVALID_TOKEN, NOT_PERMITTED, NOT_FOUND, NO_SUCH_ADDRESS, WRONG_METHOD, NOT_JSON, INVALID_QUERY,
-    TOO_LARGE, WRONG_TYPE,
-    INVALID_FIELDS, VERSION_MISMATCH, ALREADY_ADDED, NOT_CHANGEABLE, DAILY_LIMIT, UNAVAILABLE,
+    TOO_LARGE, WRONG_TYPE, INVALID_FIELDS, VERSION_MISMATCH, ALREADY_ADDED, NOT_CHANGEABLE, DAILY_LIMIT, NO_SUCH_HOOK,
+    HOOK_LIMIT, UNAVAILABLE,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from onboarding.api import documents, views
+from onboarding.api import documents, hook_views, views
 
 
 class Source(StringConverter):
@@ -20,8 +20,15 @@ class TicketNumber(StringConverter):
     regex = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,63})"
 
 
+class HookId(StringConverter):
+    """The ID of a webhook. It gives no access by itself."""
+
+    regex = r"[A-Za-z0-9_-]{22}"
+
+
 register_converter(Source, "ticket_source")
 register_converter(TicketNumber, "ticket_number")
+register_converter(HookId, "hook_id")
 
 app_name = "api"
 urlpatterns = [
@@ -32,5 +39,7 @@ urlpatterns = [
     path(
         "starters/<ticket_source:source>/<ticket_number:number>/withdrawal", views.withdraw, name="withdrawal"
     ),
+    path("hooks", hook_views.hooks, name="hooks"),
+    path("hooks/<hook_id:hook_id>", hook_views.hook, name="hook"),
     re_path(r"^.*$", views.no_such_address, name="no-such-address"),
 ]

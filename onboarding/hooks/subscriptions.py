@@ -43,7 +43,7 @@ def add_hook(
         application_id=by.application_id,
         host=host,
         format=hook_format,
-        events=sorted(event_types),
+        events=sorted(set(event_types)),
     )
     hook.sealed_url, hook.sealed_secret = _seal(hook, Opened(url, secret))
     with audit.transaction():
