@@ -14,7 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import jobs
-from onboarding.admin import policy as policy  # registers the policy's own pages
+from onboarding.admin import hooks as hooks  # registers pages of its own, as the next one does
+from onboarding.admin import policy as policy
 from onboarding.admin.read_only import ReadOnly
 from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, Starter
 
@@ -87,6 +88,7 @@ MEANINGS = {
         "The portal could not read from Entra when someone last signed in to an account. Until it can, the "
         "starter cannot get a pass. The portal keeps trying."
     ),
+    "hook": _("The portal could not send webhooks. It keeps trying. The last error shows the cause."),
     "retry": _("The portal could not restart the failed jobs automatically."),
     "issue": _(
         "The portal could not finish checking or deleting a pass. It keeps trying. The last error shows the "

@@ -42,13 +42,12 @@ def send_deliveries(hook_id: str) -> datetime | None:
     until = time.monotonic() + BATCH_SECONDS
     while (hook := Hook.objects.filter(pk=hook_id, ended_at=None).first()) is not None:
         now = clock.now()
-        if hook.paused_until is not None and hook.paused_until > now:
-            return hook.paused_until
         delivery = _first_in_line(hook)
         if delivery is None:
             return None
-        if delivery.next_try_at is not None and delivery.next_try_at > now:
-            return delivery.next_try_at
+        due = max(hook.paused_until or now, delivery.next_try_at or now)
+        if due > now:
+            return due
         if time.monotonic() > until:
             return now
         _store_outcome(hook, delivery, _try(hook, delivery))

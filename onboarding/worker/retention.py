@@ -14,6 +14,8 @@ from onboarding.mail.kinds import DIGESTS
 from onboarding.models import (
     Approval,
     AuditDetail,
+    Hook,
+    HookDelivery,
     Job,
     Mail,
     PassIssue,
@@ -26,6 +28,7 @@ from onboarding.starters import directory
 
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
+HOOK_BODIES_KEPT, HOOK_ROWS_KEPT = timedelta(days=7), timedelta(days=30)
 
 
 @job_handler("daily")
@@ -39,6 +42,7 @@ def run_retention(_: str) -> datetime:
     ended = ~Q(sent_at=None, dropped_at=None, refused_at=None)
     digests.filter(ended).exclude(box="").update(to="", box="", subject="", text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
+    _delete_old_deliveries(now)
     Turn.objects.filter(lapses_at__lt=now).delete()
     step_up.delete_used_proofs(now)
     call_command("clearsessions")
@@ -52,6 +56,14 @@ def run_retention(_: str) -> datetime:
         audit.erase_details(public_id)
     audit.erase_details_of_event(directory.LOOK_UP_EVENT, before=now - timedelta(days=rules.audit_days))
     return now + timedelta(days=1)
+
+
+def _delete_old_deliveries(now: datetime) -> None:
+    """The content of ended deliveries first, then their rows, and webhooks that ended as long ago."""
+    ended = HookDelivery.objects.filter(ended_at__lt=now - HOOK_BODIES_KEPT)
+    ended.exclude(body="").update(body="")
+    HookDelivery.objects.filter(ended_at__lt=now - HOOK_ROWS_KEPT).delete()
+    Hook.objects.filter(ended_at__lt=now - HOOK_ROWS_KEPT, deliveries=None).delete()
 
 
 @audit.transaction()

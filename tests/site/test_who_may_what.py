@@ -26,7 +26,17 @@ from django.urls import resolve
 from django.utils import timezone
 
 from onboarding import graph, guards, policy
-from onboarding.models import AuditEvent, Heartbeat, Job, Mail, PassIssue, PolicyVersion, Starter
+from onboarding.models import (
+    AuditEvent,
+    Heartbeat,
+    Hook,
+    HookDelivery,
+    Job,
+    Mail,
+    PassIssue,
+    PolicyVersion,
+    Starter,
+)
 from onboarding.models.policy_settings import SETTING_NAMES
 from onboarding.operations import health
 from onboarding.starters import accounts, recording, withdrawal
@@ -103,6 +113,8 @@ class World:
                 values["app_label"] = names if there else "auth"
             case ("source", "number"):
                 values |= {"source": "servicenow", "number": "RITM0000001" if there else "RITM9999999"}
+            case ("hook_id",):
+                values["hook_id"] = self.rows["hook"] if there else "A" * 22
             case ("day",):
                 values["day"] = "2026-12-01" if there else "2026-02-31"
             case ("url",):
@@ -150,7 +162,14 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
     Job.objects.update(failed_at=timezone.now())
     legal = PolicyVersion(department="legal", overrides=["attempts"], attempts=1, reason="One must do")
     policy.add_version(legal, by=person("ada"))
+    hook = Hook.objects.create(source="servicenow", application_id="a", host="hooks.contoso.example")
+    sent = HookDelivery.objects.create(
+        hook=hook, starter=starters["noor"], message_id="msg_1", give_up_at=timezone.now()
+    )
     rows = {
+        "hook": hook.public_id,
+        "onboarding/hook": hook.pk,
+        "onboarding/hookdelivery": sent.pk,
         "portal/user": person("maria").pk,
         "onboarding/policyversion": PolicyVersion.objects.get(department="").pk,
         "onboarding/departmentpolicy": PolicyVersion.objects.get(department="legal").pk,

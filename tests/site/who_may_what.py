@@ -135,6 +135,8 @@ OURS = {
     "api:starters": Rule(api="GET HEAD"),
     "api:starter": Rule(api="GET HEAD PUT"),
     "api:withdrawal": Rule(api="POST"),
+    "api:hooks": Rule(api="GET HEAD POST"),
+    "api:hook": Rule(api="GET HEAD DELETE"),
     "api:no-such-address": Rule(api="none"),
     "api:openapi": Rule(look=ANYONE, **OPEN),
     "api:swagger": Rule(look=ANYONE, **OPEN),
@@ -203,6 +205,8 @@ TABLES = {
     "onboarding/auditevent": TO_READ,
     "onboarding/mail": TO_READ,
     "onboarding/heartbeat": TO_READ,
+    "onboarding/hook": TO_READ | {"changelist": _django_rule(act=ADMIN)},  # revokes a webhook
+    "onboarding/hookdelivery": TO_READ | {"changelist": _django_rule(act=ADMIN)},  # replays a delivery
     "onboarding/job": TO_READ | {"changelist": _django_rule(act=ADMIN)},  # starts a job again
 }
 
@@ -271,6 +275,7 @@ PLACES = {
     ("app_label",): ("portal", "onboarding"),
     ("url",): ("onboarding", UNKNOWN),
     ("source", "number"): ("a ticket", UNKNOWN),
+    ("hook_id",): ("a webhook", UNKNOWN),
     ("day",): ("a day", UNKNOWN),
 }
 
