@@ -109,6 +109,7 @@ DOCTOR_CHECKS = [
     "onboarding.doctor.account",
     "onboarding.doctor.guard_verdicts",
     "onboarding.doctor.mail",
+    "onboarding.doctor.hooks",
     "portal.signin.doctor",
     "portal.signin.api_doctor",
     "portal.doctor",

@@ -32,7 +32,7 @@ class HookAdmin(ReadOnly):
     @admin.display(description=_("status"), ordering="ended_by")
     def status(self, hook: Hook) -> str:
         if hook.ended_at is None and hook.failures:
-            return gettext("failing since %(count)s tries") % {"count": hook.failures}
+            return gettext("failing: %(count)s failures in a row") % {"count": hook.failures}
         return str(Hook.EndedBy(hook.ended_by).label)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:

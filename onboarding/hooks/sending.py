@@ -71,7 +71,16 @@ def post(url: str, body: bytes, headers: Mapping[str, str], rules: SitePolicy) -
 
 def is_proxied(callback: Callback) -> bool:
     """Return whether a proxy of the environment sends it. That proxy then resolves the name, so nothing checks it."""
-    return not callback.is_local and bool(select_proxy(callback.url, get_environ_proxies(callback.url)))
+    return not callback.is_local and _has_proxy(callback.url)
+
+
+def list_proxied_hosts(rules: SitePolicy) -> list[str]:
+    """Return the lines of the policy's list of hosts that a proxy of the environment would send to."""
+    return [line for line in rules.hook_hosts.split() if _has_proxy(f"https://{line.removeprefix('*.')}/")]
+
+
+def _has_proxy(url: str) -> bool:
+    return bool(select_proxy(url, get_environ_proxies(url)))
 
 
 @sensitive_variables()

@@ -71,14 +71,20 @@ def end_hook(hook: Hook, *, ended_by: str, by: Any | None = None) -> None:
 @sensitive_variables()
 def open_hook(hook: Hook) -> Opened:
     """Return the address and secret. What an earlier key sealed is sealed again. Raises Unreadable."""
-    url, url_is_current = sealing.unseal(hook.sealed_url, context=f"url {hook.public_id}")
-    secret, secret_is_current = sealing.unseal(hook.sealed_secret, context=f"secret {hook.public_id}")
-    opened = Opened(url, secret)
-    if not (url_is_current and secret_is_current):
+    opened, is_current = unseal_hook(hook)
+    if not is_current:
         sealed_url, sealed_secret = _seal(hook, opened)
         active = Hook.objects.filter(pk=hook.pk, ended_at=None)
         active.update(sealed_url=sealed_url, sealed_secret=sealed_secret)
     return opened
+
+
+@sensitive_variables()
+def unseal_hook(hook: Hook) -> tuple[Opened, bool]:
+    """Return the address and secret, and whether both are sealed under today's key. Raises Unreadable."""
+    url, url_is_current = sealing.unseal(hook.sealed_url, context=f"url {hook.public_id}")
+    secret, secret_is_current = sealing.unseal(hook.sealed_secret, context=f"secret {hook.public_id}")
+    return Opened(url, secret), url_is_current and secret_is_current
 
 
 def _seal(hook: Hook, opened: Opened) -> tuple[str, str]:

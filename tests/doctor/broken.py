@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import time as time_of_day
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,8 @@ from django.utils import timezone
 from onboarding import migrations, policy
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
-from onboarding.models import AuditEvent, Heartbeat, Job, PolicyVersion
+from onboarding.hooks import sealing
+from onboarding.models import AuditEvent, Heartbeat, Hook, Job, PolicyVersion, Starter
 from onboarding.models.policy_settings import SETTING_NAMES
 from portal.demo.process import free_port
 from portal.models import ClaimsSeen, User
@@ -144,7 +146,30 @@ def no_worker(_it: Installation) -> None:
     Heartbeat.objects.all().delete()
 
 
+def hook_of_another_key(_it: Installation) -> None:
+    Hook.objects.create(host="hooks.contoso.example", sealed_url="AAAA", sealed_secret="AAAA")
+
+
+def hook_waits(_it: Installation) -> None:
+    hook = Hook.objects.create(host="hooks.contoso.example")
+    hook.sealed_url = sealing.seal("https://hooks.contoso.example/?sig=1", context=f"url {hook.public_id}")
+    hook.sealed_secret = sealing.seal("whsec_x", context=f"secret {hook.public_id}")
+    hook.save()
+    starter = Starter.objects.create(
+        account_name="a@b.example",
+        start_date=timezone.localdate(),
+        start_time=time_of_day(9),
+        time_zone="UTC",
+    )
+    hours_ago = timezone.now() - timedelta(hours=2)
+    hook.deliveries.create(
+        starter=starter, message_id="msg_1", tries=3, created_at=hours_ago, give_up_at=hours_ago
+    )
+
+
 OWN_SIDE = (
+    Broken("a webhook of another key", "hooks.keys", hook_of_another_key, says="SECRET_KEY has changed"),
+    Broken("a webhook that does not arrive", "hooks.delivered", hook_waits, says="hooks.contoso.example"),
     Broken("no worker", "worker.alive", no_worker),
     Broken(
         "a worker that died",

@@ -150,7 +150,7 @@ def test_almost_every_check_can_fail():
 
     left = {check.id for check in list_checks() if not check.id.startswith("guard.")} - reached
 
-    assert left == {"database.reach", "mail.right"}
+    assert left == {"database.reach", "mail.right", "hooks.network"}  # the last one is never wrong: see below
 
 
 def test_a_missing_database_is_reported(look, monkeypatch):
@@ -343,6 +343,19 @@ def test_the_pass_policys_groups_are_shown_by_name_if_readable(well, look):
     well.fault(path="^/v1.0/groups/", status=200, body=group)
 
     assert "Included: all accounts. Excluded: Current starters." in look().text
+
+
+def test_a_proxy_for_webhooks_is_named(well, look, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.contoso.example:3128")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,direct.contoso.example")
+    well.rules(hook_hosts="hooks.contoso.example\ndirect.contoso.example")
+
+    seen = look()
+
+    assert (seen.wrong, seen.of("unknown")) == ([], ["hooks.network"])
+    assert "A proxy sends webhooks to: hooks.contoso.example." in seen.text
+    monkeypatch.setenv("NO_PROXY", "*")
+    assert look().states["hooks.network"] == "ok"
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):

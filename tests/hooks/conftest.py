@@ -75,7 +75,8 @@ def serve(receiver: Receiver, wrap: Callable[[Any], Any] | None = None) -> Threa
             self.end_headers()
             self.wfile.write(receiver.answer_body)
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -96,7 +96,7 @@ def test_a_silent_receiver_is_a_failure(hook, ticketed, receiver, monkeypatch):
     assert HookDelivery.objects.get().error == "ReadTimeout"
 
 
-def test_a_card_for_teams_has_link_and_time_and_no_name(subscribe, ticketed, receiver, settings):
+def test_a_card_for_teams_has_no_name(subscribe, ticketed, receiver, settings):
     settings.ORGANISATION_LANGUAGE = "en-gb"
     subscribe(hook_format="teams")
     starter = ticketed(display_name=BY_KEY["noor"].name)

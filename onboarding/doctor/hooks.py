@@ -1,0 +1,85 @@
+"""Webhooks: whether they arrive, can be read with today's key, and go through a proxy."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import clock
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.runner import Check, Finding
+from onboarding.hooks import sending, subscriptions
+from onboarding.hooks.sealing import Unreadable
+from onboarding.models import Hook, HookDelivery
+
+LATE_AFTER = timedelta(hours=1)
+MOST_NAMED = 5
+
+
+def check_keys(_run: DoctorRun) -> Finding:
+    lost = [hook.host for hook in Hook.objects.filter(ended_at=None) if not _can_be_opened(hook)]
+    if not lost:
+        return Finding("ok", gettext("The portal can read all of them."))
+    return Finding(
+        "wrong",
+        gettext("The portal cannot read the address or secret for: %(hosts)s.") % {"hosts": _name(lost)},
+        gettext(
+            "SECRET_KEY has changed. Restore the earlier key, or revoke these webhooks in the administration and "
+            "let the other systems add them again."
+        ),
+    )
+
+
+def check_deliveries(_run: DoctorRun) -> Finding:
+    waiting = HookDelivery.objects.filter(status=HookDelivery.Status.WAITING, tries__gt=0)
+    late = waiting.filter(created_at__lt=clock.now() - LATE_AFTER).select_related("hook")
+    hosts = sorted({row.hook.host for row in late.order_by("pk")[:1000]})
+    if not hosts:
+        return Finding("ok", gettext("None has waited for an hour or longer."))
+    return Finding(
+        "wrong",
+        gettext("Not delivered for an hour or longer: %(hosts)s.") % {"hosts": _name(hosts)},
+        gettext(
+            "Open Webhook deliveries in the administration. Each shows its HTTP status and last error. The portal "
+            "tries for three days, and an admin can replay what it gave up."
+        ),
+    )
+
+
+def check_network(run: DoctorRun) -> Finding:
+    proxied = sending.list_proxied_hosts(run.rules)
+    if not proxied:
+        return Finding("ok", gettext("The portal checks each address before it connects."))
+    return Finding(
+        "unknown",
+        gettext(
+            "A proxy sends webhooks to: %(hosts)s. The portal cannot check which addresses the proxy connects to. Only "
+            "the list of hosts in the policy protects."
+        )
+        % {"hosts": _name(proxied)},
+        gettext("Let the proxy refuse private addresses, or exclude these hosts from the proxy."),
+    )
+
+
+def _can_be_opened(hook: Hook) -> bool:
+    try:
+        subscriptions.unseal_hook(hook)
+    except Unreadable:
+        return False
+    return True
+
+
+def _name(hosts: list[str]) -> str:
+    named = sorted(set(hosts))
+    return ", ".join(named[:MOST_NAMED]) + (" …" if len(named) > MOST_NAMED else "")
+
+
+CHECKS = (
+    Check("hooks.keys", _("The webhooks can be read"), check_keys, needs=("database.migrations",)),
+    Check("hooks.delivered", _("Webhooks are delivered"), check_deliveries, needs=("database.migrations",)),
+    Check(
+        "hooks.network", _("Webhooks go to public addresses"), check_network, needs=("database.migrations",)
+    ),
+)
