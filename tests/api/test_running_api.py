@@ -27,7 +27,7 @@ SENT = int(os.environ.get("API_PARALLEL", "100"))
 def replicas() -> Iterator[Portal]:
     with portal(replicas=2) as running:
         allowed = f"{SERVICE_NOW.client_id} servicenow\n{LOGIC_APP.client_id} hr"
-        raise_daily_limits(running.environment, api_applications=allowed)
+        raise_daily_limits(running.environment, api_applications=allowed, hook_hosts="hooks.contoso.example")
         yield running
 
 

@@ -33,6 +33,12 @@ def test_the_types_are_those_that_are_promised():
     assert {*events.TYPES} == {f"starter.{name}" for name in (*promised.split(), "withdrawn")}
 
 
+def test_the_document_lists_every_event():
+    page = (Path(settings.BASE_DIR) / "docs/reference/webhooks.md").read_text()
+
+    assert sorted(re.findall(r"^\| `(starter[.a-z_]+)` \|", page, re.M)) == sorted(events.TYPES)
+
+
 @pytest.mark.parametrize("audit_event", events.NAMES)
 def test_each_event_is_queued_with_its_change(hook, ticketed, audit_event):
     starter = ticketed()

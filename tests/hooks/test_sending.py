@@ -7,8 +7,11 @@ import hmac
 import json
 import time
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_site
 from django.utils.translation import override
 
 from onboarding.hooks import sending
@@ -43,6 +46,19 @@ def test_a_webhook_is_signed(subscribe, ticketed, receiver):
     assert received.path.startswith("/flows/1?sig=")
     received.body += b" "
     assert not is_genuine(received, secret)
+
+
+def test_the_documents_receiver_checks_a_signature(subscribe, ticketed, receiver):
+    page = (Path(settings_of_site.BASE_DIR) / "docs/reference/webhooks.md").read_text()
+    printed: dict[str, Any] = {}
+    exec(page.split("```python")[1].split("```")[0], printed)  # noqa: S102 - what the page prints
+    _, secret = subscribe()
+    happen(ticketed(), "starter.invited")
+    send_due()
+    (received,) = receiver.received
+
+    assert printed["is_genuine"](secret, received.headers, received.body)
+    assert not printed["is_genuine"](secret, received.headers, received.body + b" ")
 
 
 def test_each_webhook_has_a_secret_of_its_own(subscribe, ticketed, receiver):
