@@ -78,8 +78,8 @@ class Migration(migrations.Migration):
                         verbose_name="events",
                     ),
                 ),
-                ("sealed_url", models.TextField(blank=True, default="")),
-                ("sealed_secret", models.TextField(blank=True, default="")),
+                ("sealed_url", models.TextField(blank=True, default="", verbose_name="encrypted address")),
+                ("sealed_secret", models.TextField(blank=True, default="", verbose_name="encrypted secret")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="added")),
                 ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
                 (

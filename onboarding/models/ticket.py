@@ -86,8 +86,8 @@ class Hook(models.Model):
     events = models.JSONField(
         _("events"), default=list, blank=True, help_text=_("The events that it gets. Empty: all.")
     )
-    sealed_url = models.TextField(blank=True, default="")
-    sealed_secret = models.TextField(blank=True, default="")
+    sealed_url = models.TextField(_("encrypted address"), blank=True, default="")
+    sealed_secret = models.TextField(_("encrypted secret"), blank=True, default="")
     created_at = models.DateTimeField(_("added"), default=timezone.now)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     ended_by = models.CharField(_("status"), max_length=8, choices=EndedBy, blank=True, default="")

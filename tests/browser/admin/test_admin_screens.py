@@ -14,6 +14,8 @@ TABLES = (
     "auditevent",
     "mail",
     "heartbeat",
+    "hook",
+    "hookdelivery",
     "job",
 )
 
