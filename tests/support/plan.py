@@ -31,6 +31,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "faults/test_canary.py": ("PostgreSQL", "Looks for a pass in all that is written; PostgreSQL also writes a log ahead."),
     "faults/test_canary_memory.py": ("PostgreSQL", "Looks into the memory of processes; the database plays no part."),
     "faults/test_disk_full.py": ("SQLite", "A full disk under a PostgreSQL server is a lost server: test_postgresql_lost.py."),
+    "faults/test_killed_webhooks.py": ("PostgreSQL", "Kills of the worker; those in hooks/test_kills.py run on both."),
     "faults/test_postgresql_lost.py": ("PostgreSQL", "Loses a PostgreSQL server."),
     "graph": ("SQLite", "HTTP towards Microsoft Graph; no database."),
     "guards": ("SQLite", "Functions over facts."),
