@@ -16,7 +16,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour bench load queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
+.PHONY: help demo demo-reset tour ticket-tour bench load queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo-reset: run-environment  ## forget the demo's data
 
 tour: run-environment  ## run the main job by itself, step by step, with the evidence
 	@$(RUN) manage.py tour
+
+ticket-tour: run-environment  ## run a ticket's day by itself: another system adds a starter and follows it
+	@$(RUN) manage.py ticket_tour
 
 test:  ## run each test once, on the database it depends on, and on both where the database can change the result
 	@$(MAKE) --no-print-directory test-sqlite EACH_ONCE=1 && $(MAKE) --no-print-directory test-postgresql EACH_ONCE=1

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from onboarding import audit, clock, jobs, policy
 from onboarding.audit import TicketEvent
 from onboarding.hooks import events, payloads
-from onboarding.models import Hook, HookDelivery, Ticket
+from onboarding.models import AuditEvent, Hook, HookDelivery, Ticket
 from onboarding.models.job import Job
 
 GIVE_UP_AFTER = timedelta(days=3)
@@ -20,7 +20,7 @@ def write_deliveries(recorded: Sequence[TicketEvent]) -> None:
     sent = {
         (each.starter.pk, kind): each
         for each in reversed(recorded)
-        if (kind := events.type_of(each.event.event))
+        if (kind := events.type_of(each.event.event)) and not _waits_only_for_hr(each.event)
     }
     if not sent:
         return
@@ -34,6 +34,11 @@ def write_deliveries(recorded: Sequence[TicketEvent]) -> None:
         for hook in hooks:
             if ticket is not None and hook.source == ticket.source and kind in (hook.events or events.TYPES):
                 _write_delivery(hook, kind, datetime.fromisoformat(each.event.at), ticket)
+
+
+def _waits_only_for_hr(event: AuditEvent) -> bool:
+    """Whether a check found nothing but that HR has not accepted the starter: `starter.recorded` has said so."""
+    return event.event == "starter.refused" and event.facts.get("codes") == ["recorder_is_a_person"]
 
 
 def _tickets_with_hooks(starters: set[int]) -> list[Ticket]:

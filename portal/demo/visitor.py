@@ -41,7 +41,8 @@ class _FormParser(HTMLParser):
             and given.get("name")
             and (given.get("type") not in {"radio", "checkbox", "submit"} or "checked" in given)
         ):
-            self.forms[-1].fields[given["name"]] = given.get("value", "")
+            without = "on" if given.get("type") in {"radio", "checkbox"} else ""  # as browsers send it
+            self.forms[-1].fields[given["name"]] = given.get("value", without)
         elif tag == "textarea":
             self._textarea = given.get("name", "")
             self.forms[-1].fields[self._textarea] = ""

@@ -50,6 +50,14 @@ def test_each_event_is_queued_with_its_change(hook, ticketed, audit_event):
     assert Job.objects.filter(key=f"hook:{hook.pk}", done_at=None).exists()
 
 
+def test_waiting_for_hr_is_no_refusal(hook, ticketed):
+    starter = ticketed()
+    with audit.transaction():
+        audit.record("starter.refused", starter=starter, facts={"codes": ["recorder_is_a_person"]})
+
+    assert not HookDelivery.objects.exists()
+
+
 def test_other_events_send_nothing(hook, ticketed):
     happen(ticketed(), "starter.rescheduled", "issue.shown", "mail.refused")
 

@@ -23,16 +23,20 @@ ACCOUNT = "noor.devries@contoso.example"
 
 class Command(BaseCommand):
     help = "Run the main job automatically, on its own ports and with its own data."
+    done = "The whole first day works."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.SANDBOX:
             raise CommandError("AZURE_TENANT_ID is a real tenant. The tour uses only the sandbox tenant.")
         try:
             with running_demo() as demo:
-                self.run_steps(Tour(demo))
+                self.run_steps(self.make_tour(demo))
         except (RuntimeError, TimeoutError) as problem:
             raise CommandError(str(problem)) from None
-        self.stdout.write("The whole first day works.")
+        self.stdout.write(self.done)
+
+    def make_tour(self, demo: RunningDemo) -> Tour:
+        return Tour(demo)
 
     def run_steps(self, tour: Tour) -> None:
         for number, step in enumerate(tour.steps(), 1):
