@@ -72,7 +72,7 @@ STARTER_MOVES: tuple[Move[StarterState], ...] = (
         StarterState.INVITED,
         StarterState.RECORDED,
         "HR",
-        "HR chooses another account, which is checked again",
+        "HR chooses another account, or another system changes what HR accepted; everything is checked again",
     ),
     Move(
         StarterState.WITHDRAWN,

@@ -85,7 +85,8 @@ class DepartmentForm(ChangeAwareForm):
 
     opened_for = forms.CharField(label="", widget=forms.HiddenInput, required=False)
     department = forms.CharField(
-        max_length=128, help_text=_("The department's name as in Entra. Capitals and spaces do not matter.")
+        max_length=128,
+        help_text=_("The department's name as in Entra. Capitals and extra spaces do not matter."),
     )
 
     class Meta:

@@ -81,12 +81,12 @@ MEANINGS = {
         "last error shows before you start this job again."
     ),
     "look": _(
-        "The portal could not read a starter's account from Entra. Every ten minutes it retries one of the "
-        "jobs that failed this way. Once one succeeds, the portal retries the rest."
+        "The portal could not read the accounts of one or more starters from Entra. Every ten minutes, it "
+        "tries one of the failed jobs again. When that works, it tries all the others."
     ),
     "sign_ins": _(
-        "The portal could not read from Entra when someone last signed in to an account. Until it can, the "
-        "starter cannot get a pass. The portal keeps trying."
+        "The portal could not find out from Entra when someone last signed in to a starter's account. Until "
+        "it can, that starter cannot get a pass. The portal keeps trying."
     ),
     "hook": _("The portal could not send webhooks. It keeps trying. The last error shows the cause."),
     "retry": _("The portal could not restart the failed jobs automatically."),

@@ -115,7 +115,7 @@ def _verify(token: str) -> Any:
         if reason == "unavailable":
             raise Problem(
                 UNAVAILABLE,
-                gettext("The portal could not read Microsoft Entra’s keys."),
+                gettext("The portal could not read Microsoft Entra’s signing keys."),
                 retry_after=UNAVAILABLE_SECONDS,
             ) from None
         raise _unauthorised("invalid_token") from None

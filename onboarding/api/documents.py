@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from onboarding.api import problems
 from onboarding.api.authentication import HOOKS, READ, RECORD, WITHDRAW
-from onboarding.api.fields import MAX_BODY
+from onboarding.api.fields import MAX_ACCOUNT, MAX_BODY
 from onboarding.hooks import payloads
 from onboarding.hooks.events import TYPES
 from onboarding.lifecycle import StarterState
@@ -38,7 +38,7 @@ ACTORS = ["hr", "it", "portal", "manager", "starter", "nobody"]
 SENT: dict[str, Schema] = {
     "account": text(
         "The account name (userPrincipalName) or object ID. The account may not exist yet.",
-        "noor.devries@contoso.example", minLength=1, maxLength=320,
+        "noor.devries@contoso.example", minLength=1, maxLength=MAX_ACCOUNT,
     ),
     "startDate": text("The first day, as YYYY-MM-DD.", "2026-12-07", format="date"),
     "startTime": text("The start in the time zone below, as HH:MM. Without it: 09:00.", "09:00"),
@@ -240,7 +240,13 @@ class Operation:
 
 
 COMMON = (problems.BAD_REQUEST, problems.INVALID_TOKEN, problems.NOT_PERMITTED, problems.UNAVAILABLE)
-OF_BODY = (problems.NOT_JSON, problems.TOO_LARGE, problems.WRONG_TYPE, problems.INVALID_FIELDS)
+OF_BODY = (
+    problems.NOT_JSON,
+    problems.LENGTH_REQUIRED,
+    problems.TOO_LARGE,
+    problems.WRONG_TYPE,
+    problems.INVALID_FIELDS,
+)
 STARTER_PATH = "/starters/{source}/{ticket}"
 HOOK_PATH = "/hooks/{hook}"
 

@@ -12,7 +12,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.api.problems import INVALID_FIELDS, NOT_JSON, TOO_LARGE, WRONG_TYPE, FieldError, Problem
+from onboarding.api.problems import (
+    INVALID_FIELDS,
+    LENGTH_REQUIRED,
+    NOT_JSON,
+    TOO_LARGE,
+    WRONG_TYPE,
+    FieldError,
+    Problem,
+)
 from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,
     TIME_ZONES,
@@ -23,7 +31,8 @@ from onboarding.starters.rescheduling import Schedule
 from onboarding.tickets.request import TicketRequest
 
 MAX_BODY = 16 * 1024  # bytes
-ACCOUNT = re.compile(r"[^@\s,;<>\"\\]{1,64}@[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
+MAX_ACCOUNT = 120  # characters, as on HR's pages
+ACCOUNT = re.compile(r"[^@\s,;<>\"\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 DATE, TIME = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}(:00)?")
 REQUIRED = {"required": _("Send this field.")}
@@ -40,7 +49,7 @@ def check_account(value: str) -> str:
 class StarterFields(forms.Form):
     """The body of a PUT. The names are those of the API."""
 
-    account = forms.CharField(max_length=320, error_messages=REQUIRED)
+    account = forms.CharField(max_length=MAX_ACCOUNT, error_messages=REQUIRED)
     startDate = forms.DateField(input_formats=["%Y-%m-%d"], error_messages=REQUIRED)  # noqa: N815
     startTime = forms.TimeField(input_formats=["%H:%M", "%H:%M:%S"], required=False)  # noqa: N815
     timeZone = forms.ChoiceField(  # noqa: N815
@@ -127,6 +136,8 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object of the body. Raises Problem."""
     if request.content_type != "application/json":
         raise Problem(WRONG_TYPE)
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        raise Problem(LENGTH_REQUIRED)
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
         raise Problem(TOO_LARGE, gettext("At most %(most)s bytes.") % {"most": MAX_BODY})
     try:

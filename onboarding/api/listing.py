@@ -19,11 +19,11 @@ from django.utils.translation import gettext
 
 from onboarding.api.problems import INVALID_QUERY, FieldError, Problem
 from onboarding.lifecycle import StarterState
-from onboarding.models import Ticket
+from onboarding.models import AuditHead, Ticket
 
 PAGE_SIZE = 50
 MAX_SCANNED = 200  # tickets that one page reads at most, where `state` leaves most of them out
-MAX_CURSOR = 2**63 - 1
+MOST_DIGITS = 18  # of a cursor
 PARAMETERS = {"state", "since", "cursor"}
 
 
@@ -57,8 +57,8 @@ def read_query(sent: QueryDict) -> ListQuery:
         errors.append(_error("state", gettext("There is no such state.")))
     moment = _parse_moment(since)
     if since and moment is None:
-        errors.append(_error("since", gettext("Send a time with its offset, like 2026-11-30T09:00:00Z.")))
-    if cursor and not (cursor.isascii() and cursor.isdigit() and int(cursor[:20]) <= MAX_CURSOR):
+        errors.append(_error("since", gettext("Send a time with its UTC offset, like 2026-11-30T09:00:00Z.")))
+    if cursor and not (len(cursor) <= MOST_DIGITS and cursor.isascii() and cursor.isdigit()):
         errors.append(_error("cursor", gettext("Send the cursor of an earlier answer.")))
     if errors:
         raise Problem(INVALID_QUERY, errors=tuple(errors))
@@ -68,7 +68,10 @@ def read_query(sent: QueryDict) -> ListQuery:
 def read_page(query: ListQuery, sources: Iterable[str]) -> Page:
     """One query for each source, and constant time whatever the number of starters."""
     names = sorted(sources)
-    after = max(query.cursor, _event_before(query.since, names) if query.since else 0)
+    newest = AuditHead.objects.get(id=1).seq  # read first: what happens from now on comes after this cursor
+    after = min(query.cursor, newest)
+    if query.since:
+        after = max(after, _event_before(query.since, names, newest))
     by_source = [_changed_after(after, name) for name in names]
     scanned = list(islice(merge(*by_source, key=lambda ticket: ticket.last_event), MAX_SCANNED + 1))
     found: list[Ticket] = []
@@ -86,13 +89,13 @@ def _changed_after(event: int, source: str) -> list[Ticket]:
     return list(rows.order_by("last_event")[: MAX_SCANNED + 1])
 
 
-def _event_before(since: datetime, sources: list[str]) -> int:
-    """Return the number just before the first change since this time."""
+def _event_before(since: datetime, sources: list[str], newest: int) -> int:
+    """Return the number just before the first change since this time, the newest one if there is none."""
     firsts = [
         Ticket.objects.filter(source=name, changed_at__gte=since).order_by("changed_at", "last_event").first()
         for name in sources
     ]
-    return min((first.last_event - 1 for first in firsts if first), default=MAX_CURSOR)
+    return min((first.last_event - 1 for first in firsts if first), default=newest)
 
 
 def _parse_moment(text: str) -> datetime | None:

@@ -30,22 +30,25 @@ NO_SUCH_ADDRESS = Kind("no_such_address", 404, _("There is no such address"))
 WRONG_METHOD = Kind("wrong_method", 405, _("This address does not take this method"))
 BAD_REQUEST = Kind("bad_request", 400, _("The request has impossible characters"))
 NOT_JSON = Kind("not_json", 400, _("The body is not a JSON object"))
-INVALID_QUERY = Kind("invalid_query", 400, _("A parameter of the address is not valid"))
+INVALID_QUERY = Kind("invalid_query", 400, _("A query parameter in the address is not valid"))
+LENGTH_REQUIRED = Kind("length_required", 411, _("Send the body with its length, not in chunks"))
 TOO_LARGE = Kind("too_large", 413, _("The body is too large"))
 WRONG_TYPE = Kind("wrong_content_type", 415, _("Send the body as application/json"))
 INVALID_FIELDS = Kind("invalid_fields", 422, _("Some fields are missing or not valid"))
 VERSION_MISMATCH = Kind("version_mismatch", 412, _("The starter has changed since you read it"))
-ALREADY_ADDED = Kind("already_added", 409, _("Another unfinished starter has this account"))
+ALREADY_ADDED = Kind(
+    "already_added", 409, _("Another starter has this account, and their onboarding is not finished")
+)
 NOT_CHANGEABLE = Kind("not_changeable", 409, _("The starter can no longer be changed"))
-DAILY_LIMIT = Kind("daily_limit", 429, _("The daily limit of this application is reached"))
+DAILY_LIMIT = Kind("daily_limit", 429, _("This application has reached its daily limit"))
 NO_SUCH_HOOK = Kind("no_such_hook", 404, _("There is no such webhook"))
 HOOK_LIMIT = Kind("hook_limit", 409, _("The application has too many webhooks"))
 UNAVAILABLE = Kind("unavailable", 503, _("Microsoft Entra does not respond"))
 
 KINDS = (
     BAD_REQUEST, INVALID_TOKEN, NOT_PERMITTED, NOT_FOUND, NO_SUCH_ADDRESS, WRONG_METHOD, NOT_JSON, INVALID_QUERY,
-    TOO_LARGE, WRONG_TYPE, INVALID_FIELDS, VERSION_MISMATCH, ALREADY_ADDED, NOT_CHANGEABLE, DAILY_LIMIT, NO_SUCH_HOOK,
-    HOOK_LIMIT, UNAVAILABLE,
+    LENGTH_REQUIRED, TOO_LARGE, WRONG_TYPE, INVALID_FIELDS, VERSION_MISMATCH, ALREADY_ADDED, NOT_CHANGEABLE, DAILY_LIMIT,
+    NO_SUCH_HOOK, HOOK_LIMIT, UNAVAILABLE,
 )  # fmt: skip
 
 

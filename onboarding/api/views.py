@@ -30,19 +30,17 @@ from onboarding.api.problems import (
 )
 from onboarding.errors import ConcurrentUpdate, OnboardingError
 from onboarding.guards import daily_limits
-from onboarding.lifecycle import StarterState
-from onboarding.models import Ticket
+from onboarding.lifecycle import IssueState, NotPermitted, StarterState
+from onboarding.models import PassIssue, Ticket
 from onboarding.starters import duplicates, withdrawal
 from onboarding.starters.errors import (
     AlreadyRecorded,
     DirectoryUnavailable,
     OwnStarter,
-    SameAccount,
     TicketError,
 )
 from onboarding.tickets import put
 from onboarding.tickets.representation import describe, etag_of, url_of
-from onboarding.tickets.request import TicketRequest, look_up_account
 
 ETAG = re.compile(r'"(\d{1,18})"')
 WITHDRAWING_SECONDS = 10  # until a pass that may still work is deleted, usually
@@ -51,22 +49,27 @@ WITHDRAWING_SECONDS = 10  # until a pass that may still work is deleted, usually
 def put_starter(request: HttpRequest, caller: Caller, *, source: str, number: str) -> JsonResponse:
     caller.require_source(source)
     sent = read_starter(request, source, number)
+    earlier = put.find_ticket(source, number)
+    if earlier is not None and earlier.starter.erased_at is not None:
+        raise Problem(NOT_FOUND)
     try:
-        _require_absent(request, sent)
+        _check_preconditions(request, earlier)
         result = put.put_ticket(sent, by=caller.application, expected_version=_expected_version(request))
     except put.VersionMismatch:
         raise Problem(VERSION_MISMATCH) from None
     except TicketError as error:
         errors = (FieldError(f"/{error.field}", error.code, str(error.message)),)
         raise Problem(INVALID_FIELDS, errors=errors) from None
-    except AlreadyRecorded:
-        raise _already_added(sent) from None
+    except AlreadyRecorded as error:
+        raise _already_added(error) from None
     except daily_limits.DailyLimitReached:
         raise Problem(DAILY_LIMIT, retry_after=_seconds_until_tomorrow()) from None
     except DirectoryUnavailable as error:
         raise Problem(UNAVAILABLE, str(error.message), retry_after=UNAVAILABLE_SECONDS) from None
-    except (ConcurrentUpdate, OwnStarter, SameAccount) as error:
+    except (ConcurrentUpdate, OwnStarter) as error:
         raise _not_changeable(source, number, error) from None
+    except NotPermitted:
+        raise _not_changeable(source, number, ConcurrentUpdate("another state meanwhile")) from None
     ticket = _read_ticket(source, number)
     response = _answer(ticket, 201 if result.created else 200, describe(ticket, result.refusing))
     if result.created:
@@ -89,18 +92,29 @@ def withdraw_starter(request: HttpRequest, caller: Caller, *, source: str, numbe
     if expected is not None and expected != ticket.starter.version:
         raise Problem(VERSION_MISMATCH)
     is_done = ticket.starter.state == StarterState.WITHDRAWN
-    if not is_done:
+    if not is_done and not _is_being_withdrawn(ticket):
         try:
             is_done = withdrawal.withdraw_starter(
                 starter=ticket.starter, by=caller.application, reason=reason
             )
-        except ConcurrentUpdate as error:
+        except (ConcurrentUpdate, NotPermitted):
+            error = ConcurrentUpdate("finished, or another state meanwhile")
             raise _not_changeable(source, number, error) from None
     fresh = _read_ticket(source, number)
     response = _answer(fresh, 200 if is_done else 202, describe(fresh))
     if not is_done:
         response["Retry-After"] = str(WITHDRAWING_SECONDS)
     return response
+
+
+def _is_being_withdrawn(ticket: Ticket) -> bool:
+    """Whether an earlier request has asked for it, and the pass is still being deleted."""
+    issue = ticket.starter.open_issue()
+    return (
+        issue is not None
+        and issue.state == IssueState.REVOKING
+        and issue.reason == PassIssue.Reason.WITHDRAWN
+    )
 
 
 def list_starters(request: HttpRequest, caller: Caller) -> JsonResponse:
@@ -140,24 +154,28 @@ def _answer(ticket: Ticket, status: int, body: dict[str, Any]) -> JsonResponse:
 
 
 def _expected_version(request: HttpRequest) -> int | None:
-    """Return the version in If-Match. `*` asks only that there is one."""
+    """Return the version in If-Match; None where it names none."""
     sent = request.headers.get("If-Match", "").strip()
-    if not sent:
+    if sent in {"", "*"}:
         return None
     match = ETAG.fullmatch(sent)
     return int(match[1]) if match else -1
 
 
-def _require_absent(request: HttpRequest, sent: TicketRequest) -> None:
-    """`If-None-Match: *` adds, and never changes."""
-    if request.headers.get("If-None-Match", "").strip() == "*" and put.find_ticket(sent.source, sent.number):
+def _check_preconditions(request: HttpRequest, earlier: Ticket | None) -> None:
+    """`If-None-Match: *` only adds, `If-Match: *` only changes. Raises VersionMismatch."""
+    only_adds = request.headers.get("If-None-Match", "").strip() == "*"
+    only_changes = request.headers.get("If-Match", "").strip() == "*"
+    if (only_adds and earlier is not None) or (only_changes and earlier is None):
         raise put.VersionMismatch
 
 
-def _already_added(sent: TicketRequest) -> Problem:
-    """Name the other starter's state, and its ticket only if it has the same source."""
-    person = look_up_account(sent.account).account_or_name
-    other = duplicates.find_unfinished_of_several([person]).get(duplicates.duplicate_key(person))
+def _already_added(error: AlreadyRecorded) -> Problem:
+    """Name the other starter's state, and nothing else of it."""
+    if error.person is None:
+        return Problem(ALREADY_ADDED)
+    found = duplicates.find_unfinished_of_several([error.person])
+    other = found.get(duplicates.duplicate_key(error.person))
     return Problem(ALREADY_ADDED, more={"otherState": other.state} if other else {})
 
 
@@ -167,7 +185,9 @@ def _not_changeable(source: str, number: str, error: OnboardingError) -> Problem
     if isinstance(error, ConcurrentUpdate):  # its message is about a page
         return Problem(
             NOT_CHANGEABLE,
-            gettext("A pass was requested, or the starter is finished or withdrawn."),
+            gettext(
+                "A pass was requested, the starter’s onboarding is finished, or the starter is withdrawn."
+            ),
             more=state,
         )
     return Problem(NOT_CHANGEABLE, str(error.message), more=state)

@@ -132,7 +132,7 @@ def record(
         event=event,
         starter=starter.public_id if starter else "",
         issue=str(issue.pk) if issue else "",
-        facts=dict(facts or {}),
+        facts=dict(facts or {}) | _application_fact(by),
         commitments={name: make_commitment(salt, value) for name, value in values.items()},
         previous=head.hash,
     )
@@ -146,6 +146,12 @@ def record(
         if mine.update(last_event=row.seq, changed_at=clock.now()):
             _head_lock.followed.append(TicketEvent(row, starter))
     return row
+
+
+def _application_fact(by: Person | None) -> dict[str, str]:
+    """Name the application that acts, by itself or for a person."""
+    application = getattr(by, "application_id", "")
+    return {"application": application} if application else {}
 
 
 def make_commitment(salt: str, value: str) -> str:

@@ -85,8 +85,10 @@ def check_fact(fact: GuardFact, run: DoctorRun) -> Finding:
         return Finding(
             "unknown",
             ngettext(
-                "Skipped: the Microsoft Graph request limit is reached. Available again in %(seconds)s second.",
-                "Skipped: the Microsoft Graph request limit is reached. Available again in %(seconds)s seconds.",
+                "Skipped: the Microsoft Graph request limit is reached. The portal can ask again in %(seconds)s "
+                "second.",
+                "Skipped: the Microsoft Graph request limit is reached. The portal can ask again in %(seconds)s "
+                "seconds.",
                 seconds,
             )
             % {"seconds": seconds},

@@ -128,7 +128,7 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("HR can look up the account to get its reference number.")
+    hint = gettext("HR can look up the account in the portal to get a reference number.")
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 

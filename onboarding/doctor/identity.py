@@ -143,7 +143,7 @@ def check_permission(permission: Permission, run: DoctorRun) -> Finding:
         return Finding("ok", gettext("Granted. The portal needs it for: %(purpose)s.") % {"purpose": purpose})
     missing = (
         gettext(
-            "The token issued %(moment)s UTC does not contain this permission. The portal needs it for: "
+            "The token issued on %(moment)s UTC does not contain this permission. The portal needs it for: "
             "%(purpose)s."
         )
         if identity.issued_at

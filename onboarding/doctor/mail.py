@@ -35,7 +35,8 @@ def _check_mailbox(run: DoctorRun) -> Finding:
         return Finding(
             "skipped",
             gettext(
-                "Skipped: a check of Graph, the identity or its permission to read accounts found a problem."
+                "Skipped: another check found a problem with Graph, the portal’s identity or its permission to read "
+                "accounts."
             ),
         )
     look = run.diagnosis.find_mailbox(settings.MAIL_FROM)
@@ -132,7 +133,7 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
         )
     if settings.EMAIL_BACKEND == GRAPH_BACKEND and " 403 " in f"{delay.answer} ":
         words = gettext(
-            "Microsoft refuses the email (%(answer)s), because the right %(right)s for %(sender)s is missing."
+            "Microsoft refuses the email (%(answer)s), because the role “%(right)s” for %(sender)s is missing."
         )
         return words % values, _fix_missing_right()
     words = gettext("The mail server refuses the portal’s settings (%(answer)s).")
@@ -143,8 +144,8 @@ def _fix_missing_right() -> str:
     return gettext(
         "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox "
         "(RBAC for Applications: New-ServicePrincipal, New-ManagementScope, New-ManagementRoleAssignment). "
-        "MAIL_FROM must be the mailbox’s own address. Then check with `%(command)s`. It can take up to two "
-        "hours until the change works."
+        "MAIL_FROM must be the mailbox’s own address. Then check with `%(command)s`. The change can take up "
+        "to two hours to take effect."
     ) % {"right": EXCHANGE_RIGHT, "command": _test_command()}
 
 
@@ -187,11 +188,11 @@ FIXES = (
             "give this account a licence."
         ),
     ),
-    (r"certificate", _("The server’s certificate is not valid for its name. Check the host in EMAIL_URL.")),
+    (r"certificate", _("The certificate is not valid for the server’s name. Check the host in EMAIL_URL.")),
 )
 OTHER_FIX = _(
-    "Show this answer to your mail administrator. Once the problem is fixed, the portal will send the "
-    "emails automatically."
+    "Show the mail server’s answer to your mail administrator. Once the problem is fixed, the portal "
+    "will send the emails automatically."
 )
 
 

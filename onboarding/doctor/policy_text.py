@@ -31,6 +31,6 @@ def policy_setting_text(rules: SitePolicy, rule: str) -> str:
             "Because of the policy setting “%(setting)s”, the portal continues without this check and records "
             "that with each pass."
         ),
-        OFF: gettext("Because of the policy setting “%(setting)s”, the portal does not make this check."),
+        OFF: gettext("Because of the policy setting “%(setting)s”, the portal does not run this check."),
     }
     return words[getattr(rules, rule)] % {"setting": name}

@@ -55,15 +55,15 @@ def check_lifetime_bounds(run: DoctorRun) -> Finding:
     words = {
         True: gettext(
             "Entra allows passes of %(low)s to %(high)s minutes that can be used only once. The portal’s passes "
-            "can always be used only once. Their lifetimes: %(ours)s."
+            "always work only once. Their lifetimes: %(ours)s."
         ),
         False: gettext(
             "Entra allows passes of %(low)s to %(high)s minutes that can be used once or several times. The "
-            "portal’s passes can always be used only once. Their lifetimes: %(ours)s."
+            "portal’s passes always work only once. Their lifetimes: %(ours)s."
         ),
         None: gettext(
-            "Entra allows passes of %(low)s to %(high)s minutes. The portal’s passes can always be used only "
-            "once. Their lifetimes: %(ours)s."
+            "Entra allows passes of %(low)s to %(high)s minutes. The portal’s passes always work only once. "
+            "Their lifetimes: %(ours)s."
         ),
     }
     lifetimes = "; ".join(_lifetime_text(department, minutes) for department, minutes in ours)

@@ -190,8 +190,8 @@ IN_PASS_POLICY = Guard(
     _("Microsoft does not allow a pass for this account yet."),
     _(
         "The Temporary Access Pass policy in Entra does not include this account, or does not allow the "
-        "portal’s pass lifetime. Ask IT to correct the policy or to add the account to its group. The "
-        "change takes effect after a few minutes."
+        "portal’s pass lifetime. Ask IT to correct the policy, or to add the account to a group that the "
+        "policy includes. The change takes effect after a few minutes."
     ),
     setting="pass_policy",
     is_unreadable=lambda q: q.facts.pass_policy is None,

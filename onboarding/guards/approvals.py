@@ -22,8 +22,8 @@ class NotAnotherPerson(OnboardingError):
     """The approver was involved with the starter, or is their manager or the starter."""
 
     message = _(
-        "You cannot approve, because you have already worked on this starter or are their manager. Ask an "
-        "HR colleague to approve."
+        "You cannot approve, because you have already worked on this starter’s onboarding or are their "
+        "manager. Ask an HR colleague to approve."
     )
 
 
@@ -84,10 +84,13 @@ def void_approvals(starter: Starter) -> None:
 
 
 def can_approve(starter: Starter, person: Any) -> bool:
-    """Return whether this HR person was not involved, and is neither the manager nor the starter."""
+    """Return whether this HR person was not involved, and is neither the manager nor the starter.
+
+    What another system added must be accepted first: until then it has no recorder to differ from.
+    """
     took_part = starter.contributor_ids
     theirs = {starter.manager_id, starter.stand_in_id, starter.account_id}
-    return bool(person.is_hr) and person.oid not in took_part | theirs
+    return bool(person.is_hr) and not starter.awaits_acceptance and person.oid not in took_part | theirs
 
 
 @audit.transaction()

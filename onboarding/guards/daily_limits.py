@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from onboarding import clock
 from onboarding.lifecycle import IssueState
-from onboarding.models import EffectivePolicy, PassIssue, Starter, Ticket
+from onboarding.models import ApiUsage, EffectivePolicy, PassIssue, SitePolicy, Starter, Ticket
 
 
 class DailyLimitReached(Exception):
@@ -35,10 +38,31 @@ def is_recorder_below_limit(person: Any, rules: EffectivePolicy) -> bool:
     )
 
 
+CHANGES_PER_STARTER = (
+    3  # so many look-ups and changes a day may a caller of the API cause for each starter it may add
+)
+
+
 def is_application_below_limit(application_id: str, rules: EffectivePolicy) -> bool:
     """An application may add as many starters a day as one person in HR."""
     today = Ticket.objects.filter(application_id=application_id, created_at__gte=start_of_day())
     return today.count() < rules.hr_daily
+
+
+def count_api_use(callers: Iterable[str], rules: SitePolicy) -> None:
+    """Count one look-up or change for each of these callers. Raises DailyLimitReached, and then nothing is counted.
+
+    This bounds what a stolen token can ask of the directory, and how often managers get an email about a new date.
+    """
+    day = timezone.localtime(clock.now()).date()
+    with transaction.atomic():
+        for caller in callers:
+            ApiUsage.objects.get_or_create(caller=caller, day=day)
+            below = ApiUsage.objects.filter(
+                caller=caller, day=day, count__lt=CHANGES_PER_STARTER * rules.hr_daily
+            )
+            if not below.update(count=F("count") + 1):
+                raise DailyLimitReached
 
 
 def _passes_today() -> Any:

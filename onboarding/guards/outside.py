@@ -33,8 +33,8 @@ ALARMING_WHEN_ADDED = FOR_IT | {"never_signed_in", "no_own_method"}
 
 CANNOT = _("The portal cannot create a pass for this account.")
 ASK_IT = _(
-    "Check that it is the right account. If it is, ask IT to handle the sign-in and quote reference "
-    "number {reference}."
+    "Check that it is the right account. If it is, ask IT to handle the sign-in, and give them "
+    "reference number {reference}."
 )
 
 

@@ -55,12 +55,12 @@ def manager_now(q: Question) -> bool:
 
 MANAGER_NOW = Guard(
     "manager_now",
-    _("The person who confirms is the manager or the stand-in"),
+    _("The person who creates the pass is the manager or the stand-in"),
     manager_now,
     _("You are no longer this person’s manager in Entra."),
     _(
-        "The person who confirmed is neither the manager in Entra nor the stand-in. Only the current "
-        "manager or stand-in can confirm."
+        "The person who tried to create the pass is neither the manager in Entra nor the stand-in. Only the "
+        "current manager or stand-in can create it."
     ),
     alarming=True,
     personal=True,
@@ -79,8 +79,8 @@ MANAGER_ENABLED = Guard(
     manager_enabled,
     _("Your account is disabled or is a guest account, so you cannot create passes."),
     _(
-        "The account of the manager or stand-in is disabled or is a guest account. Another possible cause: "
-        "HR assigned a stand-in, but the manager no longer has a manager in Entra."
+        "The account of the manager or stand-in is disabled or is a guest account, or HR assigned a "
+        "stand-in but the manager no longer has a manager in Entra."
     ),
     alarming=True,
 )
@@ -131,11 +131,7 @@ def is_approved(q: Question) -> bool:
     contributors = [q.identity_of(object_id) for object_id in q.starter.contributor_ids]
 
     def is_another(oid: str) -> bool:
-        return not any(
-            contributor.is_same_person(q.identity_of(oid))
-            for contributor in contributors
-            if contributor.object_id != oid
-        )
+        return not any(contributor.is_same_person(q.identity_of(oid)) for contributor in contributors)
 
     return not approvals.list_missing_approvals(q.starter, q.policy, counts=is_another)
 

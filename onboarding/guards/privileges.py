@@ -35,8 +35,8 @@ NO_ACTIVE_ROLE = Guard(
     no_active_role,
     _("IT handles passes for this kind of account."),
     _(
-        "The account has an administrator role. The portal never creates a pass for such an account. Ask IT to "
-        "create it."
+        "The account has an administrator role. The portal never creates a pass for such an account. Ask IT "
+        "to create the pass."
     ),
     alarming=True,
 )
@@ -53,7 +53,7 @@ NO_ELIGIBLE_ROLE = Guard(
     _("IT handles passes for this kind of account."),
     _(
         "The account can activate an administrator role. The portal never creates a pass for such an "
-        "account. Ask IT to create it."
+        "account. Ask IT to create the pass."
     ),
     alarming=True,
     setting="eligible_roles",

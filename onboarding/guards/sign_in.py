@@ -121,7 +121,7 @@ SIGN_IN_IS_FRESH = Guard(
     "sign_in_is_fresh",
     _("The manager has signed in recently"),
     sign_in_is_fresh,
-    _("You signed in too long ago for this step. Sign in again, then confirm. No pass was created."),
+    _("No pass was created, because you signed in too long ago. Sign in again, then create the pass."),
     _("The manager signed in too long ago. The portal asks them to sign in again."),
     personal=True,
     at_click=True,
@@ -136,8 +136,14 @@ STEP_UP_IS_FOR_THIS = Guard(
     "step_up_is_for_this",
     _("The manager has signed in for this pass"),
     step_up_is_for_this,
-    _("You must sign in from this page for each pass. Sign in again, then confirm. No pass was created."),
-    _("The manager did not sign in for this pass. The portal asks them to sign in again."),
+    _(
+        "No pass was created, because you must sign in from this page for each pass. Sign in again, then "
+        "create the pass."
+    ),
+    _(
+        "The manager must sign in separately for each pass, but did not for this one. The portal asks them "
+        "to sign in again."
+    ),
     personal=True,
     at_click=True,
 )
@@ -160,7 +166,7 @@ NO_FOREIGN_PASS = Guard(
     _("This account already has a pass that was created outside the portal."),
     _(
         "This account already has a valid pass that was created outside the portal. Ask IT to delete that "
-        "pass. The manager can then confirm."
+        "pass. The manager can then create a pass."
     ),
     alarming=True,
     scarce=True,

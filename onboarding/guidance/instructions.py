@@ -33,7 +33,9 @@ OPEN_BROWSER = _("On the device, open {where} in a browser.")
 ENTER_PASS = _(
     "Enter your account name. When asked for a password or a “Temporary Access Pass”, enter the pass."
 )
-TEN_MINUTES = _("Finish within ten minutes. Then sign in once with the new method to check that it works.")
+TEN_MINUTES = _(
+    "Finish within ten minutes of signing in. Then sign in once with the new method to check that it works."
+)
 
 DEVICES = (
     Device(
@@ -89,8 +91,8 @@ DEVICES = (
         _("You use the pass to set up the computer itself."),
         (
             _(
-                "If you also have a phone or a security key, set that up first. The pass works only once, and "
-                "Windows may ask for it twice."
+                "If you also have a phone or a security key, set that up first, because the pass works only once "
+                "and Windows may ask for it twice."
             ),
             _(
                 "Turn on the computer and choose “Set up for work or school”. Enter your account name, then the pass."

@@ -79,8 +79,8 @@ SIGN_IN_PROBLEMS = (
         _("The starter entered the pass in an app or on a Windows screen that does not accept passes."),
         (
             _(
-                "Open the address in step 1 in a browser, sign in with the pass and add the passkey. Then go back to "
-                "the app."
+                "Open the sign-in address from the instructions in a browser, sign in with the pass and add the "
+                "passkey. Then go back to the app."
             ),
         ),
         "AADSTS130506",
@@ -88,19 +88,19 @@ SIGN_IN_PROBLEMS = (
     SignInProblem(
         "password",
         _("The screen asks for a password"),
-        _("The pass may be too new for the sign-in page, or the account also has other sign-in methods."),
+        _("The sign-in page may not know the new pass yet, or the account also has other sign-in methods."),
         (
             _("Do not enter a password. Choose “Other ways to sign in”, then the Temporary Access Pass."),
             _(
                 "If you do not see that choice, close the window, wait half a minute and try again in a private "
                 "window."
             ),
-            _("Check the account name. If the name is wrong, the screen also asks for a password."),
+            _("Check the account name. A wrong name also makes the screen ask for a password."),
         ),
     ),
     SignInProblem(
         "asked-again",
-        _("The screen asks to sign in a second time"),
+        _("The screen asks you to sign in a second time"),
         _(
             "The sign-in ended before the passkey was registered. Either ten minutes had passed, or the device "
             "restarted. Windows can restart during set-up."

@@ -40,7 +40,7 @@ class ActionNeeded:
 
 LATE = ActionNeeded(
     _("It is too late to create a pass for this starter."),
-    _("If this person will still start, change the start date. If not, withdraw the starter."),
+    _("If this person is still going to start, change the start date. If not, withdraw the starter."),
     "edit",
     _("Change the start date"),
 )
@@ -55,7 +55,7 @@ NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
     _(
         "You do not need to do anything. The portal will delete the pass, which may still work until it is "
-        "gone. The manager’s page will show when that happens and what the manager can do next."
+        "gone. The manager’s page will show when it is gone and what the manager can do next."
     ),
 )
 NOT_REGISTERED = ActionNeeded(
@@ -107,8 +107,8 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.NO_MANAGER: ActionNeeded(
         _("No manager is set in Entra."),
         _(
-            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. To make "
-            "it check at once, send the link."
+            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If you "
+            "send the link, the portal checks at once."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(

@@ -300,10 +300,17 @@ class MailChoiceForm(forms.Form):
         label=_("Emails you get"),
         choices=(
             ("", _("No emails")),
-            ("digest", _("A digest of starters that need attention or are finished")),
+            (
+                "digest",
+                _(
+                    "A digest: an email that lists starters who need attention or whose onboarding is finished"
+                ),
+            ),
             (
                 "urgent",
-                _("The digest, plus urgent emails immediately (about starters whose start date has come)"),
+                _(
+                    "The digest, and urgent emails immediately: those about starters whose start date has come"
+                ),
             ),
         ),
         required=False,

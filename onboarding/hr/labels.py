@@ -195,9 +195,11 @@ EVENTS = {
     "starter.withdrawn": _("Withdrawn"),
     "starter.brought_back": _("HR restored the starter"),
     "starter.account_replaced": _("HR chose another account"),
+    "starter.acceptance_cancelled": _("The other system changed the starter, so HR must accept it again"),
     "starter.accepted": _("HR accepted what another system added"),
     "starter.requester_changed": _(
-        "The other system named another requester, so HR must accept the starter again"
+        "The system that added this starter named another person as requester, so HR must accept the "
+        "starter again"
     ),
     "starter.erased": _("Personal details erased"),
     "issue.refused": _("No pass was created"),
@@ -217,7 +219,8 @@ EVENTS = {
     "issue.revoked": _("The pass no longer exists"),
     "issue.found": _("The portal found a pass that had not been shown to the manager"),
     "issue.listed_otherwise": _(
-        "Microsoft’s list shows the pass with a different ID than Microsoft’s response did"
+        "Microsoft’s list of passes shows this pass with a different ID from the one in Microsoft’s earlier "
+        "response"
     ),
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),

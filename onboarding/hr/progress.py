@@ -104,18 +104,18 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     if issue is not None:
         if issue.valid_until is None:
             return gettext(
-                "If the starter has not signed in in time, the pass stops working. The manager can then create "
+                "If the starter does not use the pass in time, it stops working. The manager can then create "
                 "another one on the same page."
             )
         until = date_format(issue.valid_until.astimezone(starter.zone_info), "CLOCK")
         return gettext(
-            "If the starter has not signed in by %(time)s, the pass stops working. The manager can then create "
+            "If the starter does not use the pass by %(time)s, it stops working. The manager can then create "
             "another one on the same page."
         ) % {"time": until}
     match StarterState(starter.state):
         case StarterState.RECORDED:
             return gettext(
-                "If the manager did not get the email, send the link yourself or give them the link on this page."
+                "If the manager does not get the email, send the link from this page or give them the link yourself."
             )
         case StarterState.INVITED if now < starter.starts_at - rules.opens_before:
             return gettext(
@@ -139,4 +139,4 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
                 "If the withdrawal was a mistake, you can restore the starter until %(moment)s."
             ) % {"moment": closes}
         case _:
-            return gettext("If this person will still start, add them again.")
+            return gettext("If this person is still going to start, add them again.")

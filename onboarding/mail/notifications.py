@@ -271,17 +271,17 @@ def list_recipients(starter: Starter, *, hr: bool, security: bool) -> list[str]:
 
 MICROSOFT_REFUSALS: dict[str, Words] = {
     "lifetime": _(
-        "Microsoft does not allow the lifetime in the portal's policy. An admin must change the lifetime in "
-        "the policy, or IT must change the limits in Entra."
+        "Microsoft does not allow the pass lifetime that is set in the portal's policy. An admin must "
+        "change the lifetime in the policy, or IT must change the limits in Entra."
     ),
     "once": _(
         "Microsoft refused the single-use setting of the pass. IT must check the Temporary Access Pass policy."
     ),
     "policy": _(
-        "The tenant does not allow passes for this account. IT must add it to the Temporary Access Pass "
-        "policy."
+        "The organisation’s settings in Entra do not allow passes for this account. IT must add the account "
+        "to the Temporary Access Pass policy."
     ),
-    "guest": _("The account is a guest of another organisation."),
+    "guest": _("The account is a guest account from another organisation."),
     "exists": _("There is already a pass on the account."),
     "forbidden": _("The portal has no permission to create a pass for this account."),
     "unauthorised": _("The portal could not sign in to Microsoft."),

@@ -76,7 +76,7 @@ def build_page_state(
     if starter.state == StarterState.WITHDRAWN:
         return PageState(
             "withdrawn",
-            gettext("HR has withdrawn this starter"),
+            gettext("HR has stopped the onboarding of this starter"),
             (gettext("There is nothing for you to do."),),
             "stopped",
         )
@@ -240,7 +240,11 @@ def _frozen_state() -> PageState:
 
 
 def _not_ready_state() -> PageState:
-    lines = (gettext("HR has not finished adding this starter. If this person starts today, ask HR."),)
+    lines = (
+        gettext(
+            "HR has not finished adding this starter. If this person starts today, ask HR to finish this."
+        ),
+    )
     return PageState("early", gettext("This is not ready yet"), lines)
 
 
@@ -480,7 +484,7 @@ _WHY_FAILED = {
         "Microsoft created a pass that cannot be used. It will not be shown and is being deleted."
     ),
     PassIssue.Reason.CRASHED: _(
-        "This took too long. If a pass was still created, it will not be shown and will be deleted."
+        "This took too long. If a pass was created anyway, it will not be shown and will be deleted."
     ),
     PassIssue.Reason.FROZEN: _(
         "In the meantime, an admin stopped all passes. This pass will not be shown and is being deleted."

@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
                     "clock_skew",
                     models.IntegerField(
                         blank=True,
-                        help_text="How far Microsoft's clock was ahead of this worker's clock at the last answer.",
+                        help_text="How far Microsoft's clock was ahead of this worker's clock when Microsoft last answered.",
                         null=True,
                         verbose_name="clock skew in seconds",
                     ),
@@ -245,7 +245,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="Made from the kind of job and its subject. The portal queues the same job only once.",
+                        help_text="Shows the kind of job and what it is about. The portal queues the same job only once.",
                         max_length=100,
                         unique=True,
                         verbose_name="job",
@@ -336,7 +336,7 @@ class Migration(migrations.Migration):
                     "attempts",
                     models.PositiveSmallIntegerField(
                         default=3,
-                        help_text="After this many passes, HR must allow another one. Recommended: 3.",
+                        help_text="After this many passes, the manager can create another one only if HR allows it. Recommended: 3.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(10),
@@ -348,8 +348,8 @@ class Migration(migrations.Migration):
                     "identity_checks",
                     models.JSONField(
                         default=onboarding.models.policy_settings.every_check,
-                        help_text="When confirming, the manager chooses how they checked the starter’s identity. Clear the checks "
-                        "that your organisation does not accept.",
+                        help_text="When confirming, the manager chooses how they checked the starter’s identity. Untick the identity "
+                        "checks that your organisation does not accept.",
                         verbose_name="accepted identity checks",
                     ),
                 ),
@@ -451,9 +451,10 @@ class Migration(migrations.Migration):
                         ],
                         db_default="above",
                         default="above",
-                        help_text="If there is no pass yet, the portal sends one email on the first day. If Entra has no email "
-                        "address for the manager’s manager, the email goes to the duty address. If there is no duty "
-                        "address, the email goes to HR. Recommended, because a manager can be ill.",
+                        help_text="If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. "
+                        "If Entra has no email address for the manager’s manager, the email goes to the duty address. If "
+                        "there is no duty address, the email goes to HR. Escalation is recommended, because a manager can "
+                        "be ill.",
                         max_length=8,
                         verbose_name="escalate to, if no pass was created",
                     ),
@@ -481,7 +482,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
                         ],
-                        verbose_name="account created at most (days before the start)",
+                        verbose_name="earliest account creation (days before the start)",
                     ),
                 ),
                 (
@@ -493,7 +494,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
                         ],
-                        verbose_name="account created at most (days after the start)",
+                        verbose_name="latest account creation (days after the start)",
                     ),
                 ),
                 (
@@ -515,7 +516,8 @@ class Migration(migrations.Migration):
                     "hire_date_days",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="Recommended: 31, for contracts that begin on the first of the month.",
+                        help_text="Recommended: 31, because a contract can begin on the first of the month and the starter later in "
+                        "the month.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(90),
@@ -667,8 +669,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Enter one object id per line, of emergency accounts and of groups whose members must never get a "
-                        "pass. This list overrides all other settings.",
+                        help_text="Enter one object id per line: those of emergency accounts, and of groups whose members must never "
+                        "get a pass. This list overrides all other settings.",
                         verbose_name="never these accounts and groups",
                     ),
                 ),
@@ -676,7 +678,7 @@ class Migration(migrations.Migration):
                     "manager_daily",
                     models.PositiveIntegerField(
                         default=20,
-                        help_text="Enter the largest number of starters that one manager receives on a day, plus a few for lost "
+                        help_text="Enter the largest number of starters that one manager receives in one day, plus a few for lost "
                         "passes. Recommended: 20.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
@@ -754,7 +756,7 @@ class Migration(migrations.Migration):
                     "approve_manager",
                     models.BooleanField(
                         default=False,
-                        help_text="After HR accepts a new manager or assigns a stand-in, a second person in HR must approve.",
+                        help_text="If HR accepts a new manager or assigns a stand-in, a second person in HR must approve this.",
                         verbose_name="an HR colleague approves a changed manager",
                     ),
                 ),
@@ -762,7 +764,7 @@ class Migration(migrations.Migration):
                     "approve_beyond",
                     models.BooleanField(
                         default=False,
-                        help_text="After HR allows another pass, a second person in HR must approve it.",
+                        help_text="If HR allows another pass, a second person in HR must approve this.",
                         verbose_name="an HR colleague approves a pass beyond the limit",
                     ),
                 ),
@@ -776,20 +778,20 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
                         ],
-                        verbose_name="keep personal details (days after the end)",
+                        verbose_name="keep personal details (days after the onboarding ends)",
                     ),
                 ),
                 (
                     "audit_days",
                     models.PositiveSmallIntegerField(
                         default=365,
-                        help_text="After this many days, the portal deletes the names. The events stay, and the log can still be "
-                        "checked. Recommended: 365.",
+                        help_text="After this many days, the portal deletes the names. The events stay, and you can still check that "
+                        "nobody changed the log. Recommended: 365.",
                         validators=[
                             django.core.validators.MinValueValidator(90),
                             django.core.validators.MaxValueValidator(1096),
                         ],
-                        verbose_name="keep names in the audit log (days after the end)",
+                        verbose_name="keep names in the audit log (days after the onboarding ends)",
                     ),
                 ),
                 (
@@ -807,8 +809,8 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or one "
-                        "already in use. Leave empty to use the address set at installation.",
+                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or for an "
+                        "account that is already in use. Leave empty to use the address set at installation.",
                         max_length=254,
                         verbose_name="security team's email address",
                     ),
@@ -1119,7 +1121,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="Codes of the guards that refused a pass in the last check.",
+                        help_text="Codes of the checks (“guards”) that refused a pass when the portal last checked.",
                         verbose_name="refused for",
                     ),
                 ),
@@ -1127,7 +1129,7 @@ class Migration(migrations.Migration):
                     "answer_event",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="People quote this number as a reference to the problem.",
+                        help_text="People give this reference number when they ask about the problem.",
                         null=True,
                         verbose_name="audit event of the problem",
                     ),
@@ -1344,7 +1346,10 @@ class Migration(migrations.Migration):
                             ("used", "the pass was used, but no sign-in method was registered"),
                             ("expired", "it expired"),
                             ("replaced", "a pass created outside the portal replaced it"),
-                            ("overtaken", "an earlier attempt still created a pass, which replaced this one"),
+                            (
+                                "overtaken",
+                                "an earlier attempt created a pass after all, which replaced this one",
+                            ),
                             ("gone", "someone deleted it outside the portal"),
                         ],
                         default="",
@@ -1421,7 +1426,8 @@ class Migration(migrations.Migration):
                     "first_empty_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The first time that the portal found no pass after an unknown result.",
+                        help_text="It was not known whether Microsoft had created the pass. At this time, the portal looked and, for "
+                        "the first time, found none.",
                         null=True,
                         verbose_name="first check without a pass",
                     ),
@@ -1444,7 +1450,7 @@ class Migration(migrations.Migration):
                     "override",
                     models.ForeignKey(
                         blank=True,
-                        help_text="A department can have its own policy, so the portal records the starter’s department.",
+                        help_text="If the starter’s department had its own policy, this version of it applied to the pass.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1560,7 +1566,7 @@ class Migration(migrations.Migration):
                     "starts_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The start time in this email, in UTC.",
+                        help_text="The start time that this email mentions, in UTC.",
                         null=True,
                         verbose_name="start",
                     ),

@@ -10,9 +10,10 @@ from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
 from onboarding.models.starter_search import StarterWord
-from onboarding.models.ticket import Hook, HookDelivery, Ticket
+from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
 
 __all__ = [
+    "ApiUsage",
     "Approval",
     "AuditDetail",
     "AuditEvent",

@@ -20,7 +20,7 @@ class Job(models.Model):
         _("job"),
         max_length=100,
         unique=True,
-        help_text=_("Made from the kind of job and its subject. The portal queues the same job only once."),
+        help_text=_("Shows the kind of job and what it is about. The portal queues the same job only once."),
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
     due_at = models.DateTimeField(_("due"))
@@ -67,7 +67,9 @@ class Heartbeat(models.Model):
         _("clock skew in seconds"),
         null=True,
         blank=True,
-        help_text=_("How far Microsoft's clock was ahead of this worker's clock at the last answer."),
+        help_text=_(
+            "How far Microsoft's clock was ahead of this worker's clock when Microsoft last answered."
+        ),
     )
 
     class Meta:

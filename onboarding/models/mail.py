@@ -81,7 +81,7 @@ class Mail(models.Model):
         _("refused"), null=True, blank=True, help_text=_("The address does not accept emails.")
     )
     starts_at = models.DateTimeField(
-        _("start"), null=True, blank=True, help_text=_("The start time in this email, in UTC.")
+        _("start"), null=True, blank=True, help_text=_("The start time that this email mentions, in UTC.")
     )
     calendar = models.CharField(
         _("calendar file"), max_length=10, choices=Calendar, blank=True, default="", db_default=""

@@ -63,7 +63,7 @@ class PassIssue(models.Model):
         USED = "used", _("the pass was used, but no sign-in method was registered")
         EXPIRED = "expired", _("it expired")
         REPLACED = "replaced", _("a pass created outside the portal replaced it")
-        OVERTAKEN = "overtaken", _("an earlier attempt still created a pass, which replaced this one")
+        OVERTAKEN = "overtaken", _("an earlier attempt created a pass after all, which replaced this one")
         GONE = "gone", _("someone deleted it outside the portal")
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
@@ -92,7 +92,9 @@ class PassIssue(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=_("A department can have its own policy, so the portal records the starter’s department."),
+        help_text=_(
+            "If the starter’s department had its own policy, this version of it applied to the pass."
+        ),
         verbose_name=_("policy of the department"),
     )
     lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
@@ -124,7 +126,10 @@ class PassIssue(models.Model):
         _("first check without a pass"),
         null=True,
         blank=True,
-        help_text=_("The first time that the portal found no pass after an unknown result."),
+        help_text=_(
+            "It was not known whether Microsoft had created the pass. At this time, the portal looked and, for "
+            "the first time, found none."
+        ),
     )
     revoking_at = models.DateTimeField(_("being cancelled since"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)

@@ -79,14 +79,16 @@ class PolicySettings(models.Model):
         _("passes for one starter"),
         default=3,
         validators=value_between(1, 10),
-        help_text=_("After this many passes, HR must allow another one. Recommended: 3."),
+        help_text=_(
+            "After this many passes, the manager can create another one only if HR allows it. Recommended: 3."
+        ),
     )
     identity_checks = models.JSONField(
         _("accepted identity checks"),
         default=every_check,
         help_text=_(
-            "When confirming, the manager chooses how they checked the starter’s identity. Clear the checks "
-            "that your organisation does not accept."
+            "When confirming, the manager chooses how they checked the starter’s identity. Untick the identity "
+            "checks that your organisation does not accept."
         ),
     )
 
@@ -163,9 +165,10 @@ class PolicySettings(models.Model):
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
-            "If there is no pass yet, the portal sends one email on the first day. If Entra has no email "
-            "address for the manager’s manager, the email goes to the duty address. If there is no duty "
-            "address, the email goes to HR. Recommended, because a manager can be ill."
+            "If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. "
+            "If Entra has no email address for the manager’s manager, the email goes to the duty address. If "
+            "there is no duty address, the email goes to HR. Escalation is recommended, because a manager can "
+            "be ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -181,7 +184,7 @@ class PolicySettings(models.Model):
 
     # --- Which accounts ---------------------------------------------------------------------------------------
     new_days_before = models.PositiveSmallIntegerField(
-        _("account created at most (days before the start)"),
+        _("earliest account creation (days before the start)"),
         default=90,
         validators=value_between(1, 365),
         help_text=_(
@@ -189,7 +192,7 @@ class PolicySettings(models.Model):
         ),
     )
     new_days_after = models.PositiveSmallIntegerField(
-        _("account created at most (days after the start)"),
+        _("latest account creation (days after the start)"),
         default=31,
         validators=value_between(0, 90),
         help_text=_("Accounts created later than this do not count as new. Recommended: 31."),
@@ -208,7 +211,10 @@ class PolicySettings(models.Model):
         _("hire date may differ by (days)"),
         default=31,
         validators=value_between(1, 90),
-        help_text=_("Recommended: 31, for contracts that begin on the first of the month."),
+        help_text=_(
+            "Recommended: 31, because a contract can begin on the first of the month and the starter later in "
+            "the month."
+        ),
     )
     same_person = models.BooleanField(
         _("still the same person"),
@@ -322,8 +328,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Enter one object id per line, of emergency accounts and of groups whose members must never get a "
-            "pass. This list overrides all other settings."
+            "Enter one object id per line: those of emergency accounts, and of groups whose members must never "
+            "get a pass. This list overrides all other settings."
         ),
     )
 
@@ -333,7 +339,7 @@ class PolicySettings(models.Model):
         default=20,
         validators=value_between(1, 1000),
         help_text=_(
-            "Enter the largest number of starters that one manager receives on a day, plus a few for lost "
+            "Enter the largest number of starters that one manager receives in one day, plus a few for lost "
             "passes. Recommended: 20."
         ),
     )
@@ -383,13 +389,13 @@ class PolicySettings(models.Model):
         _("an HR colleague approves a changed manager"),
         default=False,
         help_text=_(
-            "After HR accepts a new manager or assigns a stand-in, a second person in HR must approve."
+            "If HR accepts a new manager or assigns a stand-in, a second person in HR must approve this."
         ),
     )
     approve_beyond = models.BooleanField(
         _("an HR colleague approves a pass beyond the limit"),
         default=False,
-        help_text=_("After HR allows another pass, a second person in HR must approve it."),
+        help_text=_("If HR allows another pass, a second person in HR must approve this."),
     )
 
     # --- Other systems --------------------------------------------------------------------------------------------
@@ -409,8 +415,9 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "One system per line. Its starters count as added by the person who requested them, if that person "
-            "works in HR and signed in to the portal in the last 90 days. Recommended: leave empty."
+            "One system per line. HR need not accept its starters if the person who requested them works in HR "
+            "and signed in to the portal in the last 90 days. The starters then count as added by that person. "
+            "Recommended: leave empty."
         ),
     )
     api_agents = models.BooleanField(
@@ -442,7 +449,7 @@ class PolicySettings(models.Model):
 
     # --- Records and addresses --------------------------------------------------------------------------------------
     retention_days = models.PositiveSmallIntegerField(
-        _("keep personal details (days after the end)"),
+        _("keep personal details (days after the onboarding ends)"),
         default=30,
         validators=value_between(1, 365),
         help_text=_(
@@ -451,12 +458,12 @@ class PolicySettings(models.Model):
         ),
     )
     audit_days = models.PositiveSmallIntegerField(
-        _("keep names in the audit log (days after the end)"),
+        _("keep names in the audit log (days after the onboarding ends)"),
         default=365,
         validators=value_between(90, 1096),
         help_text=_(
-            "After this many days, the portal deletes the names. The events stay, and the log can still be "
-            "checked. Recommended: 365."
+            "After this many days, the portal deletes the names. The events stay, and you can still check that "
+            "nobody changed the log. Recommended: 365."
         ),
     )
     hr_address = models.EmailField(
@@ -472,8 +479,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "This address gets an email as soon as someone requests a pass for a privileged account or one "
-            "already in use. Leave empty to use the address set at installation."
+            "This address gets an email as soon as someone requests a pass for a privileged account or for an "
+            "account that is already in use. Leave empty to use the address set at installation."
         ),
     )
     duty_address = models.EmailField(

@@ -149,14 +149,14 @@ class Starter(models.Model):
         _("refused for"),
         default=list,
         blank=True,
-        help_text=_("Codes of the guards that refused a pass in the last check."),
+        help_text=_("Codes of the checks (“guards”) that refused a pass when the portal last checked."),
     )
     # About the problem above; `obstacles` is the only writer. Empty if a change, not a check, set the problem.
     answer_event = models.BigIntegerField(
         _("audit event of the problem"),
         null=True,
         blank=True,
-        help_text=_("People quote this number as a reference to the problem."),
+        help_text=_("People give this reference number when they ask about the problem."),
     )
     hr_notified_at = models.DateTimeField(_("HR notified"), null=True, blank=True)
 

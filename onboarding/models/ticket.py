@@ -29,6 +29,10 @@ class Ticket(models.Model):
     )
     # What the caller sent, which an answer repeats. An answer never has more about a person.
     account = models.CharField(_("account as sent"), max_length=320)
+    start_date = models.DateField(_("start date as sent"), null=True, blank=True)
+    start_time = models.TimeField(_("start time as sent"), null=True, blank=True)
+    time_zone = models.CharField(_("time zone as sent"), max_length=64, blank=True, default="")
+    note = models.CharField(_("note as sent"), max_length=500, blank=True, default="")
     requested_by = models.CharField(_("requested by, as sent"), max_length=320, blank=True, default="")
     requested_by_id = models.CharField(_("object id of the requester"), max_length=36, blank=True, default="")
     requested_by_name = models.CharField(_("requested by"), max_length=256, blank=True, default="")
@@ -39,7 +43,7 @@ class Ticket(models.Model):
     last_event = models.BigIntegerField(_("newest audit event"), default=0)
 
     # Personal texts, which are emptied when the starter is erased.
-    PERSONAL_FIELDS = ("account", "requested_by", "requested_by_id", "requested_by_name")
+    PERSONAL_FIELDS = ("account", "note", "requested_by", "requested_by_id", "requested_by_name")
 
     class Meta:
         verbose_name = _("ticket")
@@ -59,6 +63,21 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}/{self.number}"
+
+
+class ApiUsage(models.Model):
+    """How many look-ups and changes one application, or one person through applications, caused on one day."""
+
+    caller = models.CharField(_("client ID or object id"), max_length=36)
+    day = models.DateField(_("day"))
+    count = models.PositiveIntegerField(_("requests"), default=0)
+
+    class Meta:
+        verbose_name = _("use of the API")
+        constraints = [models.UniqueConstraint(fields=["caller", "day"], name="api_usage_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.caller} {self.day}: {self.count}"
 
 
 class Hook(models.Model):

@@ -46,7 +46,10 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         elif not sources:
             yield (
                 "api_applications",
-                gettext("Name the systems whose tickets this application can use: “%(line)s”.")
+                gettext(
+                    "“%(line)s” names no system. After the client ID, name the systems whose tickets this application "
+                    "can use."
+                )
                 % {"line": line},
             )
         for name in sources:
@@ -57,12 +60,13 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         if name not in listed:
             yield (
                 "api_trusted_sources",
-                gettext("No application in the list above can use the system “%(name)s”.") % {"name": name},
+                gettext("No application in the list above has the system “%(name)s”. Add it to one.")
+                % {"name": name},
             )
 
 
 def _name_error(name: str) -> str:
-    return gettext("“%(name)s” is not the name of a system. Use small letters, digits and hyphens.") % {
+    return gettext("“%(name)s” cannot be the name of a system. Use small letters, digits and hyphens.") % {
         "name": name
     }
 

@@ -68,15 +68,16 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "hire_date_days",
             gettext(
-                "Choose at least the number of days in “passes possible until”. Otherwise HR cannot move a late "
-                "start date."
+                "Choose at least as many days as in “passes possible until”. Otherwise HR cannot move the start "
+                "date of a starter who begins late."
             ),
         )
     if rules.new_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
         yield (
             "new_days_before",
             gettext(
-                "Choose a longer time. With these settings, passes would be possible before an account counts as new."
+                "Choose more days. With these settings, passes would be possible at a time when no account counts "
+                "as new yet."
             ),
         )
 
@@ -91,15 +92,17 @@ def _check_lifetime(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     elif rules.lifetime_minutes < rules.sign_in_minutes:
         yield (
             "lifetime_minutes",
-            gettext("The lifetime must be at least the maximum age of the manager's sign-in."),
+            gettext(
+                "The lifetime of a pass must be at least as long as the maximum age of the manager's sign-in."
+            ),
         )
 
 
 def _check_limits_and_retention(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if rules.manager_daily < rules.attempts:
-        yield "manager_daily", gettext("Enter at least the number of passes for one starter.")
+        yield "manager_daily", gettext("This number must not be lower than “passes for one starter”.")
     if rules.site_daily < rules.manager_daily:
-        yield "site_daily", gettext("Enter at least the limit of passes for one manager.")
+        yield "site_daily", gettext("This number must not be lower than “passes per manager per day”.")
     if rules.audit_days < rules.retention_days:
         yield (
             "audit_days",

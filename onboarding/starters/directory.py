@@ -162,7 +162,7 @@ def _describe_one(
 ) -> dict[str, Any]:
     account, manager = found.account, found.manager
     unchecked = gettext(
-        "The portal could not check everything now. It checks again before it sends the link."
+        "The portal could not check everything yet. It will check again before it sends the link."
     )
     return {
         "account_name": account.user_principal_name,

@@ -101,6 +101,7 @@ def sync_from_directory(
     obstacles.store_answer(starter, answer, by=by)
     has_mail_now = had_no_mail and starter.confirmer_mail not in {"", address_before}
     waits = starter.state == StarterState.INVITED and starter.problem not in BLOCKING
+    waits = waits and not starter.awaits_acceptance
     return DirectoryChange(needs_link=waits and (is_other_manager or has_mail_now))
 
 

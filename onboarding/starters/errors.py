@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -10,9 +12,13 @@ from onboarding.models import Starter
 
 
 class AlreadyRecorded(OnboardingError):
-    """This account has an unfinished starter."""
+    """This account has an unfinished starter. `person` is the account or name, if the raiser knows it."""
 
-    message = _("Another unfinished starter has the same account. Withdraw one of the two starters.")
+    person: Any = None
+    message = _(
+        "Another starter has the same account, and their onboarding is not finished. Withdraw one of the "
+        "two starters."
+    )
 
 
 class UnacknowledgedDuplicate(Exception):

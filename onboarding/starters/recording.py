@@ -123,9 +123,11 @@ def _record_event(
     )
 
 
-def _ticket_facts(ticket: Ticket) -> tuple[dict[str, str], dict[str, str]]:
+def _ticket_facts(ticket: Ticket) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what the audit log says of a ticket: facts, and personal details."""
-    facts = {"source": ticket.source, "ticket": ticket.number, "application": ticket.application_id}
+    facts: dict[str, Any] = {"source": ticket.source, "ticket": ticket.number}
+    if ticket.accepted_at is not None:
+        facts["trusted"] = True  # the requester counts as recorder, without a click in HR
     return facts, {"requested_by": ticket.requested_by_id} if ticket.requested_by_id else {}
 
 

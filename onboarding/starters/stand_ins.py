@@ -155,11 +155,11 @@ def _objection_to(
         (above.enabled is not True, gettext("The account of the manager’s manager is disabled.")),
         (
             above.kind != "member",
-            gettext("The manager’s manager is a guest in this tenant. Guests cannot confirm."),
+            gettext("The manager’s manager has a guest account. A guest cannot be a stand-in."),
         ),
         (
             above.object_id in {starter.account_id, starter.manager_id},
-            gettext("The manager’s manager is the starter or the manager."),
+            gettext("In Entra, the manager’s manager is the starter, or the manager themselves."),
         ),
         (
             above.object_id in took_part,
@@ -170,7 +170,7 @@ def _objection_to(
         ),
         (
             _is_portal_admin(above.object_id),
-            gettext("The manager’s manager is an admin of this portal. Admins cannot confirm."),
+            gettext("The manager’s manager is an admin of this portal. An admin cannot be a stand-in."),
         ),
     )
     return next((objection for fails, objection in checks if fails), "")

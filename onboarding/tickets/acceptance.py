@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from onboarding import audit, clock, jobs, obstacles, policy
+from onboarding import audit, clock, jobs, obstacles, participants, policy
 from onboarding.errors import ConcurrentUpdate
-from onboarding.guards import daily_limits
+from onboarding.guards import approvals, daily_limits
 from onboarding.models import Starter, Ticket
 from onboarding.models.job import Job
 from onboarding.starters import directory, duplicates
@@ -38,7 +38,7 @@ def waiting_starters() -> Any:
 def review_key(starter: Starter) -> str:
     """Return a value that changes whenever what HR was shown of this starter changes."""
     shown = [starter.account_id or starter.found_account_id, starter.account_name]
-    shown += [str(getattr(starter, name)) for name in Starter.DIRECTORY_FIELDS]
+    shown += [str(getattr(starter, name)) for name in (*Starter.DIRECTORY_FIELDS, "note")]
     digest = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
     return f"{starter.version}.{digest}"
 
@@ -47,42 +47,46 @@ def accept_starter(*, starter: Starter, shown: str, by: Any, acknowledged_ids: C
     """HR accepts what another system added, and becomes its recorder. `shown` is the `review_key` of the page.
 
     The account is read again. Raises AccountChanged if it differs from what was shown, UnacknowledgedDuplicate,
-    OwnStarter, ConcurrentUpdate, DailyLimitReached, AlreadyRecorded, DirectoryUnavailable.
+    OwnStarter, NotAnotherPerson, ConcurrentUpdate, DailyLimitReached, AlreadyRecorded, DirectoryUnavailable.
     """
     if not starter.awaits_acceptance or review_key(starter) != shown:
         raise ConcurrentUpdate("it was accepted or changed meanwhile")
     require_no_pass_yet(starter)
     found = _read_again(starter)
-    if by.oid in {starter.manager_id, starter.account_id, starter.stand_in_id}:
+    theirs = {starter.manager_id, starter.account_id, starter.stand_in_id}
+    theirs |= {found.account.object_id} if found else set()
+    if by.oid in theirs:
         raise OwnStarter
+    if by.oid in participants.approver_ids(starter):
+        raise approvals.NotAnotherPerson
     person = found.account if found else starter.account_name
     before = {duplicate.starter.public_id for duplicate in duplicates.find_duplicates(person)}
     if not before - {starter.public_id} <= set(acknowledged_ids):
         raise UnacknowledgedDuplicate
-    if not daily_limits.is_recorder_below_limit(by, policy.for_starter(starter)):
-        raise daily_limits.DailyLimitReached
     _store_acceptance(starter, found, by)
 
 
 def _read_again(starter: Starter) -> FoundAccount | None:
-    """Read the account again. What differs is stored, so that the page shows it; then AccountChanged is raised."""
-    before = review_key(starter)
-    looked = directory.look_up(starter.account_id or starter.found_account_id or starter.account_name)
+    """Read the account again. Raises AccountChanged if it differs from what HR was shown.
+
+    The difference is stored, so that the page shows it. An account that has just appeared is left to the worker's check.
+    """
+    known_id = starter.account_id or starter.found_account_id
+    looked = directory.look_up(known_id or starter.account_name)
     if looked.error:
         raise DirectoryUnavailable
-    if looked.found is None:
-        if starter.account_id or starter.found_account_id:
+    if looked.found is None or not known_id:
+        if looked.found is not None or known_id:
+            jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
             raise AccountChanged(starter.account_id)
         return None
-    fresh = directory_facts(looked.found.account, looked.found.manager)
+    before, fresh = review_key(starter), directory_facts(looked.found.account, looked.found.manager)
+    if not starter.account_id and fresh["account_name"] != starter.account_name:
+        raise AccountChanged(starter.account_name)  # no longer the account that the ticket names
     for name, value in fresh.items():
         setattr(starter, name, value)
-    has_appeared = not starter.account_id and not starter.found_account_id
-    if has_appeared:
-        starter.found_account_id = looked.found.account.object_id
     if review_key(starter) != before:
-        kept = fresh | {"found_account_id": starter.found_account_id}
-        Starter.objects.filter(pk=starter.pk, version=starter.version).update(**kept)
+        Starter.objects.filter(pk=starter.pk, version=starter.version).update(**fresh)
         raise AccountChanged(starter.account_id)
     return looked.found
 
@@ -100,6 +104,9 @@ def _store_acceptance(starter: Starter, found: FoundAccount | None, by: Any) -> 
         changes |= {"account_id": account.object_id, **obstacles.CLEARED_FIELDS}
     try:
         with audit.transaction():
+            if not daily_limits.is_recorder_below_limit(by, policy.for_starter(starter)):
+                raise daily_limits.DailyLimitReached
+            approvals.void_approvals(starter)
             move_starter(
                 starter,
                 None,

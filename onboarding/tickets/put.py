@@ -12,14 +12,22 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from onboarding import audit, clock, guards, jobs, policy
-from onboarding.models import Starter, Ticket
+from onboarding import audit, clock, guards, jobs, obstacles, policy
+from onboarding.errors import ConcurrentUpdate
+from onboarding.guards import approvals, daily_limits
+from onboarding.lifecycle import StarterState
+from onboarding.mail import notifications
+from onboarding.models import EffectivePolicy, Starter, Ticket
 from onboarding.models.job import Job
 from onboarding.starters import accounts, duplicates, recording, rescheduling
 from onboarding.starters.accounts import AccountEntry
 from onboarding.starters.directory import FoundAccount
-from onboarding.starters.errors import AlreadyRecorded
-from onboarding.starters.preconditions import require_no_pass_yet
+from onboarding.starters.errors import AlreadyRecorded, SameAccount
+from onboarding.starters.preconditions import (
+    contributors_with,
+    require_no_pass_yet,
+    require_other_manager,
+)
 from onboarding.starters.rescheduling import Schedule
 from onboarding.tickets.request import (
     Application,
@@ -54,7 +62,7 @@ def put_ticket(
 
     `expected_version` is the version that the caller read. Raises TicketError for an account that cannot be used,
     VersionMismatch, ConcurrentUpdate for a starter that can no longer be changed, AlreadyRecorded, DailyLimitReached,
-    DirectoryUnavailable.
+    DirectoryUnavailable, OwnStarter.
     """
     ticket = find_ticket(request.source, request.number)
     _require_version(ticket, expected_version)
@@ -65,7 +73,15 @@ def put_ticket(
         except _AddedMeanwhile:
             ticket = Ticket.objects.select_related("starter__recorded_by").get(**request.key)
             _require_version(ticket, expected_version)
-    _change(ticket, request, by)
+    try:
+        _change(ticket, request, by)
+    except ConcurrentUpdate:
+        # A check or a person was faster. Once more with what is there now, unless the caller named a version.
+        fresh = Ticket.objects.select_related("starter__recorded_by").get(pk=ticket.pk)
+        if expected_version is not None or fresh.starter.version == ticket.starter.version:
+            raise
+        ticket = fresh
+        _change(ticket, request, by)
     return TicketResult(ticket.starter, created=False)
 
 
@@ -83,17 +99,20 @@ def _require_version(ticket: Ticket | None, expected: int | None) -> None:
 
 
 def _add(request: TicketRequest, by: Application) -> tuple[Starter, tuple[guards.Guard, ...]]:
+    rules = policy.for_site()
+    if not daily_limits.is_application_below_limit(by.application_id, EffectivePolicy(rules)):
+        raise daily_limits.DailyLimitReached  # before anything is looked up
+    daily_limits.count_api_use(by.callers, rules)
     entry = look_up_account(request.account)
     requester = look_up_requester(request.requested_by)
     recorder = _trusted_recorder(request, requester, entry.found)
     now = clock.now()
     ticket = Ticket(
         **request.key,
+        **request.as_sent,
         application_id=by.application_id,
-        account=request.account,
-        requested_by=request.requested_by,
         requested_by_id=requester.object_id,
-        requested_by_name=requester.name[:256],
+        requested_by_name=requester.name,
         created_at=now,
         accepted_at=now if recorder else None,
     )
@@ -101,21 +120,22 @@ def _add(request: TicketRequest, by: Application) -> tuple[Starter, tuple[guards
         return recording.record_from_ticket(
             ticket=ticket, entry=entry, schedule=request.schedule, note=request.note, by=by, recorder=recorder
         )
-    except AlreadyRecorded:
+    except AlreadyRecorded as error:
         if Ticket.objects.filter(**request.key).exists():
             raise _AddedMeanwhile from None
+        error.person = entry.account_or_name
         raise
 
 
 def _trusted_recorder(request: TicketRequest, requester: Requester, found: FoundAccount | None) -> Any | None:
     """Return the person in HR who counts as the recorder without a click, if the policy trusts the source.
 
-    Never the manager or the starter, and nobody who has not signed in as HR for 90 days.
+    Never the manager or the starter, nobody whose account is disabled, and nobody who has not signed in as HR for 90 days.
     """
     if not policy.is_trusted_source(policy.for_site(), request.source) or found is None:
         return None
     involved = {found.account.object_id, found.manager.object_id if found.manager else ""}
-    if not requester.object_id or requester.object_id in involved:
+    if not requester.is_active or requester.object_id in involved:
         return None
     person = get_user_model().objects.filter(
         oid=requester.object_id, last_login__gt=clock.now() - HR_ACTIVE_FOR
@@ -128,55 +148,102 @@ def _trusted_recorder(request: TicketRequest, requester: Requester, found: Found
 
 
 def _change(ticket: Ticket, request: TicketRequest, by: Application) -> None:
-    """Change what differs. Another account or requester needs HR's acceptance again."""
-    starter = ticket.starter
-    is_moved = (Schedule.of_starter(starter), starter.note) != (request.schedule, request.note)
-    is_other_account = ticket.account.casefold() != request.account.casefold()
-    is_other_requester = ticket.requested_by.casefold() != request.requested_by.casefold()
-    if not (is_moved or is_other_account or is_other_requester):
+    """Change what differs from what this system sent before. What HR changed since stays.
+
+    Another account, requester or note, or an earlier start, needs HR's acceptance again.
+    """
+    starter, sent = ticket.starter, request.as_sent
+    changed = {name for name, value in sent.items() if not _is_same(getattr(ticket, name), value)}
+    if not changed:
         return
     require_no_pass_yet(starter)
-    entry = look_up_account(request.account) if is_other_account else None
-    requester = look_up_requester(request.requested_by) if is_other_requester else None
+    if starter.issues.exists():
+        raise ConcurrentUpdate("a pass was requested")
+    require_other_manager(starter, by)
+    daily_limits.count_api_use(by.callers, policy.for_site())
+    entry = look_up_account(request.account) if "account" in changed else None
+    requester = look_up_requester(request.requested_by) if "requested_by" in changed else None
     with audit.transaction():
+        before = starter.starts_at
         if entry is not None:
-            _replace_account(ticket, entry, request, by)
+            _replace_account(starter, entry, by)
+        if changed & {"start_date", "start_time", "time_zone", "note"}:
+            _reschedule(starter, request, changed, by)
         if requester is not None:
-            _replace_requester(ticket, requester, request, by)
-        if is_moved:
-            rescheduling.reschedule_starter(
-                starter=starter, schedule=request.schedule, note=request.note, by=by
-            )
+            _replace_requester(ticket, requester, by)
+        fields = {name: sent[name] for name in changed}
+        Ticket.objects.filter(pk=ticket.pk).update(**fields)
+        if changed & {"account", "requested_by", "note"} or starter.starts_at < before:
+            _cancel_acceptance(ticket, by)
+    for name, value in fields.items():
+        setattr(ticket, name, value)
 
 
-def _replace_account(ticket: Ticket, entry: AccountEntry, request: TicketRequest, by: Application) -> None:
+def _is_same(before: Any, now: Any) -> bool:
+    return (
+        before.lower() == now.lower() if isinstance(before, str) and isinstance(now, str) else before == now
+    )
+
+
+def _replace_account(starter: Starter, entry: AccountEntry, by: Application) -> None:
     known = {duplicate.starter.public_id for duplicate in duplicates.find_duplicates(entry.account_or_name)}
-    accounts.replace_account(starter=ticket.starter, entry=entry, by=by, acknowledged_ids=known)
-    _cancel_acceptance(ticket, account=request.account)
+    try:
+        accounts.replace_account(starter=starter, entry=entry, by=by, acknowledged_ids=known)
+    except SameAccount:
+        return  # the same account under its other name
+    except AlreadyRecorded as error:
+        error.person = entry.account_or_name
+        raise
 
 
-def _replace_requester(ticket: Ticket, requester: Requester, request: TicketRequest, by: Application) -> None:
+def _reschedule(starter: Starter, request: TicketRequest, changed: set[str], by: Application) -> None:
+    schedule = Schedule.of_starter(starter)
+    if changed - {"note"}:
+        schedule = request.schedule
+    note = request.note if "note" in changed else starter.note
+    rescheduling.reschedule_starter(starter=starter, schedule=schedule, note=note, by=by)
+
+
+def _replace_requester(ticket: Ticket, requester: Requester, by: Application) -> None:
+    starter = ticket.starter
     move_starter(
-        ticket.starter,
+        starter,
         None,
         event="starter.requester_changed",
         by=by,
-        changes={},
+        changes={"shaped_by": contributors_with(starter, by)},
         personal={"from": ticket.requested_by_id, "to": requester.object_id},
     )
-    _cancel_acceptance(
-        ticket,
-        requested_by=request.requested_by,
-        requested_by_id=requester.object_id,
-        requested_by_name=requester.name[:256],
-    )
-    jobs.enqueue_job(f"look:{ticket.starter_id}", priority=Job.Priority.LOOK)
-
-
-def _cancel_acceptance(ticket: Ticket, **changes: str) -> None:
-    changes_now = {**changes, "accepted_at": None}
-    Ticket.objects.filter(pk=ticket.pk).update(**changes_now)
-    Starter.objects.filter(pk=ticket.starter_id).update(recorded_by=None)
-    for name, value in changes_now.items():
+    found = {"requested_by_id": requester.object_id, "requested_by_name": requester.name}
+    Ticket.objects.filter(pk=ticket.pk).update(**found)
+    for name, value in found.items():
         setattr(ticket, name, value)
-    ticket.starter.recorded_by = None
+
+
+def _cancel_acceptance(ticket: Ticket, by: Application) -> None:
+    """HR must accept again. Until then the manager's link does not work, and no other mail leaves."""
+    starter = ticket.starter
+    if starter.awaits_acceptance:
+        return
+    invited = starter.state == StarterState.INVITED
+    notifications.cancel_unsent(starter)
+    approvals.void_approvals(starter)
+    move_starter(
+        starter,
+        StarterState.RECORDED if invited else None,
+        event="starter.acceptance_cancelled",
+        by=by,
+        changes={"recorded_by": None, **(NOT_INVITED if invited else {})},
+        facts={"was_invited": invited},
+    )
+    Ticket.objects.filter(pk=ticket.pk).update(accepted_at=None)
+    ticket.accepted_at = None
+    jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+
+
+NOT_INVITED: dict[str, Any] = {
+    "invited_at": None,
+    "reminded_for": None,
+    "escalated_for": None,
+    **obstacles.CLEARED_FIELDS,
+}

@@ -38,7 +38,7 @@ def describe(ticket: Ticket, refusing: Iterable[Guard] = ()) -> dict[str, Any]:
         "startTime": f"{starter.start_time:%H:%M}",
         "timeZone": starter.time_zone,
         "startsAt": f"{starter.starts_at:%Y-%m-%dT%H:%M:%SZ}",
-        "note": starter.note,
+        "note": ticket.note,
         "requestedBy": ticket.requested_by,
         "changedAt": f"{ticket.changed_at:%Y-%m-%dT%H:%M:%SZ}",
         "url": url_of(ticket),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from onboarding.starters import directory
 from onboarding.starters.accounts import AccountEntry
@@ -20,6 +21,11 @@ class Application:
     application_id: str
     is_person: bool
 
+    @property
+    def callers(self) -> list[str]:
+        """Return whom the daily limits count: the application, and the person who uses it."""
+        return [self.application_id, *([self.oid] if self.is_person else [])]
+
 
 @dataclass(frozen=True)
 class TicketRequest:
@@ -36,6 +42,16 @@ class TicketRequest:
     def key(self) -> dict[str, str]:
         return {"source": self.source, "number": self.number}
 
+    @property
+    def as_sent(self) -> dict[str, Any]:
+        """Return what the ticket keeps, to notice what a later request changes."""
+        return {
+            **asdict(self.schedule),
+            "account": self.account,
+            "note": self.note,
+            "requested_by": self.requested_by,
+        }
+
 
 @dataclass(frozen=True)
 class Requester:
@@ -43,6 +59,7 @@ class Requester:
 
     object_id: str = ""
     name: str = ""
+    is_active: bool = False  # an enabled member of the tenant
 
 
 NOBODY = Requester()
@@ -69,4 +86,6 @@ def look_up_requester(name_or_id: str) -> Requester:
         raise DirectoryUnavailable
     if looked.found is None:
         raise TicketError("requestedBy", "not_found")
-    return Requester(looked.found.account.object_id, looked.found.account.display_name)
+    account = looked.found.account
+    is_active = account.enabled is True and account.kind == "member"
+    return Requester(account.object_id, account.display_name[:256], is_active)

@@ -12,6 +12,7 @@ from onboarding.guards import step_up
 from onboarding.jobs import job_handler
 from onboarding.mail.kinds import DIGESTS
 from onboarding.models import (
+    ApiUsage,
     Approval,
     AuditDetail,
     Hook,
@@ -44,6 +45,7 @@ def run_retention(_: str) -> datetime:
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     _delete_old_deliveries(now)
     Turn.objects.filter(lapses_at__lt=now).delete()
+    ApiUsage.objects.filter(day__lt=now.date() - timedelta(days=2)).delete()
     step_up.delete_used_proofs(now)
     call_command("clearsessions")
     starter_search.index_all_starters()

@@ -50,7 +50,7 @@ FAILURE_PAGES = {
         REFUSED,
         403,
         _("Your account has no access to this portal"),
-        _("Your sign-in worked, but your organisation has not assigned the portal to your account."),
+        _("Your sign-in worked, but your organisation has not given your account access to the portal."),
         another_account=True,
     ),
     "cancelled": FailurePage(FAILED, 400, _("You are not signed in"), _("The sign-in was cancelled.")),
@@ -75,7 +75,7 @@ FAILURE_PAGES = {
         _("Please sign in again"),
         _(
             "For this step you must sign in again, but Microsoft used your earlier sign-in. When Microsoft "
-            "asks, enter your password or use your key."
+            "asks, enter your password or use your passkey or security key."
         ),
     ),
     "too_old": FailurePage(
@@ -84,7 +84,7 @@ FAILURE_PAGES = {
         _("Please sign in again"),
         _(
             "You are not signed in yet, because Microsoft used an earlier sign-in that is too old. Try again. "
-            "When Microsoft asks, enter your password or use your key."
+            "When Microsoft asks, enter your password or use your passkey or security key."
         ),
         fresh=True,
     ),

@@ -213,15 +213,15 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
     ("25 passes are switched off", error_answer(NOT_IN_POLICY), REFUSED),
 ]
 IN_HRS_WORDS = {
-    "5": "Microsoft does not allow the lifetime in the portal's policy.",
+    "5": "Microsoft does not allow the pass lifetime that is set in the portal's policy.",
     "6": "Microsoft refused the single-use setting of the pass.",
-    "7": "IT must add it to the Temporary Access Pass policy.",
-    "8": "The account is a guest of another organisation.",
+    "7": "IT must add the account to the Temporary Access Pass policy.",
+    "8": "The account is a guest account from another organisation.",
     "9": "There is already a pass on the account.",
     "10": "Microsoft refused to create the pass. In Microsoft’s logs, IT can look for request",
     "11": "The portal could not sign in to Microsoft.",
     "12": "The portal has no permission to create a pass for this account.",
-    "25": "The tenant does not allow passes for this account.",
+    "25": "The organisation’s settings in Entra do not allow passes for this account.",
 }
 every_row = pytest.mark.parametrize(("row", "answer", "end"), ROWS, ids=[name for name, *_ in ROWS])
 

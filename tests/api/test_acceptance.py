@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from onboarding import graph, guards, policy
+from onboarding.guards import approvals
 from onboarding.models import AuditEvent, Mail, Starter
+from onboarding.passes import handover
+from onboarding.passes.confirmation import Shown
+from onboarding.starters import rescheduling
 from onboarding.starters.errors import LinkNotSent
 from onboarding.starters.invitations import send_link
+from onboarding.starters.rescheduling import Schedule
 from onboarding.tickets import acceptance
+from onboarding.worker import starter_checks
 from tests.conftest import BY_KEY
 
 PAGE = "/hr/to-accept/"
@@ -207,3 +215,166 @@ def test_a_manager_in_hr_who_requests_cannot_skip_hr(trusted, add, person):
     body = add(account=BY_KEY["nadia"].object_id, requestedBy=person("henry").oid).json()
 
     assert body["acceptance"] == "waiting"
+
+
+# --- What was accepted stays accepted, and nothing else --------------------------------------------------------------
+
+
+def guards_refusing(starter: Starter, person) -> list[str]:
+    facts = graph.client().issue_facts(starter.account_id, scarce=True, people=[])
+    moment = timezone.now()
+    question = guards.Question(starter, facts, person, moment, policy.for_starter(starter), moment)
+    return [guard.code for guard in guards.find_refusals(question)]
+
+
+def current() -> Starter:
+    return Starter.objects.select_related("recorded_by", "ticket").get()
+
+
+def test_nobody_approves_before_hr_accepts(policy_says, allowed, add, person):
+    policy_says(approve_all=True, api_applications=policy.for_site().api_applications)
+    add()
+
+    assert not approvals.can_approve(current(), person("hanna"))
+    with pytest.raises(approvals.NotAnotherPerson):
+        approvals.approve_missing(starter=current(), by=person("hanna"), reason="x")
+
+
+def test_who_approved_cannot_accept_after_a_change(policy_says, allowed, add, accept, person):
+    policy_says(approve_all=True, api_applications=policy.for_site().api_applications)
+    add()
+    accept(current(), by="henry")
+    approvals.approve_missing(starter=current(), by=person("hanna"), reason="x")
+    add(requestedBy=BY_KEY["henry"].object_id)
+
+    assert accept(current(), by="hanna").status_code == 409
+    assert accept(current(), by="henry").status_code == 302
+    assert "approved" in guards_refusing(current(), person("maria"))
+
+
+def test_an_approval_ends_when_its_approver_changes_the_starter(policy_says, invite, person):
+    policy_says(approve_all=True)
+    starter = invite()
+    approvals.approve_missing(starter=starter, by=person("henry"), reason="x")
+    assert "approved" not in guards_refusing(current(), person("maria"))
+    schedule = Schedule.of_starter(current())
+
+    rescheduling.reschedule_starter(starter=current(), schedule=schedule, note="x", by=person("henry"))
+
+    assert "approved" in guards_refusing(current(), person("maria"))
+
+
+def test_hr_reads_the_note_that_it_accepts(add, browser_of, accept):
+    add(note="Dictate the pass by phone")
+    assert "Dictate the pass by phone" in browser_of("hanna").get(PAGE).content.decode()
+    shown = current()
+    add(note="Another note")
+
+    assert accept(shown).status_code == 409
+    accept(current())
+    assert add(note="A third note").json()["acceptance"] == "waiting"
+
+
+def test_an_earlier_start_needs_acceptance_again(add, accept):
+    add(startTime="09:00")
+    accept(current())
+
+    assert add(startTime="08:00").json()["acceptance"] == "waiting"
+
+
+def test_an_invited_starter_waits_for_hr_again(add, accept, run_jobs):
+    add(startDate=f"{timezone.localdate() + timedelta(days=1)}")
+    run_jobs()
+    accept(current())
+    run_jobs()
+    assert current().state == "invited"
+
+    add(startDate=f"{timezone.localdate() + timedelta(days=1)}", requestedBy=BY_KEY["henry"].object_id)
+
+    assert current().state == "recorded"
+    assert AuditEvent.objects.filter(event="starter.acceptance_cancelled").get().facts["was_invited"]
+
+
+def selected_rows(browser) -> int:
+    boxes = re.findall(r'<input type="checkbox"[^>]*>', browser.get(PAGE).content.decode())
+    assert boxes
+    return sum(" checked" in box for box in boxes)
+
+
+def test_rows_with_a_warning_are_not_selected(add, browser_of, run_jobs):
+    add()
+    assert selected_rows(browser_of("hanna")) == 0  # not checked by the worker yet
+    run_jobs()
+    assert selected_rows(browser_of("hanna")) == 1
+
+    Starter.objects.update(problem="manager_changed")
+
+    assert selected_rows(browser_of("hanna")) == 0
+
+
+def test_a_request_of_the_manager_is_a_warning(add, browser_of, run_jobs, person):
+    add(requestedBy=BY_KEY["maria"].object_id)
+    run_jobs()
+
+    page = browser_of("hanna").get(PAGE).content.decode()
+
+    assert "The starter or their manager asked for this." in page
+    assert selected_rows(browser_of("hanna")) == 0
+
+
+def test_a_disabled_requester_is_no_recorder(trusted, add, person, tenant):
+    signed_in_lately(person("hanna"))
+    tenant.tenant.accounts["hanna"].properties["accountEnabled"] = False
+
+    assert add(requestedBy=person("hanna").oid).json()["acceptance"] == "waiting"
+
+
+def test_the_audit_log_names_a_trusted_recorder(trusted, add, person):
+    signed_in_lately(person("hanna"))
+    add(requestedBy=person("hanna").oid)
+
+    assert AuditEvent.objects.get(event="starter.recorded").facts["trusted"] is True
+
+
+def test_the_starter_cannot_accept_themselves(add, accept, tenant, run_jobs):
+    account = tenant.tenant.accounts["henry"]
+    account.exists = False
+    add(account=BY_KEY["henry"].user_principal_name)
+    run_jobs()
+    account.exists = True
+    run_jobs(timedelta(hours=7))
+
+    assert accept(current(), by="henry").status_code == 409
+    assert current().recorded_by is None
+
+
+# --- The same request again ------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_request_keeps_what_hr_changed(add, accept, person):
+    add(note="From the ticket")
+    accept(current())
+    starter = current()
+    later = replace(Schedule.of_starter(starter), start_date=starter.start_date + timedelta(days=3))
+    rescheduling.reschedule_starter(starter=starter, schedule=later, note="Private", by=person("hanna"))
+
+    body = add(note="From the ticket").json()
+
+    assert current().start_date == later.start_date
+    assert current().note == "Private"
+    assert body["note"] == "From the ticket"
+
+
+def test_no_change_reaches_a_starter_with_a_requested_pass(add, accept, run_jobs, confirmation, tenant):
+    now = timezone.localtime()
+    add(startDate=f"{now:%Y-%m-%d}", startTime=f"{now:%H:%M}")
+    run_jobs()
+    accept(current())
+    run_jobs()
+    starter_checks.check_starter(str(current().pk))
+    assert isinstance(handover.confirm(confirmation(current())), Shown)
+    Starter.objects.update(state="invited")  # as after a pass that was lost
+
+    answer = add(startDate=f"{now:%Y-%m-%d}", startTime="23:59")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_changeable")

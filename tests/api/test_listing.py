@@ -87,6 +87,7 @@ def test_since_leaves_earlier_changes_out(four, call):
         ("since=", "since"),
         ("cursor=x", "cursor"),
         ("cursor=99999999999999999999", "cursor"),
+        ("cursor=" + "0" * 5000, "cursor"),
         ("page=2", "page"),
         ("state=recorded&state=invited", "state"),
     ],
@@ -109,3 +110,17 @@ def test_a_long_list_costs_no_more_queries(four, call, django_assert_max_num_que
         call("GET", "starters")
 
     assert len(four_rows) == len(one_row)
+
+
+def test_a_poll_before_any_change_misses_nothing_later(call, add):
+    first = call("GET", "starters?since=2999-01-01T00:00:00Z").json()
+    add()
+
+    assert tickets(call("GET", f"starters?cursor={first['cursor']}")) == ["RITM0000001"]
+
+
+def test_a_cursor_from_the_future_is_brought_back(call, add):
+    sent = call("GET", "starters?cursor=999999999999999999").json()["cursor"]
+    add()
+
+    assert tickets(call("GET", f"starters?cursor={sent}")) == ["RITM0000001"]

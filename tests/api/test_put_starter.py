@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from onboarding.lifecycle import StarterState
 from onboarding.models import AuditEvent, PolicyVersion, Starter, Ticket
-from tests.api.conftest import OTHER_SYSTEM, starter_body, token_of
+from tests.api.conftest import OTHER_SYSTEM, SERVICENOW, starter_body, token_of
 
 PATH = "starters/servicenow/RITM0000001"
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,8 @@ def test_an_expected_account_is_added_too(add):
         ({"account": "a@b.example\u202e"}, "/account", "hidden_characters"),
         ({"account": "a\x00@contoso.example"}, "/account", "null_characters_not_allowed"),
         ({"account": "x" * 400}, "/account", "max_length"),
+        ({"account": f"{'a' * 60}@{'b' * 60}.example"}, "/account", "max_length"),
+        ({"account": "noor@\u212aontoso.example"}, "/account", "invalid"),
         ({"startDate": None}, "/startDate", "required"),
         ({"startDate": "2026-02-30"}, "/startDate", "invalid"),
         ({"startDate": "30.11.2026"}, "/startDate", "invalid"),
@@ -270,3 +273,60 @@ def test_no_policy_lists_an_application_at_first(call):
 def test_the_api_needs_no_csrf_token_and_sets_no_cookie(add, call):
     assert not add().cookies
     assert not call("GET", "starters", token="").cookies
+
+
+def test_if_match_with_a_star_only_changes(call, add):
+    assert call("PUT", PATH, starter_body(), **{"If-Match": "*"}).status_code == 412
+    add()
+    assert call("PUT", PATH, starter_body(startTime="12:00"), **{"If-Match": "*"}).status_code == 200
+
+
+def test_a_registered_starter_cannot_be_withdrawn(call, add):
+    add()
+    Starter.objects.update(state="registered")
+
+    answer = call("POST", f"{PATH}/withdrawal", {"reason": "late"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_changeable")
+
+
+def test_the_limit_answers_before_anything_is_looked_up(add, policy_says, tenant):
+    policy_says(hr_daily=1)
+    add()
+    asked = len(tenant.tenant.requests)
+
+    answer = add(ticket="RITM0000002", account="liam.byrne@contoso.example", requestedBy="nobody@x.example")
+
+    assert answer.status_code == 429
+    assert len(tenant.tenant.requests) == asked
+
+
+def test_changes_of_one_day_are_limited(add, policy_says):
+    policy_says(hr_daily=1)
+    add()
+
+    statuses = [add(startTime=f"{hour}:00").status_code for hour in (10, 11, 12)]
+
+    assert statuses == [200, 200, 429]
+
+
+def test_every_event_names_the_application(call, add):
+    add()
+    add(startTime="10:00")
+    call("POST", f"{PATH}/withdrawal", {"reason": "x"})
+
+    for name in ("starter.recorded", "starter.rescheduled", "starter.withdrawn"):
+        assert AuditEvent.objects.get(event=name).facts["application"] == SERVICENOW
+
+
+def test_an_erased_starter_is_gone_for_every_method(call, add):
+    add()
+    Starter.objects.update(erased_at=timezone.now(), state="withdrawn")
+
+    assert call("GET", PATH).status_code == call("PUT", PATH, starter_body()).status_code == 404
+
+
+def test_a_body_in_chunks_is_told_so(call):
+    answer = call("PUT", PATH, starter_body(), **{"Transfer-Encoding": "chunked"})
+
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")

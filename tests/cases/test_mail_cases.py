@@ -98,7 +98,7 @@ def test_o11_the_doctor_reports_the_missing_right_to_send(
 
     page = text_of(browser_of("ada").post("/admin/doctor/"))
 
-    assert "because the right Application Mail.Send for" in page and "ErrorAccessDenied" in page
+    assert "because the role “Application Mail.Send” for" in page and "ErrorAccessDenied" in page
     assert "New-ManagementRoleAssignment" in page
 
 

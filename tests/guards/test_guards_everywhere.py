@@ -139,6 +139,7 @@ CASES: dict[str, Case] = {
     "three_people": Case(
         lambda w: w.kept(shaped_by=[BY_KEY["hanna"].object_id, MARIA.object_id]), problem="manager_recorded"
     ),
+    "recorder_is_a_person": Case(lambda w: w.kept(recorded_by=None)),
     "approved": Case(lambda w: w.policy_says(approve_all=True)),
     "not_an_admin": Case(lambda w: User.objects.filter(pk=w.person("maria").pk).update(roles=["Admin"])),
     "manager_has_room": Case(

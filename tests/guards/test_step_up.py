@@ -156,7 +156,7 @@ def test_a_sign_in_without_the_context_creates_no_pass(tenant, rules, invite, br
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 403
-    assert "You must sign in from this page for each pass" in words(answer)
+    assert "you must sign in from this page for each pass" in words(answer)
     assert answer.context["sign_in_url"].endswith(f"for={starter.public_id}")
     assert AuditEvent.objects.get(event="issue.refused").facts["codes"] == ["step_up_is_for_this"]
     assert not Mail.objects.filter(kind="refused").exists()  # HR gets no mail about it
@@ -189,7 +189,7 @@ def test_an_expired_step_up_keeps_the_choice(tenant, rules, invite, browser_of, 
     refused = maria.post(page_of(starter), form_of(starter, identity_check="known"))
     ready = maria.get(step_up_by(maria, microsoft, refused)["Location"])
 
-    assert refused.status_code == 403 and "Sign in again, then confirm" in words(refused)
+    assert refused.status_code == 403 and "Sign in again, then create the pass" in words(refused)
     codes = AuditEvent.objects.get(event="issue.refused").facts["codes"]
     assert codes == ["sign_in_is_fresh", "step_up_is_for_this"]
     assert creations(tenant) == []
@@ -336,7 +336,7 @@ def test_a_step_up_counts_once_also_when_microsoft_then_refused(
     pressed = maria.post(page_of(starter), form_of(starter))
 
     assert looked.context["page_state"].code == "sign_in"
-    assert pressed.status_code == 403 and "You must sign in from this page for each pass" in words(pressed)
+    assert pressed.status_code == 403 and "you must sign in from this page for each pass" in words(pressed)
     assert len(creations(tenant)) == 1
     step_up_by(maria, microsoft, pressed)
     assert "data-pass" in words(maria.post(page_of(starter), form_of(starter)))

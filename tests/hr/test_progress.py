@@ -58,7 +58,7 @@ def test_new_starter_shows_who_added_it_and_planned_dates(at_nine, browser_of, r
         ("later", "Can sign in (not yet) when the starter has registered a sign-in method"),
     ]
     assert "The manager will get the link on Sunday 29 November, 09:00." in next_of(page)
-    assert "If the manager did not get the email, send the link yourself" in next_of(page)
+    assert "If the manager does not get the email, send the link from this page" in next_of(page)
 
 
 def test_each_step_appears_once_it_is_done(at_nine, browser_of, invite, confirmation, run_jobs):
@@ -71,7 +71,7 @@ def test_each_step_appears_once_it_is_done(at_nine, browser_of, invite, confirma
     assert [stage for stage, _ in story_of(page)] == ["done", "done", "done", "now"]
     assert story_of(page)[1][1] == "Manager invited Wednesday 25 November, 09:00"
     assert story_of(page)[2][1] == "Pass handed over Wednesday 25 November, 09:00"
-    assert "by 10:00, the pass stops working. The manager can then create another" in next_of(page)
+    assert "by 10:00, it stops working. The manager can then create another" in next_of(page)
 
 
 def test_at_the_end_all_of_it_is_done(browser_of, held):
@@ -138,7 +138,7 @@ def test_problem_is_shown_with_its_fix(browser_of, record, problem):
 
     action = attention.FIXES[problem]
     assert f"<h2>{action.why}</h2>" in page and str(action.fix) in page
-    assert "If the manager did not get the email" not in page
+    assert "If the manager does not get the email" not in page
     assert action.page == "starter" or f'href="/hr/{starter.public_id}/{action.page}/">{action.label}' in page
 
 

@@ -104,7 +104,7 @@ SITUATIONS: dict[str, tuple[str, str, str]] = {
     "after a lost answer": ("ready", "did not create a pass: Microsoft did not respond", "Create the pass"),
     "after a deletion": ("ready", "no longer works", "Create the pass"),
     "registered": ("registered", "There is nothing left for you to do", ""),
-    "withdrawn": ("withdrawn", "HR has withdrawn this starter", ""),
+    "withdrawn": ("withdrawn", "HR has stopped the onboarding of this starter", ""),
 }
 BUTTONS = (
     "Create the pass and show it once",
@@ -344,7 +344,7 @@ def test_a_stale_sign_in_gets_a_link_to_sign_in(tenant, invite, browser_of):
     assert answer.status_code == 403
     assert answer.context["sign_in_url"].startswith(reverse("signin:again"))
     assert f"next={page_of(starter).replace('/', '%2F')}" in answer.context["sign_in_url"]
-    assert "You signed in too long ago for this step." in words(answer)
+    assert "No pass was created, because you signed in too long ago." in words(answer)
     assert not Mail.objects.filter(kind="refused").exists()
     assert creations(tenant) == []
 

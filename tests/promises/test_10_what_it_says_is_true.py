@@ -39,7 +39,7 @@ BY_FUNCTION = {
     "The pass was deleted. The manager can create another one on the same page.": (
         "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
     ),
-    "HR has withdrawn this starter": ("onboarding/managers/page_state.py", "build_page_state", "WITHDRAWN"),
+    "HR has stopped the onboarding of this starter": ("onboarding/managers/page_state.py", "build_page_state", "WITHDRAWN"),
     "The pass is being cancelled": ("onboarding/managers/page_state.py", "_state_of_issue", "issue.state"),
     "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here.": (
         "onboarding/managers/page_state.py", "_state_of_issue", "issue.state",

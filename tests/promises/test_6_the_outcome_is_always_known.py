@@ -482,7 +482,7 @@ def test_a_starter_withdrawn_meanwhile_gets_no_pass(
     time_passes(3 * MINUTES)
     assert Starter.objects.get(pk=starter.pk).state == StarterState.WITHDRAWN
     assert starter.issues.get().state == IssueState.REVOKED
-    assert "HR has withdrawn this starter" in words(browser_of("maria").get(page_of(starter)))
+    assert "HR has stopped the onboarding of this starter" in words(browser_of("maria").get(page_of(starter)))
     assert_outcomes_known(tenant)
 
 

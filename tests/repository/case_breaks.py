@@ -713,7 +713,7 @@ CASE_BREAKS = (
     ),
     CaseBreak(
         "test_a1_a_missing_department_is_an_error_beside_its_field", POLICY_FORMS,
-        "max_length=128, help_text=_(", "max_length=128, required=False, help_text=_(",
+        "max_length=128,\n        help_text=_(", "max_length=128,\n        required=False,\n        help_text=_(",
     ),
     CaseBreak(
         "test_a1_every_field_of_a_form_is_on_its_page", ADMIN_POLICY,

@@ -197,7 +197,10 @@ def test_an_account_that_another_starter_has_is_not_accepted(browser_of, found, 
 
     response = press_accept(browser_of("hanna"), starter)
 
-    assert "Another unfinished starter has the same account." in response.content.decode()
+    assert (
+        "Another starter has the same account, and their onboarding is not finished."
+        in response.content.decode()
+    )
     assert Starter.objects.get(pk=starter.pk).account_id == ""
 
 

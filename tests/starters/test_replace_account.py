@@ -287,7 +287,10 @@ def test_an_account_with_an_unfinished_starter_is_not_taken(browser_of, record, 
         hanna.post(address(starter), fields_on(page) | {"account": LIAM.object_id, "step": "save"})
     )
 
-    assert "Another unfinished starter has the same account" in after and LIAM.object_id in after
+    assert (
+        "Another starter has the same account, and their onboarding is not finished" in after
+        and LIAM.object_id in after
+    )
     assert (now_of(starter).account_id, now_of(other).account_id) == (NOOR.object_id, LIAM.object_id)
 
 
@@ -298,7 +301,10 @@ def test_an_account_that_was_recorded_before_needs_a_tick(browser_of, record, pe
     fields = fields_on(page) | {"account": LIAM.object_id, "step": "save"}
 
     refused = page_of(hanna.post(address(starter), fields), 409)
-    assert "confirm that this is a new onboarding" in refused and now_of(starter).account_id == NOOR.object_id
+    assert (
+        "confirm that this is a new start, not a duplicate" in refused
+        and now_of(starter).account_id == NOOR.object_id
+    )
 
     assert hanna.post(address(starter), fields | {"known": before.public_id}).status_code == 302
     assert now_of(starter).account_id == LIAM.object_id

@@ -218,7 +218,10 @@ def test_account_added_again_meanwhile_stays_with_the_new_starter(browser_of, re
         bring_back(starter, person)
     page = html.unescape(click_restore(browser_of("henry"), starter).content.decode())
 
-    assert "Another unfinished starter has the same account" in page and 'value="Coming after all"' in page
+    assert (
+        "Another starter has the same account, and their onboarding is not finished" in page
+        and 'value="Coming after all"' in page
+    )
     assert now_of(starter).state == "withdrawn"
 
 

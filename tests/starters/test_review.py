@@ -142,7 +142,7 @@ def test_hr_sees_why_it_was_refused_and_what_helps(record, browser_of, tenant):
 
     assert "The link was not sent." in words(answer)
     event = AuditEvent.objects.get(event="starter.refused")
-    assert f"ask IT to handle the sign-in and quote reference number {event.seq}." in words(answer)
+    assert f"ask IT to handle the sign-in, and give them reference number {event.seq}." in words(answer)
     assert event.facts["codes"] == ["no_role_group"]
     tenant.tenant.accounts["noor"].groups.clear()
     hanna.post(f"/hr/{starter.public_id}/send/", {"version": version_of(starter)})
@@ -173,7 +173,7 @@ def test_adding_a_privileged_account_notifies_security_immediately(browser_of, t
 
     looked_up = AuditEvent.objects.get(event="account.looked_up")
     assert str(guards.BY_CODE["no_active_role"].for_hr) not in words(looked)
-    assert f"ask IT to handle the sign-in and quote reference number {looked_up.seq}." in words(looked)
+    assert f"ask IT to handle the sign-in, and give them reference number {looked_up.seq}." in words(looked)
     assert "no_active_role" in AuditEvent.objects.get(event="starter.recorded").facts["warned"]
     assert [mail.to for mail in Mail.objects.filter(kind="refused")] == ["security@contoso.example"]
 

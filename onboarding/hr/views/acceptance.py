@@ -111,14 +111,28 @@ def _render_page(request: HttpRequest, *, error: str = "", status: int = 200) ->
 
 def _build_row(starter: Starter, duplicates: list[dict[str, str]]) -> dict[str, Any]:
     known = ",".join(duplicate["public_id"] for duplicate in duplicates)
-    reasons = [str(reason.for_hr) for reason in obstacles.stored_reasons(starter) if reason.code != WAITS]
-    problem = (
-        str(starter.get_problem_display()) if starter.problem not in {"", Starter.Problem.REFUSED} else ""
-    )
+    warnings = _list_warnings(starter)
     return _describe(starter) | {
         "value": f"{starter.public_id}:{acceptance.review_key(starter)}:{known}",
         "ticket": starter.ticket,
+        "note": starter.note,
         "duplicates": duplicates,
-        "warnings": [*([problem] if problem else []), *reasons],
-        "is_selected": not duplicates and not reasons,
+        "warnings": warnings,
+        "is_selected": not duplicates and not warnings,
     }
+
+
+def _list_warnings(starter: Starter) -> list[str]:
+    ticket = starter.ticket
+    reasons = [str(reason.for_hr) for reason in obstacles.stored_reasons(starter) if reason.code != WAITS]
+    if starter.problem not in {"", Starter.Problem.REFUSED}:
+        reasons.insert(0, str(starter.get_problem_display()))
+    if starter.account_id and WAITS not in starter.refused_for and not reasons:
+        reasons.append(
+            gettext("The portal has not checked this account yet. Open this page again in a minute.")
+        )
+    if ticket.requested_by_id and ticket.requested_by_id in {starter.account_id, starter.manager_id}:
+        reasons.append(
+            gettext("The starter or their manager asked for this. Check with somebody else in HR.")
+        )
+    return reasons

@@ -37,7 +37,7 @@ GUARDS_TIME_LIMIT = 10.0  # seconds; the worker checks the remaining starters ri
 MAX_IGNORED_WORDS = 40  # on the page
 NO_SUCH_ID = _("No account has this object ID. Check it, or enter the account name.")
 A_MAIL_ADDRESS = _("This is an email address, not an account name.")
-ALREADY_ADDED = _("There is already an unfinished starter with this account.")
+ALREADY_ADDED = _("There is already a starter with this account whose onboarding is not finished.")
 CHECKS_FOLLOW = _(
     "The portal is now checking each account. Any problems will appear in this list within minutes."
 )
@@ -207,7 +207,12 @@ def _save_row(request: HttpRequest, form: BulkForm, row: Row) -> None:
     except AlreadyRecorded:
         row.set_error(str(ALREADY_ADDED))
     except UnacknowledgedDuplicate:
-        row.set_error(gettext("A colleague has just added this person. Look up the account again."))
+        row.set_error(
+            gettext(
+                "A colleague has just added this person. Look up the account again to see the starter that they "
+                "added."
+            )
+        )
 
 
 def _render_page(

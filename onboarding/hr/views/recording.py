@@ -31,7 +31,10 @@ DAILY_LIMIT_REACHED = _(
     "You have reached the daily limit of starters that one person can add. Continue tomorrow, or ask an "
     "admin to raise the limit."
 )
-DUPLICATES_NOT_CONFIRMED = _("Check the earlier starters, then confirm that this is a new onboarding.")
+DUPLICATES_NOT_CONFIRMED = _(
+    "This person may have been added before. Check the earlier starters, then confirm that this is a "
+    "new start, not a duplicate."
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -129,7 +132,10 @@ def _save_starter(
     except AlreadyRecorded:
         form.add_error(
             "account",
-            gettext("There is already an unfinished starter with this account. Find it in the list."),
+            gettext(
+                "There is already a starter with this account whose onboarding is not finished. Find the starter in "
+                "the list."
+            ),
         )
         return _record_page(request, form, found=found, status=409)
     except UnacknowledgedDuplicate:

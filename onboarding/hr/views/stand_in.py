@@ -47,11 +47,11 @@ def stand_in_page(request: HttpRequest, public_id: str) -> HttpResponse:
         def remove_stand_in() -> None:
             stand_ins.remove_stand_in(starter=starter, by=request.user, reason=entered["reason"])
 
-        action, success = remove_stand_in, gettext("The manager can confirm again.")
+        action, success = remove_stand_in, gettext("The manager can confirm the starter’s identity again.")
         if entered["step"] == "route":
             action, success = (
                 assign_stand_in,
-                gettext("The stand-in is assigned and can now confirm instead of the manager."),
+                gettext("The stand-in is assigned and will create the pass instead of the manager."),
             )
         if run_and_report(request, action, success):
             return redirect("hr:starter", public_id=public_id)

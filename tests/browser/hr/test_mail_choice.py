@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-URGENT = "The digest, plus urgent emails immediately (about starters whose start date has come)"
+URGENT = "The digest, and urgent emails immediately: those about starters whose start date has come"
 
 
 def picture(page, name: str) -> None:

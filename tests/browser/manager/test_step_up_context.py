@@ -80,7 +80,7 @@ def test_expired_step_up_asks_again_and_keeps_the_choice(site, manager):
     manager.page.get_by_label("By video call").check()
     manager.press(CONFIRM)
 
-    manager.reads("Sign in again, then confirm. No pass was created.")
+    manager.reads("Sign in again, then create the pass.")
     assert fits(manager.page) and site.passes_made(manager.starter) == 0
     signs_in_for_this(manager)
     manager.reads(f"Is {manager.starter.name} with you?")

@@ -1,0 +1,52 @@
+"""What a ticket said, to notice what a later request changes; and how often callers used the API."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("onboarding", "0003_hooks"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="ticket",
+            name="note",
+            field=models.CharField(blank=True, default="", max_length=500, verbose_name="note as sent"),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="start_date",
+            field=models.DateField(blank=True, null=True, verbose_name="start date as sent"),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="start_time",
+            field=models.TimeField(blank=True, null=True, verbose_name="start time as sent"),
+        ),
+        migrations.AddField(
+            model_name="ticket",
+            name="time_zone",
+            field=models.CharField(blank=True, default="", max_length=64, verbose_name="time zone as sent"),
+        ),
+        migrations.CreateModel(
+            name="ApiUsage",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("caller", models.CharField(max_length=36, verbose_name="client ID or object id")),
+                ("day", models.DateField(verbose_name="day")),
+                ("count", models.PositiveIntegerField(default=0, verbose_name="requests")),
+            ],
+            options={
+                "verbose_name": "use of the API",
+                "constraints": [
+                    models.UniqueConstraint(fields=("caller", "day"), name="api_usage_once_a_day")
+                ],
+            },
+        ),
+    ]
