@@ -47,8 +47,8 @@ ALLOWED: dict[str, set[str]] = {
         "obstacles", "participants", "passes", "policy", "transitions",
     },
     "tickets": {
-        "audit", "clock", "errors", "guards", "jobs", "lifecycle", "models", "obstacles", "policy", "starters",
-        "transitions",
+        "audit", "clock", "errors", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "participants",
+        "policy", "starters", "transitions",
     },
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {

@@ -133,6 +133,6 @@ def _list_warnings(starter: Starter) -> list[str]:
         )
     if ticket.requested_by_id and ticket.requested_by_id in {starter.account_id, starter.manager_id}:
         reasons.append(
-            gettext("The starter or their manager asked for this. Check with somebody else in HR.")
+            gettext("The starter or their manager asked for this. Ask an HR colleague whether this is right.")
         )
     return reasons
