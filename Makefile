@@ -16,7 +16,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset tour ticket-tour bench load queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ mutants: dev-environment  ## make every small mistake in the heart, and see that
 
 lighthouse: dev-environment  ## what Lighthouse says of the main pages (needs Node.js, npm and Chromium)
 	@$(PYTHON) requirements/node.py lighthouse && $(DEV) -m tests.browser.lighthouse
+
+connectors: dev-environment  ## write connectors/openapi.json and connectors/swagger.json from the code
+	@$(DEV) -m tests.connectors.written
 
 pictures: dev-environment  ## take the pictures of docs/pictures anew, from the running demo
 	@$(DEV) -m tests.browser.pictures
