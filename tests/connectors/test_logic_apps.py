@@ -18,10 +18,11 @@ from tests.connectors.conftest import AUDIENCE, FIRST_DAY
 from tests.connectors.expressions import Expressions, NotUnderstood
 from tests.connectors.logic_app import HIDDEN, InvalidContent, LogicApp
 from tests.connectors.servers import TICKETS_TOKEN, Answer, Request, TicketSystem, busy_first, served
-from tests.connectors.written import FOLDER
+from tests.connectors.written import FOLDER, NO_ID
 from tests.faults.replicas import Portal
 
 FILES = FOLDER / "logic-apps"
+WORKFLOWS = [path for path in sorted(FILES.glob("*.json")) if path.name != "access-control.json"]
 GRAPH = "https://graph.microsoft.com"
 PATIENCE = 180  # seconds
 Identity = Callable[[str], str]
@@ -105,6 +106,18 @@ def test_a_busy_portal_is_asked_again(from_ticket, site: Portal):
 def test_the_trigger_refuses_a_body_without_a_ticket(from_ticket):
     with pytest.raises(InvalidContent):
         from_ticket().trigger({"account": "logic.six@contoso.example", "startDate": FIRST_DAY})
+
+
+def test_an_entra_policy_takes_the_place_of_the_secret_address():
+    """The policy admits one application's tokens for the workflow's own audience, and no address with a key."""
+    control = json.loads((FILES / "access-control.json").read_text())["accessControl"]["triggers"]
+    (policy,) = control["openAuthenticationPolicies"]["policies"].values()
+    wanted = {claim["name"]: claim["value"] for claim in policy["claims"]}
+
+    assert (policy["type"], control["sasAuthenticationPolicy"]) == ("AAD", {"state": "Disabled"})
+    assert set(wanted) == {"iss", "aud", "azp"}
+    assert wanted["iss"] == f"https://login.microsoftonline.com/{NO_ID}/v2.0"
+    assert len({*wanted.values(), NO_ID}) == 4  # neither the API's audience nor one ID twice
 
 
 # --- The status back to the ticket --------------------------------------------------------------------------------------
@@ -322,7 +335,7 @@ def test_the_run_history_has_no_token_and_no_person(
             assert secret not in history, secret
 
 
-@pytest.mark.parametrize("path", sorted(FILES.glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_a_workflow_contains_no_secret_and_no_fixed_address(path):
     written = path.read_text()
     definition = json.loads(written)["definition"]

@@ -10,7 +10,11 @@ from django.conf import settings
 from django.core.management import call_command
 
 TOP = Path(settings.BASE_DIR)
-PAPERS = [*sorted(TOP.glob("*.md")), *sorted((TOP / "docs").rglob("*.md"))]
+FOLDERS_OF_PAPERS = ("docs", "connectors")
+PAPERS = [
+    *sorted(TOP.glob("*.md")),
+    *(path for folder in FOLDERS_OF_PAPERS for path in sorted((TOP / folder).rglob("*.md"))),
+]
 
 
 def test_the_diagrams_show_the_lifecycle_as_it_is():
@@ -24,11 +28,13 @@ def test_every_promise_has_its_test_file():
     assert sorted(name.split("_")[1] for name in files) == sorted(promised)
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(TOP)))
 def test_every_file_that_a_paper_names_is_there(paper):
     text = paper.read_text()
     linked = re.findall(r"(?:\]\(|src=\")([^)#:\"]+)(?:#[\w-]+)?[)\"]", text)
-    named = re.findall(r"`((?:onboarding|portal|tests|docs|templates|static|requirements)/[\w./-]*)`", text)
+    named = re.findall(
+        r"`((?:connectors|onboarding|portal|tests|docs|templates|static|requirements)/[\w./-]*)`", text
+    )
 
     assert not [name for name in linked if not (paper.parent / name).exists()]
     assert not [name for name in named if not (TOP / name).exists()]
@@ -46,7 +52,8 @@ def test_the_readme_is_short_and_leads_to_every_other_document():
     text = (TOP / "README.md").read_text()
 
     assert len(text.splitlines()) <= 100
-    apart = {"README.md", *(str(path.relative_to(TOP)) for path in (TOP / "docs/decisions").glob("0*.md"))}
+    listed = [*(TOP / "docs/decisions").glob("0*.md"), *(TOP / "connectors").glob("*/README.md")]
+    apart = {"README.md", *(str(path.relative_to(TOP)) for path in listed)}
     assert [
         name for paper in PAPERS if (name := str(paper.relative_to(TOP))) not in apart and name not in text
     ] == []
@@ -71,6 +78,14 @@ def test_the_decisions_are_all_in_their_list():
     listed = re.findall(r"\]\((\d{4}[\w.-]+)\)", (TOP / "docs/decisions/README.md").read_text())
 
     assert sorted(listed) == sorted(path.name for path in (TOP / "docs/decisions").glob("0*.md"))
+
+
+def test_the_connectors_are_all_in_their_list():
+    listed = re.findall(r"\]\(([\w-]+/README[.]md)\)", (TOP / "connectors/README.md").read_text())
+
+    assert sorted(listed) == sorted(
+        str(path.relative_to(TOP / "connectors")) for path in (TOP / "connectors").glob("*/README.md")
+    )
 
 
 LOCKS = sorted([*(TOP / "requirements").glob("*.txt"), *(TOP / "requirements").glob("*/package-lock.json")])

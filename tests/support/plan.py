@@ -27,6 +27,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "answers": ("SQLite", "Graph's answers decide. The claims and locks behind them run on both, in passes and promise 6."),
     "browser": ("SQLite", "Pages and scripts. What they save is tested without a browser."),
     "cases": ("SQLite", "Driven from outside. Cases about the database carry the mark for both."),
+    "connectors": ("SQLite", "Files for other products, over HTTP. The services behind them run on both, in api and hooks."),
     "doctor": ("SQLite", "Checks of settings and of the tenant; its checks of the database carry the mark for both."),
     "faults/test_canary.py": ("PostgreSQL", "Looks for a pass in all that is written; PostgreSQL also writes a log ahead."),
     "faults/test_canary_memory.py": ("PostgreSQL", "Looks into the memory of processes; the database plays no part."),
