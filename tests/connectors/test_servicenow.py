@@ -51,7 +51,8 @@ class Instance:
 @pytest.fixture(scope="module")
 def instance() -> Iterator[Instance]:
     node = shutil.which("node")
-    assert node, "Node.js is not installed"
+    if node is None:
+        pytest.skip("Node.js is not installed")
     command = [node, str(Path(__file__).with_name("servicenow.js")), str(RECEIVER)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
