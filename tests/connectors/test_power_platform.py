@@ -4,83 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from jsonschema import Draft4Validator
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator
 
 from portal.sandbox.api_registration import CONNECTOR
 from portal.sandbox.options import Options
 from tests.connectors.conftest import FIRST_DAY
+from tests.connectors.importer import Document, Importer
 from tests.connectors.servers import Answer, Request, served
 from tests.connectors.written import FOLDER, NO_ID, written_documents
 from tests.faults.replicas import Portal
 
-SWAGGER = json.loads((FOLDER / "swagger.json").read_text())
+DOCUMENT = Document(FOLDER / "swagger.json")
+SWAGGER = DOCUMENT.written
 PROPERTIES = json.loads((FOLDER / "power-platform/apiProperties.json").read_text())["properties"]
 SETTINGS = PROPERTIES["connectionParameters"]["token"]["oAuthSettings"]
 VALIDATORS = {"openapi.json": OpenAPIV30SpecValidator, "swagger.json": OpenAPIV2SpecValidator}
-METHODS = {"get", "put", "post", "delete"}
 PATIENCE = 180  # seconds
-OPERATIONS = {
-    operation["operationId"]: (path, method, operation)
-    for path, methods in SWAGGER["paths"].items()
-    for method, operation in methods.items()
-    if method in METHODS
-}
-
-
-def allow_null(schema: Any) -> Any:
-    """Say `x-nullable` of Swagger in words of JSON schema."""
-    if isinstance(schema, list):
-        return [allow_null(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {name: allow_null(value) for name, value in schema.items()}
-    return found | ({"type": [found["type"], "null"]} if found.get("x-nullable") else {})
-
-
-def require_valid(content: Any, schema: Any) -> None:
-    whole = allow_null({**schema, "definitions": SWAGGER["definitions"]})
-    assert [error.message for error in Draft4Validator(whole).iter_errors(content)] == []
-
-
-@dataclass
-class Connector:
-    """Calls the operations of the Swagger file, as Power Platform does, in the name of a person."""
-
-    host: str
-    token: str
-
-    def call(self, name: str, body: Any = None, **values: str) -> requests.Response:
-        path, method, operation = OPERATIONS[name]
-        query = {}
-        for parameter in operation["parameters"]:
-            value = values.pop(parameter["name"], None)
-            if parameter["in"] == "path":
-                path = path.replace(f"{{{parameter['name']}}}", quote(str(value), safe=""))
-            elif parameter["in"] == "query" and value is not None:
-                query[parameter["name"]] = value
-            elif parameter["in"] == "body":
-                require_valid(body, parameter["schema"])
-        assert not values
-        answer = requests.request(
-            method,
-            f"{self.host}{SWAGGER['basePath']}{path}",
-            json=body,
-            params=query,
-            headers={"Authorization": f"Bearer {self.token}"},
-            timeout=60,
-        )
-        documented = operation["responses"][str(answer.status_code)]
-        assert set(documented.get("headers", {})) <= set(answer.headers)
-        if "schema" in documented:
-            require_valid(answer.json(), documented["schema"])
-        return answer
 
 
 def sign_in(sandbox_url: str, person: str = "hanna") -> str:
@@ -112,8 +56,8 @@ def sign_in(sandbox_url: str, person: str = "hanna") -> str:
 
 
 @pytest.fixture
-def connector(site: Portal) -> Connector:
-    return Connector(site.urls[0], sign_in(site.tenant.url))
+def connector(site: Portal) -> Importer:
+    return Importer(DOCUMENT, site.urls[0], sign_in(site.tenant.url))
 
 
 # --- The documents ------------------------------------------------------------------------------------------------------
@@ -131,10 +75,14 @@ def test_the_shipped_document_is_valid(name):
 
 def test_power_platform_finds_what_it_needs():
     triggers = [
-        (path, operation) for path, _, operation in OPERATIONS.values() if "x-ms-trigger" in operation
+        (path, operation)
+        for path, _, operation in DOCUMENT.operations.values()
+        if "x-ms-trigger" in operation
     ]
 
-    assert all(operation["summary"] and operation["description"] for _, _, operation in OPERATIONS.values())
+    assert all(
+        operation["summary"] and operation["description"] for _, _, operation in DOCUMENT.operations.values()
+    )
     assert [operation["operationId"] for _, operation in triggers] == ["AddHook"]
     ((path, trigger),) = triggers
     assert "x-ms-notification-content" in SWAGGER["paths"][path]
@@ -163,7 +111,7 @@ def test_the_connector_signs_in_for_the_documents_api():
 # --- The connector against a portal -------------------------------------------------------------------------------------
 
 
-def test_each_operation_works_in_a_persons_name(connector: Connector):
+def test_each_operation_works_in_a_persons_name(connector: Importer):
     ticket = {"source": "flow", "ticket": "FLOW-1"}
     body = {"account": "flow.one@contoso.example", "startDate": FIRST_DAY, "timeZone": "Europe/Amsterdam"}
 
@@ -175,7 +123,7 @@ def test_each_operation_works_in_a_persons_name(connector: Connector):
     assert withdrawn.json()["state"] == "withdrawn"
 
 
-def test_a_flow_subscribes_receives_and_unsubscribes(connector: Connector):
+def test_a_flow_subscribes_receives_and_unsubscribes(connector: Importer):
     received: list[Any] = []
     arrived = threading.Event()
 
@@ -189,7 +137,7 @@ def test_a_flow_subscribes_receives_and_unsubscribes(connector: Connector):
         body = {"account": "flow.two@contoso.example", "startDate": FIRST_DAY, "timeZone": "Europe/Amsterdam"}
         connector.call("PutStarter", body, source="flow", ticket="FLOW-2")
         assert arrived.wait(PATIENCE)
-        require_valid(received[0], SWAGGER["paths"]["/hooks"]["x-ms-notification-content"]["schema"])
+        DOCUMENT.require_valid(received[0], SWAGGER["paths"]["/hooks"]["x-ms-notification-content"]["schema"])
         assert received[0]["data"]["ticket"] == "FLOW-2"
 
         location = added.headers["Location"]

@@ -1,4 +1,4 @@
-"""The webhook receiver of ServiceNow, run in Node with deliveries that a portal signed and sent over HTTP."""
+"""What ServiceNow imports, and its webhook receiver, which runs in Node with deliveries that a portal signed and sent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import requests
 
 from portal.demo.process import wait_for
 from tests.api.system import System
+from tests.connectors.conftest import FIRST_DAY
+from tests.connectors.importer import Document, Importer
 from tests.connectors.written import FOLDER
 
+DOCUMENT = Document(FOLDER / "openapi.json")
 RECEIVER = FOLDER / "servicenow/receiver.js"
 PATIENCE = 180  # seconds
 SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -77,6 +80,19 @@ def receive(instance: Instance, service_now: System, number: str) -> tuple[dict[
     assert service_now.put(number, f"{number.lower()}@contoso.example").status_code == 201
     wait_for(lambda: instance.ticket(number)["work_notes"], "a webhook", PATIENCE)
     return instance.delivery(number)
+
+
+def test_the_imported_actions_follow_the_document(service_now: System):
+    actions = Importer(DOCUMENT, service_now.portal_url, service_now.token)
+    ticket = {"source": "servicenow", "ticket": "RITM0003001"}
+    body = {"account": "ritm0003001@contoso.example", "startDate": FIRST_DAY, "timeZone": "Europe/Amsterdam"}
+
+    assert actions.call("PutStarter", body, **ticket).status_code == 201
+    assert actions.call("PutStarter", {**body, "timeZone": "Nowhere"}, **ticket).status_code == 422
+    assert actions.call("GetStarter", **ticket).json()["account"] == body["account"]
+    assert actions.call("GetStarter", source="servicenow", ticket="RITM404").status_code == 404
+    assert actions.call("ListStarters", cursor="0").json()["starters"]
+    assert actions.call("WithdrawStarter", {"reason": "Cancelled"}, **ticket).json()["state"] == "withdrawn"
 
 
 def test_a_genuine_webhook_updates_its_ticket(subscribed: Instance, service_now: System):
