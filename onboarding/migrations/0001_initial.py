@@ -1450,7 +1450,7 @@ class Migration(migrations.Migration):
                     "override",
                     models.ForeignKey(
                         blank=True,
-                        help_text="If the starter’s department had its own policy, this version of it applied to the pass.",
+                        help_text="The version of the department’s policy that applied to the pass, if the department had its own.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

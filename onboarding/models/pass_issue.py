@@ -93,7 +93,7 @@ class PassIssue(models.Model):
         blank=True,
         related_name="+",
         help_text=_(
-            "If the starter’s department had its own policy, this version of it applied to the pass."
+            "The version of the department’s policy that applied to the pass, if the department had its own."
         ),
         verbose_name=_("policy of the department"),
     )

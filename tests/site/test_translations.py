@@ -144,3 +144,17 @@ def test_every_text_was_extracted(tmp_path):
         (entry.msgctxt, entry.msgid, entry.msgid_plural) for entry in words_of("nl") if not entry.obsolete
     }
     assert now == kept, "run `make messages`, and translate what is new"
+
+
+# What the glossary calls these in each language, and the words that a translator may not take over from the English.
+FOREIGN_WORDS = {
+    "nl": r"\b[Ss]tarters?\b|\b[Dd]e manager\b",
+    "de": r"\bStarters?\b|\bHR\b|\bPass\b|\bManager\b",
+}
+
+
+@pytest.mark.parametrize("language", FOREIGN_WORDS)
+def test_translations_use_the_words_of_their_language(language):
+    texts = [text for entry in words_of(language) for _, text in pairs(entry)]
+
+    assert [text for text in texts if re.search(FOREIGN_WORDS[language], KEPT.sub("", text))] == []

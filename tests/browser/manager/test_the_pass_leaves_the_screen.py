@@ -105,7 +105,9 @@ def test_page_clears_after_two_minutes_without_a_receipt(manager):
     manager.page.clock.run_for("00:11")
 
     is_cleared(manager, code, "The pass was cleared from this page")
-    assert "the portal does not know that you have the pass" in manager.page.get_by_role("alert").inner_text()
+    assert (
+        "the portal does not know whether you have the pass" in manager.page.get_by_role("alert").inner_text()
+    )
     tried = [request for request in manager.asked if request.url.endswith("/receipt/")]
     assert len(tried) > 5
 
