@@ -28,8 +28,8 @@ SIGN_IN_PROBLEMS = (
         "not-accepted",
         _("The pass is not accepted or not found"),
         _(
-            "The pass may be too new to work everywhere. The account name or the pass may contain a typing "
-            "error. Or a newer pass has replaced this one."
+            "The pass may be too new, it or the account name may contain a typing error, or a newer pass has "
+            "replaced this one."
         ),
         (
             _(
@@ -69,7 +69,7 @@ SIGN_IN_PROBLEMS = (
         ),
         (
             _("Tell the contact on this page the error code. They can allow passes for this account."),
-            _("Once the account can get passes, the manager creates a new pass."),
+            _("After that, the manager creates a new pass."),
         ),
         "AADSTS130501",
     ),

@@ -19,6 +19,7 @@ from django.apps import apps
 from django.conf import settings
 from django.utils import translation
 
+from onboarding.hooks import events
 from onboarding.hr import labels
 from onboarding.managers import page_state
 from onboarding.models import AuditEvent, Mail
@@ -86,6 +87,8 @@ NO_CLAIM = {
     "%(server)s answers but does not use TLS. Nothing was sent.": "the doctor sends nothing",
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
+    "Some deliveries cannot be replayed: they are still waiting, their content was deleted after seven days, or "
+    "their webhook ended.": "possible reasons, of which one holds",
     "Check whether it was deleted.": "a question",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "sent in digest": "the name of a column",
@@ -107,6 +110,7 @@ def labels_of_stored_values() -> set[str]:
         found = {str(text) for text in labels.EVENTS.values()} | {
             str(text) for text in labels.ISSUE_IN_PROGRESS.values()
         }
+        found |= {str(text) for text in events.TITLES.values()}  # sent only with the audit event of that name
         for name in ("onboarding", "portal"):
             for model in apps.get_app_config(name).get_models():
                 for field in model._meta.get_fields():
