@@ -141,7 +141,7 @@ def record(
     AuditDetail.objects.create(event=row, salt=salt, values=values)
     head.seq, head.hash = row.seq, row.hash
     head.save(update_fields=["seq", "hash"])
-    if starter is not None:
+    if starter is not None and starter.source:
         mine = Ticket.objects.filter(starter=starter)
         if mine.update(last_event=row.seq, changed_at=clock.now()):
             _head_lock.followed.append(TicketEvent(row, starter))

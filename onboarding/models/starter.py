@@ -219,6 +219,10 @@ class Starter(models.Model):
         related_name="+",
         verbose_name=_("added by"),
     )
+    # The system whose ticket added the starter. Empty for most, so that their events cost no look at the tickets.
+    source = models.CharField(
+        _("source"), max_length=32, blank=True, default="", db_default="", editable=False
+    )
     # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
     shaped_by = models.JSONField(_("object ids of the HR staff who were involved"), default=list)
     recorded_at = models.DateTimeField(_("added"), default=timezone.now)

@@ -68,6 +68,7 @@ def record_from_ticket(
     AlreadyRecorded, and DailyLimitReached if the application or the recorder has reached the daily limit.
     """
     starter = _build_starter(entry, schedule, note, recorder=recorder)
+    starter.source = ticket.source
     if by.is_person:
         starter.shaped_by = sorted({*starter.shaped_by, by.oid})
     try:

@@ -135,7 +135,9 @@ def ticketed(db: None) -> Callable[..., Starter]:
         noor = BY_KEY["noor"]
         fields = {"account_name": f"{number.lower()}@contoso.example", "display_name": noor.name}
         fields |= {"start_date": today.date(), "start_time": today.time(), "time_zone": "UTC"}
-        starter = Starter.objects.create(**fields | {"manager_name": "Maria Lindqvist"} | values)
+        starter = Starter.objects.create(
+            **fields | {"manager_name": "Maria Lindqvist", "source": source} | values
+        )
         Ticket.objects.create(
             starter=starter,
             source=source,

@@ -126,6 +126,8 @@ def test_no_webhook_has_a_pass(subscribe, receiver, invite, confirmation, run_jo
     subscribe(hook_format="teams")
     with recognisable():
         starter = invite("noor")
+        starter.source = "servicenow"
+        starter.save()
         Ticket.objects.create(
             starter=starter, source="servicenow", number="R1", application_id=SERVICENOW, account="x@y.z"
         )
