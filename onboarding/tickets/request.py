@@ -23,7 +23,7 @@ class Application:
 
     @property
     def callers(self) -> list[str]:
-        """Return whom the daily limits count: the application, and the person who uses it."""
+        """Return the ids that daily limits count by: of the application, and of a person who uses it."""
         return [self.application_id, *([self.oid] if self.is_person else [])]
 
 

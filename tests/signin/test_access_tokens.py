@@ -179,7 +179,7 @@ FORGERIES: tuple[tuple[str, Forgery, str], ...] = (
     ("two algorithms", lambda: by_hand({"alg": ["RS256", "none"], "kid": "current"}, {}), "algorithm"),
     ("claims without end", lambda: signed_payload(b"[" * 5000), "not good"),
     ("claims that are a list", lambda: signed_payload(b"[]"), "not good"),
-    # Who issued it, and to whom
+    # The issuer and the audience
     ("another issuer", application(iss=f"https://login.evil.example/{settings.TENANT_ID}/v2.0"), "InvalidIssuerError"),
     ("another tenant", application(tid=OTHER_TENANT, iss=f"https://login.sandbox.invalid/{OTHER_TENANT}/v2.0"), "Issuer"),
     ("another tenant in our name", application(tid=OTHER_TENANT), "another tenant"),

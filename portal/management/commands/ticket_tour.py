@@ -166,7 +166,7 @@ class TicketTour(Tour):
         return urlsplit(self.starter_page).path
 
     def use_pass(self) -> str:
-        """The starter signs in with the pass, once, and the ticket is told"""
+        """The starter signs in with the pass, once, and a webhook says so"""
         evidence = super().use_pass()
         wait_for(lambda: "pass_used" in self._told(), "the webhook about the used pass")
         return evidence
