@@ -52,11 +52,13 @@ from tests.site.who_may_what import (
     ENDED,
     EVERY_ASK,
     MANAGERS,
+    OURS,
     PLACES,
     POST,
     RULES,
     TO_SIGN_IN,
     UNKNOWN,
+    VALID,
     VISITORS,
     Ask,
     Place,
@@ -354,6 +356,7 @@ class Walk:
         self.faults: list[str] = []
         self.asked = 0
         self.refusals: dict[tuple[str, Ask], tuple[Any, ...]] = {}
+        self.forms: dict[Place, str] = {}
 
     def try_route(self, route: Route) -> None:
         """Send the requests that may change nothing, and check that. Then send each action, and undo it."""
@@ -378,10 +381,16 @@ class Walk:
         changed = [name for name in self.watch.changes() if name not in left_behind]
         self.faults += [f"{route.name}: a look or a refused act changed {name}" for name in changed]
 
+    def form(self, place: Place) -> str:
+        """The form for a place, written once: it can only change if a refused request changed something."""
+        if place not in self.forms:
+            self.forms[place] = self.world.form(place)
+        return self.forms[place]
+
     def try_request(self, place: Place, ask: Ask, right: Verdict) -> None:
         address, made_before = self.world.address(place), len(self.world.codes)
         self.browser.restore_session()
-        form = "" if ask.is_safe and not ask.in_address else self.world.form(place)
+        form = "" if ask.is_safe and not ask.in_address else self.form(place)
         answer = self.browser.ask(ask, address, form)
         self.asked += 1
         said = status_of(answer)
@@ -446,15 +455,13 @@ def requests_of_one() -> int:
     return sum(len(place.asks) for place in places())
 
 
-def test_quick_part_tries_valid_and_ended_sessions(
-    monkeypatch,
-):
+def test_quick_part_tries_valid_and_ended_sessions(monkeypatch):
     monkeypatch.setattr(plan, "EACH_ONCE", True)
-    valid = [visitor for visitor in VISITORS if not visitor.session]
 
     for place in places():
+        least = len(VALID) // 6 if place.route.name in OURS else 1
         for ask in place.asks:
-            assert sum(ask in asks(visitor, place) for visitor in valid) >= len(valid) // 6, (place, ask)
+            assert sum(ask in asks(visitor, place) for visitor in VALID) >= least, (place, ask)
             assert sum(ask in asks(visitor, place) for visitor in ENDED) == 1, (place, ask)
     monkeypatch.setattr(plan, "EACH_ONCE", False)
     assert {asks(visitor, place) == place.asks for visitor in VISITORS for place in places()} == {True}

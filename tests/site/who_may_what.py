@@ -319,25 +319,30 @@ class Place:
 
 
 ENDED = [visitor for visitor in VISITORS if visitor.session]
-MAIN_ASKS = {GET, POST}
+VALID = [visitor for visitor in VISITORS if not visitor.session]
+MAIN_ASKS = (GET, POST)
 
 
 def asks(visitor: Visitor, place: Place) -> tuple[Ask, ...]:
     """The kinds of request that a visitor sends. `make test` sends a part of them, `make test-all` all.
 
     In `make test`, one of the invalid sessions tries each route. Every other visitor sends GET and POST, and a sixth of
-    them sends each other kind. At further addresses of a route where no pass is requested or shown, half of them send
-    GET and half of them POST.
+    them sends each other kind. To the routes of Django's admin half of them send GET and half of them POST, and one
+    of them sends each other kind. Half of them send GET and half of them POST to further addresses of a route where
+    no pass is requested or shown.
     """
     if not plan.EACH_ONCE:
         return place.asks
-    turn = routes().index(place.route) + VISITORS.index(visitor)
+    turn = routes().index(place.route) + (ENDED if visitor.session else VALID).index(visitor)
     if visitor.session:
         return () if turn % len(ENDED) else place.asks
     names = PLACES[place.route.parameters]
+    one_of_two = {MAIN_ASKS[(turn + names.index(place.names)) % 2]}
     if place.names != names[0] and not place.route.name.startswith("managers:"):
-        return place.asks[(turn + names.index(place.names)) % 2 :][:1]
-    return tuple(ask for ask in place.asks if ask in MAIN_ASKS or (turn + EVERY_ASK.index(ask)) % 6 == 0)
+        return tuple(ask for ask in place.asks if ask in one_of_two)
+    main, every = (set(MAIN_ASKS), 6) if place.route.name in OURS else (one_of_two, len(VALID))
+    in_turn = {ask for ask in EVERY_ASK if (turn + EVERY_ASK.index(ask)) % every == 0} - set(MAIN_ASKS)
+    return tuple(ask for ask in place.asks if ask in main | in_turn)
 
 
 @cache

@@ -1,15 +1,14 @@
 """A simulated Azure CLI: it sends the calls of the set-up script to the sandbox tenant over real HTTP.
 
 It accepts the arguments of `az` and answers like `az`: the result of --query and --output on standard output, errors on
-standard error, and 1 or 2 as its exit status. It refuses unknown arguments. The program only passes its arguments to a
-thread of the test, because a script calls it fifty times and Python starts slowly.
+standard error, and 1 or 2 as its exit status. It refuses unknown arguments. The program is written for bash and only
+passes its arguments to a thread of the test: a set-up script calls it fifty times, and Python starts slowly.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -19,20 +18,15 @@ import requests
 
 GRAPH = "https://graph.microsoft.com"
 IDENTITY = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
-PROGRAM = """#!{python} -IS
-import sys, _socket
-talk = _socket.socket()
-talk.connect(("127.0.0.1", {port}))
-talk.sendall(bytes(chr(0).join(sys.argv[1:]), "utf-8", "surrogateescape"))
-talk.shutdown(_socket.SHUT_WR)
-said = b""
-while more := talk.recv(65536):
-    said += more
-code, out, words = said.split(bytes(1))
-sys.stdout.buffer.write(out)
-sys.stderr.buffer.write(words)
-sys.stdout.buffer.flush()
-sys.exit(int(code))
+PROGRAM = r"""#!/usr/bin/env bash
+exec 3<>/dev/tcp/127.0.0.1/{port}
+printf '%s\0' "$#" "$@" >&3
+IFS= read -rd '' code <&3
+IFS= read -rd '' out <&3
+IFS= read -rd '' words <&3
+printf '%s' "$out"
+printf '%s' "$words" >&2
+exit "$code"
 """
 
 
@@ -44,8 +38,14 @@ class Handler(StreamRequestHandler):
     server: AzureCli
 
     def handle(self) -> None:
-        code, out, words = self.server.run(self.rfile.read().decode().split("\0"))
-        self.wfile.write(f"{code}\0{out}\0{words}".encode())
+        arguments = [self.word() for _ in range(int(self.word()))]
+        code, out, words = self.server.run(arguments)
+        self.wfile.write(f"{code}\0{out}\0{words}\0".encode())
+
+    def word(self) -> str:
+        """The next text, which ends with a NUL."""
+        read = iter(lambda: self.rfile.read(1), b"\0")
+        return b"".join(read).decode()
 
 
 class AzureCli(ThreadingTCPServer):
@@ -68,7 +68,7 @@ class AzureCli(ThreadingTCPServer):
         self.session.close()
 
     def write(self, program: Path) -> None:
-        program.write_text(PROGRAM.format(python=sys.executable, port=self.server_address[1]))
+        program.write_text(PROGRAM.format(port=self.server_address[1]))
         program.chmod(0o755)
 
     def sign_in(self, tokens: dict[str, str], subscription: str) -> None:
