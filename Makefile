@@ -58,7 +58,8 @@ test-postgresql: dev-environment page-tools  ## run all tests on a real PostgreS
 	@echo "Tests on PostgreSQL"; EACH_ONCE=$(EACH_ONCE) $(DEV) -m tests.support.with_postgresql $(PYTEST) $(TESTS)
 
 # Tables, Graph's answers over HTTP, pages and forms over the ORM, and tokens: no browser and no second process.
-QUICK = tests/lifecycle tests/graph tests/policy tests/guards/test_guards_table.py tests/signin/test_sign_in.py
+QUICK = tests/lifecycle tests/policy tests/guards/test_guards_table.py tests/signin/test_sign_in.py \
+  tests/graph/test_graph_create.py tests/graph/test_graph_transport.py tests/graph/test_graph_passcode.py
 
 test-quick-313:  ## run the quick part of the tests on Python 3.13, where that is found
 	@python=$$(requirements/find-python 3.13) || { echo "Python 3.13 was not found: its tests did not run."; exit 0; }; \
