@@ -192,6 +192,8 @@ LONG_RUN: dict[str, str] = {
         "The page counts down and clears at the expiry.",
     "operations/test_serve.py::test_packages_that_do_not_match_their_hash_are_not_installed":
         "Each environment of CI is installed from the lock file with its hashes.",
+    "faults/test_canary_memory.py::test_passes_stay_in_memory_without_serves_memory_settings":
+        "Another control: a value that processes do keep in memory is found.",
 }  # fmt: skip
 
 
