@@ -107,9 +107,10 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
         elif not _match(row, detail):
             yield ChainFault(row.seq, gettext("its details were changed"))
     yield from _verify_blanks(blank)
-    for row in rows:
-        if row.event == ERASED:
-            yield from _verify_erasure(row)
+    erasures = [row for row in rows if row.event == ERASED]
+    periods = _list_periods() if erasures else []
+    for row in erasures:
+        yield from _verify_erasure(row, periods)
 
 
 def _match(row: AuditEvent, detail: AuditDetail) -> bool:
@@ -132,10 +133,10 @@ def _verify_blanks(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
             yield ChainFault(row.seq, gettext("its details were erased, and no event says so"))
 
 
-def _verify_erasure(row: AuditEvent) -> Iterator[ChainFault]:
+def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) -> Iterator[ChainFault]:
     """Whether an erasure was due by the policy of its day."""
-    kept_days, at = row.facts.get("kept_days"), datetime.fromisoformat(row.at)
-    if kept_days != _audit_days_at(at):
+    at, kept_days = datetime.fromisoformat(row.at), int(row.facts.get("kept_days", 0))
+    if kept_days != _period_at(at, periods):
         yield ChainFault(row.seq, gettext("erased details by another period than the policy of that day"))
         return
     since = _end_of(row) if row.starter else _moment_of(int(row.facts.get("last", 0)))
@@ -143,16 +144,19 @@ def _verify_erasure(row: AuditEvent) -> Iterator[ChainFault]:
         yield ChainFault(row.seq, gettext("erased details before they were due"))
 
 
-def _audit_days_at(moment: datetime) -> int | None:
-    """How many days the site's policy kept details at this moment."""
-    days = None
+def _list_periods() -> list[tuple[datetime, int]]:
+    """For each version of the site's policy: since when it is active, and how many days it keeps details."""
     versions = PolicyVersion.objects.ever_active().filter(department="").select_related("activation")
-    for version in versions.order_by("number"):
-        activation = getattr(version, "activation", None)
-        began = activation.at if activation else version.created_at
-        if days is None or began <= moment + TOLERANCE:
-            days = version.audit_days
-    return days
+    return [
+        (version.activation.at if hasattr(version, "activation") else version.created_at, version.audit_days)
+        for version in versions.order_by("number")
+    ]
+
+
+def _period_at(moment: datetime, periods: Sequence[tuple[datetime, int]]) -> int:
+    """How many days the policy kept details at this moment. The first version counts from the beginning."""
+    began = [days for since, days in periods if since <= moment + TOLERANCE]
+    return began[-1] if began else periods[0][1]
 
 
 def _end_of(erasure: AuditEvent) -> datetime | None:
