@@ -59,8 +59,10 @@ class Receiver:
         return [each.event["type"] for each in self.received]
 
 
-def serve(receiver: Receiver, wrap: Callable[[Any], Any] | None = None) -> ThreadingHTTPServer:
-    """Serve in a thread. `wrap` puts TLS around the socket."""
+def serve(
+    receiver: Receiver, wrap: Callable[[Any], Any] | None = None, *, port: int = 0
+) -> ThreadingHTTPServer:
+    """Serve in a thread, on any free port unless told otherwise. `wrap` puts TLS around the socket."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -81,7 +83,7 @@ def serve(receiver: Receiver, wrap: Callable[[Any], Any] | None = None) -> Threa
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     if wrap:
         server.socket = wrap(server.socket)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
