@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hmac
+import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,13 +17,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from onboarding.api import hook_examples
+from onboarding.api import hook_examples, problems
 from onboarding.api.examples import EXAMPLES, Example
 from portal.demo.process import free_port, raise_daily_limits, wait_for
+from portal.middleware import HEADERS
 from portal.sandbox.api_registration import LOGIC_APP, SERVICE_NOW
 from tests.api.system import System, request_token
 from tests.faults.replicas import Portal, portal
@@ -73,6 +77,39 @@ def test_parallel_tickets_for_one_account_add_one_starter(systems):
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: AT_ONCE - 1}
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"already_added"}
+
+
+LONG = b"k7Rvmq" * 2000
+UNREADABLE = {
+    "no request": (b"k7Rvmq\r\n\r\n", 400),
+    "no such version": (b"GET /api/v1/starters HTTP/k7Rvmq\r\n\r\n", 400),
+    "a header without a name": (b"GET /api/v1/starters HTTP/1.1\r\n<k7Rvmq\r\n\r\n", 400),
+    "two lengths": (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "a long address": (b"GET /api/v1/" + LONG + b" HTTP/1.1\r\n\r\n", 414),
+    "a long header": (b"GET /api/v1/starters HTTP/1.1\r\nAuthorization: " + LONG + b"\r\n\r\n", 431),
+    "many headers": (
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: k7Rvmq\r\n" % n for n in range(99)) + b"\r\n",
+        431,
+    ),
+    "an unknown coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: k7Rvmq\r\n\r\n", 501),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_an_unreadable_request_is_answered_as_a_problem(replicas: Portal, what: str):
+    request, status = UNREADABLE[what]
+    with socket.create_connection(("127.0.0.1", urlsplit(replicas.urls[0]).port), 60) as connection:
+        connection.sendall(request)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        body = answer.read()
+
+    assert (answer.status, answer.headers["Content-Type"]) == (status, problems.CONTENT_TYPE)
+    problem = json.loads(body)
+    assert (problem["status"], {*problem}) == (status, {"type", "title", "status", "code"})
+    assert problem["code"] == ("bad_request" if status < 500 else "not_implemented")
+    assert HEADERS.items() <= dict(answer.headers).items()
+    assert b"k7Rvmq" not in body
 
 
 INTERPRETERS = {"shell": "bash", "python": sys.executable}
