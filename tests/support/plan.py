@@ -40,6 +40,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "hooks/test_addresses.py": ("SQLite", "Names, addresses and TLS; no database."),
     "hooks/test_hook_admin.py": ("SQLite", "Pages over the ORM."),
     "hooks/test_hook_api.py": ("SQLite", "Requests over the ORM. Order and kills run on both."),
+    "hooks/test_retry_after.py": ("SQLite", "What a header says. Order and retries run on both."),
     "hooks/test_secrecy.py": ("SQLite", "Texts, and what is sent."),
     "hooks/test_sending.py": ("SQLite", "HTTP and signatures."),
     "hr": ("SQLite", "Pages over the ORM. Sorting, filters and search carry the mark for both."),
