@@ -61,8 +61,8 @@ def check_account(run: DoctorRun) -> Finding:
         return Finding(
             "skipped",
             gettext(
-                "To run this check and those that depend on it, enter a test account that is set up like a "
-                "starter's account."
+                "To run this check and the checks that depend on it, enter a test account. It must be set "
+                "up like a starter's account."
             ),
         )
     parts = run.parts
@@ -131,8 +131,8 @@ def check_account_in_scope(run: DoctorRun) -> Finding:
         "wrong",
         gettext("The tenant's pass policy excludes this account or does not include it."),
         gettext(
-            "Add the account to a group that the policy includes, and remove it from any group that the policy "
-            "excludes."
+            "Add the account to a group that the policy includes. Remove the account from any group that "
+            "the policy excludes."
         ),
     )
 

@@ -89,7 +89,7 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
             "lets the portal change all sign-in methods of all accounts, not only passes"
         ),
         "User.ReadWrite.All": _(
-            "lets the portal change accounts and their managers, on which its own checks rely"
+            "lets the portal change accounts and their managers, although its own checks rely on this data"
         ),
         "User.EnableDisableAccount.All": _("lets the portal enable and disable accounts"),
         "User.ManageIdentities.All": _("lets the portal change the sign-in identities of accounts"),
@@ -97,7 +97,7 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
         "User.Invite.All": _("lets the portal invite guests"),
         "User-PasswordProfile.ReadWrite.All": _("lets the portal change all passwords"),
         "Directory.ReadWrite.All": _(
-            "lets the portal change accounts, managers and groups, on which its own checks rely"
+            "lets the portal change accounts, managers and groups, although its own checks rely on this data"
         ),
         "Group.ReadWrite.All": _(
             "lets the portal add any account to any group, including the group that can get passes"

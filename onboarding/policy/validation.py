@@ -50,8 +50,8 @@ def _check_confirmation_and_mails(rules: PolicySettings) -> Iterator[tuple[str, 
         yield (
             "invite_days_before",
             gettext(
-                "With these settings, passes could be created before the manager has the link. Send the invitation "
-                "earlier, or allow passes later."
+                "With these settings, managers could create passes before they get the link. Send the "
+                "invitation earlier, or allow passes later."
             ),
         )
     if rules.remind_days_before and rules.remind_days_before >= rules.invite_days_before:
@@ -76,8 +76,8 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "new_days_before",
             gettext(
-                "Choose more days. With these settings, passes would be possible at a time when no account counts "
-                "as new yet."
+                "Choose more days. With these settings, managers could create passes at a time when no "
+                "account counts as new yet."
             ),
         )
 
@@ -122,8 +122,8 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "escalate_to",
             gettext(
-                "The manager must get a reminder before anyone else gets an email. Turn on “reminder on the day”, "
-                "or choose “nobody” for the escalation."
+                "The manager must get a reminder before the escalation. Turn on “reminder on the day”, or "
+                "choose “nobody” for the escalation."
             ),
         )
 

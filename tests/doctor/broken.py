@@ -195,7 +195,7 @@ OWN_SIDE = (
         "a pass is not seen to its end",
         "jobs.failing",
         job_fails("issue:1", Job.Priority.PASS, 3000),
-        says="A pass may still exist although it should be gone.",
+        says="There may still be a pass that should no longer exist.",
     ),
     Broken("an audit event was changed", "audit.end", trail_changed, says="was changed"),
     Broken("the trail was cut", "audit.end", trail_cut, says="are missing"),

@@ -334,7 +334,7 @@ def test_the_right_to_send_is_unknown_before_the_first_mail(well, look):
     seen = look()
 
     assert (seen.wrong, seen.of("unknown")) == ([], ["mail.right"])
-    assert "Tokens do not show" in seen.text
+    assert "do not appear in tokens" in seen.text
 
 
 def test_the_pass_policys_groups_are_shown_by_name_if_readable(well, look):
@@ -353,7 +353,7 @@ def test_a_proxy_for_webhooks_is_named(well, look, monkeypatch):
     seen = look()
 
     assert (seen.wrong, seen.of("unknown")) == ([], ["hooks.network"])
-    assert "A proxy sends webhooks to: hooks.contoso.example." in seen.text
+    assert "A proxy sends the webhooks to: hooks.contoso.example." in seen.text
     monkeypatch.setenv("NO_PROXY", "*")
     assert look().states["hooks.network"] == "ok"
 
