@@ -116,8 +116,11 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
 # What does not happen while jobs of a kind fail.
 CONSEQUENCES = {
     "daily": _("The portal does not delete personal data on time."),
-    "sign_ins": _("The portal cannot read sign-in activity. Until it can, no starter can get a first pass."),
-    "issue": _("There may still be a pass that should no longer exist."),
+    "sign_ins": _(
+        "The portal cannot read in Entra when accounts were last used. Until this works, no starter can "
+        "get a first pass."
+    ),
+    "issue": _("A pass that should be deleted may still exist."),
 }
 
 

@@ -142,10 +142,10 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
 
 def _fix_missing_right() -> str:
     return gettext(
-        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox "
-        "(RBAC for Applications: New-ServicePrincipal, New-ManagementScope, New-ManagementRoleAssignment). "
-        "MAIL_FROM must be the mailbox’s own address. Then check with `%(command)s`. The change can take up "
-        "to two hours to take effect."
+        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox. "
+        "Use RBAC for Applications: New-ServicePrincipal, New-ManagementScope and "
+        "New-ManagementRoleAssignment. MAIL_FROM must be the mailbox’s own address. Then check with "
+        "`%(command)s`. The change can take up to two hours to take effect."
     ) % {"right": EXCHANGE_RIGHT, "command": _test_command()}
 
 

@@ -132,7 +132,7 @@ def _tenant_rules(run: DoctorRun) -> PassRules:
 CHECKS = (
     Check(
         "policy.read",
-        _("The tenant's pass policy can be read"),
+        _("The portal can read the tenant's pass policy"),
         check_policy_readable,
         needs=("graph.reach", f"permission.{PERMISSION}"),
     ),

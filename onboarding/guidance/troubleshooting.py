@@ -98,7 +98,7 @@ SIGN_IN_PROBLEMS = (
                 "If you do not see that choice, close the window, wait half a minute and try again in a private "
                 "window."
             ),
-            _("Check the account name. A wrong name also makes the screen ask for a password."),
+            _("Check the account name. If the name is wrong, the screen also asks for a password."),
         ),
     ),
     SignInProblem(

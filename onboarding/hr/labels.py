@@ -184,7 +184,7 @@ EVENTS = {
     "starter.routed": _("HR assigned the manager’s manager as stand-in"),
     "starter.routing_ended": _("HR removed the stand-in"),
     "starter.routing_void": _("The stand-in ended, because the manager changed"),
-    "starter.escalated": _("On the first day, no pass was requested in time"),
+    "starter.escalated": _("On the first day, nobody requested a pass in time"),
     "mail.refused": _("An email address did not accept an email"),
     "starter.approved": _("An HR colleague approved"),
     "starter.another_allowed": _("HR allowed another pass"),

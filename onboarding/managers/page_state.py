@@ -370,7 +370,7 @@ _WHY_UNAVAILABLE = {
         "automatically."
     ),
     "busy": _(
-        "The portal could not save your request, so it did not send it to Microsoft. Try again in a minute."
+        "The portal could not save your request, so it sent nothing to Microsoft. Try again in a minute."
     ),
 }
 

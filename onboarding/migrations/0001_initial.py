@@ -700,7 +700,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(10000),
                         ],
-                        verbose_name="starters added per person in HR per day",
+                        verbose_name="starters that one person in HR can add per day",
                     ),
                 ),
                 (
@@ -835,8 +835,9 @@ class Migration(migrations.Migration):
                     "graph_calls",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="The largest number of calls that the portal makes in the time below. Microsoft's "
-                        "limit is 5 calls in 10 seconds. Leave empty to use the value set at installation.",
+                        help_text="The largest number of calls in the number of seconds that is set below. "
+                        "Microsoft's limit is 5 calls in 10 seconds. Leave empty to use the value set at "
+                        "installation.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(4),

@@ -129,7 +129,8 @@ class Migration(migrations.Migration):
                 (
                     "message_id",
                     models.CharField(
-                        help_text="The same for each attempt, even if an admin sends the delivery again.",
+                        help_text="Identifies the delivery. The ID stays the same for each attempt, even if an "
+                        "admin sends the delivery again.",
                         max_length=40,
                         unique=True,
                         verbose_name="webhook-id",

@@ -345,7 +345,7 @@ class PolicySettings(models.Model):
         ),
     )
     hr_daily = models.PositiveIntegerField(
-        _("starters added per person in HR per day"),
+        _("starters that one person in HR can add per day"),
         default=500,
         validators=value_between(1, 10000),
         help_text=_("Recommended: 500."),
@@ -500,8 +500,8 @@ class PolicySettings(models.Model):
         blank=True,
         validators=value_between(4, 1000),
         help_text=_(
-            "The largest number of calls that the portal makes in the time below. Microsoft's limit is 5 "
-            "calls in 10 seconds. Leave empty to use the value set at installation."
+            "The largest number of calls in the number of seconds that is set below. Microsoft's limit is "
+            "5 calls in 10 seconds. Leave empty to use the value set at installation."
         ),
     )
     graph_seconds = models.PositiveSmallIntegerField(

@@ -144,7 +144,10 @@ class HookDelivery(models.Model):
         _("webhook-id"),
         max_length=40,
         unique=True,
-        help_text=_("The same for each attempt, even if an admin sends the delivery again."),
+        help_text=_(
+            "Identifies the delivery. The ID stays the same for each attempt, even if an admin sends the "
+            "delivery again."
+        ),
     )
     hook = models.ForeignKey(
         Hook, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook")

@@ -68,16 +68,16 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "hire_date_days",
             gettext(
-                "Choose at least as many days as in “passes possible until”. Otherwise HR cannot move the start "
-                "date of a starter who begins late."
+                "Choose at least as many days as in “passes possible until”. Otherwise a starter who "
+                "begins late cannot get a pass after HR changes the start date."
             ),
         )
     if rules.new_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
         yield (
             "new_days_before",
             gettext(
-                "Choose more days. With these settings, managers could create passes at a time when no "
-                "account counts as new yet."
+                "Choose more days. With these settings, passes would become possible before any account "
+                "counts as new."
             ),
         )
 

@@ -451,7 +451,7 @@ def test_a_failed_save_of_the_intent_sends_nothing(tenant, monkeypatch, invite, 
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "could not save your request, so it did not send it" in words(answer)
+    assert "could not save your request, so it sent nothing" in words(answer)
     assert creations(tenant) == []
     assert Starter.objects.get(pk=starter.pk).version == starter.version
 
