@@ -674,7 +674,7 @@ def test_accounts_that_it_handles_read_alike_everywhere(
     assert MAILS - {name.split()[2] for name in first if " mail " in name} == (
         set() if stage == PASS_OUT else {"taken_back", "unexpected"}
     )
-    told = {name.split()[2] for name, words in first.items() if "give them reference number N" in words}
+    told = {name.split()[2] for name, words in first.items() if "give IT the reference number N" in words}
     told_in = {
         ADDED: {"hr:record", "hr:several", "hr:account", "hr:starter", "hr:day", "refused"},
         INVITED: {"hr:starter", "hr:day", "managers:starter", "refused"},
@@ -726,8 +726,8 @@ def test_the_doctor_names_the_reference_that_hr_reads(browser_of, tenant, record
     page = words_of(page_of(browser_of("ada").post("/admin/doctor/", {"account": starter.account_id})))
 
     assert (
-        re.search(r"give them reference number (\d+)", page)[1]
-        == re.search(r"give them reference number (\d+)", own)[1]
+        re.search(r"give IT the reference number (\d+)", page)[1]
+        == re.search(r"give IT the reference number (\d+)", own)[1]
     )
 
 
@@ -738,7 +738,7 @@ def test_hrs_reference_is_the_number_of_the_audit_event(browser_of, tenant, reco
 
     page = words_of(page_of(browser_of("hanna").get(f"/hr/{starter.public_id}/")))
 
-    reference = re.search(r"give them reference number (\d+)", page)[1]
+    reference = re.search(r"give IT the reference number (\d+)", page)[1]
     event = AuditEvent.objects.get(seq=reference)
     assert (event.starter, event.facts["codes"]) == (starter.public_id, ["no_role_group"])
     assert any("can have administrator roles" in mail.text for mail in to_security())
