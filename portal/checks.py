@@ -38,8 +38,8 @@ def check_proxy(**_: Any) -> list[CheckMessage]:
                 "would redirect to itself endlessly."
             ),
             hint=gettext(
-                "Use a proxy that sets the X-Forwarded-Proto header itself and discards a value that a visitor "
-                "sends for it. Then set BEHIND_PROXY=on."
+                "Use a proxy that always sets the X-Forwarded-Proto header itself, even if a visitor sends "
+                "one. Then set BEHIND_PROXY=on."
             ),
             id="portal.W002",
         )

@@ -76,7 +76,7 @@ class HookDeliveryAdmin(ReadOnly):
             messages.warning(
                 request,
                 gettext(
-                    "Some deliveries cannot be replayed: they are still waiting, their content was deleted after seven "
-                    "days, or their webhook ended."
+                    "The portal cannot send some deliveries again. They are still waiting, ended more than "
+                    "seven days ago, or belong to a webhook that has ended."
                 ),
             )

@@ -86,7 +86,9 @@ class DepartmentForm(ChangeAwareForm):
     opened_for = forms.CharField(label="", widget=forms.HiddenInput, required=False)
     department = forms.CharField(
         max_length=128,
-        help_text=_("The department's name as in Entra. Capitals and extra spaces do not matter."),
+        help_text=_(
+            "The name of the department, spelled as in Entra. Capitals and extra spaces do not matter."
+        ),
     )
 
     class Meta:

@@ -77,24 +77,24 @@ class HeartbeatAdmin(ReadOnly):
 
 MEANINGS = {
     "mail": _(
-        "An email was not sent, because the mailbox or mail server refused it. Fix the problem that the "
-        "last error shows before you start this job again."
+        "The mailbox or mail server refused an email. Fix the problem that the last error shows, then "
+        "start this job again."
     ),
     "look": _(
-        "The portal could not read the accounts of one or more starters from Entra. Every ten minutes, it "
-        "tries one of the failed jobs again. When that works, it tries all the others."
+        "The portal could not read some starters’ accounts in Entra. Every ten minutes, the portal tries "
+        "one of these failed jobs again. If that job succeeds, the portal tries the others too."
     ),
     "sign_ins": _(
-        "The portal could not find out from Entra when someone last signed in to a starter's account. Until "
-        "it can, that starter cannot get a pass. The portal keeps trying."
+        "The portal could not read in Entra when someone last signed in to a starter's account. The portal "
+        "keeps trying. Until this works, the starter cannot get a pass."
     ),
     "hook": _("The portal could not send webhooks. It keeps trying. The last error shows the cause."),
     "retry": _("The portal could not restart the failed jobs automatically."),
     "issue": _(
-        "The portal could not finish checking or deleting a pass. It keeps trying. The last error shows the "
+        "The portal could not check or delete a pass. The portal keeps trying. The last error shows the "
         "cause."
     ),
-    "daily": _("The portal did not delete personal details whose retention time has passed."),
+    "daily": _("The portal has not deleted some personal details on time."),
 }
 
 

@@ -186,7 +186,8 @@ def _not_changeable(source: str, number: str, error: OnboardingError) -> Problem
         return Problem(
             NOT_CHANGEABLE,
             gettext(
-                "A pass was requested, the starter’s onboarding is finished, or the starter is withdrawn."
+                "Possible reasons: someone requested a pass, the onboarding is finished, or the starter is "
+                "withdrawn."
             ),
             more=state,
         )

@@ -54,7 +54,9 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
     if not has_anchor:
         yield ChainFault(
             expected - 1,
-            gettext("the head that you saved is not in the audit log, so events were cut off or rewritten"),
+            gettext(
+                "the audit log does not contain the hash that you saved, so events are missing or changed"
+            ),
         )
 
 
@@ -65,7 +67,7 @@ def _verify_end(last: int, first_head: AuditHead, has_first_head: bool) -> Itera
     ):
         yield ChainFault(
             last,
-            gettext("the log ends here, but the portal recorded event %(number)s as the last one")
+            gettext("the log ends here, but the last event that the portal recorded is event %(number)s")
             % {"number": first_head.seq},
         )
 

@@ -37,22 +37,26 @@ class GuardFact:
 
 
 FACTS = (
-    GuardFact("manager", _("The account's manager can be read"), USERS),
-    GuardFact("restricted", _("The account's restricted administrative units can be read"), USERS),
-    GuardFact("methods", _("The account's sign-in methods can be read"), METHODS),
-    GuardFact("roles", _("The account's administrator roles can be read"), ROLES),
-    GuardFact("assignments", _("The account's role assignments can be read"), ROLES),
-    GuardFact("eligible", _("The account's eligible roles can be read"), ROLES, "eligible_roles", PIM),
-    GuardFact("groups", _("The account's role-assignable groups can be read"), GROUPS),
-    GuardFact("owned", _("The role-assignable groups that the account owns can be read"), GROUPS),
+    GuardFact("manager", _("The portal can read the account's manager"), USERS),
+    GuardFact("restricted", _("The portal can read the account's restricted administrative units"), USERS),
+    GuardFact("methods", _("The portal can read the account's sign-in methods"), METHODS),
+    GuardFact("roles", _("The portal can read the account's administrator roles"), ROLES),
+    GuardFact("assignments", _("The portal can read the account's role assignments"), ROLES),
+    GuardFact(
+        "eligible", _("The portal can read the account's eligible roles"), ROLES, "eligible_roles", PIM
+    ),
+    GuardFact("groups", _("The portal can read the account's role-assignable groups"), GROUPS),
+    GuardFact("owned", _("The portal can read which role-assignable groups the account owns"), GROUPS),
     GuardFact(
         "eligible_groups",
-        _("The account's eligible groups can be read"),
+        _("The portal can read the account's eligible groups"),
         ELIGIBLE_GROUPS,
         "eligible_groups",
         PIM,
     ),
-    GuardFact("sign_ins", _("The account's last sign-in can be read"), SIGN_INS, "sign_ins", "Entra ID P1"),
+    GuardFact(
+        "sign_ins", _("The portal can read the account's last sign-in"), SIGN_INS, "sign_ins", "Entra ID P1"
+    ),
 )
 
 
@@ -61,8 +65,8 @@ def check_account(run: DoctorRun) -> Finding:
         return Finding(
             "skipped",
             gettext(
-                "To run this check and those that depend on it, enter a test account that is set up like a "
-                "starter's account."
+                "To run this check and the checks that depend on it, enter a test account. It must be set "
+                "up like a starter's account."
             ),
         )
     parts = run.parts
@@ -129,10 +133,10 @@ def check_account_in_scope(run: DoctorRun) -> Finding:
         )
     return Finding(
         "wrong",
-        gettext("The tenant's pass policy excludes this account or does not include it."),
+        gettext("The tenant's pass policy does not allow passes for this account."),
         gettext(
-            "Add the account to a group that the policy includes, and remove it from any group that the policy "
-            "excludes."
+            "Add the account to a group that the policy includes. Remove the account from any group that "
+            "the policy excludes."
         ),
     )
 
@@ -140,7 +144,7 @@ def check_account_in_scope(run: DoctorRun) -> Finding:
 CHECKS = (
     Check(
         "fact.account",
-        _("The test account can be read"),
+        _("The portal can read the test account"),
         check_account,
         needs=("graph.reach", "database.migrations", f"permission.{USERS}"),
     ),

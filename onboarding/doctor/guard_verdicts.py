@@ -57,14 +57,14 @@ def check_guard(guard: Guard, run: DoctorRun) -> Finding:
             return Finding(
                 "skipped",
                 gettext(
-                    "The portal cannot read the data for this check. The policy lets the portal continue without this "
+                    "The portal cannot read the data for this check. The policy allows passes without this "
                     "check."
                 ),
             )
         case Verdict.UNREAD:
             return _unread_finding(guard)
     return Finding(
-        "wrong", gettext("This check found a reason to refuse a pass for this account."), _text_for_hr(guard)
+        "wrong", gettext("This check does not allow a pass for this account."), _text_for_hr(guard)
     )
 
 
@@ -89,7 +89,7 @@ def _read_verdicts(run: DoctorRun) -> dict[str, Verdict] | Finding:
     ):
         return Finding(
             "skipped",
-            gettext("Skipped: this check depends on another check, which found a problem or has no result."),
+            gettext("Skipped, because this check needs another check that found a problem or has no result."),
         )
     try:
         question = run.cached("question", lambda: _build_question(run))
@@ -128,7 +128,7 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("HR can look up the account in the portal to get a reference number.")
+    hint = gettext("To get a reference number, HR can look up the account in the portal.")
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 

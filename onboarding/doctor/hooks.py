@@ -44,13 +44,14 @@ def check_deliveries(_run: DoctorRun) -> Finding:
     late = waiting.filter(created_at__lt=clock.now() - LATE_AFTER).select_related("hook")
     hosts = sorted({row.hook.host for row in late.order_by("pk")[:1000]})
     if not hosts:
-        return Finding("ok", gettext("None has waited for an hour or longer."))
+        return Finding("ok", gettext("No delivery has waited for an hour or longer."))
     return Finding(
         "wrong",
-        gettext("Not delivered for an hour or longer: %(hosts)s.") % {"hosts": _name(hosts)},
+        gettext("For an hour or longer, the portal could not deliver webhooks to: %(hosts)s.")
+        % {"hosts": _name(hosts)},
         gettext(
-            "Open Webhook deliveries in the administration. Each shows its HTTP status and last error. The portal "
-            "tries for three days, and an admin can replay what it gave up."
+            "Open “Webhook deliveries” in the administration to see the HTTP status and last error of each "
+            "delivery. The portal tries for three days. After that, an admin can send a delivery again."
         ),
     )
 
@@ -62,11 +63,14 @@ def check_network(run: DoctorRun) -> Finding:
     return Finding(
         "unknown",
         gettext(
-            "A proxy sends webhooks to: %(hosts)s. The portal cannot check which addresses the proxy connects to. Only "
-            "the list of hosts in the policy protects."
+            "A proxy sends the webhooks to: %(hosts)s. The portal cannot check which addresses the proxy "
+            "connects to. The portal only checks that the policy lists the host."
         )
         % {"hosts": _name(proxied)},
-        gettext("Let the proxy refuse private addresses, or exclude these hosts from the proxy."),
+        gettext(
+            "Configure the proxy to refuse private addresses, or let this machine reach these hosts "
+            "without the proxy."
+        ),
     )
 
 

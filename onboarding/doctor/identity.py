@@ -21,8 +21,8 @@ from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE, Permission
 from onboarding.i18n import Words
 
 NEW_GRANTS = _(
-    "A new permission can take up to a day to appear in the tokens of a managed identity, and up to an "
-    "hour for an app registration."
+    "A new permission takes time to appear in tokens: up to a day for a managed identity, up to an hour "
+    "for an app registration."
 )
 NONE_TOO_WIDE = _("No unnecessary permissions")
 READS = re.compile(r"[A-Za-z-]+\.Read(?:Basic)?(?:\.[A-Za-z0-9.]+)?")
@@ -44,8 +44,8 @@ def check_graph_answers(run: DoctorRun) -> Finding:
             gettext("The server at %(address)s is not Microsoft Graph.") % {"address": settings.GRAPH_URL},
             gettext(
                 "Remove GRAPH_URL, or set it to Microsoft Graph in your cloud, for example "
-                "https://graph.microsoft.com. If GRAPH_URL is already correct, a proxy is answering instead of "
-                "Graph. In that case, let this machine bypass the proxy."
+                "https://graph.microsoft.com. If GRAPH_URL is already correct, a proxy answers instead of "
+                "Graph. Then let this machine reach Graph without the proxy."
             ),
         )
     if reached.answers:
@@ -140,14 +140,18 @@ def check_token_identity(run: DoctorRun) -> Finding:
 def check_permission(permission: Permission, run: DoctorRun) -> Finding:
     identity, name, purpose = run.identity, permission.name, str(permission.purpose).replace("*", "")
     if name in identity.permissions:
-        return Finding("ok", gettext("Granted. The portal needs it for: %(purpose)s.") % {"purpose": purpose})
+        return Finding(
+            "ok", gettext("Granted. The portal needs this permission to %(purpose)s.") % {"purpose": purpose}
+        )
     missing = (
         gettext(
-            "The token issued on %(moment)s UTC does not contain this permission. The portal needs it for: "
-            "%(purpose)s."
+            "The token issued on %(moment)s UTC does not contain this permission. The portal needs this "
+            "permission to %(purpose)s."
         )
         if identity.issued_at
-        else gettext("The token does not contain this permission. The portal needs it for: %(purpose)s.")
+        else gettext(
+            "The token does not contain this permission. The portal needs this permission to %(purpose)s."
+        )
     ) % {"purpose": purpose, "moment": date_format(identity.issued_at, "ENDED") if identity.issued_at else ""}
     grant = gettext(
         "Grant the Microsoft Graph application permission %(permission)s (app role %(app_role_id)s) to the "
@@ -163,7 +167,10 @@ def check_permission(permission: Permission, run: DoctorRun) -> Finding:
         return Finding("wrong", missing, grant)
     if continues_without(run.rules, rule):
         return Finding("skipped", f"{missing} {policy_setting_text(run.rules, rule)}")
-    words = gettext("You can also change the policy so that the portal continues without this permission.")
+    words = gettext(
+        "You can also let the portal continue without this permission. An admin can change this in the "
+        "policy."
+    )
     return Finding("wrong", f"{missing} {policy_setting_text(run.rules, rule)}", f"{grant} {words}")
 
 
@@ -181,7 +188,7 @@ def check_excess_permissions(run: DoctorRun) -> Finding:
             % {"permissions": ", ".join(wide)},
         )
     if others:
-        words = gettext("The identity can also read: %(permissions)s.")
+        words = gettext("The identity also has these read permissions: %(permissions)s.")
         return Finding("ok", words % {"permissions": ", ".join(others)})
     return Finding("ok", gettext("The identity has only the permissions that the portal needs."))
 

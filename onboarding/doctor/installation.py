@@ -65,12 +65,12 @@ def check_database_clock(_run: DoctorRun) -> Finding:
 
 def check_worker(_run: DoctorRun) -> Finding:
     if jobs.has_live_worker():
-        return Finding("ok", gettext("A worker has reported in the last 90 seconds."))
+        return Finding("ok", gettext("A worker was active in the last 90 seconds."))
     return Finding(
         "wrong",
         gettext(
-            "No worker has reported in the last 90 seconds. Without a worker the portal creates no passes and "
-            "sends no emails."
+            "No worker was active in the last 90 seconds. Without a worker, the portal creates no passes "
+            "and sends no emails."
         ),
         gettext("Start `manage.py serve`, which includes a worker, or start `manage.py worker` separately."),
     )
@@ -107,8 +107,8 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
         "wrong",
         str(join_sentences([words, *(CONSEQUENCES[kind] for kind in kinds if kind in CONSEQUENCES)])),
         gettext(
-            "Open “Jobs” in the administration, where each job shows its last error. Fix the cause. The portal "
-            "keeps trying. Once the jobs succeed, this check finds no problem."
+            "Open “Jobs” in the administration to see the last error of each job, then fix the cause. The "
+            "portal keeps trying these jobs automatically."
         ),
     )
 
@@ -116,8 +116,11 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
 # What does not happen while jobs of a kind fail.
 CONSEQUENCES = {
     "daily": _("The portal does not delete personal data on time."),
-    "sign_ins": _("The portal cannot read sign-in activity. Until it can, no starter can get a first pass."),
-    "issue": _("A pass may still exist although it should be gone."),
+    "sign_ins": _(
+        "The portal cannot read in Entra when accounts were last used. Until this works, no starter can "
+        "get a first pass."
+    ),
+    "issue": _("A pass that should be deleted may still exist."),
 }
 
 

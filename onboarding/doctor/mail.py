@@ -35,8 +35,8 @@ def _check_mailbox(run: DoctorRun) -> Finding:
         return Finding(
             "skipped",
             gettext(
-                "Skipped: another check found a problem with Graph, the portal’s identity or its permission to read "
-                "accounts."
+                "Skipped, because another check found a problem with Graph, with the portal’s identity or "
+                "with the permission to read accounts."
             ),
         )
     look = run.diagnosis.find_mailbox(settings.MAIL_FROM)
@@ -92,7 +92,7 @@ def check_mail_right(run: DoctorRun) -> Finding:
     over_graph = settings.EMAIL_BACKEND == GRAPH_BACKEND
     if over_graph and run.states.get("identity.who") == "ok" and SEND_PERMISSION in run.identity.permissions:
         words = gettext(
-            "%(permission)s lets the portal send from every mailbox of the tenant. See “%(title)s”."
+            "%(permission)s lets the portal send from every mailbox of the tenant. See the check “%(title)s”."
         )
         return Finding("ok", words % {"permission": SEND_PERMISSION, "title": NONE_TOO_WIDE})
     if last:
@@ -103,8 +103,8 @@ def check_mail_right(run: DoctorRun) -> Finding:
     return Finding(
         "unknown",
         gettext(
-            "The portal has not sent any email yet, so it is not known whether it can. Tokens do not show "
-            "permissions that were granted in Exchange (RBAC for Applications)."
+            "The portal has not sent any email yet, so this check cannot tell whether sending works. "
+            "Permissions from Exchange (RBAC for Applications) do not appear in tokens."
         ),
         gettext(
             "To check, run `%(command)s` in Exchange Online PowerShell. The result must contain “%(said)s” and "
@@ -142,10 +142,10 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
 
 def _fix_missing_right() -> str:
     return gettext(
-        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox "
-        "(RBAC for Applications: New-ServicePrincipal, New-ManagementScope, New-ManagementRoleAssignment). "
-        "MAIL_FROM must be the mailbox’s own address. Then check with `%(command)s`. The change can take up "
-        "to two hours to take effect."
+        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox. "
+        "Use RBAC for Applications: New-ServicePrincipal, New-ManagementScope and "
+        "New-ManagementRoleAssignment. MAIL_FROM must be the mailbox’s own address. Then check with "
+        "`%(command)s`. The change can take up to two hours to take effect."
     ) % {"right": EXCHANGE_RIGHT, "command": _test_command()}
 
 
@@ -163,22 +163,22 @@ FIXES = (
     (
         r"^sign-in|5\.7\.(3|8|9|57|139)\b|\b53[045] ",
         _(
-            "The server does not accept the sign-in. Check the name and password in EMAIL_URL, and that the "
-            "server lets this account send by SMTP."
+            "The mail server rejects the sign-in. Check the name and password in EMAIL_URL. Then check "
+            "that the server allows this account to send over SMTP."
         ),
     ),
     (
         r"5\.7\.(54|64)\b|relay",
         _(
-            "The server does not relay mail for this machine. Allow this machine’s address in the connector or "
-            "relay, or put a name and a password in EMAIL_URL."
+            "The mail server does not relay email for this machine. Allow this machine’s address in the "
+            "connector or relay, or add a name and password to EMAIL_URL."
         ),
     ),
     (
         r"^MAIL|5\.1\.[78]\b|5\.7\.(2\d|60)\b|ErrorSendAsDenied|sender",
         _(
-            "The server refuses the sender %(sender)s. Let the portal’s account send as MAIL_FROM. Check the "
-            "domain’s SPF and DKIM records, and that the sender is not blocked."
+            "The server refuses the sender %(sender)s. Allow the portal’s account to send as MAIL_FROM. "
+            "Check the domain’s SPF and DKIM records, and check that the sender is not blocked."
         ),
     ),
     (

@@ -28,7 +28,8 @@ def unreadable_finding(
         return Finding("skipped", f"{detail} {policy_setting_text(rules, rule)}")
     if closed:
         words = gettext(
-            "You can also change the policy so that the portal continues without this permission."
+            "You can also let the portal continue without this permission. An admin can change this in the "
+            "policy."
         )
         return Finding("wrong", f"{detail} {policy_setting_text(rules, rule)}", f"{fix} {words}")
     return Finding("wrong", detail, fix)
@@ -43,8 +44,9 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
                     "Missing permission: Graph refuses the request, although the token contains the permission"
                 ),
                 gettext(
-                    "Check that %(permission)s is granted as an application permission. Other possible causes: the "
-                    "grant is new, or the account is in a restricted management administrative unit."
+                    "Check that %(permission)s is granted as an application permission. Other possible "
+                    "causes: the permission was granted only recently, or the account is in a restricted "
+                    "management administrative unit."
                 )
                 % {"permission": permission},
             )

@@ -54,16 +54,16 @@ def check_lifetime_bounds(run: DoctorRun) -> Finding:
         )
     words = {
         True: gettext(
-            "Entra allows passes of %(low)s to %(high)s minutes that can be used only once. The portal’s passes "
-            "always work only once. Their lifetimes: %(ours)s."
+            "Entra allows passes of %(low)s to %(high)s minutes that work only once. The portal creates "
+            "only such passes. Lifetime in the portal: %(ours)s."
         ),
         False: gettext(
-            "Entra allows passes of %(low)s to %(high)s minutes that can be used once or several times. The "
-            "portal’s passes always work only once. Their lifetimes: %(ours)s."
+            "Entra allows passes of %(low)s to %(high)s minutes that work once or several times. The "
+            "portal creates only passes that work once. Lifetime in the portal: %(ours)s."
         ),
         None: gettext(
-            "Entra allows passes of %(low)s to %(high)s minutes. The portal’s passes always work only once. "
-            "Their lifetimes: %(ours)s."
+            "Entra allows passes of %(low)s to %(high)s minutes. The portal creates only passes that work "
+            "once. Lifetime in the portal: %(ours)s."
         ),
     }
     lifetimes = "; ".join(_lifetime_text(department, minutes) for department, minutes in ours)
@@ -132,7 +132,7 @@ def _tenant_rules(run: DoctorRun) -> PassRules:
 CHECKS = (
     Check(
         "policy.read",
-        _("The tenant's pass policy can be read"),
+        _("The portal can read the tenant's pass policy"),
         check_policy_readable,
         needs=("graph.reach", f"permission.{PERMISSION}"),
     ),

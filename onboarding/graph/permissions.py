@@ -49,16 +49,16 @@ PERMISSIONS: tuple[Permission, ...] = (
         "RoleManagement.Read.Directory",
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
         _(
-            "see active and eligible administrator roles (without a licence for eligible roles, set the policy "
-            "to continue without this check)"
+            "see active and eligible administrator roles (if the tenant has no licence for eligible roles, "
+            "let the policy allow passes without this check)"
         ),
     ),
     Permission(
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
         _(
-            "check that nobody has signed in to the account (needs Entra ID P1; without it, only accounts "
-            "created around the start date count as new)"
+            "check that nobody has signed in to the account (needs Entra ID P1; without this licence, only "
+            "accounts created around the start date count as new)"
         ),
         optional=True,
     ),
@@ -66,8 +66,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "Policy.Read.AuthenticationMethod",
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
         _(
-            "check whether Entra allows the pass for the account (if the permission is missing, set the policy "
-            "to continue without this check)"
+            "check whether Entra allows the pass for the account (without this permission, let the policy "
+            "allow passes without this check)"
         ),
         optional=True,
     ),
@@ -75,8 +75,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who can join a group through PIM (needs Entra ID P2; without this licence, set the policy to "
-            "continue without this check)"
+            "see who can join a group through PIM (needs Entra ID P2; without this licence, let the policy "
+            "allow passes without this check)"
         ),
         optional=True,
     ),
@@ -89,7 +89,7 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
             "lets the portal change all sign-in methods of all accounts, not only passes"
         ),
         "User.ReadWrite.All": _(
-            "lets the portal change accounts and their managers, on which its own checks rely"
+            "lets the portal change accounts and their managers, although its own checks rely on this data"
         ),
         "User.EnableDisableAccount.All": _("lets the portal enable and disable accounts"),
         "User.ManageIdentities.All": _("lets the portal change the sign-in identities of accounts"),
@@ -97,7 +97,7 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
         "User.Invite.All": _("lets the portal invite guests"),
         "User-PasswordProfile.ReadWrite.All": _("lets the portal change all passwords"),
         "Directory.ReadWrite.All": _(
-            "lets the portal change accounts, managers and groups, on which its own checks rely"
+            "lets the portal change accounts, managers and groups, although its own checks rely on this data"
         ),
         "Group.ReadWrite.All": _(
             "lets the portal add any account to any group, including the group that can get passes"

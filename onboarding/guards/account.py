@@ -26,8 +26,8 @@ SAME_ACCOUNT = Guard(
     same_account,
     _("The account in Entra is not the one that HR added."),
     _(
-        "Entra returned a different account from the one that HR added. Check which account is the right "
-        "one, then choose it."
+        "Entra returned a different account from the one that HR added. Check which account is right, then "
+        "choose that account."
     ),
     alarming=True,
 )
@@ -55,7 +55,7 @@ INTERNAL_MEMBER = Guard(
     "internal_member",
     _("The account is an internal member"),
     internal_member,
-    _("This is a guest account. Guests sign in with their own organisation."),
+    _("This is a guest account. Guests sign in with the account of their own organisation."),
     _("The account is a guest account. Only internal members can get a pass."),
 )
 
@@ -91,8 +91,8 @@ IS_NEW = Guard(
     is_new,
     _("This account does not look new."),
     _(
-        "The account was created too long before or after the start date, and the hire date in Entra is not "
-        "near the start date either. Check the account and the start date."
+        "The account was created too long before or after the start date. The hire date in Entra does not "
+        "explain this. Check the account and the start date."
     ),
     alarming=True,
 )
@@ -114,7 +114,7 @@ SAME_PERSON = Guard(
     _("This account has changed since HR checked it."),
     _(
         "The name, account name or employee number has changed since HR checked the account. Check on the "
-        "starter’s page whether it is still the same person."
+        "starter’s page whether the account still belongs to the same person."
     ),
     alarming=True,
     setting="same_person",

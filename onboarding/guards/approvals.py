@@ -22,8 +22,8 @@ class NotAnotherPerson(OnboardingError):
     """The approver was involved with the starter, or is their manager or the starter."""
 
     message = _(
-        "You cannot approve, because you have already worked on this starter’s onboarding or are their "
-        "manager. Ask an HR colleague to approve."
+        "You have already worked on this starter’s onboarding, or you are their manager, so you cannot "
+        "approve. Ask an HR colleague to approve."
     )
 
 

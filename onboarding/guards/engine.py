@@ -75,9 +75,9 @@ _UNREAD = _("The portal cannot complete all its checks of this account.")
 
 
 _UNREAD_HR = _(
-    "The portal does not have a permission or licence that one of its checks needs. Ask IT to run "
-    "`manage.py doctor` to see what is missing. An admin can also change the policy so that the portal "
-    "continues without this check."
+    "The portal lacks a permission or licence for one of its checks. Ask IT to run `manage.py doctor` to "
+    "see what is missing. An admin can also change the policy so that the portal continues without this "
+    "check."
 )
 
 

@@ -33,7 +33,7 @@ ALARMING_WHEN_ADDED = FOR_IT | {"never_signed_in", "no_own_method"}
 
 CANNOT = _("The portal cannot create a pass for this account.")
 ASK_IT = _(
-    "Check that it is the right account. If it is, ask IT to handle the sign-in, and give them "
+    "Check that this is the right account. If so, ask IT to help the starter sign in, and give IT the "
     "reference number {reference}."
 )
 

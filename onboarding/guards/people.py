@@ -59,8 +59,8 @@ MANAGER_NOW = Guard(
     manager_now,
     _("You are no longer this person’s manager in Entra."),
     _(
-        "The person who tried to create the pass is neither the manager in Entra nor the stand-in. Only the "
-        "current manager or stand-in can create it."
+        "The person who tried to create the pass is neither the manager in Entra nor the stand-in. Only "
+        "the current manager or stand-in can create a pass."
     ),
     alarming=True,
     personal=True,
@@ -79,8 +79,8 @@ MANAGER_ENABLED = Guard(
     manager_enabled,
     _("Your account is disabled or is a guest account, so you cannot create passes."),
     _(
-        "The account of the manager or stand-in is disabled or is a guest account, or HR assigned a "
-        "stand-in but the manager no longer has a manager in Entra."
+        "Check the account of the manager or stand-in. It may be disabled or a guest account. If there is "
+        "a stand-in, also check that the manager still has a manager in Entra."
     ),
     alarming=True,
 )
@@ -122,7 +122,7 @@ RECORDER_IS_A_PERSON = Guard(
     _("A person in HR added or accepted the starter"),
     recorder_is_a_person,
     _("HR must accept this starter first."),
-    _("Another system added this starter. Accept it under “Starters to accept”."),
+    _("Another system added this starter. Accept the starter under “Starters to accept”."),
 )
 
 

@@ -86,7 +86,10 @@ NO_ELIGIBLE_GROUP = Guard(
     _("The account cannot join a group through PIM"),
     no_eligible_group,
     _("IT handles passes for this kind of account."),
-    _("The account can make itself a member or owner of a group through PIM. Ask IT to create the pass."),
+    _(
+        "The account can make itself a member or owner of a group through Privileged Identity Management "
+        "(PIM). Ask IT to create the pass."
+    ),
     alarming=True,
     setting="eligible_groups",
     is_unreadable=lambda q: q.facts.eligible_groups is None,
@@ -103,7 +106,7 @@ NOT_RESTRICTED = Guard(
     not_restricted,
     _("IT handles passes for this kind of account."),
     _(
-        "The account is in a restricted administrative unit, where the portal has no rights. Ask IT to "
+        "The account is in a restricted administrative unit, and the portal has no rights there. Ask IT to "
         "create the pass."
     ),
     alarming=True,

@@ -51,15 +51,18 @@ NEVER_SIGNED_IN = Guard(
     _("Nobody has signed in with the account before"),
     never_signed_in,
     _("Someone has already signed in with this account."),
-    _("Someone signed in with this account before its first pass. Ask the security team who it was."),
+    _(
+        "Someone signed in with this account before its first pass was created. Ask the security team to "
+        "find out who it was."
+    ),
     alarming=True,
     setting="sign_ins",
     is_unreadable=are_sign_ins_unreadable,
     unread_for_hr=_(
-        "The portal cannot find out whether anyone has signed in with this account before. It may lack a "
-        "permission: ask IT to run `manage.py doctor` to see what is missing. Or the account may be older "
-        "than Microsoft’s records. An admin can change the policy so that the portal continues without this "
-        "check."
+        "The portal cannot check whether anyone has signed in with this account before. Perhaps the portal "
+        "lacks a permission. IT can run `manage.py doctor` to find out. Or the account is older than "
+        "Microsoft’s sign-in records. An admin can change the policy so that the portal continues without "
+        "this check."
     ),
 )
 
@@ -141,8 +144,8 @@ STEP_UP_IS_FOR_THIS = Guard(
         "create the pass."
     ),
     _(
-        "The manager must sign in separately for each pass, but did not for this one. The portal asks them "
-        "to sign in again."
+        "The manager did not sign in for this pass. Each pass needs its own sign-in. The portal asks the "
+        "manager to sign in again."
     ),
     personal=True,
     at_click=True,

@@ -91,7 +91,7 @@ DEVICES = (
         _("You use the pass to set up the computer itself."),
         (
             _(
-                "If you also have a phone or a security key, set that up first, because the pass works only once "
+                "If you also have a phone or a security key, set that up first. The pass works only once, "
                 "and Windows may ask for it twice."
             ),
             _(

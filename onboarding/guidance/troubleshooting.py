@@ -28,8 +28,8 @@ SIGN_IN_PROBLEMS = (
         "not-accepted",
         _("The pass is not accepted or not found"),
         _(
-            "The pass may be too new, it or the account name may contain a typing error, or a newer pass has "
-            "replaced this one."
+            "There is a typing error in the pass or account name, the pass is very new, or a newer pass "
+            "has replaced it."
         ),
         (
             _(
@@ -50,7 +50,10 @@ SIGN_IN_PROBLEMS = (
     SignInProblem(
         "used",
         _("The pass has already been used"),
-        _("A pass works only once. Someone signed in with it, but added no passkey within ten minutes."),
+        _(
+            "A pass works only once. Someone signed in with this pass but did not add a passkey within ten "
+            "minutes."
+        ),
         (
             _("If you are still signed in on another device, add the passkey there."),
             NEW_PASS,
@@ -95,7 +98,7 @@ SIGN_IN_PROBLEMS = (
                 "If you do not see that choice, close the window, wait half a minute and try again in a private "
                 "window."
             ),
-            _("Check the account name. A wrong name also makes the screen ask for a password."),
+            _("Check the account name. If the name is wrong, the screen also asks for a password."),
         ),
     ),
     SignInProblem(

@@ -54,8 +54,8 @@ UNCONFIRMED = _("The portal created a pass, but the manager’s page did not con
 NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
     _(
-        "You do not need to do anything. The portal will delete the pass, which may still work until it is "
-        "gone. The manager’s page will show when it is gone and what the manager can do next."
+        "You do not need to do anything. The portal will delete the pass. Until then, the pass may still "
+        "work. The manager’s page will show when the pass is gone and what the manager can do next."
     ),
 )
 NOT_REGISTERED = ActionNeeded(
@@ -107,8 +107,8 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.NO_MANAGER: ActionNeeded(
         _("No manager is set in Entra."),
         _(
-            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If you "
-            "send the link, the portal checks at once."
+            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. To "
+            "make the portal check at once, send the link."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(
@@ -122,8 +122,8 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.MANAGER_RECORDED: ActionNeeded(
         _("The manager added or changed this starter."),
         _(
-            "HR, manager and starter must be three different people. Withdraw this starter and ask an HR "
-            "colleague to add them."
+            "HR, manager and starter must be three different people. Withdraw this starter, then ask an HR "
+            "colleague to add the starter again."
         ),
         "withdraw",
         _("Withdraw"),

@@ -211,7 +211,7 @@ class ApproveForm(forms.Form):
     reason = forms.CharField(
         label=_("Why do you approve this?"),
         max_length=300,
-        help_text=_("Write what you checked, and who confirmed it to you. The audit log keeps this text."),
+        help_text=_("Write what you checked and who confirmed this to you. The audit log keeps your text."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -309,7 +309,8 @@ class MailChoiceForm(forms.Form):
             (
                 "urgent",
                 _(
-                    "The digest, and urgent emails immediately: those about starters whose start date has come"
+                    "The digest, and urgent emails immediately: when a starter needs attention on or after "
+                    "the start date"
                 ),
             ),
         ),

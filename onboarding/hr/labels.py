@@ -28,8 +28,8 @@ TONES = {
 ISSUE_IN_PROGRESS = {
     IssueState.ISSUING: _("The portal is creating a pass now."),
     IssueState.UNKNOWN: _(
-        "The portal does not know whether Microsoft created a pass. It is checking, and will delete any "
-        "pass that it finds. This takes a few minutes."
+        "The portal does not know whether Microsoft created a pass. The portal is checking this and will "
+        "delete any pass that it finds. This takes a few minutes."
     ),
     IssueState.SHOWN: _(
         "The pass was sent to the manager's page. The portal is waiting for the page to confirm that the "
@@ -116,7 +116,7 @@ def _next_step_of_issue(issue: PassIssue) -> str:
     )
     if issue.reason != PassIssue.Reason.WITHDRAWN:
         return going_on
-    then = gettext("When no pass is left, the portal will withdraw the starter.")
+    then = gettext("The portal will withdraw the starter when the last pass is gone.")
     return f"{going_on} {then}"
 
 
@@ -184,7 +184,7 @@ EVENTS = {
     "starter.routed": _("HR assigned the manager’s manager as stand-in"),
     "starter.routing_ended": _("HR removed the stand-in"),
     "starter.routing_void": _("The stand-in ended, because the manager changed"),
-    "starter.escalated": _("On the first day, no pass was requested in time"),
+    "starter.escalated": _("On the first day, nobody requested a pass in time"),
     "mail.refused": _("An email address did not accept an email"),
     "starter.approved": _("An HR colleague approved"),
     "starter.another_allowed": _("HR allowed another pass"),
@@ -195,11 +195,12 @@ EVENTS = {
     "starter.withdrawn": _("Withdrawn"),
     "starter.brought_back": _("HR restored the starter"),
     "starter.account_replaced": _("HR chose another account"),
-    "starter.acceptance_cancelled": _("The other system changed the starter, so HR must accept it again"),
+    "starter.acceptance_cancelled": _(
+        "The other system changed the starter’s details, so HR must accept the starter again"
+    ),
     "starter.accepted": _("HR accepted what another system added"),
     "starter.requester_changed": _(
-        "The system that added this starter named another person as requester, so HR must accept the "
-        "starter again"
+        "The other system named another requester, so HR must accept the starter again"
     ),
     "starter.erased": _("Personal details erased"),
     "audit.details_erased": _("Names erased from the audit log"),
@@ -218,11 +219,8 @@ EVENTS = {
     "issue.closed": _("The pass is finished"),
     "issue.revoking": _("The pass is being cancelled"),
     "issue.revoked": _("The pass no longer exists"),
-    "issue.found": _("The portal found a pass that had not been shown to the manager"),
-    "issue.listed_otherwise": _(
-        "Microsoft’s list of passes shows this pass with a different ID from the one in Microsoft’s earlier "
-        "response"
-    ),
+    "issue.found": _("The portal found a pass that it had not shown to the manager"),
+    "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),

@@ -65,15 +65,15 @@ def _delivery_status(mail: Mail, jobs: dict[str, Job]) -> tuple[str, datetime]:
         }, sending.failed_at
     if sending is not None and sending.attempts:
         failed = ngettext(
-            "not sent yet: one attempt failed, and the next one will be at the time shown",
-            "not sent yet: %(count)s attempts failed, and the next one will be at the time shown",
+            "not sent yet: one attempt failed. The next attempt is at the time shown",
+            "not sent yet: %(count)s attempts failed. The next attempt is at the time shown",
             sending.attempts,
         )
         return failed % {"count": sending.attempts}, sending.due_at
     digest_job = jobs.get(f"post:{mail.box}") if mail.box and sending is None else None
     if digest_job is not None and digest_job.done_at is None:
         return gettext(
-            "not sent yet: each person gets at most one email every ten minutes, so it will be sent at the time "
-            "shown"
+            "not sent yet: the portal sends each person at most one email every ten minutes. This email "
+            "will be sent at the time shown"
         ), digest_job.due_at
     return gettext("not sent yet"), mail.written_at

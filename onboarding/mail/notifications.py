@@ -173,8 +173,8 @@ def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:
 def write_cannot_cancel(issue: PassIssue) -> None:
     """To security: for ten minutes the portal could not confirm that a pass is deleted."""
     reason = _(
-        "For ten minutes, the portal could not confirm that a pass is gone. The portal keeps trying. IT can "
-        "delete the pass in Entra."
+        "For ten minutes, the portal could not confirm that a pass is deleted. The portal keeps trying. IT "
+        "can also delete the pass in Entra."
     )
     outbox.write_mail(
         "problem",
@@ -275,7 +275,8 @@ MICROSOFT_REFUSALS: dict[str, Words] = {
         "change the lifetime in the policy, or IT must change the limits in Entra."
     ),
     "once": _(
-        "Microsoft refused the single-use setting of the pass. IT must check the Temporary Access Pass policy."
+        "Microsoft refused to create a pass that works only once. IT must check the Temporary Access Pass "
+        "policy."
     ),
     "policy": _(
         "The organisation’s settings in Entra do not allow passes for this account. IT must add the account "
@@ -295,7 +296,10 @@ MICROSOFT_REFUSALS: dict[str, Words] = {
 def write_microsoft_refusal(issue: PassIssue, refusal: str) -> None:
     """To HR: Microsoft refused to create a pass, or created one that cannot be used."""
     unknown = format_lazy(
-        _("Microsoft refused to create the pass. In Microsoft’s logs, IT can look for request {id}."),
+        _(
+            "Microsoft refused to create the pass. IT can find the request in Microsoft’s logs by its ID: "
+            "{id}."
+        ),
         id=issue.pk,
     )
     reason = MICROSOFT_REFUSALS.get(refusal, unknown)

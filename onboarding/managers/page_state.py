@@ -241,9 +241,7 @@ def _frozen_state() -> PageState:
 
 def _not_ready_state() -> PageState:
     lines = (
-        gettext(
-            "HR has not finished adding this starter. If this person starts today, ask HR to finish this."
-        ),
+        gettext("HR has not finished adding this starter. If the starter begins today, ask HR to finish."),
     )
     return PageState("early", gettext("This is not ready yet"), lines)
 
@@ -261,7 +259,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
 
 def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
-        gettext("You could create the pass until %(moment)s.")
+        gettext("It was possible to create the pass until %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
         gettext("Ask HR to change the start date. You can then create the pass here."),
     )
@@ -355,7 +353,10 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 _WHY_UNAVAILABLE = {
     "frozen": _("See the notice above for the reason. Try again later."),
     "no_worker": format_lazy(
-        _("Part of the portal is not running, so it cannot create passes. Tell {contact}."),
+        _(
+            "The portal cannot create passes at the moment, because a part of it is not running. Tell "
+            "{contact}."
+        ),
         contact=settings.SUPPORT_CONTACT,
     ),
     "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
@@ -369,7 +370,7 @@ _WHY_UNAVAILABLE = {
         "automatically."
     ),
     "busy": _(
-        "The portal could not save your request, so it did not send it to Microsoft. Try again in a minute."
+        "The portal could not save your request, so it sent nothing to Microsoft. Try again in a minute."
     ),
 }
 
@@ -419,7 +420,9 @@ def foreign_pass_state(live: ForeignPass, starter: Starter) -> PageState:
             "time": date_format(made, "CLOCK"),
             "until": date_format(until, "CLOCK"),
         },
-        gettext("If the starter has received this pass, let them use it. Replace it only if nobody has it."),
+        gettext(
+            "If the starter has received this pass, let them use it. Replace the pass only if nobody has it."
+        ),
     )
     return PageState(
         "foreign_pass",
@@ -484,7 +487,8 @@ _WHY_FAILED = {
         "Microsoft created a pass that cannot be used. It will not be shown and is being deleted."
     ),
     PassIssue.Reason.CRASHED: _(
-        "This took too long. If a pass was created anyway, it will not be shown and will be deleted."
+        "This took too long. If Microsoft created a pass anyway, the portal will delete it without showing "
+        "it."
     ),
     PassIssue.Reason.FROZEN: _(
         "In the meantime, an admin stopped all passes. This pass will not be shown and is being deleted."

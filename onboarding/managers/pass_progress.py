@@ -68,8 +68,8 @@ def _progress_while_valid(issue: PassIssue, now: datetime) -> Progress:
 def _progress_after_use(issue: PassIssue) -> Progress:
     name = {"name": issue.starter.name}
     lines = (
-        gettext("The starter has ten minutes for this after signing in. This page updates automatically."),
-        gettext("The pass works only once, so it was cleared from this page."),
+        gettext("The starter must finish within ten minutes of signing in. This page updates automatically."),
+        gettext("The pass works only once, so this page no longer shows it."),
         gettext("If %(name)s did not use the pass, tell IT at once.") % name,
     )
     title = gettext("%(name)s has signed in and is setting up a passkey") % name

@@ -245,7 +245,8 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="Shows the kind of job and what it is about. The portal queues the same job only once.",
+                        help_text="The kind of job and what it is about. The portal never queues the same job "
+                        "twice.",
                         max_length=100,
                         unique=True,
                         verbose_name="job",
@@ -275,7 +276,8 @@ class Migration(migrations.Migration):
                     "claim",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="How often a worker started this job. Only the worker that started the job last can finish it.",
+                        help_text="How often a worker has started this job. Only the last of these workers can "
+                        "finish the job.",
                         verbose_name="claim",
                     ),
                 ),
@@ -314,8 +316,9 @@ class Migration(migrations.Migration):
                     "frozen",
                     models.BooleanField(
                         default=False,
-                        help_text="Stops all new passes immediately. A banner shows your name and the reason above. You do not need a "
-                        "second admin to freeze. If the policy requires a second admin, you need one to unfreeze.",
+                        help_text="Stops all new passes immediately. A banner shows your name and the reason above. "
+                        "One admin can freeze the portal alone. To unfreeze it, you need a second admin if "
+                        "the policy requires one.",
                         verbose_name="freeze: managers cannot create passes",
                     ),
                 ),
@@ -386,8 +389,8 @@ class Migration(migrations.Migration):
                     "opens_minutes_before",
                     models.PositiveSmallIntegerField(
                         default=120,
-                        help_text="The manager can create a pass from this many minutes before the start. Recommended: 120, for "
-                        "starters who arrive early.",
+                        help_text="How many minutes before the start the manager can first create a pass. "
+                        "Recommended: 120, for starters who arrive early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(1440),
@@ -399,8 +402,8 @@ class Migration(migrations.Migration):
                     "closes_days_after",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="The manager can create a pass until this many days after the start. Recommended: 5, for starters "
-                        "who begin late.",
+                        help_text="How many days after the start the manager can still create a pass. Recommended: "
+                        "5, for starters who begin late.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(30),
@@ -412,7 +415,8 @@ class Migration(migrations.Migration):
                     "invite_days_before",
                     models.PositiveSmallIntegerField(
                         default=3,
-                        help_text="The portal emails the manager the link this many days before the start. Recommended: 3.",
+                        help_text="How many days before the start the portal emails the link to the manager. "
+                        "Recommended: 3.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(30),
@@ -424,8 +428,8 @@ class Migration(migrations.Migration):
                     "remind_days_before",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="A second email to the manager, this many days before the start. 0 means no reminder. Recommended: "
-                        "1 if invitations go out early.",
+                        help_text="How many days before the start the manager gets a second email. 0 means no "
+                        "reminder. Recommended: 1 if invitations go out early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -451,10 +455,10 @@ class Migration(migrations.Migration):
                         ],
                         db_default="above",
                         default="above",
-                        help_text="If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. "
-                        "If Entra has no email address for the manager’s manager, the email goes to the duty address. If "
-                        "there is no duty address, the email goes to HR. Escalation is recommended, because a manager can "
-                        "be ill.",
+                        help_text="If there is no pass yet on the first day, the portal sends one email to the "
+                        "recipient chosen here. If Entra has no email address for the manager’s manager, "
+                        "the email goes to the duty address. If there is no duty address, the email goes "
+                        "to HR. Recommended, because a manager can be ill.",
                         max_length=8,
                         verbose_name="escalate to, if no pass was created",
                     ),
@@ -539,9 +543,9 @@ class Migration(migrations.Migration):
                     "same_manager",
                     models.BooleanField(
                         default=True,
-                        help_text="The portal creates no pass if the manager changed after HR checked the account. HR can accept the "
-                        "new manager. Recommended, because otherwise a person who can change the manager in Entra can "
-                        "choose who gets the pass.",
+                        help_text="The portal creates no pass if the manager changed after HR checked the account. "
+                        "HR can accept the new manager. Recommended. Otherwise, someone who can change the "
+                        "manager in Entra can choose who gets the pass.",
                         verbose_name="still the same manager",
                     ),
                 ),
@@ -669,8 +673,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Enter one object id per line: those of emergency accounts, and of groups whose members must never "
-                        "get a pass. This list overrides all other settings.",
+                        help_text="Accounts and groups that never get a pass, such as emergency accounts. Enter one "
+                        "object id per line. This list overrides all other settings.",
                         verbose_name="never these accounts and groups",
                     ),
                 ),
@@ -696,7 +700,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(10000),
                         ],
-                        verbose_name="starters added per person in HR per day",
+                        verbose_name="starters that one person in HR can add per day",
                     ),
                 ),
                 (
@@ -772,8 +776,8 @@ class Migration(migrations.Migration):
                     "retention_days",
                     models.PositiveSmallIntegerField(
                         default=30,
-                        help_text="The portal deletes a starter's personal details this many days after the onboarding ends. "
-                        "Recommended: 30.",
+                        help_text="How many days after the end of the onboarding the portal deletes the starter's "
+                        "personal details. Recommended: 30.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -831,8 +835,9 @@ class Migration(migrations.Migration):
                     "graph_calls",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="The portal makes at most this many calls in the time below. Microsoft's limit is 5 calls in 10 "
-                        "seconds. Leave empty to use the value set at installation.",
+                        help_text="The largest number of calls in the number of seconds that is set below. "
+                        "Microsoft's limit is 5 calls in 10 seconds. Leave empty to use the value set at "
+                        "installation.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(4),
@@ -1129,7 +1134,7 @@ class Migration(migrations.Migration):
                     "answer_event",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="People give this reference number when they ask about the problem.",
+                        help_text="The reference number that HR and IT use when they ask about the problem.",
                         null=True,
                         verbose_name="audit event of the problem",
                     ),
@@ -1386,7 +1391,8 @@ class Migration(migrations.Migration):
                     "seen_before",
                     models.JSONField(
                         default=list,
-                        help_text="IDs of passes on the account that no longer worked when the portal created this pass.",
+                        help_text="IDs of the account’s earlier passes, which no longer worked when the portal "
+                        "created this pass.",
                         verbose_name="earlier passes",
                     ),
                 ),
@@ -1395,7 +1401,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         db_default=[],
                         default=list,
-                        help_text="IDs of the sign-in methods that were on the account before this pass was used.",
+                        help_text="IDs of the sign-in methods that the account had before this pass was used.",
                         verbose_name="methods before use",
                     ),
                 ),
@@ -1426,8 +1432,8 @@ class Migration(migrations.Migration):
                     "first_empty_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="It was not known whether Microsoft had created the pass. At this time, the portal looked and, for "
-                        "the first time, found none.",
+                        help_text="Microsoft’s answer was unclear. At this time, the portal checked and found no "
+                        "pass for the first time.",
                         null=True,
                         verbose_name="first check without a pass",
                     ),
@@ -1450,7 +1456,8 @@ class Migration(migrations.Migration):
                     "override",
                     models.ForeignKey(
                         blank=True,
-                        help_text="The version of the department’s policy that applied to the pass, if the department had its own.",
+                        help_text="The version of the department’s own policy that applied to the pass, if there "
+                        "was one.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

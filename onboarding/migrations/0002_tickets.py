@@ -41,9 +41,9 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="One system per line. HR need not accept its starters if the person who requested them works in HR "
-                "and signed in to the portal in the last 90 days. The starters then count as added by that person. "
-                "Recommended: leave empty.",
+                help_text="One system per line. HR need not accept a starter if the requester works in HR and signed "
+                "in to the portal in the last 90 days. The requester then counts as the person who added "
+                "the starter. Recommended: leave empty.",
                 verbose_name="systems whose starters HR need not accept",
             ),
         ),

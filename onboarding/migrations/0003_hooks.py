@@ -31,7 +31,8 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="Address ranges, one per line, for example 10.20.0.0/16. Without them the portal only connects to public addresses. Recommended: leave empty.",
+                help_text="Enter one address range per line, for example 10.20.0.0/16. If you leave this empty, "
+                "the portal only connects to public addresses. Recommended: leave empty.",
                 verbose_name="private networks that can receive webhooks",
             ),
         ),
@@ -74,7 +75,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="The events that it gets. Empty: all.",
+                        help_text="The events that the webhook gets. If empty, it gets all events.",
                         verbose_name="events",
                     ),
                 ),
@@ -128,7 +129,8 @@ class Migration(migrations.Migration):
                 (
                     "message_id",
                     models.CharField(
-                        help_text="The same for each try, and for a replay.",
+                        help_text="Identifies the delivery. The ID stays the same for each attempt, even if an "
+                        "admin sends the delivery again.",
                         max_length=40,
                         unique=True,
                         verbose_name="webhook-id",

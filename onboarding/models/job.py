@@ -20,7 +20,7 @@ class Job(models.Model):
         _("job"),
         max_length=100,
         unique=True,
-        help_text=_("Shows the kind of job and what it is about. The portal queues the same job only once."),
+        help_text=_("The kind of job and what it is about. The portal never queues the same job twice."),
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
     due_at = models.DateTimeField(_("due"))
@@ -30,7 +30,7 @@ class Job(models.Model):
         _("claim"),
         default=0,
         help_text=_(
-            "How often a worker started this job. Only the worker that started the job last can finish it."
+            "How often a worker has started this job. Only the last of these workers can finish the job."
         ),
     )
     done_at = models.DateTimeField(_("done"), null=True, blank=True)

@@ -92,9 +92,7 @@ class PassIssue(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=_(
-            "The version of the department’s policy that applied to the pass, if the department had its own."
-        ),
+        help_text=_("The version of the department’s own policy that applied to the pass, if there was one."),
         verbose_name=_("policy of the department"),
     )
     lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
@@ -105,13 +103,15 @@ class PassIssue(models.Model):
     seen_before = models.JSONField(
         _("earlier passes"),
         default=list,
-        help_text=_("IDs of passes on the account that no longer worked when the portal created this pass."),
+        help_text=_(
+            "IDs of the account’s earlier passes, which no longer worked when the portal created this pass."
+        ),
     )
     methods_before = models.JSONField(
         _("methods before use"),
         default=list,
         db_default=[],
-        help_text=_("IDs of the sign-in methods that were on the account before this pass was used."),
+        help_text=_("IDs of the sign-in methods that the account had before this pass was used."),
     )
     graph_request_id = models.CharField(_("request id of Graph"), max_length=64, blank=True, default="")
     answered_at = models.DateTimeField(
@@ -127,8 +127,8 @@ class PassIssue(models.Model):
         null=True,
         blank=True,
         help_text=_(
-            "It was not known whether Microsoft had created the pass. At this time, the portal looked and, for "
-            "the first time, found none."
+            "Microsoft’s answer was unclear. At this time, the portal checked and found no pass for the "
+            "first time."
         ),
     )
     revoking_at = models.DateTimeField(_("being cancelled since"), null=True, blank=True)

@@ -62,8 +62,9 @@ class PolicySettings(models.Model):
         _("freeze: managers cannot create passes"),
         default=False,
         help_text=_(
-            "Stops all new passes immediately. A banner shows your name and the reason above. You do not need a "
-            "second admin to freeze. If the policy requires a second admin, you need one to unfreeze."
+            "Stops all new passes immediately. A banner shows your name and the reason above. One admin "
+            "can freeze the portal alone. To unfreeze it, you need a second admin if the policy requires "
+            "one."
         ),
     )
 
@@ -122,7 +123,7 @@ class PolicySettings(models.Model):
         default=120,
         validators=value_between(0, 1440),
         help_text=_(
-            "The manager can create a pass from this many minutes before the start. Recommended: 120, for "
+            "How many minutes before the start the manager can first create a pass. Recommended: 120, for "
             "starters who arrive early."
         ),
     )
@@ -131,8 +132,8 @@ class PolicySettings(models.Model):
         default=5,
         validators=value_between(1, 30),
         help_text=_(
-            "The manager can create a pass until this many days after the start. Recommended: 5, for starters "
-            "who begin late."
+            "How many days after the start the manager can still create a pass. Recommended: 5, for "
+            "starters who begin late."
         ),
     )
     invite_days_before = models.PositiveSmallIntegerField(
@@ -140,7 +141,7 @@ class PolicySettings(models.Model):
         default=3,
         validators=value_between(0, 30),
         help_text=_(
-            "The portal emails the manager the link this many days before the start. Recommended: 3."
+            "How many days before the start the portal emails the link to the manager. Recommended: 3."
         ),
     )
     remind_days_before = models.PositiveSmallIntegerField(
@@ -148,8 +149,8 @@ class PolicySettings(models.Model):
         default=0,
         validators=value_between(0, 29),
         help_text=_(
-            "A second email to the manager, this many days before the start. 0 means no reminder. Recommended: "
-            "1 if invitations go out early."
+            "How many days before the start the manager gets a second email. 0 means no reminder. "
+            "Recommended: 1 if invitations go out early."
         ),
     )
     remind_on_day = models.BooleanField(
@@ -165,10 +166,10 @@ class PolicySettings(models.Model):
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
-            "If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. "
-            "If Entra has no email address for the manager’s manager, the email goes to the duty address. If "
-            "there is no duty address, the email goes to HR. Escalation is recommended, because a manager can "
-            "be ill."
+            "If there is no pass yet on the first day, the portal sends one email to the recipient chosen "
+            "here. If Entra has no email address for the manager’s manager, the email goes to the duty "
+            "address. If there is no duty address, the email goes to HR. Recommended, because a manager "
+            "can be ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -229,8 +230,8 @@ class PolicySettings(models.Model):
         _("still the same manager"),
         default=True,
         help_text=_(
-            "The portal creates no pass if the manager changed after HR checked the account. HR can accept the "
-            "new manager. Recommended, because otherwise a person who can change the manager in Entra can "
+            "The portal creates no pass if the manager changed after HR checked the account. HR can accept "
+            "the new manager. Recommended. Otherwise, someone who can change the manager in Entra can "
             "choose who gets the pass."
         ),
     )
@@ -328,8 +329,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Enter one object id per line: those of emergency accounts, and of groups whose members must never "
-            "get a pass. This list overrides all other settings."
+            "Accounts and groups that never get a pass, such as emergency accounts. Enter one object id "
+            "per line. This list overrides all other settings."
         ),
     )
 
@@ -344,7 +345,7 @@ class PolicySettings(models.Model):
         ),
     )
     hr_daily = models.PositiveIntegerField(
-        _("starters added per person in HR per day"),
+        _("starters that one person in HR can add per day"),
         default=500,
         validators=value_between(1, 10000),
         help_text=_("Recommended: 500."),
@@ -415,9 +416,9 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "One system per line. HR need not accept its starters if the person who requested them works in HR "
-            "and signed in to the portal in the last 90 days. The starters then count as added by that person. "
-            "Recommended: leave empty."
+            "One system per line. HR need not accept a starter if the requester works in HR and signed in "
+            "to the portal in the last 90 days. The requester then counts as the person who added the "
+            "starter. Recommended: leave empty."
         ),
     )
     api_agents = models.BooleanField(
@@ -442,8 +443,8 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "Address ranges, one per line, for example 10.20.0.0/16. Without them the portal only connects to "
-            "public addresses. Recommended: leave empty."
+            "Enter one address range per line, for example 10.20.0.0/16. If you leave this empty, the "
+            "portal only connects to public addresses. Recommended: leave empty."
         ),
     )
 
@@ -453,8 +454,8 @@ class PolicySettings(models.Model):
         default=30,
         validators=value_between(1, 365),
         help_text=_(
-            "The portal deletes a starter's personal details this many days after the onboarding ends. "
-            "Recommended: 30."
+            "How many days after the end of the onboarding the portal deletes the starter's personal "
+            "details. Recommended: 30."
         ),
     )
     audit_days = models.PositiveSmallIntegerField(
@@ -499,8 +500,8 @@ class PolicySettings(models.Model):
         blank=True,
         validators=value_between(4, 1000),
         help_text=_(
-            "The portal makes at most this many calls in the time below. Microsoft's limit is 5 calls in 10 "
-            "seconds. Leave empty to use the value set at installation."
+            "The largest number of calls in the number of seconds that is set below. Microsoft's limit is "
+            "5 calls in 10 seconds. Leave empty to use the value set at installation."
         ),
     )
     graph_seconds = models.PositiveSmallIntegerField(

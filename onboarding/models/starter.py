@@ -156,7 +156,7 @@ class Starter(models.Model):
         _("audit event of the problem"),
         null=True,
         blank=True,
-        help_text=_("People give this reference number when they ask about the problem."),
+        help_text=_("The reference number that HR and IT use when they ask about the problem."),
     )
     hr_notified_at = models.DateTimeField(_("HR notified"), null=True, blank=True)
 

@@ -103,7 +103,10 @@ class Hook(models.Model):
     host = models.CharField(_("host"), max_length=260)
     format = models.CharField(_("format"), max_length=8, choices=Format, default=Format.STANDARD)
     events = models.JSONField(
-        _("events"), default=list, blank=True, help_text=_("The events that it gets. Empty: all.")
+        _("events"),
+        default=list,
+        blank=True,
+        help_text=_("The events that the webhook gets. If empty, it gets all events."),
     )
     sealed_url = models.TextField(_("encrypted address"), blank=True, default="")
     sealed_secret = models.TextField(_("encrypted secret"), blank=True, default="")
@@ -138,7 +141,13 @@ class HookDelivery(models.Model):
         CANCELLED = "cancelled", _("cancelled, because the webhook ended")
 
     message_id = models.CharField(
-        _("webhook-id"), max_length=40, unique=True, help_text=_("The same for each try, and for a replay.")
+        _("webhook-id"),
+        max_length=40,
+        unique=True,
+        help_text=_(
+            "Identifies the delivery. The ID stays the same for each attempt, even if an admin sends the "
+            "delivery again."
+        ),
     )
     hook = models.ForeignKey(
         Hook, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook")

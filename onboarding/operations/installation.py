@@ -36,9 +36,10 @@ def wrong_database_error() -> str:
     if row is not None and (row.tenant_id, row.address) == (tenant, address):
         return ""
     return gettext(
-        "This database belongs to %(owner)s, but the settings say %(address)s, tenant %(tenant)s. Do not "
-        "run a copy or a restored backup next to the portal it came from: set DATABASE_URL to another "
-        "database. If the portal has moved here, run: manage.py adopt_database --reason 'why it moved'"
+        "This database belongs to %(owner)s, but the settings say %(address)s, tenant %(tenant)s. A copy "
+        "or a restored backup must not run next to the original portal. If this is a copy, set "
+        "DATABASE_URL to another database. If the portal has moved here, run: manage.py adopt_database "
+        "--reason 'why it moved'"
     ) % {
         "owner": row or gettext("an unknown installation"),
         "address": address,

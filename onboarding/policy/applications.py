@@ -47,8 +47,8 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
             yield (
                 "api_applications",
                 gettext(
-                    "“%(line)s” names no system. After the client ID, name the systems whose tickets this application "
-                    "can use."
+                    "“%(line)s” contains no system. After the client ID, enter the systems whose tickets "
+                    "this application can use."
                 )
                 % {"line": line},
             )
@@ -60,7 +60,10 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         if name not in listed:
             yield (
                 "api_trusted_sources",
-                gettext("No application in the list above has the system “%(name)s”. Add it to one.")
+                gettext(
+                    "No application in the list above can use the system “%(name)s”. First add the system "
+                    "to an application."
+                )
                 % {"name": name},
             )
 

@@ -50,8 +50,8 @@ def _check_confirmation_and_mails(rules: PolicySettings) -> Iterator[tuple[str, 
         yield (
             "invite_days_before",
             gettext(
-                "With these settings, passes could be created before the manager has the link. Send the invitation "
-                "earlier, or allow passes later."
+                "With these settings, managers could create passes before they get the link. Send the "
+                "invitation earlier, or allow passes later."
             ),
         )
     if rules.remind_days_before and rules.remind_days_before >= rules.invite_days_before:
@@ -68,16 +68,16 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "hire_date_days",
             gettext(
-                "Choose at least as many days as in “passes possible until”. Otherwise HR cannot move the start "
-                "date of a starter who begins late."
+                "Choose at least as many days as in “passes possible until”. Otherwise a starter who "
+                "begins late cannot get a pass after HR changes the start date."
             ),
         )
     if rules.new_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
         yield (
             "new_days_before",
             gettext(
-                "Choose more days. With these settings, passes would be possible at a time when no account counts "
-                "as new yet."
+                "Choose more days. With these settings, passes would become possible before any account "
+                "counts as new."
             ),
         )
 
@@ -122,8 +122,8 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "escalate_to",
             gettext(
-                "The manager must get a reminder before anyone else gets an email. Turn on “reminder on the day”, "
-                "or choose “nobody” for the escalation."
+                "The manager must get a reminder before the escalation. Turn on “reminder on the day”, or "
+                "choose “nobody” for the escalation."
             ),
         )
 

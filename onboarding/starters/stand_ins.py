@@ -159,7 +159,7 @@ def _objection_to(
         ),
         (
             above.object_id in {starter.account_id, starter.manager_id},
-            gettext("In Entra, the manager’s manager is the starter, or the manager themselves."),
+            gettext("In Entra, the starter is the manager’s manager, or the manager is their own manager."),
         ),
         (
             above.object_id in took_part,

@@ -91,8 +91,7 @@ def api_roles_are_defined(visit: Any) -> Finding:
 def _unreadable() -> Finding:
     words = gettext("To read the registration, the portal needs the optional permission %(permission)s.")
     fix = gettext(
-        "To compare the registration with the plan of `setup_tenant --api`, run the script from that "
-        "command again."
+        "To compare the registration with the plan, run `setup_tenant --api` again and then run its script."
     )
     return "skipped", words % {"permission": "Application.Read.All"}, fix
 

@@ -94,7 +94,7 @@ def test_a_noted_chain_head_is_searched_for(browser_of, held):
 
     page = browser_of("audrey").post("/admin/audit-chain/", {"head": "f" * 64}).content.decode()
 
-    assert "is not intact" in page and "the head that you saved is not in the audit log" in page
+    assert "is not intact" in page and "the audit log does not contain the hash that you saved" in page
 
 
 def test_an_auditor_is_offered_no_change_anywhere(browser_of, held, tenant):
@@ -132,5 +132,11 @@ def test_failed_job_has_an_explanation(browser_of, person):
     page = browser_of("ada").get(link).content.decode()
     read = browser_of("audrey").get(link).content.decode()
 
-    assert "failed" in page and "An email was not sent" in page and "Start the selected jobs again" in page
-    assert "An email was not sent" in read and "Start the selected jobs again" not in read
+    assert (
+        "failed" in page
+        and "The mailbox or mail server refused an email" in page
+        and "Start the selected jobs again" in page
+    )
+    assert (
+        "The mailbox or mail server refused an email" in read and "Start the selected jobs again" not in read
+    )

@@ -214,11 +214,11 @@ ROWS: list[tuple[str, dict[str, Any], End]] = [
 ]
 IN_HRS_WORDS = {
     "5": "Microsoft does not allow the pass lifetime that is set in the portal's policy.",
-    "6": "Microsoft refused the single-use setting of the pass.",
+    "6": "Microsoft refused to create a pass that works only once.",
     "7": "IT must add the account to the Temporary Access Pass policy.",
     "8": "The account is a guest account from another organisation.",
     "9": "There is already a pass on the account.",
-    "10": "Microsoft refused to create the pass. In Microsoft’s logs, IT can look for request",
+    "10": "Microsoft refused to create the pass. IT can find the request in Microsoft’s logs by its ID:",
     "11": "The portal could not sign in to Microsoft.",
     "12": "The portal has no permission to create a pass for this account.",
     "25": "The organisation’s settings in Entra do not allow passes for this account.",

@@ -326,7 +326,7 @@ def test_a_request_of_the_manager_is_a_warning(add, browser_of, run_jobs, person
 
     page = browser_of("hanna").get(PAGE).content.decode()
 
-    assert "The starter or their manager asked for this." in page
+    assert "The starter or their manager made this request in the other system." in page
     assert selected_rows(browser_of("hanna")) == 0
 
 

@@ -181,7 +181,7 @@ def test_p9_no_page_says_that_a_waiting_link_was_sent(peer, invite, record, run_
 
     steps = page.partition('class="story"')[2].partition("</ol>")[0]
     assert (
-        "not sent yet: each person gets at most one email every ten minutes" in steps
+        "not sent yet: the portal sends each person at most one email every ten minutes" in steps
         and page.count("not sent yet") == 2
     )
     assert "was sent the link" not in page and "(sent" not in page

@@ -125,7 +125,7 @@ def test_f8_a_withdrawal_can_be_undone_in_the_longer_window(started_8_days_ago, 
 
     hanna.post(f"/hr/{starter.public_id}/bring-back/", {"version": version, "reason": "They come after all"})
 
-    assert "You cannot undo this" not in way_back
+    assert "You cannot undo the withdrawal" not in way_back
     assert Starter.objects.get(pk=starter.pk).state == "recorded"
 
 
@@ -204,7 +204,7 @@ def test_f4_a_change_after_the_link_reads_alike_everywhere(change, invite, brows
         assert "The portal cannot create a pass for this account" in page
         assert "The manager can create the pass now" not in page
     assert len(to_hr()) == 1 and len(to_security()) == alarming
-    assert "Nobody has requested a pass since." in to_hr()[0].text
+    assert "Nobody has requested a pass since then." in to_hr()[0].text
     event = AuditEvent.objects.get(event="starter.refused")
     assert event.facts["notified"] == (["hr", "security"] if alarming else ["hr"])
 
@@ -674,7 +674,7 @@ def test_accounts_that_it_handles_read_alike_everywhere(
     assert MAILS - {name.split()[2] for name in first if " mail " in name} == (
         set() if stage == PASS_OUT else {"taken_back", "unexpected"}
     )
-    told = {name.split()[2] for name, words in first.items() if "give them reference number N" in words}
+    told = {name.split()[2] for name, words in first.items() if "give IT the reference number N" in words}
     told_in = {
         ADDED: {"hr:record", "hr:several", "hr:account", "hr:starter", "hr:day", "refused"},
         INVITED: {"hr:starter", "hr:day", "managers:starter", "refused"},
@@ -712,7 +712,7 @@ def test_accounts_that_it_handles_read_alike_in_the_doctor(
     of_account = [check for check in report if check["id"].startswith(("fact.", "guard.", "account."))]
     wrong = [check for check in of_account if check["state"] == "wrong"]
     assert [check["id"] for check in wrong] == ["guard.handled_by_it"]
-    assert "ask IT to handle the sign-in" in wrong[0]["fix"] and "ask IT to handle" in page
+    assert "ask IT to help the starter sign in" in wrong[0]["fix"] and "ask IT to help" in page
     reads = [check for check in report if check["id"].startswith("fact.")]
     assert len(reads) > 9 and {check["state"] for check in reads} == {"ok"}
 
@@ -726,8 +726,8 @@ def test_the_doctor_names_the_reference_that_hr_reads(browser_of, tenant, record
     page = words_of(page_of(browser_of("ada").post("/admin/doctor/", {"account": starter.account_id})))
 
     assert (
-        re.search(r"give them reference number (\d+)", page)[1]
-        == re.search(r"give them reference number (\d+)", own)[1]
+        re.search(r"give IT the reference number (\d+)", page)[1]
+        == re.search(r"give IT the reference number (\d+)", own)[1]
     )
 
 
@@ -738,7 +738,7 @@ def test_hrs_reference_is_the_number_of_the_audit_event(browser_of, tenant, reco
 
     page = words_of(page_of(browser_of("hanna").get(f"/hr/{starter.public_id}/")))
 
-    reference = re.search(r"give them reference number (\d+)", page)[1]
+    reference = re.search(r"give IT the reference number (\d+)", page)[1]
     event = AuditEvent.objects.get(seq=reference)
     assert (event.starter, event.facts["codes"]) == (starter.public_id, ["no_role_group"])
     assert any("can have administrator roles" in mail.text for mail in to_security())

@@ -351,7 +351,7 @@ def test_the_right_to_send_is_unknown_before_the_first_mail(well, look):
     seen = look()
 
     assert (seen.wrong, seen.of("unknown")) == ([], ["mail.right"])
-    assert "Tokens do not show" in seen.text
+    assert "do not appear in tokens" in seen.text
 
 
 def test_the_pass_policys_groups_are_shown_by_name_if_readable(well, look):
@@ -370,7 +370,7 @@ def test_a_proxy_for_webhooks_is_named(well, look, monkeypatch):
     seen = look()
 
     assert (seen.wrong, seen.of("unknown")) == ([], ["hooks.network"])
-    assert "A proxy sends webhooks to: hooks.contoso.example." in seen.text
+    assert "A proxy sends the webhooks to: hooks.contoso.example." in seen.text
     monkeypatch.setenv("NO_PROXY", "*")
     assert look().states["hooks.network"] == "ok"
 
@@ -498,7 +498,7 @@ def test_checks_skipped_for_one_reason_share_one_text(well):
     guards = [str(check.title) for check in list_checks() if check.id.startswith("guard.")]
     assert all(said.count(f"– skipped   {title}") == 1 for title in guards)
     # Once for the reads and once for the guards, because the check of the account's scope is between them.
-    assert said.count("Skipped: this check depends on “The test account can be read”.") == 2
+    assert said.count("Skipped: this check depends on “The portal can read the test account”.") == 2
 
 
 def test_the_document_explains_every_check():

@@ -83,11 +83,15 @@ def test_what_was_given_up_arrives_after_a_replay(hook, ticketed, receiver, brow
 def test_what_waits_or_ended_cannot_be_replayed(hook, ticketed, browser_of):
     happen(ticketed(), "starter.invited")
     ada = browser_of("ada")
-    assert "Some deliveries cannot be replayed" in act(ada, DELIVERIES, "replay", HookDelivery.objects.get())
+    assert "The portal cannot send some deliveries again" in act(
+        ada, DELIVERIES, "replay", HookDelivery.objects.get()
+    )
 
     act(ada, HOOKS, "revoke", hook)
 
-    assert "Some deliveries cannot be replayed" in act(ada, DELIVERIES, "replay", HookDelivery.objects.get())
+    assert "The portal cannot send some deliveries again" in act(
+        ada, DELIVERIES, "replay", HookDelivery.objects.get()
+    )
     assert not AuditEvent.objects.filter(event="hook.replayed").exists()
 
 

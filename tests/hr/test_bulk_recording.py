@@ -211,7 +211,7 @@ def test_unselected_and_failed_accounts_stay_and_saved_are_listed(browser_of, re
     assert "1 added" in after and f'href="/hr/{noor.public_id}/"><bdi>Noor de Vries</bdi></a>' in after
     rows = rows_of(after)
     assert set(rows) == {name("liam"), name("sofia"), name("ben"), "what?"}
-    assert "already a starter with this account whose onboarding is not finished" in rows[name("sofia")]
+    assert "A starter with this account already exists" in rows[name("sofia")]
     assert sorted(left_in(after)) == sorted(rows)
     assert ticks_of(after)[f"{BY_KEY['liam'].object_id}:"] is False  # HR saw it, and did not select it
     assert SOON in after and ">\nCome to the <side> door</textarea>" in after
@@ -295,8 +295,7 @@ def test_the_same_account_under_two_names_is_saved_once(browser_of, tenant):
 
     assert (
         "1 added" in page
-        and "already a starter with this account whose onboarding is not finished"
-        in rows_of(page)[BY_KEY["noor"].object_id]
+        and "A starter with this account already exists" in rows_of(page)[BY_KEY["noor"].object_id]
     )
     assert Starter.objects.count() == 1
 
@@ -410,7 +409,7 @@ def test_second_look_up_of_many_costs_no_extra_queries(browser_of, refused_every
     first_of_them = form_with(*refused_everywhere[:1])
     all_of_them = form_with(*refused_everywhere)
     first = page_of(hanna.post("/hr/new/several/", all_of_them))
-    assert first.count("give them reference") == 12
+    assert first.count("give IT the reference") == 12
     with CaptureQueriesContext(connection) as few:
         hanna.post("/hr/new/several/", first_of_them)
 
@@ -419,6 +418,6 @@ def test_second_look_up_of_many_costs_no_extra_queries(browser_of, refused_every
 
     assert len(many) == len(few), (len(few), len(many))
     assert AuditEvent.objects.filter(event="account.looked_up").count() == 12
-    assert re.findall(r"give them reference number (\d+)", again) == re.findall(
-        r"give them reference number (\d+)", first
+    assert re.findall(r"give IT the reference number (\d+)", again) == re.findall(
+        r"give IT the reference number (\d+)", first
     )

@@ -252,7 +252,7 @@ def test_each_starters_page_shows_the_mail_waiting_and_then_sent(many, browser_o
     run_jobs(11 * MINUTE)
     went = hanna.get(url).content.decode()
 
-    assert "each person gets at most one email every ten minutes" in waits and MARIA.mail in waits
+    assert "the portal sends each person at most one email every ten minutes" in waits and MARIA.mail in waits
     assert "(sent in one email with others)" in went and "the manager" in went
 
 

@@ -334,7 +334,7 @@ def test_every_alphabet_arrives_unchanged(peer, record, run_jobs):
     notifications.write_reminder(Starter.objects.get(pk=starter.pk))
     run_jobs()
 
-    mime = next(mime for _, mime in peer.got if "waiting for" in str(mime["Subject"]))
+    mime = next(mime for _, mime in peer.got if "waiting to" in str(mime["Subject"]))
     assert str(mime["Subject"]).strip().startswith("Zoë Łukasz 王芳 Ørsted")
     assert "Zoë Łukasz 王芳 Ørsted" in mime.get_body(("plain",)).get_content()
 

@@ -376,7 +376,7 @@ def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "Part of the portal is not running" in words(answer)
+    assert "a part of it is not running" in words(answer)
     assert creations(tenant) == []
     assert GraphBudget.objects.get().recent == []
 
@@ -451,7 +451,7 @@ def test_a_failed_save_of_the_intent_sends_nothing(tenant, monkeypatch, invite, 
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "could not save your request, so it did not send it" in words(answer)
+    assert "could not save your request, so it sent nothing" in words(answer)
     assert creations(tenant) == []
     assert Starter.objects.get(pk=starter.pk).version == starter.version
 

@@ -81,14 +81,10 @@ BY_MAIL = {
 
 # Texts that claim no action of the portal, and why.
 NO_CLAIM = {
-    "An email was not sent, because the mailbox or mail server refused it. Fix the problem that the "
-    "last error shows before you start this job again.": "a failed job",
     "%(server)s answers and uses TLS. Nothing was sent.": "the doctor sends nothing",
     "%(server)s answers but does not use TLS. Nothing was sent.": "the doctor sends nothing",
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
-    "Some deliveries cannot be replayed: they are still waiting, their content was deleted after seven days, or "
-    "their webhook ended.": "possible reasons, of which one holds",
     "Check whether it was deleted.": "a question",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "sent in digest": "the name of a column",

@@ -422,7 +422,7 @@ def test_nothing_is_sent_without_a_saved_intent(tenant, monkeypatch, invite, bro
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "so it did not send it to Microsoft" in words(answer)
+    assert "so it sent nothing to Microsoft" in words(answer)
     assert creations(tenant) == []
     assert_a_new_pass_works(tenant, starter, maria)
 

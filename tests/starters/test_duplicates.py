@@ -78,7 +78,7 @@ def test_duplicate_needs_confirmation_and_entries_stay(browser_of, withdrawn):
 
     page = page_of(hanna.post("/hr/new/", form_with(step="save", seen=NOOR.object_id, note="By train")), 409)
 
-    assert "confirm that this is a new start, not a duplicate" in page and "Save this starter" in page
+    assert "confirm that this is not a duplicate" in page and "Save this starter" in page
     assert ">\nBy train</textarea>" in page
     assert Starter.objects.count() == 1
 

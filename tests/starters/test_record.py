@@ -328,9 +328,7 @@ def test_an_account_is_not_recorded_twice(browser_of, record):
     response = browser_of("henry").post("/hr/new/", fields)
 
     assert response.status_code == 409
-    assert "already a starter with this account whose onboarding is not finished" in error_beside(
-        page_of(response), "account"
-    )
+    assert "A starter with this account already exists" in error_beside(page_of(response), "account")
     assert not lost_fields(page_of(response), fields)
     assert Starter.objects.count() == 1 and AuditEvent.objects.count() == 1
 
@@ -342,9 +340,7 @@ def test_an_expected_name_is_not_recorded_twice(browser_of, tenant):
     response = hanna.post("/hr/new/", fields | {"account": LATE.user_principal_name.upper()})
 
     assert response.status_code == 409
-    assert "already a starter with this account whose onboarding is not finished" in error_beside(
-        page_of(response), "account"
-    )
+    assert "A starter with this account already exists" in error_beside(page_of(response), "account")
     assert Starter.objects.count() == 1
 
 

@@ -142,7 +142,9 @@ def test_hr_sees_why_it_was_refused_and_what_helps(record, browser_of, tenant):
 
     assert "The link was not sent." in words(answer)
     event = AuditEvent.objects.get(event="starter.refused")
-    assert f"ask IT to handle the sign-in, and give them reference number {event.seq}." in words(answer)
+    assert f"ask IT to help the starter sign in, and give IT the reference number {event.seq}." in words(
+        answer
+    )
     assert event.facts["codes"] == ["no_role_group"]
     tenant.tenant.accounts["noor"].groups.clear()
     hanna.post(f"/hr/{starter.public_id}/send/", {"version": version_of(starter)})
@@ -173,7 +175,9 @@ def test_adding_a_privileged_account_notifies_security_immediately(browser_of, t
 
     looked_up = AuditEvent.objects.get(event="account.looked_up")
     assert str(guards.BY_CODE["no_active_role"].for_hr) not in words(looked)
-    assert f"ask IT to handle the sign-in, and give them reference number {looked_up.seq}." in words(looked)
+    assert f"ask IT to help the starter sign in, and give IT the reference number {looked_up.seq}." in words(
+        looked
+    )
     assert "no_active_role" in AuditEvent.objects.get(event="starter.recorded").facts["warned"]
     assert [mail.to for mail in Mail.objects.filter(kind="refused")] == ["security@contoso.example"]
 
@@ -303,7 +307,7 @@ def test_daily_limit_of_added_starters_per_person(record, browser_of, policy_say
     answer = browser_of("hanna").post("/hr/new/", typed)
 
     assert answer.status_code == 409
-    assert "the daily limit of starters that one person can add" in words(answer)
+    assert "you have reached the daily limit" in words(answer)
     assert "Kept as typed" in words(answer)
     assert browser_of("henry").post("/hr/new/", typed).status_code == 302
 

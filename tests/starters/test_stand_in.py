@@ -281,7 +281,7 @@ def test_hr_assigns_the_shown_stand_in_with_a_reason(browser_of, invite):
     answer = hanna.post(url, fields(page, reason="Maria is ill"), follow=True)
 
     said = html.unescape(answer.content.decode())
-    assert CEO.name in page.content.decode() and "will create the pass instead of the manager" in said
+    assert CEO.name in page.content.decode() and "creates the pass instead of the manager" in said
     event = AuditEvent.objects.get(event="starter.routed")
     assert (
         event.detail.values["reason"] == "Maria is ill" and event.detail.values["by_name"] == "Hanna Reuter"

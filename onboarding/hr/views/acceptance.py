@@ -135,6 +135,9 @@ def _list_warnings(starter: Starter) -> list[str]:
         )
     if ticket.requested_by_id and ticket.requested_by_id in {starter.account_id, starter.manager_id}:
         reasons.append(
-            gettext("The starter or their manager asked for this. Ask an HR colleague whether this is right.")
+            gettext(
+                "The starter or their manager made this request in the other system. Ask an HR colleague "
+                "whether the request is right."
+            )
         )
     return reasons

@@ -35,7 +35,7 @@ def replace_account(request: HttpRequest, public_id: str) -> HttpResponse:
         return _render_page(request, starter, form, status=503)
     if looked.found is None and form.is_object_id:
         form.add_error(
-            "account", gettext("No account has this object ID. Check it, or enter the account name.")
+            "account", gettext("No account has this object ID. Check the ID, or enter the account name.")
         )
         return _render_page(request, starter, form, status=400)
     was_shown = looked.found is None or form.cleaned_data["seen"] == looked.found.account.object_id

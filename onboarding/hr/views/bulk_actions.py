@@ -23,7 +23,7 @@ from onboarding.permissions import hr_only
 from onboarding.starters import invitations, rescheduling
 
 CHANGED_MEANWHILE = _(
-    "Not done, because this starter was changed after you selected them. Check the starter again."
+    "Not done, because this starter has changed since you opened the list. Check the starter, then try again."
 )
 
 

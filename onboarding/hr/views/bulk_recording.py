@@ -35,9 +35,9 @@ from onboarding.starters.errors import AlreadyRecorded, UnacknowledgedDuplicate
 
 GUARDS_TIME_LIMIT = 10.0  # seconds; the worker checks the remaining starters right after the save
 MAX_IGNORED_WORDS = 40  # on the page
-NO_SUCH_ID = _("No account has this object ID. Check it, or enter the account name.")
+NO_SUCH_ID = _("No account has this object ID. Check the ID, or enter the account name.")
 A_MAIL_ADDRESS = _("This is an email address, not an account name.")
-ALREADY_ADDED = _("There is already a starter with this account whose onboarding is not finished.")
+ALREADY_ADDED = _("A starter with this account already exists, and their onboarding is not finished.")
 CHECKS_FOLLOW = _(
     "The portal is now checking each account. Any problems will appear in this list within minutes."
 )
@@ -209,8 +209,7 @@ def _save_row(request: HttpRequest, form: BulkForm, row: Row) -> None:
     except UnacknowledgedDuplicate:
         row.set_error(
             gettext(
-                "A colleague has just added this person. Look up the account again to see the starter that they "
-                "added."
+                "A colleague has just added this person. Look up the account again to see the new starter."
             )
         )
 

@@ -84,7 +84,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
 def _restore_hint(starter: Starter) -> str:
     closes = (starter.starts_at + policy.for_starter(starter).closes_after).astimezone(starter.zone_info)
     if clock.now() > closes:
-        return gettext("You cannot undo this, because it is now too late to create a pass.")
+        return gettext("You cannot undo the withdrawal, because it is now too late to create a pass.")
     return gettext("You can restore the starter until %(moment)s. The onboarding then starts again.") % {
         "moment": labels.format_time(closes)
     }

@@ -28,12 +28,12 @@ from onboarding.starters.errors import AlreadyRecorded, UnacknowledgedDuplicate
 KEPT_FIELDS = ("start_date", "start_time", "time_zone")  # from one starter to the next
 EXPECT_STEPS = {"expect", "expect-next"}  # the steps that save an account which does not exist yet
 DAILY_LIMIT_REACHED = _(
-    "You have reached the daily limit of starters that one person can add. Continue tomorrow, or ask an "
-    "admin to raise the limit."
+    "You cannot add more starters today, because you have reached the daily limit. Continue tomorrow, or "
+    "ask an admin to raise the limit."
 )
 DUPLICATES_NOT_CONFIRMED = _(
-    "This person may have been added before. Check the earlier starters, then confirm that this is a "
-    "new start, not a duplicate."
+    "Perhaps this person was added before. Check the starters shown, then confirm that this is not a "
+    "duplicate."
 )
 
 
@@ -95,7 +95,7 @@ def kept_schedule(request: HttpRequest) -> dict[str, str]:
 def _handle_not_found(request: HttpRequest, form: RecordForm, looked: directory.LookupResult) -> HttpResponse:
     if form.is_object_id:
         form.add_error(
-            "account", gettext("No account has this object ID. Check it, or enter the account name.")
+            "account", gettext("No account has this object ID. Check the ID, or enter the account name.")
         )
         return _record_page(request, form, status=400)
     if looked.owners:  # an email address: HR decides which account is meant
@@ -133,8 +133,8 @@ def _save_starter(
         form.add_error(
             "account",
             gettext(
-                "There is already a starter with this account whose onboarding is not finished. Find the starter in "
-                "the list."
+                "A starter with this account already exists, and their onboarding is not finished. Find "
+                "the starter in the list."
             ),
         )
         return _record_page(request, form, found=found, status=409)

@@ -22,8 +22,8 @@ ENTRA_SILENT = _(
     "Microsoft Entra does not respond, so the portal cannot find the manager’s manager. Try again in a minute."
 )
 NOT_NOW = _(
-    "You cannot assign a stand-in now: there is a pass, the onboarding is finished, or the starter "
-    "has no manager."
+    "You cannot assign a stand-in now. There is already a pass, the onboarding is finished, or the "
+    "starter has no manager."
 )
 
 
@@ -51,7 +51,7 @@ def stand_in_page(request: HttpRequest, public_id: str) -> HttpResponse:
         if entered["step"] == "route":
             action, success = (
                 assign_stand_in,
-                gettext("The stand-in is assigned and will create the pass instead of the manager."),
+                gettext("From now on, the stand-in creates the pass instead of the manager."),
             )
         if run_and_report(request, action, success):
             return redirect("hr:starter", public_id=public_id)

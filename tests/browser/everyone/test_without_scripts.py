@@ -61,7 +61,7 @@ def test_page_without_scripts_shows_the_deadline_and_limits(manager):
         "Confirm within 120 seconds that you have the pass If you do not confirm in time, the portal cancels the pass."
         in words
     )
-    assert "the page does not hide or remove the pass by itself and does not update" in words
+    assert "the page does not update and keeps showing the pass" in words
     expect(manager.page.get_by_role("timer")).to_be_empty()
 
 

@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-URGENT = "The digest, and urgent emails immediately: those about starters whose start date has come"
+URGENT = (
+    "The digest, and urgent emails immediately: when a starter needs attention on or after the start date"
+)
 
 
 def picture(page, name: str) -> None:

@@ -33,7 +33,7 @@ SEEN_ON_THE_PAGE = {"disabled": "enabled", "outofscope": "in_pass_policy", "sign
 # The manager reads these after the click: only a limited call of Graph shows them.
 SEEN_AT_THE_PRESS = {"passkey": "no_own_method", "phoned": "no_own_method", "haspass": "no_foreign_pass"}
 WITHOUT_A_MANAGER = {"ceo": "no_active_role", "gil": "manager_enabled"}  # no manager, and a guest
-ASK_IT = "ask IT to handle the sign-in, and give them reference"
+ASK_IT = "ask IT to help the starter sign in, and give IT the reference number"
 EVERYBODY = {**NOT_SENT, **SEEN_ON_THE_PAGE, **SEEN_AT_THE_PRESS, **WITHOUT_A_MANAGER}
 
 
