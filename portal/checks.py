@@ -52,7 +52,7 @@ def check_organisation_name(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            gettext("Pages and emails call the organisation `Your organisation`."),
+            gettext("No organisation name is set, so pages and emails say `Your organisation`."),
             hint=gettext(
                 "Set ORGANISATION_NAME, and set SUPPORT_CONTACT to the address where people get help."
             ),
@@ -73,7 +73,8 @@ def check_file_permissions(**_: Any) -> list[CheckMessage]:
     }
     return [
         checks.Warning(
-            gettext("Every user of this machine can change the file in %(setting)s.") % {"setting": name},
+            gettext("Every user of this machine can change the file that %(setting)s names.")
+            % {"setting": name},
             id="portal.W004",
         )
         for name, paths in named.items()

@@ -34,7 +34,9 @@ def check_keys(_run: DoctorRun) -> Finding:
         return Finding(
             "ok",
             gettext("The portal can read all of them, some of them only with a key in SECRET_KEY_FALLBACKS."),
-            gettext("Keep that key until a restarted worker has encrypted them again."),
+            gettext(
+                "Restart the portal: it then encrypts these webhooks with the new key. Until then, keep the earlier key."
+            ),
         )
     return Finding("ok", gettext("The portal can read all of them."))
 

@@ -65,7 +65,9 @@ def check_database_clock(_run: DoctorRun) -> Finding:
 
 def check_worker(_run: DoctorRun) -> Finding:
     if jobs.has_live_worker():
-        return Finding("ok", gettext("A worker was active in the last 90 seconds."))
+        return Finding(
+            "ok", gettext("The worker, which runs in the background, was active in the last 90 seconds.")
+        )
     return Finding(
         "wrong",
         gettext(

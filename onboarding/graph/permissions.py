@@ -75,8 +75,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who can join a group through PIM (needs Entra ID P2; without this licence, let the policy "
-            "allow passes without this check)"
+            "see who can join a group through PIM (needs Entra ID P2; without this licence, change the portal’s "
+            "policy so that it allows passes without this check)"
         ),
         optional=True,
     ),

@@ -76,8 +76,8 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "new_days_before",
             gettext(
-                "Choose more days. With these settings, passes would become possible before any account "
-                "counts as new."
+                "Choose more days. As set now, a manager could request a pass on a day on which no account is "
+                "accepted as new yet."
             ),
         )
 

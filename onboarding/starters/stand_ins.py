@@ -159,7 +159,9 @@ def _objection_to(
         ),
         (
             above.object_id in {starter.account_id, starter.manager_id},
-            gettext("In Entra, the starter is the manager’s manager, or the manager is their own manager."),
+            gettext(
+                "The manager’s manager must be a third person. In Entra, it is the starter or the manager."
+            ),
         ),
         (
             above.object_id in took_part,
