@@ -7,7 +7,8 @@ export SANDBOX_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
 RUN = .venv-run/bin/python
 DEV = .venv/bin/python
 # Many tests wait for processes that they started: one more at work than there are cores.
-PYTEST = $(DEV) -m pytest -q -n $(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --dist loadfile --no-loadscope-reorder
+TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+PYTEST = $(DEV) -m pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 ROUNDS ?= 50
 EACH_ONCE ?=
 
@@ -106,7 +107,7 @@ pictures: dev-environment  ## take the pictures of docs/pictures anew, from the 
 
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet
-	@[ -n "$(NO_COLLECT)" ] || said=$$(DATABASE_URL= $(DEV) -m pytest -qq --collect-only 2>&1) || { echo "$$said" | tail -30; exit 1; }
+	@said=$$(DATABASE_URL= $(DEV) -m pytest -qq --collect-only 2>&1) || { echo "$$said" | tail -30; exit 1; }
 
 types: dev-environment
 	@.venv/bin/mypy portal onboarding

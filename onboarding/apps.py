@@ -1,6 +1,12 @@
 """How Django knows this application."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,3 +19,15 @@ class OnboardingConfig(AppConfig):
         from onboarding.operations import installation  # noqa: F401 - registers a system check
 
         following.follow_audit_events()
+        post_migrate.connect(install_triggers, sender=self)
+
+
+def install_triggers(*, using: str, apps: Any = None, **_: Any) -> None:
+    """Create the triggers of the audit log anew after each `migrate`: a table that was made anew has none.
+
+    Django sends the signal after a `flush` too, then without `apps`.
+    """
+    from onboarding.audit import triggers
+
+    if apps is not None:
+        triggers.install_triggers(connections[using])

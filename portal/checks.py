@@ -65,18 +65,19 @@ def check_organisation_name(**_: Any) -> list[CheckMessage]:
 def check_file_permissions(**_: Any) -> list[CheckMessage]:
     """A user who can change the file could replace the key."""
     named = {
-        "SECRET_KEY_FILE": settings.SECRET_KEY_FILE,
-        "AZURE_CLIENT_CERTIFICATE_PATH": settings.AZURE_CLIENT_CERTIFICATE_PATH,
-        "SIGN_IN_CERTIFICATE_PATH": settings.SIGN_IN_CERTIFICATE_PATH,
-        "AZURE_FEDERATED_TOKEN_FILE": settings.AZURE_FEDERATED_TOKEN_FILE,
+        "SECRET_KEY_FILE": [settings.SECRET_KEY_FILE],
+        "SECRET_KEY_FALLBACK_FILES": settings.SECRET_KEY_FALLBACK_FILES,
+        "AZURE_CLIENT_CERTIFICATE_PATH": [settings.AZURE_CLIENT_CERTIFICATE_PATH],
+        "SIGN_IN_CERTIFICATE_PATH": [settings.SIGN_IN_CERTIFICATE_PATH],
+        "AZURE_FEDERATED_TOKEN_FILE": [settings.AZURE_FEDERATED_TOKEN_FILE],
     }
     return [
         checks.Warning(
             gettext("Every user of this machine can change the file in %(setting)s.") % {"setting": name},
             id="portal.W004",
         )
-        for name, path in named.items()
-        if path and Path(path).stat().st_mode & 0o002
+        for name, paths in named.items()
+        if any(path and Path(path).stat().st_mode & 0o002 for path in paths)
     ]
 
 

@@ -186,3 +186,18 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
 
 def invalid_setting(name: str, complaint: str, example: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} {complaint}. Example: {name}={example}")
+
+
+def read_key_file(name: str, path: str) -> str:
+    """Return the key in this file. `name` is the variable that names the file."""
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, ValueError):  # not there, not ours to read, or no text
+        raise invalid_setting(
+            name, "must be the path of a readable file", "/run/secrets/portal-key"
+        ) from None
+
+
+def is_random_key(key: str) -> bool:
+    """Return whether this can be a key that signs and encrypts: long, and not one that a tool made up as an example."""
+    return len(key) >= 50 and len(set(key)) >= 10 and not key.startswith("django-insecure")

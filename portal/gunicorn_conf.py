@@ -8,6 +8,8 @@ import resource
 import sys
 from typing import Any
 
+from gunicorn import util
+
 PR_SET_DUMPABLE = 4
 
 wsgi_app = "portal.wsgi:application"
@@ -37,3 +39,27 @@ def post_fork(_server: Any, _worker: Any) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+
+
+def write_refusal(client: Any, status: int, reason: str, _message: str) -> None:
+    """Answer a request that gunicorn itself refuses as the API answers errors: its address may be unreadable.
+
+    gunicorn's own answer is HTML without our headers, and repeats what was sent.
+    """
+    from django.http import HttpResponse
+
+    from portal.middleware import HEADERS, problem_response
+
+    problem = problem_response(HttpResponse(status=status))
+    headers = {
+        "Content-Type": problem["Content-Type"],
+        "Content-Length": str(len(problem.content)),
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Connection": "close",
+        **HEADERS,
+    }
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    util.write_nonblock(client, "\r\n".join(lines).encode("latin-1") + problem.content)
+
+
+util.write_error = write_refusal  # there is no setting for it

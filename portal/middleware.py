@@ -40,6 +40,8 @@ API_ERROR_CODES = {
     404: "no_such_address",
     405: "wrong_method",
     413: "too_large",
+    414: "bad_request",  # these two are gunicorn's own refusals
+    431: "bad_request",
     503: "unavailable",
 }
 

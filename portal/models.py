@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils import timezone
@@ -79,10 +80,15 @@ class User(AbstractBaseUser):
         return False
 
     def get_session_auth_hash(self) -> str:
-        return salted_hmac("portal.models.User", f"{self.tid}/{self.oid}", algorithm="sha256").hexdigest()
+        return self._session_hash(settings.SECRET_KEY)
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
-        return iter(())
+        """Yield what a session of an earlier SECRET_KEY has. Django then stores today's."""
+        return map(self._session_hash, settings.SECRET_KEY_FALLBACKS)
+
+    def _session_hash(self, secret: str) -> str:
+        whose = f"{self.tid}/{self.oid}"
+        return salted_hmac("portal.models.User", whose, secret=secret, algorithm="sha256").hexdigest()
 
 
 class SignInQuerySet(models.QuerySet["SignIn"]):

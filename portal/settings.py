@@ -14,11 +14,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy
 
 from portal.branding import colour
-from portal.environment import Environment, invalid_setting
+from portal.environment import Environment, invalid_setting, is_random_key, read_key_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
-_key_is_in_the_environment = "SECRET_KEY" in os.environ  # before `.env` is read into it
+_environment_at_start = {*os.environ}  # before `.env` is read into it
 if (BASE_DIR / ".env").is_file():
     env.file_of_variables(BASE_DIR / ".env")
 
@@ -138,26 +138,34 @@ if BEHIND_PROXY:
 # --- Secrets of the site itself (none of them opens Graph) --------------------------------------------------
 SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
 if SECRET_KEY_FILE:
-    try:
-        SECRET_KEY = Path(SECRET_KEY_FILE).read_text().strip()
-    except (OSError, ValueError):  # not there, not ours to read, or no text
-        raise invalid_setting(
-            "SECRET_KEY_FILE", "must be the path of a readable file", "/run/secrets/portal-key"
-        ) from None
+    SECRET_KEY = read_key_file("SECRET_KEY_FILE", SECRET_KEY_FILE)
 else:
     # The sandbox can use a new key at each start; people then sign in again.
     SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX or PLANS_THE_TENANT else "")
-if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or SECRET_KEY.startswith("django-insecure"):
+if not is_random_key(SECRET_KEY):
     raise invalid_setting(
         "SECRET_KEY",
         "(or the file in SECRET_KEY_FILE) must contain at least 50 random characters",
         "$(openssl rand -base64 60 | tr -d '\\n')",
     )
+# Earlier keys: sessions and signed links of before still work, and webhooks that were stored under them can be read.
+SECRET_KEY_FALLBACK_FILES = env.text("SECRET_KEY_FALLBACK_FILES").split()
+SECRET_KEY_FALLBACKS = env.text("SECRET_KEY_FALLBACKS").split() + [
+    read_key_file("SECRET_KEY_FALLBACK_FILES", path) for path in SECRET_KEY_FALLBACK_FILES
+]
+if not all(map(is_random_key, SECRET_KEY_FALLBACKS)):
+    raise invalid_setting(
+        "SECRET_KEY_FALLBACKS",
+        "(or each file in SECRET_KEY_FALLBACK_FILES) must contain earlier keys, which have at least 50 random characters",
+        "'the-key-before-this the-key-before-that'",
+    )
 
-# Whatever this process starts reads the key where it was given. Only a key that was made up has to be handed on.
+# Whatever this process starts reads the keys where they were given. Only a key that was made up has to be handed on.
 SECRET_KEY_IS_MADE_UP = not (SECRET_KEY_FILE or env.text("SECRET_KEY"))
-if SECRET_KEY_FILE or not _key_is_in_the_environment:
+if SECRET_KEY_FILE or "SECRET_KEY" not in _environment_at_start:
     os.environ.pop("SECRET_KEY", None)
+if "SECRET_KEY_FALLBACKS" not in _environment_at_start:
+    os.environ.pop("SECRET_KEY_FALLBACKS", None)
 
 # --- Words and people ---------------------------------------------------------------------------------------
 ORGANISATION_NAME = env.single_line("ORGANISATION_NAME", "Contoso" if SANDBOX else "Your organisation")

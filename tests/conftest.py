@@ -79,7 +79,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Do not import a file whose tests all run on the other database."""
     is_file = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
-    if is_file and plan.is_left_out(collection_path, KIND) and not plan.has_marked_tests(collection_path):
+    if is_file and plan.is_left_out(collection_path, KIND) and not plan.has_other_tests(collection_path):
         return True
     return None
 
@@ -91,9 +91,15 @@ def leave_to_the_other_database(config: pytest.Config, items: list[pytest.Item])
         {
             item
             for item in items
-            if plan.is_left_out(item.path, KIND) and not item.get_closest_marker("both_databases")
+            if plan.is_left_out(item.path, KIND, name_of(item))
+            and not item.get_closest_marker("both_databases")
         },
     )
+
+
+def name_of(item: pytest.Item) -> str:
+    """The name of a test without its parameters."""
+    return item.originalname if isinstance(item, pytest.Function) else item.name
 
 
 def leave(config: pytest.Config, items: list[pytest.Item], left: set[pytest.Item]) -> None:
@@ -110,7 +116,7 @@ def leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> No
     for item in items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             tests.setdefault((item.path, item.originalname), []).append(item)
-    left: set[pytest.Item] = set()
+    left = {item for item in items if plan.is_left_to_test_all(item.path, name_of(item))}
     for (path, name), cases in tests.items():
         if (every := plan.sampled(path, name)) > 1:
             first = every // 2 if IS_POSTGRESQL and plan.only_database_of(path) is None else 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Example:
     title: str
-    curl: str
+    shell: str
     python: str
 
 

@@ -8,7 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from onboarding.api import documents, examples, problems
+from onboarding.api import documents, examples, hook_examples, problems
+from onboarding.api.authentication import HOOKS
+from onboarding.hooks import subscriptions
 
 
 @require_safe
@@ -17,27 +19,40 @@ def api_page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied("This page is for HR and admins.")
     if not settings.API_CLIENT_ID:
         raise Http404("This portal has no API.")
+    about_hooks = [operation for operation in documents.OPERATIONS if operation.role == HOOKS]
+    about_starters = [operation for operation in documents.OPERATIONS if operation.role != HOOKS]
     context = {
         "portal_url": settings.PORTAL_URL,
         "scope": f"api://{settings.API_CLIENT_ID}/.default",
-        "operations": [
-            {
-                "method": operation.method.upper(),
-                "path": f"/api/v1{operation.path}",
-                "summary": operation.summary,
-                "description": operation.description,
-                "role": operation.role,
-            }
-            for operation in documents.OPERATIONS
-        ],
+        "operations": _described(about_starters),
+        "hook_operations": _described(about_hooks),
         "sent": _rows(documents.SENT, required={"account", "startDate", "timeZone"}),
         "shown": _rows(
             {name: field for name, field in documents.SHOWN.items() if name not in documents.SENT}
         ),
+        "hook_sent": _rows(documents.SCHEMAS["HookRequest"]["properties"], required={"url"}),
+        "most_hooks": subscriptions.MOST_HOOKS,
         "kinds": problems.KINDS,
         "examples": examples.EXAMPLES,
+        "events": hook_examples.EVENTS,
+        "event": hook_examples.EVENT,
+        "hook_examples": hook_examples.EXAMPLES,
     }
     return render(request, "api/reference.html", context)
+
+
+def _described(operations: list[documents.Operation]) -> list[dict[str, object]]:
+    """Each operation, with the parts of its address: a line may end after each slash."""
+    return [
+        {
+            "method": operation.method.upper(),
+            "parts": f"api/v1{operation.path}".split("/"),
+            "summary": operation.summary,
+            "description": operation.description,
+            "role": operation.role,
+        }
+        for operation in operations
+    ]
 
 
 def _rows(fields: dict[str, documents.Schema], required: set[str] | None = None) -> list[dict[str, object]]:

@@ -13,12 +13,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Protocol
 
 from django.db import transaction as db_transaction
 from django.db.transaction import TransactionManagementError
-from django.utils.translation import gettext
 
 from onboarding import clock, locks
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter, Ticket
@@ -171,115 +170,3 @@ def hash_event(row: AuditEvent) -> str:
     }
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256((row.previous + canonical).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class ChainFault:
-    """One place where the chain is not as it was written."""
-
-    seq: int
-    what: str
-
-
-def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
-    """Verify the whole chain. `anchor` is a head hash kept elsewhere, which must still be in the chain.
-
-    Events may be added meanwhile: the chain must contain the head from before the check, and must not go beyond the
-    head after it.
-    """
-    first_head, has_first_head = AuditHead.objects.get(id=1), False
-    expected, previous, has_anchor = 1, GENESIS, not anchor or anchor == GENESIS
-    for row in _rows_in_order():
-        if row.seq != expected:
-            yield ChainFault(
-                expected,
-                gettext("events %(first)s to %(last)s are missing")
-                % {"first": expected, "last": row.seq - 1},
-            )
-        elif row.previous != previous:
-            yield ChainFault(row.seq, gettext("does not follow the previous event"))
-        if hash_event(row) != row.hash:
-            yield ChainFault(row.seq, gettext("was changed"))
-        if not _are_details_intact(row):
-            yield ChainFault(row.seq, gettext("its details were changed or are gone"))
-        has_anchor = has_anchor or row.hash == anchor
-        has_first_head = has_first_head or (row.seq, row.hash) == (first_head.seq, first_head.hash)
-        expected, previous = row.seq + 1, row.hash
-    if not (has_first_head or (first_head.seq, first_head.hash) == (0, GENESIS)) or (
-        expected - 1 > AuditHead.objects.get(id=1).seq
-    ):
-        yield ChainFault(
-            expected - 1,
-            gettext("the log ends here, but the last event that the portal recorded is event %(number)s")
-            % {"number": first_head.seq},
-        )
-    if not has_anchor:
-        yield ChainFault(
-            expected - 1,
-            gettext(
-                "the audit log does not contain the hash that you saved, so events are missing or changed"
-            ),
-        )
-
-
-def verify_last_events(events: int) -> Iterator[ChainFault]:
-    """Verify only the last events: quick, while `verify_chain` reads them all."""
-    head = AuditHead.objects.get(id=1)
-    rows = list(
-        AuditEvent.objects.select_related("detail").filter(seq__lte=head.seq).order_by("-seq")[:events]
-    )
-    newest, newest_hash = (rows[0].seq, rows[0].hash) if rows else (0, GENESIS)
-    if newest < head.seq:
-        yield ChainFault(
-            head.seq,
-            gettext("events %(first)s to %(last)s are missing") % {"first": newest + 1, "last": head.seq},
-        )
-    elif newest_hash != head.hash:
-        yield ChainFault(head.seq, gettext("does not match the last event that the portal recorded"))
-    for row, before in zip(rows, [*rows[1:], None], strict=False):
-        if before is not None and (row.seq, row.previous) != (before.seq + 1, before.hash):
-            yield ChainFault(row.seq, gettext("does not follow the previous event"))
-        if hash_event(row) != row.hash:
-            yield ChainFault(row.seq, gettext("was changed"))
-        if not _are_details_intact(row):
-            yield ChainFault(row.seq, gettext("its details were changed or are gone"))
-
-
-def _are_details_intact(row: AuditEvent) -> bool:
-    """Whether all personal values match their commitments, or were all erased with their salt."""
-    detail = getattr(row, "detail", None)
-    if detail is None:
-        return False
-    if not detail.salt:
-        return not detail.values
-    kept = {name: make_commitment(detail.salt, value) for name, value in detail.values.items()}
-    return bool(kept == row.commitments)
-
-
-def _rows_in_order(page: int = 500) -> Iterator[AuditEvent]:
-    """Read page by page: an open cursor would block SQLite's writers."""
-    last = -1
-    events = AuditEvent.objects.select_related("detail").order_by("seq")
-    while rows := list(events.filter(seq__gt=last)[:page]):
-        yield from rows
-        last = rows[-1].seq
-
-
-@db_transaction.atomic
-def erase_details(public_id: str) -> int:
-    """Erase the personal details of one starter's events; the chain keeps its commitments."""
-    # By key, not by a join: before PostgreSQL has statistics, it plans a join of all rows.
-    events = list(AuditEvent.objects.filter(starter=public_id).values_list("seq", flat=True))
-    return AuditDetail.objects.filter(event__in=events).update(salt="", values={})
-
-
-@db_transaction.atomic
-def erase_details_of_event(event: str, *, before: datetime) -> int:
-    """Erase the personal details of old events of one kind that belong to no starter."""
-    moment = before.astimezone(UTC).isoformat(timespec="milliseconds")
-    old = AuditDetail.objects.filter(event__event=event, event__starter="", event__at__lt=moment).exclude(
-        salt=""
-    )
-    return AuditDetail.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:500])).update(
-        salt="", values={}
-    )

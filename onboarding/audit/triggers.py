@@ -1,6 +1,16 @@
-"""Database triggers: no program can change or delete an audit event or a policy version."""
+"""Database triggers that protect the audit log and the policy.
+
+No program can change, delete, replace or truncate an audit event, a policy version or an activation. The details of an
+event can only be erased as a whole, and the head only moves forward by one event.
+
+Migrations install the triggers, and each later migration does so again: Django makes a table anew to change it on
+SQLite, and that drops its triggers.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -9,48 +19,114 @@ APPEND_ONLY_TABLES = {
     "onboarding_policyversion": "a policy version",
     "onboarding_policyactivation": "the putting in force of a policy",
 }
+DETAILS, HEAD = "onboarding_auditdetail", "onboarding_audithead"
+PROTECTED_TABLES = (*APPEND_ONLY_TABLES, DETAILS, HEAD)
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One trigger: it refuses `verb` on `table`, with `message`, if `condition` holds for the row."""
+
+    table: str
+    verb: str
+    message: str
+    condition: str = ""  # SQL over NEW and OLD; empty for always
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}_no_{self.verb}"
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers on every table that exists. A migration that adds or rebuilds such a table calls this again."""
+    """Create the triggers anew on every table that exists. A migration that adds such a table calls this again."""
     with connection.cursor() as cursor:
-        existing = connection.introspection.table_names(cursor)
-        for statement in _create_statements(
-            connection.vendor, [table for table in APPEND_ONLY_TABLES if table in existing]
-        ):
-            cursor.execute(statement)
+        existing = set(connection.introspection.table_names(cursor))
+        if connection.vendor == "postgresql":
+            cursor.execute(_POSTGRESQL_FUNCTION)
+    for trigger in all_triggers(connection):
+        if trigger.table in existing:
+            with connection.cursor() as cursor:
+                cursor.execute(_drop_statement(connection.vendor, trigger))
+                cursor.execute(_create_statement(connection.vendor, trigger))
 
 
 def remove_triggers(connection: BaseDatabaseWrapper) -> None:
+    """Remove the triggers."""
     with connection.cursor() as cursor:
-        for table in APPEND_ONLY_TABLES:
-            for verb in ("update", "delete"):
-                on = f" ON {table}" if connection.vendor == "postgresql" else ""
-                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{on}")
+        for trigger in all_triggers(connection):
+            cursor.execute(_drop_statement(connection.vendor, trigger))
 
 
-def _create_statements(vendor: str, tables: list[str]) -> list[str]:
-    if vendor == "postgresql":
-        function = (
-            "CREATE OR REPLACE FUNCTION onboarding_only_added() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION '% is only ever added', TG_TABLE_NAME; END $$"
-        )
-        return [
-            function,
-            *(_create_on_postgresql(table, verb) for table in tables for verb in ("update", "delete")),
-        ]
-    return [_create_on_sqlite(table, verb) for table in tables for verb in ("update", "delete")]
-
-
-def _create_on_postgresql(table: str, verb: str) -> str:
-    return (
-        f"CREATE OR REPLACE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION onboarding_only_added()"
+def find_missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """The names of the triggers that the database does not have, or has turned off, in order."""
+    sql = (
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        if connection.vendor == "postgresql"
+        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     )
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        existing = {name for (name,) in cursor.fetchall()}
+    return sorted(trigger.name for trigger in all_triggers(connection) if trigger.name not in existing)
 
 
-def _create_on_sqlite(table: str, verb: str) -> str:
+def all_triggers(connection: BaseDatabaseWrapper) -> Iterator[Trigger]:
+    """Every trigger of this kind of database.
+
+    SQLite has no TRUNCATE, and its INSERT OR REPLACE deletes without asking the trigger for deletions.
+    PostgreSQL has TRUNCATE, and its INSERT ... ON CONFLICT asks the trigger for updates.
+    """
+    on_postgresql = connection.vendor == "postgresql"
+    empty = "'{}'::jsonb" if on_postgresql else "'{}'"
+    for table, what in APPEND_ONLY_TABLES.items():
+        yield Trigger(table, "update", f"{what} is only ever added")
+        yield Trigger(table, "delete", f"{what} is only ever added")
+    is_erasure = f"NEW.event_id = OLD.event_id AND NEW.salt = '' AND NEW.\"values\" = {empty}"
+    yield Trigger(
+        DETAILS, "update", "the details of an audit event can only be erased", f"NOT ({is_erasure})"
+    )
+    yield Trigger(DETAILS, "delete", "the details of an audit event are never deleted")
+    one_further = "NEW.id = OLD.id AND NEW.seq = OLD.seq + 1 AND NEW.hash <> OLD.hash"
+    yield Trigger(HEAD, "update", "the audit head only moves forward", f"NOT ({one_further})")
+    yield Trigger(HEAD, "delete", "the audit head is never deleted")
+    for table in PROTECTED_TABLES:
+        if on_postgresql:
+            yield Trigger(table, "truncate", "this table is never emptied")
+        else:
+            yield Trigger(table, "replace", "a row is never replaced", _is_there_already(connection, table))
+
+
+def _is_there_already(connection: BaseDatabaseWrapper, table: str) -> str:
+    """The SQL condition that a row with one of the unique values of the new one exists."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table).values()
+    unique = sorted({tuple(one["columns"]) for one in found if one["primary_key"] or one["unique"]})
+    alike = (" AND ".join(f'"{name}" = NEW."{name}"' for name in columns) for columns in unique)
+    rows = " OR ".join(f"({condition})" for condition in alike)
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {rows})"  # noqa: S608 - names of our own tables
+
+
+_POSTGRESQL_FUNCTION = (
+    "CREATE OR REPLACE FUNCTION onboarding_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION '%: %', TG_TABLE_NAME, TG_ARGV[0]; END $$"
+)
+
+
+def _drop_statement(vendor: str, trigger: Trigger) -> str:
+    on = f" ON {trigger.table}" if vendor == "postgresql" else ""
+    return f"DROP TRIGGER IF EXISTS {trigger.name}{on}"
+
+
+def _create_statement(vendor: str, trigger: Trigger) -> str:
+    verb = "INSERT" if trigger.verb == "replace" else trigger.verb.upper()
+    when = f"WHEN ({trigger.condition}) " if trigger.condition else ""
+    if vendor == "postgresql":
+        each = "ROW" if trigger.condition else "STATEMENT"
+        return (
+            f"CREATE TRIGGER {trigger.name} BEFORE {verb} ON {trigger.table} FOR EACH {each} {when}"
+            f"EXECUTE FUNCTION onboarding_refuse('{trigger.message}')"
+        )
     return (
-        f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{APPEND_ONLY_TABLES[table]} is only ever added'); END"
+        f"CREATE TRIGGER {trigger.name} BEFORE {verb} ON {trigger.table} {when}"
+        f"BEGIN SELECT RAISE(ABORT, '{trigger.message}'); END"
     )

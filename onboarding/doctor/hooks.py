@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -19,17 +20,23 @@ MOST_NAMED = 5
 
 
 def check_keys(_run: DoctorRun) -> Finding:
-    lost = [hook.host for hook in Hook.objects.filter(ended_at=None) if not _can_be_opened(hook)]
-    if not lost:
-        return Finding("ok", gettext("The portal can read all of them."))
-    return Finding(
-        "wrong",
-        gettext("The portal cannot read the address or secret for: %(hosts)s.") % {"hosts": _name(lost)},
-        gettext(
-            "SECRET_KEY has changed. Restore the earlier key, or revoke these webhooks in the administration and "
-            "let the other systems add them again."
-        ),
-    )
+    keys = [(hook.host, _key_of(hook)) for hook in Hook.objects.filter(ended_at=None)]
+    if lost := [host for host, key in keys if key == "lost"]:
+        return Finding(
+            "wrong",
+            gettext("The portal cannot read the address or secret for: %(hosts)s.") % {"hosts": _name(lost)},
+            gettext(
+                "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the portal, or "
+                "revoke these webhooks in the administration and let the other systems add them again."
+            ),
+        )
+    if any(key == "earlier" for _, key in keys):
+        return Finding(
+            "ok",
+            gettext("The portal can read all of them, some of them only with a key in SECRET_KEY_FALLBACKS."),
+            gettext("Keep that key until a restarted worker has encrypted them again."),
+        )
+    return Finding("ok", gettext("The portal can read all of them."))
 
 
 def check_deliveries(_run: DoctorRun) -> Finding:
@@ -67,12 +74,12 @@ def check_network(run: DoctorRun) -> Finding:
     )
 
 
-def _can_be_opened(hook: Hook) -> bool:
+def _key_of(hook: Hook) -> Literal["current", "earlier", "lost"]:
     try:
-        subscriptions.unseal_hook(hook)
+        _, is_current = subscriptions.unseal_hook(hook)
     except Unreadable:
-        return False
-    return True
+        return "lost"
+    return "current" if is_current else "earlier"
 
 
 def _name(hosts: list[str]) -> str:

@@ -85,8 +85,7 @@ def _store_outcome(hook: Hook, delivery: HookDelivery, outcome: Outcome) -> None
         if hook.failures:
             Hook.objects.filter(pk=hook.pk).update(failures=0, paused_until=None)
         return
-    pause = PAUSES[min(delivery.tries, len(PAUSES) - 1)]
-    mine.update(**seen, next_try_at=min(now + timedelta(seconds=pause), max(delivery.give_up_at, now)))
+    mine.update(**seen, next_try_at=_next_try(delivery, outcome, now))
     log.warning(
         "a webhook was not delivered",
         extra={"hook": hook.public_id, "status": outcome.status, "error": outcome.error},
@@ -95,17 +94,25 @@ def _store_outcome(hook: Hook, delivery: HookDelivery, outcome: Outcome) -> None
         subscriptions.end_hook(hook, ended_by=Hook.EndedBy.RECEIVER)
         return
     failures = hook.failures + 1
-    Hook.objects.filter(pk=hook.pk).update(failures=failures, paused_until=_end_of_rest(failures, now))
+    rest = _end_of_rest(failures, outcome, now)
+    Hook.objects.filter(pk=hook.pk).update(failures=failures, paused_until=rest)
     overdue = (
         mine if failures < FAILS_FOR_GOOD else HookDelivery.objects.filter(hook=hook, status=Status.WAITING)
     )
     _give_up(hook, overdue.filter(give_up_at__lte=now), now)
 
 
-def _end_of_rest(failures: int, now: datetime) -> datetime | None:
-    if failures < 2:
-        return None
-    return now + timedelta(seconds=min(REST * 2 ** min(failures - 2, 10), LONGEST_REST))
+def _next_try(delivery: HookDelivery, outcome: Outcome, now: datetime) -> datetime:
+    """Return when to send this delivery again: not before the receiver wants it, even if that is the last try."""
+    own = now + timedelta(seconds=PAUSES[min(delivery.tries, len(PAUSES) - 1)])
+    return max(min(own, delivery.give_up_at), now + outcome.pause)
+
+
+def _end_of_rest(failures: int, outcome: Outcome, now: datetime) -> datetime | None:
+    """Return until when nothing is sent to this webhook, also no event of another starter."""
+    own = REST * 2 ** min(failures - 2, 10) if failures > 1 else 0
+    rest = max(timedelta(seconds=min(own, LONGEST_REST)), outcome.pause)
+    return now + rest if rest else None
 
 
 def _give_up(hook: Hook, overdue: QuerySet[HookDelivery], now: datetime) -> None:

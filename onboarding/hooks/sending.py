@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import requests
 from django.conf import settings
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import NewConnectionError
 
-from onboarding.hooks import addresses
+from onboarding.hooks import addresses, retry_after
 from onboarding.hooks.addresses import AddressRefused, Callback
 from onboarding.models import SitePolicy
 
@@ -26,10 +28,14 @@ USER_AGENT = "starter-pass-portal"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one try. `error` is a code or the name of an error, never an address or an answer."""
+    """What became of one try. `error` is a code or the name of an error, never an address or an answer.
+
+    `pause` is how long the receiver asks the portal to wait.
+    """
 
     status: int | None = None
     error: str = ""
+    pause: timedelta = retry_after.NONE
 
     @property
     def is_delivered(self) -> bool:
@@ -122,7 +128,13 @@ def _send(request: requests.PreparedRequest, address: str, callback: Callback) -
         )
         with closing(response), suppress(Exception):  # the status is the answer
             response.raw.read(MOST_BYTES, decode_content=False)
-        return Outcome(status=response.status_code)
+        return Outcome(status=response.status_code, pause=_pause_of(response))
+
+
+def _pause_of(response: requests.Response) -> timedelta:
+    if response.status_code not in retry_after.STATUSES:
+        return retry_after.NONE
+    return retry_after.read_retry_after(response.headers.get("Retry-After"), timezone.now())
 
 
 def _environment(callback: Callback) -> dict[str, Any]:

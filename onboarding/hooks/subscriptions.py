@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,11 @@ from django.views.decorators.debug import sensitive_variables
 
 from onboarding import audit, clock, policy
 from onboarding.hooks import addresses, sealing
+from onboarding.hooks.sealing import Unreadable
 from onboarding.hooks.signatures import new_secret
 from onboarding.models import Hook, HookDelivery
+
+log = logging.getLogger(__name__)
 
 MOST_HOOKS = 20  # of one application
 
@@ -77,6 +81,18 @@ def open_hook(hook: Hook) -> Opened:
         active = Hook.objects.filter(pk=hook.pk, ended_at=None)
         active.update(sealed_url=sealed_url, sealed_secret=sealed_secret)
     return opened
+
+
+def reseal_hooks() -> None:
+    """Encrypt what an earlier SECRET_KEY encrypted again with today's. A webhook that no key opens stays as it is."""
+    for hook in Hook.objects.filter(ended_at=None).order_by("pk"):
+        try:
+            open_hook(hook)
+        except Unreadable:
+            log.error(
+                "a webhook cannot be decrypted: SECRET_KEY has changed, and SECRET_KEY_FALLBACKS lacks the earlier key",
+                extra={"hook": hook.public_id},
+            )
 
 
 @sensitive_variables()

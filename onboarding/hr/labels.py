@@ -203,6 +203,7 @@ EVENTS = {
         "The other system named another requester, so HR must accept the starter again"
     ),
     "starter.erased": _("Personal details erased"),
+    "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(
         "The manager chose to replace a pass created outside the portal, and the portal deleted it"

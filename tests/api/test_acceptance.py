@@ -56,6 +56,14 @@ def test_hrs_list_says_that_starters_wait(add, browser_of):
     assert PAGE in browser_of("hanna").get(f"/hr/{Starter.objects.get().public_id}/").content.decode()
 
 
+def test_the_list_leads_to_the_page_about_the_api(browser_of, settings):
+    link = 'href="/api/"'
+    assert link in browser_of("hanna").get(PAGE).content.decode()
+
+    settings.API_CLIENT_ID = ""
+    assert link not in browser_of("hanna").get(PAGE).content.decode()
+
+
 def test_who_accepts_is_the_recorder(add, accept, person):
     add()
     starter = Starter.objects.get()

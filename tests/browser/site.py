@@ -39,7 +39,7 @@ class Starter:
 
 class Site:
     def __init__(self, demo: RunningDemo, database: Database) -> None:
-        self.url, self.tenant = demo.portal_url, demo.sandbox_url
+        self.url, self.tenant, self.environment = demo.portal_url, demo.sandbox_url, demo.environment
         self.database = database
         self.next: Starter | None = None
         self.hr = Visitor(self.url)

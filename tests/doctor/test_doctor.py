@@ -21,8 +21,9 @@ from django.utils.html import escape
 from onboarding import graph, jobs
 from onboarding.doctor.runner import is_all_ok, list_checks, run_checks
 from onboarding.graph import GraphError
+from onboarding.hooks import sealing, subscriptions
 from onboarding.management.commands.doctor import as_text
-from onboarding.models import GraphBudget, Mail, PolicyVersion
+from onboarding.models import GraphBudget, Hook, Mail, PolicyVersion
 from onboarding.passes.graph_quota import MAX_PAUSE
 from portal.demo.process import free_port
 from portal.models import ClaimsSeen
@@ -176,6 +177,22 @@ def test_a_moved_portal_reports_both_redirect_addresses(well, look):
     well.settings.PORTAL_URL = "https://elsewhere.example"
 
     assert look().wrong == ["signin.redirect", "signin.signed_out"]
+
+
+def test_a_webhook_under_an_earlier_key_is_mentioned(well, look):
+    hook = Hook.objects.create(host="hooks.contoso.example")
+    hook.sealed_url = sealing.seal("https://hooks.contoso.example/?sig=1", context=f"url {hook.public_id}")
+    hook.sealed_secret = sealing.seal("whsec_x", context=f"secret {hook.public_id}")
+    hook.save()
+    well.settings.SECRET_KEY_FALLBACKS = [well.settings.SECRET_KEY]
+    well.settings.SECRET_KEY = "another key, of at least fifty random characters 0123456789"
+
+    found = look()
+    assert found.is_well
+    assert "only with a key in SECRET_KEY_FALLBACKS" in found.text
+
+    subscriptions.reseal_hooks()
+    assert "SECRET_KEY_FALLBACKS" not in look().text
 
 
 def test_a_crashing_check_is_reported_and_the_others_run(well, look, monkeypatch):

@@ -1,4 +1,7 @@
-"""A pass is only in its response: recognisable passes, a portal that logs all it can, a crash at every step."""
+"""A pass is only in its response: recognisable passes, a portal that logs all it can, a crash at every step.
+
+The starters are from tickets of another system, which asks about each before and after and gets all their events.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,10 @@ from portal.demo.process import wait_for
 from portal.demo.visitor import Visitor, shown_pass
 from tests.faults.canary import WORDS, recognisable, sightings
 from tests.faults.memory import nameless_files_of
+from tests.faults.other_system import OtherSystem, other_system
 from tests.faults.replicas import Answer, Portal, Starter, portal, record
 from tests.support.databases import IS_POSTGRESQL
+from tests.support.plan import part_of
 
 ISSUES = int(os.environ.get("CANARY_ISSUES", "4"))
 PLANTED = ("JqXzKwVb", "MfDcNhGs")
@@ -99,9 +104,10 @@ ANSWERS: list[dict[str, Any]] = [
 
 @dataclass
 class HandOvers:
-    """A portal that logs all it can, and all its responses."""
+    """A portal that logs all it can, another system that gets all its events, and all responses to both."""
 
     portal: Portal
+    system: OtherSystem
     temporary: Path
     began: float
     answers: list[requests.Response] = field(default_factory=list)
@@ -117,6 +123,7 @@ class HandOvers:
     ) -> Answer:
         """One confirmation, with a crash at this step of it."""
         form, order = self.portal.form(visitor, starter), self.portal.folder / "crash"
+        self.read(starter)
         serving = set(self.portal.serving())
         order.write_text(f"{step} {kind} {words}")
         answer = self.portal.send(visitor, starter, form)
@@ -125,13 +132,21 @@ class HandOvers:
         order.with_name("crashed").unlink()
         if kind == "abandoned":
             wait_for(lambda: set(self.portal.serving()) - serving, "another process in its place")
+        self.read(starter)
         return answer
+
+    def read(self, starter: Starter) -> None:
+        """The other system asks how far a starter from a ticket is."""
+        if starter.public_id in self.system.tickets:
+            self.system.read(starter)
 
     def hand_over(self, visitor: Visitor, starter: Starter, number: int) -> None:
         """Some passes are acknowledged, some are not, some are cancelled, and some forms are sent again."""
         form = self.portal.form(visitor, starter)
+        self.read(starter)
         answer = self.portal.send(visitor, starter, form, receipt=number % 3 > 0)
         assert answer.code, answer.page
+        self.read(starter)
         if number % 6 == 0:
             visitor.send(visitor.form_to("/not-seen/"))
         if number % 6 == 1:
@@ -139,9 +154,13 @@ class HandOvers:
             visitor.send(visitor.form_to("/lost/"))
         if number % 6 == 2:
             assert self.portal.send(visitor, starter, form).status == 409
+        self.read(starter)
 
     def look_everywhere(self, starters: list[Starter]) -> None:
-        """Every page that a person may open afterwards."""
+        """Every page that a person may open afterwards, and every answer that the other system may get."""
+        for starter in starters:
+            self.read(starter)
+        self.system.read_everything()
         for key, path in (("maria", "/starters/{}/"), ("hanna", "/hr/{}/")):
             visitor = self.person(key)
             for starter in starters[::3]:
@@ -170,14 +189,16 @@ def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
         variables = {"DJANGO_SETTINGS_MODULE": "tests.loud.settings", "TMPDIR": str(temporary)}
         running = stack.enter_context(portal(**variables, DEBUG=request.param))
         running.tenant.tenant.witness = []
-        done = HandOvers(running, temporary, began)
+        done = HandOvers(running, stack.enter_context(other_system(running)), temporary, began)
         running.person = done.person  # type: ignore[method-assign,assignment]
         whole = request.param == "off"
-        # Each crash comes once: here those before a pass was read, and every second one after that.
-        late = WITH_A_PASS[::2] if whole else WITH_A_PASS[1::2]
-        orders = [crash for crash in CRASHES if crash not in WITH_A_PASS] + late if whole else late
+        # Each crash comes once: here those before a pass was read, and every second one after that. `make test` takes
+        # every second of them.
+        late = part_of(WITH_A_PASS[0 if whole else 1 :: 2], 2)
+        early = part_of([crash for crash in CRASHES if crash not in WITH_A_PASS], 2) if whole else ()
+        orders = (*early, *late)
         answers, issues = (ANSWERS, ISSUES) if whole else ([], ISSUES // 4)
-        starters = running.starters(len(orders) + len(answers) + issues)
+        starters = done.system.starters(done.person("hanna"), len(orders) + len(answers) + issues)
         waiting = iter(starters)
         marias = [done.person("maria") for _ in range(4)]
         for number in range(issues):
@@ -191,6 +212,7 @@ def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
             done.crash(marias[number % 4], next(waiting), step, kind)
         running.settle()
         done.look_everywhere(starters)
+        done.system.waits_for_webhooks()
         yield done
 
 
@@ -264,6 +286,23 @@ def answers(done: HandOvers) -> Iterator[bytes]:
             yield answer.content
 
 
+def webhooks(done: HandOvers) -> Iterator[bytes]:
+    """Each request that reached the other system."""
+    for each in done.system.receiver.received:
+        yield from (f"{each.path} {each.headers}".encode(), each.body)
+
+
+def deliveries(done: HandOvers) -> Iterator[bytes]:
+    """The delivery log, with the content of each webhook."""
+    for row in done.portal.database.rows("SELECT * FROM onboarding_hookdelivery"):
+        yield repr(row).encode()
+
+
+def answers_of_the_api(done: HandOvers) -> Iterator[bytes]:
+    for answer in done.system.answers:
+        yield from (repr((answer.url, dict(answer.headers))).encode(), answer.content)
+
+
 PLACES: dict[str, Callable[[HandOvers], Iterator[bytes]]] = {
     "database files": database_files,
     "dump": dump,
@@ -274,6 +313,9 @@ PLACES: dict[str, Callable[[HandOvers], Iterator[bytes]]] = {
     "files without a name": nameless_files,
     "error reports": reports,
     "answers": answers,
+    "webhooks": webhooks,
+    "deliveries": deliveries,
+    "answers of the API": answers_of_the_api,
 }
 
 
@@ -301,6 +343,21 @@ def test_each_pass_is_only_in_the_response_to_its_confirmation(
     assert all(code.startswith(WORDS[0]) and code.endswith(WORDS[1]) for code in made)
     assert {(answer.request.method, answer.status_code) for answer in showing} == {("POST", 200)}
     assert sorted(shown) == sorted(answer.code for answer in hand_overs.portal.answers if answer.code)
+
+
+def test_the_other_system_followed_each_pass(hand_overs: HandOvers) -> None:
+    """The search would prove little if nothing had been sent while the passes were there."""
+    system = hand_overs.system
+    events = [each.event for each in system.receiver.received]
+    told = {event["data"]["ticket"] for event in events if event["type"] == "starter.pass_created"}
+    passed = {answer.starter.public_id for answer in hand_overs.portal.answers if answer.code}
+    cards = [event for event in events if event["type"] == "message"]
+    states = {answer.json()["state"] for answer in system.answers if "/RITM" in answer.url}
+
+    assert passed
+    assert told >= {system.tickets[public_id] for public_id in passed}
+    assert len(cards) * 2 == len({each.id for each in system.receiver.received})
+    assert states >= {"recorded", "invited", "issued"}
 
 
 def test_every_outcome_is_known(hand_overs: HandOvers) -> None:
@@ -385,6 +442,16 @@ def test_a_value_in_a_name_is_found_in_mails(hand_overs: HandOvers) -> None:
 
     wait_for(lambda: found("mails", hand_overs, PLANTED), "the invitation")
     assert found("answers", hand_overs, PLANTED)
+
+
+def test_a_value_in_a_ticket_is_found_in_webhooks(hand_overs: HandOvers) -> None:
+    ticket = "-".join(PLANTED)
+
+    hand_overs.system.put(ticket, f"{ticket.lower()}@contoso.example")
+    hand_overs.system.waits_for_webhooks()
+
+    for place in ("webhooks", "deliveries", "answers of the API"):
+        assert found(place, hand_overs, PLANTED), place
 
 
 def test_a_value_in_a_temporary_file_is_found(hand_overs: HandOvers) -> None:

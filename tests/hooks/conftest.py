@@ -59,8 +59,10 @@ class Receiver:
         return [each.event["type"] for each in self.received]
 
 
-def serve(receiver: Receiver, wrap: Callable[[Any], Any] | None = None) -> ThreadingHTTPServer:
-    """Serve in a thread. `wrap` puts TLS around the socket."""
+def serve(
+    receiver: Receiver, wrap: Callable[[Any], Any] | None = None, *, port: int = 0
+) -> ThreadingHTTPServer:
+    """Serve in a thread, on any free port unless told otherwise. `wrap` puts TLS around the socket."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -81,7 +83,7 @@ def serve(receiver: Receiver, wrap: Callable[[Any], Any] | None = None) -> Threa
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     if wrap:
         server.socket = wrap(server.socket)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -157,9 +159,9 @@ def happen(starter: Starter, *events: str) -> None:
             audit.record(event, starter=starter)
 
 
-def send_due(ahead: timedelta = timedelta(0)) -> None:
-    """Run the jobs of webhooks that are due at that much later a time."""
-    with time_machine.travel(timezone.now() + ahead):
+def send_due(ahead: timedelta = timedelta(0), *, tick: bool = True) -> None:
+    """Run the jobs of webhooks that are due at that much later a time. Without `tick`, the clock stands still."""
+    with time_machine.travel(timezone.now() + ahead, tick=tick):
         for _ in range(500):
             job = jobs.claim_job(clock.now(), Q(key__startswith="hook:"))
             if job is None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.apps import apps
 from django.core import serializers
+from django.core.management import call_command
 
 from onboarding.hooks import sealing, subscriptions
 from onboarding.hooks.addresses import Callback
 from onboarding.hooks.sealing import Unreadable
-from onboarding.models import Hook, HookDelivery, PassIssue, Ticket
+from onboarding.management.commands import worker
+from onboarding.models import Hook, HookDelivery, Job, PassIssue, Ticket
 from onboarding.passes import cancellation, handover
 from onboarding.passes.receipt import confirm_receipt
 from tests.faults.canary import WORDS, found_in, recognisable
@@ -68,6 +71,12 @@ def test_a_crash_while_sending_shows_no_address(subscribe, ticketed, receiver, c
     assert SIG not in caplog.text + all_rows() and secret not in caplog.text + all_rows()
 
 
+def start_worker(monkeypatch) -> None:
+    monkeypatch.setattr(worker, "close_old_connections", lambda: None)
+    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
+    call_command("worker", "--once")
+
+
 def test_no_object_that_has_them_has_a_repr():
     opened = subscriptions.Opened("https://a.example/?sig=1", "whsec_x")
     callback = Callback("https://a.example/?sig=1", "a.example", 443, is_local=False)
@@ -108,15 +117,46 @@ def test_an_earlier_key_still_opens_and_is_replaced(subscribe, ticketed, receive
     assert len(receiver.received) == 2
 
 
-def test_a_lost_key_is_a_failure_and_no_crash(subscribe, ticketed, receiver, settings):
-    subscribe()
+def test_a_worker_that_starts_replaces_an_earlier_key(subscribe, settings, monkeypatch):
+    hooks = [subscribe()[0] for _ in range(3)]
+    subscriptions.end_hook(hooks[0], ended_by=Hook.EndedBy.CALLER)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], NEW_KEY
+
+    start_worker(monkeypatch)
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert [subscriptions.unseal_hook(hook)[1] for hook in Hook.objects.filter(ended_at=None)] == [True, True]
+    assert Hook.objects.get(pk=hooks[0].pk).sealed_secret == ""
+
+
+def test_a_worker_starts_without_an_earlier_key(subscribe, settings, monkeypatch, caplog):
+    hook, _ = subscribe()
     settings.SECRET_KEY = NEW_KEY
+
+    start_worker(monkeypatch)
+
+    assert "SECRET_KEY has changed" in caplog.text
+    assert Hook.objects.get().sealed_secret == hook.sealed_secret
+
+
+def test_a_lost_key_is_a_failure_and_no_crash(subscribe, ticketed, receiver, settings, browser_of):
+    subscribe()
+    key, settings.SECRET_KEY = settings.SECRET_KEY, NEW_KEY
     happen(ticketed(), "starter.invited")
 
     send_due()
 
-    assert HookDelivery.objects.get().error == "secret_unreadable"
+    delivery = HookDelivery.objects.get()
+    assert (delivery.error, delivery.status, delivery.tries) == ("secret_unreadable", "waiting", 1)
+    assert "secret_unreadable" in browser_of("ada").get("/admin/onboarding/hookdelivery/").content.decode()
+    job = Job.objects.get(key__startswith="hook:")
+    assert (job.attempts, job.last_error, job.failed_at) == (0, "", None)
+    assert job.due_at >= delivery.next_try_at
     assert not receiver.received
+
+    settings.SECRET_KEY_FALLBACKS = [key]
+    send_due(timedelta(seconds=6))
+    assert receiver.types == ["starter.invited"]
 
 
 def test_no_webhook_has_a_pass(subscribe, receiver, invite, confirmation, run_jobs, settings, caplog):

@@ -53,6 +53,18 @@ def test_choice_counts_only_for_this_manager_and_starter_version(reads, person, 
     assert reads(address, noor) == saved_choice.SavedChoice()
 
 
+def test_choice_outlives_a_change_of_the_sites_key(reads, person, settings):
+    noor = Starter(public_id="A" * 22, version=3)
+    chosen = saved_choice.SavedChoice("by_video")
+    address = saved_choice.add_to_address("/", noor, person("maria"), chosen)
+
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key 0123456789" * 3
+    assert reads(address, noor) == chosen
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert reads(address, noor) == saved_choice.SavedChoice()
+
+
 @pytest.mark.parametrize("address", ["/", "/?said=", "/?said=by_video", "/?said=a:b:c", "/?said=%00"])
 def test_address_not_signed_by_the_portal_has_no_choice(reads, address):
     assert reads(address, Starter(public_id="A" * 22, version=1)) == saved_choice.SavedChoice()

@@ -132,7 +132,6 @@ def test_a_killed_serve_leaves_no_process(demo):
     wait_for(lambda: processes_of(demo) == [], "the others to end")
 
 
-@pytest.mark.both_databases
 def test_data_and_sessions_survive_a_restart(lasting):
     hanna = Visitor(lasting.portal)
     hanna.sign_in("hanna", "/hr/new/")
@@ -150,7 +149,6 @@ def test_data_and_sessions_survive_a_restart(lasting):
     assert "Noor de Vries" in hanna.get("/hr/").text
 
 
-@pytest.mark.both_databases
 def test_serve_writes_only_into_its_folder(lasting):
     folder = Path(lasting.environment["PORTAL_DATA_DIR"])
 

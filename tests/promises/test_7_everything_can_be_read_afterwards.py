@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, connections
 from django.db.transaction import TransactionManagementError
+from django.utils import timezone
 
 from onboarding import audit, policy
-from onboarding.audit import trail, triggers
+from onboarding.audit import triggers, verification
 from onboarding.lifecycle import IssueState
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, PolicyActivation, Starter
 from onboarding.passes.confirmation import Shown
 from onboarding.starters import withdrawal
 from onboarding.transitions import move_issue, move_starter
+from portal.supervisor import manage_command
+from tests.support.databases import IS_POSTGRESQL, fresh_database
 from tests.support.outcomes import outcome_of
 
 pytestmark = pytest.mark.django_db
@@ -101,15 +108,112 @@ def test_the_chain_contains_no_personal_data(tenant, held):
         assert personal not in chained
 
 
-def test_the_chain_verifies_after_personal_data_is_erased(tenant, held):
-    issue = held("noor")
+@pytest.fixture
+def finished(tenant, held, run_jobs, time_machine) -> Callable[[timedelta], Starter]:
+    """A starter whose onboarding ended this long ago."""
 
-    audit.erase_details(issue.starter.public_id)
+    def ended(ago: timedelta) -> Starter:
+        issue = held("noor")
+        tenant.tenant.accounts["noor"].methods.append(
+            {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
+        )
+        run_jobs(timedelta(minutes=1))
+        starter = Starter.objects.get(pk=issue.starter_id)
+        assert starter.state == "registered"
+        time_machine.move_to(timezone.now() + ago)
+        return starter
+
+    return ended
+
+
+def test_the_chain_verifies_after_personal_data_is_erased(finished):
+    starter = finished(timedelta(days=366))
+
+    audit.erase_details(starter, kept_days=365)
 
     assert list(audit.verify_chain()) == []
-    assert "Noor" not in str(
-        list(AuditDetail.objects.filter(event__starter=issue.starter.public_id).values())
-    )
+    assert "Noor" not in str(list(AuditDetail.objects.filter(event__starter=starter.public_id).values()))
+    erasure = AuditEvent.objects.latest("seq")
+    assert (erasure.event, erasure.starter) == ("audit.details_erased", starter.public_id)
+
+
+def faults() -> list[str]:
+    assert [fault.what for fault in audit.verify_last_events(500)] == [
+        fault.what for fault in audit.verify_chain()
+    ]
+    return [fault.what for fault in audit.verify_chain()]
+
+
+def test_details_blanked_by_sql_are_reported(finished):
+    finished(timedelta(days=366))
+
+    AuditDetail.objects.filter(event=3).update(salt="", values={})
+
+    assert faults() == ["its details were erased, and no event says so"]
+    with pytest.raises(CommandError, match="was changed"):
+        call_command("verify_audit")
+
+
+def test_details_blanked_beyond_an_erasure_are_reported(finished):
+    starter = finished(timedelta(days=366))
+    audit.erase_details(starter, kept_days=365)
+    with audit.transaction():
+        later = audit.record("starter.test", starter=starter, personal={"name": "Noor"})
+
+    AuditDetail.objects.filter(event=later).update(salt="", values={})
+
+    assert faults() == ["its details were erased, and no event says so"]
+
+
+def test_an_erasure_before_its_time_is_reported(finished):
+    starter = finished(timedelta(days=364))
+
+    audit.erase_details(starter, kept_days=365)
+
+    assert faults() == ["erased details before they were due"]
+
+
+def test_an_erasure_of_an_unfinished_starter_is_reported(invite, time_machine):
+    starter = invite("noor")
+    time_machine.move_to(timezone.now() + timedelta(days=900))
+
+    audit.erase_details(starter, kept_days=365)
+
+    assert faults() == ["erased details before they were due"]
+
+
+def test_an_erasure_by_another_period_is_reported(finished):
+    starter = finished(timedelta(days=366))
+
+    audit.erase_details(starter, kept_days=30)
+
+    assert faults() == ["erased details by another period than the policy of that day"]
+
+
+def test_the_period_of_the_day_of_the_erasure_counts(finished, policy_says, time_machine):
+    starter = finished(timedelta(days=366))
+    audit.erase_details(starter, kept_days=365)
+
+    time_machine.move_to(timezone.now() + timedelta(days=1))
+    policy_says(audit_days=900)
+
+    assert faults() == []
+
+
+@pytest.mark.parametrize(("days", "found"), [(366, []), (364, ["erased details before they were due"])])
+def test_look_ups_are_erased_when_due(person, time_machine, days, found):
+    with audit.transaction():
+        seq = audit.record("account.looked_up", by=person("hanna"), personal={"account": "an id"}).seq
+    time_machine.move_to(timezone.now() + timedelta(days=days))
+
+    if not audit.erase_details_of_event("account.looked_up", kept_days=365):
+        AuditDetail.objects.filter(event=seq).update(salt="", values={})
+        facts = {"event": "account.looked_up", "events": 1, "last": seq, "kept_days": 365}
+        with audit.transaction():
+            audit.record("audit.details_erased", facts=facts)
+
+    assert AuditDetail.objects.get(event=seq).values == {}
+    assert faults() == found
 
 
 TAMPERINGS = {
@@ -166,25 +270,96 @@ def test_a_rewritten_chain_does_not_match_the_noted_head(tenant, held):
     assert list(audit.verify_chain(noted)) != []
 
 
-@pytest.mark.parametrize("table", triggers.APPEND_ONLY_TABLES)
-@pytest.mark.parametrize("verb", ["update", "delete"])
-@pytest.mark.django_db(transaction=True)
-def test_the_database_refuses_changes_of_written_rows(person, table, verb):
+@pytest.fixture
+def protected(person) -> Iterator[None]:
+    """Every protected table has a row and its triggers."""
     with audit.transaction():
-        audit.record("a.test")
+        audit.record("a.test", personal={"name": "Noor"})
     PolicyActivation.objects.create(version=policy.for_site(), by=person("ada"))
-    columns = {"onboarding_auditevent": "event", "onboarding_policyversion": "reason"}
-    column = columns.get(table, "version_id")
-    statement = f"UPDATE {table} SET {column} = {column}" if verb == "update" else f"DELETE FROM {table}"  # noqa: S608
     triggers.install_triggers(connection)
     try:
-        with (
-            pytest.raises(DatabaseError, match="only ever added"),
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(statement)
+        yield
     finally:
         triggers.remove_triggers(connection)
+
+
+EMPTYING = "truncate" if IS_POSTGRESQL else "replace"
+CHANGES = {
+    "onboarding_auditevent": "event = 'b.test'",
+    "onboarding_policyversion": "reason = 'Another'",
+    "onboarding_policyactivation": "version_id = version_id",
+    "onboarding_auditdetail": "salt = 'another'",
+    "onboarding_audithead": "seq = 0",
+}
+
+
+@pytest.mark.parametrize("table", triggers.PROTECTED_TABLES)
+@pytest.mark.parametrize("verb", ["update", "delete", EMPTYING])
+@pytest.mark.django_db(transaction=True)
+def test_the_database_refuses_changes_of_written_rows(protected, table, verb):
+    statement = {
+        "update": f"UPDATE {table} SET {CHANGES[table]}",  # noqa: S608
+        "delete": f"DELETE FROM {table}",  # noqa: S608
+        "replace": f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",  # noqa: S608
+        "truncate": f"TRUNCATE {table} CASCADE",
+    }[verb]
+    before = dump(table)
+
+    with (
+        pytest.raises(
+            DatabaseError, match=r"only ever added|can only be erased|only moves forward|is never|are never"
+        ),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+    assert dump(table) == before != []
+
+
+def dump(table: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")  # noqa: S608
+        return list(cursor.fetchall())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_lets_the_portal_add_and_erase(protected):
+    with audit.transaction():
+        event = audit.record("a.test", personal={"name": "Noor"})
+
+    AuditDetail.objects.filter(event=event).update(salt="", values={})
+
+    assert AuditHead.objects.get().seq == event.seq and AuditDetail.objects.get(event=event).values == {}
+
+
+@pytest.mark.parametrize("change", ["salt = ''", "\"values\" = '{}'"])
+@pytest.mark.django_db(transaction=True)
+def test_details_are_erased_as_a_whole(protected, change):
+    with pytest.raises(DatabaseError, match="can only be erased"), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE onboarding_auditdetail SET {change}")  # noqa: S608
+
+
+def test_a_migrated_database_has_every_trigger(tmp_path):
+    with fresh_database(tmp_path) as database:
+        environment = {**os.environ, "PORTAL_DATA_DIR": str(tmp_path), "DATABASE_URL": database.url}
+        code = (
+            "from django.core.management import call_command; call_command('migrate', verbosity=0); "
+            "from django.db import connection; from onboarding.audit import triggers; "
+            "print(len(list(triggers.all_triggers(connection))), triggers.find_missing(connection))"
+        )
+        command = manage_command("shell", "-v", "0", "-c", code)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["15", "[]"]
+
+
+def test_a_missing_trigger_is_found(db):
+    triggers.install_triggers(connection)
+    assert triggers.find_missing(connection) == []
+
+    triggers.remove_triggers(connection)
+
+    assert "onboarding_auditevent_no_update" in triggers.find_missing(connection)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -233,13 +408,13 @@ def test_a_policy_change_records_differences_and_reason(db, person):
 def test_an_audit_log_that_grows_during_verification_verifies(monkeypatch):
     with audit.transaction():
         audit.record("a.test")
-    in_order = trail._rows_in_order
+    in_order = verification._pages_in_order
 
     def read_and_write():
         yield from in_order()
         with audit.transaction():
             audit.record("a.test")
 
-    monkeypatch.setattr(trail, "_rows_in_order", read_and_write)
+    monkeypatch.setattr(verification, "_pages_in_order", read_and_write)
 
     assert list(audit.verify_chain()) == []

@@ -63,6 +63,8 @@ def test_no_setting_expects_a_secret_for_microsoft():
         "AZURE_FEDERATED_TOKEN_FILE",  # the name of a file that the platform renews
         "SECRET_KEY",  # Django's own: it opens nothing at Microsoft
         "SECRET_KEY_FILE",
+        "SECRET_KEY_FALLBACKS",
+        "SECRET_KEY_FALLBACK_FILES",
         "TOKEN_EXCHANGE_AUDIENCE",  # an address
     }
 

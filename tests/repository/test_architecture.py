@@ -74,7 +74,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy"},
     # Django finds these by name.
-    "apps": {"hooks", "operations"},
+    "apps": {"audit", "hooks", "operations"},
     "context_processors": {"policy"},
     "management": {
         "audit", "clock", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models", "operations", "passes",
@@ -274,7 +274,13 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/worker/retention.py",  # how long details are kept
 }
 # These modules write, compare and show versions. All others use the policy of the site or of one starter.
-KNOWS_VERSIONS = ("onboarding/admin/", "onboarding/doctor/", "onboarding/models/", "onboarding/policy/")
+KNOWS_VERSIONS = (
+    "onboarding/admin/",
+    "onboarding/audit/",
+    "onboarding/doctor/",
+    "onboarding/models/",
+    "onboarding/policy/",
+)
 
 
 def test_nothing_about_one_starter_asks_for_the_sites_policy():

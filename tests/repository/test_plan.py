@@ -11,19 +11,35 @@ from tests.browser import looking
 from tests.support import plan
 
 
-@pytest.mark.parametrize("name", plan.ONCE)
+@pytest.mark.parametrize("name", [*plan.ONCE, *plan.SAMPLED, *plan.LONG_RUN])
 def test_each_line_of_the_plan_names_tests_that_exist(name):
-    path = plan.TESTS / name
+    file, _, test = name.partition("::")
+    path = plan.TESTS / file
 
     assert path.is_file() or any(path.glob("**/test_*.py"))
+    assert not test or f"\ndef {test}(" in path.read_text()
 
 
-@pytest.mark.parametrize("name", plan.SAMPLED)
-def test_each_line_of_the_samples_names_tests_that_exist(name):
-    file, _, test = name.partition("::")
+def test_one_test_can_run_elsewhere_than_its_file(monkeypatch):
+    file, test = (
+        plan.TESTS / "api" / "test_running_api.py",
+        "test_one_ticket_sent_in_parallel_adds_one_starter",
+    )
 
-    assert not test or f"\ndef {test}(" in (plan.TESTS / file).read_text()
-    assert (plan.TESTS / file).exists()
+    monkeypatch.setattr(plan, "EACH_ONCE", True)
+    assert [plan.is_left_out(file, database) for database in ("SQLite", "PostgreSQL")] == [False, True]
+    assert [plan.is_left_out(file, database, test) for database in ("SQLite", "PostgreSQL")] == [True, False]
+    assert plan.has_other_tests(file)
+
+
+def test_a_long_run_is_left_out_where_tests_run_once(monkeypatch):
+    file, _, test = next(iter(plan.LONG_RUN)).partition("::")
+
+    monkeypatch.setattr(plan, "EACH_ONCE", True)
+    assert plan.is_left_to_test_all(plan.TESTS / file, test)
+    assert not plan.is_left_to_test_all(plan.TESTS / file, "test_another")
+    monkeypatch.setattr(plan, "EACH_ONCE", False)
+    assert not plan.is_left_to_test_all(plan.TESTS / file, test)
 
 
 def test_what_no_line_names_runs_on_both():
@@ -93,7 +109,9 @@ def test_the_documents_list_what_runs_on_one_database():
 
 
 def test_the_documents_list_of_what_a_part_runs():
-    assert plan.table_of_samples() in Path(settings.BASE_DIR, "docs/proof.md").read_text()
+    page = Path(settings.BASE_DIR, "docs/proof.md").read_text()
+
+    assert plan.table_of_samples() in page and plan.table_of_long_runs() in page
 
 
 def test_each_width_and_screen_is_checked_by_a_page(monkeypatch):

@@ -17,6 +17,7 @@ from portal.middleware import SessionLimitsMiddleware
 from portal.models import User
 
 pytestmark = pytest.mark.django_db
+NEW_KEY = "another key, of at least fifty random characters 0123456789"
 OURS = {"Origin": settings.PORTAL_URL, "Sec-Fetch-Site": "same-origin"}
 
 
@@ -50,6 +51,21 @@ def test_a_session_in_use_goes_on(hr_tab, time_machine):
 
 def test_session_ends_after_half_an_hour_of_inactivity(hr_tab, time_machine):
     time_machine.move_to(timezone.now() + timedelta(minutes=31))
+
+    assert hr_tab.get("/")["Location"] == "/signin/?next=/"
+
+
+def test_a_new_key_beside_the_earlier_one_ends_no_session(hr_tab, settings):
+    hr_tab.get("/hr/")
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], NEW_KEY
+    assert is_signed_in(hr_tab)
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert is_signed_in(hr_tab)
+
+
+def test_a_new_key_alone_ends_every_session(hr_tab, settings):
+    settings.SECRET_KEY = NEW_KEY
 
     assert hr_tab.get("/")["Location"] == "/signin/?next=/"
 

@@ -121,6 +121,29 @@ def test_secret_key_can_come_from_a_file(start, tmp_path):
     )
 
 
+OLDER, OLDEST = "p1o2i3u4y5t6r7e8w9q0" * 3, "m0n9b8v7c6x5z4l3k2j1" * 3
+
+
+def test_earlier_keys_come_from_the_variable_and_from_files(start, tmp_path):
+    (tmp_path / "key").write_text(OLDEST + "\n")
+
+    assert start(**REAL)["SECRET_KEY_FALLBACKS"] == []
+    both = {"SECRET_KEY_FALLBACKS": f"{OLDER} {OLDEST}", "SECRET_KEY_FALLBACK_FILES": str(tmp_path / "key")}
+    assert start(**REAL, **both)["SECRET_KEY_FALLBACKS"] == [OLDER, OLDEST, OLDEST]
+
+
+def test_keys_of_the_file_of_variables_are_not_handed_on(start, monkeypatch):
+    own = {"SECRET_KEY": REAL["SECRET_KEY"], "SECRET_KEY_FALLBACKS": OLDER}
+    assert own.items() <= start(**REAL | own)["environ"].items()
+
+    monkeypatch.setattr(Path, "is_file", lambda path: True)
+    monkeypatch.setattr(Environment, "read_env", lambda *args, **kwargs: os.environ.update(own))
+    started = start(**{name: value for name, value in REAL.items() if name not in own})
+
+    assert started["SECRET_KEY_FALLBACKS"] == [OLDER]
+    assert not {*own} & {*started["environ"]}
+
+
 NONSENSE = {
     "a word for a tenant": ("AZURE_TENANT_ID", REAL | {"AZURE_TENANT_ID": "contoso.example"}),
     "no identity": ("AZURE_CLIENT_ID", REAL | {"AZURE_CLIENT_ID": ""}),
@@ -156,6 +179,18 @@ NONSENSE = {
     "a short key": ("SECRET_KEY", REAL | {"SECRET_KEY": "short"}),
     "a dull key": ("SECRET_KEY", REAL | {"SECRET_KEY": "a" * 64}),
     "Django's own key": ("SECRET_KEY", REAL | {"SECRET_KEY": "django-insecure-" + REAL["SECRET_KEY"]}),
+    "an earlier key that is short": (
+        "SECRET_KEY_FALLBACKS",
+        REAL | {"SECRET_KEY_FALLBACKS": f"{REAL['SECRET_KEY']} hunter2"},
+    ),
+    "an earlier key file that is not there": (
+        "SECRET_KEY_FALLBACK_FILES",
+        REAL | {"SECRET_KEY_FALLBACK_FILES": "/nowhere/key"},
+    ),
+    "an earlier key file without a key": (
+        "SECRET_KEY_FALLBACKS",
+        REAL | {"SECRET_KEY_FALLBACK_FILES": os.devnull},
+    ),
     "a key file that is not there": ("SECRET_KEY_FILE", REAL | {"SECRET_KEY_FILE": "/nowhere/key"}),
     "a token file that is not there": (
         "AZURE_FEDERATED_TOKEN_FILE",
@@ -464,14 +499,16 @@ def test_deploy_check_warns_about_the_missing_organisation_name(for_real):
     assert "portal.W003" in deployment_problems(for_real, ORGANISATION_NAME="Your organisation")
 
 
-def test_deploy_check_warns_about_a_writable_key_file(for_real, tmp_path):
+@pytest.mark.parametrize("name", ["SECRET_KEY_FILE", "SECRET_KEY_FALLBACK_FILES"])
+def test_deploy_check_warns_about_a_writable_key_file(for_real, tmp_path, name):
     key = tmp_path / "key"
     key.touch()
+    named = {name: str(key) if name == "SECRET_KEY_FILE" else [str(key)]}
     key.chmod(0o640)
-    assert "portal.W004" not in deployment_problems(for_real, SECRET_KEY_FILE=str(key))
+    assert "portal.W004" not in deployment_problems(for_real, **named)
 
     key.chmod(0o646)
-    assert "portal.W004" in deployment_problems(for_real, SECRET_KEY_FILE=str(key))
+    assert "portal.W004" in deployment_problems(for_real, **named)
 
 
 def test_people_have_no_passwords_here():

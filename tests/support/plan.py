@@ -20,7 +20,7 @@ T = TypeVar("T")
 TESTS = Path(__file__).resolve().parents[1]
 EACH_ONCE = os.environ.get("EACH_ONCE") == "1"
 
-# A folder or file under tests/, the one database it runs on, and why that is enough. The longest name decides.
+# A folder, file or test under tests/, the one database it runs on, and why that is enough. The longest name decides.
 ONCE: dict[str, tuple[Database, str]] = {
     "admin": ("SQLite", "Pages over the ORM. The constraints and triggers behind them run on both, in policy and promise 7."),
     "api": ("SQLite", "Requests and texts. Parallel requests to one ticket carry the mark for both."),
@@ -40,18 +40,33 @@ ONCE: dict[str, tuple[Database, str]] = {
     "hooks/test_addresses.py": ("SQLite", "Names, addresses and TLS; no database."),
     "hooks/test_hook_admin.py": ("SQLite", "Pages over the ORM."),
     "hooks/test_hook_api.py": ("SQLite", "Requests over the ORM. Order and kills run on both."),
+    "hooks/test_retry_after.py": ("SQLite", "What a header says. Order and retries run on both."),
     "hooks/test_secrecy.py": ("SQLite", "Texts, and what is sent."),
     "hooks/test_sending.py": ("SQLite", "HTTP and signatures."),
     "hr": ("SQLite", "Pages over the ORM. Sorting, filters and search carry the mark for both."),
     "mail": ("SQLite", "SMTP and texts. The jobs that send mail run on both, in worker."),
     "managers": ("SQLite", "Texts and signed values."),
     "mutation": ("SQLite", "Python source; no database."),
+    "api/test_running_api.py::test_one_ticket_sent_in_parallel_adds_one_starter": (
+        "PostgreSQL", "The constraint on tickets; SQLite has one writer at a time."),
+    "api/test_running_api.py::test_parallel_tickets_for_one_account_add_one_starter": (
+        "PostgreSQL", "The constraint on starters; SQLite has one writer at a time."),
+    "operations/test_health.py::test_lists_and_health_are_answered_while_microsoft_hangs": (
+        "PostgreSQL", "Processes that wait for Microsoft; no lock is held meanwhile."),
     "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
-    "operations/test_serve.py": ("SQLite", "Processes and folders. A restart over data runs on both."),
+    "operations/test_restart.py::test_a_running_release_works_on_the_next_releases_schema": (
+        "PostgreSQL", "An upgrade without a break is for several servers; SQLite serves one."),
+    "operations/test_restart.py::test_a_stop_lets_clicks_and_jobs_finish": (
+        "PostgreSQL", "Signals and processes; what they leave in the database is tested by kills on both."),
+    "operations/test_serve.py": ("SQLite", "Processes and folders. Kills and restarts over data run on both, in faults."),
     "operations/test_static_files.py": ("SQLite", "Files; no database."),
     "passes/test_cancellation.py": ("SQLite", "Pages and Graph's answers decide."),
     "passes/test_closed_loop.py": ("SQLite", "What the directory says decides."),
     "passes/test_confirm.py": ("SQLite", "Pages and guards. Claims run on both, in test_one_winner.py and promise 6."),
+    "passes/test_one_winner.py::test_a_manager_change_during_the_race_creates_no_second_pass": (
+        "PostgreSQL", "The race itself runs on both."),
+    "passes/test_one_winner.py::test_only_the_current_of_two_managers_gets_the_pass": (
+        "PostgreSQL", "The race itself runs on both."),
     "passes/test_every_status.py": ("SQLite", "Graph's answers decide. The claims and locks run on both, in promise 6."),
     "passes/reconciler": ("SQLite", "Graph's answers decide."),
     "promises/test_1_nothing_before_the_manager_asks.py": ("SQLite", "Time and state decide, not the database."),
@@ -75,59 +90,141 @@ ONCE: dict[str, tuple[Database, str]] = {
 # A file under tests/ or one test in it, how many of its cases share one that runs, and why that is enough. A test of a
 # file that runs on both databases begins further on with PostgreSQL, so that the two take other cases.
 SAMPLED: dict[str, tuple[int, str]] = {
+    "answers/test_after_the_click.py::test_a_cancelled_pass_is_deleted_in_the_end": (
+        4, "Each fourth answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "answers/test_after_the_click.py::test_a_lost_pass_is_deleted_in_the_end": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "answers/test_before_the_click.py::test_every_answer_before_the_post_has_one_outcome": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "answers/test_click.py::test_every_answer_to_the_post_has_one_outcome": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
+    "answers/test_click.py::test_the_next_click_works_under_both_documented_behaviours": (
+        2, "Each second answer, with both behaviours."),
+    "answers/test_other_entrances.py": (
+        2, "Each second answer; how each is read is tested in tests/graph."),
     "browser/admin/test_admin_screens.py::test_a_table_of_the_administration_fits": (
         2, "The tables are made alike; every page of the administration is opened in tests/site/test_who_may_what.py."),
     "browser/everyone/test_screens.py::test_refusal_page_fits_the_screen": (
         3, "The pages are made alike; the words of each are read without a browser, in promises 3 and 4."),
+    "browser/manager/test_back_and_forward.py::test_a_second_tab_at_the_same_address_shows_no_pass": (
+        2, "A second tab that is opened again; one that is duplicated makes the same request."),
+    "browser/manager/test_pass_page_polls.py::test_p2_pass_page_without_its_script_shows_the_fallback": (
+        2, "A script that is broken; one that was not loaded leaves the same page."),
     "browser/manager/test_refused_people.py": (
         3, "The pages are made alike; each guard's words are read without a browser, in guards and promise 4."),
+    "cases/test_method_cases.py": (
+        2, "Each second method; the table of methods is read in tests/graph/test_methods.py."),
+    "cases/test_start_cases.py::test_o3_an_unreachable_database_is_reported_with_host_and_cause": (
+        3, "Each command with one of the causes in turn."),
     "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (
         2, "Each second part that can be broken; the others run in make test-all."),
-    "faults/test_exact_kills.py": (2, "Each kill on one of the two databases in turn."),
+    "faults/test_exact_kills.py": (
+        2, "Each kill on one of the two databases in turn."),
     "guards/test_guards_everywhere.py::test_an_error_of_graph_refuses_everywhere": (
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),
-    "passes/handover": (2, "Each case on one of the two databases in turn."),
-    "passes/test_graph_quota.py": (2, "Each case on one of the two databases in turn."),
+    "mail/test_mail_answers.py::test_only_an_answer_about_the_address_ends_the_sending": (
+        2, "Each second code of the RFCs; how each is read is a table."),
+    "operations/test_serve.py::test_serve_prints_the_people_and_stops_all_processes": (
+        2, "One of the two signals that stop it."),
+    "passes/handover": (
+        2, "Each case on one of the two databases in turn."),
+    "passes/test_confirm.py": (
+        2, "Each second state; every state is clicked in promise 6 and read in cases."),
+    "passes/test_graph_quota.py": (
+        2, "Each case on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py": (
         2, "Each case, with one way to treat a second POST, on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py::test_an_unusable_response_leaves_no_pass": (
         4, "Each response once, on one of the two databases and with one way to treat a second POST."),
-    "site/test_pseudo_locale.py": (3, "Each kind of page in one state of three."),
-    "starters/test_timetable.py::test_each_moment_is_exactly_this_one": (2, "Each second moment."),
-    "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (3, "Each third of what can differ."),
+    "site/test_pseudo_locale.py": (
+        6, "Each kind of page in one state of six."),
+    "starters/test_timetable.py::test_each_moment_is_exactly_this_one": (
+        2, "Each second moment."),
+    "tenant/test_api_registration.py": (
+        3, "Each third of what can differ, be named or fail."),
+    "tenant/test_first_run.py::test_organisation_name_is_never_run_as_a_command": (
+        3, "Each third name; quoting is one function."),
+    "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (
+        3, "Each third of what can differ."),
+    "tenant/test_runs_again.py::test_second_run_creates_only_missing_objects": (
+        3, "Each third object."),
     "tenant/test_stops.py::test_failed_call_stops_the_script_and_a_rerun_completes": (
         2, "Each second of the calls that can fail."),
 }  # fmt: skip
 
 
+# A test that only `make test-all` runs, and what `make test` runs in its place.
+LONG_RUN: dict[str, str] = {
+    "browser/admin/test_freeze.py::test_button_is_missing_during_a_freeze_and_returns":
+        "A browser freezes, and a manager is stopped; the page without its button is in passes/test_confirm.py.",
+    "browser/admin/test_freeze.py::test_form_from_before_the_freeze_is_shown_again_first":
+        "The form of an older policy is in passes/test_confirm.py.",
+    "browser/everyone/test_screens.py::test_hrs_pages_for_many_fit":
+        "The same pieces fit on HR's other pages; each page's HTML is checked in test_pseudo_locale.py.",
+    "browser/manager/test_back_and_forward.py::test_after_done_back_finds_no_pass":
+        "Going back after leaving by an address, which keeps more.",
+    "browser/manager/test_back_and_forward.py::test_forward_does_not_bring_the_pass_back":
+        "The same page comes back by going back.",
+    "browser/manager/test_back_and_forward.py::test_this_browser_keeps_even_the_portals_other_pages":
+        "A control; the control with the portal's pass page runs.",
+    "browser/manager/test_pass_page_polls.py::test_offline_page_shows_a_notice_and_keeps_the_pass":
+        "Losing the connection at a click, in test_lost_connection.py.",
+    "browser/manager/test_pass_page_polls.py::test_p1_a_pass_that_hr_cancels_leaves_the_page":
+        "A pass that is cancelled in another tab leaves the page by the same answer.",
+    "browser/manager/test_pass_page_polls.py::test_p1_pass_of_a_withdrawn_starter_leaves_the_page":
+        "A pass that is cancelled in another tab leaves the page by the same answer.",
+    "browser/manager/test_pass_page_polls.py::test_page_of_a_signed_out_person_stops_updating":
+        "The answer to a poll without a session is in signin/test_sessions.py.",
+    "browser/manager/test_step_up_context.py::test_expired_step_up_asks_again_and_keeps_the_choice":
+        "Without a browser, in guards/test_step_up.py.",
+    "browser/manager/test_step_up_context.py::test_sign_in_for_one_starter_does_not_count_for_another":
+        "Without a browser, in guards/test_step_up.py.",
+    "browser/manager/test_step_up_context.py::test_cancelled_sign_in_is_explained_and_can_be_repeated":
+        "A cancelled sign-in keeps the session, in test_step_up.py; its words are in guards/test_step_up.py.",
+    "browser/manager/test_the_pass_leaves_the_screen.py::test_hiding_the_page_for_under_a_minute_changes_nothing":
+        "Hiding it for a minute masks the pass.",
+    "browser/manager/test_the_pass_leaves_the_screen.py::test_page_clears_after_sleep_past_the_expiry":
+        "The page clears at the expiry.",
+    "browser/manager/test_the_pass_leaves_the_screen.py::test_a_session_that_is_over_is_no_receipt":
+        "The answer without a session is in signin/test_sessions.py.",
+    "browser/manager/test_the_pass_leaves_the_screen.py::test_page_announces_five_minutes_and_one_minute_left":
+        "The page counts down and clears at the expiry.",
+    "operations/test_serve.py::test_packages_that_do_not_match_their_hash_are_not_installed":
+        "Each environment of CI is installed from the lock file with its hashes.",
+    "faults/test_canary_memory.py::test_passes_stay_in_memory_without_serves_memory_settings":
+        "Another control: a value that processes do keep in memory is found.",
+}  # fmt: skip
+
+
 @cache
-def only_database_of(path: Path) -> Database | None:
-    """The one database that a test file runs on, or None for both."""
+def only_database_of(path: Path, test: str = "") -> Database | None:
+    """The one database that a test file, or one test of it, runs on; None for both."""
     try:
         name = path.resolve().relative_to(TESTS).as_posix()
     except ValueError:
         return None
-    named = [key for key in ONCE if name == key or name.startswith(f"{key}/")]
+    named = [key for key in ONCE if key in {name, f"{name}::{test}"} or name.startswith(f"{key}/")]
     return ONCE[max(named, key=len)][0] if named else None
 
 
-def is_left_out(path: Path, database: str) -> bool:
-    """Whether this run, on `database`, leaves a test file to the run on the other one."""
-    only = only_database_of(path)
+def is_left_out(path: Path, database: str, test: str = "") -> bool:
+    """Whether this run, on `database`, leaves a test file, or one test of it, to the run on the other one."""
+    only = only_database_of(path, test)
     return EACH_ONCE and only is not None and only != database
 
 
-def has_marked_tests(path: Path) -> bool:
-    """Whether a file has tests that run on both databases, although the file runs on one."""
-    return "mark.both_databases" in path.read_text()
+def has_other_tests(path: Path) -> bool:
+    """Whether a file has tests that run elsewhere than the file: on both databases, or on the other one."""
+    return "mark.both_databases" in path.read_text() or any(
+        key.startswith(f"{path.resolve().relative_to(TESTS).as_posix()}::") for key in ONCE
+    )
+
+
+def is_left_to_test_all(path: Path, test: str) -> bool:
+    """Whether only `make test-all` runs this test."""
+    return EACH_ONCE and f"{path.resolve().relative_to(TESTS).as_posix()}::{test}" in LONG_RUN
 
 
 def sampled(path: Path, test: str) -> int:
@@ -163,6 +260,12 @@ def table() -> str:
     """The first table above, for docs/proof.md."""
     rows = [f"| `tests/{name}` | {database} | {why} |" for name, (database, why) in ONCE.items()]
     return "\n".join(["| tests | database | why once is enough |", "|---|---|---|", *rows])
+
+
+def table_of_long_runs() -> str:
+    """The third table above, for docs/proof.md."""
+    rows = [f"| `tests/{name}` | {instead} |" for name, instead in LONG_RUN.items()]
+    return "\n".join(["| only in `make test-all` | what `make test` runs in its place |", "|---|---|", *rows])
 
 
 def table_of_samples() -> str:

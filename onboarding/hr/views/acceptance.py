@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -104,6 +105,7 @@ def _render_page(request: HttpRequest, *, error: str = "", status: int = 200) ->
         "count": page.paginator.count,
         "error": error,
         "previous_url": f"?page={page.previous_page_number()}" if page.has_previous() else None,
+        "api_url": reverse("api-page") if settings.API_CLIENT_ID else "",
         "next_url": f"?page={page.next_page_number()}" if page.has_next() else None,
     }
     return render(request, "hr/to_accept.html", context, status=status)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from onboarding import audit
+from onboarding.audit import triggers
 from onboarding.models import AuditHead
 
 
 class Command(BaseCommand):
     help = (
-        "Check that no event in the audit log was changed or removed. Prints the hash of the last event (the "
-        "head). Keep the head elsewhere, and give it to the next run with --head."
+        "Check that no event in the audit log was changed or removed, that each erasure of details was due, and that "
+        "the database still refuses changes. Prints the hash of the last event (the head). Keep the head elsewhere, "
+        "and give it to the next run with --head."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,5 +30,10 @@ class Command(BaseCommand):
             self.stderr.write(f"event {fault.seq}: {fault.what}")
         if faults:
             raise CommandError(f"The audit log was changed. Problems found: {len(faults)}.")
+        if missing := triggers.find_missing(connection):
+            raise CommandError(
+                "The events are unchanged, but the database no longer protects them. Missing triggers: "
+                f"{', '.join(missing)}. Find out who removed them. `manage.py migrate` creates them again."
+            )
         head = AuditHead.objects.get(id=1)
         self.stdout.write(f"The audit log is unchanged: {head.seq} events, head {head.hash}")

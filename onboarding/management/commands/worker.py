@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 
 from onboarding import clock, graph, jobs
 from onboarding.hooks import delivery as hook_delivery
+from onboarding.hooks import subscriptions
 from onboarding.mail import delivery
 from onboarding.models import Job
 from onboarding.operations import installation
@@ -57,6 +58,7 @@ class Command(BaseCommand):
             signal.signal(number, self.stop)
         name = f"{socket.gethostname()}:{os.getpid()}"
         retention.enqueue_retention()
+        subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
         log.info("worker started", extra={"worker": name})
         while not self.stopping:
             idle = not self.run_one_job(name)

@@ -7,6 +7,9 @@ from datetime import timedelta
 import pytest
 
 from portal.branding.style_guide import REFUSALS
+from portal.demo.process import raise_daily_limits
+from portal.sandbox.api_registration import SERVICE_NOW
+from tests.api.system import System, request_token
 from tests.browser import axe, nu
 from tests.browser.looking import A_FEW
 
@@ -108,6 +111,29 @@ def test_hrs_pages_for_many_fit(looks, site, starters):
     hr.submits("Change this start date")
     hr.reads("Enter a new date, time or time zone")
     looks("hr-move-mistake")
+
+
+def test_the_pages_about_other_systems_fit(looks, site):
+    """A starter without warnings, and one with a long name of an account that does not exist yet."""
+    raise_daily_limits(site.environment, api_applications=f"{SERVICE_NOW.client_id} servicenow")
+    system = System(site.url, request_token(site.tenant))
+    tickets = {f"{'RITM' * 8}1": site.newcomer()[2], f"{'RITM' * 8}2": f"{'long-' * 10}name@contoso.example"}
+    for ticket, account in tickets.items():
+        answer = system.put(ticket, account, note="Desk 3.14, and a laptop at the reception")
+        assert answer.status_code == 201, answer.text
+    hr = looks.someone
+    hr.is_signed_in("hanna")
+    looks("hr-to-accept", "/hr/to-accept/")
+    hr.page.locator("[name=starter]:checked").evaluate_all(
+        "boxes => boxes.forEach((box) => (box.checked = false))"
+    )
+    hr.submits("Accept selected")
+    hr.reads("Select the starters that you want to accept")
+    looks("hr-to-accept-mistake")
+    looks("api", "/api/")
+    for ticket in tickets:  # the other tests find HR's pages without them
+        answer = system.send("POST", f"starters/servicenow/{ticket}/withdrawal", {"reason": "A test"})
+        assert answer.status_code == 200, answer.text
 
 
 def test_the_pages_for_everybody_fit(looks):
