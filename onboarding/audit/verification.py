@@ -132,14 +132,16 @@ def _verify_blanks(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
         erased_to[name] = max(erased_to.get(name, 0), facts.get("last", 0))
     for row in rows:
         if row.seq > erased_to.get(row.starter or row.event, 0):
-            yield ChainFault(row.seq, gettext("its details were erased, and no event says so"))
+            yield ChainFault(row.seq, gettext("its details were erased without an event for the erasure"))
 
 
 def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) -> Iterator[ChainFault]:
     """Whether an erasure was due by the policy of its day."""
     at, kept_days = datetime.fromisoformat(row.at), int(row.facts.get("kept_days", 0))
     if kept_days != _period_at(at, periods):
-        yield ChainFault(row.seq, gettext("erased details by another period than the policy of that day"))
+        yield ChainFault(
+            row.seq, gettext("erased details after a different period than the policy set on that day")
+        )
         return
     since = _end_of(row) if row.starter else _moment_of(int(row.facts.get("last", 0)))
     if since is None or at - since < timedelta(days=kept_days) - TOLERANCE:

@@ -24,7 +24,8 @@ def check_keys(_run: DoctorRun) -> Finding:
     if lost := [host for host, key in keys if key == "lost"]:
         return Finding(
             "wrong",
-            gettext("The portal cannot read the address or secret for: %(hosts)s.") % {"hosts": _name(lost)},
+            gettext("The portal cannot read the address or secret of the webhooks to: %(hosts)s.")
+            % {"hosts": _name(lost)},
             gettext(
                 "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the portal, or "
                 "revoke these webhooks in the administration and let the other systems add them again."
@@ -33,12 +34,12 @@ def check_keys(_run: DoctorRun) -> Finding:
     if any(key == "earlier" for _, key in keys):
         return Finding(
             "ok",
-            gettext("The portal can read all of them, some of them only with a key in SECRET_KEY_FALLBACKS."),
+            gettext("The portal can read all webhooks, but it needs a key in SECRET_KEY_FALLBACKS for some."),
             gettext(
                 "Restart the portal: it then encrypts these webhooks with the new key. Until then, keep the earlier key."
             ),
         )
-    return Finding("ok", gettext("The portal can read all of them."))
+    return Finding("ok", gettext("The portal can read all webhooks."))
 
 
 def check_deliveries(_run: DoctorRun) -> Finding:
@@ -61,7 +62,7 @@ def check_deliveries(_run: DoctorRun) -> Finding:
 def check_network(run: DoctorRun) -> Finding:
     proxied = sending.list_proxied_hosts(run.rules)
     if not proxied:
-        return Finding("ok", gettext("The portal checks each address before it connects."))
+        return Finding("ok", gettext("The portal checks each address before connecting to it."))
     return Finding(
         "unknown",
         gettext(

@@ -189,7 +189,7 @@ def test_a_webhook_under_an_earlier_key_is_mentioned(well, look):
 
     found = look()
     assert found.is_well
-    assert "only with a key in SECRET_KEY_FALLBACKS" in found.text
+    assert "needs a key in SECRET_KEY_FALLBACKS for some" in found.text
 
     subscriptions.reseal_hooks()
     assert "SECRET_KEY_FALLBACKS" not in look().text

@@ -149,7 +149,7 @@ def test_details_blanked_by_sql_are_reported(finished):
 
     AuditDetail.objects.filter(event=3).update(salt="", values={})
 
-    assert faults() == ["its details were erased, and no event says so"]
+    assert faults() == ["its details were erased without an event for the erasure"]
     with pytest.raises(CommandError, match="was changed"):
         call_command("verify_audit")
 
@@ -162,7 +162,7 @@ def test_details_blanked_beyond_an_erasure_are_reported(finished):
 
     AuditDetail.objects.filter(event=later).update(salt="", values={})
 
-    assert faults() == ["its details were erased, and no event says so"]
+    assert faults() == ["its details were erased without an event for the erasure"]
 
 
 def test_an_erasure_before_its_time_is_reported(finished):
@@ -187,7 +187,7 @@ def test_an_erasure_by_another_period_is_reported(finished):
 
     audit.erase_details(starter, kept_days=30)
 
-    assert faults() == ["erased details by another period than the policy of that day"]
+    assert faults() == ["erased details after a different period than the policy set on that day"]
 
 
 def test_the_period_of_the_day_of_the_erasure_counts(finished, policy_says, time_machine):

@@ -59,7 +59,7 @@ def pseudo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for code in ("en-gb", "en"):
         monkeypatch.setitem(trans_real._translations, code, language)
     monkeypatch.setattr(trans_real, "_default", language)
-    with translation.override("en-gb"):
+    with translation.override("en-gb", deactivate=True):
         yield
 
 
