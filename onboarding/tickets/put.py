@@ -56,21 +56,29 @@ def find_ticket(source: str, number: str) -> Ticket | None:
 
 
 def put_ticket(
-    request: TicketRequest, *, by: Application, expected_version: int | None = None
+    request: TicketRequest,
+    ticket: Ticket | None,
+    *,
+    by: Application,
+    only_adds: bool = False,
+    expected_version: int | None = None,
 ) -> TicketResult:
     """Add the starter of a ticket, or change it. The same request again changes nothing.
 
-    `expected_version` is the version that the caller read. Raises TicketError for an account that cannot be used,
-    VersionMismatch, ConcurrentUpdate for a starter that can no longer be changed, AlreadyRecorded, DailyLimitReached,
-    DirectoryUnavailable, OwnStarter.
+    `ticket` is what `find_ticket` has just found. `expected_version` is the version that the caller read. Raises
+    TicketError for an account that cannot be used, VersionMismatch, ConcurrentUpdate for a starter that can no longer
+    be changed, AlreadyRecorded, DailyLimitReached, DirectoryUnavailable, OwnStarter.
     """
-    ticket = find_ticket(request.source, request.number)
     _require_version(ticket, expected_version)
+    if only_adds and ticket is not None:
+        raise VersionMismatch
     if ticket is None:
         try:
             starter, refusing = _add(request, by)
             return TicketResult(starter, created=True, refusing=refusing)
         except _AddedMeanwhile:
+            if only_adds:
+                raise VersionMismatch from None
             ticket = Ticket.objects.select_related("starter__recorded_by").get(**request.key)
             _require_version(ticket, expected_version)
     try:
