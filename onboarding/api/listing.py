@@ -72,21 +72,22 @@ def read_page(query: ListQuery, sources: Iterable[str]) -> Page:
     after = min(query.cursor, newest)
     if query.since:
         after = max(after, _event_before(query.since, names, newest))
-    by_source = [_changed_after(after, name) for name in names]
-    scanned = list(islice(merge(*by_source, key=lambda ticket: ticket.last_event), MAX_SCANNED + 1))
+    most = MAX_SCANNED if query.state else PAGE_SIZE
+    by_source = [_changed_after(after, name, most + 1) for name in names]
+    scanned = list(islice(merge(*by_source, key=lambda ticket: ticket.last_event), most + 1))
     found: list[Ticket] = []
-    for ticket in scanned[:MAX_SCANNED]:
+    for ticket in scanned[:most]:
         if len(found) == PAGE_SIZE:
             return Page(found, after, has_more=True)
         after = ticket.last_event
         if ticket.starter.erased_at is None and query.state in {"", ticket.starter.state}:
             found.append(ticket)
-    return Page(found, after, has_more=len(scanned) > MAX_SCANNED)
+    return Page(found, after, has_more=len(scanned) > most)
 
 
-def _changed_after(event: int, source: str) -> list[Ticket]:
+def _changed_after(event: int, source: str, most: int) -> list[Ticket]:
     rows = Ticket.objects.filter(source=source, last_event__gt=event).select_related("starter")
-    return list(rows.order_by("last_event")[: MAX_SCANNED + 1])
+    return list(rows.order_by("last_event")[:most])
 
 
 def _event_before(since: datetime, sources: list[str], newest: int) -> int:

@@ -6,7 +6,7 @@ somebody in HR accepts the starter, it has no recorder, and the guard `recorder_
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.models import EffectivePolicy, Starter, Ticket
 from onboarding.models.job import Job
-from onboarding.starters import accounts, duplicates, recording, rescheduling
+from onboarding.starters import accounts, directory, duplicates, recording, rescheduling
 from onboarding.starters.accounts import AccountEntry
 from onboarding.starters.directory import FoundAccount
 from onboarding.starters.errors import AlreadyRecorded, SameAccount
@@ -33,8 +33,9 @@ from onboarding.tickets.request import (
     Application,
     Requester,
     TicketRequest,
-    look_up_account,
-    look_up_requester,
+    find_account,
+    find_requester,
+    look_up_names,
 )
 from onboarding.transitions import move_starter
 
@@ -111,8 +112,11 @@ def _add(request: TicketRequest, by: Application) -> tuple[Starter, tuple[guards
     if not daily_limits.is_application_below_limit(by.application_id, EffectivePolicy(rules)):
         raise daily_limits.DailyLimitReached  # before anything is looked up
     daily_limits.count_api_use(by.callers, rules)
-    entry = look_up_account(request.account)
-    requester = look_up_requester(request.requested_by)
+    looked = look_up_names(request.account, request.requested_by)
+    entry = find_account(request.account, looked)
+    requester = find_requester(request.requested_by, looked)
+    if entry.found is not None:
+        entry = replace(entry, found=directory.read_facts(entry.found))
     recorder = _trusted_recorder(request, requester, entry.found)
     now = clock.now()
     ticket = Ticket(
@@ -169,8 +173,9 @@ def _change(ticket: Ticket, request: TicketRequest, by: Application) -> None:
         raise ConcurrentUpdate("a pass was requested")
     require_other_manager(starter, by)
     daily_limits.count_api_use(by.callers, policy.for_site())
-    entry = look_up_account(request.account) if "account" in changed else None
-    requester = look_up_requester(request.requested_by) if "requested_by" in changed else None
+    looked = look_up_names(*(sent[name] for name in ("account", "requested_by") if name in changed))
+    entry = find_account(request.account, looked) if "account" in changed else None
+    requester = find_requester(request.requested_by, looked) if "requested_by" in changed else None
     with audit.transaction():
         before = starter.starts_at
         if entry is not None:
