@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
 
@@ -100,11 +100,12 @@ def _event_before(since: datetime, sources: list[str], newest: int) -> int:
 
 
 def _parse_moment(text: str) -> datetime | None:
+    """Return the time in UTC, because PostgreSQL takes no offset of 16 hours or more. None if it is not valid."""
     try:
         moment = parse_datetime(text.replace(" ", "+"))  # a `+` in an address that was not escaped
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and timezone.is_aware(moment) else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and timezone.is_aware(moment) else None
 
 
 def _error(name: str, detail: str) -> FieldError:
