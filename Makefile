@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures lint types format lock messages run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,13 +82,16 @@ test-faults: dev-environment  ## processes killed at exact moments, databases he
 	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.support.with_postgresql $(DEV) -m pytest -q tests/faults/test_exact_kills.py \
 	  tests/faults/test_fault_rows.py tests/faults/test_postgresql_lost.py
 
-bench: dev-environment  ## measure passes, pages, lists of a million, memory and start-up, on both databases
+bench: dev-environment  ## measure passes, pages, the API, lists of a million, memory and start-up, on both databases
 	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark
 	@$(DEV) -m tests.support.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.benchmark
 
 load: dev-environment  ## hundreds of managers within a minute, each with a starter (LOAD="--starters 5000" for all)
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.load $(LOAD)
+
+load-api: dev-environment  ## five thousand tickets over four connections, while managers create passes (LOAD="--tickets 500" for fewer)
+	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.load_api $(LOAD)
 
 queue: dev-environment  ## two hundred managers at once, and Microsoft at its published limit: a quarter of an hour
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.queue_times $(QUEUE)

@@ -36,6 +36,7 @@ ACCOUNT = re.compile(r"[^@\s,;<>\"\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Z
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 DATE, TIME = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}(:00)?")
 REQUIRED = {"required": _("Send this field.")}
+KNOWN_ZONES = frozenset(TIME_ZONES)
 
 
 def check_account(value: str) -> str:
@@ -46,15 +47,23 @@ def check_account(value: str) -> str:
     return value
 
 
+class TimeZoneField(forms.CharField):
+    """One of the time zones. A `ChoiceField` would copy all of its choices for each request."""
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if value not in KNOWN_ZONES:
+            message = forms.ChoiceField.default_error_messages["invalid_choice"]
+            raise ValidationError(message, code="invalid_choice", params={"value": value})
+
+
 class StarterFields(forms.Form):
     """The body of a PUT. The names are those of the API."""
 
     account = forms.CharField(max_length=MAX_ACCOUNT, error_messages=REQUIRED)
     startDate = forms.DateField(input_formats=["%Y-%m-%d"], error_messages=REQUIRED)  # noqa: N815
     startTime = forms.TimeField(input_formats=["%H:%M", "%H:%M:%S"], required=False)  # noqa: N815
-    timeZone = forms.ChoiceField(  # noqa: N815
-        choices=[(name, name) for name in TIME_ZONES], error_messages=REQUIRED
-    )
+    timeZone = TimeZoneField(strip=False, error_messages=REQUIRED)  # noqa: N815
     note = forms.CharField(max_length=500, required=False)
     requestedBy = forms.CharField(max_length=320, required=False)  # noqa: N815
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
 
@@ -72,21 +72,22 @@ def read_page(query: ListQuery, sources: Iterable[str]) -> Page:
     after = min(query.cursor, newest)
     if query.since:
         after = max(after, _event_before(query.since, names, newest))
-    by_source = [_changed_after(after, name) for name in names]
-    scanned = list(islice(merge(*by_source, key=lambda ticket: ticket.last_event), MAX_SCANNED + 1))
+    most = MAX_SCANNED if query.state else PAGE_SIZE
+    by_source = [_changed_after(after, name, most + 1) for name in names]
+    scanned = list(islice(merge(*by_source, key=lambda ticket: ticket.last_event), most + 1))
     found: list[Ticket] = []
-    for ticket in scanned[:MAX_SCANNED]:
+    for ticket in scanned[:most]:
         if len(found) == PAGE_SIZE:
             return Page(found, after, has_more=True)
         after = ticket.last_event
         if ticket.starter.erased_at is None and query.state in {"", ticket.starter.state}:
             found.append(ticket)
-    return Page(found, after, has_more=len(scanned) > MAX_SCANNED)
+    return Page(found, after, has_more=len(scanned) > most)
 
 
-def _changed_after(event: int, source: str) -> list[Ticket]:
+def _changed_after(event: int, source: str, most: int) -> list[Ticket]:
     rows = Ticket.objects.filter(source=source, last_event__gt=event).select_related("starter")
-    return list(rows.order_by("last_event")[: MAX_SCANNED + 1])
+    return list(rows.order_by("last_event")[:most])
 
 
 def _event_before(since: datetime, sources: list[str], newest: int) -> int:
@@ -99,11 +100,12 @@ def _event_before(since: datetime, sources: list[str], newest: int) -> int:
 
 
 def _parse_moment(text: str) -> datetime | None:
+    """Return the time in UTC, because PostgreSQL takes no offset of 16 hours or more. None if it is not valid."""
     try:
         moment = parse_datetime(text.replace(" ", "+"))  # a `+` in an address that was not escaped
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and timezone.is_aware(moment) else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and timezone.is_aware(moment) else None
 
 
 def _error(name: str, detail: str) -> FieldError:

@@ -53,8 +53,14 @@ def put_starter(request: HttpRequest, caller: Caller, *, source: str, number: st
     if earlier is not None and earlier.starter.erased_at is not None:
         raise Problem(NOT_FOUND)
     try:
-        _check_preconditions(request, earlier)
-        result = put.put_ticket(sent, by=caller.application, expected_version=_expected_version(request))
+        _require_any_version(request, earlier)
+        result = put.put_ticket(
+            sent,
+            earlier,
+            by=caller.application,
+            only_adds=_only_adds(request),
+            expected_version=_expected_version(request),
+        )
     except put.VersionMismatch:
         raise Problem(VERSION_MISMATCH) from None
     except TicketError as error:
@@ -162,12 +168,14 @@ def _expected_version(request: HttpRequest) -> int | None:
     return int(match[1]) if match else -1
 
 
-def _check_preconditions(request: HttpRequest, earlier: Ticket | None) -> None:
-    """`If-None-Match: *` only adds, `If-Match: *` only changes. Raises VersionMismatch."""
-    only_adds = request.headers.get("If-None-Match", "").strip() == "*"
-    only_changes = request.headers.get("If-Match", "").strip() == "*"
-    if (only_adds and earlier is not None) or (only_changes and earlier is None):
+def _require_any_version(request: HttpRequest, earlier: Ticket | None) -> None:
+    """`If-Match: *` only changes. Raises VersionMismatch."""
+    if earlier is None and request.headers.get("If-Match", "").strip() == "*":
         raise put.VersionMismatch
+
+
+def _only_adds(request: HttpRequest) -> bool:
+    return request.headers.get("If-None-Match", "").strip() == "*"
 
 
 def _already_added(error: AlreadyRecorded) -> Problem:

@@ -55,16 +55,18 @@ def look_up(account_name_or_id: str, *, recorder: Any = None) -> LookupResult:
                 "Microsoft Entra does not respond. Your entries are still here. Try again in a minute."
             )
         )
+    return LookupResult(read_facts(FoundAccount(account, manager), recorder=recorder))
+
+
+def read_facts(found: FoundAccount, *, recorder: Any = None) -> FoundAccount:
+    """Read the facts for the guards, and the employee number of the `recorder`. If that fails, there are no facts."""
     try:
-        return LookupResult(
-            FoundAccount(
-                account,
-                manager,
-                graph.client().issue_facts(account.object_id, scarce=False, people=_recorder_ids(recorder)),
-            )
+        facts = graph.client().issue_facts(
+            found.account.object_id, scarce=False, people=_recorder_ids(recorder)
         )
     except graph.GraphError:
-        return LookupResult(FoundAccount(account, manager))
+        return found
+    return replace(found, facts=facts)
 
 
 def is_another_person(person: Any, starter: Starter) -> bool:

@@ -6,7 +6,7 @@ somebody in HR accepts the starter, it has no recorder, and the guard `recorder_
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.models import EffectivePolicy, Starter, Ticket
 from onboarding.models.job import Job
-from onboarding.starters import accounts, duplicates, recording, rescheduling
+from onboarding.starters import accounts, directory, duplicates, recording, rescheduling
 from onboarding.starters.accounts import AccountEntry
 from onboarding.starters.directory import FoundAccount
 from onboarding.starters.errors import AlreadyRecorded, SameAccount
@@ -33,8 +33,9 @@ from onboarding.tickets.request import (
     Application,
     Requester,
     TicketRequest,
-    look_up_account,
-    look_up_requester,
+    find_account,
+    find_requester,
+    look_up_names,
 )
 from onboarding.transitions import move_starter
 
@@ -56,21 +57,29 @@ def find_ticket(source: str, number: str) -> Ticket | None:
 
 
 def put_ticket(
-    request: TicketRequest, *, by: Application, expected_version: int | None = None
+    request: TicketRequest,
+    ticket: Ticket | None,
+    *,
+    by: Application,
+    only_adds: bool = False,
+    expected_version: int | None = None,
 ) -> TicketResult:
     """Add the starter of a ticket, or change it. The same request again changes nothing.
 
-    `expected_version` is the version that the caller read. Raises TicketError for an account that cannot be used,
-    VersionMismatch, ConcurrentUpdate for a starter that can no longer be changed, AlreadyRecorded, DailyLimitReached,
-    DirectoryUnavailable, OwnStarter.
+    `ticket` is what `find_ticket` has just found. `expected_version` is the version that the caller read. Raises
+    TicketError for an account that cannot be used, VersionMismatch, ConcurrentUpdate for a starter that can no longer
+    be changed, AlreadyRecorded, DailyLimitReached, DirectoryUnavailable, OwnStarter.
     """
-    ticket = find_ticket(request.source, request.number)
     _require_version(ticket, expected_version)
+    if only_adds and ticket is not None:
+        raise VersionMismatch
     if ticket is None:
         try:
             starter, refusing = _add(request, by)
             return TicketResult(starter, created=True, refusing=refusing)
         except _AddedMeanwhile:
+            if only_adds:
+                raise VersionMismatch from None
             ticket = Ticket.objects.select_related("starter__recorded_by").get(**request.key)
             _require_version(ticket, expected_version)
     try:
@@ -103,8 +112,11 @@ def _add(request: TicketRequest, by: Application) -> tuple[Starter, tuple[guards
     if not daily_limits.is_application_below_limit(by.application_id, EffectivePolicy(rules)):
         raise daily_limits.DailyLimitReached  # before anything is looked up
     daily_limits.count_api_use(by.callers, rules)
-    entry = look_up_account(request.account)
-    requester = look_up_requester(request.requested_by)
+    looked = look_up_names(request.account, request.requested_by)
+    entry = find_account(request.account, looked)
+    requester = find_requester(request.requested_by, looked)
+    if entry.found is not None:
+        entry = replace(entry, found=directory.read_facts(entry.found))
     recorder = _trusted_recorder(request, requester, entry.found)
     now = clock.now()
     ticket = Ticket(
@@ -161,8 +173,9 @@ def _change(ticket: Ticket, request: TicketRequest, by: Application) -> None:
         raise ConcurrentUpdate("a pass was requested")
     require_other_manager(starter, by)
     daily_limits.count_api_use(by.callers, policy.for_site())
-    entry = look_up_account(request.account) if "account" in changed else None
-    requester = look_up_requester(request.requested_by) if "requested_by" in changed else None
+    looked = look_up_names(*(sent[name] for name in ("account", "requested_by") if name in changed))
+    entry = find_account(request.account, looked) if "account" in changed else None
+    requester = find_requester(request.requested_by, looked) if "requested_by" in changed else None
     with audit.transaction():
         before = starter.starts_at
         if entry is not None:

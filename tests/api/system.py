@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,3 +46,20 @@ class System:
         day = datetime.now(UTC).date() + timedelta(days=7)
         body = {"account": account, "startDate": f"{day}", "timeZone": "Europe/Amsterdam", **changes}
         return self.send("PUT", f"starters/servicenow/{ticket}", body)
+
+
+@dataclass
+class Connection(System):
+    """The same over one connection that stays open. Each thread needs its own."""
+
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
+        self.http.trust_env = False
+        return self.http.request(
+            method,
+            f"{self.portal_url}/api/v1/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self.token}", **headers},
+            timeout=60,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.test.utils import CaptureQueriesContext
@@ -76,6 +77,16 @@ def test_since_leaves_earlier_changes_out(four, call):
     assert tickets(call("GET", "starters?since=2999-01-01T00:00:00Z")) == []
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "moment", ["2026-01-30T09:00:00+17:28", "2026-01-30T09:00:00-23:59", "0001-01-01T00:00:00Z"]
+)
+def test_since_takes_every_time_that_can_be_written(add, call, moment):
+    add()
+
+    assert tickets(call("GET", f"starters?{urlencode({'since': moment})}")) == ["RITM0000001"]
+
+
 @pytest.mark.parametrize(
     ("query", "name"),
     [
@@ -83,6 +94,8 @@ def test_since_leaves_earlier_changes_out(four, call):
         ("since=yesterday", "since"),
         ("since=2026-11-30T09:00:00", "since"),
         ("since=2026-02-30T09:00:00Z", "since"),
+        ("since=0001-01-01T00:00:00%2B14:00", "since"),
+        ("since=9999-12-31T23:59:59-14:00", "since"),
         ("cursor=-1", "cursor"),
         ("since=", "since"),
         ("cursor=x", "cursor"),

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from onboarding.lifecycle import StarterState
 from onboarding.models import AuditEvent, PolicyVersion, Starter, Ticket
+from onboarding.tickets import put
 from tests.api.conftest import OTHER_SYSTEM, SERVICENOW, starter_body, token_of
 
 PATH = "starters/servicenow/RITM0000001"
@@ -154,6 +155,17 @@ def test_a_version_of_a_starter_that_is_not_there_fails(call):
 def test_if_none_match_only_adds(call, add):
     assert call("PUT", PATH, starter_body(), **{"If-None-Match": "*"}).status_code == 201
     assert call("PUT", PATH, starter_body(startTime="12:00"), **{"If-None-Match": "*"}).status_code == 412
+
+
+def test_only_adding_leaves_a_parallel_tickets_starter_as_it_is(call, add, monkeypatch):
+    add()
+    find, reads = put.find_ticket, [None]  # the other request adds the starter after the first read
+    monkeypatch.setattr(put, "find_ticket", lambda *key: reads.pop() if reads else find(*key))
+
+    answer = call("PUT", PATH, starter_body(startTime="12:00"), **{"If-None-Match": "*"})
+
+    assert answer.status_code == 412
+    assert f"{Starter.objects.get().start_time:%H:%M}" == "09:00"
 
 
 def test_another_ticket_for_the_same_account_is_told_its_state(add):

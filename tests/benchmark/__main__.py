@@ -11,9 +11,12 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from tests.benchmark import crowd, lists, pages, pasted  # noqa: E402  (Django comes first)
-from tests.faults.replicas import portal  # noqa: E402
+from tests.benchmark import crowd, lists, pages, pasted, tickets  # noqa: E402  (Django comes first)
+from tests.benchmark.many import fill  # noqa: E402
+from tests.faults.replicas import Portal, portal  # noqa: E402
 from tests.support.databases import KIND  # noqa: E402
+
+SIZES = (10_000, 1_000_000)
 
 
 def say(words: str) -> None:
@@ -42,14 +45,39 @@ def main(sizes: tuple[int, ...]) -> None:
             say(f"{crowd.CROWD} who want one row for {crowd.HELD_SECONDS} s each, seconds: median, longest")
             for figure in crowd.measure(site.database.url):
                 say(f"  {figure.what:<44} {figure.median:7.2f} {figure.longest:7.2f}")
+        say(
+            f"The API, milliseconds (median of {tickets.PAIRS}), and the ratio to HR's save, which renders nothing: waited,"
+            " and processor time"
+        )
+        for what, taken, waited, worked in tickets.compare(site):
+            say(f"  {what:<44} {taken:7.1f} {waited:7.2f} {worked:7.2f}")
+        measure_many(site, sizes)
+
+
+def measure_many(site: Portal, sizes: tuple[int, ...]) -> None:
+    """HR's list and search, and the API, among so many starters."""
+    hanna, made, few = site.person("hanna"), 0, dict[str, float]()
+    by = site.database.one("SELECT min(id) FROM portal_user")
+    for size in sizes:
+        fill(site.database, made, size, by)
         say("HR's list and search, milliseconds (median of 5)")
-        for line in lists.measure(site, sizes):
+        for line in lists.measure(hanna, size):
             say(f"  {line.count:>9,} starters  {line.what:<32} {line.milliseconds:8.0f}")
             if line.status != 200:
                 say(f"            that was an answer with status {line.status}")
+        tickets.give_tickets(site, made, size)
+        say(
+            f"The API, milliseconds (median of {tickets.ROUNDS}): waited, processor time, its ratio to the first size"
+        )
+        for what, cost in tickets.measure_reads(site, size):
+            ratio = cost.worked / few.setdefault(what, cost.worked)
+            say(
+                f"  {size:>9,} starters  {what:<36} {cost.waited * 1000:7.1f} {cost.worked * 1000:7.1f} {ratio:7.2f}"
+            )
+        made = size
 
 
 if __name__ == "__main__":
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--sizes", type=int, nargs="*", default=list(lists.SIZES))
+    words.add_argument("--sizes", type=int, nargs="*", default=list(SIZES))
     main(tuple(words.parse_args().sizes))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 
 import psycopg
 
-from onboarding.models import Starter
+from onboarding import audit
+from onboarding.models import AuditEvent, Starter
 from tests.support.databases import Database
 
 WORDS = {
@@ -125,3 +129,89 @@ def _table(name: str, words: list[str]) -> tuple[str, str]:
         f"CREATE TEMP TABLE words_{name} (i integer, word varchar(40))",
         f"INSERT INTO words_{name} VALUES {rows}",  # noqa: S608
     )
+
+
+# --- Tickets, each with its event in the audit log ----------------------------------------------------------------------
+
+EVENTS_AT_ONCE = 10_000  # in one transaction: the portal's own events wait for it
+EVENT_COLUMNS = ("seq", "at", "event", "starter", "issue", "facts", "commitments", "previous", "hash")
+# From the starters and their events. HR has accepted all of them. None was added today: there is a daily limit.
+TICKETS_INSERT = """
+INSERT INTO onboarding_ticket (starter_id, source, number, application_id, account, start_date, start_time, time_zone, note,
+  requested_by, requested_by_id, requested_by_name, created_at, accepted_at, changed_at, last_event)
+SELECT s.id, '{source}', 'BENCH-' || substr(s.public_id, 11), '{application}', s.account_name, s.start_date, s.start_time,
+  s.time_zone, '', '', '', '', s.starts_at, s.starts_at, {at}, e.seq
+FROM onboarding_starter s JOIN onboarding_auditevent e ON e.starter = s.public_id
+WHERE s.public_id >= 'benchbench{start:012}' AND s.public_id < 'benchbench{end:012}'
+"""
+EVENT_TIME = {
+    True: "e.at::timestamptz",
+    False: "replace(substr(e.at, 1, 23), 'T', ' ')",
+}  # on PostgreSQL, or not
+
+
+def fill_tickets(database: Database, start: int, end: int, source: str, application: str) -> None:
+    """Give starters number `start` to `end` a ticket each, in an order of changes that is not the order of the rows."""
+    numbers = list(range(start, end))
+    random.Random(16).shuffle(numbers)  # the same order each time
+    for first in range(0, len(numbers), EVENTS_AT_ONCE):
+        _write_events(database, numbers[first : first + EVENTS_AT_ONCE], source)
+    insert = tickets_statement(start, end, source, application, on_postgresql=bool(database.url))
+    if database.url:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute(insert.encode())
+            for table in ("onboarding_ticket", "onboarding_auditevent"):
+                connection.execute(f"VACUUM ANALYZE {table}".encode())
+        return
+    with closing(sqlite3.connect(database.file, timeout=60)) as connection:
+        connection.executescript(f"{insert}; ANALYZE;")
+
+
+def tickets_statement(start: int, end: int, source: str, application: str, *, on_postgresql: bool) -> str:
+    """The SQL that writes the tickets of starters number `start` to `end`, which have their event."""
+    return TICKETS_INSERT.format(
+        source=source, application=application, start=start, end=end, at=EVENT_TIME[on_postgresql]
+    )
+
+
+def _write_events(database: Database, numbers: Sequence[int], source: str) -> None:
+    """Append one event for each starter to the chain, as `audit.record` does."""
+    marks = ", ".join(["%s"] * len(EVENT_COLUMNS))
+    insert = f"INSERT INTO onboarding_auditevent ({', '.join(EVENT_COLUMNS)}) VALUES ({marks})"  # noqa: S608
+    detail = "INSERT INTO onboarding_auditdetail (event_id, salt, \"values\") VALUES (%s, 'salt', '{}')"
+    move = "UPDATE onboarding_audithead SET seq = %s, hash = %s WHERE id = 1"
+    look = "SELECT seq, hash FROM onboarding_audithead WHERE id = 1"
+    if database.url:
+        with psycopg.connect(database.url) as connection, connection.cursor() as cursor:
+            seq, head = connection.execute(f"{look} FOR UPDATE".encode()).fetchone() or (0, "")
+            rows = list(events(numbers, source, seq, head))
+            cursor.executemany(insert.encode(), rows)
+            cursor.executemany(detail.encode(), [row[:1] for row in rows])
+            cursor.execute(move.encode(), (rows[-1][0], rows[-1][-1]))
+        return
+    with closing(sqlite3.connect(database.file, timeout=60, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        seq, head = connection.execute(look).fetchone()
+        rows = list(events(numbers, source, seq, head))
+        connection.executemany(insert.replace("%s", "?"), rows)
+        connection.executemany(detail.replace("%s", "?"), [row[:1] for row in rows])
+        connection.execute(move.replace("%s", "?"), (rows[-1][0], rows[-1][-1]))
+        connection.execute("COMMIT")
+
+
+def events(numbers: Sequence[int], source: str, seq: int, head: str) -> Iterator[tuple[int | str, ...]]:
+    """The values of one event for each starter, in the order of EVENT_COLUMNS, chained to event `seq`."""
+    for number in numbers:
+        seq += 1
+        facts = {"source": source, "ticket": f"BENCH-{number:012}"}
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        row = AuditEvent(
+            seq=seq,
+            at=moment,
+            event="starter.recorded",
+            starter=f"benchbench{number:012}",
+            facts=facts,
+            previous=head,
+        )
+        head = audit.hash_event(row)
+        yield (seq, moment, row.event, row.starter, "", json.dumps(facts), "{}", row.previous, head)

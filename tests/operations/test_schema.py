@@ -28,4 +28,9 @@ def test_the_squashed_migrations_create_the_same_schema(tmp_path):
         environment["DJANGO_SETTINGS_MODULE"] = "portal.settings"
         made = subprocess.run(dump, env=environment, check=True, capture_output=True, text=True).stdout
 
-    assert [line for line in made.splitlines() if line.startswith(OURS)] == FIXTURE.read_text().splitlines()
+    assert tables(made) == tables(FIXTURE.read_text())
+
+
+def tables(dump: str) -> list[str]:
+    """The lines about our tables, without their triggers: each `migrate` creates those anew, and promise 7 tests them."""
+    return [line for line in dump.splitlines() if line.startswith(OURS) and " trigger " not in line]

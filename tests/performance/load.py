@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,7 +82,7 @@ def main(count: int, rate: float) -> int:
             {"path": ONLY_WHAT_IS_WAITED_FOR, "method": "POST", "delay": GRAPH_SECONDS, "times": None},
         )
         began = time.monotonic()
-        morning = the_morning(demo, people, pages, rate)
+        morning = the_morning(demo, people, pages, by_the_clock(count, rate))
         took = time.monotonic() - began
         wait_until_settled(url)
         return report(morning, took, outcome(demo, url), post(demo, url), count)
@@ -128,21 +129,32 @@ def read_by_the_worker(url: str, count: int) -> None:
     wait_for(lambda: asked(url, ready) >= count, "the worker to read and invite", 600)
 
 
-def the_morning(demo: RunningDemo, people: list[tuple[str, str]], pages: list[str], rate: float) -> Morning:
-    """Each manager arrives at their own moment, and does what a browser would."""
-    seen, lock = Morning(), threading.Lock()
-    window = len(people) / rate
-    moments = sorted(random.uniform(0, window) for _ in people)
+def by_the_clock(count: int, rate: float) -> Callable[[int], float]:
+    """Managers arrive at random, `rate` a second. The function waits for one manager's moment, and returns it."""
+    moments = sorted(random.uniform(0, count / rate) for _ in range(count))
     start = time.monotonic()
 
-    def comes(moment: float, key: str, page: str) -> None:
-        time.sleep(max(0.0, start + moment - time.monotonic()))
+    def wait(number: int) -> float:
+        time.sleep(max(0.0, start + moments[number] - time.monotonic()))
+        return start + moments[number]
+
+    return wait
+
+
+def the_morning(
+    demo: RunningDemo, people: list[tuple[str, str]], pages: list[str], wait: Callable[[int], float]
+) -> Morning:
+    """Each manager arrives at their own moment, and does what a browser would."""
+    seen, lock = Morning(), threading.Lock()
+
+    def comes(number: int, key: str, page: str) -> None:
+        moment = wait(number)
         visitor, answers = Visitor(demo.portal_url), Counter[str]()
         visitor.http.hooks["response"].append(lambda got, *_, **__: answers.update([describe_answer(got)]))
         tries, pressed = goes_through(visitor, key, page)
         with lock:
             seen.answers.update(answers)
-            seen.waited.append(time.monotonic() - start - moment)
+            seen.waited.append(time.monotonic() - moment)
             seen.tried_again += tries - 1
             if pressed is None:
                 seen.without_pass.append(f"{key}: {visitor.text[:200]}")
@@ -151,8 +163,8 @@ def the_morning(demo: RunningDemo, people: list[tuple[str, str]], pages: list[st
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         coming = [
-            threads.submit(comes, moment, person[0], page)
-            for moment, person, page in zip(moments, people, pages, strict=True)
+            threads.submit(comes, number, person[0], page)
+            for number, (person, page) in enumerate(zip(people, pages, strict=True))
         ]
         for future in coming:
             future.result()

@@ -23,7 +23,7 @@ EACH_ONCE = os.environ.get("EACH_ONCE") == "1"
 # A folder, file or test under tests/, the one database it runs on, and why that is enough. The longest name decides.
 ONCE: dict[str, tuple[Database, str]] = {
     "admin": ("SQLite", "Pages over the ORM. The constraints and triggers behind them run on both, in policy and promise 7."),
-    "api": ("SQLite", "Requests and texts. Parallel requests to one ticket carry the mark for both."),
+    "api": ("SQLite", "Requests and texts. Parallel requests and times in a query carry the mark for both."),
     "answers": ("SQLite", "Graph's answers decide. The claims and locks behind them run on both, in passes and promise 6."),
     "browser": ("SQLite", "Pages and scripts. What they save is tested without a browser."),
     "cases": ("SQLite", "Driven from outside. Cases about the database carry the mark for both."),
