@@ -49,7 +49,7 @@ test:  ## run each test once, on the database it depends on, and on both where t
 	@$(MAKE) --no-print-directory test-sqlite EACH_ONCE=1 && $(MAKE) --no-print-directory test-postgresql EACH_ONCE=1
 
 test-all:  ## run everything on both databases, the long runs whole (some hours)
-	@RACE_ROUNDS=20 CANARY_ISSUES=20 API_CASES=700 $(MAKE) --no-print-directory test-sqlite test-postgresql
+	@RACE_ROUNDS=20 CANARY_ISSUES=20 API_CASES=900 $(MAKE) --no-print-directory test-sqlite test-postgresql
 	@$(MAKE) --no-print-directory test-faults breaks-all
 
 test-sqlite: dev-environment page-tools  ## run all tests on SQLite
