@@ -23,7 +23,7 @@ class OnboardingConfig(AppConfig):
 
 
 def install_triggers(*, using: str, apps: Any = None, **_: Any) -> None:
-    """Create the triggers of the audit log anew after each `migrate`: a table that was made anew has none.
+    """Create the triggers of the audit log again after each `migrate`, which may have rebuilt a table without them.
 
     Django sends the signal after a `flush` too, then without `apps`.
     """

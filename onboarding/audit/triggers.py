@@ -3,8 +3,8 @@
 No program can change, delete, replace or truncate an audit event, a policy version or an activation. The details of an
 event can only be erased as a whole, and the head only moves forward by one event.
 
-Migrations install the triggers, and each later migration does so again: Django makes a table anew to change it on
-SQLite, and that drops its triggers.
+Each `manage.py migrate` installs the triggers again. To change a table on SQLite, Django rebuilds it, and that drops its
+triggers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Trigger:
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers anew on every table that exists. A migration that adds such a table calls this again."""
+    """Create the triggers on every table that exists, in place of those that are there. Each `migrate` calls this."""
     with connection.cursor() as cursor:
         existing = set(connection.introspection.table_names(cursor))
         if connection.vendor == "postgresql":

@@ -32,5 +32,5 @@ def test_the_squashed_migrations_create_the_same_schema(tmp_path):
 
 
 def tables(dump: str) -> list[str]:
-    """The lines about our tables, without their triggers: each `migrate` creates those anew, and promise 7 tests them."""
+    """The lines about our tables, without their triggers: each `migrate` creates them, and promise 7 tests them."""
     return [line for line in dump.splitlines() if line.startswith(OURS) and " trigger " not in line]

@@ -39,6 +39,7 @@ from tests.performance.load import (
     newcomers,
     outcome,
     post,
+    quiet_variables,
     read_by_the_worker,
     record_all,
     say,
@@ -70,13 +71,7 @@ class Sent:
 
 def main(count: int, managers: int) -> int:
     url = os.environ["DATABASE_URL"]
-    quiet = {
-        "LOG_LEVEL": "WARNING",
-        "GRAPH_BUDGET_CALLS": "1000",
-        "GRAPH_SIGN_IN_CALLS": "1000",
-        "DATABASE_URL": url,
-        "PASS_RECEIPT_SECONDS": "60",
-    }
+    quiet = quiet_variables(url)
     with (
         NamedTemporaryFile("a") as log,
         running_demo("--throttle", "off", "--forget", complaints=log.fileno(), **quiet) as demo,
