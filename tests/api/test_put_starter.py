@@ -111,6 +111,7 @@ def test_several_wrong_fields_are_told_together(add):
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/account", "/startDate", "/timeZone"}
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [

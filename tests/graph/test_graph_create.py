@@ -145,6 +145,7 @@ def test_an_unexpected_201_is_unknown_and_names_the_pass(mocked_graph, spoiled):
     assert_says_nothing_of_the_pass(complaint.value)
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 @pytest.mark.parametrize(
     "body",
     [
@@ -221,6 +222,7 @@ def test_a_definite_no_is_a_refusal_with_its_reason(mocked_graph, status, body, 
     assert len(mocked_graph.calls) == 1
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 @pytest.mark.parametrize("body", [b"", b"<html>Forbidden</html>", b"\x00", b"[" * 60000, b"x" * 200_000])
 def test_a_refusal_needs_no_readable_body(mocked_graph, body):
     mocked_graph.post(PASSES, body=body, status=403)

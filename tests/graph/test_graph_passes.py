@@ -82,6 +82,7 @@ def test_a_truncated_list_never_counts_as_empty(mocked_graph, body):
         graph().list_passes(NOOR)
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Sign in to the proxy</html>", b"null", b"{", b"\xff", b"[" * 99999]
 )

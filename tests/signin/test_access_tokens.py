@@ -286,6 +286,7 @@ def test_the_table_of_forgeries_is_long_and_each_differs():
     assert len(names) == len(set(names)) >= 45
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 @pytest.mark.parametrize(("name", "forge", "why"), FORGERIES, ids=[name for name, *_ in FORGERIES])
 def test_a_forged_token_is_refused(name, forge, why):
     refused = refusal_of(forge())
@@ -294,6 +295,7 @@ def test_a_forged_token_is_refused(name, forge, why):
     assert why in refused.detail
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 def test_a_refusal_says_nothing_of_the_token():
     secrets = [
         "eyJ",

@@ -223,6 +223,7 @@ def test_method_override_is_ignored(staff):
 # --- What browsers report, what logs say ---------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("no_collection_at_full_depth")
 @pytest.mark.parametrize(
     ("body", "status"),
     [
