@@ -50,7 +50,7 @@ def check_deliveries(_run: DoctorRun) -> Finding:
         return Finding("ok", gettext("No delivery has waited for an hour or longer."))
     return Finding(
         "wrong",
-        gettext("For an hour or longer, the portal could not deliver webhooks to: %(hosts)s.")
+        gettext("The portal has been unable to deliver webhooks for at least an hour to: %(hosts)s.")
         % {"hosts": _name(hosts)},
         gettext(
             "Open “Webhook deliveries” in the administration to see the HTTP status and last error of each "

@@ -64,7 +64,7 @@ def check_graph_answers(run: DoctorRun) -> Finding:
 def check_clock(run: DoctorRun) -> Finding:
     ahead = _reach_graph(run).ahead
     if ahead is None:
-        return Finding("unknown", gettext("Graph's answer contains no time."))
+        return Finding("unknown", gettext("Microsoft Graph’s answer does not say what time it is."))
     if abs(ahead) > MAX_CLOCK_SKEW:
         words = (
             gettext("This machine's clock is %(seconds)s seconds behind Microsoft's.")
@@ -167,10 +167,7 @@ def check_permission(permission: Permission, run: DoctorRun) -> Finding:
         return Finding("wrong", missing, grant)
     if continues_without(run.rules, rule):
         return Finding("skipped", f"{missing} {policy_setting_text(run.rules, rule)}")
-    words = gettext(
-        "You can also let the portal continue without this permission. An admin can change this in the "
-        "policy."
-    )
+    words = gettext("The portal can also work without this permission if an admin allows that in the policy.")
     return Finding("wrong", f"{missing} {policy_setting_text(run.rules, rule)}", f"{grant} {words}")
 
 
@@ -183,14 +180,15 @@ def check_excess_permissions(run: DoctorRun) -> Finding:
             "wrong",
             "; ".join(f"{name}: {why}" for name, why in wide.items()) + ".",
             gettext(
-                "Remove these permissions from the identity, because the portal does not need them: %(permissions)s."
+                "Remove these permissions from the portal’s own identity in Entra. The portal does not "
+                "need them: %(permissions)s."
             )
             % {"permissions": ", ".join(wide)},
         )
     if others:
-        words = gettext("The identity also has these read permissions: %(permissions)s.")
+        words = gettext("The portal’s own identity also has these read permissions: %(permissions)s.")
         return Finding("ok", words % {"permissions": ", ".join(others)})
-    return Finding("ok", gettext("The identity has only the permissions that the portal needs."))
+    return Finding("ok", gettext("The portal’s own identity has only the permissions that the portal needs."))
 
 
 def _why_too_wide(name: str) -> str:

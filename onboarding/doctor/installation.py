@@ -44,7 +44,7 @@ def check_migrations(_run: DoctorRun) -> Finding:
             gettext("Migrations not applied: %(names)s.") % {"names": names},
             gettext("Run `manage.py migrate`."),
         )
-    return Finding("ok", gettext("The tables match this release."))
+    return Finding("ok", gettext("The database tables match this version of the portal."))
 
 
 def check_database_clock(_run: DoctorRun) -> Finding:

@@ -28,8 +28,7 @@ def unreadable_finding(
         return Finding("skipped", f"{detail} {policy_setting_text(rules, rule)}")
     if closed:
         words = gettext(
-            "You can also let the portal continue without this permission. An admin can change this in the "
-            "policy."
+            "The portal can also work without this permission if an admin allows that in the policy."
         )
         return Finding("wrong", f"{detail} {policy_setting_text(rules, rule)}", f"{fix} {words}")
     return Finding("wrong", detail, fix)

@@ -389,8 +389,8 @@ class Migration(migrations.Migration):
                     "opens_minutes_before",
                     models.PositiveSmallIntegerField(
                         default=120,
-                        help_text="How many minutes before the start the manager can first create a pass. "
-                        "Recommended: 120, for starters who arrive early.",
+                        help_text="The manager can create a pass from this many minutes before the "
+                        "starter’s start time. Recommended: 120, for starters who arrive early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(1440),
@@ -428,8 +428,9 @@ class Migration(migrations.Migration):
                     "remind_days_before",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="How many days before the start the manager gets a second email. 0 means no "
-                        "reminder. Recommended: 1 if invitations go out early.",
+                        help_text="The portal sends the manager a reminder this many days before the "
+                        "starter’s first day. 0 means no reminder. Recommended: 1 if invitations "
+                        "go out early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -707,8 +708,9 @@ class Migration(migrations.Migration):
                     "site_daily",
                     models.PositiveIntegerField(
                         default=1000,
-                        help_text="Enter the largest number of starters that you expect on one day, plus ten per cent. In an attack, "
-                        "this limits the damage.",
+                        help_text="Enter the largest number of starters that you expect on one day, plus "
+                        "ten per cent. The portal creates at most this many passes a day, which "
+                        "limits the damage of an attack.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(100000),
@@ -1118,7 +1120,10 @@ class Migration(migrations.Migration):
                 (
                     "first_manager_id",
                     models.CharField(
-                        blank=True, default="", max_length=36, verbose_name="object id of the first manager"
+                        blank=True,
+                        default="",
+                        max_length=36,
+                        verbose_name="object ID of the original manager",
                     ),
                 ),
                 (

@@ -123,8 +123,8 @@ class PolicySettings(models.Model):
         default=120,
         validators=value_between(0, 1440),
         help_text=_(
-            "How many minutes before the start the manager can first create a pass. Recommended: 120, for "
-            "starters who arrive early."
+            "The manager can create a pass from this many minutes before the starter’s start time. "
+            "Recommended: 120, for starters who arrive early."
         ),
     )
     closes_days_after = models.PositiveSmallIntegerField(
@@ -149,8 +149,8 @@ class PolicySettings(models.Model):
         default=0,
         validators=value_between(0, 29),
         help_text=_(
-            "How many days before the start the manager gets a second email. 0 means no reminder. "
-            "Recommended: 1 if invitations go out early."
+            "The portal sends the manager a reminder this many days before the starter’s first day. 0 "
+            "means no reminder. Recommended: 1 if invitations go out early."
         ),
     )
     remind_on_day = models.BooleanField(
@@ -355,8 +355,8 @@ class PolicySettings(models.Model):
         default=1000,
         validators=value_between(1, 100000),
         help_text=_(
-            "Enter the largest number of starters that you expect on one day, plus ten per cent. In an attack, "
-            "this limits the damage."
+            "Enter the largest number of starters that you expect on one day, plus ten per cent. The "
+            "portal creates at most this many passes a day, which limits the damage of an attack."
         ),
     )
 

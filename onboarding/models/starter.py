@@ -143,7 +143,7 @@ class Starter(models.Model):
     # The identity snapshot that HR reviewed: see `guards.identity_snapshot`.
     seen = models.JSONField(_("details that HR checked"), default=dict, blank=True)
     first_manager_id = models.CharField(
-        _("object id of the first manager"), max_length=36, blank=True, default=""
+        _("object ID of the original manager"), max_length=36, blank=True, default=""
     )
     refused_for = models.JSONField(
         _("refused for"),

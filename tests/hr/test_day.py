@@ -118,7 +118,7 @@ def test_today_leads_to_those_left_over_from_before(today, many):
     many(2, timezone.localdate() - timedelta(days=2), state="invited")
     many(1, timezone.localdate() - timedelta(days=3), state="registered")
 
-    assert 'href="/hr/?day=before">2 starters from earlier days</a> is not finished' in today()
+    assert 'href="/hr/?day=before">2 starters whose start date has passed</a> is not finished' in today()
 
 
 def test_days_lead_to_the_day_before_and_after(browser_of):
