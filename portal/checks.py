@@ -73,8 +73,7 @@ def check_file_permissions(**_: Any) -> list[CheckMessage]:
     }
     return [
         checks.Warning(
-            gettext("Every user of this machine can change the file that %(setting)s names.")
-            % {"setting": name},
+            gettext("Every user of this machine can change the file set in %(setting)s.") % {"setting": name},
             id="portal.W004",
         )
         for name, paths in named.items()

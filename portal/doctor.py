@@ -19,9 +19,9 @@ def settings_make_sense(_visit: Any) -> tuple[str, str, str]:
         hints = " ".join(str(message.hint) for message in grave if message.hint)
         return "wrong", said, hints or gettext("Run `manage.py check --deploy` for details.")
     words = (
-        gettext("No problems for the sandbox tenant. Checks for a real tenant were skipped.")
+        gettext("Checks for the sandbox tenant found no problems. Checks for a real tenant were skipped.")
         if settings.SANDBOX
-        else gettext("No problems for a real tenant.")
+        else gettext("Checks for a real tenant found no problems.")
     )
     return "ok", words, ""
 

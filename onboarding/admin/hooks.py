@@ -62,7 +62,7 @@ class HookDeliveryAdmin(ReadOnly):
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return _is_admin(request)
 
-    @admin.action(description=_("Replay the selected deliveries"), permissions=["replay"])
+    @admin.action(description=_("Send the selected deliveries again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: Any) -> None:
         ordered = list(queryset.select_related("hook").order_by("pk"))
         count = sum(delivery.replay_delivery(row, by=request.user) for row in ordered)
@@ -76,7 +76,8 @@ class HookDeliveryAdmin(ReadOnly):
             messages.warning(
                 request,
                 gettext(
-                    "The portal cannot send some deliveries again. They are still waiting, ended more than "
-                    "seven days ago, or belong to a webhook that has ended."
+                    "The portal cannot send some of the selected deliveries again. Each of them is still "
+                    "waiting, ended more than seven days ago, or belongs to a webhook that was revoked, "
+                    "removed or ended."
                 ),
             )

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from onboarding import policy
 
 CHANGED = _(
-    "The policy changed after you opened this form, so your changes were not saved. Compare the values "
-    "below, then save again."
+    "The policy changed after you opened this form, so your changes were not saved. Compare your values "
+    "with the current ones below, then save again."
 )
 
 

@@ -85,8 +85,8 @@ MEANINGS = {
         "one of these failed jobs again. If that job succeeds, the portal tries the others too."
     ),
     "sign_ins": _(
-        "The portal could not read in Entra when someone last signed in to a starter's account. The portal "
-        "keeps trying. Until this works, the starter cannot get a pass."
+        "The portal could not read the last sign-in to a starter's account from Entra. The portal keeps "
+        "trying. Until it succeeds, the starter cannot get a pass."
     ),
     "hook": _("The portal could not send webhooks. It keeps trying. The last error shows the cause."),
     "retry": _("The portal could not restart the failed jobs automatically."),

@@ -66,7 +66,7 @@ def api_view(**views: tuple[str, View]) -> View:
     def answer(request: HttpRequest, **names: str) -> HttpResponse:
         try:
             if not settings.API_CLIENT_ID:
-                raise Problem(NO_SUCH_ADDRESS, gettext("This portal has no API."))
+                raise Problem(NO_SUCH_ADDRESS, gettext("This portal’s API is not set up."))
             method = "GET" if request.method == "HEAD" else request.method
             if method not in by_method:
                 allowed = ", ".join(HttpResponseNotAllowed(by_method)["Allow"].split(", "))
@@ -91,9 +91,12 @@ def _authenticate(request: HttpRequest, permission: str) -> Caller:
         log.warning(
             "API: the policy does not allow this application", extra={"application": known.application_id}
         )
-        raise Problem(NOT_PERMITTED, gettext("The policy of the portal does not list this application."))
+        raise Problem(NOT_PERMITTED, gettext("The policy of the portal does not allow this application."))
     if permission not in known.permissions:
-        raise Problem(NOT_PERMITTED, gettext("The token has no permission %(name)s.") % {"name": permission})
+        raise Problem(
+            NOT_PERMITTED,
+            gettext("The token does not contain the permission %(name)s.") % {"name": permission},
+        )
     application = Application(
         tid=known.tid,
         oid=known.oid,

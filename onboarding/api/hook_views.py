@@ -52,7 +52,7 @@ def add_hook(request: HttpRequest, caller: Caller) -> JsonResponse:
         error = FieldError("/url", refused.code, str(REFUSED[refused.code]))
         raise Problem(INVALID_FIELDS, errors=(error,)) from None
     except subscriptions.TooManyHooks:
-        detail = gettext("At most %(most)s.") % {"most": subscriptions.MOST_HOOKS}
+        detail = gettext("The limit is %(most)s.") % {"most": subscriptions.MOST_HOOKS}
         raise Problem(HOOK_LIMIT, detail) from None
     address = f"{settings.PORTAL_URL}{reverse('api:hook', args=[hook.public_id])}"
     headers = {"Location": address, "Cache-Control": "no-store"}
@@ -136,7 +136,13 @@ def _require_valid(sent: HookRequest, body: dict[str, Any], caller: Caller) -> N
     if not sent.source:
         errors.append(_error("source", "required", gettext("Send this field.")))
     elif sent.source not in caller.sources:
-        errors.append(_error("source", "invalid_choice", gettext("This application cannot use this system.")))
+        errors.append(
+            _error(
+                "source",
+                "invalid_choice",
+                gettext("The policy does not allow this system for this application."),
+            )
+        )
     if sent.hook_format not in Hook.Format.values:
         errors.append(_error("format", "invalid_choice", gettext("There is no such format.")))
     if not isinstance(body.get("events", []), list):

@@ -1,6 +1,6 @@
 """The list for systems that poll: what changed, in the order of the audit log, page by page.
 
-A cursor is the number of the newest audit event that a caller has seen. Events are numbered in the order of their
+A cursor is the number of the latest audit event that a caller has seen. Events are numbered in the order of their
 commits, so a caller that keeps its cursor misses nothing.
 """
 
@@ -46,7 +46,9 @@ class Page:
 def read_query(sent: QueryDict) -> ListQuery:
     """Raises Problem for an unknown parameter or value."""
     errors = [_error(name, gettext("There is no such parameter.")) for name in sent if name not in PARAMETERS]
-    errors += [_error(name, gettext("Send it once.")) for name in PARAMETERS if len(sent.getlist(name)) > 1]
+    errors += [
+        _error(name, gettext("Send it only once.")) for name in PARAMETERS if len(sent.getlist(name)) > 1
+    ]
     state, since, cursor = sent.get("state", ""), sent.get("since", ""), sent.get("cursor", "")
     errors += [
         _error(name, gettext("Send a value, or leave it out."))
@@ -59,7 +61,7 @@ def read_query(sent: QueryDict) -> ListQuery:
     if since and moment is None:
         errors.append(_error("since", gettext("Send a time with its UTC offset, like 2026-11-30T09:00:00Z.")))
     if cursor and not (len(cursor) <= MOST_DIGITS and cursor.isascii() and cursor.isdigit()):
-        errors.append(_error("cursor", gettext("Send the cursor of an earlier answer.")))
+        errors.append(_error("cursor", gettext("Send a cursor from an earlier response.")))
     if errors:
         raise Problem(INVALID_QUERY, errors=tuple(errors))
     return ListQuery(state, moment, int(cursor or 0))

@@ -18,7 +18,7 @@ def api_page(request: HttpRequest) -> HttpResponse:
     if not (getattr(request.user, "is_hr", False) or getattr(request.user, "is_admin", False)):
         raise PermissionDenied("This page is for HR and admins.")
     if not settings.API_CLIENT_ID:
-        raise Http404("This portal has no API.")
+        raise Http404("This portal’s API is not set up.")
     about_hooks = [operation for operation in documents.OPERATIONS if operation.role == HOOKS]
     about_starters = [operation for operation in documents.OPERATIONS if operation.role != HOOKS]
     context = {

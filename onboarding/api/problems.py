@@ -24,18 +24,18 @@ class Kind:
 
 
 INVALID_TOKEN = Kind("invalid_token", 401, _("The access token is missing or not valid"))
-NOT_PERMITTED = Kind("not_permitted", 403, _("The application may not do this"))
+NOT_PERMITTED = Kind("not_permitted", 403, _("The application is not allowed to do this"))
 NOT_FOUND = Kind("not_found", 404, _("There is no such starter"))
 NO_SUCH_ADDRESS = Kind("no_such_address", 404, _("There is no such address"))
-WRONG_METHOD = Kind("wrong_method", 405, _("This address does not take this method"))
-BAD_REQUEST = Kind("bad_request", 400, _("The request has impossible characters"))
+WRONG_METHOD = Kind("wrong_method", 405, _("This address does not accept this HTTP method"))
+BAD_REQUEST = Kind("bad_request", 400, _("The request contains invalid characters"))
 NOT_JSON = Kind("not_json", 400, _("The body is not a JSON object"))
 INVALID_QUERY = Kind("invalid_query", 400, _("A query parameter in the address is not valid"))
-LENGTH_REQUIRED = Kind("length_required", 411, _("Send the body with its length, not in chunks"))
+LENGTH_REQUIRED = Kind("length_required", 411, _("Send a Content-Length header, not a chunked body"))
 TOO_LARGE = Kind("too_large", 413, _("The body is too large"))
 WRONG_TYPE = Kind("wrong_content_type", 415, _("Send the body as application/json"))
 INVALID_FIELDS = Kind("invalid_fields", 422, _("Some fields are missing or not valid"))
-VERSION_MISMATCH = Kind("version_mismatch", 412, _("The starter has changed since you read it"))
+VERSION_MISMATCH = Kind("version_mismatch", 412, _("The starter’s record has changed since you read it"))
 ALREADY_ADDED = Kind(
     "already_added", 409, _("Another starter has this account, and their onboarding is not finished")
 )

@@ -43,7 +43,7 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
                     % {"first": expected, "last": row.seq - 1},
                 )
             elif row.previous != previous:
-                yield ChainFault(row.seq, gettext("does not follow the previous event"))
+                yield ChainFault(row.seq, gettext("does not contain the hash of the previous event"))
             if hash_event(row) != row.hash:
                 yield ChainFault(row.seq, gettext("was changed"))
             has_anchor = has_anchor or row.hash == anchor
@@ -88,7 +88,7 @@ def verify_last_events(events: int) -> Iterator[ChainFault]:
         yield ChainFault(head.seq, gettext("does not match the last event that the portal recorded"))
     for row, before in zip(rows, [*rows[1:], None], strict=False):
         if before is not None and (row.seq, row.previous) != (before.seq + 1, before.hash):
-            yield ChainFault(row.seq, gettext("does not follow the previous event"))
+            yield ChainFault(row.seq, gettext("does not contain the hash of the previous event"))
         if hash_event(row) != row.hash:
             yield ChainFault(row.seq, gettext("was changed"))
     yield from _verify_details(rows)
@@ -132,7 +132,7 @@ def _verify_blanks(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
         erased_to[name] = max(erased_to.get(name, 0), facts.get("last", 0))
     for row in rows:
         if row.seq > erased_to.get(row.starter or row.event, 0):
-            yield ChainFault(row.seq, gettext("its details were erased without an event for the erasure"))
+            yield ChainFault(row.seq, gettext("its details were erased, but no event records the erasure"))
 
 
 def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) -> Iterator[ChainFault]:

@@ -45,7 +45,7 @@ def check_graph_answers(run: DoctorRun) -> Finding:
             gettext(
                 "Remove GRAPH_URL, or set it to Microsoft Graph in your cloud, for example "
                 "https://graph.microsoft.com. If GRAPH_URL is already correct, a proxy answers instead of "
-                "Graph. Then let this machine reach Graph without the proxy."
+                "Graph. In that case, let this machine reach Graph without the proxy."
             ),
         )
     if reached.answers:

@@ -119,8 +119,8 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
 CONSEQUENCES = {
     "daily": _("The portal does not delete personal data on time."),
     "sign_ins": _(
-        "The portal cannot read in Entra when accounts were last used. Until this works, no starter can "
-        "get a first pass."
+        "The portal cannot read from Entra when accounts were last used. Until it can, no starter can get "
+        "a first pass."
     ),
     "issue": _("A pass that should be deleted may still exist."),
 }

@@ -52,7 +52,7 @@ def _check_mailbox(run: DoctorRun) -> Finding:
         )
     if not look.is_read:
         return unreadable_finding(look, run.rules, permission=USERS)
-    return Finding("ok", gettext("%(address)s, over Graph.") % {"address": settings.MAIL_FROM})
+    return Finding("ok", gettext("Sender: %(address)s, over Graph.") % {"address": settings.MAIL_FROM})
 
 
 def _check_mail_server(_run: DoctorRun) -> Finding:
@@ -73,9 +73,9 @@ def _check_mail_server(_run: DoctorRun) -> Finding:
             ),
         )
     words = (
-        gettext("%(server)s answers and uses TLS. Nothing was sent.")
+        gettext("%(server)s answers and uses TLS. No test email was sent.")
         if settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
-        else gettext("%(server)s answers but does not use TLS. Nothing was sent.")
+        else gettext("%(server)s answers but does not use TLS. No test email was sent.")
     )
     return Finding("ok", words % {"server": server})
 

@@ -70,7 +70,7 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
                 gettext("Wait, then run the doctor again."),
             )
         case Outcome.ABSENT:
-            return gettext("Graph cannot find it"), gettext("Check whether it was deleted.")
+            return gettext("Graph cannot find the object"), gettext("Check whether the object was deleted.")
         case Outcome.INCOMPLETE:
             words = gettext("Graph's answer does not contain the required data.")
             return (

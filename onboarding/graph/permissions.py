@@ -50,7 +50,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
         _(
             "see active and eligible administrator roles (if the tenant has no licence for eligible roles, "
-            "let the policy allow passes without this check)"
+            "change the portal’s policy so that it allows passes without this check)"
         ),
     ),
     Permission(
@@ -66,8 +66,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "Policy.Read.AuthenticationMethod",
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
         _(
-            "check whether Entra allows the pass for the account (without this permission, let the policy "
-            "allow passes without this check)"
+            "check whether Entra allows the pass for the account (without this permission, change the "
+            "portal’s policy so that it allows passes without this check)"
         ),
         optional=True,
     ),
@@ -93,7 +93,7 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
         ),
         "User.EnableDisableAccount.All": _("lets the portal enable and disable accounts"),
         "User.ManageIdentities.All": _("lets the portal change the sign-in identities of accounts"),
-        "User.RevokeSessions.All": _("lets the portal end all sessions"),
+        "User.RevokeSessions.All": _("lets the portal end the sessions of all users"),
         "User.Invite.All": _("lets the portal invite guests"),
         "User-PasswordProfile.ReadWrite.All": _("lets the portal change all passwords"),
         "Directory.ReadWrite.All": _(
@@ -118,8 +118,8 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
             "lets the portal read the local administrator passwords of all devices"
         ),
         "Mail.Send": _(
-            "lets the portal send as any mailbox (allow only one mailbox through RBAC for Applications in "
-            "Exchange Online)"
+            "lets the portal send email from any mailbox (to allow only one mailbox, use RBAC for "
+            "Applications in Exchange Online)"
         ),
     }
 )

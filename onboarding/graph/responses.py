@@ -69,7 +69,7 @@ class Answer:
     def record(self) -> Record:
         """Return the object in the answer. Raises Incomplete if there is none."""
         if not isinstance(self.content, dict):
-            raise self.incomplete(_("a readable answer"))
+            raise self.incomplete(_("readable content"))
         return Record(self.content, self)
 
     def incomplete(self, what: str | Promise) -> Incomplete:

@@ -25,8 +25,8 @@ _WROTE_POLICY_HR = _(
 )
 _WAS_ADMIN = _("You were an admin in the last {days} days, so you cannot create passes.")
 _WAS_ADMIN_HR = _(
-    "The manager was an admin in the last {days} days. Assign the manager’s manager as stand-in, or "
-    "wait until those days have passed."
+    "The manager was an admin in the last {days} days. Assign the manager’s manager as stand-in, or wait "
+    "until the manager has not been an admin for {days} days."
 )
 
 
@@ -102,7 +102,7 @@ def three_people(q: Question) -> bool:
 
 THREE_PEOPLE = Guard(
     "three_people",
-    _("HR, manager and starter are three people"),
+    _("HR, manager and starter are three different people"),
     three_people,
     _("You added or changed this starter, so you cannot create the pass."),
     _(
@@ -113,7 +113,7 @@ THREE_PEOPLE = Guard(
 
 
 def recorder_is_a_person(q: Question) -> bool:
-    """Check that somebody in HR accepted what another system added."""
+    """Check that somebody in HR accepted the starter from another system."""
     return not q.starter.awaits_acceptance
 
 

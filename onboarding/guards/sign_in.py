@@ -60,9 +60,9 @@ NEVER_SIGNED_IN = Guard(
     is_unreadable=are_sign_ins_unreadable,
     unread_for_hr=_(
         "The portal cannot check whether anyone has signed in with this account before. Perhaps the portal "
-        "lacks a permission. IT can run `manage.py doctor` to find out. Or the account is older than "
-        "Microsoft’s sign-in records. An admin can change the policy so that the portal continues without "
-        "this check."
+        "lacks a permission, or the account is older than Microsoft’s sign-in records. IT can run "
+        "`manage.py doctor` to find out. An admin can change the policy so that the portal continues "
+        "without this check."
     ),
 )
 

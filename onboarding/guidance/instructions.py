@@ -61,7 +61,7 @@ DEVICES = (
             _(
                 "Install Microsoft Authenticator from the phone’s app store before your manager creates the pass."
             ),
-            _("In the app, add a work or school account and choose to sign in."),
+            _("In the app, add a work or school account and choose the option to sign in."),
             _("Enter your account name. When asked, enter the pass."),
             _(
                 "Let the app set up a passkey or phone sign-in. Confirm with your face, fingerprint or screen lock."

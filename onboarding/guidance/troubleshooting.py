@@ -21,7 +21,9 @@ class SignInProblem:
     number: str = ""
 
 
-NEW_PASS = _("The manager cancels the pass in the portal and creates a new one while the starter is there.")
+NEW_PASS = _(
+    "The manager cancels the pass in the portal and creates a new one while the starter is with them."
+)
 
 SIGN_IN_PROBLEMS = (
     SignInProblem(

@@ -26,12 +26,12 @@ TYPES = tuple(dict.fromkeys(f"starter.{name}" for name in NAMES.values()))
 
 # What a card in Teams says. It never names anybody.
 TITLES: dict[str, Words] = {
-    "recorded": _("A ticket added a starter"),
+    "recorded": _("Another system added a starter"),
     "accepted": _("HR accepted a starter"),
     "account_found": _("The account of a starter appeared in Entra"),
     "refused": _("A starter needs attention"),
     "invited": _("The manager of a starter got the link"),
-    "escalated": _("No manager has confirmed a starter yet"),
+    "escalated": _("The manager has not created the starter’s pass yet"),
     "pass_created": _("A pass was created for a starter"),
     "pass_used": _("A starter used the pass"),
     "registered": _("A starter can sign in without a pass"),

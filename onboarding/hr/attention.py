@@ -46,7 +46,7 @@ LATE = ActionNeeded(
 )
 USED_UP = ActionNeeded(
     _("The manager has used all the passes allowed for this starter."),
-    _("Call the manager. If the starter is present, allow another pass."),
+    _("Call the manager. If the starter is with the manager, allow another pass."),
     label=_("Allow another pass"),
 )
 UNCONFIRMED = _("The portal created a pass, but the manager’s page did not confirm that the pass arrived.")
@@ -61,8 +61,9 @@ NOT_ACKNOWLEDGED = ActionNeeded(
 NOT_REGISTERED = ActionNeeded(
     _("The starter used the pass but did not register a sign-in method."),
     _(
-        "Ask the manager to create another pass on the same page, with the starter present. The starter must register a "
-        "passkey within ten minutes. An email address or a phone number is not enough."
+        "Ask the manager to create another pass with the same link, while the starter is with them. The "
+        "starter must register a passkey within ten minutes of signing in. An email address or a phone "
+        "number is not enough."
     ),
 )
 FIXES: dict[str, ActionNeeded] = {
@@ -107,8 +108,8 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.NO_MANAGER: ActionNeeded(
         _("No manager is set in Entra."),
         _(
-            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. To "
-            "make the portal check at once, send the link."
+            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If "
+            "you do not want to wait, send the link. The portal then checks at once."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(
@@ -211,7 +212,7 @@ def _action_for_unconfirmed(last: PassIssue | None) -> ActionNeeded | None:
     if last is None or last.reason != Reason.NO_RECEIPT or last.state != IssueState.REVOKED:
         return None
     return ActionNeeded(
-        UNCONFIRMED, _("The pass was deleted. The manager can create another one on the same page.")
+        UNCONFIRMED, _("The pass was deleted. The manager can create another one with the same link.")
     )
 
 

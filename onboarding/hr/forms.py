@@ -170,8 +170,8 @@ class BulkForm(NewScheduleForm):
         max_length=MAX_CHARACTERS,
         help_text=format_lazy(
             _(
-                "Enter one account per line, at most {most}. You can paste account names or object IDs from an "
-                "email, a table or a list."
+                "Enter up to {most} accounts, one per line. You can paste account names or object IDs from "
+                "an email, a table or a list."
             ),
             most=MAX_ACCOUNTS,
         ),
@@ -309,8 +309,8 @@ class MailChoiceForm(forms.Form):
             (
                 "urgent",
                 _(
-                    "The digest, and urgent emails immediately: when a starter needs attention on or after "
-                    "the start date"
+                    "The digest, plus an urgent email immediately when a starter needs attention on or "
+                    "after the start date"
                 ),
             ),
         ),

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -38,8 +39,8 @@ ISSUE_IN_PROGRESS = {
     IssueState.REVOKING: _("The portal is deleting the pass."),
 }
 ISSUE_DENIED = _(
-    "Microsoft answered that it did not create a pass. The portal is checking this. The manager can "
-    "then try again."
+    "Microsoft answered that it did not create a pass. The portal is checking this. After the check, the "
+    "manager can try again."
 )
 
 
@@ -136,8 +137,8 @@ def _next_step_after_link(starter: Starter, rules: EffectivePolicy, now: datetim
         return gettext("The manager can create the pass when the problem is fixed.")
     if policy.attempts_left(starter, rules) <= 0:
         return gettext(
-            "The manager has used all the passes allowed for this starter. If the starter is present, allow "
-            "another pass."
+            "The manager has used all the passes allowed for this starter. If the starter is with the "
+            "manager, allow another pass."
         )
     opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if now >= opens:
@@ -166,7 +167,7 @@ def describe_issues(starter: Starter) -> list[dict[str, Any]]:
 
 def _issue_words(issue: PassIssue) -> str:
     reason = f": {issue.get_reason_display()}" if issue.reason else ""
-    return f"{issue.get_state_display().capitalize()}{reason}. {issue.get_identity_check_display()}."
+    return f"{capfirst(issue.get_state_display())}{reason}. {issue.get_identity_check_display()}."
 
 
 EVENTS = {
@@ -174,16 +175,16 @@ EVENTS = {
     "starter.account_found": _("The portal found an account with the expected name"),
     "starter.account_accepted": _("HR accepted the account"),
     "starter.rescheduled": _("Start date or note changed"),
-    "starter.invited": _("The link was queued for the manager"),
-    "starter.link_sent": _("The link was queued again"),
+    "starter.invited": _("The portal queued the email with the link to the manager"),
+    "starter.link_sent": _("The portal queued the email with the link again"),
     "starter.manager_changed": _("The manager in Entra changed"),
-    "starter.looked_again": _("HR confirmed the changes in Entra"),
+    "starter.looked_again": _("HR confirmed that the changes in Entra are right"),
     "starter.refused": _("A check found a problem that prevents a pass"),
     "starter.blocked": _("A check found a problem with the onboarding"),
     "starter.cleared": _("A check found that the problem is fixed"),
     "starter.routed": _("HR assigned the manager’s manager as stand-in"),
     "starter.routing_ended": _("HR removed the stand-in"),
-    "starter.routing_void": _("The stand-in ended, because the manager changed"),
+    "starter.routing_void": _("The stand-in was removed, because the manager changed"),
     "starter.escalated": _("On the first day, nobody requested a pass in time"),
     "mail.refused": _("An email address did not accept an email"),
     "starter.approved": _("An HR colleague approved"),
@@ -198,15 +199,15 @@ EVENTS = {
     "starter.acceptance_cancelled": _(
         "The other system changed the starter’s details, so HR must accept the starter again"
     ),
-    "starter.accepted": _("HR accepted what another system added"),
+    "starter.accepted": _("HR accepted the starter from another system"),
     "starter.requester_changed": _(
-        "The other system named another requester, so HR must accept the starter again"
+        "The requester in the other system changed, so HR must accept the starter again"
     ),
     "starter.erased": _("Personal details erased"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(
-        "The manager chose to replace a pass created outside the portal, and the portal deleted it"
+        "The manager chose to replace a pass created outside the portal, and the portal deleted that pass"
     ),
     "issue.intent": _("The manager confirmed and requested a pass"),
     "issue.shown": _("The portal sent the pass to the manager’s page"),
@@ -216,7 +217,7 @@ EVENTS = {
     "issue.used_early": _("The pass was used before the start time"),
     "issue.replaced_elsewhere": _("A pass created outside the portal replaced the portal’s pass"),
     "issue.used": _("The pass was used to sign in"),
-    "issue.closed": _("The pass is finished"),
+    "issue.closed": _("The pass is no longer valid"),
     "issue.revoking": _("The pass is being cancelled"),
     "issue.revoked": _("The pass no longer exists"),
     "issue.found": _("The portal found a pass that it had not shown to the manager"),

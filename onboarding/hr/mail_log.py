@@ -53,7 +53,7 @@ def _describe_mail(mail: Mail, jobs: dict[str, Job]) -> dict[str, Any]:
 
 def _delivery_status(mail: Mail, jobs: dict[str, Job]) -> tuple[str, datetime]:
     if mail.sent_at:
-        return gettext("sent in one email with others") if mail.digest_id else gettext("sent"), mail.sent_at
+        return gettext("sent as part of a digest email") if mail.digest_id else gettext("sent"), mail.sent_at
     if mail.refused_at:
         return gettext("not sent: the address does not accept emails"), mail.refused_at
     if mail.dropped_at:

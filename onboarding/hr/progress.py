@@ -104,13 +104,13 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     if issue is not None:
         if issue.valid_until is None:
             return gettext(
-                "If the starter does not use the pass in time, it stops working. The manager can then create "
-                "another one on the same page."
+                "If the starter does not use the pass in time, it stops working. The manager can then "
+                "create another one with the same link."
             )
         until = date_format(issue.valid_until.astimezone(starter.zone_info), "CLOCK")
         return gettext(
-            "If the starter does not use the pass by %(time)s, it stops working. The manager can then create "
-            "another one on the same page."
+            "If the starter does not use the pass by %(time)s, it stops working. The manager can then "
+            "create another one with the same link."
         ) % {"time": until}
     match StarterState(starter.state):
         case StarterState.RECORDED:
@@ -129,8 +129,8 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
             )
         case StarterState.ISSUED:
             return gettext(
-                "If the starter does not register a sign-in method, the manager can create another pass on the same "
-                "page."
+                "If the starter does not register a sign-in method, the manager can create another pass "
+                "with the same link."
             )
         case StarterState.REGISTERED:
             return gettext("If the starter cannot sign in, the service desk can help.")

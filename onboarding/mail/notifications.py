@@ -173,8 +173,8 @@ def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:
 def write_cannot_cancel(issue: PassIssue) -> None:
     """To security: for ten minutes the portal could not confirm that a pass is deleted."""
     reason = _(
-        "For ten minutes, the portal could not confirm that a pass is deleted. The portal keeps trying. IT "
-        "can also delete the pass in Entra."
+        "The portal has been unable to confirm for ten minutes that a pass is deleted. The portal keeps "
+        "trying. IT can also delete the pass in Entra."
     )
     outbox.write_mail(
         "problem",
@@ -189,7 +189,7 @@ def write_cannot_cancel(issue: PassIssue) -> None:
 def write_refusal(
     starter: Starter, refusing: Iterable[Guard], *, reference: int | None = None
 ) -> datetime | None:
-    """To HR, and to security where a guard is alarming: the manager asked for a pass, none was created, and why.
+    """To HR, and to security where a guard is alarming: the manager asked for a pass, no pass was created, and why.
 
     `reference` is the number of the audit event. Returns when the mail to HR was written; None where HR has no address.
     """
@@ -283,7 +283,7 @@ MICROSOFT_REFUSALS: dict[str, Words] = {
         "to the Temporary Access Pass policy."
     ),
     "guest": _("The account is a guest account from another organisation."),
-    "exists": _("There is already a pass on the account."),
+    "exists": _("The account already has a pass."),
     "forbidden": _("The portal has no permission to create a pass for this account."),
     "unauthorised": _("The portal could not sign in to Microsoft."),
     "unusable": _(

@@ -172,7 +172,10 @@ def _handed_over_state(issue: PassIssue, starter: Starter) -> PageState:
         gettext("The pass was shown at %(time)s. It can be used once, until %(until)s.")
         % {"time": _clock_time(issue.held_at, starter), "until": _clock_time(issue.valid_until, starter)},
         (
-            gettext("%(name)s has signed in with the pass and now has ten minutes to set up a passkey.")
+            gettext(
+                "%(name)s has signed in with the pass and must set up a passkey within ten minutes of "
+                "signing in."
+            )
             if used
             else gettext("Next, %(name)s signs in and sets up a passkey. This page updates automatically.")
         )
@@ -243,7 +246,7 @@ def _not_ready_state() -> PageState:
     lines = (
         gettext("HR has not finished adding this starter. If the starter begins today, ask HR to finish."),
     )
-    return PageState("early", gettext("This is not ready yet"), lines)
+    return PageState("early", gettext("HR has not finished yet"), lines)
 
 
 def _too_early_state(starter: Starter, opens: datetime) -> PageState:
@@ -259,7 +262,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
 
 def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
-        gettext("It was possible to create the pass until %(moment)s.")
+        gettext("You could create the pass until %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
         gettext("Ask HR to change the start date. You can then create the pass here."),
     )
@@ -484,20 +487,22 @@ _WHY_FAILED = {
         "Microsoft could not be reached, so no pass was created. Try again in a minute."
     ),
     PassIssue.Reason.STRANGE_ANSWER: _(
-        "Microsoft created a pass that cannot be used. It will not be shown and is being deleted."
+        "Microsoft created a pass that cannot be used. The portal is deleting it without showing it."
     ),
     PassIssue.Reason.CRASHED: _(
-        "This took too long. If Microsoft created a pass anyway, the portal will delete it without showing "
-        "it."
+        "The request took too long. If Microsoft created a pass anyway, the portal will delete it without "
+        "showing it."
     ),
     PassIssue.Reason.FROZEN: _(
-        "In the meantime, an admin stopped all passes. This pass will not be shown and is being deleted."
+        "An admin stopped all passes while Microsoft was creating this one. The portal is deleting this "
+        "pass without showing it."
     ),
     PassIssue.Reason.CHANGED: _(
-        "In the meantime, HR changed this starter. This pass will not be shown and is being deleted."
+        "HR changed this starter while Microsoft was creating the pass. The portal is deleting the pass "
+        "without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
-        "The portal could not save the pass. The pass will not be shown and is being deleted."
+        "The portal could not save the pass. The portal is deleting the pass without showing it."
     ),
 }
 

@@ -34,9 +34,9 @@ class Progress:
 OPEN = Progress("open")
 _WHY_CANCELLED: dict[str, Promise] = {
     Reason.NO_RECEIPT: _("We could not confirm that the pass reached you."),
-    Reason.NOT_SEEN: _("You did not see it."),
-    Reason.LOST: _("You cancelled it."),
-    Reason.TAKEN_BACK: _("HR cancelled it."),
+    Reason.NOT_SEEN: _("You did not see the pass."),
+    Reason.LOST: _("You cancelled the pass."),
+    Reason.TAKEN_BACK: _("HR cancelled the pass."),
     Reason.WITHDRAWN: _("HR withdrew this starter."),
     Reason.FROZEN: _("An admin stopped all passes."),
 }

@@ -43,7 +43,9 @@ class Migration(migrations.Migration):
                 ("seq", models.BigIntegerField(primary_key=True, serialize=False, verbose_name="number")),
                 (
                     "at",
-                    models.CharField(help_text="In UTC, as in the hash.", max_length=32, verbose_name="time"),
+                    models.CharField(
+                        help_text="In UTC, exactly as it was hashed.", max_length=32, verbose_name="time"
+                    ),
                 ),
                 ("event", models.CharField(db_index=True, max_length=40, verbose_name="event")),
                 (
@@ -195,7 +197,9 @@ class Migration(migrations.Migration):
                 (
                     "address",
                     models.CharField(
-                        help_text="The address in Entra at that time.", max_length=254, verbose_name="address"
+                        help_text="The address in Entra when the person chose.",
+                        max_length=254,
+                        verbose_name="address",
                     ),
                 ),
                 ("chosen_at", models.DateTimeField(verbose_name="chosen")),
@@ -276,8 +280,8 @@ class Migration(migrations.Migration):
                     "claim",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="How often a worker has started this job. Only the last of these workers can "
-                        "finish the job.",
+                        help_text="How many times a worker has started this job. Only the worker that "
+                        "started it last can finish the job.",
                         verbose_name="claim",
                     ),
                 ),
@@ -344,7 +348,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(10),
                         ],
-                        verbose_name="passes for one starter",
+                        verbose_name="passes per starter",
                     ),
                 ),
                 (
@@ -395,28 +399,28 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(1440),
                         ],
-                        verbose_name="passes possible from (minutes before the start)",
+                        verbose_name="passes can be created from (minutes before the start)",
                     ),
                 ),
                 (
                     "closes_days_after",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="How many days after the start the manager can still create a pass. Recommended: "
-                        "5, for starters who begin late.",
+                        help_text="The manager can create a pass until this many days after the start. "
+                        "Recommended: 5, for starters who begin late.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(30),
                         ],
-                        verbose_name="passes possible until (days after the start)",
+                        verbose_name="passes can be created until (days after the start)",
                     ),
                 ),
                 (
                     "invite_days_before",
                     models.PositiveSmallIntegerField(
                         default=3,
-                        help_text="How many days before the start the portal emails the link to the manager. "
-                        "Recommended: 3.",
+                        help_text="The portal emails the link to the manager this many days before the "
+                        "start. Recommended: 3.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(30),
@@ -442,8 +446,9 @@ class Migration(migrations.Migration):
                     "remind_on_day",
                     models.BooleanField(
                         default=True,
-                        help_text="The portal emails the manager at the time when they can create the pass. Recommended.",
-                        verbose_name="reminder on the day",
+                        help_text="The portal emails the manager as soon as they can create the pass. "
+                        "Recommended.",
+                        verbose_name="reminder on the first day",
                     ),
                 ),
                 (
@@ -456,12 +461,13 @@ class Migration(migrations.Migration):
                         ],
                         db_default="above",
                         default="above",
-                        help_text="If there is no pass yet on the first day, the portal sends one email to the "
-                        "recipient chosen here. If Entra has no email address for the manager’s manager, "
-                        "the email goes to the duty address. If there is no duty address, the email goes "
-                        "to HR. Recommended, because a manager can be ill.",
+                        help_text="If there is no pass yet on the first day, the portal sends one email to "
+                        "the recipient chosen here. If you choose the manager’s manager but "
+                        "Entra has no email address for them, the email goes to the duty "
+                        "address. If there is no duty address, it goes to HR. Recommended, "
+                        "because a manager can be ill.",
                         max_length=8,
-                        verbose_name="escalate to, if no pass was created",
+                        verbose_name="if there is no pass, escalate to",
                     ),
                 ),
                 (
@@ -507,7 +513,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("off", "do not check"),
-                            ("known", "check if Entra has a hire date"),
+                            ("known", "check only if Entra has a hire date"),
                             ("required", "check, and refuse the pass if Entra has no hire date"),
                         ],
                         default="known",
@@ -521,8 +527,8 @@ class Migration(migrations.Migration):
                     "hire_date_days",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="Recommended: 31, because a contract can begin on the first of the month and the starter later in "
-                        "the month.",
+                        help_text="Recommended: 31, because a contract can begin on the first of the month "
+                        "although the starter begins later that month.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(90),
@@ -537,7 +543,7 @@ class Migration(migrations.Migration):
                         help_text="The portal creates no pass if the name, account name or employee number changed after HR checked "
                         "the account. HR can check the account again. Recommended, because an account name can be reused "
                         "for another person.",
-                        verbose_name="still the same person",
+                        verbose_name="same person as when HR checked",
                     ),
                 ),
                 (
@@ -547,7 +553,7 @@ class Migration(migrations.Migration):
                         help_text="The portal creates no pass if the manager changed after HR checked the account. "
                         "HR can accept the new manager. Recommended. Otherwise, someone who can change the "
                         "manager in Entra can choose who gets the pass.",
-                        verbose_name="still the same manager",
+                        verbose_name="same manager as when HR checked",
                     ),
                 ),
                 (
@@ -561,7 +567,10 @@ class Migration(migrations.Migration):
                             ),
                         ],
                         default="refuse",
-                        help_text="Needs RoleManagement.Read.Directory and a licence with Privileged Identity Management. Choose “continue” only if the tenant does not have this licence. Without the licence there are no eligible roles.",
+                        help_text="Checks that the account cannot activate an administrator role. Needs "
+                        "RoleManagement.Read.Directory and a licence with Privileged Identity "
+                        "Management. Choose “continue” only if the tenant does not have this "
+                        "licence. Without the licence, there are no eligible roles.",
                         max_length=6,
                         verbose_name="eligible administrator roles (PIM)",
                     ),
@@ -578,8 +587,9 @@ class Migration(migrations.Migration):
                             ("off", "do not check"),
                         ],
                         default="refuse",
-                        help_text="Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and a licence with Privileged Identity "
-                        "Management.",
+                        help_text="Checks that the account cannot join groups via PIM. Needs "
+                        "PrivilegedEligibilitySchedule.Read.AzureADGroup and a licence with "
+                        "Privileged Identity Management.",
                         max_length=6,
                         verbose_name="eligible groups (PIM for groups)",
                     ),
@@ -613,8 +623,9 @@ class Migration(migrations.Migration):
                             ),
                         ],
                         default="skip",
-                        help_text="Needs AuditLog.Read.All and Entra ID P1. If the portal cannot read the last sign-in, only "
-                        "accounts created around the start date count as new.",
+                        help_text="Checks that nobody has signed in with the account before. Needs "
+                        "AuditLog.Read.All and Entra ID P1. If the portal cannot read the last "
+                        "sign-in, only accounts created around the start date count as new.",
                         max_length=6,
                         verbose_name="last sign-in",
                     ),
@@ -674,9 +685,9 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Accounts and groups that never get a pass, such as emergency accounts. Enter one "
-                        "object id per line. This list overrides all other settings.",
-                        verbose_name="never these accounts and groups",
+                        help_text="For example emergency accounts. Enter one object id per line. This list "
+                        "overrides all other settings.",
+                        verbose_name="accounts and groups that never get a pass",
                     ),
                 ),
                 (
@@ -740,8 +751,8 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=30,
                         default=30,
-                        help_text="How many days a former admin must wait before they can create passes. Recommended: 30. A shorter "
-                        "time is less safe.",
+                        help_text="A former admin must wait this many days before they can create passes. "
+                        "Recommended: 30. A shorter time is less safe.",
                         validators=[
                             django.core.validators.MinValueValidator(2),
                             django.core.validators.MaxValueValidator(365),
@@ -753,8 +764,9 @@ class Migration(migrations.Migration):
                     "approve_all",
                     models.BooleanField(
                         default=False,
-                        help_text="The manager can create a pass only after a second person in HR approves and gives a reason. This "
-                        "must not be the person who added the starter. Recommended for sensitive departments only.",
+                        help_text="The manager can create a pass only after a second person in HR approves "
+                        "and gives a reason. The person who added the starter cannot approve. "
+                        "Recommended for sensitive departments only.",
                         verbose_name="an HR colleague approves every starter",
                     ),
                 ),
@@ -778,8 +790,8 @@ class Migration(migrations.Migration):
                     "retention_days",
                     models.PositiveSmallIntegerField(
                         default=30,
-                        help_text="How many days after the end of the onboarding the portal deletes the starter's "
-                        "personal details. Recommended: 30.",
+                        help_text="The portal deletes the starter's personal details this many days after "
+                        "the end of the onboarding. Recommended: 30.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -837,15 +849,15 @@ class Migration(migrations.Migration):
                     "graph_calls",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="The largest number of calls in the number of seconds that is set below. "
-                        "Microsoft's limit is 5 calls in 10 seconds. Leave empty to use the value set at "
-                        "installation.",
+                        help_text="The largest number of calls about passes in the period set below. "
+                        "Microsoft's limit is 5 calls in 10 seconds. Leave empty to use the "
+                        "value set at installation.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(4),
                             django.core.validators.MaxValueValidator(1000),
                         ],
-                        verbose_name="Microsoft Graph: limited calls",
+                        verbose_name="Microsoft Graph: calls about passes",
                     ),
                 ),
                 (
@@ -858,7 +870,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(60),
                         ],
-                        verbose_name="Microsoft Graph: time for these calls (seconds)",
+                        verbose_name="Microsoft Graph: period for these calls (seconds)",
                     ),
                 ),
                 ("number", models.BigAutoField(primary_key=True, serialize=False, verbose_name="number")),
@@ -1139,7 +1151,7 @@ class Migration(migrations.Migration):
                     "answer_event",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="The reference number that HR and IT use when they ask about the problem.",
+                        help_text="The reference number for questions about the problem.",
                         null=True,
                         verbose_name="audit event of the problem",
                     ),
@@ -1239,11 +1251,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "sign_in_awaited_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="manager waiting since"),
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="waiting for sign-in check since"
+                    ),
                 ),
                 (
                     "sign_in_missed_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="last failed look-up"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="last failed sign-in check"),
                 ),
                 ("first_pass_at", models.DateTimeField(blank=True, null=True, verbose_name="first pass")),
                 (
@@ -1318,7 +1332,7 @@ class Migration(migrations.Migration):
                             ("closed", "finished"),
                             ("rejected", "refused by Microsoft"),
                             ("unknown", "result not known yet"),
-                            ("void", "none was created"),
+                            ("void", "no pass was created"),
                             ("revoking", "being cancelled"),
                             ("revoked", "cancelled"),
                         ],
@@ -1334,12 +1348,12 @@ class Migration(migrations.Migration):
                         choices=[
                             ("", ""),
                             ("no_receipt", "the manager’s page did not confirm that the pass arrived"),
-                            ("not_seen", "the manager did not see it"),
-                            ("lost", "the manager cancelled it"),
-                            ("taken_back", "HR cancelled it"),
+                            ("not_seen", "the manager did not see the pass"),
+                            ("lost", "the manager cancelled the pass"),
+                            ("taken_back", "HR cancelled the pass"),
                             ("withdrawn", "the starter was withdrawn"),
                             ("frozen", "an admin stopped all passes"),
-                            ("changed", "the starter was changed in the meantime"),
+                            ("changed", "the starter was changed while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
                             ("not_recorded", "the portal could not save the result"),
@@ -1355,19 +1369,19 @@ class Migration(migrations.Migration):
                             ("registered", "the starter registered a sign-in method"),
                             ("used", "the pass was used, but no sign-in method was registered"),
                             ("expired", "it expired"),
-                            ("replaced", "a pass created outside the portal replaced it"),
+                            ("replaced", "a pass created outside the portal replaced this pass"),
                             (
                                 "overtaken",
                                 "an earlier attempt created a pass after all, which replaced this one",
                             ),
-                            ("gone", "someone deleted it outside the portal"),
+                            ("gone", "someone deleted the pass outside the portal"),
                         ],
                         default="",
                         max_length=20,
                         verbose_name="reason",
                     ),
                 ),
-                ("counted", models.BooleanField(default=False, verbose_name="counts as an attempt")),
+                ("counted", models.BooleanField(default=False, verbose_name="counts towards the limit")),
                 (
                     "identity_check",
                     models.CharField(
@@ -1407,20 +1421,18 @@ class Migration(migrations.Migration):
                         db_default=[],
                         default=list,
                         help_text="IDs of the sign-in methods that the account had before this pass was used.",
-                        verbose_name="methods before use",
+                        verbose_name="earlier sign-in methods",
                     ),
                 ),
                 (
                     "graph_request_id",
-                    models.CharField(
-                        blank=True, default="", max_length=64, verbose_name="request id of Graph"
-                    ),
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="Graph request id"),
                 ),
                 (
                     "answered_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="By Microsoft's own clock.",
+                        help_text="The time on Microsoft's clock.",
                         null=True,
                         verbose_name="refused by Microsoft at",
                     ),
@@ -1429,7 +1441,9 @@ class Migration(migrations.Migration):
                 ("shown_at", models.DateTimeField(blank=True, null=True, verbose_name="shown")),
                 (
                     "receipt_until",
-                    models.DateTimeField(blank=True, null=True, verbose_name="confirmation expected by"),
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="manager’s page must confirm by"
+                    ),
                 ),
                 ("held_at", models.DateTimeField(blank=True, null=True, verbose_name="handed over")),
                 ("used_at", models.DateTimeField(blank=True, null=True, verbose_name="used")),
@@ -1437,15 +1451,15 @@ class Migration(migrations.Migration):
                     "first_empty_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Microsoft’s answer was unclear. At this time, the portal checked and found no "
-                        "pass for the first time.",
+                        help_text="Microsoft’s answer was unclear, so the portal checked. This is when it "
+                        "first found no pass.",
                         null=True,
-                        verbose_name="first check without a pass",
+                        verbose_name="first check that found no pass",
                     ),
                 ),
                 (
                     "revoking_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="being cancelled since"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="cancellation started"),
                 ),
                 ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
                 (
@@ -1461,8 +1475,8 @@ class Migration(migrations.Migration):
                     "override",
                     models.ForeignKey(
                         blank=True,
-                        help_text="The version of the department’s own policy that applied to the pass, if there "
-                        "was one.",
+                        help_text="The version of the department’s own policy that applied to the pass. "
+                        "Empty if no department policy applied.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1542,7 +1556,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="For a line in a digest.",
+                        help_text="The text of the line in a digest.",
                         max_length=500,
                         verbose_name="reason",
                     ),

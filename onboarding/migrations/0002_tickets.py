@@ -41,10 +41,11 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="One system per line. HR need not accept a starter if the requester works in HR and signed "
-                "in to the portal in the last 90 days. The requester then counts as the person who added "
-                "the starter. Recommended: leave empty.",
-                verbose_name="systems whose starters HR need not accept",
+                help_text="One system per line. The portal accepts a starter automatically if the "
+                "requester works in HR and signed in to the portal in the last 90 days. The "
+                "requester then counts as the person who added the starter. Recommended: leave "
+                "empty.",
+                verbose_name="systems whose starters can be accepted automatically",
             ),
         ),
         migrations.AlterField(
@@ -106,7 +107,7 @@ class Migration(migrations.Migration):
                     "changed_at",
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="last changed"),
                 ),
-                ("last_event", models.BigIntegerField(default=0, verbose_name="newest audit event")),
+                ("last_event", models.BigIntegerField(default=0, verbose_name="latest audit event")),
                 (
                     "starter",
                     models.OneToOneField(

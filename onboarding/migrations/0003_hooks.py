@@ -20,7 +20,9 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="One per line, for example contoso.service-now.example. *.contoso.example allows all hosts below contoso.example. Leave empty to send no webhooks.",
+                help_text="Enter one host per line, for example contoso.service-now.example. To allow all "
+                "hosts below contoso.example, enter *.contoso.example. Leave empty to send no "
+                "webhooks.",
                 verbose_name="hosts that can receive webhooks",
             ),
         ),

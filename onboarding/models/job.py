@@ -30,7 +30,8 @@ class Job(models.Model):
         _("claim"),
         default=0,
         help_text=_(
-            "How often a worker has started this job. Only the last of these workers can finish the job."
+            "How many times a worker has started this job. Only the worker that started it last can finish "
+            "the job."
         ),
     )
     done_at = models.DateTimeField(_("done"), null=True, blank=True)

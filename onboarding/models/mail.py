@@ -63,7 +63,7 @@ class Mail(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text=_("For a line in a digest."),
+        help_text=_("The text of the line in a digest."),
     )
     subject = models.CharField(_("subject"), max_length=200)
     text = models.TextField(_("text"), blank=True)
@@ -147,7 +147,7 @@ class HrMailChoice(models.Model):
     )
     choice = models.CharField(_("choice"), max_length=10, choices=Choice)
     address = models.CharField(
-        _("address"), max_length=254, help_text=_("The address in Entra at that time.")
+        _("address"), max_length=254, help_text=_("The address in Entra when the person chose.")
     )
     chosen_at = models.DateTimeField(_("chosen"))
 

@@ -32,7 +32,7 @@ class PassIssue(models.Model):
         CLOSED = IssueState.CLOSED.value, _("finished")
         REJECTED = IssueState.REJECTED.value, _("refused by Microsoft")
         UNKNOWN = IssueState.UNKNOWN.value, _("result not known yet")
-        VOID = IssueState.VOID.value, _("none was created")
+        VOID = IssueState.VOID.value, _("no pass was created")
         REVOKING = IssueState.REVOKING.value, _("being cancelled")
         REVOKED = IssueState.REVOKED.value, _("cancelled")
 
@@ -41,12 +41,12 @@ class PassIssue(models.Model):
 
         NONE = "", ""
         NO_RECEIPT = "no_receipt", _("the manager’s page did not confirm that the pass arrived")
-        NOT_SEEN = "not_seen", _("the manager did not see it")
-        LOST = "lost", _("the manager cancelled it")
-        TAKEN_BACK = "taken_back", _("HR cancelled it")
+        NOT_SEEN = "not_seen", _("the manager did not see the pass")
+        LOST = "lost", _("the manager cancelled the pass")
+        TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("the starter was withdrawn")
         FROZEN = "frozen", _("an admin stopped all passes")
-        CHANGED = "changed", _("the starter was changed in the meantime")
+        CHANGED = "changed", _("the starter was changed while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
         NOT_RECORDED = "not_recorded", _("the portal could not save the result")
@@ -62,9 +62,9 @@ class PassIssue(models.Model):
         REGISTERED = "registered", _("the starter registered a sign-in method")
         USED = "used", _("the pass was used, but no sign-in method was registered")
         EXPIRED = "expired", _("it expired")
-        REPLACED = "replaced", _("a pass created outside the portal replaced it")
+        REPLACED = "replaced", _("a pass created outside the portal replaced this pass")
         OVERTAKEN = "overtaken", _("an earlier attempt created a pass after all, which replaced this one")
-        GONE = "gone", _("someone deleted it outside the portal")
+        GONE = "gone", _("someone deleted the pass outside the portal")
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     starter = models.ForeignKey(
@@ -74,7 +74,7 @@ class PassIssue(models.Model):
     number = models.PositiveSmallIntegerField(_("number"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUING)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.NONE, blank=True)
-    counted = models.BooleanField(_("counts as an attempt"), default=False)
+    counted = models.BooleanField(_("counts towards the limit"), default=False)
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("confirmed by")
@@ -92,7 +92,10 @@ class PassIssue(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=_("The version of the department’s own policy that applied to the pass, if there was one."),
+        help_text=_(
+            "The version of the department’s own policy that applied to the pass. Empty if no "
+            "department policy applied."
+        ),
         verbose_name=_("policy of the department"),
     )
     lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
@@ -108,30 +111,29 @@ class PassIssue(models.Model):
         ),
     )
     methods_before = models.JSONField(
-        _("methods before use"),
+        _("earlier sign-in methods"),
         default=list,
         db_default=[],
         help_text=_("IDs of the sign-in methods that the account had before this pass was used."),
     )
-    graph_request_id = models.CharField(_("request id of Graph"), max_length=64, blank=True, default="")
+    graph_request_id = models.CharField(_("Graph request id"), max_length=64, blank=True, default="")
     answered_at = models.DateTimeField(
-        _("refused by Microsoft at"), null=True, blank=True, help_text=_("By Microsoft's own clock.")
+        _("refused by Microsoft at"), null=True, blank=True, help_text=_("The time on Microsoft's clock.")
     )
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
     shown_at = models.DateTimeField(_("shown"), null=True, blank=True)
-    receipt_until = models.DateTimeField(_("confirmation expected by"), null=True, blank=True)
+    receipt_until = models.DateTimeField(_("manager’s page must confirm by"), null=True, blank=True)
     held_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     used_at = models.DateTimeField(_("used"), null=True, blank=True)
     first_empty_at = models.DateTimeField(
-        _("first check without a pass"),
+        _("first check that found no pass"),
         null=True,
         blank=True,
         help_text=_(
-            "Microsoft’s answer was unclear. At this time, the portal checked and found no pass for the "
-            "first time."
+            "Microsoft’s answer was unclear, so the portal checked. This is when it first found no pass."
         ),
     )
-    revoking_at = models.DateTimeField(_("being cancelled since"), null=True, blank=True)
+    revoking_at = models.DateTimeField(_("cancellation started"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
 
     class Meta:

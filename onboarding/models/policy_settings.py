@@ -38,7 +38,7 @@ class Check(models.TextChoices):
 
 class HireDate(models.TextChoices):
     OFF = "off", _("do not check")
-    KNOWN = "known", _("check if Entra has a hire date")
+    KNOWN = "known", _("check only if Entra has a hire date")
     REQUIRED = "required", _("check, and refuse the pass if Entra has no hire date")
 
 
@@ -77,7 +77,7 @@ class PolicySettings(models.Model):
     )
     single_use = models.BooleanField(_("single use"), default=True, editable=False)
     attempts = models.PositiveSmallIntegerField(
-        _("passes for one starter"),
+        _("passes per starter"),
         default=3,
         validators=value_between(1, 10),
         help_text=_(
@@ -119,7 +119,7 @@ class PolicySettings(models.Model):
 
     # --- When -----------------------------------------------------------------------------------------------
     opens_minutes_before = models.PositiveSmallIntegerField(
-        _("passes possible from (minutes before the start)"),
+        _("passes can be created from (minutes before the start)"),
         default=120,
         validators=value_between(0, 1440),
         help_text=_(
@@ -128,11 +128,11 @@ class PolicySettings(models.Model):
         ),
     )
     closes_days_after = models.PositiveSmallIntegerField(
-        _("passes possible until (days after the start)"),
+        _("passes can be created until (days after the start)"),
         default=5,
         validators=value_between(1, 30),
         help_text=_(
-            "How many days after the start the manager can still create a pass. Recommended: 5, for "
+            "The manager can create a pass until this many days after the start. Recommended: 5, for "
             "starters who begin late."
         ),
     )
@@ -141,7 +141,7 @@ class PolicySettings(models.Model):
         default=3,
         validators=value_between(0, 30),
         help_text=_(
-            "How many days before the start the portal emails the link to the manager. Recommended: 3."
+            "The portal emails the link to the manager this many days before the start. Recommended: 3."
         ),
     )
     remind_days_before = models.PositiveSmallIntegerField(
@@ -154,22 +154,22 @@ class PolicySettings(models.Model):
         ),
     )
     remind_on_day = models.BooleanField(
-        _("reminder on the day"),
+        _("reminder on the first day"),
         default=True,
-        help_text=_("The portal emails the manager at the time when they can create the pass. Recommended."),
+        help_text=_("The portal emails the manager as soon as they can create the pass. Recommended."),
     )
 
     escalate_to = models.CharField(
-        _("escalate to, if no pass was created"),
+        _("if there is no pass, escalate to"),
         max_length=8,
         choices=EscalateTo,
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
             "If there is no pass yet on the first day, the portal sends one email to the recipient chosen "
-            "here. If Entra has no email address for the manager’s manager, the email goes to the duty "
-            "address. If there is no duty address, the email goes to HR. Recommended, because a manager "
-            "can be ill."
+            "here. If you choose the manager’s manager but Entra has no email address for them, the email "
+            "goes to the duty address. If there is no duty address, it goes to HR. Recommended, because a "
+            "manager can be ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -213,12 +213,12 @@ class PolicySettings(models.Model):
         default=31,
         validators=value_between(1, 90),
         help_text=_(
-            "Recommended: 31, because a contract can begin on the first of the month and the starter later in "
-            "the month."
+            "Recommended: 31, because a contract can begin on the first of the month although the starter "
+            "begins later that month."
         ),
     )
     same_person = models.BooleanField(
-        _("still the same person"),
+        _("same person as when HR checked"),
         default=True,
         help_text=_(
             "The portal creates no pass if the name, account name or employee number changed after HR checked "
@@ -227,7 +227,7 @@ class PolicySettings(models.Model):
         ),
     )
     same_manager = models.BooleanField(
-        _("still the same manager"),
+        _("same manager as when HR checked"),
         default=True,
         help_text=_(
             "The portal creates no pass if the manager changed after HR checked the account. HR can accept "
@@ -241,8 +241,9 @@ class PolicySettings(models.Model):
         choices=WhenUnreadable,
         default=WhenUnreadable.REFUSE,
         help_text=_(
-            "Needs RoleManagement.Read.Directory and a licence with Privileged Identity Management. Choose "
-            "“continue” only if the tenant does not have this licence. Without the licence there are no "
+            "Checks that the account cannot activate an administrator role. Needs "
+            "RoleManagement.Read.Directory and a licence with Privileged Identity Management. Choose "
+            "“continue” only if the tenant does not have this licence. Without the licence, there are no "
             "eligible roles."
         ),
     )
@@ -252,7 +253,8 @@ class PolicySettings(models.Model):
         choices=Check,
         default=Check.REFUSE,
         help_text=_(
-            "Needs PrivilegedEligibilitySchedule.Read.AzureADGroup and a licence with Privileged Identity "
+            "Checks that the account cannot join groups via PIM. Needs "
+            "PrivilegedEligibilitySchedule.Read.AzureADGroup and a licence with Privileged Identity "
             "Management."
         ),
     )
@@ -272,8 +274,9 @@ class PolicySettings(models.Model):
         choices=WhenUnreadable,
         default=WhenUnreadable.SKIP,
         help_text=_(
-            "Needs AuditLog.Read.All and Entra ID P1. If the portal cannot read the last sign-in, only accounts "
-            "created around the start date count as new."
+            "Checks that nobody has signed in with the account before. Needs AuditLog.Read.All and Entra "
+            "ID P1. If the portal cannot read the last sign-in, only accounts created around the start "
+            "date count as new."
         ),
     )
     restricted_unit = models.BooleanField(
@@ -325,12 +328,12 @@ class PolicySettings(models.Model):
         ),
     )
     deny_list = models.TextField(
-        _("never these accounts and groups"),
+        _("accounts and groups that never get a pass"),
         blank=True,
         default="",
         help_text=_(
-            "Accounts and groups that never get a pass, such as emergency accounts. Enter one object id "
-            "per line. This list overrides all other settings."
+            "For example emergency accounts. Enter one object id per line. This list overrides all other "
+            "settings."
         ),
     )
 
@@ -374,16 +377,16 @@ class PolicySettings(models.Model):
         db_default=30,
         validators=value_between(2, 365),
         help_text=_(
-            "How many days a former admin must wait before they can create passes. Recommended: 30. A shorter "
-            "time is less safe."
+            "A former admin must wait this many days before they can create passes. Recommended: 30. A "
+            "shorter time is less safe."
         ),
     )
     approve_all = models.BooleanField(
         _("an HR colleague approves every starter"),
         default=False,
         help_text=_(
-            "The manager can create a pass only after a second person in HR approves and gives a reason. This "
-            "must not be the person who added the starter. Recommended for sensitive departments only."
+            "The manager can create a pass only after a second person in HR approves and gives a reason. "
+            "The person who added the starter cannot approve. Recommended for sensitive departments only."
         ),
     )
     approve_manager = models.BooleanField(
@@ -411,14 +414,14 @@ class PolicySettings(models.Model):
         ),
     )
     api_trusted_sources = models.TextField(
-        _("systems whose starters HR need not accept"),
+        _("systems whose starters can be accepted automatically"),
         blank=True,
         default="",
         db_default="",
         help_text=_(
-            "One system per line. HR need not accept a starter if the requester works in HR and signed in "
-            "to the portal in the last 90 days. The requester then counts as the person who added the "
-            "starter. Recommended: leave empty."
+            "One system per line. The portal accepts a starter automatically if the requester works in HR "
+            "and signed in to the portal in the last 90 days. The requester then counts as the person who "
+            "added the starter. Recommended: leave empty."
         ),
     )
     api_agents = models.BooleanField(
@@ -433,8 +436,8 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "One per line, for example contoso.service-now.example. *.contoso.example allows all hosts below "
-            "contoso.example. Leave empty to send no webhooks."
+            "Enter one host per line, for example contoso.service-now.example. To allow all hosts below "
+            "contoso.example, enter *.contoso.example. Leave empty to send no webhooks."
         ),
     )
     hook_private_ranges = models.TextField(
@@ -454,8 +457,8 @@ class PolicySettings(models.Model):
         default=30,
         validators=value_between(1, 365),
         help_text=_(
-            "How many days after the end of the onboarding the portal deletes the starter's personal "
-            "details. Recommended: 30."
+            "The portal deletes the starter's personal details this many days after the end of the "
+            "onboarding. Recommended: 30."
         ),
     )
     audit_days = models.PositiveSmallIntegerField(
@@ -495,17 +498,17 @@ class PolicySettings(models.Model):
         ),
     )
     graph_calls = models.PositiveSmallIntegerField(
-        _("Microsoft Graph: limited calls"),
+        _("Microsoft Graph: calls about passes"),
         null=True,
         blank=True,
         validators=value_between(4, 1000),
         help_text=_(
-            "The largest number of calls in the number of seconds that is set below. Microsoft's limit is "
-            "5 calls in 10 seconds. Leave empty to use the value set at installation."
+            "The largest number of calls about passes in the period set below. Microsoft's limit is 5 "
+            "calls in 10 seconds. Leave empty to use the value set at installation."
         ),
     )
     graph_seconds = models.PositiveSmallIntegerField(
-        _("Microsoft Graph: time for these calls (seconds)"),
+        _("Microsoft Graph: period for these calls (seconds)"),
         null=True,
         blank=True,
         validators=value_between(1, 60),

@@ -156,7 +156,7 @@ class Starter(models.Model):
         _("audit event of the problem"),
         null=True,
         blank=True,
-        help_text=_("The reference number that HR and IT use when they ask about the problem."),
+        help_text=_("The reference number for questions about the problem."),
     )
     hr_notified_at = models.DateTimeField(_("HR notified"), null=True, blank=True)
 
@@ -206,8 +206,8 @@ class Starter(models.Model):
         help_text=_("The portal has permission to read the last sign-in."),
     )
     # Since when a manager waits for the reading, and when Microsoft's answer last left this account out.
-    sign_in_awaited_at = models.DateTimeField(_("manager waiting since"), null=True, blank=True)
-    sign_in_missed_at = models.DateTimeField(_("last failed look-up"), null=True, blank=True)
+    sign_in_awaited_at = models.DateTimeField(_("waiting for sign-in check since"), null=True, blank=True)
+    sign_in_missed_at = models.DateTimeField(_("last failed sign-in check"), null=True, blank=True)
     first_pass_at = models.DateTimeField(_("first pass"), null=True, blank=True)
 
     # None until HR accepts what another system added: an application is not a person.

@@ -38,9 +38,9 @@ class Ticket(models.Model):
     requested_by_name = models.CharField(_("requested by"), max_length=256, blank=True, default="")
     created_at = models.DateTimeField(_("added"), default=timezone.now)
     accepted_at = models.DateTimeField(_("accepted by HR"), null=True, blank=True)
-    # The time and number of the starter's newest audit event. Systems that poll read in this order.
+    # The time and number of the starter's latest audit event. Systems that poll read in this order.
     changed_at = models.DateTimeField(_("last changed"), default=timezone.now)
-    last_event = models.BigIntegerField(_("newest audit event"), default=0)
+    last_event = models.BigIntegerField(_("latest audit event"), default=0)
 
     # Personal texts, which are emptied when the starter is erased.
     PERSONAL_FIELDS = ("account", "note", "requested_by", "requested_by_id", "requested_by_name")

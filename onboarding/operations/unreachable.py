@@ -26,13 +26,13 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
     ("unsupported startup parameter", _("a connection pooler refuses the portal's connection options")),
     ("too many clients", _("the database has no free connections")),
     ("remaining connection slots", _("the database has no free connections")),
-    ("the database system is starting up", _("it is still starting")),
-    ("the database system is shutting down", _("it is shutting down")),
+    ("the database system is starting up", _("the database is still starting")),
+    ("the database system is shutting down", _("the database is shutting down")),
     ("does not exist", _("the database or user does not exist")),
     ("unable to open database file", _("the folder of the database file does not exist or is not writable")),
-    ("readonly database", _("its file is not writable")),
+    ("readonly database", _("the database file is not writable")),
     ("locked", _("another process has locked the database")),
-    ("server closed the connection", _("it closed the connection")),
+    ("server closed the connection", _("the database closed the connection")),
     ("deadline", _("the database does not answer in time")),
 )
 
@@ -41,7 +41,7 @@ def database_error_text(error: Exception) -> str:
     """A sentence for the person who starts the portal. It repeats nothing of the error's own text."""
     message = str(error).casefold()
     known = (str(cause) for part, cause in CAUSES if part in message)
-    cause = next(known, gettext("an error of the kind %(kind)s") % {"kind": type(error).__name__})
+    cause = next(known, gettext("an unexpected error (%(kind)s)") % {"kind": type(error).__name__})
     return gettext("DATABASE_URL: the portal cannot use the database %(name)s: %(cause)s.") % {
         "name": _database_location(),
         "cause": cause,
@@ -53,7 +53,7 @@ def _database_location() -> str:
     if connection.vendor == "sqlite":
         return str(configured["NAME"])
     host = configured["HOST"] or configured.get("OPTIONS", {}).get("host") or "localhost"
-    return gettext("%(name)s at %(host)s, port %(port)s,") % {
+    return gettext("%(name)s (%(host)s, port %(port)s)") % {
         "name": configured["NAME"],
         "host": host,
         "port": configured["PORT"] or 5432,

@@ -69,7 +69,7 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
 
 
 def _name_error(name: str) -> str:
-    return gettext("“%(name)s” cannot be the name of a system. Use small letters, digits and hyphens.") % {
+    return gettext("“%(name)s” is not a valid system name. Use lower-case letters, digits and hyphens.") % {
         "name": name
     }
 

@@ -43,7 +43,7 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         if line and (len(line) > 253 or not HOST.fullmatch(line)):
             yield (
                 "hook_hosts",
-                gettext("“%(line)s” is not the name of a host. Enter one per line, without https://.")
+                gettext("“%(line)s” is not a host name. Enter one per line, without https://.")
                 % {"line": line[:80]},
             )
     for line in rules.hook_private_ranges.splitlines():

@@ -51,7 +51,7 @@ def _check_confirmation_and_mails(rules: PolicySettings) -> Iterator[tuple[str, 
             "invite_days_before",
             gettext(
                 "With these settings, managers could create passes before they get the link. Send the "
-                "invitation earlier, or allow passes later."
+                "invitation earlier, or choose fewer minutes in “passes can be created from”."
             ),
         )
     if rules.remind_days_before and rules.remind_days_before >= rules.invite_days_before:
@@ -68,16 +68,16 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "hire_date_days",
             gettext(
-                "Choose at least as many days as in “passes possible until”. Otherwise a starter who "
-                "begins late cannot get a pass after HR changes the start date."
+                "Choose at least as many days as in “passes can be created until”. Otherwise, if a starter "
+                "begins late and HR changes the start date, this check can prevent the pass."
             ),
         )
     if rules.new_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
         yield (
             "new_days_before",
             gettext(
-                "Choose more days. As set now, a manager could request a pass on a day on which no account is "
-                "accepted as new yet."
+                "Choose more days. With this setting, a manager could request a pass on a day when no "
+                "account counts as new yet."
             ),
         )
 
@@ -100,7 +100,7 @@ def _check_lifetime(rules: PolicySettings) -> Iterator[tuple[str, str]]:
 
 def _check_limits_and_retention(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if rules.manager_daily < rules.attempts:
-        yield "manager_daily", gettext("This number must not be lower than “passes for one starter”.")
+        yield "manager_daily", gettext("This number must not be lower than “passes per starter”.")
     if rules.site_daily < rules.manager_daily:
         yield "site_daily", gettext("This number must not be lower than “passes per manager per day”.")
     if rules.audit_days < rules.retention_days:
@@ -122,8 +122,8 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "escalate_to",
             gettext(
-                "The manager must get a reminder before the escalation. Turn on “reminder on the day”, or "
-                "choose “nobody” for the escalation."
+                "The manager must get a reminder before the escalation. Turn on “reminder on the first "
+                "day”, or choose “nobody” for the escalation."
             ),
         )
 

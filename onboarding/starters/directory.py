@@ -301,7 +301,10 @@ def _list_warnings(account: graph.Account, manager: graph.Manager | None, record
         ),
         (
             manager is not None and not manager.mail,
-            gettext("The manager has no mailbox, but can find the starter on their home page in the portal."),
+            gettext(
+                "The manager has no mailbox, so the portal cannot email the link. The manager can find "
+                "the starter on the portal’s home page."
+            ),
         ),
         (
             manager is not None and manager.object_id == recorder.oid,

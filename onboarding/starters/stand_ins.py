@@ -160,7 +160,8 @@ def _objection_to(
         (
             above.object_id in {starter.account_id, starter.manager_id},
             gettext(
-                "The manager’s manager must be a third person. In Entra, it is the starter or the manager."
+                "In Entra, the manager’s manager is the starter or the manager. The stand-in must be a "
+                "third person."
             ),
         ),
         (

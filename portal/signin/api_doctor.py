@@ -32,15 +32,16 @@ def api_is_known(_visit: Any) -> Finding:
             "wrong",
             gettext("The tenant has no application %(client_id)s.") % {"client_id": settings.API_CLIENT_ID},
             gettext(
-                "Set API_CLIENT_ID to the application (client) id of the API registration (%(where)s). If you do "
-                "not use the API, remove API_CLIENT_ID. `manage.py setup_tenant --api` plans the registration."
+                "Set API_CLIENT_ID to the application (client) id of the API registration (%(where)s). If "
+                "you do not use the API, remove API_CLIENT_ID. To see what to register, run `manage.py "
+                "setup_tenant --api`."
             )
             % {"where": WHERE},
         )
     if answer.came_back or answer.numbers & UNKNOWN_ADDRESS:
         words = gettext("Application id %(client_id)s.")
         return "ok", words % {"client_id": settings.API_CLIENT_ID}, ""
-    words, fix = describe_unclear_answer(answer), gettext("Call the API once to check this.")
+    words, fix = describe_unclear_answer(answer), gettext("To check the registration, call the API once.")
     return "unknown", words, fix
 
 
@@ -91,7 +92,8 @@ def api_roles_are_defined(visit: Any) -> Finding:
 def _unreadable() -> Finding:
     words = gettext("To read the registration, the portal needs the optional permission %(permission)s.")
     fix = gettext(
-        "To compare the registration with the plan, run `setup_tenant --api` again and then run its script."
+        "To compare the registration with the plan, run `setup_tenant --api --script FILE`, then run the "
+        "script in FILE."
     )
     return "skipped", words % {"permission": "Application.Read.All"}, fix
 

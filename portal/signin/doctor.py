@@ -96,8 +96,8 @@ def address_is_registered(name: str, visit: Any) -> Finding:
             gettext("The redirect URI %(address)s is missing from the sign-in registration")
             % {"address": address},
             gettext(
-                "Add exactly this URI to the registration (%(where)s, Authentication, platform Web). If the URI "
-                "does not have the portal's address, fix PORTAL_URL."
+                "Add exactly this URI to the registration (%(where)s, Authentication, platform Web). If "
+                "the URI does not start with the portal's address, fix PORTAL_URL."
             )
             % {"where": WHERE},
         )
@@ -105,7 +105,7 @@ def address_is_registered(name: str, visit: Any) -> Finding:
 
 
 def _unclear_answer(answer: AuthorizeAnswer) -> Finding:
-    return "unknown", describe_unclear_answer(answer), gettext("Sign in once to check this.")
+    return "unknown", describe_unclear_answer(answer), gettext("To check the registration, sign in once.")
 
 
 def describe_unclear_answer(answer: AuthorizeAnswer) -> str:
@@ -154,9 +154,9 @@ def registration_has_no_rights(visit: Any) -> Finding:
             "wrong",
             gettext("The sign-in registration has permissions in Graph: %(rights)s.")
             % {"rights": ", ".join(roles)},
-            gettext("Remove these permissions. Only the workload identity needs permissions in Graph."),
+            gettext("Remove these permissions. Only the portal’s own identity needs permissions in Graph."),
         )
-    return "ok", gettext("It has no permissions."), ""
+    return "ok", gettext("No permissions were found."), ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def roles_are_defined(visit: Any) -> Finding:
 
 _KNOWN = ("signin.client",)
 CHECKS = (
-    ("signin.entra", _("Microsoft's sign-in answers"), entra_answers, ()),
+    ("signin.entra", _("Microsoft's sign-in service responds"), entra_answers, ()),
     ("signin.client", _("The sign-in registration exists"), client_is_known, ("signin.entra",)),
     (
         "signin.redirect",

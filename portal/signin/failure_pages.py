@@ -40,7 +40,7 @@ FAILURE_PAGES = {
     "other_person": FailurePage(
         REFUSED,
         403,
-        _("A different account signed in"),
+        _("You signed in with a different account"),
         _(
             "For this step, sign in with the account that you already use in the portal. To use the other "
             "account, sign out first."
@@ -119,7 +119,7 @@ FAILURE_PAGES = {
         FAILED,
         503,
         _("You cannot sign in at the moment"),
-        _("The portal could not reach Microsoft’s sign-in. Try again in a minute."),
+        _("The portal could not reach Microsoft’s sign-in service. Try again in a minute."),
     ),
 }
 
@@ -144,7 +144,7 @@ AT_STEP_UP = {
         "signin/again.html",
         503,
         _("You cannot sign in at the moment"),
-        _("The portal could not reach Microsoft’s sign-in. Try again in a minute."),
+        _("The portal could not reach Microsoft’s sign-in service. Try again in a minute."),
     ),
 }
 

@@ -85,7 +85,7 @@ LOST_BUT_MADE = replace(
 )
 STRANGE = replace(
     LOST_BUT_MADE,
-    says="Microsoft created a pass that cannot be used. It will not be shown and is being deleted.",
+    says="Microsoft created a pass that cannot be used. The portal is deleting it without showing it.",
     reason="strange_answer",
     notified={("refused", HR)},
     later_says="no longer works: Microsoft’s response was not usable.",
@@ -217,7 +217,7 @@ IN_HRS_WORDS = {
     "6": "Microsoft refused to create a pass that works only once.",
     "7": "IT must add the account to the Temporary Access Pass policy.",
     "8": "The account is a guest account from another organisation.",
-    "9": "There is already a pass on the account.",
+    "9": "The account already has a pass.",
     "10": "Microsoft refused to create the pass. IT can find the request in Microsoft’s logs by its ID:",
     "11": "The portal could not sign in to Microsoft.",
     "12": "The portal has no permission to create a pass for this account.",

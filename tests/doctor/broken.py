@@ -189,7 +189,7 @@ OWN_SIDE = (
         "sign-in activity is not read",
         "jobs.failing",
         job_fails("sign_ins:due", Job.Priority.LOOK, 150),
-        says="The portal cannot read in Entra when accounts were last used.",
+        says="The portal cannot read from Entra when accounts were last used.",
     ),
     Broken(
         "a pass is not seen to its end",

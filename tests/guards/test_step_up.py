@@ -528,7 +528,7 @@ FAILS: dict[str, tuple[Callable[[Any], object], str, dict[str, str], int, str]] 
     # name: the tenant's fault, who answers with what, the status, and words of the page
     "cancelled": (lambda tenant: None, "cancel", {}, 400, "You did not confirm your identity"),
     "not met": (deny_context, "maria", {}, 403, "This step needs a stronger sign-in"),
-    "somebody else": (lambda tenant: None, "tom", {}, 403, "A different account signed in"),
+    "somebody else": (lambda tenant: None, "tom", {}, 403, "You signed in with a different account"),
     "an earlier sign-in": (lambda tenant: None, "maria", {"signed_in_ago": "600"}, 403, "Please sign in again"),
     "Microsoft is away": (
         lambda tenant: tenant.tenant.faults.add({"path": "/oauth2/v2.0/token", "method": "POST", "status": 503}),

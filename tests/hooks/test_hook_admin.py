@@ -33,7 +33,7 @@ def test_the_lists_show_hosts_and_outcomes(hook, ticketed, receiver, browser_of,
 
     assert hook.host in hooks and "servicenow" in hooks and "failing" in hooks
     assert "starter.invited" in deliveries and "503" in deliveries
-    assert ("Replay the selected" in deliveries) is (key == "ada")
+    assert ("Send the selected" in deliveries) is (key == "ada")
     assert ("Revoke the selected" in hooks) is (key == "ada")
 
 
@@ -83,13 +83,13 @@ def test_what_was_given_up_arrives_after_a_replay(hook, ticketed, receiver, brow
 def test_what_waits_or_ended_cannot_be_replayed(hook, ticketed, browser_of):
     happen(ticketed(), "starter.invited")
     ada = browser_of("ada")
-    assert "The portal cannot send some deliveries again" in act(
+    assert "The portal cannot send some of the selected deliveries again" in act(
         ada, DELIVERIES, "replay", HookDelivery.objects.get()
     )
 
     act(ada, HOOKS, "revoke", hook)
 
-    assert "The portal cannot send some deliveries again" in act(
+    assert "The portal cannot send some of the selected deliveries again" in act(
         ada, DELIVERIES, "replay", HookDelivery.objects.get()
     )
     assert not AuditEvent.objects.filter(event="hook.replayed").exists()

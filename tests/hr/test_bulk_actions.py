@@ -211,7 +211,7 @@ def test_without_having_seen_them_nobody_is_moved(browser_of, four):
 
     page = page_of(browser_of("hanna").post("/hr/together/", fields))
 
-    assert "4 of 4 not done" in page
+    assert "4 of 4 failed" in page
     assert not AuditEvent.objects.filter(event="starter.rescheduled").exists()
 
 

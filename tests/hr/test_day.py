@@ -315,7 +315,7 @@ def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatc
 
     page = page_of(browser_of("hanna").get("/hr/day/"))
 
-    assert "7 start:" in page and "This page shows the first 5." in page
+    assert "7 start:" in page and "This page shows the first 5 starters." in page
     assert f'href="/hr/?state=all&on={timezone.localdate()}"' in page
 
 

@@ -134,7 +134,7 @@ def test_history_describes_the_first_day_newest_first(browser_of, held):
         ("The manager received the pass", "The portal"),
         ("The portal sent the pass to the manager’s page", "Maria Lindqvist"),
         ("The manager confirmed and requested a pass", "Maria Lindqvist"),
-        ("The link was queued for the manager", "Hanna Reuter"),
+        ("The portal queued the email with the link to the manager", "Hanna Reuter"),
         ("Added", "Hanna Reuter"),
     ]
 
@@ -175,8 +175,8 @@ def test_history_shows_why_a_pass_was_cancelled(browser_of, held, run_jobs):
 
     entries = entries_under(page_of(browser_of("hanna"), issue.starter))
 
-    assert any("The pass is being cancelled: the manager cancelled it" in entry for entry in entries)
-    assert "The manager can create a new pass: the manager cancelled it" in entries[0]
+    assert any("The pass is being cancelled: the manager cancelled the pass" in entry for entry in entries)
+    assert "The manager can create a new pass: the manager cancelled the pass" in entries[0]
 
 
 def test_every_event_that_the_portal_writes_has_words():
@@ -228,7 +228,7 @@ def test_every_attempt_is_listed_with_what_became_of_it(browser_of, held, run_jo
 
     second, first = passes.index("By video call"), passes.index("In person")
     assert second < first
-    assert "Cancelled: the manager did not see it. In person, with an identity document." in passes
+    assert "Cancelled: the manager did not see the pass. In person, with an identity document." in passes
     assert "Shown. By video call, with an identity document." in passes
 
 

@@ -253,7 +253,7 @@ def test_each_starters_page_shows_the_mail_waiting_and_then_sent(many, browser_o
     went = hanna.get(url).content.decode()
 
     assert "the portal sends each person at most one email every ten minutes" in waits and MARIA.mail in waits
-    assert "(sent in one email with others)" in went and "the manager" in went
+    assert "(sent as part of a digest email)" in went and "the manager" in went
 
 
 def test_a_digests_names_and_addresses_are_erased_after_a_week(many, run_jobs, time_machine):

@@ -90,9 +90,9 @@ def test_expired_pass_can_still_turn_out_used(held):
     ("reason", "says"),
     [
         (Reason.NO_RECEIPT, "We could not confirm that the pass reached you."),
-        (Reason.NOT_SEEN, "You did not see it."),
-        (Reason.LOST, "You cancelled it."),
-        (Reason.TAKEN_BACK, "HR cancelled it."),
+        (Reason.NOT_SEEN, "You did not see the pass."),
+        (Reason.LOST, "You cancelled the pass."),
+        (Reason.TAKEN_BACK, "HR cancelled the pass."),
         (Reason.WITHDRAWN, "HR withdrew this starter."),
     ],
 )

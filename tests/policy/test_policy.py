@@ -314,7 +314,7 @@ def test_a_department_overrides_only_its_own_settings(record, browser_of):
         and "Much to lose" in page
     )
     listed = ada.get("/admin/onboarding/departmentpolicy/").content.decode()
-    assert "legal" in listed and "passes for one starter: 3 → 1" in listed
+    assert "legal" in listed and "passes per starter: 3 → 1" in listed
 
 
 def test_an_empty_override_ends_a_departments_policy(person, browser_of):

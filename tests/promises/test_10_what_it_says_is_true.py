@@ -37,7 +37,7 @@ CLAIM = re.compile(
 BY_FUNCTION = {
     "HR was notified on %(moment)s.": ("onboarding/managers/page_state.py", "_hr_notified_line", "hr_notified_at"),
     "HR has been notified.": ("onboarding/managers/page_state.py", "_describe_last_pass", "_hr_was_notified"),
-    "The pass was deleted. The manager can create another one on the same page.": (
+    "The pass was deleted. The manager can create another one with the same link.": (
         "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
     ),
     "HR has stopped the onboarding of this starter": ("onboarding/managers/page_state.py", "build_page_state", "WITHDRAWN"),
@@ -50,9 +50,9 @@ BY_FUNCTION = {
     ),
     "The pass was cancelled": ("onboarding/managers/pass_progress.py", "_progress_cancelled", "issue.state"),
     "no email was sent": ("onboarding/hr/mail_log.py", "link_status", "starter.mails"),
-    "sent in one email with others": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
+    "sent as part of a digest email": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
     "sent": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
-    "The link was sent at %(time)s. Wait a while before you send it again.": (
+    "The link was sent at %(time)s. You can send it again ten minutes later.": (
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
     # The result of a service that returned without an error. Its event is in the same transaction.
@@ -81,19 +81,19 @@ BY_MAIL = {
 
 # Texts that claim no action of the portal, and why.
 NO_CLAIM = {
-    "%(server)s answers and uses TLS. Nothing was sent.": "the doctor sends nothing",
-    "%(server)s answers but does not use TLS. Nothing was sent.": "the doctor sends nothing",
+    "%(server)s answers and uses TLS. No test email was sent.": "the doctor sends nothing",
+    "%(server)s answers but does not use TLS. No test email was sent.": "the doctor sends nothing",
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
-    "Check whether it was deleted.": "a question",
+    "Check whether the object was deleted.": "a question",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",
-    "The manager was already invited. If you change the account, the portal will email this manager "
-    "that the link is no longer needed. The new account’s manager will get a link when it is time.": (
+    "The manager was already invited. If you change the account, the portal will email this manager that "
+    "the link is no longer needed. The new account’s manager will get a link when the invitation is due.": (
         "shown where `was_invited`; the rest is what saving does"
     ),
-    "No pass was created, and the other pass was not deleted.": "the request never left the browser",
+    "No pass was created, and the existing pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",
     "withdrawn": "a number of starters, counted by their state",
     "The sign-in was cancelled. You are still signed in to the portal.": "the person's own action",

@@ -149,7 +149,7 @@ def test_details_blanked_by_sql_are_reported(finished):
 
     AuditDetail.objects.filter(event=3).update(salt="", values={})
 
-    assert faults() == ["its details were erased without an event for the erasure"]
+    assert faults() == ["its details were erased, but no event records the erasure"]
     with pytest.raises(CommandError, match="was changed"):
         call_command("verify_audit")
 
@@ -162,7 +162,7 @@ def test_details_blanked_beyond_an_erasure_are_reported(finished):
 
     AuditDetail.objects.filter(event=later).update(salt="", values={})
 
-    assert faults() == ["its details were erased without an event for the erasure"]
+    assert faults() == ["its details were erased, but no event records the erasure"]
 
 
 def test_an_erasure_before_its_time_is_reported(finished):

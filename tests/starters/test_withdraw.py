@@ -278,7 +278,7 @@ def test_a_reason_is_needed_and_what_was_typed_stays(browser_of, record, reason,
 def test_form_explains_the_withdrawal(browser_of, record):
     page = browser_of("hanna").get(f"/hr/{record('noor').public_id}/withdraw/").content.decode()
 
-    assert "The onboarding then starts again." in page
+    assert "If you do, the onboarding starts again." in page
     assert state() == "recorded"
 
 

@@ -66,7 +66,7 @@ def _accept_row(request: HttpRequest, public_id: str, shown: str, known: list[st
         gone = (
             Starter.objects.filter(public_id=public_id, erased_at=None).select_related("recorded_by").first()
         )
-        why = gettext("This starter was accepted or withdrawn meanwhile.")
+        why = gettext("This starter has already been accepted or withdrawn.")
         return {**(_describe(gone) if gone else {"name": "–"}), "is_done": False, "message": why}
 
     def accept() -> None:

@@ -60,7 +60,9 @@ def _save_account(
 
     try:
         if run_and_report(
-            request, replace_with_found, gettext("The account has been changed. All checks will start again.")
+            request,
+            replace_with_found,
+            gettext("The starter now has the account that you chose. All checks will start again."),
         ):
             return redirect("hr:starter", public_id=starter.public_id)
     except UnacknowledgedDuplicate:

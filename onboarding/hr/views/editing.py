@@ -85,9 +85,9 @@ def _restore_hint(starter: Starter) -> str:
     closes = (starter.starts_at + policy.for_starter(starter).closes_after).astimezone(starter.zone_info)
     if clock.now() > closes:
         return gettext("You cannot undo the withdrawal, because it is now too late to create a pass.")
-    return gettext("You can restore the starter until %(moment)s. The onboarding then starts again.") % {
-        "moment": labels.format_time(closes)
-    }
+    return gettext(
+        "You can restore the starter until %(moment)s. If you do, the onboarding starts again."
+    ) % {"moment": labels.format_time(closes)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

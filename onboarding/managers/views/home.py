@@ -34,7 +34,7 @@ BADGES = {
     "revoking": _("Being cancelled"),
     "registered": _("Done"),
     "withdrawn": _("Withdrawn"),
-    "frozen": _("Stopped for now"),
+    "frozen": _("Passes stopped"),
     "used_up": _("Ask HR"),
     "refused": _("Not possible yet"),
     "waiting": _("In the queue"),

@@ -67,7 +67,7 @@ def test_p1_a_pass_that_hr_cancels_leaves_the_page(site, manager):
 
     hr_presses(site, manager.starter, "/take-back/")
 
-    expect(manager.page.get_by_role("alert")).to_contain_text("HR cancelled it.")
+    expect(manager.page.get_by_role("alert")).to_contain_text("HR cancelled the pass.")
     is_wiped(manager, code)
     expect(manager.page.get_by_role("alert")).to_contain_text("The pass was cancelled")  # when it is gone
 
@@ -90,7 +90,7 @@ def test_p1_pass_cancelled_in_another_tab_leaves_this_one(manager):
 
     manager.press("Cancel this pass")
 
-    expect(first.get_by_role("alert")).to_contain_text("You cancelled it.")
+    expect(first.get_by_role("alert")).to_contain_text("You cancelled the pass.")
     manager.page = first
     is_wiped(manager, code)
 
@@ -98,14 +98,14 @@ def test_p1_pass_cancelled_in_another_tab_leaves_this_one(manager):
 def test_offline_page_shows_a_notice_and_keeps_the_pass(site, manager):
     code = manager.confirms()
     manager.page.route("**/progress/", lambda route: route.abort())
-    hint = manager.page.get_by_text("This page does not know whether the pass still works")
+    hint = manager.page.get_by_text("this page cannot show whether the pass still works")
 
     expect(hint).to_be_visible()
     assert manager.code() == code
     hr_presses(site, manager.starter, "/take-back/")
     manager.page.unroute("**/progress/")
 
-    expect(manager.page.get_by_role("alert")).to_contain_text("HR cancelled it.")
+    expect(manager.page.get_by_role("alert")).to_contain_text("HR cancelled the pass.")
     expect(hint).to_be_hidden()
     is_wiped(manager, code)
 

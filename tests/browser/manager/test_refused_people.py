@@ -116,14 +116,14 @@ def test_link_is_not_sent_and_hr_sees_the_fix(records, hr, tab, nothing_made, ke
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)
-    manager.reads("This is not ready yet")
+    manager.reads("HR has not finished yet")
 
 
 @pytest.mark.parametrize("key", SEEN_ON_THE_PAGE)
 def test_managers_page_has_a_reason_and_no_button(records, hr, tab, nothing_made, key):
     path = records(key)
 
-    reads_in_time(hr, "The link was queued for the manager")
+    reads_in_time(hr, "The portal queued the email with the link to the manager")
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)
@@ -133,7 +133,7 @@ def test_managers_page_has_a_reason_and_no_button(records, hr, tab, nothing_made
 @pytest.mark.parametrize("key", ["passkey", "phoned"])
 def test_account_that_can_sign_in_is_refused_at_the_click(records, hr, tab, nothing_made, key):
     path = records(key)
-    reads_in_time(hr, "The link was queued for the manager")
+    reads_in_time(hr, "The portal queued the email with the link to the manager")
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)
@@ -146,7 +146,7 @@ def test_account_that_can_sign_in_is_refused_at_the_click(records, hr, tab, noth
 
 def test_pass_of_another_tool_stays_unless_the_manager_chooses(records, hr, tab, site, nothing_made):
     path = records("haspass")
-    reads_in_time(hr, "The link was queued for the manager")
+    reads_in_time(hr, "The portal queued the email with the link to the manager")
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)

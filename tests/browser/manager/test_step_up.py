@@ -46,7 +46,7 @@ def test_somebody_else_at_the_step_up_is_refused(site, manager):
     manager.follow("Confirm it is you")
     manager.pick("tom")
 
-    manager.title("A different account signed in")
+    manager.title("You signed in with a different account")
     manager.reads("Nothing was changed.")
     manager.page.goto(manager.starter.path)
     expect(manager.page.locator(".signed-in")).to_contain_text("Maria Lindqvist")

@@ -147,7 +147,7 @@ def test_pass_cancelled_before_the_receipt_leaves_the_page(site, manager):
         held_up[0].continue_()
 
     assert told.value.status == 410
-    expect(manager.page.get_by_role("alert")).to_contain_text("HR cancelled it.")
+    expect(manager.page.get_by_role("alert")).to_contain_text("HR cancelled the pass.")
     is_cleared(manager, code, "cancelled")
 
 
