@@ -26,8 +26,8 @@ class User(AbstractBaseUser):
 
     password = None  # type: ignore[assignment]  # the portal has no passwords
 
-    tid = models.CharField(_("tenant id"), max_length=36)
-    oid = models.CharField(_("object id"), max_length=36)
+    tid = models.CharField(_("tenant ID"), max_length=36)
+    oid = models.CharField(_("object ID"), max_length=36)
     name = models.CharField(_("name"), max_length=256)
     user_principal_name = models.CharField(_("user principal name"), max_length=1024)
     roles = models.JSONField(_("roles"), default=list, blank=True)

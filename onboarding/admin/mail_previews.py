@@ -55,7 +55,7 @@ NAMES = {
     "not_asked": _("Manager changed"),
     "problem": _("Problem"),
     "refused": _("Refused"),
-    "registered": _("Registered"),
+    "registered": _("Starter registered a sign-in method"),
     "reminder": _("Reminder"),
     "reminder_ahead": _("Early reminder"),
     "taken_back": _("Pass cancelled"),

@@ -75,11 +75,11 @@ def check_account(run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             gettext("Entra has no such account."),
-            gettext("Enter the test account's user principal name or object id as in Entra."),
+            gettext("Enter the test account's user principal name or object ID as in Entra."),
         )
     if not look.is_read:
         return unreadable_finding(look, run.rules, permission=USERS)
-    return Finding("ok", gettext("Object id %(object_id)s.") % {"object_id": parts.object_id})
+    return Finding("ok", gettext("Object ID %(object_id)s.") % {"object_id": parts.object_id})
 
 
 def check_fact(fact: GuardFact, run: DoctorRun) -> Finding:

@@ -64,7 +64,10 @@ def check_graph_answers(run: DoctorRun) -> Finding:
 def check_clock(run: DoctorRun) -> Finding:
     ahead = _reach_graph(run).ahead
     if ahead is None:
-        return Finding("unknown", gettext("Microsoft Graph’s answer does not say what time it is."))
+        return Finding(
+            "unknown",
+            gettext("The portal cannot check the clock, because Microsoft Graph’s answer contains no time."),
+        )
     if abs(ahead) > MAX_CLOCK_SKEW:
         words = (
             gettext("This machine's clock is %(seconds)s seconds behind Microsoft's.")
@@ -112,8 +115,8 @@ def check_token_identity(run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             gettext(
-                "The token is for another identity: application id %(application_id)s, object id %(object_id)s. But "
-                "AZURE_CLIENT_ID is set to %(expected)s."
+                "The token is for another identity: application ID %(application_id)s, object ID "
+                "%(object_id)s. But AZURE_CLIENT_ID is set to %(expected)s."
             )
             % {**who, "expected": settings.AZURE_CLIENT_ID},
             gettext(
@@ -131,7 +134,8 @@ def check_token_identity(run: DoctorRun) -> Finding:
     return Finding(
         "ok",
         gettext(
-            "Application id %(application_id)s, object id %(object_id)s. The portal authenticates with: %(kind)s."
+            "Application ID %(application_id)s, object ID %(object_id)s. The portal authenticates with: "
+            "%(kind)s."
         )
         % who,
     )

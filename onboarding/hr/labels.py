@@ -180,7 +180,7 @@ EVENTS = {
     "starter.manager_changed": _("The manager in Entra changed"),
     "starter.looked_again": _("HR confirmed that the changes in Entra are right"),
     "starter.refused": _("A check found a problem that prevents a pass"),
-    "starter.blocked": _("A check found a problem with the onboarding"),
+    "starter.blocked": _("A check found a problem, so the starter needs attention"),
     "starter.cleared": _("A check found that the problem is fixed"),
     "starter.routed": _("HR assigned the manager’s manager as stand-in"),
     "starter.routing_ended": _("HR removed the stand-in"),

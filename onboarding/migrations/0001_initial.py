@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="How far Microsoft's clock was ahead of this worker's clock when Microsoft last answered.",
                         null=True,
-                        verbose_name="clock skew in seconds",
+                        verbose_name="seconds that Microsoft’s clock is ahead of the portal’s",
                     ),
                 ),
             ],
@@ -343,7 +343,8 @@ class Migration(migrations.Migration):
                     "attempts",
                     models.PositiveSmallIntegerField(
                         default=3,
-                        help_text="After this many passes, the manager can create another one only if HR allows it. Recommended: 3.",
+                        help_text="After this many passes for the same starter, the manager can create "
+                        "another one only if HR allows it. Recommended: 3.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(10),
@@ -393,7 +394,7 @@ class Migration(migrations.Migration):
                     "opens_minutes_before",
                     models.PositiveSmallIntegerField(
                         default=120,
-                        help_text="The manager can create a pass from this many minutes before the "
+                        help_text="The manager can first create a pass this many minutes before the "
                         "starter’s start time. Recommended: 120, for starters who arrive early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
@@ -433,8 +434,8 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         default=0,
                         help_text="The portal sends the manager a reminder this many days before the "
-                        "starter’s first day. 0 means no reminder. Recommended: 1 if invitations "
-                        "go out early.",
+                        "starter’s first day. 0 means no reminder. Recommended: 1 if the "
+                        "invitation is sent more than three days before, otherwise 0.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -675,8 +676,8 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Enter the object id of one group per line. Members of nested groups are included. Leave empty to "
-                        "allow all accounts.",
+                        help_text="Enter the object ID of one group per line. Members of nested groups are "
+                        "included. Leave empty to allow all accounts.",
                         verbose_name="only members of these groups",
                     ),
                 ),
@@ -685,7 +686,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="For example emergency accounts. Enter one object id per line. This list "
+                        help_text="For example emergency accounts. Enter one object ID per line. This list "
                         "overrides all other settings.",
                         verbose_name="accounts and groups that never get a pass",
                     ),
@@ -1079,7 +1080,7 @@ class Migration(migrations.Migration):
                 (
                     "account_id",
                     models.CharField(
-                        blank=True, default="", max_length=36, verbose_name="object id of the account"
+                        blank=True, default="", max_length=36, verbose_name="object ID of the account"
                     ),
                 ),
                 (
@@ -1088,7 +1089,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default="",
                         max_length=36,
-                        verbose_name="object id of the account that was found",
+                        verbose_name="object ID of the account that was found",
                     ),
                 ),
                 (
@@ -1111,7 +1112,7 @@ class Migration(migrations.Migration):
                 (
                     "manager_id",
                     models.CharField(
-                        blank=True, default="", max_length=36, verbose_name="object id of the manager"
+                        blank=True, default="", max_length=36, verbose_name="object ID of the manager"
                     ),
                 ),
                 (
@@ -1164,7 +1165,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=36,
-                        verbose_name="object id of the manager who is away",
+                        verbose_name="object ID of the manager who is away",
                     ),
                 ),
                 (
@@ -1174,7 +1175,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         max_length=36,
-                        verbose_name="object id of the stand-in",
+                        verbose_name="object ID of the stand-in",
                     ),
                 ),
                 (
@@ -1263,7 +1264,7 @@ class Migration(migrations.Migration):
                 (
                     "shaped_by",
                     models.JSONField(
-                        default=list, verbose_name="object ids of the HR staff who were involved"
+                        default=list, verbose_name="object IDs of the HR staff who were involved"
                     ),
                 ),
                 (
@@ -1320,7 +1321,7 @@ class Migration(migrations.Migration):
                         verbose_name="id",
                     ),
                 ),
-                ("account_id", models.CharField(max_length=36, verbose_name="object id of the account")),
+                ("account_id", models.CharField(max_length=36, verbose_name="object ID of the account")),
                 ("number", models.PositiveSmallIntegerField(verbose_name="number")),
                 (
                     "state",
@@ -1426,7 +1427,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "graph_request_id",
-                    models.CharField(blank=True, default="", max_length=64, verbose_name="Graph request id"),
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="Graph request ID"),
                 ),
                 (
                     "answered_at",
@@ -1546,7 +1547,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="If known.",
                         max_length=36,
-                        verbose_name="object id of the reader",
+                        verbose_name="object ID of the reader",
                     ),
                 ),
                 ("to", models.CharField(max_length=320, verbose_name="to")),

@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 (
                     "requested_by_id",
                     models.CharField(
-                        blank=True, default="", max_length=36, verbose_name="object id of the requester"
+                        blank=True, default="", max_length=36, verbose_name="object ID of the requester"
                     ),
                 ),
                 (

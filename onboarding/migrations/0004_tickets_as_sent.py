@@ -38,7 +38,12 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("caller", models.CharField(max_length=36, verbose_name="client ID or object id")),
+                (
+                    "caller",
+                    models.CharField(
+                        max_length=36, verbose_name="calling application or person (client ID or object ID)"
+                    ),
+                ),
                 ("day", models.DateField(verbose_name="day")),
                 ("count", models.PositiveIntegerField(default=0, verbose_name="requests")),
             ],

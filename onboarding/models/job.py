@@ -65,7 +65,7 @@ class Heartbeat(models.Model):
     worker = models.CharField(_("worker"), max_length=100, unique=True)
     beat_at = models.DateTimeField(_("last report"))
     clock_skew = models.IntegerField(
-        _("clock skew in seconds"),
+        _("seconds that Microsoft’s clock is ahead of the portal’s"),
         null=True,
         blank=True,
         help_text=_(

@@ -41,7 +41,7 @@ class Mail(models.Model):
         _("reader"), max_length=20, choices=Reader, blank=True, default="", db_default=""
     )
     reader_id = models.CharField(
-        _("object id of the reader"),
+        _("object ID of the reader"),
         max_length=36,
         blank=True,
         default="",

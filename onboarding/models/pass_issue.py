@@ -70,7 +70,7 @@ class PassIssue(models.Model):
     starter = models.ForeignKey(
         "onboarding.Starter", on_delete=models.PROTECT, related_name="issues", verbose_name=_("starter")
     )
-    account_id = models.CharField(_("object id of the account"), max_length=36)
+    account_id = models.CharField(_("object ID of the account"), max_length=36)
     number = models.PositiveSmallIntegerField(_("number"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUING)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.NONE, blank=True)
@@ -116,7 +116,7 @@ class PassIssue(models.Model):
         db_default=[],
         help_text=_("IDs of the sign-in methods that the account had before this pass was used."),
     )
-    graph_request_id = models.CharField(_("Graph request id"), max_length=64, blank=True, default="")
+    graph_request_id = models.CharField(_("Graph request ID"), max_length=64, blank=True, default="")
     answered_at = models.DateTimeField(
         _("refused by Microsoft at"), null=True, blank=True, help_text=_("The time on Microsoft's clock.")
     )

@@ -81,7 +81,8 @@ class PolicySettings(models.Model):
         default=3,
         validators=value_between(1, 10),
         help_text=_(
-            "After this many passes, the manager can create another one only if HR allows it. Recommended: 3."
+            "After this many passes for the same starter, the manager can create another one only if HR "
+            "allows it. Recommended: 3."
         ),
     )
     identity_checks = models.JSONField(
@@ -123,7 +124,7 @@ class PolicySettings(models.Model):
         default=120,
         validators=value_between(0, 1440),
         help_text=_(
-            "The manager can create a pass from this many minutes before the starter’s start time. "
+            "The manager can first create a pass this many minutes before the starter’s start time. "
             "Recommended: 120, for starters who arrive early."
         ),
     )
@@ -150,7 +151,8 @@ class PolicySettings(models.Model):
         validators=value_between(0, 29),
         help_text=_(
             "The portal sends the manager a reminder this many days before the starter’s first day. 0 "
-            "means no reminder. Recommended: 1 if invitations go out early."
+            "means no reminder. Recommended: 1 if the invitation is sent more than three days before, "
+            "otherwise 0."
         ),
     )
     remind_on_day = models.BooleanField(
@@ -323,8 +325,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Enter the object id of one group per line. Members of nested groups are included. Leave empty to "
-            "allow all accounts."
+            "Enter the object ID of one group per line. Members of nested groups are included. Leave empty "
+            "to allow all accounts."
         ),
     )
     deny_list = models.TextField(
@@ -332,7 +334,7 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "For example emergency accounts. Enter one object id per line. This list overrides all other "
+            "For example emergency accounts. Enter one object ID per line. This list overrides all other "
             "settings."
         ),
     )

@@ -127,16 +127,16 @@ class Starter(models.Model):
     account_name = models.CharField(
         _("account"), max_length=120, help_text=_("The user principal name, in lower case.")
     )
-    account_id = models.CharField(_("object id of the account"), max_length=36, blank=True, default="")
+    account_id = models.CharField(_("object ID of the account"), max_length=36, blank=True, default="")
     found_account_id = models.CharField(
-        _("object id of the account that was found"), max_length=36, blank=True, default=""
+        _("object ID of the account that was found"), max_length=36, blank=True, default=""
     )
     display_name = models.CharField(_("display name"), max_length=256, blank=True, default="")
     job_title = models.CharField(_("job title"), max_length=128, blank=True, default="")
     department = models.CharField(_("department"), max_length=128, blank=True, default="")
     employee_id = models.CharField(_("employee number"), max_length=64, blank=True, default="")
     hire_date = models.DateTimeField(_("hire date"), null=True, blank=True)
-    manager_id = models.CharField(_("object id of the manager"), max_length=36, blank=True, default="")
+    manager_id = models.CharField(_("object ID of the manager"), max_length=36, blank=True, default="")
     manager_name = models.CharField(_("manager"), max_length=256, blank=True, default="")
     manager_mail = models.CharField(_("manager’s email address"), max_length=320, blank=True, default="")
     looked_at = models.DateTimeField(_("last read from Entra"), null=True, blank=True)
@@ -162,10 +162,10 @@ class Starter(models.Model):
 
     # The stand-in that HR assigned, and the manager they replace. See `confirmer.py`.
     stand_in_for = models.CharField(
-        _("object id of the manager who is away"), max_length=36, blank=True, default="", db_default=""
+        _("object ID of the manager who is away"), max_length=36, blank=True, default="", db_default=""
     )
     stand_in_id = models.CharField(
-        _("object id of the stand-in"), max_length=36, blank=True, default="", db_default=""
+        _("object ID of the stand-in"), max_length=36, blank=True, default="", db_default=""
     )
     stand_in_name = models.CharField(_("stand-in"), max_length=256, blank=True, default="", db_default="")
     stand_in_mail = models.CharField(
@@ -224,7 +224,7 @@ class Starter(models.Model):
         _("source"), max_length=32, blank=True, default="", db_default="", editable=False
     )
     # Object ids of all in HR who recorded, chose the account, set the time or allowed another pass.
-    shaped_by = models.JSONField(_("object ids of the HR staff who were involved"), default=list)
+    shaped_by = models.JSONField(_("object IDs of the HR staff who were involved"), default=list)
     recorded_at = models.DateTimeField(_("added"), default=timezone.now)
     invited_at = models.DateTimeField(_("manager invited"), null=True, blank=True)
     reminded_for = models.DateField(_("reminded of"), null=True, blank=True)

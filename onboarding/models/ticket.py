@@ -34,7 +34,7 @@ class Ticket(models.Model):
     time_zone = models.CharField(_("time zone as sent"), max_length=64, blank=True, default="")
     note = models.CharField(_("note as sent"), max_length=500, blank=True, default="")
     requested_by = models.CharField(_("requested by, as sent"), max_length=320, blank=True, default="")
-    requested_by_id = models.CharField(_("object id of the requester"), max_length=36, blank=True, default="")
+    requested_by_id = models.CharField(_("object ID of the requester"), max_length=36, blank=True, default="")
     requested_by_name = models.CharField(_("requested by"), max_length=256, blank=True, default="")
     created_at = models.DateTimeField(_("added"), default=timezone.now)
     accepted_at = models.DateTimeField(_("accepted by HR"), null=True, blank=True)
@@ -68,7 +68,7 @@ class Ticket(models.Model):
 class ApiUsage(models.Model):
     """How many look-ups and changes one application, or one person through applications, caused on one day."""
 
-    caller = models.CharField(_("client ID or object id"), max_length=36)
+    caller = models.CharField(_("calling application or person (client ID or object ID)"), max_length=36)
     day = models.DateField(_("day"))
     count = models.PositiveIntegerField(_("requests"), default=0)
 

@@ -130,8 +130,8 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
 
 def _check_lists(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     shapes: tuple[tuple[str, Callable[[str], object], str], ...] = (
-        ("deny_list", OBJECT_ID.fullmatch, gettext("an object id")),
-        ("scope_groups", OBJECT_ID.fullmatch, gettext("an object id")),
+        ("deny_list", OBJECT_ID.fullmatch, gettext("an object ID")),
+        ("scope_groups", OBJECT_ID.fullmatch, gettext("an object ID")),
         ("scope_domains", DOMAIN.fullmatch, gettext("a domain")),
     )
     for name, fits, what in shapes:

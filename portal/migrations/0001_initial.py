@@ -19,8 +19,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
-                ("tid", models.CharField(max_length=36, verbose_name="tenant id")),
-                ("oid", models.CharField(max_length=36, verbose_name="object id")),
+                ("tid", models.CharField(max_length=36, verbose_name="tenant ID")),
+                ("oid", models.CharField(max_length=36, verbose_name="object ID")),
                 ("name", models.CharField(max_length=256, verbose_name="name")),
                 (
                     "user_principal_name",

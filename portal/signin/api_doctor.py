@@ -39,7 +39,7 @@ def api_is_known(_visit: Any) -> Finding:
             % {"where": WHERE},
         )
     if answer.came_back or answer.numbers & UNKNOWN_ADDRESS:
-        words = gettext("Application id %(client_id)s.")
+        words = gettext("Application ID %(client_id)s.")
         return "ok", words % {"client_id": settings.API_CLIENT_ID}, ""
     words, fix = describe_unclear_answer(answer), gettext("To check the registration, call the API once.")
     return "unknown", words, fix

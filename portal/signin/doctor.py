@@ -81,7 +81,7 @@ def client_is_known(visit: Any) -> Finding:
             % {"where": WHERE},
         )
     if answer.came_back or answer.numbers & UNKNOWN_ADDRESS:
-        words = gettext("Application id %(client_id)s.")
+        words = gettext("Application ID %(client_id)s.")
         return "ok", words % {"client_id": settings.SIGN_IN_CLIENT_ID}, ""
     return _unclear_answer(answer)
 
@@ -139,9 +139,9 @@ def assertion_is_accepted(visit: Any) -> Finding:
         % {"problem": proof.problem},
         gettext(
             "Add a federated credential to the registration (%(where)s, Certificates & secrets). Issuer: "
-            "%(issuer)s. Subject: the managed identity's object (principal) id, not its client id. Audience: "
-            "%(audience)s. On Kubernetes, use the cluster's issuer and the service account. If you use a "
-            "certificate, register it there. Changes take effect after some minutes."
+            "%(issuer)s. Subject: the managed identity's object (principal) id, not its client ID. "
+            "Audience: %(audience)s. On Kubernetes, use the cluster's issuer and the service account. If "
+            "you use a certificate, register it there. Changes take effect after some minutes."
         )
         % {"where": WHERE, "issuer": issuer_url(), "audience": settings.TOKEN_EXCHANGE_AUDIENCE},
     )
