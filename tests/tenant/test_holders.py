@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
+from onboarding.graph.permissions import PERMISSIONS
 from portal.sandbox.identity import ADMINISTRATOR_ID
 from portal.sandbox.options import IDENTITY_PRINCIPAL_ID
 from portal.sandbox.people import BY_KEY, EVERYONE
@@ -277,8 +278,13 @@ def test_permission_beyond_the_plan_stops_the_script(setter: Setter) -> None:
 
 
 def test_permission_of_another_api_stops_the_script(setter: Setter) -> None:
+    """Also if the other API chose the id of a planned permission for its role."""
     setter.complete("--api")
-    assign(setter.sandbox.tenant, API, "Starters.Withdraw", holder=IDENTITY_PRINCIPAL_ID)
+    made = setter.sandbox.tenant
+    for role in [*application(made, API)["appRoles"], *principal(made, API)["appRoles"]]:
+        if role["value"] == "Starters.Withdraw":
+            role["id"] = PERMISSIONS[0].app_role_id
+    assign(made, API, "Starters.Withdraw", holder=IDENTITY_PRINCIPAL_ID)
 
     done = run_without_writing(setter)
 

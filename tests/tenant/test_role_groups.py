@@ -64,12 +64,17 @@ def test_second_run_assigns_nothing(setter: Setter) -> None:
     assert runs[0].returncode == 0 and "Nothing was changed. Already there: 17." in runs[0].stderr
 
 
-def test_group_can_be_added_later(setter: Setter) -> None:
+def test_group_and_role_can_be_added_later(setter: Setter) -> None:
     run(setter, *HR)
 
-    done = run(setter, *HR, *ADMINS)
+    done = run(setter, *HR, *ADMINS, "--auditor-group", EVERYONE.name)
 
-    assert done.returncode == 0 and "Created: 1. Already there: 16." in done.stderr
+    assert done.returncode == 0 and "Created: 2. Already there: 16." in done.stderr
+    assert sorted(assigned(setter)) == [
+        ("Admin", SERVER_OPERATORS.name),
+        ("Auditor", EVERYONE.name),
+        ("HR", EVERYONE.name),
+    ]
 
 
 def test_holders_beside_the_groups_are_shown(setter: Setter) -> None:
