@@ -81,7 +81,7 @@ def application_claims(tenant: Tenant, resource: str, client_id: str, proof: str
 
 def person_claims(tenant: Tenant, asked: ApiRequest, account: Account, client_id: str) -> dict[str, Any]:
     """A delegated token: the person's, and with the scopes that the application requested."""
-    roles = roles_of_person(asked.api, account)
+    roles = tenant.roles_of_person(asked.api, account)
     claims = {
         **_common_claims(account.home_tenant or tenant.options.tenant_id, asked.api, tenant.token_lifetime),
         "azp": client_id,
@@ -99,15 +99,10 @@ def person_claims(tenant: Tenant, asked: ApiRequest, account: Account, client_id
 
 
 def check_person_is_assigned(tenant: Tenant, api: Json, account: Account) -> None:
-    if _is_assignment_required(tenant, api) and not roles_of_person(api, account):
+    if _is_assignment_required(tenant, api) and not tenant.roles_of_person(api, account):
         raise NotAssigned(
             f"The signed in user is not assigned to a role for the application '{api['appId']}'."
         )
-
-
-def roles_of_person(api: Json, account: Account) -> list[str]:
-    offered = {role["value"] for role in api["appRoles"] if "User" in role["allowedMemberTypes"]}
-    return [role for role in account.app_roles if role in offered]
 
 
 def _roles_of_application(tenant: Tenant, api: Json, principal_id: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from portal.sandbox.clock import graph_time, parse_time
 from portal.sandbox.entra.assertions import projected_token
-from portal.sandbox.identity import administrator_token
+from portal.sandbox.identity import PIPELINE_CLIENT_ID, administrator_token
 from portal.sandbox.methods import new_method
 from portal.sandbox.options import GRAPH_RESOURCE
 from portal.sandbox.records import Account, Pass
@@ -138,7 +138,7 @@ def _apply_changes(tenant: Tenant, request: Request) -> Json:
     wanted = request.json()
     if not isinstance(wanted, dict) or not wanted:
         raise ValueError("The body must be an object with the changes.")
-    unknown = set(wanted) - set(CHANGES) - {"set", "type", "fields", "created"}
+    unknown = set(wanted) - set(CHANGES) - {"set", "type", "fields", "created", "as"}
     if unknown:
         raise ValueError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(CHANGES))}.")
     answers: Json = {}
@@ -307,12 +307,19 @@ def _undo_set_up(tenant: Tenant, done: bool, _wanted: Json) -> bool:
     return done
 
 
-def _administrator_tokens(tenant: Tenant, permissions: list[str], _wanted: Json) -> Json:
-    """An administrator's tokens with these Graph permissions: one for Graph, one for Azure."""
+def _administrator_tokens(tenant: Tenant, permissions: list[str], wanted: Json) -> Json:
+    """Tokens with these Graph permissions, one for Graph and one for Azure.
+
+    They are for the person whose key is in `as`, or for a pipeline. `user` is what the Azure CLI shows.
+    """
+    person = tenant.accounts[wanted["as"]] if "as" in wanted else None
     return {
-        "graph": administrator_token(tenant, GRAPH_RESOURCE, permissions),
-        "azure": administrator_token(tenant, AZURE_RESOURCE, []),
+        "graph": administrator_token(tenant, GRAPH_RESOURCE, permissions, person),
+        "azure": administrator_token(tenant, AZURE_RESOURCE, [], person),
         "subscription": SUBSCRIPTION_ID,
+        "user": {"name": person.user_principal_name, "type": "user"}
+        if person
+        else {"name": PIPELINE_CLIENT_ID, "type": "servicePrincipal"},
     }
 
 

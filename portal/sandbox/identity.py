@@ -11,6 +11,7 @@ from typing import Any
 from portal.sandbox.api_registration import LOGIC_APP
 from portal.sandbox.api_tokens import BY_ASSERTION, NotAssigned, application_claims, find_api
 from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
+from portal.sandbox.records import Account
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.tokens import lifetime_claims, unique_token_id
 from portal.sandbox.web import Request, Response, json_answer
@@ -19,7 +20,8 @@ IMDS_PATH, APP_SERVICE_PATH = "/metadata/identity/oauth2/token", "/msi/token"
 IMDS_VERSIONS, APP_SERVICE_VERSION = {"2018-02-01", "2019-08-01", "2021-12-13"}, "2019-08-01"
 APP_SERVICE_HEADER = "sandbox"  # the value of IDENTITY_HEADER beside IDENTITY_ENDPOINT
 AZURE_CLI_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-ADMINISTRATOR_ID = "5a4d0b0c-0000-4000-8000-0000000000e1"
+ADMINISTRATOR_ID = "5a4d0b0c-0000-4000-8000-0000000000e1"  # a pipeline that sets the tenant up
+PIPELINE_CLIENT_ID = "5a4d0b0c-0000-4000-8000-0000000000e0"
 RESOURCES = (GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE)
 
 
@@ -100,10 +102,15 @@ def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) ->
     }
 
 
-def administrator_token(tenant: Tenant, audience: str, permissions: list[str]) -> str:
-    """The Azure CLI's token for an administrator who sets the tenant up."""
-    claims = app_claims(tenant, AZURE_CLI_ID, audience, ADMINISTRATOR_ID)
-    return tenant.keys.sign_token({**claims, "roles": sorted(permissions)})
+def administrator_token(
+    tenant: Tenant, audience: str, permissions: list[str], person: Account | None = None
+) -> str:
+    """The Azure CLI's token for a person who sets the tenant up, or for a pipeline that does."""
+    if person is None:
+        claims = app_claims(tenant, PIPELINE_CLIENT_ID, audience, ADMINISTRATOR_ID)
+        return tenant.keys.sign_token({**claims, "roles": sorted(permissions)})
+    claims = {**app_claims(tenant, AZURE_CLI_ID, audience, person.id), "idtyp": "user"}
+    return tenant.keys.sign_token({**claims, "scp": " ".join(sorted(permissions))})
 
 
 def _is_known_resource(tenant: Tenant, resource: str) -> bool:

@@ -58,7 +58,7 @@ class Registrations:
     )  # the workload identity's are the tenant's
     assignments: list[Json] = field(default_factory=list)  # of roles of every API but Graph
     secrets: dict[str, str] = field(default_factory=dict)  # digests, by client id; never of the portal's own
-    owners: dict[str, list[Json]] = field(default_factory=dict)  # of applications and groups, by object id
+    owners: dict[str, list[Json]] = field(default_factory=dict)  # by object id of what they own
     groups: list[Group] = field(default_factory=list)  # in addition to those of the people
     units: list[Json] = field(default_factory=list)
     identities: list[Json] = field(default_factory=list)
@@ -105,6 +105,7 @@ def new_principal(app_id: str, name: str, kind: str = "Application", object_id: 
         "appRoleAssignmentRequired": False,
         "tags": [],
         "appRoles": [],
+        "appOwnerOrganizationId": None,  # the tenant of the registration; a managed identity has none
     }
 
 
@@ -133,6 +134,7 @@ def prepared_registrations(options: Options) -> Registrations:
             SIGN_IN_APPLICATION_ID,
         )
     ]
+    made.principals[-1]["appRoles"] = made.applications[0]["appRoles"]
     made.federated[SIGN_IN_APPLICATION_ID] = [
         {
             "id": str(uuid.uuid4()),

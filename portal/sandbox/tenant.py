@@ -21,6 +21,7 @@ from portal.sandbox.registrations import Registrations, prepared_registrations
 from portal.sandbox.sessions import Sessions
 from portal.sandbox.throttle import Throttle, Window
 from portal.sandbox.tokens import KeyRing
+from portal.sandbox.web import Json
 
 GRANTED = (
     "UserAuthMethod-TAP.ReadWrite.All",
@@ -135,6 +136,22 @@ class Tenant:
         """The one pass an account can have, live or used up."""
         return next((found for found in self.passes if found.person == account.key and not found.ended), None)
 
+    def roles_of_person(self, application: Json, account: Account) -> list[str]:
+        """App roles in the person's tokens: assigned to the person, or to a group with the person as a direct member."""
+        resource = self.registrations.principal_of(application["appId"]) or {"id": None}
+        groups = self.group_ids(account)
+        by_group = {
+            each["appRoleId"]
+            for each in self.registrations.assignments
+            if each["resourceId"] == resource["id"] and each["principalId"] in groups
+        }
+        return [
+            role["value"]
+            for role in application["appRoles"]
+            if "User" in role["allowedMemberTypes"]
+            and (role["value"] in account.app_roles or role["id"] in by_group)
+        ]
+
     @property
     def groups(self) -> list[Group]:
         return [*GROUPS, *self.registrations.groups]
@@ -193,8 +210,10 @@ class Tenant:
         account.properties["createdDateTime"] = graph_seconds(self.clock.now())
 
     def undo_set_up(self) -> None:
-        """Remove the set-up for the portal: registrations, identity, permissions and pass policy."""
+        """Remove the set-up for the portal: registrations, identity, permissions, people's roles and pass policy."""
         self.registrations, self.granted = Registrations(), set()
+        for account in self.accounts.values():
+            account.app_roles = []
         self.policy = json.loads(json.dumps(FIRST_POLICY))
 
     def add_starter(self, key: str, name: str, manager: str = "maria") -> Account:

@@ -6,7 +6,7 @@ from typing import Any
 
 from portal.models import HR
 from portal.tenant_setup.installation import Installation
-from portal.tenant_setup.registration import length_query, sorted_json
+from portal.tenant_setup.registration import length_query, no_credentials, sorted_json
 from portal.tenant_setup.steps import (
     AppIdUri,
     Commands,
@@ -49,9 +49,9 @@ def api_registration(here: Installation) -> Thing:
             "It has no permissions in Microsoft Graph, no secret and no redirect URI.",
         ),
         key="api_registration",
-        has_owners=True,
         also=(("api_client_id", "appId"),),
         called=called,
+        client_id=client_id,
         place="/applications",
         look=filter_by_client_id(client_id) if client_id else filter_by_name(called),
         pick="value[].id",
@@ -123,8 +123,7 @@ def _expected_of_registration() -> tuple[Expected, ...]:
         Expected(
             "scopes", "to_string(sort(api.oauth2PermissionScopes[?isEnabled].value || `[]`))", permissions
         ),
-        Expected("number of client secrets", length_query("passwordCredentials"), "0"),
-        Expected("number of certificates", length_query("keyCredentials"), "0"),
+        *no_credentials(),
         Expected("number of redirect URIs", length_query("web.redirectUris"), "0"),
         Expected("number of redirect URIs for single-page apps", length_query("spa.redirectUris"), "0"),
         Expected(
@@ -169,6 +168,7 @@ def api_enterprise_application() -> Thing:
         },
         expected=(
             Expected("sign-in enabled", "to_string(accountEnabled)", "true"),
+            *no_credentials(),
             Expected("assignment required", "to_string(appRoleAssignmentRequired)", "true"),
             Expected(
                 "number of application permissions",
@@ -198,6 +198,7 @@ def callers_step(here: Installation) -> Commands:
                 "delegated scopes, and admin consent."
             ),
             "Name each caller's client id in the portal's policy. Until then the portal refuses it.",
+            "Before you run this script again, write it again with --trusted and each caller's object id.",
         ),
         lead=f"To give a role to an application, replace {CALLER} and run its command:",
         lines=tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Protocol
@@ -18,7 +19,9 @@ from portal.signin.app import issuer_url
 IDENTITY, RESOURCE_GROUP = "starter-pass-portal", "starter-passes"
 # As Azure names them.
 IDENTITY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
+OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GROUP_NAME = re.compile(r"[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]")
+LONGEST_GROUP_NAME = 256
 LONGEST = 100  # Microsoft takes 256 characters for a name that holds it
 
 
@@ -55,8 +58,16 @@ class Installation:
     resource_group: str = RESOURCE_GROUP
     authentication_context: bool = False
     api: bool = False
+    trusted: tuple[str, ...] = ()
+    role_groups: tuple[tuple[str, str], ...] = ()  # an app role and a group's object id or display name
 
     def __post_init__(self) -> None:
+        for object_id in self.trusted:
+            if not OBJECT_ID.fullmatch(object_id):
+                raise ImproperlyConfigured(f"--trusted must be an object id, not {object_id!r}.")
+        for role, group in self.role_groups:
+            if not 0 < len(group) <= LONGEST_GROUP_NAME:
+                raise ImproperlyConfigured(f"The group of {role} must be an object id or a display name.")
         if not IDENTITY_NAME.fullmatch(self.identity_name):
             raise ImproperlyConfigured(
                 f"--identity must be 3 to 128 letters, digits, hyphens or underscores, not {self.identity_name!r}."
@@ -78,7 +89,13 @@ class Installation:
 
 
 def this_installation(
-    *, identity: str, resource_group: str, authentication_context: bool, api: bool = False
+    *,
+    identity: str,
+    resource_group: str,
+    authentication_context: bool,
+    api: bool = False,
+    trusted: Iterable[str] = (),
+    role_groups: Iterable[tuple[str, str]] = (),
 ) -> Installation:
     by_graph = not settings.EMAIL_BACKEND.startswith("django.core.mail.backends.smtp")
     return Installation(
@@ -101,6 +118,8 @@ def this_installation(
         resource_group=resource_group,
         authentication_context=authentication_context,
         api=api,
+        trusted=tuple(object_id.strip().lower() for object_id in trusted),
+        role_groups=tuple((role, in_one_line(group)) for role, group in role_groups),
     )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from portal.tenant_setup import registration
-from portal.tenant_setup.api import api_steps
-from portal.tenant_setup.installation import Installation
+from portal.tenant_setup.api import api_registration, api_steps
+from portal.tenant_setup.installation import OBJECT_ID, Installation
 from portal.tenant_setup.steps import (
     ByHand,
     Expected,
     Grants,
+    Holders,
     Identity,
     Mailbox,
     PassPolicy,
+    RoleAssignments,
+    RoleGroup,
+    RoleGroups,
     SignedIn,
     Step,
     Thing,
@@ -20,17 +24,24 @@ from portal.tenant_setup.steps import (
     reference_to,
 )
 
+GROUPS_NEED_P1 = (
+    "https://learn.microsoft.com/entra/identity/enterprise-apps/assign-user-or-group-access-portal"
+)
 LIFETIME = (
     60  # minutes: the portal's default; an admin of the portal may choose another within the tenant's bounds
 )
 
 
 def setup_plan(here: Installation) -> tuple[Step, ...]:
+    groups = role_groups(here)
     return (
         signed_in_step(here),
+        *([role_groups_step(groups)] if groups else []),
+        holders_step(here),
         identity_step(here),
         registration.sign_in_registration(here),
         registration.enterprise_application(),
+        *([role_assignments_step(groups)] if groups else []),
         registration.federated_credential(here),
         permissions_step(here),
         onboarding_group(here),
@@ -56,6 +67,61 @@ def signed_in_step(here: Installation) -> SignedIn:
         ),
         tenant_id=here.tenant_id,
         graph_url=here.graph_url,
+    )
+
+
+def role_groups(here: Installation) -> tuple[RoleGroup, ...]:
+    return tuple(
+        RoleGroup(role, group, f"role_group_{number}", by_id=bool(OBJECT_ID.fullmatch(group.lower())))
+        for number, (role, group) in enumerate(here.role_groups, 1)
+    )
+
+
+def role_groups_step(groups: tuple[RoleGroup, ...]) -> RoleGroups:
+    return RoleGroups(
+        name="the groups of HR, admins and auditors",
+        words=("The script finds these security groups. If more than one has the same name, it stops.",),
+        groups=groups,
+    )
+
+
+def role_assignments_step(groups: tuple[RoleGroup, ...]) -> RoleAssignments:
+    return RoleAssignments(
+        name="the roles of these groups",
+        words=(
+            "The script assigns the app roles of the enterprise application to the groups.",
+            f"Microsoft requires Entra ID P1 or P2 for this: {GROUPS_NEED_P1}.",
+            "Only direct members of a group get its role, not members of groups in the group.",
+        ),
+        groups=groups,
+    )
+
+
+def holders_step(here: Installation) -> Holders:
+    return Holders(
+        name="owners and role holders",
+        words=(
+            (
+                "Before it changes anything, the script reads who owns the objects that it finds and who has their "
+                "roles, and which permissions the workload identity has."
+            ),
+            (
+                "If that is anyone but you, the groups that you named and the object ids in --trusted, the script "
+                "lists them and stops. It also stops if it cannot read this."
+            ),
+            (
+                "Anyone can create an application of the same name. Microsoft Graph does not list the applications "
+                "that own a group."
+            ),
+        ),
+        applications=(
+            registration.sign_in_registration(here),
+            *([api_registration(here)] if here.api else []),
+        ),
+        groups=(onboarding_group(here),),
+        identity=identity_step(here),
+        permissions=here.permissions,
+        trusted=here.trusted,
     )
 
 
@@ -92,7 +158,6 @@ def onboarding_group(here: Installation) -> Thing:
         name="the onboarding group",
         words=("Only its members can get a pass. Add starters to it, and remove them afterwards.",),
         key="group",
-        has_owners=True,
         called=called,
         place="/groups",
         look=filter_by_name(called),
@@ -196,7 +261,8 @@ def manual_step() -> ByHand:
         words=(
             (
                 "Assign the app roles of the enterprise application to people or groups: HR, admins and "
-                "auditors. Managers need no role."
+                "auditors. With --hr-group, --admin-group and --auditor-group the script does it for groups. "
+                "Managers need no role."
             ),
             "Add the privileged accounts to the unit.",
             (
@@ -204,8 +270,8 @@ def manual_step() -> ByHand:
                 "profile to the sign-in registration. It requests nothing else."
             ),
             (
-                "Check the owners of everything that the script found by name. Other people may have created it, and "
-                "its owners can change it."
+                "Run the script again from time to time. It lists new owners and role holders until you write it again "
+                "with --trusted and their object ids."
             ),
             "On Kubernetes or outside Azure, docs/how-to/install.md describes the differences.",
         ),

@@ -54,12 +54,28 @@ read_of() {
   graph get "$1" --query "$2" --output tsv
 }
 
+# ADDRESS PICK [more for az rest]: what PICK finds on every page of a list, one per line. The CLI reads only one page.
+all_of() {
+  next=$GRAPH/v1.0$1 pick=$2
+  shift 2
+  while [ "$next" != null ]; do
+    case $next in
+      "$GRAPH"/v1.0/*) ;;
+      *) stop "The list continues at another address: $next" ;;
+    esac
+    page=$(graph get "${next#"$GRAPH/v1.0"}" --query "[$pick, [to_string(\"@odata.nextLink\")]][]" --output tsv "$@") || return $?
+    printf '%s\n' "$page" | sed '$d'
+    next=$(printf '%s\n' "$page" | tail -n 1)
+    shift $#
+  done
+}
+
 # ADDRESS QUERY PICK: finds what is there; found is its id, or nothing.
 look_for() {
   if [ -n "$2" ]; then
-    found=$(graph get "$1" --url-parameters "$2" --query "$3" --output tsv) || return $?
+    found=$(all_of "$1" "$3" --url-parameters "$2") || return $?
   else
-    found=$(read_of "$1" "$3") || return $?
+    found=$(all_of "$1" "$3") || return $?
   fi
   if [ "$(printf '%s' "$found" | grep -c .)" -gt 1 ]; then
     say 'More than one object has this name:' "$found"
@@ -88,12 +104,6 @@ wait_for() {
 keep() {
   kept=$((kept + 1))
   say "already exists ($found)"
-}
-
-# ADDRESS: whose is what was there? Anybody in the tenant may have made something of that name.
-owners() {
-  names=$(read_of "$1/owners" 'to_string(value[].displayName)') || exit 1
-  say "owners: $names"
 }
 
 differs() {
@@ -129,9 +139,6 @@ right_tenant() {
 
 # GROUP NAME: the managed identity. Its service principal appears in the directory a moment later.
 make_identity() {
-  if [ "$(azure group exists --name "$1" --output json)" != true ]; then
-    stop "There is no resource group $1. Create it where the portal runs, or choose another with --resource-group."
-  fi
   client_id=$(identity_called "$1" "$2") || exit 1
   if [ -n "$client_id" ]; then
     look_for_identity || exit 1
@@ -153,6 +160,9 @@ make_identity() {
 }
 
 identity_called() {
+  if [ "$(azure group exists --name "$1" --output json)" != true ]; then
+    stop "There is no resource group $1. Create it where the portal runs, or choose another with --resource-group."
+  fi
   azure identity list --resource-group "$1" --query "[?name=='$2'].clientId" --output tsv
 }
 
@@ -176,7 +186,6 @@ check_identity() {
 
 # ID NAME NEED: one right of the workload identity in Graph; given holds what it has.
 grant() {
-  planned="$planned $1"
   case $given in
     *"$1"*)
       kept=$((kept + 1))
@@ -195,19 +204,6 @@ grant() {
     --output none || exit 1
   made=$((made + 1))
   say "$2: granted"
-}
-
-# What the workload identity has besides the plan.
-others() {
-  for id in $given; do
-    case $planned in
-      *"$id"*) ;;
-      *)
-        offered=$(read_of "/servicePrincipals/$microsoft_graph?\$select=appRoles" "appRoles[?id=='$id'].value") || exit 1
-        differs "The identity also has the permission ${offered:-$id}, which the portal does not need. Remove this permission."
-        ;;
-    esac
-  done
 }
 
 # WORDS: the policy is switched on for the group, and for whom it is on already. WORDS are for who does it by hand.

@@ -26,9 +26,9 @@ def sign_in_registration(here: Installation) -> Thing:
         name="the sign-in registration",
         words=("People sign in with it. It has no permissions in Microsoft Graph and no secret.",),
         key="registration",
-        has_owners=True,
         also=(("sign_in_client_id", "appId"),),
         called=called,
+        client_id=client_id,
         place="/applications",
         look=filter_by_client_id(client_id) if client_id else filter_by_name(called),
         pick="value[].id",
@@ -88,7 +88,7 @@ def _expected_of_registration(here: Installation) -> tuple[Expected, ...]:
             "to_string(sort(appRoles[?isEnabled].value))",
             sorted_json([value for value, _id, _description in ROLES]),
         ),
-        Expected("number of client secrets", length_query("passwordCredentials"), "0"),
+        *no_credentials(),
         Expected("number of APIs with requested permissions", length_query("requiredResourceAccess"), "0"),
         Expected(
             "implicit grant of ID tokens",
@@ -117,6 +117,7 @@ def enterprise_application() -> Thing:
         },
         expected=(
             Expected("sign-in enabled", "to_string(accountEnabled)", "true"),
+            *no_credentials(),
             Expected(
                 "assignment required (must be off, because managers have no role)",
                 "to_string(appRoleAssignmentRequired)",
@@ -161,6 +162,14 @@ def federated_credential(here: Installation) -> Thing:
             Expected("audience", "to_string(audiences)", sorted_json([here.audience])),
             Expected("number of federated credentials", "to_string(length(value))", "1", address=place),
         ),
+    )
+
+
+def no_credentials() -> tuple[Expected, ...]:
+    """Registrations and enterprise applications can each have credentials of their own."""
+    return (
+        Expected("number of client secrets", length_query("passwordCredentials"), "0"),
+        Expected("number of certificates", length_query("keyCredentials"), "0"),
     )
 
 

@@ -13,17 +13,22 @@ from portal.tenant_setup.steps import (
     ByHand,
     Commands,
     Grants,
+    Holders,
     Identity,
     Mailbox,
     PassPolicy,
+    RoleAssignments,
+    RoleGroups,
     SignedIn,
     Step,
     Thing,
     Variables,
+    filter_by_name,
+    filter_by_name_or_client_id,
     reference_to,
 )
 
-PRELUDE, API_FUNCTIONS = Path(__file__).with_name("prelude.sh"), Path(__file__).with_name("api.sh")
+FUNCTIONS = Path(__file__).parent
 WIDTH = 116
 HEAD = """\
 #!/bin/sh
@@ -32,6 +37,7 @@ HEAD = """\
 #
 # Read it, sign in with `az login --tenant {tenant}`, and run it: sh THIS-FILE > tenant.env
 # You can run it again: it compares what already exists and leaves it unchanged. It contains no secret.
+# It stops before any change if a person or application that you did not name owns these objects or has their roles.
 # Exit status: 0 everything is as planned, 2 something differs or is left for you to do, 1 the script stopped.
 set -eu
 GRAPH={graph}
@@ -42,10 +48,19 @@ GRAPH={graph}
 def render_script(steps: tuple[Step, ...], *, portal: str, tenant: str, graph: str) -> str:
     head = HEAD.format(portal=portal, tenant=tenant, graph=quote_word(graph))
     blocks = [f"\n{headline_of(number, step)}\n{lines_of(step)}\n" for number, step in enumerate(steps, 1)]
-    functions = PRELUDE.read_text()
-    if any(isinstance(step, AppIdUri) for step in steps):
-        functions += API_FUNCTIONS.read_text()
-    return head + functions + "".join(blocks)
+    return head + "".join(read_functions(steps)) + "".join(blocks)
+
+
+def read_functions(steps: tuple[Step, ...]) -> list[str]:
+    """The functions that these steps call."""
+    kinds = {type(step) for step in steps}
+    needed = {
+        "prelude.sh": True,
+        "holders.sh": Holders in kinds,
+        "groups.sh": RoleGroups in kinds,
+        "api.sh": AppIdUri in kinds,
+    }
+    return [(FUNCTIONS / name).read_text() for name, is_needed in needed.items() if is_needed]
 
 
 def headline_of(number: int, step: Step) -> str:
@@ -88,6 +103,58 @@ def _(step: SignedIn) -> str:
 
 
 @lines_of.register
+def _(step: RoleGroups) -> str:
+    return "\n".join(
+        [
+            begin_call(step),
+            *(
+                line
+                for each in step.groups
+                for line in (
+                    call_function("find_group", each.group, "" if each.by_id else filter_by_name(each.group)),
+                    call_function("name_group", each.role),
+                    f"{each.key}=$found",
+                )
+            ),
+        ]
+    )
+
+
+@lines_of.register
+def _(step: Holders) -> str:
+    identity = step.identity
+    known = f"identity_client={quote_word(identity.client_id)}"
+    by_name = call_function("identity_called", identity.resource_group, identity.called)
+    return "\n".join(
+        [
+            begin_call(step),
+            "who_runs_it",
+            *(call_function("trust", object_id) for object_id in step.trusted),
+            known if identity.client_id else f"identity_client=$({by_name}) || exit 1",
+            *(call_function("plan_permission", each.app_role_id, each.name) for each in step.permissions),
+            'check_workload_identity "$identity_client"',
+            *(
+                call_function(
+                    "check_application",
+                    each.called,
+                    filter_by_name(each.called),
+                    filter_by_name_or_client_id(each.called, each.client_id),
+                )
+                for each in step.applications
+            ),
+            *(call_function("check_group", each.called, filter_by_name(each.called)) for each in step.groups),
+            "stop_for_strangers",
+        ]
+    )
+
+
+@lines_of.register
+def _(step: RoleAssignments) -> str:
+    given = [call_function("assign_role", each.role, reference_to(each.key)) for each in step.groups]
+    return "\n".join([begin_call(step), "read_role_holders", *given])
+
+
+@lines_of.register
 def _(step: Identity) -> str:
     known = [f"client_id={quote_word(step.client_id)}", "keep_identity"]
     made = [call_function("make_identity", step.resource_group, step.called)]
@@ -120,7 +187,6 @@ def _(step: Thing) -> str:
             "  *)",
             "    keep",
             f"    {step.key}=$found",
-            *indent_lines([call_function("owners", step.address)] if step.has_owners else []),
             *indent_lines(compared),
             "    ;;",
             "esac",
@@ -138,9 +204,8 @@ def _(step: Grants) -> str:
     return "\n".join(
         [
             begin_call(step),
-            """given=$(graph get "/servicePrincipals/$principal/appRoleAssignments" --url-parameters "\\$top=500" \\""",
-            """  --query "value[?resourceId=='$microsoft_graph'].appRoleId" --output tsv) || exit 1""",
-            "planned=''",
+            """given=$(all_of "/servicePrincipals/$principal/appRoleAssignments" \\""",
+            """  "value[?resourceId=='$microsoft_graph'].appRoleId") || exit 1""",
             *(
                 line
                 for permission in step.permissions
@@ -154,7 +219,6 @@ def _(step: Grants) -> str:
                     ),
                 ]
             ),
-            "others",
         ]
     )
 

@@ -11,7 +11,7 @@ from portal.tenant_setup.installation import Permission
 # `reference_to("group")` inside a text stands for the id that the step of that key found or made. The two marks cannot be
 # printed, and no name of an installation holds what cannot be printed.
 OPENS, CLOSES = "\ue000", "\ue001"
-REFERENCE = re.compile(f"{OPENS}([a-z_]+){CLOSES}")
+REFERENCE = re.compile(f"{OPENS}([a-z_][a-z0-9_]*){CLOSES}")
 
 
 def reference_to(key: str) -> str:
@@ -24,6 +24,10 @@ def filter_by_name(called: str) -> str:
 
 def filter_by_client_id(client_id: str) -> str:
     return f"$filter=appId eq '{client_id}'"
+
+
+def filter_by_name_or_client_id(called: str, client_id: str) -> str:
+    return filter_by_name(called) + (f" or appId eq '{client_id}'" if client_id else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,8 @@ class Thing(Step):
     body: dict[str, Any]
     expected: tuple[Expected, ...]
     called: str = ""
+    client_id: str = ""  # if an application's is known
     also: tuple[tuple[str, str], ...] = ()  # what else later steps refer to, and how the CLI reads it
-    has_owners: bool = (
-        False  # another person may have created one of this name: then the script shows its owners
-    )
     must_exist: str = ""  # if set, the script never creates it and shows this message
     by_hand: str = ""  # what to do by hand where the CLI has no permission
 
@@ -82,6 +84,39 @@ class Identity(Step):
     client_id: str
     called: str
     resource_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGroup:
+    """A group whose members get an app role of the sign-in registration."""
+
+    role: str
+    group: str  # its object id or display name
+    key: str
+    by_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGroups(Step):
+    """The groups exist, and no name is ambiguous."""
+
+    groups: tuple[RoleGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignments(Step):
+    groups: tuple[RoleGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holders(Step):
+    """Stop before any change if a stranger owns an object of the plan or has one of its roles."""
+
+    applications: tuple[Thing, ...]
+    groups: tuple[Thing, ...]
+    identity: Identity
+    permissions: tuple[Permission, ...]
+    trusted: tuple[str, ...]  # object ids
 
 
 @dataclass(frozen=True, slots=True)

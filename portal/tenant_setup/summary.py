@@ -10,7 +10,9 @@ from portal.tenant_setup.steps import (
     AppIdUri,
     Commands,
     Grants,
+    Holders,
     Mailbox,
+    RoleGroups,
     Step,
     Thing,
     Variables,
@@ -55,6 +57,20 @@ def detail_lines(_step: Step) -> list[str]:
 @detail_lines.register
 def _(step: Thing) -> list[str]:
     return [f"   - {expected.what}: {name_references(expected.value)}" for expected in step.expected]
+
+
+@detail_lines.register
+def _(step: RoleGroups) -> list[str]:
+    return [f"   - {each.role}: {each.group}" for each in step.groups]
+
+
+@detail_lines.register
+def _(step: Holders) -> list[str]:
+    return [
+        *(f"   - {each.called}" for each in (*step.applications, *step.groups)),
+        f"   - {step.identity.name}",
+        *(f"   - trusted: {object_id}" for object_id in step.trusted),
+    ]
 
 
 @detail_lines.register

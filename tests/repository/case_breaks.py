@@ -66,6 +66,7 @@ FEEDBACK = "onboarding/hr/views/feedback.py"
 FOREIGN_PASSES = "onboarding/passes/foreign_passes.py"
 HANDOVER = "onboarding/passes/handover.py"
 HELD_PASSES = "onboarding/passes/reconciler/held_passes.py"
+HOLDERS = "portal/tenant_setup/holders.sh"
 IDENTITY = "onboarding/doctor/identity.py"
 IMPOSSIBLE = "portal/impossible_input.py"
 LISTING = "onboarding/hr/views/listing.py"
@@ -685,6 +686,22 @@ CASE_BREAKS = (
     CaseBreak(
         "test_s8_a_key_file_is_in_no_processs_environment", SERVE,
         " if settings.SECRET_KEY_IS_MADE_UP else {}", "",
+    ),
+    CaseBreak(
+        "test_o8_strangers_application_stops_a_first_run", HOLDERS,
+        '  [ -n "$strangers$unread" ] || return 0\n', "  return 0\n",
+    ),
+    CaseBreak(
+        "test_o8_strangers_application_stops_a_later_run", HOLDERS,
+        'check_owners "the enterprise application $1 ($other)"', ': "the enterprise application $1 ($other)"',
+    ),
+    CaseBreak(
+        "test_o8_application_of_another_tenant_is_named", HOLDERS,
+        'check_holder "$other"', ': "$other"',
+    ),
+    CaseBreak(
+        "test_o8_known_client_id_still_finds_a_namesake", "portal/tenant_setup/steps.py",
+        "    return filter_by_name(called) + (", "    return filter_by_client_id(client_id) or (",
     ),
     CaseBreak(
         "test_o14_serve_starts_from_any_directory", SERVE,

@@ -39,9 +39,10 @@ class Administrator(Visitor):
     """A client with an administrator's tokens, or with other permissions."""
 
     def ask(
-        self, method: str, path: str, body: Any = None, rights: tuple[str, ...] = RIGHTS
+        self, method: str, path: str, body: Any = None, rights: tuple[str, ...] = RIGHTS, **who: str
     ) -> requests.Response:
-        token = self.change(administrator=list(rights))["administrator"]["graph"]
+        """`as` is the key of a signed-in person; without it, a pipeline asks."""
+        token = self.change(administrator=list(rights), **who)["administrator"]["graph"]
         headers = {"Authorization": f"Bearer {token}"}
         return requests.request(method, f"{self.url}/v1.0{path}", json=body, headers=headers, timeout=30)
 
@@ -78,6 +79,9 @@ CALLS: list[tuple[str, str, Any, tuple[str, ...]]] = [
     ("GET", TRUSTED, None, ("Application.Read.All",)),
     ("PATCH", NAMED, NAME, ("Application.ReadWrite.All",)),
     ("POST", TRUSTED, TRUST, ("Application.ReadWrite.All",)),
+    ("GET", f"{NAMED}/owners", None, ("Application.Read.All",)),
+    ("GET", f"/servicePrincipals/{SIGN_IN_PRINCIPAL_ID}/owners", None, ("Application.Read.All",)),
+    ("GET", f"/servicePrincipals/{SIGN_IN_PRINCIPAL_ID}/appRoleAssignedTo", None, ("Application.Read.All",)),
     ("GET", "/servicePrincipals", None, ("Application.Read.All",)),
     (
         "GET",
@@ -264,6 +268,69 @@ def test_a_grant_to_another_principal_is_not_the_identitys(someone: Administrato
     state = someone.state()
     assert "Mail.Send" not in state["permissions"]
     assert state["registrations"]["other_grants"] == {SIGN_IN_PRINCIPAL_ID: ["Mail.Send"]}
+
+
+# --- Owners and role holders ---------------------------------------------------------------------------------------
+
+ADA = {"as": "ada"}
+MALLORY = {"@odata.type": "#microsoft.graph.user", "id": "m", "displayName": "Mallory"}
+A_PROGRAM = {"@odata.type": "#microsoft.graph.servicePrincipal", "id": "p", "displayName": "A program"}
+
+
+def owners(someone: Administrator, place: str) -> list[str]:
+    return [owner["id"] for owner in someone.ask("GET", f"{place}/owners").json()["value"]]
+
+
+def test_only_a_signed_in_person_has_a_profile(someone: Administrator) -> None:
+    assert someone.ask("GET", "/me?$select=id", **ADA).json()["id"] == BY_KEY["ada"].object_id
+    assert someone.refusal("GET", "/me") == (400, "BadRequest")
+
+
+def test_person_owns_what_the_person_creates(someone: Administrator) -> None:
+    made = someone.ask("POST", "/applications", APPLICATION, **ADA).json()
+    principal = someone.ask("POST", "/servicePrincipals", {"appId": made["appId"]}, **ADA).json()
+    group = someone.ask("POST", "/groups", GROUP, **ADA).json()
+    of_pipeline = someone.ask("POST", "/applications", {"displayName": "Other"}).json()
+
+    for place in ("applications", "servicePrincipals", "groups"):
+        found = {"applications": made, "servicePrincipals": principal, "groups": group}[place]
+        assert owners(someone, f"/{place}/{found['id']}") == [BY_KEY["ada"].object_id]
+    assert owners(someone, f"/applications/{of_pipeline['id']}") == []
+
+
+def test_owners_come_in_pages(someone: Administrator) -> None:
+    someone.sandbox.tenant.registrations.owners[SIGN_IN_APPLICATION_ID] = [MALLORY, A_PROGRAM]
+    someone.change(list_page=1)
+
+    first = someone.ask("GET", f"{NAMED}/owners").json()
+    second = someone.ask("GET", first["@odata.nextLink"].partition("/v1.0")[2]).json()
+
+    assert first["value"] == [MALLORY] and second["value"] == [A_PROGRAM]
+    assert "@odata.nextLink" not in second
+
+
+def test_group_hides_its_owning_applications(someone: Administrator) -> None:
+    someone.sandbox.tenant.registrations.owners[EVERYONE.object_id] = [MALLORY, A_PROGRAM]
+
+    assert owners(someone, f"/groups/{EVERYONE.object_id}") == ["m"]
+
+
+def test_role_of_a_group_is_in_its_members_token(someone: Administrator) -> None:
+    application = someone.ask("GET", NAMED).json()
+    role = next(each["id"] for each in application["appRoles"] if each["value"] == "Auditor")
+    place = f"/servicePrincipals/{SIGN_IN_PRINCIPAL_ID}/appRoleAssignedTo"
+    body = {"principalId": EVERYONE.object_id, "resourceId": SIGN_IN_PRINCIPAL_ID, "appRoleId": role}
+
+    first, second = someone.ask("POST", place, body), someone.ask("POST", place, body)
+
+    held = [
+        (each["principalType"], each["principalDisplayName"])
+        for each in someone.ask("GET", place).json()["value"]
+    ]
+    assert (first.status_code, second.status_code) == (201, 400)
+    assert held[0] == ("Group", EVERYONE.name) and ("User", "Hanna Reuter") in held
+    assert someone.sign_in("maria")["roles"] == ["Auditor"]
+    assert someone.sign_in("hanna")["roles"] == ["HR", "Auditor"]
 
 
 # --- Groups, units, the policy -------------------------------------------------------------------------------------

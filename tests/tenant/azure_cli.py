@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -55,6 +56,7 @@ class AzureCli(ThreadingTCPServer):
 
     def __init__(self, sandbox_url: str) -> None:
         self.sandbox_url, self.tokens, self.subscription = sandbox_url, {"graph": "", "azure": ""}, ""
+        self.user: dict[str, str] = {}
         super().__init__(("127.0.0.1", 0), Handler)
 
     def __enter__(self) -> AzureCli:
@@ -71,8 +73,8 @@ class AzureCli(ThreadingTCPServer):
         program.write_text(PROGRAM.format(port=self.server_address[1]))
         program.chmod(0o755)
 
-    def sign_in(self, tokens: dict[str, str], subscription: str) -> None:
-        self.tokens, self.subscription = tokens, f"/subscriptions/{subscription}"
+    def sign_in(self, tokens: dict[str, str], subscription: str, user: dict[str, str]) -> None:
+        self.tokens, self.subscription, self.user = tokens, f"/subscriptions/{subscription}", user
 
     def run(self, arguments: list[str]) -> tuple[int, str, str]:
         try:
@@ -97,7 +99,7 @@ class AzureCli(ThreadingTCPServer):
             raise Mistake("Can't derive appropriate Azure AD resource from --url")
         parameters = [options["--url-parameters"].split("=", 1)] if "--url-parameters" in options else []
         headers = dict([options["--headers"].split("=", 1)]) if "--headers" in options else {}
-        return self.http(
+        answer = self.http(
             options["--method"].upper(),
             address.removeprefix(GRAPH),
             self.tokens["graph"],
@@ -105,9 +107,12 @@ class AzureCli(ThreadingTCPServer):
             data=options.get("--body", "").encode() or None,
             headers=headers,
         )
+        if next_link := part(answer, "@odata.nextLink"):  # of one page; the CLI does not read the others
+            answer["@odata.nextLink"] = next_link.replace(self.sandbox_url, GRAPH)
+        return answer
 
     def account(self, _options: dict[str, str]) -> Any:
-        return self.azure("GET", "/subscriptions")["value"][0]
+        return {**self.azure("GET", "/subscriptions")["value"][0], "user": self.user}
 
     def group_exists(self, options: dict[str, str]) -> Any:
         try:
@@ -185,14 +190,15 @@ def shown(answer: Any, output: str) -> str:
     return "".join(f"{item}\n" for item in items)
 
 
-TOKEN = re.compile(r"\s*(?:(`[^`]*`)|('[^']*')|(\[\?|\[\]|\|\||==|[()\].@,])|([A-Za-z_]\w*))")
+TOKEN = re.compile(r"""\s*(?:(`[^`]*`)|('[^']*')|("[^"]*")|(\[\?|\[\]|\|\||==|[()\[\].,])|([A-Za-z_@]\w*))""")
+Reader = Callable[[Any], Any]
 
 
 class Query:
     """The part of JMESPath that the script uses; the rest is refused."""
 
     def __init__(self, text: str) -> None:
-        self.left = []
+        self.left: list[str] = []
         position = 0
         while position < len(text.rstrip()):
             found = TOKEN.match(text, position)
@@ -200,85 +206,116 @@ class Query:
                 raise Mistake(f"--query is not understood at: {text[position:]}")
             self.left.append(found[0].strip())
             position = found.end()
-
-    def of(self, answer: Any) -> Any:
-        value = self._either(answer)
+        self.reader = self._either()
         if self.left:
             raise Mistake(f"--query is not understood at: {' '.join(self.left)}")
+
+    def of(self, answer: Any) -> Any:
+        return self.reader(answer)
+
+    def _either(self) -> Reader:
+        first = self._equal()
+        if not self._takes("||"):
+            return first
+        other = self._either()
+        return lambda here: value if (value := first(here)) not in (None, False, "", [], {}) else other(here)
+
+    def _equal(self) -> Reader:
+        first = self._path()
+        if not self._takes("=="):
+            return first
+        other = self._path()
+        return lambda here: first(here) == other(here)
+
+    def _path(self) -> Reader:
+        """`a.b[].c`: what follows `[]` or `[?…]` is read from each item, and items without it are left out."""
+        value = self._start()
+        while self.left and self.left[0] in ("[]", "[?"):
+            value = self._projection(value)
         return value
 
-    def _either(self, here: Any) -> Any:
-        value = self._equal(here)
-        while self._takes("||"):
-            other = self._equal(here)
-            value = value if value not in (None, False, "", [], {}) else other
+    def _start(self) -> Reader:
+        if self.left[0] in ("[]", "[?"):
+            return lambda here: here
+        return self._names(self._name())
+
+    def _names(self, value: Reader) -> Reader:
+        while self._takes("."):
+            value = _then(value, self._name())
         return value
 
-    def _equal(self, here: Any) -> Any:
-        value = self._path(here)
-        return value == self._path(here) if self._takes("==") else value
+    def _projection(self, items: Reader) -> Reader:
+        if self._takes("[]"):
+            chosen: Reader = _flattened
+        else:
+            self._takes("[?")
+            condition = self._either()
+            self._needs("]")
+            chosen = _kept_by(condition)
+        each = self._names(lambda here: here)
 
-    def _path(self, here: Any) -> Any:
-        first = self.left[0]
-        if first[0] in "`'":
-            self.left.pop(0)
-            return json.loads(first[1:-1]) if first[0] == "`" else first[1:-1]
-        value, many = here, False
-        if first not in ("[?", "[]"):
-            value = self._name(here)
-        while self.left and self.left[0] in (".", "[?", "[]"):
-            taken = self.left.pop(0)
-            if taken == ".":
-                name = self.left.pop(0)
-                value = [part(item, name) for item in value or []] if many else part(value, name)
-                value = [item for item in value if item is not None] if many and value is not None else value
-            elif taken == "[]":
-                value, many = (value if isinstance(value, list) else None), True
-            else:
-                value, many = self._kept(value), True
-            if value is None and many:
-                return self._skipped()
-        return value
+        def read(here: Any) -> Any:
+            found = items(here)
+            if not isinstance(found, list):
+                return None
+            return [value for item in chosen(found) if (value := each(item)) is not None]
 
-    def _skipped(self) -> None:
-        while self.left and self.left[0] == ".":
-            del self.left[:2]
+        return read
 
-    def _kept(self, items: Any) -> Any:
-        """`[?condition]`, evaluated for each item."""
-        depth, end = 1, 0
-        while depth:
-            depth += {"[?": 1, "]": -1}.get(self.left[end], 0)
-            end += 1
-        condition, self.left = self.left[: end - 1], self.left[end:]
-        if not isinstance(items, list):
-            return None
-        return [item for item in items if self._holds(condition, item)]
-
-    def _holds(self, condition: list[str], item: Any) -> bool:
-        inner = Query("")
-        inner.left = list(condition)
-        return bool(inner.of(item))
-
-    def _name(self, here: Any) -> Any:
+    def _name(self) -> Reader:
         name = self.left.pop(0)
+        if name[0] in "`'":
+            value = json.loads(name[1:-1]) if name[0] == "`" else name[1:-1]
+            return lambda here: value
+        if name == "[":
+            parts = self._list_until("]")
+            return lambda here: None if here is None else [part(here) for part in parts]
         if name == "@":
-            return here
-        if not self._takes("("):
-            return part(here, name)
-        value = self._either(here)
-        second = self._either(here) if self._takes(",") else None
-        assert self._takes(")"), self.left
-        if name == "contains":
-            return second in value
-        if name == "to_string":
-            return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-        if not isinstance(value, list):
-            raise Mistake(f"In function {name}(), invalid type for value: {value}")
-        return {"length": len, "sort": sorted}[name](value)
+            return lambda here: here
+        if self._takes("("):
+            arguments = self._list_until(")")
+            return lambda here: function(name, [argument(here) for argument in arguments])
+        return lambda here: here.get(name.strip('"')) if isinstance(here, dict) else None
+
+    def _list_until(self, end: str) -> list[Reader]:
+        parts = [self._either()]
+        while self._takes(","):
+            parts.append(self._either())
+        self._needs(end)
+        return parts
 
     def _takes(self, token: str) -> bool:
         return bool(self.left) and self.left[0] == token and bool(self.left.pop(0))
+
+    def _needs(self, token: str) -> None:
+        if not self._takes(token):
+            raise Mistake(f"--query needs {token} at: {' '.join(self.left)}")
+
+
+def _then(value: Reader, name: Reader) -> Reader:
+    return lambda here: name(value(here))
+
+
+def _flattened(items: list[Any]) -> list[Any]:
+    return [each for item in items for each in (item if isinstance(item, list) else [item])]
+
+
+def _kept_by(condition: Reader) -> Reader:
+    return lambda items: [item for item in items if condition(item)]
+
+
+def function(name: str, values: list[Any]) -> Any:
+    """Functions check the types of their arguments, as JMESPath does."""
+    first = values[0]
+    if name == "to_string":
+        return first if isinstance(first, str) else json.dumps(first, separators=(",", ":"))
+    if name == "contains":
+        return values[1] in (first or [])
+    if name == "join" and all(isinstance(part, str) for part in values[1]):
+        return first.join(values[1])
+    if name in ("length", "sort") and isinstance(first, list):
+        return len(first) if name == "length" else sorted(first)
+    raise Mistake(f"In function {name}(), invalid type for value: {values}")
 
 
 def part(value: Any, name: str) -> Any:

@@ -29,6 +29,7 @@ RIGHTS = (
     "Group.ReadWrite.All",
     "Policy.ReadWrite.AuthenticationMethod",
 )
+SETTER = "ada"
 DONE: dict[tuple[str, ...], str] = {}  # the state after one set-up, by the options
 
 
@@ -65,9 +66,11 @@ class Setter(Visitor):
         rights: tuple[str, ...] = RIGHTS,
         signed_in: bool = True,
         shell: str = "sh",
+        by: str = SETTER,
     ) -> subprocess.CompletedProcess[str]:
-        tokens = self.change(administrator=list(rights))["administrator"]
-        self.cli.sign_in(tokens if signed_in else {"graph": ""}, tokens["subscription"])
+        """`by` is the key of a person. If it is empty, a pipeline runs the script."""
+        tokens = self.change(administrator=list(rights), **({"as": by} if by else {}))["administrator"]
+        self.cli.sign_in(tokens if signed_in else {"graph": ""}, tokens["subscription"], tokens["user"])
         file = self.folder / "setup.sh"
         file.write_text(self.script() if script is None else script, encoding="utf-8")
         return subprocess.run(

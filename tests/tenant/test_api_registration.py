@@ -58,7 +58,7 @@ def test_summary_and_script_plan_the_api(setter: Setter) -> None:
     in_words = re.findall(r"^(\d+)\. ([^:\n]+)", summary("--api"), re.M)
     in_script = re.findall(r"^# ---- (\d+)\. (.+?) -+$", setter.script("--api"), re.M)
 
-    assert in_words == in_script and len(in_words) == 16
+    assert in_words == in_script and len(in_words) == 17
     assert "API_CLIENT_ID=CLIENT-ID-OF-THE-API" in summary("--api")
 
 
@@ -260,6 +260,7 @@ DIFFERENT: dict[str, tuple[Change, str]] = {
     "a role that is off": (of_role("HR", isEnabled=False), 'app roles that are disabled. It is ["HR"]'),
     "a secret": (of_application(passwordCredentials=[{"keyId": "k"}]), "number of client secrets. It is 1"),
     "a certificate": (of_application(keyCredentials=[{"keyId": "k"}]), "number of certificates. It is 1"),
+    "a secret of its own": (lambda made: principal(made).update(passwordCredentials=[{"keyId": "k"}]), "secrets. It is 1"),
     "a redirect URI": (web, "number of redirect URIs. It is 1"),
     "a page of scripts": (of_application(spa={"redirectUris": ["https://evil.example/"]}), "single-page apps"),
     "an app on devices": (of_application(publicClient={"redirectUris": ["https://evil.example/"]}), "public clients"),

@@ -69,6 +69,7 @@ def test_after_set_up_only_group_members_get_a_pass(setter: Setter, settings: La
     settings.SIGN_IN_CLIENT_ID, settings.SANDBOX_URL = client_id, setter.url
     tokens.signing_keys.clear()
     setter.change(person="noor", set={"groups": [GROUP]})
+    setter.change(person="hanna", set={"app_roles": ["HR"]})
     back = {"client_id": client_id, "redirect_uri": f"{PORTAL}/signin/callback/"}
 
     answer = setter.pick("hanna", **back)

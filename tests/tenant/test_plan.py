@@ -67,7 +67,7 @@ def test_summary_and_script_have_the_same_steps() -> None:
     in_words = re.findall(r"^(\d+)\. ([^:\n]+)", output_of(), re.M)
     in_script = re.findall(r"^# ---- (\d+)\. (.+?) -+$", as_script(), re.M)
 
-    assert in_words == in_script and len(in_words) == 12
+    assert in_words == in_script and len(in_words) == 13
 
 
 def test_script_contains_every_sentence_of_the_summary() -> None:

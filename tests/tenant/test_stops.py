@@ -93,7 +93,7 @@ def test_application_is_not_accepted_as_workload_identity(setter: Setter, settin
 
 def test_script_waits_for_a_slow_directory(setter: Setter) -> None:
     nothing_yet = {"status": 200, "body": {"value": []}}
-    setter.fault(method="GET", path="^/v1.0/servicePrincipals$", skip=1, times=2, **nothing_yet)
+    setter.fault(method="GET", path="^/v1.0/servicePrincipals$", skip=2, times=2, **nothing_yet)
     setter.fault(method="GET", path="^/v1.0/applications/[^/]+$", times=2, status=404)
     setter.fault(method="GET", path="^/v1.0/groups/[^/]+$", times=1, status=404)
 

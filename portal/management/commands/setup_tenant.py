@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.models import ADMIN, AUDITOR, HR
 from portal.tenant_setup.installation import IDENTITY, RESOURCE_GROUP, Installation, this_installation
 from portal.tenant_setup.plan import setup_plan
 from portal.tenant_setup.script import render_script
@@ -19,6 +20,7 @@ EXAMPLE = """\
 AZURE_TENANT_ID is not set, so this is an example plan for the sandbox tenant. For your tenant, set
 AZURE_TENANT_ID, PORTAL_URL, MAIL_FROM, HR_ADDRESS, SECURITY_ADDRESS and ORGANISATION_NAME.
 """
+GROUP_OPTIONS = {HR: "hr", ADMIN: "admin", AUDITOR: "auditor"}
 
 
 class Command(BaseCommand):
@@ -53,6 +55,23 @@ class Command(BaseCommand):
             action="store_true",
             help="also plan the registration of the API for service desks; not planned without this option",
         )
+        parser.add_argument(
+            "--trusted",
+            metavar="OBJECT-ID",
+            action="append",
+            default=[],
+            help="a person, group or application that may also own the objects of the plan or have their roles, "
+            "like the person who runs the script; can be repeated",
+        )
+        for role, option in GROUP_OPTIONS.items():
+            parser.add_argument(
+                f"--{option}-group",
+                metavar="GROUP",
+                action="append",
+                default=[],
+                help=f"a group that gets the role {role}: its object id or display name; can be repeated; needs "
+                "Entra ID P1",
+            )
 
     def handle(
         self,
@@ -62,11 +81,20 @@ class Command(BaseCommand):
         resource_group: str,
         acrs: bool,
         api: bool,
-        **_: Any,
+        trusted: list[str],
+        **more: Any,
     ) -> None:
+        groups = [
+            (role, group) for role, option in GROUP_OPTIONS.items() for group in more[f"{option}_group"]
+        ]
         try:
             here = this_installation(
-                identity=identity, resource_group=resource_group, authentication_context=acrs, api=api
+                identity=identity,
+                resource_group=resource_group,
+                authentication_context=acrs,
+                api=api,
+                trusted=trusted,
+                role_groups=groups,
             )
         except ImproperlyConfigured as problem:
             raise CommandError(str(problem)) from None

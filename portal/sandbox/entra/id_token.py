@@ -21,7 +21,7 @@ OPTIONAL = {"auth_time", "acct", "login_hint", "acrs", "sid"}
 def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
     changes = tenant.id_token_changes
     claims = {
-        **_keep_registered_claims(tenant, _claims_of(tenant.options, account, grant)),
+        **_keep_registered_claims(tenant, account, _claims_of(tenant.options, account, grant)),
         **changes.get("set", {}),
     }
     for name in changes.get("remove", ()):
@@ -35,13 +35,12 @@ def id_token(tenant: Tenant, account: Account, grant: Grant) -> str:
     return tenant.keys.sign_token(claims)
 
 
-def _keep_registered_claims(tenant: Tenant, claims: dict[str, Any]) -> dict[str, Any]:
+def _keep_registered_claims(tenant: Tenant, account: Account, claims: dict[str, Any]) -> dict[str, Any]:
     """Optional claims come when the registration asks for them, roles when it has them."""
     application = tenant.registrations.application_of(claims["aud"]) or {}
     asked = {claim["name"] for claim in (application.get("optionalClaims") or {}).get("idToken", [])}
-    roles = {role["value"] for role in application.get("appRoles", ())}
     kept = {name: value for name, value in claims.items() if name not in OPTIONAL or name in asked}
-    held = [role for role in kept.pop("roles", ()) if role in roles]
+    held = tenant.roles_of_person(application, account) if application else []
     return {**kept, **({"roles": held} if held else {})}
 
 
@@ -66,8 +65,6 @@ def _claims_of(options: Options, account: Account, grant: Grant) -> dict[str, An
         "sid": grant.session[:16],
         "ver": "2.0",
     }
-    if account.app_roles:
-        claims["roles"] = list(account.app_roles)
     if account.is_external:
         claims["idp"] = f"https://sts.windows.net/{OTHER_TENANT_ID}/"
     if grant.contexts:

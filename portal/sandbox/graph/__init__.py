@@ -8,11 +8,13 @@ from urllib.parse import unquote
 
 from portal.sandbox.graph import (
     applications,
+    assignments,
     batch,
     containers,
     groups,
     mail,
     methods,
+    owners,
     passes,
     policy,
     policy_changes,
@@ -21,7 +23,7 @@ from portal.sandbox.graph import (
     users,
 )
 from portal.sandbox.graph.call import Call, Refusal
-from portal.sandbox.graph.permissions import roles_of_token
+from portal.sandbox.graph.permissions import permissions_of_token, person_of_token, verify_token
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Request, Response
 
@@ -34,6 +36,7 @@ PASS_POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigu
 ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
     (method, re.compile(f"/v1.0{path}", re.IGNORECASE), handler)
     for method, path, handler in (
+        ("GET", "/me", users.read_me),
         ("GET", "/users", users.list_users),
         ("GET", USER, users.read_user),
         ("GET", f"{USER}/manager", users.read_manager),
@@ -60,19 +63,21 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("POST", "/applications", applications.create_application),
         ("GET", APPLICATION, applications.read_application),
         ("PATCH", APPLICATION, applications.name_application),
-        ("GET", f"{APPLICATION}/owners", applications.list_owners),
+        ("GET", f"{APPLICATION}/owners", owners.list_application_owners),
         ("GET", f"{APPLICATION}/federatedIdentityCredentials", applications.list_federated_credentials),
         ("POST", f"{APPLICATION}/federatedIdentityCredentials", applications.create_federated_credential),
         ("GET", rf"{APPLICATION}/federatedIdentityCredentials/(?P<name>[^/]+)", applications.trusted_one),
         ("GET", "/servicePrincipals", principals.list_principals),
         ("POST", "/servicePrincipals", principals.create_principal),
         ("GET", PRINCIPAL, principals.read_principal),
-        ("GET", f"{PRINCIPAL}/appRoleAssignments", principals.list_app_role_assignments),
-        ("POST", f"{PRINCIPAL}/appRoleAssignedTo", principals.create_app_role_assignment),
+        ("GET", f"{PRINCIPAL}/owners", owners.list_principal_owners),
+        ("GET", f"{PRINCIPAL}/appRoleAssignments", assignments.list_roles_of_principal),
+        ("GET", f"{PRINCIPAL}/appRoleAssignedTo", assignments.list_role_holders),
+        ("POST", f"{PRINCIPAL}/appRoleAssignedTo", assignments.assign_role),
         ("GET", "/groups", containers.list_groups),
         ("POST", "/groups", containers.create_group),
         ("GET", r"/groups/(?P<group>[^/]+)", containers.read_group),
-        ("GET", r"/groups/(?P<group>[^/]+)/owners", containers.list_group_owners),
+        ("GET", r"/groups/(?P<group>[^/]+)/owners", owners.list_group_owners),
         ("GET", "/directory/administrativeUnits", containers.list_administrative_units),
         ("POST", "/directory/administrativeUnits", containers.create_administrative_unit),
         ("GET", r"/directory/administrativeUnits/(?P<unit>[^/]+)", containers.read_administrative_unit),
@@ -84,7 +89,7 @@ def answer_graph(tenant: Tenant, request: Request, each: Callable[[Request], Res
     """One request to Graph. `each` answers a request of a batch as if it had come alone."""
     try:
         if request.path == "/v1.0/$batch" and request.method == "POST":
-            roles_of_token(tenant, request)
+            verify_token(tenant, request)
             response = batch.answer_batch(request, each)
         else:
             with tenant.lock:
@@ -98,7 +103,8 @@ def answer_graph(tenant: Tenant, request: Request, each: Callable[[Request], Res
 
 
 def _dispatch(tenant: Tenant, request: Request) -> Response:
-    call = Call(tenant, request, roles_of_token(tenant, request))
+    claims = verify_token(tenant, request)
+    call = Call(tenant, request, permissions_of_token(claims), person_of_token(claims))
     for method, pattern, handler in ROUTES:
         parts = pattern.fullmatch(request.raw_path)
         if parts and method == request.method:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from portal.sandbox.graph.bodies import already_exists, bad_request, check_properties, read_guid, read_text
 from portal.sandbox.graph.call import CONTEXT, Call, Page, not_found
+from portal.sandbox.graph.creators import add_creator
 from portal.sandbox.graph.odata import filter_items, select_properties
 from portal.sandbox.registrations import APPLICATION, new_application
 from portal.sandbox.web import Json, Response, json_answer
@@ -43,12 +44,13 @@ MOST_TRUSTED = 20
 def list_applications(call: Call) -> Response:
     call.require_any(*READ)
     found = filter_items(call, call.tenant.registrations.applications)
-    return Page(call, "applications", [_select_properties(call, each) for each in found]).response()
+    shown = [_select_properties(call, each) for each in found]
+    return Page(call, "applications", shown, shortest_page=call.tenant.list_page).response()
 
 
 def read_application(call: Call, application: str) -> Response:
     call.require_any(*READ)
-    found = _find_application(call, application)
+    found = find_application(call, application)
     return json_answer(
         {"@odata.context": f"{CONTEXT}#applications/$entity", **_select_properties(call, found)}
     )
@@ -71,13 +73,14 @@ def create_application(call: Call) -> Response:
         raise bad_request("An identifier URI needs the appId, which exists only after the creation.")
     made = new_application(body)
     call.tenant.registrations.applications.append(made)
+    add_creator(call, made["id"])
     return json_answer({"@odata.context": f"{CONTEXT}#applications/$entity", **made}, 201)
 
 
 def name_application(call: Call, application: str) -> Response:
     """Set the App ID URI. By Microsoft's rule it contains the application's own id, the tenant's id or a domain."""
     call.require_any(*WRITE)
-    found = _find_application(call, application)
+    found = find_application(call, application)
     body = check_properties(call.json(), known={"identifierUris"}, needed={"identifierUris"})
     if any(found["appId"] not in uri for uri in body["identifierUris"]):
         raise bad_request("Values of identifierUris property must use a verified domain of the organization.")
@@ -85,15 +88,9 @@ def name_application(call: Call, application: str) -> Response:
     return Response(204)
 
 
-def list_owners(call: Call, application: str) -> Response:
-    call.require_any(*READ)
-    found = call.tenant.registrations.owners.get(_find_application(call, application)["id"], [])
-    return Page(call, "directoryObjects", found).response()
-
-
 def list_federated_credentials(call: Call, application: str) -> Response:
     call.require_any(*READ)
-    found = call.tenant.registrations.federated.get(_find_application(call, application)["id"], [])
+    found = call.tenant.registrations.federated.get(find_application(call, application)["id"], [])
     return Page(
         call, f"applications('{application}')/federatedIdentityCredentials", filter_items(call, found)
     ).response()
@@ -101,7 +98,7 @@ def list_federated_credentials(call: Call, application: str) -> Response:
 
 def trusted_one(call: Call, application: str, name: str) -> Response:
     call.require_any(*READ)
-    for found in call.tenant.registrations.federated.get(_find_application(call, application)["id"], []):
+    for found in call.tenant.registrations.federated.get(find_application(call, application)["id"], []):
         if name in (found["id"], found["name"]):
             return json_answer(_select_properties(call, found))
     raise not_found(name)
@@ -110,7 +107,7 @@ def trusted_one(call: Call, application: str, name: str) -> Response:
 def create_federated_credential(call: Call, application: str) -> Response:
     """What is wrong with issuer or subject is not noticed here, but when a token is exchanged."""
     call.require_any(*WRITE)
-    found = _find_application(call, application)
+    found = find_application(call, application)
     body = check_properties(call.json(), known={*TRUST, "description"}, needed=TRUST)
     for name in ("name", "issuer", "subject"):
         read_text(body, name, longest=120 if name == "name" else 600)
@@ -128,7 +125,7 @@ def create_federated_credential(call: Call, application: str) -> Response:
     return json_answer(made, 201)
 
 
-def _find_application(call: Call, object_id: str) -> Json:
+def find_application(call: Call, object_id: str) -> Json:
     for found in call.tenant.registrations.applications:
         if found["id"] == object_id.lower():
             return found

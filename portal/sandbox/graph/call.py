@@ -36,7 +36,8 @@ class Refusal(Exception):
 class Call:
     tenant: Tenant
     request: Request
-    roles: frozenset[str]  # the application permissions in the token
+    roles: frozenset[str]  # the permissions in the token
+    person: str = ""  # the object id of the signed-in person; empty for an application
 
     @property
     def query(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import uuid
 
 from portal.sandbox.graph.bodies import bad_request, check_properties, read_text
 from portal.sandbox.graph.call import CONTEXT, Call, Page, not_found
+from portal.sandbox.graph.creators import add_creator
 from portal.sandbox.graph.groups import SEE
 from portal.sandbox.graph.odata import filter_items, select_properties
 from portal.sandbox.people import Group
@@ -22,21 +23,16 @@ UNIT = ("displayName", "description", "isMemberManagementRestricted", "visibilit
 def list_groups(call: Call) -> Response:
     call.require_any(*SEE)
     found = filter_items(call, [_group_as_graph(each) for each in call.tenant.groups])
-    return Page(call, "groups", [select_properties(call, each, tuple(each)) for each in found]).response()
+    shown = [select_properties(call, each, tuple(each)) for each in found]
+    return Page(call, "groups", shown, shortest_page=call.tenant.list_page).response()
 
 
 def read_group(call: Call, group: str) -> Response:
     call.require_any(*SEE)
-    shown = _group_as_graph(_find_group(call, group))
+    shown = _group_as_graph(find_group(call, group))
     return json_answer(
         {"@odata.context": f"{CONTEXT}#groups/$entity", **select_properties(call, shown, tuple(shown))}
     )
-
-
-def list_group_owners(call: Call, group: str) -> Response:
-    call.require_any(*SEE)
-    found = call.tenant.registrations.owners.get(_find_group(call, group).object_id, [])
-    return Page(call, "directoryObjects", found).response()
 
 
 def create_group(call: Call) -> Response:
@@ -67,6 +63,7 @@ def create_group(call: Call) -> Response:
         role_assignable=bool(body.get("isAssignableToRole")),
     )
     call.tenant.registrations.groups.append(made)
+    add_creator(call, made.object_id)
     return json_answer({"@odata.context": f"{CONTEXT}#groups/$entity", **_group_as_graph(made)}, 201)
 
 
@@ -97,7 +94,7 @@ def create_administrative_unit(call: Call) -> Response:
     return json_answer({"@odata.context": f"{CONTEXT}#administrativeUnits/$entity", **made}, 201)
 
 
-def _find_group(call: Call, object_id: str) -> Group:
+def find_group(call: Call, object_id: str) -> Group:
     for found in call.tenant.groups:
         if found.object_id == object_id.lower():
             return found

@@ -15,7 +15,8 @@ from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Request
 
 
-def roles_of_token(tenant: Tenant, request: Request) -> frozenset[str]:
+def verify_token(tenant: Tenant, request: Request) -> dict[str, Any]:
+    """Return the claims of a valid token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise invalid_token("Access token is empty.")
@@ -31,7 +32,17 @@ def roles_of_token(tenant: Tenant, request: Request) -> frozenset[str]:
         raise invalid_token("IDX14100: JWT is not well formed, or its signature does not match.") from None
     if claims.get("generation") != tenant.token_generation:
         raise invalid_token("Access token has been revoked.")
-    return frozenset(claims.get("roles", ()))
+    return claims
+
+
+def permissions_of_token(claims: dict[str, Any]) -> frozenset[str]:
+    """An application's permissions are roles, a person's are scopes."""
+    return frozenset(claims.get("roles", ())) | frozenset(claims.get("scp", "").split())
+
+
+def person_of_token(claims: dict[str, Any]) -> str:
+    """The object id of the signed-in person; empty for an application."""
+    return str(claims["oid"]) if "scp" in claims else ""
 
 
 @lru_cache(maxsize=16)

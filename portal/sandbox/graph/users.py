@@ -44,6 +44,14 @@ def read_user(call: Call, user: str) -> Response:
     return json_answer({"@odata.context": f"{CONTEXT}#users/$entity", **_user_as_graph(call, account)})
 
 
+def read_me(call: Call) -> Response:
+    """The signed-in person. An application has none."""
+    if not call.person:
+        raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
+    account = call.get_account(call.person)
+    return json_answer({"@odata.context": f"{CONTEXT}#users/$entity", **_user_as_graph(call, account)})
+
+
 def read_manager(call: Call, user: str) -> Response:
     """404 means that no manager is set."""
     call.require_any(*READ)
