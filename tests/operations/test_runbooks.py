@@ -24,6 +24,7 @@ from onboarding.hooks import subscriptions
 from onboarding.lifecycle import StarterState
 from onboarding.management.commands import worker
 from onboarding.models import AuditEvent, Hook, Starter
+from onboarding.passes.receipt import confirm_receipt
 from onboarding.tickets.request import Application
 from portal.sandbox.people import BY_KEY
 from tests.conftest import creations, live_passes
@@ -56,12 +57,13 @@ def sends(tenant):
     return send
 
 
-def uses_the_pass(tenant, code: str) -> requests.Session:
+def uses_the_pass(tenant, code: str, *, registers: bool = True) -> requests.Session:
     """The thief signs in as Noor with the pass, and registers a passkey."""
     thief = requests.Session()
     form = {"account": BY_KEY["noor"].user_principal_name, "pass": code}
     assert thief.post(f"{tenant.url}/mysignins", data=form, timeout=30).ok
-    assert thief.post(f"{tenant.url}/mysignins/register", data={"name": "Thief"}, timeout=30).ok
+    if registers:
+        assert thief.post(f"{tenant.url}/mysignins/register", data={"name": "Thief"}, timeout=30).ok
     return thief
 
 
@@ -145,6 +147,19 @@ def test_the_thief_loses_methods_and_sessions(tenant, sends, settings, shown, ru
 
 def kind_of(method: dict[str, str]) -> str:
     return method["@odata.type"].removeprefix("#microsoft.graph.").removesuffix("AuthenticationMethod")
+
+
+def test_after_a_use_without_a_method_another_pass_works(tenant, settings, shown, reader, time_passes):
+    settings.GRAPH_BUDGET_CALLS = settings.GRAPH_SIGN_IN_CALLS = 1000
+    outcome = shown("noor")
+    assert confirm_receipt(outcome.issue, by=outcome.issue.actor)
+    uses_the_pass(tenant, outcome.code.reveal(), registers=False)
+    time_passes(timedelta(minutes=14))
+
+    maria = reader("maria")
+    maria.open(f"/starters/{outcome.issue.starter.public_id}/")
+    maria.click(CONFIRM, identity_check="in_person")
+    assert "data-secret" in maria.page.html
 
 
 def test_a_used_account_gets_no_pass_when_added_again(
