@@ -53,6 +53,14 @@ class Sessions:
     def sign_out(self, cookie: str) -> None:
         self.browsers.pop(cookie, None)
 
+    def revoke(self, person: str) -> None:
+        """End each session of one person, in every browser."""
+        for people in self.browsers.values():
+            people.pop(person, None)
+        self.starters = {
+            cookie: session for cookie, session in self.starters.items() if session.person != person
+        }
+
     def issue_code(self, grant: Grant) -> str:
         code = f"1.{secrets.token_urlsafe(48)}"
         self.grants[code] = grant

@@ -178,9 +178,10 @@ def read_keys() -> dict[str, jwt.PyJWK]:
     """By `requests`, which honours the machine's certificates; PyJWT's own client does not."""
     try:
         with http_session() as session:
-            where = str(
-                read_json(session, f"{issuer_url()}/.well-known/openid-configuration").get("jwks_uri")
-            )
+            published = read_json(session, f"{issuer_url()}/.well-known/openid-configuration")
+            if published.get("issuer") != issuer_url():
+                raise TokenRefused("not_genuine", "the metadata names another issuer")
+            where = str(published.get("jwks_uri"))
             if not where.startswith("https://"):
                 raise TokenRefused("not_genuine", "the keys are published at an address that is not https")
             keys = jwt.PyJWKSet.from_dict(read_json(session, where)).keys

@@ -74,7 +74,7 @@ def policy(response) -> set[str]:
 
 def assert_guarded(response) -> None:
     assert {name: response.get(name) for name in ALWAYS} == ALWAYS
-    assert "camera=()" in response["Permissions-Policy"]
+    assert {"camera=()", "clipboard-write=()"} <= set(response["Permissions-Policy"].split(", "))
     assert not DIRECTIVES - policy(response)
     script = next(part for part in policy(response) if part.startswith("script-src"))
     assert "unsafe" not in script and "'self'" not in script and "'strict-dynamic'" in script

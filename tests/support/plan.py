@@ -58,6 +58,7 @@ ONCE: dict[str, tuple[Database, str]] = {
         "PostgreSQL", "An upgrade without a break is for several servers; SQLite serves one."),
     "operations/test_restart.py::test_a_stop_lets_clicks_and_jobs_finish": (
         "PostgreSQL", "Signals and processes; what they leave in the database is tested by kills on both."),
+    "operations/test_runbooks.py": ("SQLite", "Pages over the ORM, and commands; what they change is tested on both."),
     "operations/test_serve.py": ("SQLite", "Processes and folders. Kills and restarts over data run on both, in faults."),
     "operations/test_static_files.py": ("SQLite", "Files; no database."),
     "passes/test_cancellation.py": ("SQLite", "Pages and Graph's answers decide."),
