@@ -9,6 +9,7 @@ differ is read again, between two readings of its events that are alike.
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from onboarding.models import AuditEvent, PassIssue, PolicyVersion, Starter
 
 PAGE = 200
 MOST_TRIES = 20
+# What facts can cause that somebody has changed. The chain shows that; here they must not end the comparison.
+UNREADABLE = (AttributeError, LookupError, StopIteration, TypeError, ValueError)
 OTHER_FIELDS = {
     "settings": _("all settings together"),
     "activation": _("put in force"),
@@ -88,8 +91,12 @@ class _Table:
                     RowKind.UNEXPLAINED,
                 )
                 continue
-            for found in self.differences(row, mine):
-                yield RowFault(self.subject(self.key(row)), self._words(found), RowKind.DIFFERS)
+            try:
+                found = [self._words(difference) for difference in self.differences(row, mine)]
+            except UNREADABLE:
+                found = [gettext("its events cannot be read")]
+            for words in found:
+                yield RowFault(self.subject(self.key(row)), words, RowKind.DIFFERS)
 
     def differences(self, row: Any, events: list[AuditEvent]) -> list[Difference]:
         raise NotImplementedError
@@ -112,6 +119,13 @@ class _Table:
         for event in AuditEvent.objects.select_related("detail").filter(self.events_of(keys)).order_by("seq"):
             found[self.key_in(event)].append(event)
         return dict(found)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return bool(uuid.UUID(text))
+    except ValueError:
+        return False
 
 
 class _Starters(_Table):
@@ -149,7 +163,8 @@ class _Passes(_Table):
         return Q(issue__in=keys)
 
     def existing(self, keys: Sequence[Any]) -> set[Any]:
-        return {str(pk) for pk in PassIssue.objects.filter(pk__in=keys).values_list("pk", flat=True)}
+        valid = [key for key in keys if _is_uuid(key)]
+        return {str(pk) for pk in PassIssue.objects.filter(pk__in=valid).values_list("pk", flat=True)}
 
     def subject(self, key: Any) -> str:
         return gettext("pass %(key)s") % {"key": key}
@@ -173,7 +188,8 @@ class _Versions(_Table):
         return written | Q(event=policy_rows.ACTIVATED, facts__version__in=keys)
 
     def existing(self, keys: Sequence[Any]) -> set[Any]:
-        return set(PolicyVersion.objects.filter(pk__in=keys).values_list("pk", flat=True))
+        valid = [key for key in keys if isinstance(key, int)]
+        return set(PolicyVersion.objects.filter(pk__in=valid).values_list("pk", flat=True))
 
     def subject(self, key: Any) -> str:
         return gettext("policy version %(key)s") % {"key": key}
@@ -196,7 +212,8 @@ class _Versions(_Table):
         """Whether the versions from which these events count had the values that the events name."""
         for event in written:
             before = self._before.get(event.facts.get("from"))
-            for name, (old, _new) in event.facts.get("changed", {}).items():
+            for name, values in event.facts.get("changed", {}).items():
+                old = values[0] if values else "changed"
                 if before is not None and old != "changed" and getattr(before, name, old) != old:
                     yield RowFault(
                         self.subject(before.pk), self._words(Difference(name, event.seq)), RowKind.DIFFERS

@@ -99,7 +99,10 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
     erasures = [row for row in rows if row.event == ERASED]
     periods = _list_periods() if erasures else []
     for row in erasures:
-        yield from _verify_erasure(row, periods)
+        try:
+            yield from _verify_erasure(row, periods)
+        except (TypeError, ValueError):  # somebody has changed its facts or its time
+            yield ChainFault(row.seq, gettext("cannot be read"))
 
 
 def _find_loose_details() -> Iterator[ChainFault]:
@@ -111,6 +114,8 @@ def _find_loose_details() -> Iterator[ChainFault]:
 
 def _match(row: AuditEvent, detail: AuditDetail) -> bool:
     """Whether all personal values match their commitments."""
+    if not isinstance(detail.values, dict):
+        return False
     kept = {name: make_commitment(detail.salt, value) for name, value in detail.values.items()}
     return bool(kept == row.commitments)
 
@@ -157,10 +162,11 @@ def _list_periods() -> list[tuple[datetime, int]]:
     ]
 
 
-def _period_at(moment: datetime, periods: Sequence[tuple[datetime, int]]) -> int:
+def _period_at(moment: datetime, periods: Sequence[tuple[datetime, int]]) -> int | None:
     """How many days the policy kept details at this moment. The first version counts from the beginning."""
     began = [days for since, days in periods if since <= moment + TOLERANCE]
-    return began[-1] if began else periods[0][1]
+    first = periods[0][1] if periods else None
+    return began[-1] if began else first
 
 
 def _end_of(erasure: AuditEvent) -> datetime | None:

@@ -39,8 +39,8 @@ class Command(BaseCommand):
             )
         if missing := triggers.find_missing(connection):
             raise CommandError(
-                "The events are unchanged, but the database no longer protects them. Missing triggers: "
-                f"{', '.join(missing)}. Find out who removed them. `manage.py migrate` creates them again."
+                "The events are unchanged, but the database no longer protects them. Missing or changed triggers: "
+                f"{', '.join(missing)}. Find out who did this. `manage.py migrate` creates them again."
             )
         head = AuditHead.objects.get(id=1)
         self.stdout.write(
