@@ -1062,8 +1062,7 @@ TRIGGERS = (
     Tampering("one is turned off", "triggers", (f"ALTER TABLE {EVENT} DISABLE TRIGGER {EVENT}_no_delete",),
               Outcome.FOUND, f"{EVENT}_no_delete", Triggers.CHANGED, POSTGRESQL),
     Tampering("their function is emptied", "triggers",
-              ("CREATE OR REPLACE FUNCTION onboarding_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-               " 'BEGIN RETURN NEW; END'",),
+              (EMPTY_FUNCTION,),
               Outcome.FOUND, f"{EVENT}_no_delete", Triggers.CHANGED, POSTGRESQL),
     Tampering("they are bypassed in a session as replica", "triggers",
               ("SET LOCAL session_replication_role = replica", f"UPDATE {EVENT} SET facts = '{{}}' WHERE seq = $intent",
