@@ -30,9 +30,9 @@ MOST_TRIES = 20
 UNREADABLE = (AttributeError, LookupError, StopIteration, TypeError, ValueError)
 OTHER_FIELDS = {
     "settings": _("all settings together"),
-    "activation": _("put in force"),
-    "activation.by": _("put in force by"),
-    "activation.at": _("put in force at"),
+    "activation": _("activated"),
+    "activation.by": _("activated by"),
+    "activation.at": _("activated at"),
 }
 
 

@@ -779,7 +779,7 @@ VERSIONS = (
     ),
     *change(
         VERSION,
-        "a draft is put in force",
+        "a draft is activated",
         f"UPDATE {VERSION} SET needs_second = FALSE WHERE number = $draft",
         refused=ADDED,
         found="“needs a second admin” is not what event",
@@ -831,38 +831,38 @@ VERSIONS = (
 ACTIVATIONS = (
     *change(
         ACTIVATION,
-        "another person put it in force",
+        "another person activated it",
         f"UPDATE {ACTIVATION} SET by_id = $ada",
         refused=ADDED,
-        found="“put in force by” is not what event",
+        found="“activated by” is not what event",
     ),
     *change(
         ACTIVATION,
         "its time is changed",
         f"UPDATE {ACTIVATION} SET at = '2020-01-01 00:00:00+00'",
         refused=ADDED,
-        found="“put in force at” is not what event",
+        found="“activated at” is not what event",
     ),
     *change(
         ACTIVATION,
         "it names another version",
         f"UPDATE {ACTIVATION} SET version_id = $draft",
         refused=ADDED,
-        found="“put in force” is not what event",
+        found="“activated” is not what event",
     ),
     *change(
         ACTIVATION,
         "one is deleted",
         f"DELETE FROM {ACTIVATION}",
         refused=ADDED,
-        found="“put in force” is not what event",
+        found="“activated” is not what event",
     ),
     *change(
         ACTIVATION,
         "a row is replaced",
         replace_row(ACTIVATION, "by_id", "(SELECT MIN(id) FROM portal_user)", "1 = 1"),
         refused="never replaced",
-        found="“put in force by” is not what event",
+        found="“activated by” is not what event",
         database=SQLITE,
     ),
     *change(
@@ -870,14 +870,14 @@ ACTIVATIONS = (
         "the table is emptied",
         f"TRUNCATE {ACTIVATION}",
         refused="never emptied",
-        found="“put in force” is not what event",
+        found="“activated” is not what event",
         database=POSTGRESQL,
     ),
     unguarded(
         ACTIVATION,
-        "a draft is put in force",
+        "a draft is activated",
         copy_row(ACTIVATION, "id > 0", id="99", version_id="$draft"),
-        found="“put in force” is not what event",
+        found="“activated” is not what event",
     ),
 )
 

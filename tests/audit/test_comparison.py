@@ -104,7 +104,7 @@ def test_events_of_an_earlier_release_are_no_difference(earlier: Site) -> None:
     assert list(audit.verify_chain()) == [] and differences() == []
 
 
-def test_a_setting_of_an_earlier_release_is_compared_with_the_version_before(earlier: Site) -> None:
+def test_an_earlier_setting_is_compared_with_the_version_before(earlier: Site) -> None:
     PolicyVersion.objects.drafts().update(closes_days_after=9)
 
     assert differences() == [
@@ -114,7 +114,7 @@ def test_a_setting_of_an_earlier_release_is_compared_with_the_version_before(ear
     ]
 
 
-def test_an_earlier_event_cannot_prove_settings_that_may_name_a_person(earlier: Site) -> None:
+def test_an_earlier_event_cannot_prove_settings_that_name_people(earlier: Site) -> None:
     PolicyVersion.objects.drafts().update(security_address="other@example.com")
     PassIssue.objects.filter(starter__display_name__startswith="Liam").update(account_id="another")
 
