@@ -9,6 +9,7 @@ triggers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -58,16 +59,32 @@ def remove_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def find_missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """The names of the triggers that the database does not have, or has turned off, in order."""
-    sql = (
-        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
-        if connection.vendor == "postgresql"
-        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    )
+    """The names of the triggers that the database does not have, has turned off, or has with another body, in order."""
     with connection.cursor() as cursor:
-        cursor.execute(sql)
-        existing = {name for (name,) in cursor.fetchall()}
-    return sorted(trigger.name for trigger in all_triggers(connection) if trigger.name not in existing)
+        cursor.execute(_EXISTING[connection.vendor])
+        existing = {name: {_normalise(text) for text in texts if text} for name, *texts in cursor.fetchall()}
+    wanted = {trigger.name: _definition(connection.vendor, trigger) for trigger in all_triggers(connection)}
+    return sorted(name for name, texts in wanted.items() if existing.get(name) != texts)
+
+
+# The name of each trigger, and what defines it: its own statement, and on PostgreSQL the body of its function.
+_EXISTING = {
+    "postgresql": (
+        "SELECT tgname, pg_get_triggerdef(pg_trigger.oid), prosrc FROM pg_trigger JOIN pg_proc ON tgfoid = pg_proc.oid "
+        "WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+    ),
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+}
+
+
+def _definition(vendor: str, trigger: Trigger) -> set[str]:
+    texts = {_create_statement(vendor, trigger)} | ({_FUNCTION_BODY} if vendor == "postgresql" else set())
+    return {_normalise(text) for text in texts}
+
+
+def _normalise(sql: str) -> str:
+    """SQL without what PostgreSQL adds when it prints a definition: schema, casts, brackets and spaces."""
+    return re.sub(r'::\w+|\bpublic\.|[()\s"]', "", sql.lower())
 
 
 def all_triggers(connection: BaseDatabaseWrapper) -> Iterator[Trigger]:
@@ -106,9 +123,9 @@ def _is_there_already(connection: BaseDatabaseWrapper, table: str) -> str:
     return f"EXISTS (SELECT 1 FROM {table} WHERE {rows})"  # noqa: S608 - names of our own tables
 
 
+_FUNCTION_BODY = " BEGIN RAISE EXCEPTION '%: %', TG_TABLE_NAME, TG_ARGV[0]; END "
 _POSTGRESQL_FUNCTION = (
-    "CREATE OR REPLACE FUNCTION onboarding_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION '%: %', TG_TABLE_NAME, TG_ARGV[0]; END $$"
+    f"CREATE OR REPLACE FUNCTION onboarding_refuse() RETURNS trigger LANGUAGE plpgsql AS $${_FUNCTION_BODY}$$"
 )
 
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext
 
+from onboarding.audit.chain import ChainFault, ChainWalk, Kind
 from onboarding.audit.erasure import ERASED
-from onboarding.audit.trail import GENESIS, hash_event, make_commitment
+from onboarding.audit.trail import GENESIS, make_commitment
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PolicyVersion
 
 PAGE = 500
+MOST_LOOSE = 20
 FINISHED = frozenset({"registered", "withdrawn"})  # the states in which a starter's onboarding has ended
 # The end of an onboarding is stored a moment before its event, and a transaction can wait for its turn in between.
 TOLERANCE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class ChainFault:
-    """One place where the audit log is not as it was written."""
-
-    seq: int
-    what: str
 
 
 def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
@@ -32,66 +26,59 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
     Events may be added meanwhile: the chain must contain the head from before the check, and must not go beyond the
     head after it.
     """
-    first_head, has_first_head = AuditHead.objects.get(id=1), False
-    expected, previous, has_anchor = 1, GENESIS, not anchor or anchor == GENESIS
+    head, has_head = _read_head(), False
+    walk, has_anchor = ChainWalk(), not anchor or anchor == GENESIS
     for rows in _pages_in_order():
         for row in rows:
-            if row.seq != expected:
-                yield ChainFault(
-                    expected,
-                    gettext("events %(first)s to %(last)s are missing")
-                    % {"first": expected, "last": row.seq - 1},
-                )
-            elif row.previous != previous:
-                yield ChainFault(row.seq, gettext("does not contain the hash of the previous event"))
-            if hash_event(row) != row.hash:
-                yield ChainFault(row.seq, gettext("was changed"))
+            yield from walk.read(row)
             has_anchor = has_anchor or row.hash == anchor
-            has_first_head = has_first_head or (row.seq, row.hash) == (first_head.seq, first_head.hash)
-            expected, previous = row.seq + 1, row.hash
+            has_head = has_head or (row.seq, row.hash) == head
         yield from _verify_details(rows)
-    yield from _verify_end(expected - 1, first_head, has_first_head)
+    yield from walk.finish()
+    yield from _verify_end(walk.expected - 1, head, has_head=has_head)
+    yield from _find_loose_details()
     if not has_anchor:
         yield ChainFault(
-            expected - 1,
+            walk.expected - 1,
             gettext(
-                "the audit log does not contain the hash that you saved, so events are missing or changed"
+                "the audit log does not contain the event whose hash you saved, so the log was cut off, written again, "
+                "or restored from an older backup"
             ),
-        )
-
-
-def _verify_end(last: int, first_head: AuditHead, has_first_head: bool) -> Iterator[ChainFault]:
-    """`first_head` is the head from before the check."""
-    if not (has_first_head or (first_head.seq, first_head.hash) == (0, GENESIS)) or (
-        last > AuditHead.objects.get(id=1).seq
-    ):
-        yield ChainFault(
-            last,
-            gettext("the log ends here, but the last event that the portal recorded is event %(number)s")
-            % {"number": first_head.seq},
+            Kind.ANOTHER_HEAD,
         )
 
 
 def verify_last_events(events: int) -> Iterator[ChainFault]:
     """Verify only the last events: quick, while `verify_chain` reads them all."""
-    head = AuditHead.objects.get(id=1)
-    rows = list(
-        AuditEvent.objects.select_related("detail").filter(seq__lte=head.seq).order_by("-seq")[:events]
-    )
-    newest, newest_hash = (rows[0].seq, rows[0].hash) if rows else (0, GENESIS)
-    if newest < head.seq:
-        yield ChainFault(
-            head.seq,
-            gettext("events %(first)s to %(last)s are missing") % {"first": newest + 1, "last": head.seq},
-        )
-    elif newest_hash != head.hash:
-        yield ChainFault(head.seq, gettext("does not match the last event that the portal recorded"))
-    for row, before in zip(rows, [*rows[1:], None], strict=False):
-        if before is not None and (row.seq, row.previous) != (before.seq + 1, before.hash):
-            yield ChainFault(row.seq, gettext("does not contain the hash of the previous event"))
-        if hash_event(row) != row.hash:
-            yield ChainFault(row.seq, gettext("was changed"))
+    head = _read_head()
+    rows = list(AuditEvent.objects.select_related("detail").order_by("-seq")[:events])[::-1]
+    is_whole = len(rows) < events
+    walk = ChainWalk() if is_whole or not rows else ChainWalk(rows[0].seq, rows[0].previous)
+    for row in rows:
+        yield from walk.read(row)
     yield from _verify_details(rows)
+    yield from walk.finish()
+    yield from _verify_end(walk.expected - 1, head, has_head=any((row.seq, row.hash) == head for row in rows))
+
+
+def _read_head() -> tuple[int, str] | None:
+    return AuditHead.objects.filter(id=1).values_list("seq", "hash").first()
+
+
+def _verify_end(last: int, head: tuple[int, str] | None, *, has_head: bool) -> Iterator[ChainFault]:
+    """Whether the log ends where the head says. `head` is the one from before the check."""
+    head_now = _read_head()
+    if head is None or head_now is None:
+        yield ChainFault(last, gettext("the record of the last event (the head) is missing"), Kind.MISSING)
+    elif last < head[0]:
+        words = gettext("cut off at the end: events %(first)s to %(last)s are missing")
+        yield ChainFault(head[0], words % {"first": last + 1, "last": head[0]}, Kind.CUT_OFF)
+    elif last > head_now[0]:
+        words = gettext("was inserted at the end, or the head was moved back: the head is event %(number)s")
+        yield ChainFault(last, words % {"number": head_now[0]}, Kind.INSERTED)
+    elif not has_head and head != (0, GENESIS):
+        words = gettext("was changed, and its hash calculated again: it does not match the head")
+        yield ChainFault(head[0], words)
 
 
 # --- Details, and their erasure -----------------------------------------------------------------------------------
@@ -103,8 +90,8 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
     for row in rows:
         detail = getattr(row, "detail", None)
         if detail is None:
-            yield ChainFault(row.seq, gettext("its details are missing"))
-        elif not detail.salt and not detail.values:
+            yield ChainFault(row.seq, gettext("its details are missing"), Kind.MISSING)
+        elif not detail.values and (row.commitments or not detail.salt):
             blank.append(row)
         elif not _match(row, detail):
             yield ChainFault(row.seq, gettext("its details were changed"))
@@ -112,11 +99,23 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
     erasures = [row for row in rows if row.event == ERASED]
     periods = _list_periods() if erasures else []
     for row in erasures:
-        yield from _verify_erasure(row, periods)
+        try:
+            yield from _verify_erasure(row, periods)
+        except (TypeError, ValueError):  # somebody has changed its facts or its time
+            yield ChainFault(row.seq, gettext("cannot be read"))
+
+
+def _find_loose_details() -> Iterator[ChainFault]:
+    """Details of events that do not exist. The database refuses them, unless somebody removed its foreign keys."""
+    loose = AuditDetail.objects.exclude(Exists(AuditEvent.objects.filter(seq=OuterRef("event_id"))))
+    for seq in loose.order_by("pk").values_list("pk", flat=True)[:MOST_LOOSE]:
+        yield ChainFault(seq, gettext("its details were inserted: there is no such event"), Kind.INSERTED)
 
 
 def _match(row: AuditEvent, detail: AuditDetail) -> bool:
     """Whether all personal values match their commitments."""
+    if not isinstance(detail.values, dict):
+        return False
     kept = {name: make_commitment(detail.salt, value) for name, value in detail.values.items()}
     return bool(kept == row.commitments)
 
@@ -132,20 +131,26 @@ def _verify_blanks(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
         erased_to[name] = max(erased_to.get(name, 0), facts.get("last", 0))
     for row in rows:
         if row.seq > erased_to.get(row.starter or row.event, 0):
-            yield ChainFault(row.seq, gettext("its details were erased, but no event records the erasure"))
+            yield ChainFault(
+                row.seq, gettext("its details were erased, but no event records the erasure"), Kind.BLANKED
+            )
 
 
 def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) -> Iterator[ChainFault]:
     """Whether an erasure was due by the policy of its day."""
     at, kept_days = datetime.fromisoformat(row.at), int(row.facts.get("kept_days", 0))
     if kept_days != _period_at(at, periods):
+        words = gettext("erased details after a different period than the policy set on that day")
+        yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
+        return
+    if int(row.facts.get("last", 0)) >= row.seq:
         yield ChainFault(
-            row.seq, gettext("erased details after a different period than the policy set on that day")
+            row.seq, gettext("erased details of events that did not exist yet"), Kind.ERASED_UNDULY
         )
         return
     since = _end_of(row) if row.starter else _moment_of(int(row.facts.get("last", 0)))
     if since is None or at - since < timedelta(days=kept_days) - TOLERANCE:
-        yield ChainFault(row.seq, gettext("erased details before they were due"))
+        yield ChainFault(row.seq, gettext("erased details before they were due"), Kind.ERASED_UNDULY)
 
 
 def _list_periods() -> list[tuple[datetime, int]]:
@@ -157,10 +162,11 @@ def _list_periods() -> list[tuple[datetime, int]]:
     ]
 
 
-def _period_at(moment: datetime, periods: Sequence[tuple[datetime, int]]) -> int:
+def _period_at(moment: datetime, periods: Sequence[tuple[datetime, int]]) -> int | None:
     """How many days the policy kept details at this moment. The first version counts from the beginning."""
     began = [days for since, days in periods if since <= moment + TOLERANCE]
-    return began[-1] if began else periods[0][1]
+    first = periods[0][1] if periods else None
+    return began[-1] if began else first
 
 
 def _end_of(erasure: AuditEvent) -> datetime | None:
@@ -184,8 +190,8 @@ def _moment_of(seq: int) -> datetime | None:
 
 def _pages_in_order(page: int = PAGE) -> Iterator[list[AuditEvent]]:
     """Read page by page: an open cursor would block SQLite's writers."""
-    last = -1
     events = AuditEvent.objects.select_related("detail").order_by("seq")
-    while rows := list(events.filter(seq__gt=last)[:page]):
+    rows = list(events[:page])
+    while rows:
         yield rows
-        last = rows[-1].seq
+        rows = list(events.filter(seq__gt=rows[-1].seq)[:page])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
@@ -9,6 +10,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import audit, clock, jobs
+from onboarding.audit import database_role
 from onboarding.doctor.context import DoctorRun
 from onboarding.doctor.runner import Check, Finding
 from onboarding.i18n import join_sentences
@@ -144,6 +146,35 @@ def check_audit_end(_run: DoctorRun) -> Finding:
     )
 
 
+def why_role_is_not_checked() -> str:
+    """Return why the rights of the database role do not matter here, or an empty text."""
+    if connection.vendor != "postgresql":
+        return gettext(
+            "Not possible with SQLite, which has no roles. Anyone who can write the database file can change the audit "
+            "log and its triggers."
+        )
+    return gettext("Not checked: the sandbox tenant needs no role of its own.") if settings.SANDBOX else ""
+
+
+def check_database_role(_run: DoctorRun) -> Finding:
+    if reason := why_role_is_not_checked():
+        return Finding("ok", reason)
+    rights = database_role.find_excessive_rights()
+    if rights:
+        return Finding(
+            "wrong",
+            gettext("The portal's database role can change the audit log: %(rights)s.")
+            % {"rights": ", ".join(rights)},
+            gettext(
+                "Let the portal run under a role that does not own the tables. `manage.py database_role --role NAME` "
+                "prints the SQL."
+            ),
+        )
+    return Finding(
+        "ok", gettext("The role does not own the tables, and cannot change the audit log or its triggers.")
+    )
+
+
 CHECKS = (
     Check("database.reach", _("The database answers"), check_database),
     Check(
@@ -157,6 +188,12 @@ CHECKS = (
         _("The database's clock is correct"),
         check_database_clock,
         needs=("database.reach",),
+    ),
+    Check(
+        "database.role",
+        _("The database role has few rights"),
+        check_database_role,
+        needs=("database.migrations",),
     ),
     Check("worker.alive", _("A worker is running"), check_worker, needs=("database.migrations",)),
     Check("jobs.given_up", _("No failed jobs"), check_failed_jobs, needs=("database.migrations",)),

@@ -549,3 +549,5 @@ DEPARTMENT_SETTINGS = (
     "approve_beyond", "hr_address", "duty_address",
 )  # fmt: skip
 SETTING_NAMES = tuple(field.name for field in PolicySettings._meta.local_fields if field.editable)
+# Settings that may name a person. The audit log is never erased, so it says only that they changed.
+REDACTED_SETTINGS = frozenset({"deny_list", "hr_address", "security_address", "duty_address"})

@@ -51,6 +51,7 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
                 by=confirmation.person,
                 issue=issue,
                 facts=_intent_facts(issue, confirmation, rules, facts),
+                personal={"account": issue.account_id},
             )
             step_up.consume_proof(
                 confirmation.proof, starter=starter, person=confirmation.person, rules=rules, now=now

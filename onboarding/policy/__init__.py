@@ -1,10 +1,10 @@
 """The policy in force for the site and for a starter, and its versions."""
 
+from onboarding.models.policy_settings import REDACTED_SETTINGS
 from onboarding.policy.applications import allowed_sources, is_trusted_source
 from onboarding.policy.current import (
     ADMIN_ACTIVE_FOR,
     MAX_CACHED_VERSIONS,
-    REDACTED_SETTINGS,
     CannotActivate,
     Origin,
     PolicyHasChanged,
@@ -27,6 +27,7 @@ from onboarding.policy.current import (
     newest_version_number,
     normalise_department,
     pass_lifetime_minutes,
+    record_version,
     version_at,
 )
 from onboarding.policy.destinations import allowed_ranges, is_allowed_host
@@ -61,5 +62,6 @@ __all__ = [
     "newest_version_number",
     "normalise_department",
     "pass_lifetime_minutes",
+    "record_version",
     "version_at",
 ]

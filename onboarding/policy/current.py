@@ -17,13 +17,17 @@ from django.utils.translation import gettext
 from onboarding import audit, clock
 from onboarding.audit import Person
 from onboarding.models import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy, Starter
-from onboarding.models.policy_settings import LONGEST_LIFETIME, SETTING_NAMES, SHORTEST_LIFETIME, SecondAdmin
+from onboarding.models.policy_settings import (
+    LONGEST_LIFETIME,
+    REDACTED_SETTINGS,
+    SETTING_NAMES,
+    SHORTEST_LIFETIME,
+    SecondAdmin,
+)
 from onboarding.policy import applications, destinations
 
 # An admin who has not signed in for so long does not count as a second admin.
 ADMIN_ACTIVE_FOR = timedelta(days=90)
-# Settings that may name a person. The audit log is never erased, so it says only that they changed.
-REDACTED_SETTINGS = frozenset({"deny_list", "hr_address", "security_address", "duty_address"})
 
 
 class CannotActivate(Exception):
@@ -169,13 +173,18 @@ def add_version(version: PolicyVersion, *, by: Person, opened_on: int | None = N
     version.created_by = by  # type: ignore[assignment]  # the user model
     version.needs_second = _needs_second_admin(for_site()) and not _only_stops(before, version)
     version.save(force_insert=True)
+    record_version(before, version, by=by)
+    return not version.needs_second
+
+
+def record_version(before: PolicyVersion, version: PolicyVersion, *, by: Person | None) -> None:
+    """Record a version that was added, with a hash of all its settings: `verify_audit` compares the row with it."""
     audit.record(
         "policy.proposed" if version.needs_second else "policy.changed",
         by=by,
-        facts=compare_versions(before, version),
-        personal={"reason": version.reason},
+        facts=compare_versions(before, version) | {"settings": audit.hash_settings(version)},
+        personal={"reason": version.reason, "redacted_settings": audit.hash_redacted_settings(version)},
     )
-    return not version.needs_second
 
 
 @audit.transaction()

@@ -88,7 +88,7 @@ def accept_account(*, starter: Starter, found_account_id: str, by: Any) -> None:
                     "shaped_by": contributors_with(starter, by),
                     **obstacles.CLEARED_FIELDS,
                 },
-                personal={"account": account.object_id},
+                personal={"account": account.object_id, "manager": facts["manager_id"]},
             )
             jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
     except IntegrityError:
@@ -225,6 +225,7 @@ def replace_account(
                     "from": starter.account_id or starter.account_name,
                     "account": found.account.object_id if found else "",
                     "account_name": fields["account_name"],
+                    "manager": fields["manager_id"],
                 },
             )
             jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)

@@ -114,7 +114,10 @@ def _store_acceptance(starter: Starter, found: FoundAccount | None, by: Any) -> 
                 by=by,
                 changes=changes,
                 facts={"source": starter.ticket.source, "ticket": starter.ticket.number},
-                personal={"account": account.object_id if account else starter.account_name},
+                personal={
+                    "account": account.object_id if account else starter.account_name,
+                    **({"manager": changes["manager_id"]} if account else {}),
+                },
             )
             Ticket.objects.filter(starter=starter).update(accepted_at=clock.now())
             jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)

@@ -61,7 +61,8 @@ def _find_expected_account(starter: Starter) -> None:
         Starter.objects.filter(pk=starter.pk, account_id="").update(**facts)
         for name, value in facts.items():
             setattr(starter, name, value)
-        audit.record("starter.account_found", starter=starter, personal={"account": account.object_id})
+        personal = {"account": account.object_id, "manager": facts["manager_id"]}
+        audit.record("starter.account_found", starter=starter, personal=personal)
         notifications.write_account_found(starter)
 
 

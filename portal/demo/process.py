@@ -73,10 +73,14 @@ def running_demo(
 
 # In tests and benchmarks one manager creates all passes, far more than a policy usually allows.
 RAISE_LIMITS_CODE = """
+from onboarding import audit, policy
 from onboarding.models import PolicyVersion
-PolicyVersion.objects.create(
-    reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000, **{otherwise}
-)
+with audit.transaction():
+    before = policy.for_site()
+    version = PolicyVersion.objects.create(
+        reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000, **{otherwise}
+    )
+    policy.record_version(before, version, by=None)
 """
 
 

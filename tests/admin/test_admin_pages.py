@@ -94,7 +94,7 @@ def test_a_noted_chain_head_is_searched_for(browser_of, held):
 
     page = browser_of("audrey").post("/admin/audit-chain/", {"head": "f" * 64}).content.decode()
 
-    assert "is not intact" in page and "the audit log does not contain the hash that you saved" in page
+    assert "is not intact" in page and "the audit log does not contain the event whose hash you saved" in page
 
 
 def test_an_auditor_is_offered_no_change_anywhere(browser_of, held, tenant):

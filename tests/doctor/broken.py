@@ -142,6 +142,12 @@ def database_clock_off(it: Installation) -> None:
     it.monkeypatch.setattr(installation, "clock", late)
 
 
+def database_role_too_strong(it: Installation) -> None:
+    """As on PostgreSQL: SQLite has no roles. tests/audit/test_database_role.py asks a real server."""
+    it.monkeypatch.setattr(installation, "why_role_is_not_checked", str)
+    it.monkeypatch.setattr(installation.database_role, "find_excessive_rights", lambda: ["SUPERUSER"])
+
+
 def no_worker(_it: Installation) -> None:
     Heartbeat.objects.all().delete()
 
@@ -178,6 +184,7 @@ OWN_SIDE = (
     ),
     Broken("a migration is missing", "database.migrations", unmigrated, says=LAST_MIGRATION),
     Broken("the database's clock is late", "database.clock", database_clock_off, says="300 seconds behind"),
+    Broken("the database role is a superuser", "database.role", database_role_too_strong, says="SUPERUSER"),
     Broken("a job was given up", "jobs.given_up", job_given_up, says="mail"),
     Broken(
         "nothing is erased",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from onboarding import policy
+from onboarding import audit, policy
 from onboarding.audit import triggers
 from onboarding.models import AuditEvent, PassIssue, PolicyActivation, PolicyVersion, Starter
 from onboarding.models.policy import DepartmentPolicy
@@ -140,6 +140,7 @@ def test_a_new_version_starts_from_the_active_one(browser_of):
         "from": before,
         "to": policy.for_site().number,
         "changed": {"lifetime_minutes": [60, 30]},
+        "settings": audit.hash_settings(policy.for_site()),
     }
     assert (
         event.detail.values["by_name"] == "Ada Jansen"

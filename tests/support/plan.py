@@ -103,6 +103,8 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "Each second answer, with both behaviours."),
     "answers/test_other_entrances.py": (
         2, "Each second answer; how each is read is tested in tests/graph."),
+    "audit/test_tampering.py::test_tampering_is_refused_or_found": (
+        2, "Each kind on one of the two databases in turn."),
     "browser/admin/test_admin_screens.py::test_a_table_of_the_administration_fits": (
         2, "The tables are made alike; every page of the administration is opened in tests/site/test_who_may_what.py."),
     "browser/everyone/test_screens.py::test_refusal_page_fits_the_screen": (

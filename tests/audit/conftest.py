@@ -1,0 +1,121 @@
+"""The portal with a history, for each test of tampering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from onboarding import audit, jobs, policy
+from onboarding.audit import triggers
+from onboarding.models import PolicyVersion, Starter
+from onboarding.worker import retention
+from tests.audit.site import Site, Snapshot, check_foreign_keys
+
+KEPT: dict[str, Site] = {}
+
+
+class _BuiltSite(Exception):
+    """Undoes what building the site left in other tables."""
+
+
+@pytest.fixture
+def site(db: None, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The history in the tables, with the triggers of a migrated database."""
+    if not KEPT:
+        try:
+            with transaction.atomic():
+                KEPT["site"] = request.getfixturevalue("build_site")()
+                raise _BuiltSite
+        except _BuiltSite:
+            policy.clear_version_cache()
+    KEPT["site"].now.put_back()
+    triggers.install_triggers(connection)
+    yield KEPT["site"]
+    connection.set_rollback(True)  # tampered rows may break a foreign key, which the clean-up would check
+
+
+@pytest.fixture
+def build_site(
+    person: Callable[[str], Any],
+    held: Callable[..., Any],
+    record: Callable[..., Starter],
+    invite: Callable[..., Starter],
+    tenant: Any,
+    run_jobs: Callable[..., int],
+    time_machine: Any,
+    confirm_held: Callable[[Starter], Any],
+) -> Callable[[], Site]:
+    """Build it: three policy versions and a draft, an erased starter, one with a pass, and one just added."""
+
+    def built() -> Site:
+        policy.add_version(
+            PolicyVersion(lifetime_minutes=45, second_admin="always", reason="Shorter"), by=person("ada")
+        )
+        draft = PolicyVersion(lifetime_minutes=45, attempts=4, second_admin="always", reason="One more")
+        assert not policy.add_version(draft, by=person("ada"))
+        policy.activate_version(draft.number, by=person("amir"))
+        noor = _finish_noor(held, tenant, run_jobs)
+        time_machine.move_to(timezone.now() + timedelta(days=400))
+        tenant.reset()
+        jobs.record_heartbeat("a worker")
+        retention.erase_starter(noor)
+        audit.erase_details(noor, kept_days=365)
+        policy.add_version(
+            PolicyVersion(lifetime_minutes=45, attempts=4, second_admin="never", reason="Alone"),
+            by=person("amir"),
+        )
+        liam = invite("liam")
+        record("nadia")
+        backup = Snapshot.take()
+        confirm_held(liam)
+        for key in ("hanna", "henry"):
+            with audit.transaction():
+                audit.record("account.looked_up", by=person(key), personal={"account": "an id"})
+        return Site(Snapshot.take(), backup)
+
+    return built
+
+
+@pytest.fixture
+def confirm_held(confirmation: Callable[..., Any]) -> Callable[[Starter], Any]:
+    """The manager creates a pass, and it is on the screen."""
+    from onboarding.passes import handover
+    from onboarding.passes.receipt import confirm_receipt
+
+    def confirmed(starter: Starter) -> Any:
+        issue = handover.confirm(confirmation(starter)).issue
+        assert confirm_receipt(issue, by=issue.actor)
+        return issue
+
+    return confirmed
+
+
+def _finish_noor(held: Callable[..., Any], tenant: Any, run_jobs: Callable[..., int]) -> Starter:
+    issue = held("noor")
+    tenant.tenant.accounts["noor"].methods.append(
+        {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
+    )
+    run_jobs(timedelta(minutes=1))
+    starter = Starter.objects.get(pk=issue.starter_id)
+    assert starter.state == "registered"
+    return starter
+
+
+@pytest.fixture
+def as_administrator() -> Callable[[], Any]:
+    """Remove the triggers, as somebody can who owns the tables, and create them again afterwards."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def dropped() -> Iterator[None]:
+        triggers.remove_triggers(connection)
+        yield
+        check_foreign_keys()
+        triggers.install_triggers(connection)
+
+    return dropped
