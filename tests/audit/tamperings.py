@@ -747,7 +747,7 @@ VERSIONS = (
         "a setting of the installation's version is changed",
         f"UPDATE {VERSION} SET closes_days_after = 9 WHERE number = $first_version",
         refused=ADDED,
-        found="passes possible until (days after the start)",
+        found="passes can be created until (days after the start)",
     ),
     *change(
         VERSION,
