@@ -24,6 +24,23 @@ def may_record(user: Any) -> bool:
     return bool(getattr(user, "is_hr", False))
 
 
+def may_audit(user: Any) -> bool:
+    """Return whether the user is an auditor, who can read the audit log with its names. Admins need that role too."""
+    return bool(getattr(user, "is_auditor", False))
+
+
+def auditor_only(view: View) -> View:
+    """Allow only auditors to open the view."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may_audit(request.user):
+            raise PermissionDenied("This page is for auditors.")
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
 def hr_only(view: View) -> View:
     """Allow only HR to open the view."""
 

@@ -1,6 +1,14 @@
 """The audit log: append-only and hash-chained. Write inside `transaction()`, with `record` (one event)."""
 
 from onboarding.audit.erasure import erase_details, erase_details_of_event
+from onboarding.audit.reading import (
+    EXPORTED,
+    READING_EVENTS,
+    SEARCHED,
+    STARTER_OPENED,
+    record_reading,
+    was_recorded,
+)
 from onboarding.audit.trail import (
     GENESIS,
     Person,
@@ -14,7 +22,11 @@ from onboarding.audit.trail import (
 from onboarding.audit.verification import ChainFault, verify_chain, verify_last_events
 
 __all__ = [
+    "EXPORTED",
     "GENESIS",
+    "READING_EVENTS",
+    "SEARCHED",
+    "STARTER_OPENED",
     "ChainFault",
     "Person",
     "TicketEvent",
@@ -24,7 +36,9 @@ __all__ = [
     "hash_event",
     "make_commitment",
     "record",
+    "record_reading",
     "transaction",
     "verify_chain",
     "verify_last_events",
+    "was_recorded",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models import F, Func
 from django.utils.translation import gettext_lazy as _
 
 
@@ -41,6 +44,21 @@ class AuditEvent(models.Model):
         return f"{self.seq} {self.event}"
 
 
+class ActorKey(Func):
+    """Who acted, as `tenant id/object id`, from the values of a detail; NULL where the values were erased.
+
+    An index has the same expression, so both databases find a person's events without reading all details.
+    """
+
+    output_field = models.TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="json_extract(%(expressions)s, '$.by')", **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s ->> 'by')", **context)
+
+
 class AuditDetail(models.Model):
     """The personal values of an event. They can be erased, because the chain has only commitments to them."""
 
@@ -49,6 +67,9 @@ class AuditDetail(models.Model):
     )
     salt = models.CharField(max_length=32)
     values = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(ActorKey("values"), F("event"), name="detail_by_actor")]
 
     def __str__(self) -> str:
         return f"detail of {self.event_id}"

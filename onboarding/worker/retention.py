@@ -56,7 +56,8 @@ def run_retention(_: str) -> datetime:
     old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for starter in old.order_by("pk")[:500]:
         audit.erase_details(starter, kept_days=rules.audit_days)
-    audit.erase_details_of_event(directory.LOOK_UP_EVENT, kept_days=rules.audit_days)
+    for event in (directory.LOOK_UP_EVENT, *audit.READING_EVENTS):
+        audit.erase_details_of_event(event, kept_days=rules.audit_days)
     return now + timedelta(days=1)
 
 

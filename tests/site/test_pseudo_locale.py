@@ -24,6 +24,7 @@ from onboarding.doctor.runner import run_checks
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.guards import approvals
 from onboarding.guidance.instructions import DEVICES
+from onboarding.history.event_words import EVENTS
 from onboarding.hr import labels as hr_words
 from onboarding.lifecycle import IssueState
 from onboarding.mail.kinds import Reader
@@ -349,7 +350,7 @@ def test_messages_after_an_action(in_situation, hanna, act, where):  # noqa: F81
 
 def test_the_words_of_the_history():
     told = [
-        *hr_words.EVENTS.values(),
+        *EVENTS.values(),
         *hr_words.ISSUE_IN_PROGRESS.values(),
         *hr_words.DUPLICATE_MATCHES.values(),
     ]
