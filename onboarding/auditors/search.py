@@ -12,7 +12,6 @@ from heapq import merge
 from itertools import islice
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KT
 from django.utils.translation import gettext
 
@@ -132,14 +131,12 @@ class EventSearch:
         self.actors = find_people(filters.person) if filters.person else None
         self.starters = find_starters(filters.starter) if filters.starter else None
         self.event = filters.event
-        self.times = Q()
+        self.since, self.until = filters.first_moment, filters.end_moment
         self.first, self.last = 0, last
-        if filters.first_moment:
-            self.times &= Q(at__gte=filters.first_moment)
-            self.first = _first_since(filters.first_moment, -CLOCK_TOLERANCE)
-        if filters.end_moment:
-            self.times &= Q(at__lt=filters.end_moment)
-            end = _first_since(filters.end_moment, CLOCK_TOLERANCE) - 1
+        if self.since:
+            self.first = _first_since(self.since, -CLOCK_TOLERANCE)
+        if self.until:
+            end = _first_since(self.until, CLOCK_TOLERANCE) - 1
             self.last = end if last is None else min(end, last)
 
     def older_than(self, seq: int | None, size: int) -> list[int]:
@@ -156,7 +153,11 @@ class EventSearch:
         if self.actors is not None and self.starters is None:
             several = [self._of_actor(actor, first, last, order, size) for actor in self.actors]
             return list(islice(merge(*several, reverse=newest_first), size))
-        events = AuditEvent.objects.filter(self.times, seq__gte=first)
+        events = AuditEvent.objects.filter(seq__gte=first)
+        if self.since:
+            events = events.filter(at__gte=self.since)
+        if self.until:
+            events = events.filter(at__lt=self.until)
         if last is not None:
             events = events.filter(seq__lte=last)
         if self.event:
@@ -169,16 +170,15 @@ class EventSearch:
 
     def _of_actor(self, actor: str, first: int, last: int | None, order: str, size: int) -> Sequence[int]:
         """The numbers of one person's events, from the index."""
-        details: QuerySet[AuditDetail] = AuditDetail.objects.annotate(actor=ActorKey("values"))
-        details = details.filter(actor=actor, event__gte=first)
+        details = AuditDetail.objects.annotate(actor=ActorKey("values")).filter(actor=actor, event__gte=first)
         if last is not None:
             details = details.filter(event__lte=last)
         if self.event:
             details = details.filter(event__event=self.event)
-        if self.times:
-            details = details.filter(
-                **{f"event__{name}": value for name, value in dict(self.times.children).items()}  # type: ignore[arg-type]
-            )
+        if self.since:
+            details = details.filter(event__at__gte=self.since)
+        if self.until:
+            details = details.filter(event__at__lt=self.until)
         return list(details.order_by(f"{order}event_id").values_list("event_id", flat=True)[:size])
 
 

@@ -93,7 +93,8 @@ def test_pages_follow_each_other_without_a_gap(audrey, monkeypatch):
         page = audrey.get(page.context["older_url"])
 
     assert [len(found) for found in numbers] == [2, 2, 1]
-    assert sum(numbers, []) == sorted(sum(numbers, []), reverse=True)
+    shown = [number for found in numbers for number in found]
+    assert shown == sorted(set(shown), reverse=True)
     assert len(recorded("audit.searched")) == 1
     back = audrey.get(page.context["newer_url"])
     assert [row.seq for row in back.context["rows"]] == numbers[1]
