@@ -1,6 +1,7 @@
 """The audit log: append-only and hash-chained. Write inside `transaction()`, with `record` (one event)."""
 
 from onboarding.audit.erasure import erase_details, erase_details_of_event
+from onboarding.audit.names import index_erased_starters, read_names
 from onboarding.audit.reading import (
     EXPORTED,
     READING_EVENTS,
@@ -34,7 +35,9 @@ __all__ = [
     "erase_details",
     "erase_details_of_event",
     "hash_event",
+    "index_erased_starters",
     "make_commitment",
+    "read_names",
     "record",
     "record_reading",
     "transaction",

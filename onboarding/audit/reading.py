@@ -43,7 +43,7 @@ def was_recorded(
 ) -> bool:
     """Whether event `seq` says that this person read exactly this, at most eight hours ago."""
     found = AuditEvent.objects.select_related("detail").filter(seq=seq, event=event).first()
-    if found is None:
+    if found is None or not hasattr(found, "detail"):
         return False
     values = {name: value for name, value in found.detail.values.items() if name != "by_name"}
     expected = {**(personal or {}), "by": f"{by.tid}/{by.oid}"}

@@ -46,7 +46,7 @@ def _write_row(row: EventRow, kind: str) -> str:
 def _list_values(row: EventRow) -> dict[str, Any]:
     return {
         "seq": row.seq,
-        "at": row.at.isoformat(timespec="milliseconds"),
+        "at": row.at.isoformat(timespec="milliseconds") if row.at else "",
         "event": row.event,
         "words": row.words,
         "actor": _write_name(row.actor),

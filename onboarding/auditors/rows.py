@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +12,12 @@ from typing import Any
 from django.utils.translation import gettext
 
 from onboarding import audit, policy
-from onboarding.auditors.search import NAMING_EVENTS
+from onboarding.auditors.search import PUBLIC_ID
 from onboarding.history.event_words import explain_event, name_event
 from onboarding.models import AuditDetail, AuditEvent, PassIssue, Starter
 
 PSEUDONYM_LENGTH = 8
+ISSUE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Values that a row shows in columns of their own.
 SHOWN_ELSEWHERE = {"by", "by_name", "reason"}
 
@@ -34,7 +36,7 @@ class EventRow:
     """One event as auditors read it."""
 
     seq: int
-    at: datetime
+    at: datetime | None  # None: what is there is no time
     event: str
     words: str
     actor: Name
@@ -48,6 +50,11 @@ class EventRow:
     hash: str
     previous: str
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def story_id(self) -> str:
+        """The public id whose story can be opened; empty if there is none, or what is there is no public id."""
+        return self.starter_id if PUBLIC_ID.fullmatch(self.starter_id) else ""
 
     @property
     def fact_lines(self) -> list[tuple[str, str]]:
@@ -64,6 +71,9 @@ def build_rows(numbers: Sequence[int]) -> list[EventRow]:
     """Return these events as rows, in this order. The number of queries does not depend on the number of events."""
     found = AuditEvent.objects.select_related("detail").in_bulk(list(numbers))
     events = [found[seq] for seq in numbers if seq in found]
+    for event in events:  # only a change outside the portal writes something else
+        event.facts = event.facts if isinstance(event.facts, dict) else {"": event.facts}
+        event.commitments = event.commitments if isinstance(event.commitments, dict) else {}
     names = find_starter_names({_subject_of(event) for event in events} - {""})
     hashes = dict(
         AuditEvent.objects.filter(seq__in=[event.seq - 1 for event in events]).values_list("seq", "hash")
@@ -75,33 +85,53 @@ def build_rows(numbers: Sequence[int]) -> list[EventRow]:
 def _build_row(
     event: AuditEvent, names: Mapping[str, Name], policies: PolicyNumbers, hashes: Mapping[int, str]
 ) -> EventRow:
+    faults = find_faults(event, hashes.get(event.seq - 1))
     personal = _values_of(event)
     starter_id = _subject_of(event)
-    reasons = explain_event(event, personal)
-    if "reason" in event.commitments and "reason" not in personal:
-        reasons.append(gettext("The reason was erased."))
     return EventRow(
         seq=event.seq,
-        at=datetime.fromisoformat(event.at),
+        at=_parse_time(event.at),
         event=event.event,
         words=name_event(event),
         actor=_name_actor(event, personal),
         starter=names.get(starter_id, Name()),
         starter_id=starter_id,
         issue=event.issue,
-        reasons=reasons,
+        reasons=_explain(event, personal, is_changed=bool(faults)),
         policies=policies.of_event(event),
         facts=event.facts,
         personal=personal,
         hash=event.hash,
         previous=event.previous,
-        faults=find_faults(event, hashes.get(event.seq - 1)),
+        faults=faults,
     )
+
+
+def _explain(event: AuditEvent, personal: Mapping[str, str], *, is_changed: bool) -> list[str]:
+    """Return the reasons. A changed event can hold anything, and must not stop the page that reports it."""
+    try:
+        reasons = explain_event(event, personal)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        if not is_changed:
+            raise
+        return []
+    if "reason" in event.commitments and "reason" not in personal:
+        reasons.append(gettext("The reason was erased."))
+    return reasons
+
+
+def _parse_time(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def _values_of(event: AuditEvent) -> dict[str, str]:
     detail = getattr(event, "detail", None)
-    return dict(detail.values) if detail else {}
+    values = detail.values if detail else {}
+    return {name: str(value) for name, value in values.items()} if isinstance(values, dict) else {}
 
 
 def _subject_of(event: AuditEvent) -> str:
@@ -129,10 +159,8 @@ def find_starter_names(public_ids: Iterable[str]) -> dict[str, Name]:
     kept = Starter.objects.filter(public_id__in=ids, erased_at=None)
     for starter in kept.only("public_id", "display_name", "account_name"):
         names[starter.public_id] = Name(starter.name)
-    details = AuditDetail.objects.filter(event__starter__in=ids, event__event__in=NAMING_EVENTS)
-    for public_id, values in details.order_by("pk").values_list("event__starter", "values"):
-        if name := values.get("name") or values.get("account_name"):
-            names[public_id] = Name(name)
+    for public_id, found in audit.read_names(ids).items():
+        names[public_id] = Name(found[-1]) if found else names[public_id]
     return names
 
 
@@ -140,7 +168,7 @@ class PolicyNumbers:
     """The policy versions under which events happened."""
 
     def __init__(self, events: Sequence[AuditEvent]) -> None:
-        issues = {event.issue for event in events} - {""}
+        issues = {event.issue for event in events if ISSUE_ID.fullmatch(event.issue)}
         rows = PassIssue.objects.filter(pk__in=issues).values_list("pk", "policy", "override")
         self._of_issue = {
             str(issue): tuple(number for number in numbers if number) for issue, *numbers in rows
@@ -155,8 +183,8 @@ class PolicyNumbers:
             return (named,)
         if event.issue in self._of_issue:
             return self._of_issue[event.issue]
-        at = datetime.fromisoformat(event.at)
-        return tuple([number for since, number in self._active_since if since <= at][-1:])
+        at = _parse_time(event.at)
+        return tuple([number for since, number in self._active_since if at and since <= at][-1:])
 
 
 def find_faults(event: AuditEvent, hash_before: str | None) -> list[str]:
@@ -172,11 +200,16 @@ def find_faults(event: AuditEvent, hash_before: str | None) -> list[str]:
     detail = getattr(event, "detail", None)
     if detail is None:
         found.append(gettext("The details of this event are missing."))
-    elif (detail.salt or detail.values) and {
-        name: audit.make_commitment(detail.salt, value) for name, value in detail.values.items()
-    } != event.commitments:
+    elif (detail.salt or detail.values) and not _matches_commitments(detail, event):
         found.append(gettext("The details of this event were changed."))
     return found
+
+
+def _matches_commitments(detail: AuditDetail, event: AuditEvent) -> bool:
+    if not isinstance(detail.values, dict):
+        return False
+    kept = {name: audit.make_commitment(detail.salt, value) for name, value in detail.values.items()}
+    return bool(kept == event.commitments)
 
 
 def _format_value(value: Any) -> str:

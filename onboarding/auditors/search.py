@@ -12,19 +12,17 @@ from heapq import merge
 from itertools import islice
 
 from django.contrib.auth import get_user_model
-from django.db.models.fields.json import KT
 from django.utils.translation import gettext
 
 from onboarding.auditors.filters import EventFilters
-from onboarding.models import AuditDetail, AuditEvent, Starter, folded_words
+from onboarding.models import AuditDetail, AuditEvent, AuditWord, Starter, folded_words, starter_search
 from onboarding.models.audit import ActorKey
 
 MAX_PEOPLE, MAX_STARTERS = 50, 500
-PAGE = 5000  # details that are read at once
+MAX_CANDIDATES = 2000
 JOINING = str.maketrans("", "", "'`-")  # a search may leave these out
 PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-NAMING_EVENTS = ("starter.recorded", "starter.account_replaced")  # their details name the starter
 # Events have the order of their times, but for a clock that was set back.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
@@ -45,7 +43,9 @@ def find_people(typed: str) -> list[str]:
         return [f"{tid}/{oid}" for tid, oid in known] or _find_unknown_actor(typed)
     if "/" in typed:
         return [typed.lower()]
-    ways = folded_words.search_alternatives(typed)
+    ways = [way for way in folded_words.search_alternatives(typed) if way]
+    if not ways:
+        return []
     found = [
         f"{tid}/{oid}"
         for tid, oid, *names in people.values_list("tid", "oid", "name", "user_principal_name").iterator()
@@ -65,38 +65,60 @@ def _find_unknown_actor(object_id: str) -> list[str]:
 def find_starters(typed: str) -> list[str]:
     """Return the public ids of the starters with this name or account. Raises TooManyFound.
 
-    HR's search knows the starters whose details are kept. Of the others the audit log may still have the name.
+    HR's search knows the starters whose row is kept. Of the others the audit log may still have the name.
     """
     if PUBLIC_ID.fullmatch(typed):
         return [typed]
-    ways = folded_words.search_alternatives(typed)
-    if not any(ways):
+    ways = [way for way in folded_words.search_alternatives(typed) if way]
+    if not ways:
         return []
-    kept = Starter.objects.filter(erased_at=None).matching_words_once(typed)
-    rows = kept.values_list("public_id", "display_name", "account_name")
-    found = {public_id for public_id, *names in rows.iterator() if _matches(ways, names)}
-    found |= _find_erased_starters(ways)
+    found = _find_kept_starters(typed, ways) | _find_erased_starters(ways)
     if len(found) > MAX_STARTERS:
-        raise TooManyFound(gettext("Too many starters have this name. Enter more of the name."))
+        raise TooManyFound(_too_many_starters())
     return sorted(found)
 
 
+def _too_many_starters() -> str:
+    return gettext("Too many starters have this name. Enter more of the name.")
+
+
+def _find_kept_starters(typed: str, ways: Ways) -> set[str]:
+    """Find starters by HR's search, without those that it finds by their manager or department."""
+    using = Starter.objects.all().db
+    if (ids := starter_search.find_few_ids(typed, using)) is None:
+        raise TooManyFound(_too_many_starters())
+    rows = Starter.objects.filter(pk__in=ids, erased_at=None)
+    names = rows.values_list("public_id", "display_name", "account_name")
+    return {public_id for public_id, *texts in names if _matches(ways, texts)}
+
+
 def _find_erased_starters(ways: Ways) -> set[str]:
-    """Find starters whose own row is erased, but not yet the details that name them."""
-    found: set[str] = set()
-    names = AuditDetail.objects.annotate(name=KT("values__name"), account=KT("values__account_name"))
-    for kind in NAMING_EVENTS:
-        rows, last = names.filter(event__event=kind).exclude(salt="").order_by("event_id"), 0
-        while page := list(
-            rows.filter(event__gt=last).values_list("event_id", "event__starter", "name", "account")[:PAGE]
-        ):
-            for _, public_id, *texts in page:
-                if _could_match(ways, "".join(text or "" for text in texts)) and _matches(
-                    ways, [text or "" for text in texts]
-                ):
-                    found.add(public_id)
-            last = page[-1][0]
-    return found
+    """Find starters whose own row is erased, but not yet the details that name them: by the longest typed word."""
+    using = AuditWord.objects.all().db
+    longest = max(ways, key=lambda way: max(len(part) for parts in way for part in parts))
+    ids: set[str] = set()
+    for parts in longest:
+        rows = AuditWord.objects.filter(starter_search.begins_with(max(parts, key=len), using))
+        ids |= set(rows.values_list("starter", flat=True)[: MAX_CANDIDATES + 1])
+    if len(ids) > MAX_CANDIDATES:
+        raise TooManyFound(_too_many_starters())
+    words: dict[str, set[str]] = {}
+    for public_id, word in AuditWord.objects.filter(starter__in=ids).values_list("starter", "word"):
+        words.setdefault(public_id, set()).add(word)
+    return {public_id for public_id, known in words.items() if _match_words(ways, known)}
+
+
+def _matches(ways: Ways, names: Iterable[str]) -> bool:
+    """Whether each typed word begins a word of the names."""
+    texts = list(names)
+    return _could_match(ways, " ".join(texts)) and _match_words(ways, folded_words.search_words(texts))
+
+
+def _match_words(ways: Ways, words: set[str]) -> bool:
+    return all(
+        any(all(any(word.startswith(part) for word in words) for part in parts) for parts in way)
+        for way in ways
+    )
 
 
 def _could_match(ways: Ways, text: str) -> bool:
@@ -104,23 +126,7 @@ def _could_match(ways: Ways, text: str) -> bool:
     if not text.isascii():
         return True
     plain = text.lower().translate(JOINING)
-    return all(
-        any(all(part in plain for part in way) for way in alternatives)
-        for alternatives in ways
-        if alternatives
-    )
-
-
-def _matches(ways: Ways, names: Iterable[str]) -> bool:
-    """Whether each typed word begins a word of the names. A word without a letter or digit matches nothing."""
-    if not any(ways):
-        return False
-    words = folded_words.search_words(names)
-    return all(
-        any(all(any(word.startswith(part) for word in words) for part in way) for way in alternatives)
-        for alternatives in ways
-        if alternatives
-    )
+    return all(any(all(part in plain for part in parts) for parts in way) for way in ways)
 
 
 class EventSearch:

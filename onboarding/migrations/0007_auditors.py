@@ -1,4 +1,4 @@
-"""An index that finds the events of one person."""
+"""What finds the events of one person, and of a starter whose own row is erased."""
 
 from django.db import migrations, models
 
@@ -9,6 +9,24 @@ class Migration(migrations.Migration):
     dependencies = [("onboarding", "0006_audit_triggers")]
 
     operations = [
+        migrations.CreateModel(
+            name="AuditWord",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("starter", models.CharField(max_length=32)),
+                ("word", models.CharField(max_length=64)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["word", "starter"],
+                        name="audit_starter_by_word",
+                        opclasses=["varchar_pattern_ops", "varchar_pattern_ops"],
+                    )
+                ],
+                "constraints": [models.UniqueConstraint(fields=("starter", "word"), name="audit_word_once")],
+            },
+        ),
         migrations.AddIndex(
             model_name="auditdetail",
             index=models.Index(ActorKey("values"), models.F("event"), name="detail_by_actor"),

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import F, Func
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.models.folded_words import MAX_WORD_LENGTH
+
 
 class AuditHead(models.Model):
     """The head of the chain: one row. Each writer locks it, so that the chain cannot fork."""
@@ -73,3 +75,28 @@ class AuditDetail(models.Model):
 
     def __str__(self) -> str:
         return f"detail of {self.event_id}"
+
+
+class AuditWord(models.Model):
+    """One folded word of a name that only the audit log still has: retention has erased the starter's own row.
+
+    It finds the starter's events. It is erased with their details.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    starter = models.CharField(max_length=32)
+    word = models.CharField(max_length=MAX_WORD_LENGTH)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["starter", "word"], name="audit_word_once")]
+        indexes = [
+            # The operator class lets PostgreSQL look for a prefix, whatever the database's collation.
+            models.Index(
+                fields=["word", "starter"],
+                name="audit_starter_by_word",
+                opclasses=["varchar_pattern_ops", "varchar_pattern_ops"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.word

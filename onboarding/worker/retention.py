@@ -52,6 +52,7 @@ def run_retention(_: str) -> datetime:
     finished = Starter.objects.filter(ended_at__lt=now - rules.retention_period, erased_at=None)
     for starter in finished.order_by("pk")[:500]:
         erase_starter(starter)
+    audit.index_erased_starters()
     kept = AuditDetail.objects.filter(event__starter=OuterRef("public_id")).exclude(values={})
     old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for starter in old.order_by("pk")[:500]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onboarding import audit
-from onboarding.models import AuditDetail, AuditEvent
+from onboarding.models import AuditDetail, AuditEvent, AuditWord
 from onboarding.worker.retention import erase_starter
 from tests.auditors.conftest import recorded, search, text_of
 
@@ -124,9 +124,27 @@ def test_a_name_that_only_the_log_has_is_found(audrey, record, name, typed):
     event = AuditEvent.objects.select_related("detail").get(event="starter.recorded")
     AuditDetail.objects.filter(event=event).update(values={**event.detail.values, "name": name})
     erase_starter(starter)
+    audit.index_erased_starters()
 
     assert f"{starter.public_id}/" in searched(audrey, starter=typed)
     assert f"{starter.public_id}/" not in searched(audrey, starter=f"{typed} smith")
+
+
+def test_the_search_words_are_erased_with_the_details(emma, person):
+    erase_starter(emma)
+    audit.index_erased_starters()
+    assert AuditWord.objects.filter(starter=emma.public_id, word="nowak").exists()
+
+    audit.erase_details(emma, kept_days=365)
+
+    audit.index_erased_starters()
+    assert not AuditWord.objects.exists()
+
+
+def test_a_name_in_hrs_list_needs_no_words_of_its_own(emma):
+    audit.index_erased_starters()
+
+    assert not AuditWord.objects.exists()
 
 
 def alter_values(event):
@@ -152,6 +170,29 @@ def test_a_changed_event_says_so(audrey, emma, words):
     page = search(audrey, event="starter.withdrawn")
     assert words in page
     assert "1 event on this page is not as the portal recorded it" in page
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": "yesterday"}, {"at": "2026-05-01"}, {"issue": "no pass"}, {"facts": {"codes": 1}},
+        {"facts": {"codes": [[]]}}, {"facts": [1]}, {"facts": {"policy": "x", "reason": []}}, {"commitments": []},
+        {"facts": {"problem": {}, "identity_check": 3}}, {"starter": "nobody"}, {"event": "no.event"},
+    ],
+)  # fmt: skip
+def test_an_event_of_any_shape_can_be_read(audrey, emma, change):
+    AuditEvent.objects.filter(event="starter.withdrawn").update(**change)
+
+    assert "This event was changed." in text_of(audrey.get("/audit/"))
+
+
+@pytest.mark.parametrize("values", [[1], {"by": 1, "name": {}}, "x", {}])
+def test_details_of_any_shape_can_be_read(audrey, emma, values):
+    AuditDetail.objects.filter(event__event="starter.recorded").update(values=values)
+
+    page = text_of(audrey.get("/audit/"))
+
+    assert "The details of this event were changed." in page
 
 
 def test_names_cannot_write_on_the_page(audrey, person):

@@ -48,7 +48,8 @@ def test_an_export_has_every_field_of_every_event(audrey, emma, kind):
     assert (row["actor"], row["starter"], row["reason"]) == (
         "Hanna Reuter", "Emma Nowak", "She took another job",
     )  # fmt: skip
-    assert (row["verified"], row["starter_id"]) == ("yes", emma.public_id)
+    assert row["verified"] == "yes"
+    assert row["starter_id"].removeprefix("'") == emma.public_id  # an id can begin with a hyphen
     assert row["hash"] == AuditEvent.objects.get(event="starter.withdrawn").hash
 
 

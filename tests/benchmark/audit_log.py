@@ -113,6 +113,7 @@ def fill(events: int) -> None:
     write()
     AuditHead.objects.filter(id=1).update(seq=seq, hash=previous)
     triggers.install_triggers(connection)
+    audit.index_erased_starters()
 
 
 def _id(number: int) -> str:
