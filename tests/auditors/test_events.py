@@ -141,7 +141,7 @@ def test_the_search_words_are_erased_with_the_details(emma, person):
     assert not AuditWord.objects.exists()
 
 
-def test_a_name_in_hrs_list_needs_no_words_of_its_own(emma):
+def test_a_name_in_hrs_list_needs_no_words(emma):
     audit.index_erased_starters()
 
     assert not AuditWord.objects.exists()
