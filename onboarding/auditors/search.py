@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import islice
 
 from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from onboarding.auditors.filters import EventFilters
@@ -156,9 +157,22 @@ class EventSearch:
 
     def _find(self, first: int, last: int | None, size: int, *, newest_first: bool) -> list[int]:
         order = "-" if newest_first else ""
+        events = self._events_between(first, last)
         if self.actors is not None and self.starters is None:
-            several = [self._of_actor(actor, first, last, order, size) for actor in self.actors]
-            return list(islice(merge(*several, reverse=newest_first), size))
+            if self.event and len(few := self._first_of(events)) <= MAX_CANDIDATES:
+                events = AuditEvent.objects.filter(pk__in=few)
+            else:
+                several = [self._of_actor(actor, first, last, order, size) for actor in self.actors]
+                return list(islice(merge(*several, reverse=newest_first), size))
+        if self.actors is not None:
+            events = events.annotate(actor=ActorKey("detail__values")).filter(actor__in=self.actors)
+        return list(events.order_by(f"{order}seq").values_list("seq", flat=True)[:size])
+
+    def _first_of(self, events: QuerySet[AuditEvent]) -> list[int]:
+        return list(events.order_by("seq").values_list("seq", flat=True)[: MAX_CANDIDATES + 1])
+
+    def _events_between(self, first: int, last: int | None) -> QuerySet[AuditEvent]:
+        """The events of these numbers that match the filters, but for the person."""
         events = AuditEvent.objects.filter(seq__gte=first)
         if self.since:
             events = events.filter(at__gte=self.since)
@@ -170,9 +184,7 @@ class EventSearch:
             events = events.filter(event=self.event)
         if self.starters is not None:
             events = events.filter(starter__in=self.starters)
-        if self.actors is not None:
-            events = events.annotate(actor=ActorKey("detail__values")).filter(actor__in=self.actors)
-        return list(events.order_by(f"{order}seq").values_list("seq", flat=True)[:size])
+        return events
 
     def _of_actor(self, actor: str, first: int, last: int | None, order: str, size: int) -> Sequence[int]:
         """The numbers of one person's events, from the index."""

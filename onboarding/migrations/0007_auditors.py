@@ -1,4 +1,4 @@
-"""What finds the events of one person, and of a starter whose own row is erased."""
+"""What finds the events of one person, of one kind, and of a starter whose own row is erased."""
 
 from django.db import migrations, models
 
@@ -26,6 +26,10 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [models.UniqueConstraint(fields=("starter", "word"), name="audit_word_once")],
             },
+        ),
+        migrations.AddIndex(
+            model_name="auditevent",
+            index=models.Index(fields=["event", "seq"], name="audit_event_by_kind"),
         ),
         migrations.AddIndex(
             model_name="auditdetail",

@@ -39,6 +39,8 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ["-seq"]
+        # The key is no row id on SQLite, so the index of `event` alone would not have the order of the events.
+        indexes = [models.Index(fields=["event", "seq"], name="audit_event_by_kind")]
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
 

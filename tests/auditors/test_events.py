@@ -63,6 +63,19 @@ def test_all_filters_apply_together(audrey, emma, held):
     assert "The portal checked 1 event" in page and "Identity check: In person" in page
 
 
+@pytest.mark.parametrize("most", [0, 2000])
+def test_a_persons_events_of_a_kind_are_found(audrey, emma, person, monkeypatch, most):
+    """A rare kind is read by kind, a frequent one by person."""
+    monkeypatch.setattr("onboarding.auditors.search.MAX_CANDIDATES", most)
+    with audit.transaction():
+        audit.record("hook.replayed", by=person("tom"))
+        mine = audit.record("hook.replayed", by=person("hanna"))
+
+    page = audrey.post("/audit/", {"person": "Hanna", "event": "hook.replayed"}, follow=True)
+
+    assert [row.seq for row in page.context["rows"]] == [mine.seq]
+
+
 def test_a_day_is_a_day_of_the_readers_zone(audrey, time_machine):
     time_machine.move_to("2026-05-31T22:30:00Z", tick=False)
     with audit.transaction():
