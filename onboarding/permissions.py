@@ -8,13 +8,13 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 
 from onboarding import clock, confirmer, graph, participants, policy
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +24,28 @@ def may_record(user: Any) -> bool:
     return bool(getattr(user, "is_hr", False))
 
 
+def may_audit(user: Any) -> bool:
+    """Return whether the user is an auditor, who can read the audit log with its names. Admins need that role too."""
+    return bool(getattr(user, "is_auditor", False))
+
+
+def auditor_only(view: View) -> View:
+    """Allow only auditors to open the view."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may_audit(request.user):
+            raise PermissionDenied("This page is for auditors.")
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
 def hr_only(view: View) -> View:
     """Allow only HR to open the view."""
 
     @wraps(view)
-    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_record(request.user):
             raise PermissionDenied("This page is for HR.")
         return view(request, *args, **kwargs)

@@ -1,4 +1,5 @@
-"""Addresses of the work: those of HR are in `hr/urls.py`, those of the manager in `managers/urls.py`.
+"""Addresses of the work: those of HR are in `hr/urls.py`, of managers in `managers/urls.py`, of auditors in
+`auditors/urls.py`.
 
 Every address needs a row in `tests/site/who_may_what.py`, which says who may open it. Programs
 have the API (`api/urls.py`); other answers in JSON are for the portal's own pages and for health checks.
@@ -30,6 +31,7 @@ urlpatterns = [
     path("starters/", include("onboarding.managers.urls")),
     path("sheet/", instructions_page, name="sheet"),
     path("hr/", include("onboarding.hr.urls")),
+    path("audit/", include("onboarding.auditors.urls")),
     path("api/", api_page, name="api-page"),
     path("api/v1/", include("onboarding.api.urls")),
     path("readyz", readyz, name="readyz"),

@@ -3,7 +3,16 @@
 from onboarding.audit.chain import ChainFault, Kind
 from onboarding.audit.comparison import RowFault, compare_rows
 from onboarding.audit.erasure import erase_details, erase_details_of_event
+from onboarding.audit.names import index_erased_starters, read_names
 from onboarding.audit.policy_rows import hash_redacted_settings, hash_settings
+from onboarding.audit.reading import (
+    EXPORTED,
+    READING_EVENTS,
+    SEARCHED,
+    STARTER_OPENED,
+    record_reading,
+    was_recorded,
+)
 from onboarding.audit.trail import (
     GENESIS,
     Person,
@@ -17,7 +26,11 @@ from onboarding.audit.trail import (
 from onboarding.audit.verification import verify_chain, verify_last_events
 
 __all__ = [
+    "EXPORTED",
     "GENESIS",
+    "READING_EVENTS",
+    "SEARCHED",
+    "STARTER_OPENED",
     "ChainFault",
     "Kind",
     "Person",
@@ -30,9 +43,13 @@ __all__ = [
     "hash_event",
     "hash_redacted_settings",
     "hash_settings",
+    "index_erased_starters",
     "make_commitment",
+    "read_names",
     "record",
+    "record_reading",
     "transaction",
     "verify_chain",
     "verify_last_events",
+    "was_recorded",
 ]

@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from onboarding import clock
 from onboarding.audit.trail import record, transaction
-from onboarding.models import AuditDetail, AuditEvent, Starter
+from onboarding.models import AuditDetail, AuditEvent, AuditWord, Starter
 
 ERASED = "audit.details_erased"
 MOST_AT_ONCE = 500
@@ -23,6 +23,7 @@ def erase_details(starter: Starter, *, kept_days: int) -> int:
     # By key, not by a join: before PostgreSQL has statistics, it plans a join of all rows.
     events = list(AuditEvent.objects.filter(starter=starter.public_id).values_list("seq", flat=True))
     erased = _erase(events)
+    AuditWord.objects.filter(starter=starter.public_id).delete()
     if erased:
         record(ERASED, starter=starter, facts={"events": erased, "last": max(events), "kept_days": kept_days})
     return erased

@@ -12,7 +12,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import guards, obstacles, policy
+from onboarding import obstacles, policy
+from onboarding.history.event_words import describe_event
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import AuditDetail, AuditEvent, EffectivePolicy, PassIssue, Starter
 from onboarding.starters.duplicates import Duplicate
@@ -170,64 +171,6 @@ def _issue_words(issue: PassIssue) -> str:
     return f"{capfirst(issue.get_state_display())}{reason}. {issue.get_identity_check_display()}."
 
 
-EVENTS = {
-    "starter.recorded": _("Added"),
-    "starter.account_found": _("The portal found an account with the expected name"),
-    "starter.account_accepted": _("HR accepted the account"),
-    "starter.rescheduled": _("Start date or note changed"),
-    "starter.invited": _("The portal queued the email with the link to the manager"),
-    "starter.link_sent": _("The portal queued the email with the link again"),
-    "starter.manager_changed": _("The manager in Entra changed"),
-    "starter.looked_again": _("HR confirmed that the changes in Entra are right"),
-    "starter.refused": _("A check found a problem that prevents a pass"),
-    "starter.blocked": _("A check found a problem, so the starter needs attention"),
-    "starter.cleared": _("A check found that the problem is fixed"),
-    "starter.routed": _("HR assigned the manager’s manager as stand-in"),
-    "starter.routing_ended": _("HR removed the stand-in"),
-    "starter.routing_void": _("The stand-in was removed, because the manager changed"),
-    "starter.escalated": _("On the first day, nobody requested a pass in time"),
-    "mail.refused": _("An email address did not accept an email"),
-    "starter.approved": _("An HR colleague approved"),
-    "starter.another_allowed": _("HR allowed another pass"),
-    "starter.issued": _("The manager received the pass"),
-    "starter.opened_again": _("The manager can create a new pass"),
-    "starter.registered": _("The starter registered a sign-in method"),
-    "starter.withdrawal_asked": _("HR requested the withdrawal"),
-    "starter.withdrawn": _("Withdrawn"),
-    "starter.brought_back": _("HR restored the starter"),
-    "starter.account_replaced": _("HR chose another account"),
-    "starter.acceptance_cancelled": _(
-        "The other system changed the starter’s details, so HR must accept the starter again"
-    ),
-    "starter.accepted": _("HR accepted the starter from another system"),
-    "starter.requester_changed": _(
-        "The requester in the other system changed, so HR must accept the starter again"
-    ),
-    "starter.erased": _("Personal details erased"),
-    "audit.details_erased": _("Names erased from the audit log"),
-    "issue.refused": _("No pass was created"),
-    "issue.replaced_foreign": _(
-        "The manager chose to replace a pass created outside the portal, and the portal deleted that pass"
-    ),
-    "issue.intent": _("The manager confirmed and requested a pass"),
-    "issue.shown": _("The portal sent the pass to the manager’s page"),
-    "issue.held": _("The manager’s page confirmed that the pass arrived"),
-    "issue.rejected": _("Microsoft did not create a pass"),
-    "issue.unknown": _("The portal is checking whether a pass was created"),
-    "issue.used_early": _("The pass was used before the start time"),
-    "issue.replaced_elsewhere": _("A pass created outside the portal replaced the portal’s pass"),
-    "issue.used": _("The pass was used to sign in"),
-    "issue.closed": _("The pass is no longer valid"),
-    "issue.revoking": _("The pass is being cancelled"),
-    "issue.revoked": _("The pass no longer exists"),
-    "issue.found": _("The portal found a pass that it had not shown to the manager"),
-    "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
-    "issue.void": _("Checked: no pass was created"),
-    "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
-    "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),
-}
-
-
 def describe_history(starter: Starter) -> list[dict[str, Any]]:
     """Return the audit events of a starter, newest first."""
     events = list(AuditEvent.objects.filter(starter=starter.public_id).order_by("-seq")[:200])
@@ -236,27 +179,7 @@ def describe_history(starter: Starter) -> list[dict[str, Any]]:
         {
             "at": datetime.fromisoformat(event.at),
             "who": details.get(event.seq, {}).get("by_name", gettext("The portal")),
-            "words": _describe_event(event, details.get(event.seq, {})),
+            "words": describe_event(event, details.get(event.seq, {})),
         }
         for event in events
     ]
-
-
-def _describe_event(event: AuditEvent, personal: dict[str, str]) -> str:
-    words = str(EVENTS.get(event.event, event.event))
-    reason = event.facts.get("reason", "")
-    if event.event in {"issue.refused", "starter.refused"}:
-        found = guards.reasons_for_codes(event.facts["codes"], reference=event.seq)
-        why = " ".join(str(reason.for_hr) for reason in found) or gettext(
-            "The portal could not check the account."
-        )
-        return f"{words}. {why}"
-    if event.event == "starter.blocked":
-        return f"{words}. {Starter.Problem(event.facts['problem']).label}."
-    if event.event == "starter.rescheduled" and event.facts.get("start"):
-        start = date_format(datetime.fromisoformat(event.facts["start"]), "STAMP")
-        details = {"what": words, "day": start, "zone": event.facts.get("zone", "")}
-        return gettext("%(what)s. Start: %(day)s (%(zone)s)") % details
-    if reason and reason in PassIssue.Reason.values:
-        words += f": {PassIssue.Reason(reason).label}"
-    return f"{words}: {personal['reason']}" if "reason" in personal else words

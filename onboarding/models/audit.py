@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models import F, Func
 from django.utils.translation import gettext_lazy as _
+
+from onboarding.models.folded_words import MAX_WORD_LENGTH
 
 
 class AuditHead(models.Model):
@@ -34,11 +39,28 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ["-seq"]
+        # The key is no row id on SQLite, so the index of `event` alone would not have the order of the events.
+        indexes = [models.Index(fields=["event", "seq"], name="audit_event_by_kind")]
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
 
     def __str__(self) -> str:
         return f"{self.seq} {self.event}"
+
+
+class ActorKey(Func):
+    """Who acted, as `tenant id/object id`, from the values of a detail; NULL where the values were erased.
+
+    An index has the same expression, so both databases find a person's events without reading all details.
+    """
+
+    output_field = models.TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="json_extract(%(expressions)s, '$.by')", **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s ->> 'by')", **context)
 
 
 class AuditDetail(models.Model):
@@ -50,5 +72,33 @@ class AuditDetail(models.Model):
     salt = models.CharField(max_length=32)
     values = models.JSONField(default=dict)
 
+    class Meta:
+        indexes = [models.Index(ActorKey("values"), F("event"), name="detail_by_actor")]
+
     def __str__(self) -> str:
         return f"detail of {self.event_id}"
+
+
+class AuditWord(models.Model):
+    """One folded word of a name that only the audit log still has: retention has erased the starter's own row.
+
+    It finds the starter's events. It is erased with their details.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    starter = models.CharField(max_length=32)
+    word = models.CharField(max_length=MAX_WORD_LENGTH)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["starter", "word"], name="audit_word_once")]
+        indexes = [
+            # The operator class lets PostgreSQL look for a prefix, whatever the database's collation.
+            models.Index(
+                fields=["word", "starter"],
+                name="audit_starter_by_word",
+                opclasses=["varchar_pattern_ops", "varchar_pattern_ops"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.word

@@ -87,7 +87,7 @@ def _search_terms(typed: str, using: str) -> list[Q]:
     found: list[tuple[int, Q]] = []
     for ways in folded_words.search_alternatives(typed):
         if len(ways) == 1:
-            found += [(len(part), _begins_with(part, using)) for part in sorted(ways[0])]
+            found += [(len(part), begins_with(part, using)) for part in sorted(ways[0])]
         else:
             found.append(
                 (max((len(part) for way in ways for part in way), default=0), _matches_any_way(ways, using))
@@ -102,14 +102,14 @@ def _matches_any_way(ways: list[set[str]], using: str) -> Q:
     found = Q(pk__in=[])
     for way in ways:
         first, *others = sorted(way, key=len, reverse=True)
-        every = _begins_with(first, using)
+        every = begins_with(first, using)
         for word in others:
-            every &= Q(Exists(same_starter.filter(_begins_with(word, using))))
+            every &= Q(Exists(same_starter.filter(begins_with(word, using))))
         found |= every
     return found
 
 
-def _begins_with(word: str, using: str) -> Q:
+def begins_with(word: str, using: str) -> Q:
     """SQLite uses the index for a range but not for LIKE; PostgreSQL the other way round, because of collations."""
     if connections[using].vendor == "postgresql":
         return Q(word__startswith=word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -156,6 +156,15 @@ def version_at(number: int, department: str) -> PolicyVersion | None:
     """The version of the site, or of a department, that was active when `number` was the newest."""
     earlier = PolicyVersion.objects.ever_active().filter(number__lte=number, department=department)
     return earlier.order_by("-number").first()
+
+
+def list_active_versions() -> list[tuple[datetime, int]]:
+    """For each version of the whole organisation: since when it has been active, and its number; the oldest first."""
+    versions = PolicyVersion.objects.ever_active().filter(department="").order_by("number")
+    return [
+        (activated_at or created_at, number)
+        for created_at, activated_at, number in versions.values_list("created_at", "activation__at", "number")
+    ]
 
 
 @audit.transaction()

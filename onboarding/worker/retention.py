@@ -52,11 +52,13 @@ def run_retention(_: str) -> datetime:
     finished = Starter.objects.filter(ended_at__lt=now - rules.retention_period, erased_at=None)
     for starter in finished.order_by("pk")[:500]:
         erase_starter(starter)
+    audit.index_erased_starters()
     kept = AuditDetail.objects.filter(event__starter=OuterRef("public_id")).exclude(values={})
     old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for starter in old.order_by("pk")[:500]:
         audit.erase_details(starter, kept_days=rules.audit_days)
-    audit.erase_details_of_event(directory.LOOK_UP_EVENT, kept_days=rules.audit_days)
+    for event in (directory.LOOK_UP_EVENT, *audit.READING_EVENTS):
+        audit.erase_details_of_event(event, kept_days=rules.audit_days)
     return now + timedelta(days=1)
 
 

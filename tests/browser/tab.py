@@ -17,7 +17,7 @@ from tests.browser.site import Site, Starter
 
 PATIENCE = 300_000  # milliseconds to wait for anything on a page, on a shared machine
 expect.set_options(timeout=PATIENCE)
-FIRST_PAGES = ("/starters/", "/hr/day/", "/admin/")  # the first pages of managers, HR and admins
+FIRST_PAGES = ("/starters/", "/hr/day/", "/admin/", "/audit/")  # of managers, HR, admins and auditors
 CONFIRM = "Create the pass and show it once"
 # The browser logs this for each response that is not 2xx and each lost connection: not an error of the page.
 NO_FAULT = "Failed to load resource:"

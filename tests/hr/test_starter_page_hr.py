@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from onboarding import audit, lifecycle
-from onboarding.hr import labels
+from onboarding.history.event_words import EVENTS
 from onboarding.models import AuditEvent, PassIssue, Starter
 from onboarding.passes.cancellation import cancel_pass
 from onboarding.starters import withdrawal
@@ -184,8 +184,8 @@ def test_every_event_that_the_portal_writes_has_words():
     states = {f"issue.{state}" for state in lifecycle.IssueState} - {"issue.issuing"}
     ends = {"starter.registered", "starter.withdrawn", "starter.opened_again", "starter.invited"}
 
-    assert states | ends <= set(labels.EVENTS)
-    assert not [event for event, told in labels.EVENTS.items() if "_" in told or "." in told]
+    assert states | ends <= set(EVENTS)
+    assert not [event for event, told in EVENTS.items() if "_" in told or "." in told]
 
 
 def test_an_event_of_tomorrow_is_still_shown(browser_of, record):
@@ -309,4 +309,4 @@ def test_every_event_that_is_ever_written_has_words():
     written |= {f"issue.{state}" for state in ("rejected", "unknown", "void", "revoked", "closed")}
 
     assert len(written) > 20
-    assert written <= set(labels.EVENTS)
+    assert written <= set(EVENTS)

@@ -19,6 +19,7 @@ from django.apps import apps
 from django.conf import settings
 from django.utils import translation
 
+from onboarding.history.event_words import EVENTS
 from onboarding.hooks import events
 from onboarding.hr import labels
 from onboarding.managers import page_state
@@ -103,7 +104,7 @@ NO_CLAIM = {
 def labels_of_stored_values() -> set[str]:
     """The labels of states, reasons and events. Each is shown only with a row that has it."""
     with translation.override("en"):
-        found = {str(text) for text in labels.EVENTS.values()} | {
+        found = {str(text) for text in EVENTS.values()} | {
             str(text) for text in labels.ISSUE_IN_PROGRESS.values()
         }
         found |= {str(text) for text in events.TITLES.values()}  # sent only with the audit event of that name
@@ -200,6 +201,6 @@ def test_the_history_shows_only_audited_events(invite, browser_of):
     page = browser_of("hanna").get(f"/hr/{starter.public_id}/").content.decode()
 
     recorded = set(AuditEvent.objects.filter(starter=starter.public_id).values_list("event", flat=True))
-    shown = {event for event, text in labels.EVENTS.items() if f">{text}<" in page}
+    shown = {event for event, text in EVENTS.items() if f">{text}<" in page}
     assert shown
     assert shown <= recorded

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.conf import settings
 
 from onboarding.admin import mail_previews
-from onboarding.hr.labels import EVENTS
+from onboarding.history.event_words import EVENTS
 
 TOP = Path(settings.BASE_DIR)
 EVENT = re.compile(r"(?:account|audit|database|hook|issue|mail|policy|starter)\.[a-z_]+")

@@ -25,7 +25,7 @@ def demo():
     [
         ("hanna", "/hr/day/"),
         ("ada", "/admin/"),
-        ("audrey", "/admin/"),
+        ("audrey", "/audit/"),
         ("maria", "/starters/"),
         ("outsider", "/starters/"),
     ],

@@ -24,6 +24,7 @@ from onboarding.doctor.runner import run_checks
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.guards import approvals
 from onboarding.guidance.instructions import DEVICES
+from onboarding.history.event_words import EVENTS
 from onboarding.hr import labels as hr_words
 from onboarding.lifecycle import IssueState
 from onboarding.mail.kinds import Reader
@@ -349,7 +350,7 @@ def test_messages_after_an_action(in_situation, hanna, act, where):  # noqa: F81
 
 def test_the_words_of_the_history():
     told = [
-        *hr_words.EVENTS.values(),
+        *EVENTS.values(),
         *hr_words.ISSUE_IN_PROGRESS.values(),
         *hr_words.DUPLICATE_MATCHES.values(),
     ]
@@ -656,3 +657,37 @@ def test_a_mail(preview):
     data = ("Robin Adler (invented)", "This is where the reason stands, in a sentence or two.")
 
     assert {part: forgotten(text, *data) for part, text in written.items() if forgotten(text, *data)} == {}
+
+
+# --- Auditors -------------------------------------------------------------------------------------------------------
+
+
+def without_recorded_values(answer: Any) -> Any:
+    """The page without facts, hashes and names of events, which are the same in each language."""
+    page = re.sub(r'<code translate="no">.*?</code>|<dd>.*?</dd>', "", answer.content.decode(), flags=re.S)
+    answer.content = page.encode()
+    return answer
+
+
+def test_the_auditors_pages(held, browser_of):
+    audrey, issue = browser_of("audrey"), held("noor")
+    AuditEvent.objects.filter(event="issue.held").update(facts={})
+    PassIssue.objects.update(identity_check="known")
+    story = f"/audit/starters/{issue.starter.public_id}/"
+
+    for address in (
+        "/audit/",
+        "/audit/?person=Noor",
+        "/audit/passes/",
+        "/audit/passes/?month=2026-05",
+        story,
+    ):
+        assert_all_marked(without_recorded_values(audrey.get(address)), "JSON lines", "CSV", status=200)
+    for address, form in (
+        ("/audit/", {"person": "Noor"}),
+        ("/audit/", {"event": "hook.given_up"}),
+        ("/audit/", {"starter": "Noor"}),
+        (story, {}),
+    ):
+        page = without_recorded_values(audrey.post(address, form, follow=True))
+        assert_all_marked(page, "Noor", "JSON lines", "CSV", status=200)

@@ -18,7 +18,7 @@ from tests.support import plan
 
 NOBODY, ANYONE, SIGNED_IN = "nobody", "anyone", "signed in"
 HR, ADMIN, STAFF = "HR", "Admin", "admin or auditor"
-HR_OR_ADMIN = "HR or admin"
+HR_OR_ADMIN, AUDITOR = "HR or admin", "Auditor"
 MANAGER = "the starter's manager in the directory now"
 ACTOR = "who was shown the pass"
 
@@ -123,6 +123,11 @@ OURS = {
     "hr:take-back": Rule(act=HR),
     "hr:look-again": Rule(act=HR),
     "hr:approve": Rule(look=HR, act=HR, does="302 200"),
+    # What an auditor reads is recorded first, which only a POST does.
+    "audit:events": Rule(look=AUDITOR, act=AUDITOR),
+    "audit:export": Rule(act=AUDITOR, does="200"),
+    "audit:passes": Rule(look=AUDITOR, act=AUDITOR),
+    "audit:starter": Rule(look=AUDITOR, act=AUDITOR),
     "signin:start": Rule(look=ANYONE, shows="302", **OPEN),
     "signin:callback": Rule(look=ANYONE, shows="400", **OPEN),  # a response to no request of this browser
     "signin:again": Rule(look=SIGNED_IN, shows="302"),

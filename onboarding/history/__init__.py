@@ -1,0 +1,1 @@
+"""The history of starters and of the portal, in words."""

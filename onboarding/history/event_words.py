@@ -1,0 +1,147 @@
+"""What each audit event says in words: in HR's history of a starter, and on the auditors' pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import guards
+from onboarding.i18n import Words
+from onboarding.models import AuditEvent, PassIssue, Starter
+from onboarding.models.pass_issue import IdentityCheck
+
+EVENTS: dict[str, Words] = {
+    "starter.recorded": _("Added"),
+    "starter.account_found": _("The portal found an account with the expected name"),
+    "starter.account_accepted": _("HR accepted the account"),
+    "starter.rescheduled": _("Start date or note changed"),
+    "starter.invited": _("The portal queued the email with the link to the manager"),
+    "starter.link_sent": _("The portal queued the email with the link again"),
+    "starter.manager_changed": _("The manager in Entra changed"),
+    "starter.looked_again": _("HR confirmed that the changes in Entra are right"),
+    "starter.refused": _("A check found a problem that prevents a pass"),
+    "starter.blocked": _("A check found a problem, so the starter needs attention"),
+    "starter.cleared": _("A check found that the problem is fixed"),
+    "starter.routed": _("HR assigned the manager’s manager as stand-in"),
+    "starter.routing_ended": _("HR removed the stand-in"),
+    "starter.routing_void": _("The stand-in was removed, because the manager changed"),
+    "starter.escalated": _("On the first day, nobody requested a pass in time"),
+    "mail.refused": _("An email address did not accept an email"),
+    "starter.approved": _("An HR colleague approved"),
+    "starter.another_allowed": _("HR allowed another pass"),
+    "starter.issued": _("The manager received the pass"),
+    "starter.opened_again": _("The manager can create a new pass"),
+    "starter.registered": _("The starter registered a sign-in method"),
+    "starter.withdrawal_asked": _("HR requested the withdrawal"),
+    "starter.withdrawn": _("Withdrawn"),
+    "starter.brought_back": _("HR restored the starter"),
+    "starter.account_replaced": _("HR chose another account"),
+    "starter.acceptance_cancelled": _(
+        "The other system changed the starter’s details, so HR must accept the starter again"
+    ),
+    "starter.accepted": _("HR accepted the starter from another system"),
+    "starter.requester_changed": _(
+        "The requester in the other system changed, so HR must accept the starter again"
+    ),
+    "starter.erased": _("Personal details erased"),
+    "audit.details_erased": _("Names erased from the audit log"),
+    "issue.refused": _("No pass was created"),
+    "issue.replaced_foreign": _(
+        "The manager chose to replace a pass created outside the portal, and the portal deleted that pass"
+    ),
+    "issue.intent": _("The manager confirmed and requested a pass"),
+    "issue.shown": _("The portal sent the pass to the manager’s page"),
+    "issue.held": _("The manager’s page confirmed that the pass arrived"),
+    "issue.rejected": _("Microsoft did not create a pass"),
+    "issue.unknown": _("The portal is checking whether a pass was created"),
+    "issue.used_early": _("The pass was used before the start time"),
+    "issue.replaced_elsewhere": _("A pass created outside the portal replaced the portal’s pass"),
+    "issue.used": _("The pass was used to sign in"),
+    "issue.closed": _("The pass is no longer valid"),
+    "issue.revoking": _("The pass is being cancelled"),
+    "issue.revoked": _("The pass no longer exists"),
+    "issue.found": _("The portal found a pass that it had not shown to the manager"),
+    "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
+    "issue.void": _("Checked: no pass was created"),
+    "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
+    "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),
+    "account.looked_up": _("HR looked up an account that IT handles"),
+    "hook.subscribed": _("Another system added a webhook"),
+    "hook.removed": _("A webhook ended"),
+    "hook.replayed": _("An admin sent a webhook again"),
+    "hook.given_up": _("The portal stopped trying to send a webhook"),
+    "policy.changed": _("An admin changed the policy"),
+    "policy.proposed": _("An admin wrote a draft of the policy"),
+    "policy.activated": _("A second admin activated a version of the policy"),
+    "audit.searched": _("An auditor searched the audit log"),
+    "audit.exported": _("The audit log was exported"),
+    "audit.starter_opened": _("An auditor opened the events of a starter"),
+    "database.adopted": _("The database was moved to another address or tenant"),
+}
+
+
+def describe_event(event: AuditEvent, personal: Mapping[str, str]) -> str:
+    """Describe an event for HR. It hides why IT handles an account."""
+    words = str(EVENTS.get(event.event, event.event))
+    reason = event.facts.get("reason", "")
+    if event.event in {"issue.refused", "starter.refused"}:
+        found = guards.reasons_for_codes(event.facts["codes"], reference=event.seq)
+        why = " ".join(str(reason.for_hr) for reason in found) or gettext(
+            "The portal could not check the account."
+        )
+        return f"{words}. {why}"
+    if event.event == "starter.blocked":
+        return f"{words}. {Starter.Problem(event.facts['problem']).label}."
+    if event.event == "starter.rescheduled" and event.facts.get("start"):
+        start = date_format(datetime.fromisoformat(event.facts["start"]), "STAMP")
+        details = {"what": words, "day": start, "zone": event.facts.get("zone", "")}
+        return gettext("%(what)s. Start: %(day)s (%(zone)s)") % details
+    if reason and reason in PassIssue.Reason.values:
+        words += f": {PassIssue.Reason(reason).label}"
+    return f"{words}: {personal['reason']}" if "reason" in personal else words
+
+
+def name_event(event: AuditEvent) -> str:
+    """Name an event for an auditor, without its reason."""
+    return str(EVENTS.get(event.event, event.event))
+
+
+def explain_event(event: AuditEvent, personal: Mapping[str, str]) -> list[str]:
+    """Return why an event happened, for an auditor: one sentence each, empty if it has no reason."""
+    facts = event.facts
+    found = [
+        *_describe_codes(facts.get("codes", ())),
+        _label(Starter.Problem.choices, facts.get("problem", "")),
+        _label(PassIssue.Reason.choices, facts.get("reason", "")),
+        _describe_check(facts.get("identity_check", "")),
+        _describe_start(event),
+        personal.get("reason", ""),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def _describe_codes(codes: Iterable[str]) -> list[str]:
+    """Name the guards that refused. An auditor may read every reason."""
+    return [str(guards.BY_CODE[code].for_hr) if code in guards.BY_CODE else code for code in codes]
+
+
+def _label(choices: Iterable[tuple[str, Words]], code: str) -> str:
+    text = str(dict(choices).get(code, code))
+    return text[:1].upper() + text[1:]
+
+
+def _describe_check(code: str) -> str:
+    if not code:
+        return ""
+    return gettext("Identity check: %(check)s") % {"check": _label(IdentityCheck.choices, code)}
+
+
+def _describe_start(event: AuditEvent) -> str:
+    if not (event.event == "starter.rescheduled" and event.facts.get("start")):
+        return ""
+    day = date_format(datetime.fromisoformat(event.facts["start"]), "STAMP")
+    return gettext("Start: %(day)s (%(zone)s)") % {"day": day, "zone": event.facts.get("zone", "")}

@@ -1,0 +1,1 @@
+"""The auditors' pages, their search and the exports."""
