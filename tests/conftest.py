@@ -407,13 +407,25 @@ def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., 
 
 
 @pytest.fixture
-def policy_says(person: Callable[[str], User]) -> Callable[..., PolicyVersion]:
+def adopt(person: Callable[[str], User]) -> Callable[[PolicyVersion], PolicyVersion]:
+    """Put a policy version in force. Ada writes it; if it loosens a rule, Amir activates it."""
+
+    def adopted(version: PolicyVersion) -> PolicyVersion:
+        if not policy.add_version(version, by=person("ada")):
+            policy.activate_version(version.number, by=person("amir"))
+        return version
+
+    return adopted
+
+
+@pytest.fixture
+def policy_says(adopt: Callable[[PolicyVersion], PolicyVersion]) -> Callable[..., PolicyVersion]:
     """Activate a policy version with these changes."""
 
     def said(**otherwise: Any) -> PolicyVersion:
         now = policy.for_site()
         rules = {name: getattr(now, name) for name in SETTING_NAMES} | otherwise
-        policy.add_version(PolicyVersion(**rules, reason="A test"), by=person("ada"))
+        adopt(PolicyVersion(**rules, reason="A test"))
         return policy.for_site()
 
     return said

@@ -51,7 +51,7 @@ def row_of(page, starter):
 
 
 @pytest.fixture
-def department_says(person):
+def department_says(adopt):
     """Activate a policy for one department, whose name the directory may spell differently."""
 
     def said(department, **otherwise):
@@ -61,7 +61,7 @@ def department_says(person):
             reason="A test",
             **otherwise,
         )
-        policy.add_version(version, by=person("ada"))
+        adopt(version)
 
     return said
 
