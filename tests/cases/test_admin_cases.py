@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from onboarding import policy
-from onboarding.models import PolicyVersion
+from onboarding.models import Mail, PolicyVersion
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS
 from tests.support.shown_form import ShownForm
 
@@ -201,6 +201,57 @@ def test_the_freeze_banner_names_the_admin_who_froze(ada, browser_of):
     banner = page[page.index("banner frozen") :].partition("</div>")[0]
     assert "A stolen laptop" in banner and "Ada Jansen" in banner
     assert "Shorter" not in banner and "Amir" not in banner
+
+
+# --- A8 -----------------------------------------------------------------------------------------------------------
+
+
+def test_a8_one_admin_alone_loosens_nothing(ada):
+    body = {
+        LIFETIME: "90",
+        "Still the same manager": False,
+        "Security team's email address": "mine@contoso.example",
+    }
+
+    page = ada.post(
+        f"{SITE}add/",
+        opened(ada, f"{SITE}add/").fill({"Reason for the change": "A test", **body}),
+        follow=True,
+    )
+
+    now = policy.for_site()
+    assert (now.lifetime_minutes, now.same_manager, now.security_address) == (60, True, "")
+    assert "is a draft" in page.content.decode()
+
+
+def test_a8_a_changed_address_is_mailed_to_the_one_before(ada, browser_of):
+    add(ada, f"{SITE}add/", **{"Security team's email address": "mine@contoso.example"})
+    draft = PolicyVersion.objects.drafts().get()
+    browser_of("amir").post(f"{SITE}{draft.number}/agree/")
+
+    sent = set(Mail.objects.filter(kind="policy_changed").values_list("to", flat=True))
+    assert policy.for_site().security_address == "mine@contoso.example"
+    assert sent == {"security@contoso.example", "hr@contoso.example"}
+
+
+# --- A9 -----------------------------------------------------------------------------------------------------------
+
+
+def test_a9_a_waiting_draft_is_mailed(ada):
+    add(ada, f"{SITE}add/", **{LIFETIME: "90"})
+
+    mail = Mail.objects.get(kind="policy_draft")
+    assert mail.to == "security@contoso.example"
+    assert "60 → 90" in mail.text
+
+
+def test_a9_a_waiting_draft_is_on_the_first_page(ada, browser_of):
+    add(ada, f"{SITE}add/", **{LIFETIME: "90"})
+    draft = PolicyVersion.objects.drafts().get()
+
+    page = browser_of("amir").get("/admin/").content.decode()
+
+    assert f"Version {draft.number}, written by Ada Jansen, waits for a second admin" in page
 
 
 # --- A10 ----------------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_no_change_loosens_nothing(name):
 
 
 @pytest.mark.parametrize("name", sorted(name for name in SETTING_NAMES if name != "second_admin"))
-def test_a_looser_version_is_a_draft_and_a_stricter_in_force(policy_says, person, name):
+def test_a_looser_version_waits_and_a_stricter_does_not(policy_says, person, name):
     strict, loose = VALUES[name]
     policy_says(**{name: strict})
     site = {name: getattr(policy.for_site(), name) for name in SETTING_NAMES}

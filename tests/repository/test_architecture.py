@@ -74,11 +74,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy"},
     # Django finds these by name.
-    "apps": {"audit", "hooks", "operations"},
+    "apps": {"audit", "hooks", "mail", "operations"},
     "context_processors": {"policy"},
     "management": {
         "audit", "clock", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models", "operations", "passes",
-        "worker",
+        "policy", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "doctor", "guidance", "hr", "managers", "operations"},
@@ -278,6 +278,7 @@ KNOWS_VERSIONS = (
     "onboarding/admin/",
     "onboarding/audit/",
     "onboarding/doctor/",
+    "onboarding/mail/policy_mails.py",
     "onboarding/models/",
     "onboarding/policy/",
 )

@@ -194,10 +194,15 @@ TO_READ = {
 POLICY = TO_READ | {
     "add": _django_rule(ADMIN, act=ADMIN),
     "agree": _django_rule(ADMIN, act=ADMIN, does="302 404"),  # a second admin activates a version
+    "stop": _django_rule(NOBODY, act=ADMIN, does="302 404"),  # before it comes into force
 }
 TABLES = {
     "portal/user": TO_READ,
-    "onboarding/policyversion": POLICY | {"in_force": _django_rule(posted="405")},
+    "onboarding/policyversion": POLICY
+    | {
+        "in_force": _django_rule(posted="405"),
+        "freeze": _django_rule(NOBODY, act=ADMIN),
+    },
     # The fields are the site's. In a department's form an empty field means "as the site".
     "onboarding/departmentpolicy": POLICY | {"add": _django_rule(ADMIN, act=ADMIN, does="302 200")},
     "onboarding/starter": TO_READ,
