@@ -22,7 +22,16 @@ from django.utils import timezone
 from onboarding import clock, graph, guards, jobs, policy
 from onboarding.audit import triggers
 from onboarding.lifecycle import StarterState
-from onboarding.models import AuditHead, GraphBudget, Installation, PassIssue, PolicyVersion, Starter
+from onboarding.models import (
+    AuditHead,
+    GraphBudget,
+    Installation,
+    Job,
+    Mail,
+    PassIssue,
+    PolicyVersion,
+    Starter,
+)
 from onboarding.models.policy_settings import SETTING_NAMES
 from onboarding.operations import installation
 from onboarding.passes import handover
@@ -408,11 +417,14 @@ def invite(record: Callable[..., Starter], worker_alive: None) -> Callable[..., 
 
 @pytest.fixture
 def adopt(person: Callable[[str], User]) -> Callable[[PolicyVersion], PolicyVersion]:
-    """Put a policy version in force. Ada writes it; if it loosens a rule, Amir activates it."""
+    """Put a policy version in force. Ada writes it; if it loosens a rule, Amir activates it. No mail about it is left."""
 
     def adopted(version: PolicyVersion) -> PolicyVersion:
         if not policy.add_version(version, by=person("ada")):
             policy.activate_version(version.number, by=person("amir"))
+        mails = Mail.objects.filter(kind__in=("policy_changed", "policy_draft"))
+        Job.objects.filter(key__in=[f"mail:{mail.pk}" for mail in mails]).delete()
+        mails.delete()
         return version
 
     return adopted

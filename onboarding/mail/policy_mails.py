@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from onboarding import i18n, policy
+from onboarding import audit, clock, i18n, policy
+from onboarding.jobs import enqueue_job, job_handler
 from onboarding.mail import outbox
 from onboarding.mail.kinds import Reader
 from onboarding.mail.rendering import common_context
-from onboarding.models import PolicyVersion
+from onboarding.models import Job, PolicyVersion
 from onboarding.policy import ChangeKind, PolicyChange, SettingChange
 
 # Object ids of emergency accounts: a mail says only that the list changed.
@@ -37,6 +38,21 @@ def write_policy_mails(change: PolicyChange) -> None:
     for reader, to in recipients.items():
         key = f"{change.version.number}:{change.version.created_at.isoformat()}:{change.kind}:{reader}"
         outbox.write_policy_mail(kind, to=to, key=key, recipient=reader, context=context)
+    if change.kind == ChangeKind.SCHEDULED:
+        enqueue_job(
+            f"policy-in-force:{change.version.number}", priority=Job.Priority.MAIL, due_at=change.in_force_at
+        )
+
+
+@job_handler("policy-in-force")
+def write_when_in_force(number: str) -> None:
+    """Say that the time of a version has come. Nobody hears of a version that was stopped before."""
+    with audit.transaction():
+        came = PolicyVersion.objects.ever_active(clock.now()).select_related("created_by")
+        if version := came.filter(pk=number).first():
+            before, after = policy.effective_before(version), policy.effective_with(version)
+            name, reason = version.by_name, version.reason
+            write_policy_mails(PolicyChange(ChangeKind.DUE, version, before, after, name, reason))
 
 
 def list_recipients(rules: PolicyVersion) -> dict[Reader, str]:

@@ -18,6 +18,7 @@ class ChangeKind(StrEnum):
     ACTIVATED = "activated"  # a draft is in force
     SCHEDULED = "scheduled"  # a draft comes into force later
     STOPPED = "stopped"  # it does not
+    DUE = "due"  # its time has come, and it is in force
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from onboarding import policy
+from onboarding.mail import policy_mails
 from onboarding.models import Job, Mail, PolicyVersion
 
 pytestmark = pytest.mark.django_db
@@ -16,9 +18,8 @@ SECURITY, HR = "old-security@contoso.example", "old-hr@contoso.example"
 
 @pytest.fixture
 def addresses(policy_says) -> None:
-    """The policy has addresses of its own; the mails about that are gone."""
+    """The policy has addresses of its own."""
     policy_says(security_address=SECURITY, hr_address=HR)
-    Mail.objects.all().delete()
 
 
 def change(**values: Any) -> PolicyVersion:
@@ -87,6 +88,8 @@ def test_a_schedule_and_its_stop_are_mailed(addresses, person, monkeypatch):
     scheduled = list(Mail.objects.order_by("pk"))
     policy.stop_version(version.number, by=person("ada"), reason="Not mine")
 
+    policy_mails.write_when_in_force(str(version.number))
+
     assert [mail.to for mail in scheduled] == [SECURITY, HR]
     assert "comes into force on" in scheduled[0].subject
     assert "root, on the server’s console" in scheduled[0].text and "One admin only" in scheduled[0].text
@@ -95,19 +98,30 @@ def test_a_schedule_and_its_stop_are_mailed(addresses, person, monkeypatch):
     assert all("was stopped" in mail.subject and "Not mine" in mail.text for mail in stops)
 
 
-def test_a_departments_change_goes_to_its_own_hr_address(addresses, adopt):
+def test_the_moment_of_a_scheduled_version_is_mailed(addresses, person, monkeypatch, time_machine):
+    monkeypatch.setattr("onboarding.policy.changes.has_created_passes", lambda: True)
+    version = change(lifetime_minutes=90)
+    policy.add_version(version, by=person("ada"))
+    moment = policy.activate_on_console(version.number, reason="One admin only", operator="root")
+    Mail.objects.all().delete()
+    due = Job.objects.get(key=f"policy-in-force:{version.number}").due_at
+
+    policy_mails.write_when_in_force(str(version.number))
+    early = mails()
+    time_machine.move_to(moment + timedelta(seconds=1))
+    policy_mails.write_when_in_force(str(version.number))
+
+    assert (due, early) == (moment, [])
+    assert mails() == [("policy_changed", SECURITY), ("policy_changed", HR)]
+    assert "which Ada Jansen wrote, has come into force" in Mail.objects.first().text
+
+
+def test_a_departments_change_goes_to_its_own_hr_address(addresses, adopt, person):
     own = {"department": "legal", "overrides": ["hr_address"], "hr_address": "legal@contoso.example"}
     adopt(change(**own))
-    Mail.objects.all().delete()
 
-    adopt(
-        change(
-            department="legal",
-            overrides=["hr_address", "attempts"],
-            hr_address="x@contoso.example",
-            attempts=1,
-        )
-    )
+    own["overrides"] = ["hr_address", "attempts"]
+    policy.add_version(change(**own, attempts=1), by=person("ada"))
 
     assert {to for kind, to in mails() if kind == "policy_changed"} == {SECURITY, "legal@contoso.example"}
     assert "It is for the department “legal”." in Mail.objects.last().text
@@ -115,7 +129,6 @@ def test_a_departments_change_goes_to_its_own_hr_address(addresses, adopt):
 
 def test_one_address_for_both_gets_one_mail(addresses, policy_says, person):
     policy_says(hr_address=SECURITY.upper())
-    Mail.objects.all().delete()
 
     policy.add_version(change(lifetime_minutes=30), by=person("ada"))
 
