@@ -257,15 +257,15 @@ class PolicyVersionAdmin(PolicyAdmin):
             return redirect("admin:index")
         before = policy.for_site()
         try:
-            is_active = policy.set_frozen(frozen, by=request.user, reason=reason)  # type: ignore[arg-type]
+            version = policy.set_frozen(frozen, by=request.user, reason=reason)  # type: ignore[arg-type]
         except policy.AlreadyFrozen as why:
             messages.error(request, str(why))
             return redirect("admin:index")
-        if is_active:
-            messages.success(request, gettext("The portal is frozen. Managers cannot create passes."))
+        if version.needs_second:
+            say_that_it_waits(request, version)
         else:
-            say_that_it_waits(request, PolicyVersion.objects.latest("number"))
-        say_who_hears(request, before, is_draft=not is_active)
+            messages.success(request, gettext("The portal is frozen. Managers cannot create passes."))
+        say_who_hears(request, before, is_draft=version.needs_second)
         return redirect("admin:index")
 
     def in_force(self, request: HttpRequest) -> HttpResponse:

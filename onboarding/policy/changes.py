@@ -138,8 +138,8 @@ def stop_version(number: int, *, by: Admin | None, reason: str, operator: str = 
 
 
 @audit.transaction()
-def set_frozen(frozen: bool, *, by: Person | None, reason: str, operator: str = "") -> bool:
-    """Freeze at once, or write a draft that ends the freeze. Returns whether it is in force.
+def set_frozen(frozen: bool, *, by: Person | None, reason: str, operator: str = "") -> PolicyVersion:
+    """Freeze at once, or write a draft that ends the freeze.
 
     Raises AlreadyFrozen if nothing would change.
     """
@@ -149,7 +149,9 @@ def set_frozen(frozen: bool, *, by: Person | None, reason: str, operator: str = 
             gettext("The portal is already frozen.") if frozen else gettext("The portal is not frozen.")
         )
     settings = {name: getattr(now, name) for name in SETTING_NAMES} | {"frozen": frozen}
-    return add_version(PolicyVersion(**settings, reason=reason), by=by, operator=operator)
+    version = PolicyVersion(**settings, reason=reason)
+    add_version(version, by=by, operator=operator)
+    return version
 
 
 def can_activate(version: PolicyVersion) -> bool:

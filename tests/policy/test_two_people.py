@@ -73,7 +73,7 @@ def test_every_change_waits_if_the_policy_says_always(policy_says, person):
 def test_a_freeze_never_waits(policy_says, person):
     policy_says(second_admin="always")
 
-    assert policy.set_frozen(True, by=person("ada"), reason="An attack") is True
+    assert policy.set_frozen(True, by=person("ada"), reason="An attack").needs_second is False
     assert policy.for_site().frozen is True
 
 
@@ -87,11 +87,11 @@ def test_freezing_with_a_loosened_rule_waits(browser_of):
 def test_unfreezing_takes_two(person):
     policy.set_frozen(True, by=person("ada"), reason="An attack")
 
-    in_force = policy.set_frozen(False, by=person("ada"), reason="It is over")
+    draft = policy.set_frozen(False, by=person("ada"), reason="It is over")
     frozen = policy.for_site().frozen
-    policy.activate_version(PolicyVersion.objects.drafts().get().number, by=person("amir"))
+    policy.activate_version(draft.number, by=person("amir"))
 
-    assert (in_force, frozen, policy.for_site().frozen) == (False, True, False)
+    assert (draft.needs_second, frozen, policy.for_site().frozen) == (True, True, False)
 
 
 def test_a_freeze_of_a_frozen_portal_changes_nothing(person):

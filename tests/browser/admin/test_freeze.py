@@ -40,10 +40,7 @@ def end_freeze(admin, tab):
     write_draft(admin)
     amir = tab()
     amir.is_signed_in("amir")
-    amir.page.goto("/admin/")
-    amir.page.locator("#waiting-versions a").last.click()
-    amir.page.locator("#activate-form input[type=submit]").click()
-    expect(amir.page.locator(".success")).to_contain_text("is in force")
+    amir.activates_the_waiting_version()
 
 
 def write_draft(admin):
