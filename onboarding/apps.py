@@ -16,9 +16,11 @@ class OnboardingConfig(AppConfig):
 
     def ready(self) -> None:
         from onboarding.hooks import following
+        from onboarding.mail import policy_mails
         from onboarding.operations import installation  # noqa: F401 - registers a system check
 
         following.follow_audit_events()
+        policy_mails.follow_policy_changes()
         post_migrate.connect(install_triggers, sender=self)
 
 

@@ -1,4 +1,4 @@
-"""Template variables of every page: the policy version that froze the portal, if any."""
+"""Template variables of every page: the version that froze the portal, if any, and the versions that wait."""
 
 from __future__ import annotations
 
@@ -10,4 +10,9 @@ from onboarding import policy
 
 
 def onboarding(_request: HttpRequest) -> dict[str, Any]:
-    return {"freeze": policy.find_freeze()}
+    """The two lists are read only if a template uses them."""
+    return {
+        "freeze": policy.find_freeze(),
+        "waiting_versions": policy.list_drafts,
+        "scheduled_versions": policy.list_scheduled,
+    }

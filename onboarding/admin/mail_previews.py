@@ -24,8 +24,10 @@ from django.views.decorators.http import require_safe
 from onboarding.mail.calendar_entries import build_calendar_file
 from onboarding.mail.digest import render_digest
 from onboarding.mail.kinds import BATCHED_KINDS, CALENDAR_METHODS, CONFIRMERS, DIGESTS, Reader
+from onboarding.mail.policy_mails import policy_context
 from onboarding.mail.rendering import render_mail, starter_context
-from onboarding.models import Mail, Starter
+from onboarding.models import EffectivePolicy, Mail, PolicyVersion, Starter
+from onboarding.policy import ChangeKind, PolicyChange
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
 # The readers of each kind. All other kinds go to the manager.
@@ -38,6 +40,8 @@ READERS = {
     "invitation": (Reader.MANAGER, Reader.STAND_IN),
     "moved": (Reader.MANAGER, Reader.STAND_IN),
     "not_asked": (Reader.FORMER,),
+    "policy_changed": (Reader.SECURITY, Reader.HR),
+    "policy_draft": (Reader.SECURITY,),
     "problem": (Reader.HR, Reader.SECURITY),
     "refused": (Reader.MANAGER, Reader.HR, Reader.SECURITY),
     "registered": (Reader.MANAGER, Reader.HR),
@@ -53,6 +57,8 @@ NAMES = {
     "invitation": _("Invitation"),
     "moved": _("Start date changed"),
     "not_asked": _("Manager changed"),
+    "policy_changed": _("Policy changed"),
+    "policy_draft": _("Policy draft"),
     "problem": _("Problem"),
     "refused": _("Refused"),
     "registered": _("Starter registered a sign-in method"),
@@ -72,6 +78,16 @@ STARTER = Starter(
     starts_at=datetime(2030, 9, 2, 9, tzinfo=UTC),
     time_zone="UTC",
 )
+BEFORE = EffectivePolicy(PolicyVersion(number=7))
+DRAFT = PolicyVersion(number=8, lifetime_minutes=120, reason=REASON, created_at=STARTER.starts_at)
+EXAMPLE_CHANGES = {
+    "policy_changed": PolicyChange(
+        ChangeKind.SCHEDULED, DRAFT, BEFORE, EffectivePolicy(DRAFT), "Robin Adler", REASON, STARTER.starts_at
+    ),
+    "policy_draft": PolicyChange(
+        ChangeKind.DRAFT, DRAFT, BEFORE, EffectivePolicy(DRAFT), "Robin Adler", REASON
+    ),
+}
 # The styles of a mail are inline. The policy loads and runs nothing, and disables links.
 MAIL_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 
@@ -100,6 +116,8 @@ class Preview:
                     for kind in self.line_kinds
                 ]
             )
+        if self.kind in EXAMPLE_CHANGES:
+            return render_mail(self.kind, policy_context(EXAMPLE_CHANGES[self.kind]))
         return render_mail(self.kind, {**starter_context(STARTER, self.reader, REASON), "may_go_on": True})
 
     @property

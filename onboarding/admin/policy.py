@@ -15,25 +15,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from onboarding import audit, policy
-from onboarding.admin.policy_forms import (
-    DepartmentForm,
-    PolicyForm,
-    format_setting,
-    own_settings,
-    setting_field,
-)
+from onboarding import audit, clock, policy
+from onboarding.admin.policy_forms import DepartmentForm, PolicyForm, own_settings
+from onboarding.admin.policy_notices import read_reason, say_that_it_waits, say_who_hears
 from onboarding.admin.read_only import ReadOnly
 from onboarding.models import PolicyVersion, Starter
 from onboarding.models.policy import DepartmentPolicy
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES
+from onboarding.policy import SettingChange, format_setting, setting_field
 
 SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_("The pass"), ("lifetime_minutes", "attempts", "identity_checks")),
@@ -75,7 +72,9 @@ class PolicyAdmin(ReadOnly):
     list_display: Any = ("number", "created_at", "by_name", "reason", "status", "changes_in_words")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        chosen = super().get_queryset(request).select_related("created_by", "activation__by")
+        chosen = (
+            super().get_queryset(request).select_related("created_by", "activation__by", "activation__stop")
+        )
         return chosen.exclude(department="") if self.department_only else chosen.filter(department="")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -94,20 +93,20 @@ class PolicyAdmin(ReadOnly):
 
     @admin.display(description=_("status"))
     def status(self, version: PolicyVersion) -> str:
-        newest = (
-            PolicyVersion.objects.ever_active()
-            .filter(department=version.department)
-            .order_by("-number")
-            .first()
-        )
-        if newest is not None and newest.number == version.number:
-            return gettext("in force")
         if is_draft(version):
             return (
                 gettext("draft, waiting for a second admin")
                 if policy.can_activate(version)
                 else gettext("draft, out of date")
             )
+        if is_stopped(version):
+            return gettext("stopped, never in force")
+        if is_scheduled(version):
+            moment = date_format(version.in_force_since, "ENDED")
+            return gettext("comes into force on %(moment)s UTC") % {"moment": moment}
+        newest = policy.version_at(policy.newest_version_number(), version.department)
+        if newest is not None and newest.number == version.number:
+            return gettext("in force")
         return gettext("earlier version")
 
     @admin.display(description=_("activated by"))
@@ -116,7 +115,7 @@ class PolicyAdmin(ReadOnly):
             return gettext("no second admin needed")
         activation = getattr(version, "activation", None)
         return (
-            f"{activation.by.name}, {date_format(activation.at, 'ENDED')} UTC"
+            f"{activation.by_name}, {date_format(activation.at, 'ENDED')} UTC"
             if activation
             else gettext("not activated")
         )
@@ -126,13 +125,12 @@ class PolicyAdmin(ReadOnly):
         return format_changes(list_changes(version)) or gettext("nothing")
 
     def get_urls(self) -> list[URLPattern]:
-        name = self.opts.model_name
+        name, protect = self.opts.model_name, self.admin_site.admin_view
         own = [
+            path("<int:object_id>/agree/", protect(self.activate_view), name=f"onboarding_{name}_agree"),
             path(
-                "<int:object_id>/agree/",
-                self.admin_site.admin_view(self.activate_view),
-                name=f"onboarding_{name}_agree",
-            )
+                "<int:object_id>/stop/", protect(require_POST(self.stop_view)), name=f"onboarding_{name}_stop"
+            ),
         ]
         return [*own, *super().get_urls()]
 
@@ -141,7 +139,6 @@ class PolicyAdmin(ReadOnly):
         if not self.has_add_permission(request):
             raise PermissionDenied
         version = get_object_or_404(self.get_queryset(request), pk=object_id)
-        back = reverse(f"admin:onboarding_{self.opts.model_name}_changelist")
         if request.method == "POST":
             try:
                 policy.activate_version(object_id, by=request.user)  # type: ignore[arg-type]  # our user model
@@ -149,36 +146,64 @@ class PolicyAdmin(ReadOnly):
                 messages.error(request, str(why))
             else:
                 messages.success(request, gettext("Version %(number)s is in force.") % {"number": object_id})
-            return redirect(back)
+                say_who_hears(request, policy.effective_before(version))
+            return redirect(f"admin:onboarding_{self.opts.model_name}_changelist")
+        changes, loosened = (
+            list_changes(version),
+            policy.list_loosened(policy.effective_before(version), policy.effective_with(version)),
+        )
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Activate version %(number)s") % {"number": object_id},
             "version": version,
-            "changes": list_changes(version),
+            "changes": changes,
+            "loosened": [change.label for change in changes if change.name in loosened],
             "opts": self.opts,
             "own": version.created_by_id == request.user.pk,
             "is_draft": is_draft(version),
             "is_out_of_date": is_draft(version) and not policy.can_activate(version),
+            "is_scheduled": is_scheduled(version),
+            "stop_url": reverse(f"admin:onboarding_{self.opts.model_name}_stop", args=[object_id]),
             "stands": self.status(version),
+            "zone_name": timezone.get_current_timezone_name(),
         }
         return TemplateResponse(request, "admin/policy_agree.html", context)
 
+    def stop_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Stop a version that comes into force later."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        version = get_object_or_404(self.get_queryset(request), pk=object_id)
+        reason = read_reason(request)
+        if not reason:
+            return redirect(f"admin:onboarding_{self.opts.model_name}_agree", object_id)
+        try:
+            policy.stop_version(object_id, by=request.user, reason=reason)  # type: ignore[arg-type]
+        except policy.CannotActivate as why:
+            messages.error(request, str(why))
+        else:
+            text = gettext("Version %(number)s is stopped. It does not come into force.")
+            messages.success(request, text % {"number": object_id})
+            say_who_hears(request, policy.effective_before(version))
+        return redirect(f"admin:onboarding_{self.opts.model_name}_changelist")
+
     @admin.display(description=_("second admin"))
     def activation_link(self, version: PolicyVersion) -> SafeString | str:
-        if not is_draft(version) or not policy.can_activate(version):
+        if is_scheduled(version):
+            text = gettext("Review or stop")
+        elif is_draft(version) and policy.can_activate(version):
+            text = gettext("Review and activate")
+        else:
             return "–"
         url = reverse(f"admin:onboarding_{self.opts.model_name}_agree", args=[version.number])
-        return format_html('<a href="{}">{}</a>', url, gettext("Review and activate"))
+        return format_html('<a href="{}">{}</a>', url, text)
 
     def save_model(self, request: HttpRequest, obj: PolicyVersion, form: Any, change: bool) -> None:
         version, opened_on = obj, form.cleaned_data["opened_on"]
-        if policy.add_version(version, by=request.user, opened_on=opened_on):  # type: ignore[arg-type]
-            return
-        messages.warning(
-            request,
-            gettext("Version %(number)s is a draft. Another admin must review and activate it.")
-            % {"number": version.number},
-        )
+        is_active = policy.add_version(version, by=request.user, opened_on=opened_on)  # type: ignore[arg-type]
+        if not is_active:
+            say_that_it_waits(request, version)
+        say_who_hears(request, policy.effective_before(version), is_draft=not is_active)
 
     def log_addition(self, *args: Any) -> Any:
         """The audit log has it already, so Django's own log is not needed."""
@@ -186,7 +211,7 @@ class PolicyAdmin(ReadOnly):
 
 @admin.register(PolicyVersion)
 class PolicyVersionAdmin(PolicyAdmin):
-    """A new version starts from the one in force. It applies immediately, or after a second admin has activated it."""
+    """A new version starts from the one in force. It applies at once, or after a second admin has activated it."""
 
     form = PolicyForm
     list_display = (
@@ -216,8 +241,32 @@ class PolicyVersionAdmin(PolicyAdmin):
         return {name: getattr(newest, name) for name in SETTING_NAMES}
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_safe(self.in_force))
-        return [path("in-force/", view, name="onboarding_policyversion_in_force"), *super().get_urls()]
+        protect = self.admin_site.admin_view
+        own = [
+            path("in-force/", protect(require_safe(self.in_force)), name="onboarding_policyversion_in_force"),
+            path("freeze/", protect(require_POST(self.freeze_view)), name="onboarding_policyversion_freeze"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def freeze_view(self, request: HttpRequest) -> HttpResponse:
+        """Freeze at once, or write a draft that ends the freeze. The forms are on the first page."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        reason, frozen = read_reason(request), request.POST.get("frozen") == "yes"
+        if not reason:
+            return redirect("admin:index")
+        before = policy.for_site()
+        try:
+            version = policy.set_frozen(frozen, by=request.user, reason=reason)  # type: ignore[arg-type]
+        except policy.AlreadyFrozen as why:
+            messages.error(request, str(why))
+            return redirect("admin:index")
+        if version.needs_second:
+            say_that_it_waits(request, version)
+        else:
+            messages.success(request, gettext("The portal is frozen. Managers cannot create passes."))
+        say_who_hears(request, before, is_draft=version.needs_second)
+        return redirect("admin:index")
 
     def in_force(self, request: HttpRequest) -> HttpResponse:
         """The policy for one starter or one department, and which version each value comes from."""
@@ -313,24 +362,25 @@ def is_draft(version: PolicyVersion) -> bool:
     return version.needs_second and not hasattr(version, "activation")
 
 
-def list_changes(version: PolicyVersion) -> list[dict[str, Any]]:
-    """List the settings that differ from the version before, in words."""
-    earlier = PolicyVersion.objects.ever_active().filter(number__lt=version.number).order_by("-number")
-    before = earlier.filter(department=version.department).first() or earlier.filter(department="").first()
-    names = version.overrides if version.department else SETTING_NAMES
-    if before is None:
-        return []
-    return [
-        {
-            "label": str(setting_field(name).verbose_name),
-            "before": format_setting(name, getattr(before, name)),
-            "after": format_setting(name, getattr(version, name)),
-        }
-        for name in names
-        if getattr(before, name) != getattr(version, name)
-    ]
+def is_stopped(version: PolicyVersion) -> bool:
+    activation = getattr(version, "activation", None)
+    return activation is not None and hasattr(activation, "stop")
 
 
-def format_changes(changes: list[dict[str, Any]]) -> SafeString:
-    rows = ((change["label"], change["before"], change["after"]) for change in changes)
+def is_scheduled(version: PolicyVersion) -> bool:
+    """Return whether this version comes into force later, unless somebody stops it."""
+    return is_activated(version) and not is_stopped(version) and version.in_force_since > clock.now()
+
+
+def is_activated(version: PolicyVersion) -> bool:
+    return hasattr(version, "activation")
+
+
+def list_changes(version: PolicyVersion) -> list[SettingChange]:
+    """List the settings that differ from the policy before this version, in words."""
+    return policy.describe_changes(policy.effective_before(version), policy.effective_with(version))
+
+
+def format_changes(changes: list[SettingChange]) -> SafeString:
+    rows = ((change.label, change.before, change.after) for change in changes)
     return format_html_join("; ", "{}: {} → {}", rows)

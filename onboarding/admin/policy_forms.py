@@ -14,32 +14,13 @@ from onboarding.admin.opened_on import ChangeAwareForm
 from onboarding.models import PolicyVersion
 from onboarding.models.pass_issue import IdentityCheck
 from onboarding.models.policy import DepartmentPolicy
-from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES
-from onboarding.policy import validation
+from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES, SecondAdmin
+from onboarding.policy import format_setting, setting_field, validation
 
 LISTS = (
     "scope_domains", "scope_departments", "scope_groups", "deny_list", "api_applications", "api_trusted_sources",
     "hook_hosts", "hook_private_ranges",
 )  # fmt: skip
-
-
-def setting_field(name: str) -> Any:
-    """Return the model field of a setting: its label, help and choices."""
-    return PolicyVersion._meta.get_field(name)
-
-
-def format_setting(name: str, value: Any) -> str:
-    """Format the value of a setting for people."""
-    if name == "identity_checks":
-        return ", ".join(str(dict(IdentityCheck.choices).get(check, check)) for check in value) or gettext(
-            "none"
-        )
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    if value in (None, ""):
-        return gettext("not set")
-    choices = dict(setting_field(name).flatchoices)
-    return str(choices.get(value, value)).replace("\n", ", ")
 
 
 class PolicyForm(ChangeAwareForm):
@@ -74,7 +55,10 @@ class PolicyForm(ChangeAwareForm):
 
     def values_at(self, number: int) -> dict[str, Any]:
         version = policy.version_at(number, "")
-        return {name: getattr(version, name) for name in SETTING_NAMES} if version else {}
+        if version is None:
+            return {}
+        values = {name: getattr(version, name) for name in SETTING_NAMES}
+        return values | {"second_admin": SecondAdmin.current(version.second_admin)}
 
     def format_value(self, name: str, value: Any) -> str:
         return format_setting(name, value)

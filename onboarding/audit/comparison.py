@@ -174,18 +174,18 @@ class _Passes(_Table):
 
 
 class _Versions(_Table):
-    model, related = PolicyVersion, ("created_by", "activation__by")
+    model, related = PolicyVersion, ("created_by", "activation__by", "activation__stop__by")
     creating = policy_rows.WRITTEN
 
     def key(self, row: Any) -> Any:
         return row.pk
 
     def key_in(self, event: AuditEvent) -> Any:
-        return event.facts.get("version" if event.event == policy_rows.ACTIVATED else "to")
+        return event.facts.get("version" if event.event in policy_rows.OF_ONE_VERSION else "to")
 
     def events_of(self, keys: Sequence[Any]) -> Q:
         written = Q(event__in=policy_rows.WRITTEN, facts__to__in=keys)
-        return written | Q(event=policy_rows.ACTIVATED, facts__version__in=keys)
+        return written | Q(event__in=policy_rows.OF_ONE_VERSION, facts__version__in=keys)
 
     def existing(self, keys: Sequence[Any]) -> set[Any]:
         valid = [key for key in keys if isinstance(key, int)]
@@ -214,7 +214,9 @@ class _Versions(_Table):
             before = self._before.get(event.facts.get("from"))
             for name, values in event.facts.get("changed", {}).items():
                 old = values[0] if values else "changed"
-                if before is not None and old != "changed" and getattr(before, name, old) != old:
+                if before is None or old == "changed" or policy_rows.is_of_another_version(name, before):
+                    continue
+                if getattr(before, name, old) != old:
                     yield RowFault(
                         self.subject(before.pk), self._words(Difference(name, event.seq)), RowKind.DIFFERS
                     )

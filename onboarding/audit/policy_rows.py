@@ -8,14 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from onboarding.audit.expectations import Difference, Expectations, is_actor, is_personal_value
-from onboarding.models import AuditEvent, PolicyVersion
+from onboarding.models import AuditEvent, PolicyActivation, PolicyVersion
 from onboarding.models.policy_settings import REDACTED_SETTINGS, SETTING_NAMES
 
 WRITTEN = ("policy.changed", "policy.proposed")
-ACTIVATED = "policy.activated"
+ACTIVATED = ("policy.activated", "policy.scheduled")
+STOPPED = "policy.stopped"
+OF_ONE_VERSION = (*ACTIVATED, STOPPED)  # these events name the version; those above also name the one before
 
 
 def hash_settings(version: PolicyVersion) -> dict[str, Any]:
@@ -83,12 +86,19 @@ def _is_as_told(
         return True
     if told is not None:
         return bool(told[1] == getattr(version, name))
-    return before is None or bool(getattr(before, name) == getattr(version, name))
+    if before is None or is_of_another_version(name, before):
+        return True
+    return bool(getattr(before, name) == getattr(version, name))
+
+
+def is_of_another_version(name: str, before: PolicyVersion) -> bool:
+    """Whether the value before came from the version of the site, because the department did not set it."""
+    return bool(before.department) and name not in before.overrides
 
 
 def _compare_activation(version: PolicyVersion, events: Sequence[AuditEvent]) -> list[Difference]:
-    """Compare the row that puts a draft in force with its event."""
-    activated = next((event for event in events if event.event == ACTIVATED), None)
+    """Compare the rows that put a draft in force, now or later, or stop it, with their events."""
+    activated = next((event for event in events if event.event in ACTIVATED), None)
     activation = getattr(version, "activation", None)
     if activated is None:
         return [Difference("activation", events[-1].seq)] if activation else []
@@ -97,4 +107,25 @@ def _compare_activation(version: PolicyVersion, events: Sequence[AuditEvent]) ->
     told = Expectations()
     told.expect_time(activated, "at")
     told.expect_that(activated, "by", lambda person: is_actor(activated, person))
-    return [Difference(f"activation.{found.field}", found.seq) for found in told.differences(activation)]
+    told.expect_that(activated, "in_force_at", lambda moment: _is_moment(moment, activated))
+    found = [Difference(f"activation.{one.field}", one.seq) for one in told.differences(activation)]
+    return found + _compare_stop(activation, events)
+
+
+def _is_moment(moment: datetime | None, scheduled: AuditEvent) -> bool:
+    """Whether a version comes into force when the event says; an event without a time means at once."""
+    named = scheduled.facts.get("in_force_at")
+    return named == (moment.isoformat(timespec="seconds") if moment else None)
+
+
+def _compare_stop(activation: PolicyActivation, events: Sequence[AuditEvent]) -> list[Difference]:
+    stopped = next((event for event in events if event.event == STOPPED), None)
+    stop = getattr(activation, "stop", None)
+    if stopped is None:
+        return [Difference("activation.stop", events[-1].seq)] if stop else []
+    if stop is None:
+        return [Difference("activation.stop", stopped.seq)]
+    told = Expectations()
+    told.expect_time(stopped, "at")
+    told.expect_that(stopped, "by", lambda person: is_actor(stopped, person))
+    return [Difference(f"activation.stop.{one.field}", one.seq) for one in told.differences(stop)]

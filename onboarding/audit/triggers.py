@@ -1,6 +1,6 @@
 """Database triggers that protect the audit log and the policy.
 
-No program can change, delete, replace or truncate an audit event, a policy version or an activation. The details of an
+No program can change, delete, replace or truncate an audit event, a policy version, an activation or a stop. The details of an
 event can only be erased as a whole, and the head only moves forward by one event.
 
 Each `manage.py migrate` installs the triggers again. To change a table on SQLite, Django rebuilds it, and that drops its
@@ -19,6 +19,7 @@ APPEND_ONLY_TABLES = {
     "onboarding_auditevent": "an audit event",
     "onboarding_policyversion": "a policy version",
     "onboarding_policyactivation": "the putting in force of a policy",
+    "onboarding_policystop": "the stop of a policy version",
 }
 DETAILS, HEAD = "onboarding_auditdetail", "onboarding_audithead"
 PROTECTED_TABLES = (*APPEND_ONLY_TABLES, DETAILS, HEAD)

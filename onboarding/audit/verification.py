@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext
 
+from onboarding import clock
 from onboarding.audit.chain import ChainFault, ChainWalk, Kind
 from onboarding.audit.erasure import ERASED
 from onboarding.audit.trail import GENESIS, make_commitment
@@ -155,10 +156,10 @@ def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) ->
 
 def _list_periods() -> list[tuple[datetime, int]]:
     """For each version of the site's policy: since when it is active, and how many days it keeps details."""
-    versions = PolicyVersion.objects.ever_active().filter(department="").select_related("activation")
+    versions = PolicyVersion.objects.ever_active(clock.now()).filter(department="")
     return [
-        (version.activation.at if hasattr(version, "activation") else version.created_at, version.audit_days)
-        for version in versions.order_by("number")
+        (version.in_force_since, version.audit_days)
+        for version in versions.select_related("activation").order_by("number")
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
-from onboarding import graph, policy
+from onboarding import clock, graph, policy
 from onboarding.graph.diagnostics.probe_results import Identity, PassRules, ReadResult, Registration
 from onboarding.graph.diagnostics.probes import AccountParts, Diagnosis
 from onboarding.models import EffectivePolicy, PolicyVersion, SitePolicy
@@ -47,7 +47,7 @@ class DoctorRun:
     @cached_property
     def policies(self) -> list[tuple[str, EffectivePolicy]]:
         """Each active policy with its department; the site's policy comes first, without one."""
-        own = PolicyVersion.objects.ever_active().exclude(department="").order_by("department")
+        own = PolicyVersion.objects.ever_active(clock.now()).exclude(department="").order_by("department")
         departments = policy.for_departments(["", *own.values_list("department", flat=True).distinct()])
         return list(departments.items())
 

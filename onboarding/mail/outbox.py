@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -71,6 +72,22 @@ def write_mail(
             number_calendar_entry(mail, starter)
         _queue_mail(mail, urgency)
     return mail.written_at
+
+
+def write_policy_mail(kind: str, *, to: str, key: str, recipient: Reader, context: dict[str, Any]) -> None:
+    """Write one mail about the policy, which is about no starter and waits for no batch, and queue it."""
+    mail, is_new = Mail.objects.get_or_create(
+        message_id=message_id(f"{kind}:{key}"),
+        defaults={
+            "kind": kind,
+            "to": to,
+            "recipient": recipient,
+            **render_mail(kind, context),
+            "written_at": clock.now(),
+        },
+    )
+    if is_new:
+        release_mail(mail)
 
 
 def _queue_mail(mail: Mail, urgency: Urgency) -> None:

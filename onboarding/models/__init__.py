@@ -7,7 +7,7 @@ from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
 from onboarding.models.mail import HrMailChoice, Mail
 from onboarding.models.pass_issue import PassIssue, StepUpUsed
-from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy
+from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
 from onboarding.models.starter_search import StarterWord
 from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
@@ -30,6 +30,7 @@ __all__ = [
     "Mail",
     "PassIssue",
     "PolicyActivation",
+    "PolicyStop",
     "PolicyVersion",
     "SignInBudget",
     "SitePolicy",

@@ -5,6 +5,7 @@ The fields of a policy are in `policy_settings.py`.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NewType
 
 from django.conf import settings
@@ -16,15 +17,24 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.policy_settings import LONGEST_LIFETIME, SHORTEST_LIFETIME, PolicySettings
 
+# In force since it was added, or since a second admin activated it.
+IN_FORCE_AT_ONCE = Q(needs_second=False) | Q(activation__isnull=False, activation__in_force_at=None)
+# Activated for a later moment, which may have passed, and not stopped before it.
+SCHEDULED = Q(activation__in_force_at__isnull=False, activation__stop=None)
+
 
 class PolicyQuerySet(models.QuerySet["PolicyVersion"]):
-    def ever_active(self) -> PolicyQuerySet:
-        """Return the versions that were ever active, without the drafts."""
-        return self.filter(Q(needs_second=False) | Q(activation__isnull=False))
+    def ever_active(self, now: datetime) -> PolicyQuerySet:
+        """Return the versions that are or were in force by this moment: no draft, and none that waits or was stopped."""
+        return self.filter(IN_FORCE_AT_ONCE | (SCHEDULED & Q(activation__in_force_at__lte=now)))
 
     def drafts(self) -> PolicyQuerySet:
         """Return the versions that wait for a second admin."""
         return self.filter(needs_second=True, activation__isnull=True)
+
+    def scheduled(self, now: datetime) -> PolicyQuerySet:
+        """Return the versions that come into force later, without those that were stopped."""
+        return self.filter(SCHEDULED, activation__in_force_at__gt=now)
 
 
 class PolicyVersion(PolicySettings):
@@ -129,7 +139,13 @@ class PolicyVersion(PolicySettings):
 
     @property
     def by_name(self) -> str:
-        return self.created_by.name if self.created_by else gettext("the installation")
+        return self.created_by.name if self.created_by else gettext("the server’s console")
+
+    @property
+    def in_force_since(self) -> datetime:
+        """Return when a version that is in force came into force."""
+        activation = getattr(self, "activation", None)
+        return activation.since if activation else self.created_at
 
 
 # Two types, so that mypy refuses one where the other is meant. Only `onboarding.policy` makes them.
@@ -140,17 +156,43 @@ EffectivePolicy = NewType(
 
 
 class PolicyActivation(models.Model):
-    """A second admin agreed, so the version is active from then on."""
+    """A second person agreed: the version is in force from `at`, or from `in_force_at` if that is set.
+
+    `by` is the second admin. It is empty if somebody activated the version on the server's console.
+    """
 
     version = models.OneToOneField(PolicyVersion, on_delete=models.PROTECT, related_name="activation")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
     at = models.DateTimeField(default=timezone.now)
+    in_force_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("policy activation")
 
     def __str__(self) -> str:
         return f"activation of {self.version_id}"
+
+    @property
+    def since(self) -> datetime:
+        return self.in_force_at or self.at
+
+    @property
+    def by_name(self) -> str:
+        return self.by.name if self.by else gettext("the server’s console")
+
+
+class PolicyStop(models.Model):
+    """A version that was to come into force later never does. `by` is empty if no admin stopped it."""
+
+    activation = models.OneToOneField(PolicyActivation, on_delete=models.PROTECT, related_name="stop")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("stop of a policy version")
+
+    def __str__(self) -> str:
+        return f"stop of {self.activation_id}"
 
 
 class DepartmentPolicy(PolicyVersion):

@@ -49,9 +49,22 @@ class EscalateTo(models.TextChoices):
 
 
 class SecondAdmin(models.TextChoices):
-    WHEN_TWO = "when_two", _("if at least two admins have signed in during the last three months")
-    ALWAYS = "always", _("always")
-    NEVER = "never", _("never")
+    """Which versions wait for a second admin. One that loosens a rule always does."""
+
+    LOOSENS = "loosens", _("only for changes that loosen a rule")
+    ALWAYS = "always", _("for every change")
+
+    @classmethod
+    def current(cls, stored: str) -> SecondAdmin:
+        """Return what a stored value means today: versions of earlier releases have others."""
+        return cls.ALWAYS if stored == cls.ALWAYS else cls.LOOSENS
+
+
+# Values of earlier releases. Their versions are never changed.
+FORMER_SECOND_ADMIN = {
+    "when_two": _("if two admins had signed in within three months (an earlier release)"),
+    "never": _("never (an earlier release)"),
+}
 
 
 class PolicySettings(models.Model):
@@ -63,8 +76,7 @@ class PolicySettings(models.Model):
         default=False,
         help_text=_(
             "Stops all new passes immediately. A banner shows your name and the reason above. One admin "
-            "can freeze the portal alone. To unfreeze it, you need a second admin if the policy requires "
-            "one."
+            "can freeze the portal alone. To unfreeze it, you need a second admin."
         ),
     )
 
@@ -370,8 +382,11 @@ class PolicySettings(models.Model):
         _("a second admin must activate new versions"),
         max_length=8,
         choices=SecondAdmin,
-        default=SecondAdmin.WHEN_TWO,
-        help_text=_("Recommended if there are two admins, so that no admin can change the policy alone."),
+        default=SecondAdmin.LOOSENS,
+        help_text=_(
+            "A version that loosens a rule always needs a second admin. A freeze never does. Recommended for every "
+            "change if there are three admins or more."
+        ),
     )
     admin_days = models.PositiveSmallIntegerField(
         _("former admins cannot create passes for (days)"),

@@ -1,20 +1,32 @@
-"""The policy in force for the site and for a starter, and its versions."""
+"""The policy in force for the site and for a starter, its versions, and who can change it."""
 
 from onboarding.models.policy_settings import REDACTED_SETTINGS
 from onboarding.policy.applications import allowed_sources, is_trusted_source
-from onboarding.policy.current import (
-    ADMIN_ACTIVE_FOR,
-    MAX_CACHED_VERSIONS,
+from onboarding.policy.changes import (
+    CONSOLE_DELAY,
+    AlreadyFrozen,
     CannotActivate,
-    Origin,
     PolicyHasChanged,
+    activate_on_console,
     activate_version,
     add_version,
-    attempts_left,
     can_activate,
-    clear_version_cache,
     compare_versions,
+    has_created_passes,
+    list_drafts,
+    list_scheduled,
+    record_version,
+    set_frozen,
+    stop_version,
+)
+from onboarding.policy.current import (
+    MAX_CACHED_VERSIONS,
+    Origin,
+    attempts_left,
+    clear_version_cache,
     department_policies_with,
+    effective_before,
+    effective_with,
     find_freeze,
     for_department,
     for_departments,
@@ -28,19 +40,27 @@ from onboarding.policy.current import (
     newest_version_number,
     normalise_department,
     pass_lifetime_minutes,
-    record_version,
     version_at,
 )
+from onboarding.policy.descriptions import SettingChange, describe_changes, format_setting, setting_field
 from onboarding.policy.destinations import allowed_ranges, is_allowed_host
+from onboarding.policy.followers import ChangeKind, PolicyChange, add_follower
+from onboarding.policy.loosening import list_loosened
 
 __all__ = [
-    "ADMIN_ACTIVE_FOR",
+    "CONSOLE_DELAY",
     "MAX_CACHED_VERSIONS",
     "REDACTED_SETTINGS",
+    "AlreadyFrozen",
     "CannotActivate",
+    "ChangeKind",
     "Origin",
+    "PolicyChange",
     "PolicyHasChanged",
+    "SettingChange",
+    "activate_on_console",
     "activate_version",
+    "add_follower",
     "add_version",
     "allowed_ranges",
     "allowed_sources",
@@ -49,21 +69,32 @@ __all__ = [
     "clear_version_cache",
     "compare_versions",
     "department_policies_with",
+    "describe_changes",
+    "effective_before",
+    "effective_with",
     "find_freeze",
     "for_department",
     "for_departments",
     "for_site",
     "for_starter",
+    "format_setting",
     "has_changed_since",
+    "has_created_passes",
     "is_allowed_host",
     "is_trusted_source",
     "list_active_versions",
     "list_author_ids",
+    "list_drafts",
+    "list_loosened",
     "list_origins",
+    "list_scheduled",
     "merge_department_policy",
     "newest_version_number",
     "normalise_department",
     "pass_lifetime_minutes",
     "record_version",
+    "set_frozen",
+    "setting_field",
+    "stop_version",
     "version_at",
 ]

@@ -19,22 +19,12 @@ SOURCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 def allowed_sources(rules: SitePolicy, application_id: str) -> frozenset[str]:
     """Return the sources that this application can use; empty if the policy does not list it."""
-    return _parse_applications(rules.api_applications).get(application_id.lower(), frozenset())
+    return parse_applications(rules.api_applications).get(application_id.lower(), frozenset())
 
 
 def is_trusted_source(rules: SitePolicy, source: str) -> bool:
     """Return whether HR need not accept this source's starters if a person in HR requested them."""
     return source in rules.api_trusted_sources.split()
-
-
-def only_removes_access(before: PolicySettings, after: PolicySettings) -> bool:
-    """Return whether the API settings of `after` allow nothing that `before` did not."""
-    old, new = _parse_applications(before.api_applications), _parse_applications(after.api_applications)
-    return (
-        all(sources <= old.get(client_id, frozenset()) for client_id, sources in new.items())
-        and set(after.api_trusted_sources.split()) <= set(before.api_trusted_sources.split())
-        and after.api_agents <= before.api_agents
-    )
 
 
 def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
@@ -55,7 +45,7 @@ def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         for name in sources:
             if not SOURCE.fullmatch(name):
                 yield "api_applications", _name_error(name)
-    listed = {name for names in _parse_applications(rules.api_applications).values() for name in names}
+    listed = {name for names in parse_applications(rules.api_applications).values() for name in names}
     for name in rules.api_trusted_sources.split():
         if name not in listed:
             yield (
@@ -74,7 +64,7 @@ def _name_error(name: str) -> str:
     }
 
 
-def _parse_applications(text: str) -> dict[str, frozenset[str]]:
+def parse_applications(text: str) -> dict[str, frozenset[str]]:
     """Return the sources by client ID. An application that has several lines has the sources of all."""
     found: dict[str, frozenset[str]] = {}
     for line in text.splitlines():

@@ -5,37 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import Max
-from django.utils.translation import gettext
+from django.db.models import Max, Q
 
-from onboarding import audit, clock
-from onboarding.audit import Person
-from onboarding.models import EffectivePolicy, PolicyActivation, PolicyVersion, SitePolicy, Starter
-from onboarding.models.policy_settings import (
-    LONGEST_LIFETIME,
-    REDACTED_SETTINGS,
-    SETTING_NAMES,
-    SHORTEST_LIFETIME,
-    SecondAdmin,
-)
-from onboarding.policy import applications, destinations
-
-# An admin who has not signed in for so long does not count as a second admin.
-ADMIN_ACTIVE_FOR = timedelta(days=90)
-
-
-class CannotActivate(Exception):
-    """This version cannot be activated; the message says why."""
-
-
-class PolicyHasChanged(Exception):
-    """Another version was activated after the form was opened, so this one would silently undo it."""
+from onboarding import clock
+from onboarding.models import EffectivePolicy, PolicyVersion, SitePolicy, Starter
+from onboarding.models.policy import IN_FORCE_AT_ONCE, SCHEDULED
+from onboarding.models.policy_settings import LONGEST_LIFETIME, SETTING_NAMES, SHORTEST_LIFETIME, SecondAdmin
 
 
 def for_site() -> SitePolicy:
@@ -51,7 +31,7 @@ def find_freeze() -> PolicyVersion | None:
     now = for_site()
     if not now.frozen:
         return None
-    site = PolicyVersion.objects.ever_active().filter(department="")
+    site = PolicyVersion.objects.ever_active(clock.now()).filter(department="")
     going_on = site.filter(frozen=False).aggregate(newest=Max("number"))["newest"] or 0
     stopped = site.filter(frozen=True, number__gt=going_on).select_related("created_by")
     return stopped.order_by("number").first() or now
@@ -135,12 +115,12 @@ def attempts_left(starter: Starter, version: EffectivePolicy) -> int:
     return version.attempts + starter.extra_attempts - sum(issue.counted for issue in starter.issues.all())
 
 
-# --- Changing it --------------------------------------------------------------------------------------------------
+# --- The versions that were in force ------------------------------------------------------------------------------
 
 
 def newest_version_number() -> int:
     """The highest number of any version that was ever active. A form carries it from when it was opened."""
-    return PolicyVersion.objects.ever_active().aggregate(newest=Max("number"))["newest"] or 0
+    return PolicyVersion.objects.ever_active(clock.now()).aggregate(newest=Max("number"))["newest"] or 0
 
 
 def has_changed_since(number: int, department: str) -> bool:
@@ -148,122 +128,47 @@ def has_changed_since(number: int, department: str) -> bool:
 
     A number that no active version has counts as changed.
     """
-    newer = PolicyVersion.objects.ever_active().filter(number__gt=number, department=department)
+    newer = PolicyVersion.objects.ever_active(clock.now()).filter(number__gt=number, department=department)
     return not 0 < number <= newest_version_number() or newer.exists()
 
 
 def version_at(number: int, department: str) -> PolicyVersion | None:
     """The version of the site, or of a department, that was active when `number` was the newest."""
-    earlier = PolicyVersion.objects.ever_active().filter(number__lte=number, department=department)
-    return earlier.order_by("-number").first()
+    earlier = PolicyVersion.objects.ever_active(clock.now()).filter(number__lte=number, department=department)
+    return earlier.select_related("created_by", "activation__by").order_by("-number").first()
 
 
 def list_active_versions() -> list[tuple[datetime, int]]:
-    """For each version of the whole organisation: since when it has been active, and its number; the oldest first."""
-    versions = PolicyVersion.objects.ever_active().filter(department="").order_by("number")
+    """For each version of the whole organisation: since when it has been in force, and its number; the oldest first."""
+    versions = PolicyVersion.objects.ever_active(clock.now()).filter(department="")
     return [
-        (activated_at or created_at, number)
-        for created_at, activated_at, number in versions.values_list("created_at", "activation__at", "number")
+        (one.in_force_since, one.number) for one in versions.select_related("activation").order_by("number")
     ]
 
 
-@audit.transaction()
-def add_version(version: PolicyVersion, *, by: Person, opened_on: int | None = None) -> bool:
-    """Add a version. True: it is active. False: it is a draft that waits for a second admin.
-
-    A freeze never waits, and neither does taking rights from other systems: both only stop something. `opened_on` is
-    the newest number when the form was opened. Raises PolicyHasChanged if another version was activated since.
-    """
-    if opened_on is not None and has_changed_since(opened_on, version.department):
-        raise PolicyHasChanged
-    before = _newest_versions([version.department]).get(version.department) or for_site()
-    version.pk = None
-    version._state.adding = True
-    version.created_by = by  # type: ignore[assignment]  # the user model
-    version.needs_second = _needs_second_admin(for_site()) and not _only_stops(before, version)
-    version.save(force_insert=True)
-    record_version(before, version, by=by)
-    return not version.needs_second
+def effective_before(version: PolicyVersion) -> EffectivePolicy:
+    """The policy of the site, or of the version's department, when this version was written."""
+    site = _site_before(version)
+    own = version_at(version.number - 1, version.department) if version.department else None
+    return merge_department_policy(site, own) if own else EffectivePolicy(site)
 
 
-def record_version(before: PolicyVersion, version: PolicyVersion, *, by: Person | None) -> None:
-    """Record a version that was added, with a hash of all its settings: `verify_audit` compares the row with it."""
-    audit.record(
-        "policy.proposed" if version.needs_second else "policy.changed",
-        by=by,
-        facts=compare_versions(before, version) | {"settings": audit.hash_settings(version)},
-        personal={"reason": version.reason, "redacted_settings": audit.hash_redacted_settings(version)},
-    )
+def effective_with(version: PolicyVersion) -> EffectivePolicy:
+    """The policy of the site, or of the version's department, with this version. It may not be saved yet."""
+    if not version.department:
+        return EffectivePolicy(version)
+    return merge_department_policy(for_site() if version.pk is None else _site_before(version), version)
 
 
-@audit.transaction()
-def activate_version(number: int, *, by: Person) -> PolicyVersion:
-    """A second admin activates a draft. Raises CannotActivate."""
-    version = PolicyVersion.objects.drafts().select_related("created_by").filter(pk=number).first()
-    if version is None:
-        raise CannotActivate(gettext("This version is already in force or does not exist."))
-    if version.created_by is None or version.created_by.oid == by.oid:
-        raise CannotActivate(gettext("You wrote this version. Another admin must activate it."))
-    if not can_activate(version):
-        raise CannotActivate(
-            gettext(
-                "This draft is out of date, because the policy was changed after the draft was written. Write a new "
-                "version from the current policy."
-            )
-        )
-    PolicyActivation.objects.create(version=version, by=by, at=clock.now())  # type: ignore[misc]  # the user model
-    audit.record("policy.activated", by=by, facts={"version": version.number})
-    return version
-
-
-def can_activate(version: PolicyVersion) -> bool:
-    """Whether no other version was activated after this one was written: this one would silently undo it."""
-    return not PolicyVersion.objects.ever_active().filter(number__gt=version.number).exists()
-
-
-def _needs_second_admin(rules: SitePolicy) -> bool:
-    match rules.second_admin:
-        case SecondAdmin.NEVER:
-            return False
-        case SecondAdmin.ALWAYS:
-            return True
-    recent = get_user_model().objects.filter(last_login__gt=clock.now() - ADMIN_ACTIVE_FOR)
-    return sum(1 for user in recent if user.is_admin) >= 2
-
-
-API_SETTINGS = frozenset(
-    {"api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"}
-)
-
-
-def _only_stops(before: PolicyVersion, after: PolicyVersion) -> bool:
-    """Whether the new version differs only by a freeze, or by fewer rights of other systems."""
-    changed = {name for name in SETTING_NAMES if getattr(before, name) != getattr(after, name)}
-    freezes = "frozen" not in changed or after.frozen
-    only = bool(changed) and changed <= {"frozen", *API_SETTINGS}
-    fewer = (applications.only_removes_access, destinations.only_removes_access)
-    return only and freezes and all(removes(before, after) for removes in fewer)
-
-
-def compare_versions(before: PolicyVersion, after: PolicyVersion) -> dict[str, Any]:
-    """The settings that `after` changes: {name: [old, new]}, with the number of each version."""
-    names = after.overrides if after.department else SETTING_NAMES
-    changed = {
-        name: ["changed", "changed"]
-        if name in REDACTED_SETTINGS
-        else [getattr(before, name), getattr(after, name)]
-        for name in names
-        if getattr(before, name) != getattr(after, name)
-    }
-    facts: dict[str, Any] = {"from": before.number, "to": after.number, "changed": changed}
-    return facts | (
-        {"department": after.department, "overrides": after.overrides} if after.department else {}
-    )
+def _site_before(version: PolicyVersion) -> SitePolicy:
+    """The first version has none before it, so it changes nothing."""
+    return SitePolicy(version_at(version.number - 1, "") or version)
 
 
 # A version that was read: its department, its number, and when it was created (as the database writes it).
 _VersionKey = tuple[str, int, object]
 _version_cache: dict[_VersionKey, PolicyVersion] = {}
+_seen_in_force: set[_VersionKey] = set()  # of those that came into force some time after their activation
 MAX_CACHED_VERSIONS = 256
 
 
@@ -274,30 +179,59 @@ def _newest_versions(departments: Collection[str] | None) -> dict[str, PolicyVer
     database never changes one. The key has the time of creation, because a rollback or a restored backup can give the
     same number to another version.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(*_newest_versions_query())
-        keys: list[_VersionKey] = [
-            key for key in cursor.fetchall() if departments is None or key[0] in departments
-        ]
+    keys = [key for key in _newest_keys() if departments is None or key[0] in departments]
     found = {key: version for key in keys if (version := _version_cache.get(key))}
     if missing := [key for key in keys if key not in found]:
         whole = PolicyVersion.objects.select_related("created_by", "activation__by")
         rows = whole.in_bulk([number for _, number, _ in missing])
         found |= {key: rows[key[1]] for key in missing}
         _cache_versions(found)
-    # A copy, because a caller may build a department's policy from it.
-    return {key[0]: copy(version) for key, version in found.items()}
+    return {key[0]: _copy_of(version) for key, version in found.items()}
+
+
+def _copy_of(version: PolicyVersion) -> PolicyVersion:
+    """A copy, because a caller may build a department's policy from it. It has today's values."""
+    copied = copy(version)
+    copied.second_admin = SecondAdmin.current(version.second_admin)
+    return copied
+
+
+def _newest_keys() -> list[_VersionKey]:
+    """The newest active version of the site and of each department.
+
+    Most versions are in force at once. The others have a moment, and the clock is asked only while the newest has not
+    been seen in force yet: once a version is in force, nothing ends that but a newer one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(*_newest_versions_query())
+        rows = sorted(cursor.fetchall(), key=lambda row: row[1], reverse=True)
+    newest: dict[str, _VersionKey] = {}
+    for department, number, created_at, in_force_at in rows:
+        key = (department, number, created_at)
+        if department not in newest and (in_force_at is None or _has_come_into_force(key, in_force_at)):
+            newest[department] = key
+    return list(newest.values())
+
+
+def _has_come_into_force(key: _VersionKey, in_force_at: datetime | str) -> bool:
+    if key in _seen_in_force:
+        return True
+    moment = datetime.fromisoformat(in_force_at) if isinstance(in_force_at, str) else in_force_at
+    has_come = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= clock.now()
+    if has_come:
+        _seen_in_force.add(key)
+    return has_come
 
 
 @cache
 def _newest_versions_query() -> tuple[str, tuple[Any, ...]]:
-    """The SQL that finds the newest version of the site and each department. It runs many times in each request, and
-    compiling it takes longer than running it."""
-    numbers = (
-        PolicyVersion.objects.ever_active().order_by().values("department").annotate(newest=Max("number"))
-    )
-    named = PolicyVersion.objects.filter(number__in=numbers.values("newest")).order_by()
-    return named.values_list("department", "number", "created_at").query.sql_with_params()
+    """The SQL that finds the newest version of the site and each department that was in force at once, and all that
+    have a moment of their own. It runs many times in each request, and compiling it takes longer than running it."""
+    numbers = PolicyVersion.objects.filter(IN_FORCE_AT_ONCE).order_by().values("department")
+    newest = numbers.annotate(newest=Max("number")).values("newest")
+    named = PolicyVersion.objects.filter(Q(number__in=newest) | SCHEDULED).order_by()
+    columns = named.values_list("department", "number", "created_at", "activation__in_force_at")
+    return columns.query.sql_with_params()
 
 
 def _cache_versions(found: dict[_VersionKey, PolicyVersion]) -> None:
@@ -309,6 +243,7 @@ def _cache_versions(found: dict[_VersionKey, PolicyVersion]) -> None:
 def clear_version_cache() -> None:
     """Forget the versions that were read, as if the process had just started."""
     _version_cache.clear()
+    _seen_in_force.clear()
 
 
 def _raise_missing_policy() -> PolicyVersion:

@@ -30,13 +30,6 @@ def allowed_ranges(rules: SitePolicy) -> tuple[Network, ...]:
     return tuple(ip_network(line) for line in rules.hook_private_ranges.split())
 
 
-def only_removes_access(before: PolicySettings, after: PolicySettings) -> bool:
-    """Return whether the settings of `after` allow no destination that `before` did not."""
-    return set(after.hook_hosts.split()) <= set(before.hook_hosts.split()) and set(
-        after.hook_private_ranges.split()
-    ) <= set(before.hook_private_ranges.split())
-
-
 def find_faults(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     """Yield each field with a line that cannot be read, with the reason."""
     for line in rules.hook_hosts.splitlines():

@@ -80,7 +80,7 @@ with audit.transaction():
     version = PolicyVersion.objects.create(
         reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000, **{otherwise}
     )
-    policy.record_version(before, version, by=None)
+    policy.record_version(version, policy.compare_versions(before, version, version), by=None)
 """
 
 

@@ -110,6 +110,13 @@ class Tab:
         cookie = {"name": "sid", "value": visitor.http.cookies["sid"], "httpOnly": True, "sameSite": "Lax"}
         self.context.add_cookies([{**cookie, "url": self.site.url}])
 
+    def activates_the_waiting_version(self) -> None:
+        """As an admin who did not write it: review the last policy version that waits, and activate it."""
+        self.page.goto("/admin/")
+        self.page.locator("#waiting-versions a").last.click()
+        self.page.locator("#activate-form input[type=submit]").click()
+        expect(self.page.locator(".success")).to_contain_text("is in force")
+
     def pick(self, person: str) -> None:
         """Choose a person on the sandbox tenant's sign-in page."""
         self.page.get_by_role("button", name=BY_KEY[person].name).click()

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from onboarding import policy
-from onboarding.models import PolicyVersion
+from onboarding.models import Mail, PolicyVersion
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS
-from portal.models import User
 from tests.support.shown_form import ShownForm
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +25,6 @@ FREEZE = "Freeze: managers cannot create passes"
 @pytest.fixture
 def ada(browser_of) -> Client:
     return browser_of("ada")
-
-
-@pytest.fixture
-def nobody_waits(policy_says) -> None:
-    """A new policy version needs no second admin."""
-    policy_says(second_admin="never")
 
 
 def form_of(answer: Any) -> ShownForm:
@@ -114,7 +106,6 @@ def test_a2_an_old_form_does_not_end_a_freeze(ada, browser_of):
     assert policy.for_site().lifetime_minutes == 60
 
 
-@pytest.mark.usefixtures("nobody_waits")
 def test_a2_a_refused_form_keeps_typed_values_and_current_others(ada, browser_of):
     older = opened(ada, f"{SITE}add/")
     add(browser_of("amir"), f"{SITE}add/", **{FREEZE: True, ATTEMPTS: "2"})
@@ -131,7 +122,6 @@ def test_a2_a_refused_form_keeps_typed_values_and_current_others(ada, browser_of
     assert (now.frozen, now.attempts, now.lifetime_minutes) == (True, 2, 30)
 
 
-@pytest.mark.usefixtures("nobody_waits")
 def test_a2_a_setting_changed_by_two_admins_is_shown(ada, browser_of):
     older = opened(ada, f"{SITE}add/")
     add(browser_of("amir"), f"{SITE}add/", **{LIFETIME: "45"})
@@ -153,7 +143,6 @@ def test_a2_a_form_without_its_opening_version_saves_nothing(ada):
     assert PolicyVersion.objects.count() == 1
 
 
-@pytest.mark.usefixtures("nobody_waits")
 def test_a2_an_old_department_form_does_not_undo_a_newer_version(ada, browser_of):
     older = opened(ada, f"{DEPARTMENTS}add/")
     add(browser_of("amir"), f"{DEPARTMENTS}add/", **{"Department": "Legal", ATTEMPTS: "1"})
@@ -174,7 +163,6 @@ def test_a2_an_old_department_form_does_not_undo_a_newer_version(ada, browser_of
     )
 
 
-@pytest.mark.usefixtures("nobody_waits")
 def test_a2_a_departments_existing_policy_is_shown_before_it_ends(ada):
     add(ada, f"{DEPARTMENTS}add/", **{"Department": "Legal", ATTEMPTS: "1"})
 
@@ -187,10 +175,8 @@ def test_a2_a_departments_existing_policy_is_shown_before_it_ends(ada):
     assert opened_by_its_link.value(ATTEMPTS) == "1"
 
 
-def test_a2_an_outdated_draft_says_so_and_has_no_button(ada, browser_of, person):
-    for key in ("ada", "amir"):
-        User.objects.filter(pk=person(key).pk).update(last_login=timezone.now())
-    add(ada, f"{SITE}add/", **{LIFETIME: "30"})
+def test_a2_an_outdated_draft_says_so_and_has_no_button(ada, browser_of):
+    add(ada, f"{SITE}add/", **{LIFETIME: "90"})
     draft = PolicyVersion.objects.drafts().get()
     page = f"{SITE}{draft.number}/agree/"
     before = browser_of("amir").get(page).content.decode()
@@ -206,7 +192,6 @@ def test_a2_an_outdated_draft_says_so_and_has_no_button(ada, browser_of, person)
         assert 'type="submit"' not in main
 
 
-@pytest.mark.usefixtures("nobody_waits")
 def test_the_freeze_banner_names_the_admin_who_froze(ada, browser_of):
     add(ada, f"{SITE}add/", **{FREEZE: True, "Reason for the change": "A stolen laptop"})
 
@@ -216,6 +201,57 @@ def test_the_freeze_banner_names_the_admin_who_froze(ada, browser_of):
     banner = page[page.index("banner frozen") :].partition("</div>")[0]
     assert "A stolen laptop" in banner and "Ada Jansen" in banner
     assert "Shorter" not in banner and "Amir" not in banner
+
+
+# --- A8 -----------------------------------------------------------------------------------------------------------
+
+
+def test_a8_one_admin_alone_loosens_nothing(ada):
+    body = {
+        LIFETIME: "90",
+        "Still the same manager": False,
+        "Security team's email address": "mine@contoso.example",
+    }
+
+    page = ada.post(
+        f"{SITE}add/",
+        opened(ada, f"{SITE}add/").fill({"Reason for the change": "A test", **body}),
+        follow=True,
+    )
+
+    now = policy.for_site()
+    assert (now.lifetime_minutes, now.same_manager, now.security_address) == (60, True, "")
+    assert "is a draft" in page.content.decode()
+
+
+def test_a8_a_changed_address_is_mailed_to_the_one_before(ada, browser_of):
+    add(ada, f"{SITE}add/", **{"Security team's email address": "mine@contoso.example"})
+    draft = PolicyVersion.objects.drafts().get()
+    browser_of("amir").post(f"{SITE}{draft.number}/agree/")
+
+    sent = set(Mail.objects.filter(kind="policy_changed").values_list("to", flat=True))
+    assert policy.for_site().security_address == "mine@contoso.example"
+    assert sent == {"security@contoso.example", "hr@contoso.example"}
+
+
+# --- A9 -----------------------------------------------------------------------------------------------------------
+
+
+def test_a9_a_waiting_draft_is_mailed(ada):
+    add(ada, f"{SITE}add/", **{LIFETIME: "90"})
+
+    mail = Mail.objects.get(kind="policy_draft")
+    assert mail.to == "security@contoso.example"
+    assert "60 → 90" in mail.text
+
+
+def test_a9_a_waiting_draft_is_on_the_first_page(ada, browser_of):
+    add(ada, f"{SITE}add/", **{LIFETIME: "90"})
+    draft = PolicyVersion.objects.drafts().get()
+
+    page = browser_of("amir").get("/admin/").content.decode()
+
+    assert f"Version {draft.number}, written by Ada Jansen, waits for a second admin" in page
 
 
 # --- A10 ----------------------------------------------------------------------------------------------------------

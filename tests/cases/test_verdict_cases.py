@@ -51,7 +51,7 @@ def row_of(page, starter):
 
 
 @pytest.fixture
-def department_says(person):
+def department_says(adopt):
     """Activate a policy for one department, whose name the directory may spell differently."""
 
     def said(department, **otherwise):
@@ -61,7 +61,7 @@ def department_says(person):
             reason="A test",
             **otherwise,
         )
-        policy.add_version(version, by=person("ada"))
+        adopt(version)
 
     return said
 
@@ -639,7 +639,7 @@ def hr_pages(starter):
 
 MAILS = {
     path.name.partition(".")[0] for path in Path(settings.BASE_DIR, "templates/emails").glob("*.subject.txt")
-}
+} - {"policy_changed", "policy_draft"}  # about no starter
 
 
 STAGES = (ADDED, INVITED, PASS_OUT)

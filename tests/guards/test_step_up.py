@@ -53,13 +53,12 @@ def traveller() -> Any:
 
 
 @pytest.fixture
-def rules(person: Any) -> Callable[..., PolicyVersion]:
+def rules(adopt: Any) -> Callable[..., PolicyVersion]:
     """Activate a policy that requires c1, unless `values` say otherwise."""
 
     def added(**values: Any) -> PolicyVersion:
         version = PolicyVersion(**{"step_up_context": "c1", "reason": "A strong sign-in"} | values)
-        policy.add_version(version, by=person("ada"))
-        return version
+        return adopt(version)
 
     return added
 
@@ -205,13 +204,13 @@ def test_a_sign_in_that_is_too_old_keeps_the_choice(tenant, invite, browser_of, 
     assert ready.context["form"]["identity_check"].value() == "by_video"
 
 
-def test_a_department_may_ask_for_what_the_site_does_not(tenant, person, invite, browser_of, microsoft):
+def test_a_department_may_ask_for_what_the_site_does_not(tenant, adopt, invite, browser_of, microsoft):
     starter, maria = invite("noor"), browser_of("maria")
     Starter.objects.filter(pk=starter.pk).update(department="The  Vault")
     own = DepartmentPolicy(
         department="the vault", step_up_context="c7", overrides=["step_up_context"], reason="Keys"
     )
-    policy.add_version(own, by=person("ada"))
+    adopt(own)
 
     page = maria.get(page_of(starter))
     asked = asked_at_microsoft(maria, page.context["sign_in_url"])

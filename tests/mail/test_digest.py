@@ -436,7 +436,7 @@ def test_a_manager_invited_just_now_is_not_due_again(record, tenant, run_jobs, t
 
 
 @pytest.fixture
-def department_says(person):
+def department_says(adopt):
     def said(department: str, **otherwise) -> None:
         version = PolicyVersion(
             department=policy.normalise_department(department),
@@ -444,7 +444,7 @@ def department_says(person):
             reason="A test",
             **otherwise,
         )
-        policy.add_version(version, by=person("ada"))
+        adopt(version)
 
     return said
 

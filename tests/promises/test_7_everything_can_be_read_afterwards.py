@@ -18,7 +18,15 @@ from django.utils import timezone
 from onboarding import audit, policy
 from onboarding.audit import triggers, verification
 from onboarding.lifecycle import IssueState
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, PolicyActivation, Starter
+from onboarding.models import (
+    AuditDetail,
+    AuditEvent,
+    AuditHead,
+    PassIssue,
+    PolicyActivation,
+    PolicyStop,
+    Starter,
+)
 from onboarding.passes.confirmation import Shown
 from onboarding.starters import withdrawal
 from onboarding.transitions import move_issue, move_starter
@@ -275,7 +283,8 @@ def protected(person) -> Iterator[None]:
     """Every protected table has a row and its triggers."""
     with audit.transaction():
         audit.record("a.test", personal={"name": "Noor"})
-    PolicyActivation.objects.create(version=policy.for_site(), by=person("ada"))
+    activation = PolicyActivation.objects.create(version=policy.for_site(), by=person("ada"))
+    PolicyStop.objects.create(activation=activation, by=person("ada"))
     triggers.install_triggers(connection)
     try:
         yield
@@ -288,6 +297,7 @@ CHANGES = {
     "onboarding_auditevent": "event = 'b.test'",
     "onboarding_policyversion": "reason = 'Another'",
     "onboarding_policyactivation": "version_id = version_id",
+    "onboarding_policystop": "activation_id = activation_id",
     "onboarding_auditdetail": "salt = 'another'",
     "onboarding_audithead": "seq = 0",
 }
@@ -350,7 +360,7 @@ def test_a_migrated_database_has_every_trigger(tmp_path):
         command = manage_command("shell", "-v", "0", "-c", code)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["15", "[]"]
+    assert done.stdout.split() == ["18", "[]"]
 
 
 def test_a_missing_trigger_is_found(db):

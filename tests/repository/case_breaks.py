@@ -765,8 +765,24 @@ CASE_BREAKS = (
         """policy.normalise_department(self.cleaned_data.get("opened_for", ""))""", 'self.cleaned_data["department"]',
     ),
     CaseBreak(
-        "test_a2_an_outdated_draft_says_so_and_has_no_button", POLICY,
-        "return not PolicyVersion.objects.ever_active().filter(number__gt=version.number).exists()", "return True",
+        "test_a2_an_outdated_draft_says_so_and_has_no_button", "onboarding/policy/changes.py",
+        "return not others.filter(later).exists()", "return True",
+    ),
+    CaseBreak(
+        "test_a8_one_admin_alone_loosens_nothing", "onboarding/policy/changes.py",
+        "version.needs_second = bool(loosened) or", "version.needs_second =",
+    ),
+    CaseBreak(
+        "test_a8_a_changed_address_is_mailed_to_the_one_before", "onboarding/mail/policy_mails.py",
+        "recipients = list_recipients(change.before)", "recipients = list_recipients(change.after)",
+    ),
+    CaseBreak(
+        "test_a9_a_waiting_draft_is_mailed", "onboarding/policy/changes.py",
+        "else ChangeKind.DRAFT\n", "else ChangeKind.IN_FORCE\n",
+    ),
+    CaseBreak(
+        "test_a9_a_waiting_draft_is_on_the_first_page", "templates/admin/index.html",
+        "{% for version in drafts %}", "{% for version in scheduled %}",
     ),
     CaseBreak(
         "test_a10_a_lifetime_of_481_minutes_is_an_error_beside_it", "onboarding/models/policy_settings.py",

@@ -77,11 +77,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy"},
     # Django finds these by name.
-    "apps": {"audit", "hooks", "operations"},
+    "apps": {"audit", "hooks", "mail", "operations"},
     "context_processors": {"policy"},
     "management": {
         "audit", "auditors", "clock", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models", "operations", "passes",
-        "worker",
+        "policy", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},
@@ -281,6 +281,7 @@ KNOWS_VERSIONS = (
     "onboarding/admin/",
     "onboarding/audit/",
     "onboarding/doctor/",
+    "onboarding/mail/policy_mails.py",
     "onboarding/models/",
     "onboarding/policy/",
 )

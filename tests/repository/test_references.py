@@ -12,6 +12,7 @@ from django.conf import settings
 
 from onboarding.admin import mail_previews
 from onboarding.history.event_words import EVENTS
+from onboarding.policy.loosening import RULES
 
 TOP = Path(settings.BASE_DIR)
 EVENT = re.compile(r"(?:account|audit|database|hook|issue|mail|policy|starter)\.[a-z_]+")
@@ -60,3 +61,15 @@ def test_the_tables_are_those_of_the_database():
     tables = {model._meta.db_table for model in apps.get_models() if model._meta.app_label not in DJANGOS}
     assert len(names) == len(set(names))
     assert set(names) == tables
+
+
+def test_the_policy_page_has_each_direction_and_reason():
+    page = (TOP / "docs/reference/policy.md").read_text()
+    rows = [
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in page.splitlines() if row.startswith("| `")
+    ]
+
+    assert [row[0] for row in rows] == [f"`{name}`" for name in RULES]
+    for row, rule in zip(rows, RULES.values(), strict=True):
+        order = ", ".join(f"`{choice}`" for choice in rule.order)
+        assert row[1:] == [rule.direction.value + (f": {order}" if order else ""), rule.reason]

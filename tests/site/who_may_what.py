@@ -196,13 +196,19 @@ TO_READ = {
     "change": _django_rule(missing="302", posted="403"),
     "": _django_rule(shows="302", missing="302"),  # an old address that redirects to `change`
 }
+BUTTON = _django_rule(shows="405", missing="405", act=ADMIN, does="302 404", posted="403")
 POLICY = TO_READ | {
     "add": _django_rule(ADMIN, act=ADMIN),
     "agree": _django_rule(ADMIN, act=ADMIN, does="302 404"),  # a second admin activates a version
+    "stop": BUTTON,  # before it comes into force
 }
 TABLES = {
     "portal/user": TO_READ,
-    "onboarding/policyversion": POLICY | {"in_force": _django_rule(posted="405")},
+    "onboarding/policyversion": POLICY
+    | {
+        "in_force": _django_rule(posted="405"),
+        "freeze": BUTTON,
+    },
     # The fields are the site's. In a department's form an empty field means "as the site".
     "onboarding/departmentpolicy": POLICY | {"add": _django_rule(ADMIN, act=ADMIN, does="302 200")},
     "onboarding/starter": TO_READ,

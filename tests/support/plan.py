@@ -70,6 +70,7 @@ ONCE: dict[str, tuple[Database, str]] = {
         "PostgreSQL", "The race itself runs on both."),
     "passes/test_every_status.py": ("SQLite", "Graph's answers decide. The claims and locks run on both, in promise 6."),
     "passes/reconciler": ("SQLite", "Graph's answers decide."),
+    "policy/test_loosening.py": ("SQLite", "A table of settings. Versions and their races run on both, beside it."),
     "promises/test_1_nothing_before_the_manager_asks.py": ("SQLite", "Time and state decide, not the database."),
     "promises/test_2_the_pass_is_written_nowhere.py": ("SQLite", "Types and texts. test_canary.py searches PostgreSQL."),
     "promises/test_3_only_the_manager_can_ask.py": ("SQLite", "The directory decides."),

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from onboarding import audit, models, policy
+from onboarding import audit, models
 from onboarding.audit import triggers
 from onboarding.mail import delivery
 from onboarding.mail.digest import build_digest
@@ -121,9 +121,9 @@ def test_erasure_keeps_how_the_onboarding_went(withdrawn, time_machine, settings
     assert after.account_id == "" and AuditEvent.objects.filter(event="starter.erased").count() == 1
 
 
-def test_policy_sets_the_retention(withdrawn, time_machine, person):
+def test_policy_sets_the_retention(withdrawn, time_machine, adopt):
     withdrawn()
-    policy.add_version(PolicyVersion(retention_days=2, reason="Sooner"), by=person("ada"))
+    adopt(PolicyVersion(retention_days=2, reason="Sooner"))
 
     forget_after(time_machine, timedelta(days=2, seconds=1))
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, close_old_connections
 from onboarding import clock, graph, jobs
 from onboarding.hooks import delivery as hook_delivery
 from onboarding.hooks import subscriptions
-from onboarding.mail import delivery
+from onboarding.mail import delivery, policy_mails
 from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
@@ -34,6 +34,7 @@ HANDLERS = (
     retention.run_retention,
     delivery.send_mail,
     delivery.release_waiting_mails,
+    policy_mails.write_when_in_force,
     hook_delivery.send_deliveries,
 )
 

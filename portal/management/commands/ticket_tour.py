@@ -71,7 +71,7 @@ class TicketTour(Tour):
         )
 
     def list_application(self) -> str:
-        """An admin lists ServiceNow and its webhook host in the policy"""
+        """An admin lists ServiceNow and its webhook host in the policy, and another activates the version"""
         admin = Visitor(self.portal_url)
         admin.sign_in("ada", "/admin/onboarding/policyversion/add/")
         form = admin.form_with("reason", "api_applications", "hook_hosts")
@@ -86,7 +86,13 @@ class TicketTour(Tour):
             "policyversion/add" not in admin.page.url,
             str(re.findall(r"errorlist.*?</ul>", admin.page.text, re.S)),
         )
-        return "the version is in force"
+        review = re.search(r"/admin/onboarding/policyversion/\d+/agree/", admin.page.text)
+        require(review is not None, "the version is no draft, although it loosens a rule")
+        second = Visitor(self.portal_url)
+        second.sign_in("amir", review.group() if review else "")
+        second.send(second.form_to("agree"))
+        require("is in force" in second.text, "the second admin did not activate the version")
+        return "one admin wrote it, another activated it"
 
     def request_token(self) -> str:
         """ServiceNow gets a token from Entra; an application without a role gets none"""

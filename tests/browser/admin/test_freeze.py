@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from playwright.sync_api import expect
+
+from portal.supervisor import manage_command
 
 pytestmark = pytest.mark.browser
 
@@ -16,22 +20,40 @@ def admin(tab):
     ada = tab()
     ada.is_signed_in("ada")
     yield ada
-    sets(ada, frozen=False, why="The test is over")
+    end_freeze(ada, tab)
 
 
-def sets(admin, *, frozen, why):
-    """Add a version of the policy, in Django admin."""
-    admin.page.goto("/admin/onboarding/policyversion/add/")
-    admin.page.get_by_label("Reason for the change").fill(why)
-    admin.page.get_by_label("Freeze: managers cannot create passes").set_checked(frozen)
-    admin.page.get_by_role("button", name="Save", exact=True).click()
-    expect(admin.page.locator(".success")).to_contain_text("was added successfully")
+def freeze(admin, why):
+    """Press the button on the first page of the administration."""
+    admin.page.goto("/admin/")
+    admin.page.get_by_label("Reason").fill(why)
+    admin.submits("Freeze the portal")
+    expect(admin.page.locator(".success")).to_contain_text("The portal is frozen")
+
+
+def end_freeze(admin, tab):
+    """Ada writes the draft, and Amir activates it. Do nothing if the portal is not frozen."""
+    admin.page.goto("/admin/")
+    end = admin.page.get_by_role("button", name="Write a draft that ends the freeze")
+    if not end.count():
+        return
+    write_draft(admin)
+    amir = tab()
+    amir.is_signed_in("amir")
+    amir.activates_the_waiting_version()
+
+
+def write_draft(admin):
+    """Write the draft that ends the freeze, on the first page."""
+    admin.page.get_by_label("Reason").fill("The phone is found")
+    admin.submits("Write a draft that ends the freeze")
+    expect(admin.page.locator(".messagelist")).to_contain_text("is a draft")
 
 
 def test_freeze_stops_a_manager_on_the_page_with_a_reason(site, tab, admin):
     manager, starter = tab(), site.starter()
     manager.opens(starter)
-    sets(admin, frozen=True, why=WHY)
+    freeze(admin, WHY)
 
     manager.presses_the_button()
 
@@ -45,13 +67,13 @@ def test_freeze_stops_a_manager_on_the_page_with_a_reason(site, tab, admin):
 
 def test_button_is_missing_during_a_freeze_and_returns(site, tab, admin):
     manager, starter = tab(), site.starter()
-    sets(admin, frozen=True, why=WHY)
+    freeze(admin, WHY)
     manager.opens(starter)
     manager.reads("You cannot create a pass at the moment")
     expect(manager.page.get_by_label("In person")).to_have_count(0)
     expect(admin.page.locator(".banner.frozen")).to_contain_text(WHY)
 
-    sets(admin, frozen=False, why="The phone is found")
+    end_freeze(admin, tab)
     manager.page.reload()
 
     expect(manager.page.locator(".banner.frozen")).to_have_count(0)
@@ -61,11 +83,32 @@ def test_button_is_missing_during_a_freeze_and_returns(site, tab, admin):
 def test_form_from_before_the_freeze_is_shown_again_first(site, tab, admin):
     manager, starter = tab(), site.starter()
     manager.opens(starter)
-    sets(admin, frozen=True, why=WHY)
-    sets(admin, frozen=False, why="The phone is found")
+    freeze(admin, WHY)
+    end_freeze(admin, tab)
 
     manager.presses_the_button()
 
     manager.reads(f"Is {starter.name} with you?")
     assert site.passes_made(starter) == 0
     assert manager.confirms()
+
+
+def test_an_admin_stops_a_version_that_waits(site, tab, admin):
+    manager, starter = tab(), site.starter()
+    manager.opens(starter)
+    assert manager.confirms()  # after the first pass, a version from the console waits
+    freeze(admin, WHY)
+    write_draft(admin)
+    review = admin.page.locator("#waiting-versions a").last
+    number = review.get_attribute("href").split("/")[-3]
+    command = manage_command("activate_policy", number, "--reason", "There is one admin only")
+    subprocess.run(command, env=site.environment, check=True)
+
+    admin.page.goto("/admin/")
+    expect(admin.page.locator("#waiting-versions")).to_contain_text("comes into force on")
+    review.click()
+    admin.page.get_by_label("Reason").fill("Nobody asked me")
+    admin.submits(f"Stop version {number}")
+
+    expect(admin.page.locator(".success")).to_contain_text(f"Version {number} is stopped")
+    expect(admin.page.locator(".banner.frozen")).to_contain_text(WHY)

@@ -14,21 +14,23 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 
 @pytest.fixture
 def context_asked_for(site, tab):
-    """Ada makes the policy require c1. After the test it does not, and the tenant grants c1 to everybody again."""
-    admin = tab()
-    admin.is_signed_in("ada")
-    asks_for(admin, "c1", why="A security key for each pass")
+    """Two admins make the policy require c1. After the test it does not, and the tenant grants c1 to everybody again."""
+    ada, amir = tab(), tab()
+    ada.is_signed_in("ada")
+    amir.is_signed_in("amir")
+    asks_for(ada, amir, "c1", why="A security key for each pass")
     yield
-    asks_for(admin, "", why="The test is over")
+    asks_for(ada, amir, "", why="The test is over")
     site.change(contexts={})
 
 
-def asks_for(admin, context, *, why):
+def asks_for(admin, other, context, *, why):
     admin.page.goto("/admin/onboarding/policyversion/add/")
     admin.page.get_by_label("Reason for the change").fill(why)
     admin.page.get_by_label("Authentication context").fill(context)
     admin.page.get_by_role("button", name="Save", exact=True).click()
     expect(admin.page.locator(".success")).to_contain_text("was added successfully")
+    other.activates_the_waiting_version()
 
 
 @pytest.fixture

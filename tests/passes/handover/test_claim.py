@@ -63,7 +63,7 @@ def test_the_intent_records_actor_parameters_and_lease(claimed, person, settings
 
 
 def test_the_intent_records_disabled_guards_and_the_department_policy(
-    invite, confirmation, person, policy_says
+    invite, confirmation, adopt, policy_says
 ):
     policy_says(hire_date="off")
     starter = invite("noor")
@@ -73,7 +73,7 @@ def test_the_intent_records_disabled_guards_and_the_department_policy(
         attempts=2,
         reason="Less",
     )
-    policy.add_version(own, by=person("ada"))
+    adopt(own)
     click = confirmation(starter, policy_key=policy.for_starter(starter).version_key)
 
     issue = reload(claim_issue(click, *check_ready(click, graph_quota.IssueCalls())))

@@ -1,0 +1,43 @@
+"""`manage.py activate_policy`: the second person for a draft of the policy, where there is no second admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from onboarding import policy
+from onboarding.operations import installation
+
+
+class Command(BaseCommand):
+    help = "Activate a draft of the policy. It comes into force after 24 hours; until then it can be stopped."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("number", type=int, help="the number of the version")
+        parser.add_argument("--reason", required=True, help="why; the audit log keeps this text")
+        parser.add_argument(
+            "--stop", action="store_true", help="stop a version that has not come into force yet"
+        )
+
+    def handle(self, *args: Any, number: int, reason: str, stop: bool, **options: Any) -> None:
+        if len(reason.strip()) < 5:
+            raise CommandError("Give a reason that people will understand in a year.")
+        if words := installation.wrong_database_error():
+            raise CommandError(words)
+        operator = installation.operator_name()
+        try:
+            if stop:
+                policy.stop_version(number, by=None, reason=reason.strip(), operator=operator)
+                self.stdout.write(f"Version {number} is stopped. It does not come into force.")
+                return
+            in_force_at = policy.activate_on_console(number, reason=reason.strip(), operator=operator)
+        except policy.CannotActivate as why:
+            raise CommandError(str(why)) from None
+        if in_force_at is None:
+            self.stdout.write(f"Version {number} is in force.")
+        else:
+            self.stdout.write(
+                f"Version {number} comes into force at {in_force_at:%Y-%m-%d %H:%M:%S} UTC.\n"
+                f"To stop it: manage.py activate_policy {number} --stop --reason TEXT"
+            )

@@ -1,0 +1,28 @@
+"""`manage.py freeze`: stop all new passes at once, without a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from onboarding import policy
+from onboarding.operations import installation
+
+
+class Command(BaseCommand):
+    help = "Stop all new passes at once. Two admins, or one and activate_policy, end the freeze."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", required=True, help="why; the banner shows this text to everyone")
+
+    def handle(self, *args: Any, reason: str, **options: Any) -> None:
+        if not 5 <= len(reason.strip()) <= 300:
+            raise CommandError("Give a reason of 5 to 300 characters that people will understand.")
+        if words := installation.wrong_database_error():
+            raise CommandError(words)
+        try:
+            policy.set_frozen(True, by=None, reason=reason.strip(), operator=installation.operator_name())
+        except policy.AlreadyFrozen as why:
+            raise CommandError(str(why)) from None
+        self.stdout.write("The portal is frozen. Managers cannot create passes.")
