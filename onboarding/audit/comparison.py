@@ -216,7 +216,8 @@ class _Versions(_Table):
                 old = values[0] if values else "changed"
                 if before is None or old == "changed" or policy_rows.is_of_another_version(name, before):
                     continue
-                if getattr(before, name, old) != old:
+                today = getattr(before, name, old)
+                if policy_rows.meaning_of(name, today) != policy_rows.meaning_of(name, old):
                     yield RowFault(
                         self.subject(before.pk), self._words(Difference(name, event.seq)), RowKind.DIFFERS
                     )

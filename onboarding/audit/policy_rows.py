@@ -13,7 +13,7 @@ from typing import Any
 
 from onboarding.audit.expectations import Difference, Expectations, is_actor, is_personal_value
 from onboarding.models import AuditEvent, PolicyActivation, PolicyVersion
-from onboarding.models.policy_settings import REDACTED_SETTINGS, SETTING_NAMES
+from onboarding.models.policy_settings import REDACTED_SETTINGS, SETTING_NAMES, SecondAdmin
 
 WRITTEN = ("policy.changed", "policy.proposed")
 ACTIVATED = ("policy.activated", "policy.scheduled")
@@ -85,10 +85,15 @@ def _is_as_told(
     if name not in SETTING_NAMES or name in REDACTED_SETTINGS:
         return True
     if told is not None:
-        return bool(told[1] == getattr(version, name))
+        return meaning_of(name, told[1]) == meaning_of(name, getattr(version, name))
     if before is None or is_of_another_version(name, before):
         return True
-    return bool(getattr(before, name) == getattr(version, name))
+    return meaning_of(name, getattr(before, name)) == meaning_of(name, getattr(version, name))
+
+
+def meaning_of(name: str, value: object) -> object:
+    """The value of a setting as the portal reads it today: an earlier release had others for the second admin."""
+    return SecondAdmin.current(str(value)) if name == "second_admin" else value
 
 
 def is_of_another_version(name: str, before: PolicyVersion) -> bool:
@@ -115,7 +120,7 @@ def _compare_activation(version: PolicyVersion, events: Sequence[AuditEvent]) ->
 def _is_moment(moment: datetime | None, scheduled: AuditEvent) -> bool:
     """Whether a version comes into force when the event says; an event without a time means at once."""
     named = scheduled.facts.get("in_force_at")
-    return named == (moment.isoformat(timespec="seconds") if moment else None)
+    return bool(named == (moment.isoformat(timespec="seconds") if moment else None))
 
 
 def _compare_stop(activation: PolicyActivation, events: Sequence[AuditEvent]) -> list[Difference]:

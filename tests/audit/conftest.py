@@ -66,7 +66,7 @@ def build_site(
         retention.erase_starter(noor)
         audit.erase_details(noor, kept_days=365)
         policy.add_version(
-            PolicyVersion(lifetime_minutes=45, attempts=4, second_admin="never", reason="Alone"),
+            PolicyVersion(lifetime_minutes=45, attempts=4, second_admin="loosens", reason="Alone"),
             by=person("amir"),
         )
         liam = invite("liam")

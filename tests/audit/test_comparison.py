@@ -11,7 +11,16 @@ from django.test.utils import CaptureQueriesContext
 
 from onboarding import audit, policy
 from onboarding.audit import comparison, triggers
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, PolicyVersion, Starter
+from onboarding.models import (
+    AuditDetail,
+    AuditEvent,
+    AuditHead,
+    PassIssue,
+    PolicyActivation,
+    PolicyStop,
+    PolicyVersion,
+    Starter,
+)
 from onboarding.starters import rescheduling
 from onboarding.starters.rescheduling import Schedule
 from tests.audit.site import Site, write_chain_again
@@ -131,3 +140,19 @@ def test_facts_that_cannot_be_read_do_not_end_the_comparison(site: Site) -> None
 
     assert "its events cannot be read" in differences()
     assert AuditHead.objects.exists()
+
+
+def test_a_later_moment_and_a_stop_are_compared(site: Site, person: Callable[[str], Any]) -> None:
+    draft = PolicyVersion.objects.drafts().latest("number")
+    policy.activate_on_console(draft.number, reason="Alone", operator="root")
+    assert differences() == []
+    triggers.remove_triggers(connection)
+    activation = PolicyActivation.objects.get(version=draft)
+    PolicyActivation.objects.filter(pk=activation.pk).update(in_force_at=activation.at)
+    assert len(differences()) == 1
+    PolicyActivation.objects.filter(pk=activation.pk).update(in_force_at=activation.in_force_at)
+
+    policy.stop_version(draft.number, by=person("ada"), reason="Not this")
+    assert differences() == []
+    PolicyStop.objects.all().delete()
+    assert len(differences()) == 1
