@@ -134,6 +134,8 @@ FORCE_SCRIPT_NAME = ""  # the site is at the root of its address, whatever a hea
 BEHIND_PROXY = env.switch("BEHIND_PROXY")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# So many proxies in front add to X-Forwarded-For. Only then does the log take a client's address and a request's id from them.
+TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 1 if BEHIND_PROXY else 0, low=0, high=5)
 
 # --- Secrets of the site itself (none of them opens Graph) --------------------------------------------------
 SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
@@ -225,6 +227,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "portal.logs.access.AccessLogMiddleware",  # outermost: every answer is one line, and every line names its request
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
     "portal.middleware.HeadWithoutBodyMiddleware",
     "portal.middleware.ApiErrorsMiddleware",  # programs get problem details, whichever layer refuses
@@ -395,6 +398,9 @@ LOGGING = {
     },
     "loggers": {
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},  # the root's level is everybody's
+        "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
+        # A refused request is one line already: portal.logs.access. This one says it again, for a scanner thousands of times.
+        "django.request": {"level": "ERROR"},
         # Their DEBUG lines hold addresses, headers and statements; no level of ours turns them on.
         "urllib3": {"level": "ERROR"},  # a warning about a header names the whole address
         "msal": {"level": "WARNING"},

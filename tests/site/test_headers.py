@@ -256,7 +256,7 @@ def test_a_log_line_cannot_be_forged():
 
     assert line.isascii() and line.isprintable()
     assert json.loads(line)["message"] == record.msg
-    assert json.loads(line)["path"] == "/\n"
+    assert json.loads(line)["url.path"] == "/\n"
 
 
 def test_logged_exception_includes_its_location():
@@ -265,7 +265,7 @@ def test_logged_exception_includes_its_location():
     except RuntimeError as error:
         record = logging.makeLogRecord({"msg": "x", "exc_info": (type(error), error, error.__traceback__)})
 
-    assert "in broken" in json.loads(JsonFormatter().format(record))["exception"]
+    assert "in broken" in json.loads(JsonFormatter().format(record))["error.stack_trace"]
 
 
 def test_error_report_contains_no_variables_fields_or_settings(rf):

@@ -236,6 +236,7 @@ NONSENSE = {
     "endless patience": ("GRAPH_READ_TIMEOUT_SECONDS", {"GRAPH_READ_TIMEOUT_SECONDS": "600"}),
     "half a call": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "4.5"}),
     "calls without end": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "9999"}),
+    "more proxies than anybody has": ("TRUSTED_PROXIES", {"TRUSTED_PROXIES": "9"}),
     "shouting": ("LOG_LEVEL", {"LOG_LEVEL": "SHOUT"}),
     "a raw # in the database's password": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2#x@db/p"}),
     "a raw / in the database's password": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2/x@db/p"}),

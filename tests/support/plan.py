@@ -54,6 +54,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "operations/test_health.py::test_lists_and_health_are_answered_while_microsoft_hangs": (
         "PostgreSQL", "Processes that wait for Microsoft; no lock is held meanwhile."),
     "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
+    "operations/test_log_lines.py": ("SQLite", "Lines on two streams. What the portal stores is tested elsewhere."),
     "operations/test_restart.py::test_a_running_release_works_on_the_next_releases_schema": (
         "PostgreSQL", "An upgrade without a break is for several servers; SQLite serves one."),
     "operations/test_restart.py::test_a_stop_lets_clicks_and_jobs_finish": (
