@@ -386,17 +386,34 @@ GRAPH_CONNECT_TIMEOUT = 3
 GRAPH_AT_ONCE, GRAPH_AT_THE_DOOR = 10, 2
 GRAPH_READ_TIMEOUT = env.whole_number("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
 
+# --- The audit log, outside the database ----------------------------------------------------------------------------
+AUDIT_TO_LOG = env.switch("AUDIT_TO_LOG", True)
+AUDIT_SIGNING_KEY_FILE = env.ed25519_key("AUDIT_SIGNING_KEY_FILE")
+AUDIT_HEAD_FILE = env.file_to_append("AUDIT_HEAD_FILE")
+AUDIT_HEAD_URL = env.https_link("AUDIT_HEAD_URL")
+if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
+    raise invalid_setting(
+        "AUDIT_SIGNING_KEY_FILE",
+        "must be set with AUDIT_HEAD_FILE or AUDIT_HEAD_URL, because only a signed head proves something",
+        "/run/secrets/audit-signing-key.pem",
+    )
+
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "portal.logs.log_format.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "audit": {"class": "portal.logs.handlers.RaisingStreamHandler", "formatter": "json"},
+    },
     "root": {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
     },
     "loggers": {
+        # The audit log's lines are written at any LOG_LEVEL, and the worker must learn of one that was not.
+        "onboarding.audit.stream": {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},  # the root's level is everybody's
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
         # A refused request is one line already: portal.logs.access. This one says it again, for a scanner thousands of times.

@@ -21,6 +21,7 @@ from portal.logs.request_context import describe_request
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request", "server_time"}
 LONGEST = 4000
 MOST_BYTES = 4096  # a pipe takes a line up to this length whole, also when several processes write into it
+SHORTEST = 100  # a text that is not shortened
 SCHEMA = "8.11.0"
 
 # What the code calls differently. Other names without a dot get `portal.` in front.
@@ -75,14 +76,15 @@ def describe_error(problem: Any) -> dict[str, str]:
 
 
 def write_line(line: dict[str, Any]) -> str:
-    """The line as JSON. Halves the longest text until a pipe takes the line whole."""
+    """The line as JSON. Shortens the longest text until a pipe takes the line whole."""
     text = json.dumps(line, default=str)
-    while len(text) >= MOST_BYTES:
+    while (excess := len(text) + 1 - MOST_BYTES) > 0:
         longest = max((key for key in line if isinstance(line[key], str)), key=lambda key: len(line[key]))
-        if len(line[longest]) < LONGEST // 100:
+        kept = len(line[longest]) - excess
+        if len(line[longest]) < SHORTEST:
             break  # what is long is a list or an object, which stays whole
-        kept = len(line[longest]) // 2
-        # The end of a traceback says more than its beginning.
+        # The end of a traceback says more than its beginning. An escaped sign is longer than one byte.
+        kept = max(kept, len(line[longest]) // 8)
         line[longest] = line[longest][-kept:] if longest == "error.stack_trace" else line[longest][:kept]
         text = json.dumps(line, default=str)
     return text

@@ -78,7 +78,11 @@ def logged_fields() -> Iterator[str]:
             keys = node.keys if isinstance(node, ast.Dict) else []
             keys += [node.slice] if isinstance(node, ast.Subscript) else []
             for key in keys:
-                if isinstance(key, ast.Constant) and FIELD.fullmatch(str(key.value)) and "logs" in path.parts:
+                if (
+                    isinstance(key, ast.Constant)
+                    and FIELD.fullmatch(str(key.value))
+                    and {"logs", "audit"} & set(path.parts)
+                ):
                     yield str(key.value)
 
 

@@ -259,6 +259,17 @@ def test_a_log_line_cannot_be_forged():
     assert json.loads(line)["url.path"] == "/\n"
 
 
+@pytest.mark.parametrize("text", ["a", "\x1b", "é", "🎫"])
+def test_a_pipe_takes_every_line_whole(text):
+    record = logging.makeLogRecord({"msg": text * 9000, "path": text * 9000, "reason": text * 20})
+
+    line = JsonFormatter().format(record)
+
+    assert len(line) < 4096
+    fields = json.loads(line)
+    assert fields["event.reason"] == text * 20 and fields["message"].startswith(text * 20)
+
+
 def test_logged_exception_includes_its_location():
     try:
         broken(None)
