@@ -34,7 +34,7 @@ page-tools:
 	@$(PYTHON) requirements/node.py pages
 
 demo: run-environment  ## try the portal against a sandbox tenant (PORT=9000 for another port, PEOPLE=1 to list everybody)
-	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(RUN) manage.py demo $(if $(PEOPLE),--people)
+	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} AUDIT_TO_LOG=$${AUDIT_TO_LOG:-off} exec $(RUN) manage.py demo $(if $(PEOPLE),--people)
 
 demo-reset: run-environment  ## forget the demo's data
 	@$(RUN) manage.py demo --reset

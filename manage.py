@@ -15,6 +15,10 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import OperationalError
 
+    from portal.logs.uncaught import log_uncaught_errors
+
+    if sys.argv[1:2] in (["serve"], ["worker"]):
+        log_uncaught_errors()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as problem:

@@ -10,6 +10,9 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import environ
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
@@ -142,6 +145,27 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
             )
         return value
 
+    def ed25519_key(self, name: str) -> str:
+        """The path of a PEM file with a private key for signatures by Ed25519."""
+        value = self.readable_file(name)
+        if value and not is_ed25519_key(Path(value)):
+            raise invalid_setting(
+                name,
+                "must be the path of a PEM file with an Ed25519 private key and without a password",
+                "/run/secrets/audit-signing-key.pem",
+            )
+        return value
+
+    def file_to_append(self, name: str) -> str:
+        """The path of a file that this process can append to, or create."""
+        value = self.text(name)
+        path = Path(value)
+        if value and not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise invalid_setting(
+                name, "must be the path of a file that the portal can write", "/var/log/portal/heads.jsonl"
+            )
+        return value
+
     def https_link(self, name: str) -> str:
         """A page elsewhere that people are sent to."""
         value = self.text(name)
@@ -196,6 +220,13 @@ def read_key_file(name: str, path: str) -> str:
         raise invalid_setting(
             name, "must be the path of a readable file", "/run/secrets/portal-key"
         ) from None
+
+
+def is_ed25519_key(path: Path) -> bool:
+    try:
+        return isinstance(load_pem_private_key(path.read_bytes(), password=None), Ed25519PrivateKey)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
 
 
 def is_random_key(key: str) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 
 from gunicorn import util
 
+from portal.logs.gunicorn_log import JsonLogger
+from portal.logs.uncaught import log_uncaught_errors
+
 PR_SET_DUMPABLE = 4
 
 wsgi_app = "portal.wsgi:application"
@@ -29,9 +32,15 @@ limit_request_line = 4094
 limit_request_fields = 60
 forwarder_headers = ""  # no header can move the site to another path
 control_socket_disable = True
-accesslog = None  # the proxy in front keeps one, without the query of the sign-in's return
+accesslog = None  # portal.logs.access writes these lines: it knows the person, and leaves out the query
 errorlog = "-"
 loglevel = "warning"
+logger_class = JsonLogger
+
+
+def on_starting(_server: Any) -> None:
+    """Also for the processes that are forked from this one."""
+    log_uncaught_errors()
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -134,6 +134,8 @@ FORCE_SCRIPT_NAME = ""  # the site is at the root of its address, whatever a hea
 BEHIND_PROXY = env.switch("BEHIND_PROXY")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# So many proxies in front add to X-Forwarded-For. Only then does the log take a client's address and a request's id from them.
+TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 1 if BEHIND_PROXY else 0, low=0, high=5)
 
 # --- Secrets of the site itself (none of them opens Graph) --------------------------------------------------
 SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
@@ -225,6 +227,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "portal.logs.access.AccessLogMiddleware",  # outermost: every answer is one line, and every line names its request
     "portal.middleware.SecurityHeadersMiddleware",  # outermost: every answer, also of those below
     "portal.middleware.HeadWithoutBodyMiddleware",
     "portal.middleware.ApiErrorsMiddleware",  # programs get problem details, whichever layer refuses
@@ -383,18 +386,38 @@ GRAPH_CONNECT_TIMEOUT = 3
 GRAPH_AT_ONCE, GRAPH_AT_THE_DOOR = 10, 2
 GRAPH_READ_TIMEOUT = env.whole_number("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, high=20)
 
+# --- The audit log, outside the database ----------------------------------------------------------------------------
+AUDIT_TO_LOG = env.switch("AUDIT_TO_LOG", True)
+AUDIT_SIGNING_KEY_FILE = env.ed25519_key("AUDIT_SIGNING_KEY_FILE")
+AUDIT_HEAD_FILE = env.file_to_append("AUDIT_HEAD_FILE")
+AUDIT_HEAD_URL = env.https_link("AUDIT_HEAD_URL")
+if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
+    raise invalid_setting(
+        "AUDIT_SIGNING_KEY_FILE",
+        "must be set with AUDIT_HEAD_FILE or AUDIT_HEAD_URL, because only a signed head proves something",
+        "/run/secrets/audit-signing-key.pem",
+    )
+
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "portal.logs.log_format.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "audit": {"class": "portal.logs.handlers.RaisingStreamHandler", "formatter": "json"},
+    },
     "root": {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
     },
     "loggers": {
+        # The audit log's lines are written at any LOG_LEVEL, and the worker must learn of one that was not.
+        "onboarding.audit.stream": {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},  # the root's level is everybody's
+        "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
+        # A refused request is one line already: portal.logs.access. This one says it again, for a scanner thousands of times.
+        "django.request": {"level": "ERROR"},
         # Their DEBUG lines hold addresses, headers and statements; no level of ours turns them on.
         "urllib3": {"level": "ERROR"},  # a warning about a header names the whole address
         "msal": {"level": "WARNING"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+log = logging.getLogger(__name__)
 STOP_TIMEOUT_SECONDS = 30
 QUICK_END_SECONDS = 3.0
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
@@ -70,7 +72,7 @@ class Supervisor:
                     self.stop()
                     return status or 1
                 if lived > QUICK_END_SECONDS or not program.needed_to_start:
-                    sys.stderr.write(f"{program.name} ended with status {status} and is restarted.\n")
+                    log.warning("%s ended with status %s and is restarted", program.name, status)
                     time.sleep(max(0.0, 1.0 - lived))
                     program.start()
             time.sleep(0.2)

@@ -100,7 +100,7 @@ def summarise_csp_report(body: bytes) -> dict[str, str]:
         blocked = report.get("blockedURL") or report.get("blocked-uri") or "?"
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {"directive": "?", "blocked": "unreadable report"}
-    return {"directive": str(directive)[:100], "blocked": str(blocked)[:200]}
+    return {"directive": str(directive)[:100], "blocked": str(blocked).partition("?")[0][:200]}
 
 
 def unreadable_request() -> HttpResponse:

@@ -33,6 +33,10 @@ OTHER_FIELDS = {
     "activation": _("activated"),
     "activation.by": _("activated by"),
     "activation.at": _("activated at"),
+    "activation.in_force_at": _("in force at"),
+    "activation.stop": _("stopped"),
+    "activation.stop.by": _("stopped by"),
+    "activation.stop.at": _("stopped at"),
 }
 
 

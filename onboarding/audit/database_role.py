@@ -16,7 +16,7 @@ from onboarding.audit.triggers import APPEND_ONLY_TABLES, DETAILS, HEAD, PROTECT
 # Rows that the portal deletes: what is done, has expired, or is written again. Everything else is kept, or erased in place.
 DELETED_TABLES = frozenset(
     {
-        "django_session", "onboarding_apiusage", "onboarding_hook", "onboarding_hookdelivery",
+        "django_session", "onboarding_apiusage", "onboarding_auditword", "onboarding_hook", "onboarding_hookdelivery",
         "onboarding_hrmailchoice", "onboarding_job", "onboarding_starterword", "onboarding_stepupused",
         "onboarding_turn", "portal_signin",
     }

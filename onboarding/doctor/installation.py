@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -14,10 +17,11 @@ from onboarding.audit import database_role
 from onboarding.doctor.context import DoctorRun
 from onboarding.doctor.runner import Check, Finding
 from onboarding.i18n import join_sentences
-from onboarding.models import AuditHead, Job
+from onboarding.models import AuditHead, AuditOutlet, Job
 
 MAX_CLOCK_SKEW = 60.0  # seconds; beyond this a fresh sign-in seems old, and a new pass expired
 LAST_EVENTS = 100
+HEAD_LATE_AFTER = timedelta(hours=3)
 
 
 def check_database(_run: DoctorRun) -> Finding:
@@ -125,6 +129,8 @@ CONSEQUENCES = {
         "a first pass."
     ),
     "issue": _("A pass that should be deleted may still exist."),
+    "audit_events": _("The events of the audit log do not reach the log."),
+    "audit_head": _("Signed heads of the audit log do not reach every place outside the database."),
 }
 
 
@@ -175,6 +181,41 @@ def check_database_role(_run: DoctorRun) -> Finding:
     )
 
 
+def check_audit_outside(_run: DoctorRun) -> Finding:
+    """When a signed head last arrived outside the database."""
+    if not settings.AUDIT_SIGNING_KEY_FILE:
+        return Finding(
+            "ok",
+            gettext("No signed head is sent outside the database. AUDIT_SIGNING_KEY_FILE is not set."),
+            gettext(
+                "Without signed heads, nobody can prove that the audit log was not rewritten as a whole or replaced by an "
+                "old backup. Set AUDIT_SIGNING_KEY_FILE, and AUDIT_HEAD_FILE or AUDIT_HEAD_URL."
+            ),
+        )
+    since = clock.now() - HEAD_LATE_AFTER
+    outlets = AuditOutlet.objects.exclude(name=AuditOutlet.Name.EVENTS).order_by("name")
+    failed = [
+        outlet for outlet in outlets if outlet.error and (outlet.sent_at is None or outlet.sent_at < since)
+    ]
+    last = max((outlet.sent_at for outlet in outlets if outlet.sent_at), default=None)
+    if failed or last is None or last < since:
+        errors = ", ".join(f"{outlet.get_name_display()} ({outlet.error})" for outlet in failed)
+        return Finding(
+            "wrong",
+            gettext("For three hours, a signed head has not arrived outside the database: %(errors)s.")
+            % {"errors": errors or gettext("no worker has sent one")},
+            gettext(
+                "Run `manage.py sign_head` to try again. Until it works, nobody can prove later that the audit log of "
+                "this time is unchanged."
+            ),
+        )
+    return Finding(
+        "ok",
+        gettext("The last signed head was sent at %(time)s.")
+        % {"time": date_format(timezone.localtime(last), "ENDED")},
+    )
+
+
 CHECKS = (
     Check("database.reach", _("The database answers"), check_database),
     Check(
@@ -202,6 +243,12 @@ CHECKS = (
         "audit.end",
         _("The latest events in the audit log are unchanged"),
         check_audit_end,
+        needs=("database.migrations",),
+    ),
+    Check(
+        "audit.outside",
+        _("Signed heads of the audit log are sent outside"),
+        check_audit_outside,
         needs=("database.migrations",),
     ),
 )

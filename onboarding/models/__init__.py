@@ -1,7 +1,7 @@
 """The tables. No column anywhere could hold a pass."""
 
 from onboarding.models.approval import Approval
-from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead, AuditWord
+from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
@@ -18,6 +18,7 @@ __all__ = [
     "AuditDetail",
     "AuditEvent",
     "AuditHead",
+    "AuditOutlet",
     "AuditWord",
     "EffectivePolicy",
     "GraphBudget",

@@ -63,6 +63,24 @@ class ActorKey(Func):
         return self.as_sql(compiler, connection, template="(%(expressions)s ->> 'by')", **context)
 
 
+class AuditOutlet(models.Model):
+    """One place outside the database that the audit log goes to, and how far it has arrived there."""
+
+    class Name(models.TextChoices):
+        EVENTS = "events", _("events in the log")
+        HEAD_LOG = "head_log", _("signed heads in the log")
+        HEAD_FILE = "head_file", _("signed heads in a file")
+        HEAD_URL = "head_url", _("signed heads to an address")
+
+    name = models.CharField(max_length=20, primary_key=True, choices=Name)
+    seq = models.BigIntegerField(default=0)  # the last event that arrived, or that a head was of
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True, default="")  # of the last try, if it failed
+
+    def __str__(self) -> str:
+        return f"{self.name}: event {self.seq}"
+
+
 class AuditDetail(models.Model):
     """The personal values of an event. They can be erased, because the chain has only commitments to them."""
 

@@ -52,7 +52,7 @@ def running_demo(
         furnish(Path(folder))
     portal, sandbox = f"http://localhost:{free_port()}", f"http://127.0.0.1:{free_port()}"
     own = {"PORTAL_URL": portal, "SANDBOX_URL": sandbox, "PORTAL_DATA_DIR": folder, "DATABASE_URL": ""}
-    environment = {**os.environ, "LOG_LEVEL": "ERROR", **own, **variables}
+    environment = {**os.environ, "LOG_LEVEL": "ERROR", "AUDIT_TO_LOG": "off", **own, **variables}
     demo = subprocess.Popen(
         manage_command("demo", "--quiet", *words),
         env=environment,

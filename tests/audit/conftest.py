@@ -1,7 +1,10 @@
-"""The portal with a history, for each test of tampering."""
+"""The portal with a history, for each test of tampering, and the log that the audit log's lines go to."""
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,9 +14,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from onboarding import audit, jobs, policy
-from onboarding.audit import triggers
+from onboarding.audit import stream, triggers
 from onboarding.models import PolicyVersion, Starter
 from onboarding.worker import retention
+from portal.logs.handlers import RaisingStreamHandler
+from portal.logs.log_format import JsonFormatter
 from tests.audit.site import Site, Snapshot, check_foreign_keys
 
 KEPT: dict[str, Site] = {}
@@ -119,3 +124,29 @@ def as_administrator() -> Callable[[], Any]:
         triggers.install_triggers(connection)
 
     return dropped
+
+
+class Log(io.StringIO):
+    """Fails while `is_full`."""
+
+    is_full = False
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """The stream of the audit log's own handler, in place of standard error."""
+    (handler,) = (one for one in stream.log.handlers if isinstance(one, RaisingStreamHandler))
+    assert isinstance(handler.formatter, JsonFormatter)
+    assert stream.log.level == logging.INFO and not stream.log.propagate
+    made = Log()
+    before = handler.setStream(made)
+    yield made
+    handler.setStream(before)

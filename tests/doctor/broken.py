@@ -19,7 +19,7 @@ from onboarding import migrations, policy
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.hooks import sealing
-from onboarding.models import AuditEvent, Heartbeat, Hook, Job, PolicyVersion, Starter
+from onboarding.models import AuditEvent, AuditOutlet, Heartbeat, Hook, Job, PolicyVersion, Starter
 from onboarding.models.policy_settings import SETTING_NAMES
 from portal.demo.process import free_port
 from portal.models import ClaimsSeen, User
@@ -148,6 +148,17 @@ def database_role_too_strong(it: Installation) -> None:
     it.monkeypatch.setattr(installation.database_role, "find_excessive_rights", lambda: ["SUPERUSER"])
 
 
+def head_not_sent(it: Installation) -> None:
+    it.settings.AUDIT_SIGNING_KEY_FILE = "/run/secrets/audit-signing-key.pem"
+    hours_ago = timezone.now() - timedelta(hours=4)
+    AuditOutlet.objects.create(name="head_log", seq=1, sent_at=timezone.now())
+    AuditOutlet.objects.create(name="head_file", seq=1, sent_at=hours_ago, error="OSError: the disk is full")
+
+
+def head_never_sent(it: Installation) -> None:
+    it.settings.AUDIT_SIGNING_KEY_FILE = "/run/secrets/audit-signing-key.pem"
+
+
 def no_worker(_it: Installation) -> None:
     Heartbeat.objects.all().delete()
 
@@ -206,6 +217,10 @@ OWN_SIDE = (
     ),
     Broken("an audit event was changed", "audit.end", trail_changed, says="was changed"),
     Broken("the trail was cut", "audit.end", trail_cut, says="are missing"),
+    Broken(
+        "a place without heads", "audit.outside", head_not_sent, says="a file (OSError: the disk is full)"
+    ),
+    Broken("no head was sent", "audit.outside", head_never_sent, says="no worker has sent one"),
     Broken(
         "settings that make no sense",
         "settings.sense",

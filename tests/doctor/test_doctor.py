@@ -23,7 +23,7 @@ from onboarding.doctor.runner import is_all_ok, list_checks, run_checks
 from onboarding.graph import GraphError
 from onboarding.hooks import sealing, subscriptions
 from onboarding.management.commands.doctor import as_text
-from onboarding.models import GraphBudget, Hook, Mail, PolicyVersion
+from onboarding.models import AuditOutlet, GraphBudget, Hook, Mail, PolicyVersion
 from onboarding.passes.graph_quota import MAX_PAUSE
 from portal.demo.process import free_port
 from portal.models import ClaimsSeen
@@ -373,6 +373,17 @@ def test_a_proxy_for_webhooks_is_named(well, look, monkeypatch):
     assert "A proxy sends the webhooks to: hooks.contoso.example." in seen.text
     monkeypatch.setenv("NO_PROXY", "*")
     assert look().states["hooks.network"] == "ok"
+
+
+def test_the_doctor_says_when_a_head_was_sent_last(well, look, settings):
+    assert "No signed head is sent outside the database." in look().text
+    settings.AUDIT_SIGNING_KEY_FILE = "/run/secrets/audit-signing-key.pem"
+    AuditOutlet.objects.create(name="head_log", seq=1, sent_at=timezone.now())
+
+    seen = look()
+
+    assert seen.states["audit.outside"] == "ok"
+    assert "The last signed head was sent at " in seen.text
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):

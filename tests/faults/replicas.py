@@ -312,7 +312,9 @@ class Portal:
     def complaints(self) -> list[str]:
         """Lines of the log that report an error."""
         return [
-            line for line in self.log.read_text().splitlines() if "Traceback" in line or '"ERROR"' in line
+            line
+            for line in self.log.read_text().splitlines()
+            if "Traceback" in line or '"log.level": "error"' in line
         ]
 
 

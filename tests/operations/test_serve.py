@@ -34,7 +34,8 @@ class Demo:
     def __init__(self, folder: Path, database: Database) -> None:
         self.portal, self.sandbox = f"http://localhost:{free_port()}", f"http://127.0.0.1:{free_port()}"
         own = {"PORTAL_URL": self.portal, "SANDBOX_URL": self.sandbox, "PORTAL_DATA_DIR": str(folder)}
-        self.environment = {**os.environ, **own, "LOG_LEVEL": "ERROR", "DATABASE_URL": database.url}
+        self.environment = {**os.environ, **own, "LOG_LEVEL": "ERROR", "AUDIT_TO_LOG": "off"}
+        self.environment["DATABASE_URL"] = database.url
         self.start()
 
     def start(self) -> None:

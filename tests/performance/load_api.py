@@ -92,7 +92,7 @@ def main(count: int, managers: int) -> int:
         report_times(sent, before, during)
         say(f"checks of accounts that wait for the worker: {backlog}")
         wrong = faults(demo, url, accounts, sent, len(people))
-        errors = sum('"ERROR"' in line for line in Path(log.name).read_text().splitlines())
+        errors = sum('"log.level": "error"' in line for line in Path(log.name).read_text().splitlines())
         return report(sent, (before, during), wrong | {"errors in the portal's log": errors})
 
 

@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {
-        "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
+        "audit", "clock", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
         "policy", "starters",
     },
     "guidance": {"i18n"},
@@ -274,6 +274,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
     "onboarding/tickets/put.py",  # which sources are trusted
+    "onboarding/worker/audit_outlets.py",  # where the signed head can go
     "onboarding/worker/retention.py",  # how long details are kept
 }
 # These modules write, compare and show versions. All others use the policy of the site or of one starter.

@@ -13,6 +13,8 @@ from django.conf import settings
 from onboarding.admin import mail_previews
 from onboarding.history.event_words import EVENTS
 from onboarding.policy.loosening import RULES
+from portal.logs.log_format import field_name
+from portal.views import summarise_csp_report
 
 TOP = Path(settings.BASE_DIR)
 EVENT = re.compile(r"(?:account|audit|database|hook|issue|mail|policy|starter)\.[a-z_]+")
@@ -73,3 +75,33 @@ def test_the_policy_page_has_each_direction_and_reason():
     for row, rule in zip(rows, RULES.values(), strict=True):
         order = ", ".join(f"`{choice}`" for choice in rule.order)
         assert row[1:] == [rule.direction.value + (f": {order}" if order else ""), rule.reason]
+
+
+FIELD = re.compile(
+    r"@timestamp|message|(?:client|ecs|error|event|http|log|organization|process|url|user|portal)[.][a-z_.]+"
+)
+
+
+def logged_fields() -> Iterator[str]:
+    """The field names in the code: what is given as `extra`, and keys that look like a field."""
+    for path in [*(TOP / "onboarding").rglob("*.py"), *(TOP / "portal").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "extra" and isinstance(node.value, ast.Dict):
+                yield from (field_name(ast.literal_eval(key)) for key in node.value.keys if key)
+            keys = node.keys if isinstance(node, ast.Dict) else []
+            keys += [node.slice] if isinstance(node, ast.Subscript) else []
+            for key in keys:
+                if (
+                    isinstance(key, ast.Constant)
+                    and FIELD.fullmatch(str(key.value))
+                    and {"logs", "audit"} & set(path.parts)
+                ):
+                    yield str(key.value)
+
+
+def test_the_log_fields_are_those_that_the_code_writes():
+    names = first_column("logs.md")
+
+    written = set(logged_fields()) | {field_name(key) for key in summarise_csp_report(b"{}")}
+    assert len(names) == len(set(names))
+    assert set(names) == written

@@ -256,7 +256,18 @@ def test_a_log_line_cannot_be_forged():
 
     assert line.isascii() and line.isprintable()
     assert json.loads(line)["message"] == record.msg
-    assert json.loads(line)["path"] == "/\n"
+    assert json.loads(line)["url.path"] == "/\n"
+
+
+@pytest.mark.parametrize("text", ["a", "\x1b", "é", "🎫"])
+def test_a_pipe_takes_every_line_whole(text):
+    record = logging.makeLogRecord({"msg": text * 9000, "path": text * 9000, "reason": text * 20})
+
+    line = JsonFormatter().format(record)
+
+    assert len(line) < 4096
+    fields = json.loads(line)
+    assert fields["event.reason"] == text * 20 and fields["message"].startswith(text * 20)
 
 
 def test_logged_exception_includes_its_location():
@@ -265,7 +276,7 @@ def test_logged_exception_includes_its_location():
     except RuntimeError as error:
         record = logging.makeLogRecord({"msg": "x", "exc_info": (type(error), error, error.__traceback__)})
 
-    assert "in broken" in json.loads(JsonFormatter().format(record))["exception"]
+    assert "in broken" in json.loads(JsonFormatter().format(record))["error.stack_trace"]
 
 
 def test_error_report_contains_no_variables_fields_or_settings(rf):

@@ -555,7 +555,7 @@ NAMED = (
     *("invalid_request", "invalid_client", "accessDenied", "serviceNotAvailable", "TooManyRequests"),
     *("AadPremiumLicenseRequired", "Authentication_RequestFromNonPremiumTenantOrB2CTenant"),
     *("isManagementRestricted", "state", f"onboarding {LAST_MIGRATION}", "legal", "All employees"),
-    "hooks.contoso.example",
+    *("hooks.contoso.example", "OSError: the disk is full"),
     *("mail", "sign_ins", "daily", "issue"),
     *("Test-ServicePrincipalAuthorization -Identity OBJECT-ID -Resource", "Current starters"),
     (

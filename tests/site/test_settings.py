@@ -236,6 +236,18 @@ NONSENSE = {
     "endless patience": ("GRAPH_READ_TIMEOUT_SECONDS", {"GRAPH_READ_TIMEOUT_SECONDS": "600"}),
     "half a call": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "4.5"}),
     "calls without end": ("GRAPH_BUDGET_CALLS", {"GRAPH_BUDGET_CALLS": "9999"}),
+    "more proxies than anybody has": ("TRUSTED_PROXIES", {"TRUSTED_PROXIES": "9"}),
+    "a signing key that is not there": (
+        "AUDIT_SIGNING_KEY_FILE",
+        {"AUDIT_SIGNING_KEY_FILE": "/nowhere/key.pem"},
+    ),
+    "a signing key of another kind": ("AUDIT_SIGNING_KEY_FILE", {"AUDIT_SIGNING_KEY_FILE": str(SETTINGS)}),
+    "heads without a key": (
+        "AUDIT_SIGNING_KEY_FILE",
+        {"AUDIT_HEAD_URL": "https://evidence.contoso.example/"},
+    ),
+    "heads by plain http": ("AUDIT_HEAD_URL", {"AUDIT_HEAD_URL": "http://evidence.contoso.example/"}),
+    "heads in a folder that is not there": ("AUDIT_HEAD_FILE", {"AUDIT_HEAD_FILE": "/nowhere/heads.jsonl"}),
     "shouting": ("LOG_LEVEL", {"LOG_LEVEL": "SHOUT"}),
     "a raw # in the database's password": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2#x@db/p"}),
     "a raw / in the database's password": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2/x@db/p"}),

@@ -25,6 +25,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "admin": ("SQLite", "Pages over the ORM. The constraints and triggers behind them run on both, in policy and promise 7."),
     "api": ("SQLite", "Requests and texts. Parallel requests and times in a query carry the mark for both."),
     "answers": ("SQLite", "Graph's answers decide. The claims and locks behind them run on both, in passes and promise 6."),
+    "audit/test_signed_heads.py": ("SQLite", "Signatures and files. The chain itself is verified on both, in promise 7."),
     "browser": ("SQLite", "Pages and scripts. What they save is tested without a browser."),
     "cases": ("SQLite", "Driven from outside. Cases about the database carry the mark for both."),
     "connectors": ("SQLite", "Files for other products, over HTTP. The services behind them run on both, in api and hooks."),
@@ -54,6 +55,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "operations/test_health.py::test_lists_and_health_are_answered_while_microsoft_hangs": (
         "PostgreSQL", "Processes that wait for Microsoft; no lock is held meanwhile."),
     "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
+    "operations/test_log_lines.py": ("SQLite", "Lines on two streams. What the portal stores is tested elsewhere."),
     "operations/test_restart.py::test_a_running_release_works_on_the_next_releases_schema": (
         "PostgreSQL", "An upgrade without a break is for several servers; SQLite serves one."),
     "operations/test_restart.py::test_a_stop_lets_clicks_and_jobs_finish": (

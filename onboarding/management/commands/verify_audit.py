@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from onboarding import audit
-from onboarding.audit import triggers
+from onboarding.audit import signed_heads, triggers
 from onboarding.models import AuditHead
+from onboarding.worker.audit_outlets import report_chain_faults
 
 
 class Command(BaseCommand):
@@ -25,17 +27,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--head", default="", help="the head hash of an earlier run, which must still be in the audit log"
         )
+        parser.add_argument(
+            "--signed-heads",
+            default="",
+            help="a file with signed heads that were sent elsewhere, one a line: each must still be in the audit log",
+        )
+        parser.add_argument(
+            "--public-key", default="", help="a PEM file with the public key of these heads, and earlier ones"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         events = self._report(
             f"event {fault.seq}: {fault.what}" for fault in audit.verify_chain(options["head"])
         )
+        events += self._report(find_head_faults(options["signed_heads"], options["public_key"]))
         rows = self._report(f"{fault.subject}: {fault.what}" for fault in audit.compare_rows())
+        report_chain_faults(events + rows)
         if events:
-            raise CommandError(f"The audit log was changed. Problems found: {events + rows}.")
+            raise CommandError(f"The audit log was changed. Problems found: {len(events + rows)}.")
         if rows:
             raise CommandError(
-                f"The events are unchanged, but other tables do not match them. Problems found: {rows}."
+                f"The events are unchanged, but other tables do not match them. Problems found: {len(rows)}."
             )
         if missing := triggers.find_missing(connection):
             raise CommandError(
@@ -48,10 +60,31 @@ class Command(BaseCommand):
             "Policy versions, starters and passes match it."
         )
 
-    def _report(self, lines: Iterator[str]) -> int:
-        """Print each problem, and return how many there are."""
-        count = 0
+    def _report(self, lines: Iterable[str]) -> list[str]:
+        """Print each problem as it is found, and return all of them."""
+        found = []
         for line in lines:
             self.stderr.write(line)
-            count += 1
-        return count
+            found.append(line)
+        return found
+
+
+def find_head_faults(file: str, key_file: str) -> list[str]:
+    """What is wrong with the signed heads in this file, a sentence each. Raises CommandError."""
+    if bool(file) != bool(key_file):
+        raise CommandError("Give both --signed-heads and --public-key.")
+    if not file:
+        return []
+    try:
+        keys = signed_heads.read_public_keys(Path(key_file).read_bytes())
+        lines = Path(file).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"The file cannot be read: {error}") from None
+    except signed_heads.UnusableKey as error:
+        raise CommandError(f"{key_file} cannot be used: {error}.") from None
+    if not any(line.strip() for line in lines):
+        raise CommandError(f"{file} has no signed head, so it proves nothing.")
+    return [
+        f"line {fault.line} of {file}: {fault.what}"
+        for fault in signed_heads.verify_signed_heads(lines, keys)
+    ]

@@ -19,7 +19,7 @@ from onboarding.mail import delivery, policy_mails
 from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
-from onboarding.worker import retention, starter_checks
+from onboarding.worker import audit_outlets, retention, starter_checks
 
 log = logging.getLogger(__name__)
 BEAT_EVERY = 5.0  # seconds
@@ -36,6 +36,9 @@ HANDLERS = (
     delivery.release_waiting_mails,
     policy_mails.write_when_in_force,
     hook_delivery.send_deliveries,
+    audit_outlets.write_events,
+    audit_outlets.send_head_hourly,
+    audit_outlets.check_end,
 )
 
 
@@ -59,6 +62,7 @@ class Command(BaseCommand):
             signal.signal(number, self.stop)
         name = f"{socket.gethostname()}:{os.getpid()}"
         retention.enqueue_retention()
+        audit_outlets.enqueue_audit_jobs()
         subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
         log.info("worker started", extra={"worker": name})
         while not self.stopping:
