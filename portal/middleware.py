@@ -28,6 +28,7 @@ from django.utils import timezone
 
 from portal.impossible_input import forget_impossible_cookies, impossible_part
 from portal.signin.checking import is_navigation, is_queueing
+from portal.signin.front_channel import FRONT_CHANNEL_PATH
 from portal.signin.step_up import step_up_proofs
 from portal.views import PLAIN, session_over, static_page, unreadable_request
 
@@ -72,6 +73,8 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         for name, value in HEADERS.items():
+            if name == "X-Frame-Options" and getattr(response, "xframe_options_exempt", False):
+                continue  # its own `frame-ancestors` says who may frame it
             response.headers.setdefault(name, value)  # static files bring their own Cache-Control
         return response
 
@@ -222,12 +225,24 @@ class FetchMetadataMiddleware:
 
 
 def may_come_from_there(request: HttpRequest) -> bool:
+    if is_front_channel_sign_out(request):
+        return True
     if request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}:
         return True
     return (
         request.method in {"GET", "HEAD"}
         and request.headers.get("Sec-Fetch-Mode") == "navigate"
         and request.headers.get("Sec-Fetch-Dest") == "document"
+    )
+
+
+def is_front_channel_sign_out(request: HttpRequest) -> bool:
+    """Whether a page of another site loads Entra's front-channel sign-out in a frame. It can only end a session."""
+    return (
+        request.path_info == FRONT_CHANNEL_PATH
+        and request.method == "GET"
+        and request.headers.get("Sec-Fetch-Mode") == "navigate"
+        and request.headers.get("Sec-Fetch-Dest") == "iframe"
     )
 
 

@@ -41,7 +41,9 @@ def renew_check(request: HttpRequest, person: Person) -> None:
     roles_before = set(request.user.roles)  # type: ignore[union-attr]  # our user model
     authenticate(request, person=person)  # saves the roles
     session = request.session
-    session.update(type(session)(session.session_key).load())  # what another tab saved during the call to Entra
+    session.update(
+        type(session)(session.session_key).load()
+    )  # what another tab saved during the call to Entra
     known = session.get("auth_time")
     newest = max(known, person.auth_time) if isinstance(known, int) else person.auth_time
     _store_check(request, person, auth_time=newest)

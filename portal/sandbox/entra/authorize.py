@@ -83,9 +83,7 @@ def _refusal_without_a_page(tenant: Tenant, asked: AuthorizeRequest, account: Ac
     if not account.exists or not account.properties["accountEnabled"]:
         if "none" not in asked.prompts:
             return error_page(50057, "The user account is disabled.")
-        return asked.redirect_with_error(
-            "interaction_required", "AADSTS50057: The user account is disabled."
-        )
+        return asked.redirect_with_error("interaction_required", "AADSTS50057: The user account is disabled.")
     principal = tenant.registrations.principal_of(asked["client_id"].lower()) or {}
     if principal.get("appRoleAssignmentRequired") and not account.app_roles and not asked.is_for_api:
         return asked.redirect_with_error(
