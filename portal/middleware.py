@@ -261,7 +261,7 @@ class SessionLimitsMiddleware:
             else:
                 stay_signed_in(request, timezone.now())
                 request.auth_time = session_time(request.session.get("auth_time"))  # type: ignore[attr-defined]
-                request.user.signed_in_at = request.auth_time  # type: ignore[attr-defined,union-attr]
+                request.user.signed_in_at = request.auth_time  # type: ignore[attr-defined]
                 request.step_ups = step_up_proofs(request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
@@ -271,9 +271,9 @@ def is_activity(request: HttpRequest) -> bool:
 
     A request of a script is none, and neither is a page that reloads itself: see static/js/poll_page.js.
     """
-    if request.method == "HEAD":
-        return "X-Stay-Signed-In" in request.headers
-    return is_navigation(request) and "reloaded" not in request.GET
+    if "X-Stay-Signed-In" in request.headers:
+        return True
+    return request.method != "HEAD" and is_navigation(request) and "reloaded" not in request.GET
 
 
 def is_too_old(session: SessionBase, now: datetime) -> bool:

@@ -305,6 +305,8 @@ LOGIN_REDIRECT_URL = "home"
 STEP_UP_CONTEXT = "onboarding.guards.step_up.context_for"
 # The function that knows if a person waits in the queue for a pass.
 HAS_QUEUE_POSITION = "onboarding.passes.graph_quota.has_queue_position"
+# The function that ends all sessions of a person, for an admin.
+END_SESSIONS = "onboarding.sessions.ending.end_sessions"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK

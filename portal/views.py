@@ -42,6 +42,13 @@ def check_needed(request: HttpRequest, check_url: Callable[[str], str]) -> HttpR
     return render(request, "signin/check_needed.html", context, status=401)
 
 
+def fresh_sign_in_needed(request: HttpRequest, again_url: Callable[[str], str]) -> HttpResponse:
+    """Answer a form for an act that needs a recent sign-in: nothing happened, the input is kept."""
+    context = resend_context(request)
+    context["sign_in_url"] = again_url(context["page_url"])
+    return render(request, "signin/fresh_needed.html", context, status=403)
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """A form whose token is no longer good, usually because the session ended or was renewed in another tab."""
     if not request.user.is_authenticated:

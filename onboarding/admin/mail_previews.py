@@ -24,7 +24,7 @@ from django.views.decorators.http import require_safe
 from onboarding.mail.calendar_entries import build_calendar_file
 from onboarding.mail.digest import render_digest
 from onboarding.mail.kinds import BATCHED_KINDS, CALENDAR_METHODS, CONFIRMERS, DIGESTS, Reader
-from onboarding.mail.rendering import render_mail, starter_context
+from onboarding.mail.rendering import common_context, notice_link, render_mail, starter_context
 from onboarding.models import Mail, Starter
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "emails"
@@ -41,6 +41,7 @@ READERS = {
     "problem": (Reader.HR, Reader.SECURITY),
     "refused": (Reader.MANAGER, Reader.HR, Reader.SECURITY),
     "registered": (Reader.MANAGER, Reader.HR),
+    "sessions_ended": (Reader.PERSON, Reader.SECURITY),
     "unexpected": (Reader.SECURITY, Reader.HR),
     "withdrawn": (Reader.FORMER,),
 }
@@ -58,6 +59,7 @@ NAMES = {
     "registered": _("Registered"),
     "reminder": _("Reminder"),
     "reminder_ahead": _("Early reminder"),
+    "sessions_ended": _("Sessions ended"),
     "taken_back": _("Pass cancelled"),
     "unexpected": _("Unexpected event"),
     "withdrawn": _("Withdrawn"),
@@ -72,6 +74,15 @@ STARTER = Starter(
     starts_at=datetime(2030, 9, 2, 9, tzinfo=UTC),
     time_zone="UTC",
 )
+# What a mail about no starter says.
+NOTICES: dict[str, dict[str, Any]] = {
+    "sessions_ended": {
+        "person_name": "Robin Adler (invented)",
+        "admin_name": "Sam Bakker (invented)",
+        "why": REASON,
+        "passes": 1,
+    },
+}
 # The styles of a mail are inline. The policy loads and runs nothing, and disables links.
 MAIL_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 
@@ -99,6 +110,16 @@ class Preview:
                     )
                     for kind in self.line_kinds
                 ]
+            )
+        if self.kind in NOTICES:
+            return render_mail(
+                self.kind,
+                {
+                    **common_context(),
+                    "recipient": self.reader,
+                    **NOTICES[self.kind],
+                    "link": notice_link(self.reader),
+                },
             )
         return render_mail(self.kind, {**starter_context(STARTER, self.reader, REASON), "may_go_on": True})
 

@@ -34,6 +34,7 @@ from onboarding.admin.read_only import ReadOnly
 from onboarding.models import PolicyVersion, Starter
 from onboarding.models.policy import DepartmentPolicy
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES
+from onboarding.sessions.freshness import require_fresh_sign_in
 
 SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_("The pass"), ("lifetime_minutes", "attempts", "identity_checks")),
@@ -143,6 +144,7 @@ class PolicyAdmin(ReadOnly):
         version = get_object_or_404(self.get_queryset(request), pk=object_id)
         back = reverse(f"admin:onboarding_{self.opts.model_name}_changelist")
         if request.method == "POST":
+            require_fresh_sign_in(request.user)
             try:
                 policy.activate_version(object_id, by=request.user)  # type: ignore[arg-type]  # our user model
             except policy.CannotActivate as why:
@@ -172,6 +174,8 @@ class PolicyAdmin(ReadOnly):
 
     def save_model(self, request: HttpRequest, obj: PolicyVersion, form: Any, change: bool) -> None:
         version, opened_on = obj, form.cleaned_data["opened_on"]
+        if not policy.only_stops_passes(version):  # an emergency does not wait for a sign-in
+            require_fresh_sign_in(request.user)
         if policy.add_version(version, by=request.user, opened_on=opened_on):  # type: ignore[arg-type]
             return
         messages.warning(

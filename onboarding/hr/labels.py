@@ -203,6 +203,7 @@ EVENTS = {
         "The other system named another requester, so HR must accept the starter again"
     ),
     "starter.erased": _("Personal details erased"),
+    "session.ended_all": _("An admin ended all sessions of a person"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(

@@ -26,6 +26,7 @@ from onboarding.policy.current import (
     merge_department_policy,
     newest_version_number,
     normalise_department,
+    only_stops_passes,
     pass_lifetime_minutes,
     version_at,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "merge_department_policy",
     "newest_version_number",
     "normalise_department",
+    "only_stops_passes",
     "pass_lifetime_minutes",
     "version_at",
 ]

@@ -218,6 +218,13 @@ API_SETTINGS = frozenset(
 )
 
 
+def only_stops_passes(version: PolicyVersion) -> bool:
+    """Whether this version, which is not saved yet, does nothing but freeze the portal."""
+    now = for_site()
+    changed = {name for name in SETTING_NAMES if getattr(now, name) != getattr(version, name)}
+    return not version.department and version.frozen and changed <= {"frozen"}
+
+
 def _only_stops(before: PolicyVersion, after: PolicyVersion) -> bool:
     """Whether the new version differs only by a freeze, or by fewer rights of other systems."""
     changed = {name for name in SETTING_NAMES if getattr(before, name) != getattr(after, name)}

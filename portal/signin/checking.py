@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from portal.views import PLAIN, check_needed
+from portal.views import PLAIN, check_needed, fresh_sign_in_needed
 
 # While Microsoft cannot be reached, a manager in the queue is asked again after so long.
 RETRY_SECONDS = 60
@@ -26,7 +26,10 @@ View = Callable[..., HttpResponse]
 
 
 class SignInCheckMiddleware:
-    """Lets no request act on a session whose last check is too old, unless its view says that it may."""
+    """Lets no request act on a session whose last check is too old, unless its view says that it may.
+
+    An act that needs a recent sign-in says so by an exception, which becomes a page that keeps what was typed.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -50,6 +53,11 @@ class SignInCheckMiddleware:
             return HttpResponseRedirect(check_url(request.get_full_path()))
         return check_needed(request, check_url)
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not getattr(exception, "needs_fresh_sign_in", False):
+            return None
+        return fresh_sign_in_needed(request, again_url)
+
 
 def answers_unchecked(*methods: str) -> Callable[[View], View]:
     """Let these methods of a view work although Entra has not confirmed the person in the last minutes."""
@@ -64,6 +72,11 @@ def answers_unchecked(*methods: str) -> Callable[[View], View]:
 def check_url(page: str) -> str:
     """Where to have the sign-in checked, and come back to this page."""
     return f"{reverse('signin:check')}?{urlencode({'next': page})}"
+
+
+def again_url(page: str) -> str:
+    """Where to sign in again, and come back to this page."""
+    return f"{reverse('signin:again')}?{urlencode({'next': page})}"
 
 
 def is_check_due(session: SessionBase) -> bool:

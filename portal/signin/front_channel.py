@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.signin.app import browser_url, issuer_url
 from portal.signin.flows import hash_of
@@ -30,14 +30,14 @@ def login_origin() -> str:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def front_channel_sign_out(request: HttpRequest) -> HttpResponse:
     """End the portal's sessions of this `sid`. The answer is always the same, so it says nothing about sessions."""
     end_sessions_of(request.GET.get("sid", ""), issuer=request.GET.get("iss", ""))
     response = HttpResponse("Signed out.\n", content_type="text/plain; charset=utf-8")
     # Entra's sign-out page, and nobody else, may load it in a frame.
     response._csp_replace = {"frame-ancestors": [login_origin()]}  # type: ignore[attr-defined]
-    response.xframe_options_exempt = True  # type: ignore[attr-defined]
+    response.xframe_options_exempt = True
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

@@ -127,6 +127,8 @@ def finish_check(request: HttpRequest, begun: SignIn, answer: dict[str, str]) ->
     """
     if not silent.is_of_this_session(request, begun):
         return failure_page(request, "over", begun.next_path)
+    if answer.get("error") in silent.UNAVAILABLE:
+        return silent.answer_unreachable(request, begun.next_path)
     try:
         person = token_person(begun, answer)
         silent.require_same_person(begun, person)
@@ -182,8 +184,6 @@ def redeem_code(flow: dict[str, Any], answer: dict[str, str]) -> str:
 def refused_by_microsoft(result: dict[str, Any]) -> TokenRefused:
     code = re.search(r"AADSTS\d{1,9}", str(result.get("error_description")))
     detail = f"Microsoft answered {str(result['error'])[:60]} {code[0] if code else ''}".rstrip()
-    if result["error"] in {"temporarily_unavailable", "server_error"}:
-        return TokenRefused("unavailable", detail)
     if code and code[0] == "AADSTS50105":
         return TokenRefused("not_assigned", detail)
     if result["error"] == "interaction_required" or (code and code[0] in CONDITIONS_NOT_MET):

@@ -42,9 +42,10 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "locks", "mail", "models", "obstacles",
         "participants", "policy", "transitions",
     },
+    "sessions": {"audit", "clock", "errors", "graph", "lifecycle", "mail", "models", "passes", "policy"},
     "starters": {
         "audit", "clock", "confirmer", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models",
-        "obstacles", "participants", "passes", "policy", "transitions",
+        "obstacles", "participants", "passes", "policy", "sessions", "transitions",
     },
     "tickets": {
         "audit", "clock", "errors", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "participants",
@@ -72,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
         "policy",
     },
-    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy"},
+    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy", "sessions"},
     # Django finds these by name.
     "apps": {"audit", "hooks", "operations"},
     "context_processors": {"policy"},
@@ -270,6 +271,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
+    "onboarding/sessions/freshness.py",  # how recently an admin must have signed in
     "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/retention.py",  # how long details are kept
 }

@@ -14,7 +14,7 @@ from onboarding.admin import mail_previews
 from onboarding.hr.labels import EVENTS
 
 TOP = Path(settings.BASE_DIR)
-EVENT = re.compile(r"(?:account|audit|database|hook|issue|mail|policy|starter)\.[a-z_]+")
+EVENT = re.compile(r"(?:account|audit|database|hook|issue|mail|policy|session|starter)\.[a-z_]+")
 DJANGOS = {"auth", "admin", "contenttypes"}
 
 

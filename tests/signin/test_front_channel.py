@@ -14,7 +14,7 @@ from django.utils import timezone
 from portal.models import EntraSession
 from portal.signin import front_channel
 from portal.signin.app import issuer_url
-from tests.support.signed_in_browser import SignedInBrowser
+from tests.signin.signed_in_browser import SignedInBrowser
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,7 @@ def test_session_is_found_after_a_check_and_a_step_up(signed_in):
         ("of hanna", "https://evil.example/v2.0"),
     ],
 )
-def test_wrong_sid_or_issuer_gets_the_same_answer_and_ends_nothing(signed_in, sid, iss):
+def test_wrong_sid_or_issuer_ends_nothing_and_looks_the_same(signed_in, sid, iss):
     hanna = signed_in("hanna", "/hr/")
     known = sid_at_microsoft(hanna)
     wrong = signs_out(known if sid == "of hanna" else sid, iss)
@@ -78,7 +78,7 @@ def test_wrong_sid_or_issuer_gets_the_same_answer_and_ends_nothing(signed_in, si
     assert set(wrong.headers) == set(right.headers)
 
 
-def test_sid_is_stored_as_a_hash_and_goes_with_its_session(signed_in):
+def test_stored_hash_of_the_sid_goes_with_its_session(signed_in):
     hanna = signed_in("hanna", "/hr/")
     row = EntraSession.objects.get()
     assert sid_at_microsoft(hanna) not in str(vars(row))

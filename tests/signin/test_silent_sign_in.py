@@ -16,7 +16,7 @@ from onboarding.passes import graph_quota
 from portal.models import SignIn, User
 from portal.sandbox.people import BY_KEY
 from tests.conftest import creations
-from tests.support.signed_in_browser import SignedInBrowser, text_of
+from tests.signin.signed_in_browser import SignedInBrowser, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -191,6 +191,18 @@ def test_session_ends_at_each_error_of_entra(hanna, error):
     page = hanna.portal.get("/signin/callback/", {"error": error, "state": state})
 
     assert page.status_code == 401 and not hanna.is_signed_in
+
+
+@pytest.mark.parametrize("error", ["temporarily_unavailable", "server_error"])
+def test_entra_that_cannot_answer_ends_nothing(hanna, error):
+    hanna.wait(5.1)
+    leaving = hanna.portal.get(hanna.portal.get("/hr/")["Location"])["Location"]
+    state = dict(parse_qsl(urlsplit(leaving).query))["state"]
+
+    page = hanna.portal.get("/signin/callback/", {"error": error, "state": state})
+
+    assert page.status_code == 503 and hanna.is_signed_in
+    assert hanna.portal.get("/hr/").status_code == 302  # and shows nothing until it can
 
 
 def test_browser_never_bounces_while_entra_refuses(hanna, tenant):
