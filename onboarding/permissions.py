@@ -53,6 +53,19 @@ def hr_only(view: View) -> View:
     return wrapper
 
 
+def answers_unchecked(*methods: str) -> Callable[[View], View]:
+    """Let these methods of a view work although Entra has not confirmed the person in the last minutes.
+
+    The session then has no proof of a recent sign-in: what needs one is refused by the view itself.
+    """
+
+    def mark(view: View) -> View:
+        view.unchecked_methods = frozenset(methods)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 class CannotTell(Exception):
     """The portal cannot read now whether this person, the manager at the last check, is still the manager.
 

@@ -27,12 +27,15 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from portal.impossible_input import forget_impossible_cookies, impossible_part
+from portal.signin.checking import is_navigation, is_queueing
+from portal.signin.front_channel import FRONT_CHANNEL_PATH
 from portal.signin.step_up import step_up_proofs
 from portal.views import PLAIN, session_over, static_page, unreadable_request
 
 logger = logging.getLogger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
 API_PREFIX = "/api/v1/"
+MANAGERS_PREFIX = "/starters/"
 PROBLEM_TYPE = "application/problem+json"
 KEPT_API_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 API_ERROR_CODES = {
@@ -70,6 +73,8 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         for name, value in HEADERS.items():
+            if name == "X-Frame-Options" and getattr(response, "xframe_options_exempt", False):
+                continue  # its own `frame-ancestors` says who may frame it
             response.headers.setdefault(name, value)  # static files bring their own Cache-Control
         return response
 
@@ -220,12 +225,24 @@ class FetchMetadataMiddleware:
 
 
 def may_come_from_there(request: HttpRequest) -> bool:
+    if is_front_channel_sign_out(request):
+        return True
     if request.headers.get("Sec-Fetch-Site", "none") in {"same-origin", "none"}:
         return True
     return (
         request.method in {"GET", "HEAD"}
         and request.headers.get("Sec-Fetch-Mode") == "navigate"
         and request.headers.get("Sec-Fetch-Dest") == "document"
+    )
+
+
+def is_front_channel_sign_out(request: HttpRequest) -> bool:
+    """Whether a page of another site loads Entra's front-channel sign-out in a frame. It can only end a session."""
+    return (
+        request.path_info == FRONT_CHANNEL_PATH
+        and request.method == "GET"
+        and request.headers.get("Sec-Fetch-Mode") == "navigate"
+        and request.headers.get("Sec-Fetch-Dest") == "iframe"
     )
 
 
@@ -242,16 +259,21 @@ class SessionLimitsMiddleware:
             if is_too_old(request.session, timezone.now()):
                 logout(request)
             else:
-                if not is_poll(request):
-                    stay_signed_in(request.session, timezone.now())
+                stay_signed_in(request, timezone.now())
                 request.auth_time = session_time(request.session.get("auth_time"))  # type: ignore[attr-defined]
+                request.user.signed_in_at = request.auth_time  # type: ignore[attr-defined]
                 request.step_ups = step_up_proofs(request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
 
-def is_poll(request: HttpRequest) -> bool:
-    """Whether a page polls by itself, without any action of its reader: see static/js/poll_page.js."""
-    return request.method == "HEAD" and "X-Poll" in request.headers
+def is_activity(request: HttpRequest) -> bool:
+    """Whether a person opens a page, sends a form, or asks to stay signed in.
+
+    A request of a script is none, and neither is a page that reloads itself: see static/js/poll_page.js.
+    """
+    if "X-Stay-Signed-In" in request.headers:
+        return True
+    return request.method != "HEAD" and is_navigation(request) and "reloaded" not in request.GET
 
 
 def is_too_old(session: SessionBase, now: datetime) -> bool:
@@ -259,12 +281,19 @@ def is_too_old(session: SessionBase, now: datetime) -> bool:
     return began is None or now - began >= settings.SESSION_ABSOLUTE_AGE
 
 
-def stay_signed_in(session: SessionBase, now: datetime) -> None:
-    """Update only the expiry. Saving the session would undo what another request saved meanwhile, and would end this
+def stay_signed_in(request: HttpRequest, now: datetime) -> None:
+    """Extend the idle limit after activity, and for a manager in the queue, whose page polls until their turn.
+
+    Update only the expiry. Saving the session would undo what another request saved meanwhile, and would end this
     request with an error if another tab has just signed in again."""
+    is_active = is_activity(request)
+    if not (is_active or request.path_info.startswith(MANAGERS_PREFIX)):
+        return
     ends = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    due = Session.objects.filter(session_key=session.session_key, expire_date__lt=ends - timedelta(minutes=1))
-    if due.exists():  # a plain read first: on SQLite even an update of no row waits for the one writer
+    key = request.session.session_key
+    due = Session.objects.filter(session_key=key, expire_date__lt=ends - timedelta(minutes=1))
+    # A plain read first: on SQLite even an update of no row waits for the one writer.
+    if due.exists() and (is_active or is_queueing(request)):
         due.update(expire_date=ends)
 
 
@@ -289,7 +318,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> Any:
         if request.method not in {"GET", "HEAD"}:
             return session_over(request)
-        if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        if not is_navigation(request):
             # A script that polls: a redirect would lead it nowhere.
             return HttpResponse("Signed out.\n", PLAIN, 401)
         return super().handle_no_permission(request, view_func)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +33,13 @@ class User(AbstractBaseUser):
     roles = models.JSONField(_("roles"), default=list, blank=True)
     # Kept after the role is given up: a recent admin cannot create a pass.
     last_admin_at = models.DateTimeField(_("last seen as an admin"), null=True, blank=True, editable=False)
+    # A session that began before this moment has another hash, so it is over.
+    sessions_ended_at = models.DateTimeField(
+        _("sessions ended by an admin"), null=True, blank=True, editable=False
+    )
+
+    # When this person last proved who they are, in the session of this request. Not stored.
+    signed_in_at: datetime | None = None
 
     USERNAME_FIELD = "oid"
 
@@ -88,6 +95,8 @@ class User(AbstractBaseUser):
 
     def _session_hash(self, secret: str) -> str:
         whose = f"{self.tid}/{self.oid}"
+        if self.sessions_ended_at:
+            whose += f"/{self.sessions_ended_at.astimezone(UTC).isoformat()}"
         return salted_hmac("portal.models.User", whose, secret=secret, algorithm="sha256").hexdigest()
 
 
@@ -105,6 +114,7 @@ class SignIn(models.Model):
     class Purpose(models.TextChoices):
         SIGN_IN = "sign in"
         STEP_UP = "step up"
+        SILENT = "silent"  # the check of a session: the person is not asked anything
 
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64)
@@ -134,6 +144,20 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} begun {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class EntraSession(models.Model):
+    """The session of Entra in which a session of the portal began, so that Entra can end it. It ends with the session."""
+
+    session = models.OneToOneField("sessions.Session", on_delete=models.CASCADE, primary_key=True)
+    sid_hash = models.CharField(max_length=64, db_index=True)  # of the claim `sid`
+
+    class Meta:
+        verbose_name = _("session of Entra")
+        verbose_name_plural = _("sessions of Entra")
+
+    def __str__(self) -> str:
+        return self.sid_hash[:8]
 
 
 class ClaimsSeen(models.Model):

@@ -247,6 +247,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SessionLimitsMiddleware",
     "portal.middleware.SignInRequiredMiddleware",  # every page needs sign-in unless marked otherwise
+    "portal.signin.checking.SignInCheckMiddleware",  # asks Entra every few minutes if the person may go on
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -305,6 +306,10 @@ LOGIN_URL = "signin:start"
 LOGIN_REDIRECT_URL = "home"
 # The function that knows which context a purpose needs; a setting, so that neither side imports the other.
 STEP_UP_CONTEXT = "onboarding.guards.step_up.context_for"
+# The function that knows if a person waits in the queue for a pass.
+HAS_QUEUE_POSITION = "onboarding.passes.graph_quota.has_queue_position"
+# The function that ends all sessions of a person, for an admin.
+END_SESSIONS = "onboarding.sessions.ending.end_sessions"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK
@@ -313,6 +318,10 @@ SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the first click from the ma
 SESSION_COOKIE_AGE = int(timedelta(minutes=30).total_seconds())  # idle
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_ABSOLUTE_AGE = timedelta(hours=8)
+# After this long the portal asks Entra again, without asking the person: the account may be disabled, a role removed.
+SESSION_CHECK_AGE = timedelta(minutes=5)
+# While Microsoft cannot be reached, a manager in the queue keeps the session for so long after the last check.
+SESSION_CHECK_GRACE = timedelta(minutes=20)
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -34,6 +35,20 @@ def session_over(request: HttpRequest) -> HttpResponse:
     return render(request, "signin/session_over.html", resend_context(request), status=401)
 
 
+def check_needed(request: HttpRequest, check_url: Callable[[str], str]) -> HttpResponse:
+    """Answer a form that was sent after the time for a check of the sign-in: nothing happened, the input is kept."""
+    context = resend_context(request)
+    context["sign_in_url"] = check_url(context["page_url"])
+    return render(request, "signin/check_needed.html", context, status=401)
+
+
+def fresh_sign_in_needed(request: HttpRequest, again_url: Callable[[str], str]) -> HttpResponse:
+    """Answer a form for an act that needs a recent sign-in: nothing happened, the input is kept."""
+    context = resend_context(request)
+    context["sign_in_url"] = again_url(context["page_url"])
+    return render(request, "signin/fresh_needed.html", context, status=403)
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """A form whose token is no longer good, usually because the session ended or was renewed in another tab."""
     if not request.user.is_authenticated:
@@ -42,10 +57,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
 
 
 def resend_context(request: HttpRequest) -> dict[str, Any]:
-    """Context for offering the form again: only HR's long forms, never a confirmation. And only if the browser
+    """Context for offering the form again: only the forms of HR and admins, never a confirmation. And only if the browser
     says that our own page sent it; otherwise one click would complete a forged request."""
     fields: list[tuple[str, str]] = []
-    if request.path.startswith("/hr/") and is_same_origin(request):
+    if request.path.startswith(("/hr/", "/admin/")) and is_same_origin(request):
         fields = [
             (name, value)
             for name, values in request.POST.lists()

@@ -25,7 +25,7 @@ from onboarding.mail.calendar_entries import build_calendar_file
 from onboarding.mail.digest import render_digest
 from onboarding.mail.kinds import BATCHED_KINDS, CALENDAR_METHODS, CONFIRMERS, DIGESTS, Reader
 from onboarding.mail.policy_mails import policy_context
-from onboarding.mail.rendering import render_mail, starter_context
+from onboarding.mail.rendering import common_context, notice_link, render_mail, starter_context
 from onboarding.models import EffectivePolicy, Mail, PolicyVersion, Starter
 from onboarding.policy import ChangeKind, PolicyChange
 
@@ -45,6 +45,7 @@ READERS = {
     "problem": (Reader.HR, Reader.SECURITY),
     "refused": (Reader.MANAGER, Reader.HR, Reader.SECURITY),
     "registered": (Reader.MANAGER, Reader.HR),
+    "sessions_ended": (Reader.PERSON, Reader.SECURITY),
     "unexpected": (Reader.SECURITY, Reader.HR),
     "withdrawn": (Reader.FORMER,),
 }
@@ -64,6 +65,7 @@ NAMES = {
     "registered": _("Starter registered a sign-in method"),
     "reminder": _("Reminder"),
     "reminder_ahead": _("Early reminder"),
+    "sessions_ended": _("Sessions ended"),
     "taken_back": _("Pass cancelled"),
     "unexpected": _("Unexpected event"),
     "withdrawn": _("Withdrawn"),
@@ -87,6 +89,15 @@ EXAMPLE_CHANGES = {
     "policy_draft": PolicyChange(
         ChangeKind.DRAFT, DRAFT, BEFORE, EffectivePolicy(DRAFT), "Robin Adler", REASON
     ),
+}
+# What another mail about no starter says.
+NOTICES: dict[str, dict[str, Any]] = {
+    "sessions_ended": {
+        "person_name": "Robin Adler (invented)",
+        "admin_name": "Sam Bakker (invented)",
+        "why": REASON,
+        "passes": 1,
+    },
 }
 # The styles of a mail are inline. The policy loads and runs nothing, and disables links.
 MAIL_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
@@ -118,6 +129,16 @@ class Preview:
             )
         if self.kind in EXAMPLE_CHANGES:
             return render_mail(self.kind, policy_context(EXAMPLE_CHANGES[self.kind]))
+        if self.kind in NOTICES:
+            return render_mail(
+                self.kind,
+                {
+                    **common_context(),
+                    "recipient": self.reader,
+                    **NOTICES[self.kind],
+                    "link": notice_link(self.reader),
+                },
+            )
         return render_mail(self.kind, {**starter_context(STARTER, self.reader, REASON), "may_go_on": True})
 
     @property

@@ -31,6 +31,7 @@ from onboarding.models import PolicyVersion, Starter
 from onboarding.models.policy import DepartmentPolicy
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES
 from onboarding.policy import SettingChange, format_setting, setting_field
+from onboarding.sessions.freshness import require_fresh_sign_in
 
 SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_("The pass"), ("lifetime_minutes", "attempts", "identity_checks")),
@@ -140,6 +141,7 @@ class PolicyAdmin(ReadOnly):
             raise PermissionDenied
         version = get_object_or_404(self.get_queryset(request), pk=object_id)
         if request.method == "POST":
+            require_fresh_sign_in(request.user)
             try:
                 policy.activate_version(object_id, by=request.user)  # type: ignore[arg-type]  # our user model
             except policy.CannotActivate as why:
@@ -200,6 +202,8 @@ class PolicyAdmin(ReadOnly):
 
     def save_model(self, request: HttpRequest, obj: PolicyVersion, form: Any, change: bool) -> None:
         version, opened_on = obj, form.cleaned_data["opened_on"]
+        if not policy.only_stops_passes(version):  # an emergency does not wait for a sign-in
+            require_fresh_sign_in(request.user)
         is_active = policy.add_version(version, by=request.user, opened_on=opened_on)  # type: ignore[arg-type]
         if not is_active:
             say_that_it_waits(request, version)
@@ -255,6 +259,8 @@ class PolicyVersionAdmin(PolicyAdmin):
         reason, frozen = read_reason(request), request.POST.get("frozen") == "yes"
         if not reason:
             return redirect("admin:index")
+        if not frozen:
+            require_fresh_sign_in(request.user)
         before = policy.for_site()
         try:
             version = policy.set_frozen(frozen, by=request.user, reason=reason)  # type: ignore[arg-type]

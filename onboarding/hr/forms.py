@@ -276,6 +276,12 @@ class WithdrawForm(ReasonForm):
         self.fields["reason"].label = gettext("Why are you stopping this onboarding?")
 
 
+class AllowForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = gettext("Why does this starter need another pass?")
+
+
 class StandInForm(ReasonForm):
     """`seen` is the stand-in that HR was shown; `step` is `route` to assign the stand-in or `end` to remove it."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.utils.text import format_lazy
+from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import clock, graph, guards, policy
@@ -19,6 +20,7 @@ from onboarding.i18n import Words, join_sentences
 from onboarding.lifecycle import StarterState
 from onboarding.mail import outbox, preferences, send_times
 from onboarding.mail.kinds import BATCHED_KINDS, CONFIRMERS, MAY_HAVE_ARRIVED, Reader
+from onboarding.mail.rendering import LONGEST_NAME, notice_link
 from onboarding.mail.send_times import Urgency
 from onboarding.models import PassIssue, Starter
 
@@ -159,6 +161,23 @@ def write_replaced_elsewhere(issue: PassIssue) -> None:
         "Please find out who created the other pass."
     )
     _write_unexpected(issue, "replaced", reason)
+
+
+def write_sessions_ended(
+    person: Any, *, address: str, by: Any, reason: str, passes: int, number: int
+) -> None:
+    """To the person and to security: an admin ended all sessions of the person. `number` is the audit event's."""
+    name = Truncator(person.name).chars(LONGEST_NAME)  # it is in a subject
+    details = {"person_name": name, "admin_name": by.name, "why": reason, "passes": passes}
+    for recipient, to in ((Reader.PERSON, address), (Reader.SECURITY, security_address())):
+        outbox.write_notice(
+            "sessions_ended",
+            to=to,
+            key=f"{recipient}:{number}",
+            recipient=recipient,
+            reader_id=person.oid if recipient == Reader.PERSON else "",
+            details=details | {"link": notice_link(recipient)},
+        )
 
 
 def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:

@@ -7,6 +7,7 @@ time are sent as one digest; each keeps its row, so that a starter's page shows 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,12 @@ from onboarding.i18n import Words
 from onboarding.jobs import enqueue_job
 from onboarding.mail.calendar_entries import calendar_method, has_calendar_entry, number_calendar_entry
 from onboarding.mail.kinds import BATCHED_KINDS, CONFIGURED_READERS, Reader
-from onboarding.mail.rendering import in_organisation_language, render_mail, starter_context
+from onboarding.mail.rendering import (
+    common_context,
+    in_organisation_language,
+    render_mail,
+    starter_context,
+)
 from onboarding.mail.send_times import Urgency, earliest_send_time
 from onboarding.models import Mail, Starter
 from onboarding.models.job import Job
@@ -74,15 +80,27 @@ def write_mail(
     return mail.written_at
 
 
-def write_policy_mail(kind: str, *, to: str, key: str, recipient: Reader, context: dict[str, Any]) -> None:
-    """Write one mail about the policy, which is about no starter and waits for no batch, and queue it."""
+def write_notice(
+    kind: str,
+    *,
+    to: str,
+    key: str,
+    recipient: Reader,
+    details: Mapping[str, Any],
+    reader_id: str = "",
+) -> None:
+    """Write one mail about no starter, and queue it at once. Call this in the transaction of the change."""
+    to = to if recipient in CONFIGURED_READERS else single_address(to)
+    if not to:
+        return
     mail, is_new = Mail.objects.get_or_create(
         message_id=message_id(f"{kind}:{key}"),
         defaults={
             "kind": kind,
             "to": to,
             "recipient": recipient,
-            **render_mail(kind, context),
+            "reader_id": reader_id,
+            **render_mail(kind, {**common_context(), "recipient": recipient, **details}),
             "written_at": clock.now(),
         },
     )

@@ -37,7 +37,7 @@ def write_policy_mails(change: PolicyChange) -> None:
         context = policy_context(change)
     for reader, to in recipients.items():
         key = f"{change.version.number}:{change.version.created_at.isoformat()}:{change.kind}:{reader}"
-        outbox.write_policy_mail(kind, to=to, key=key, recipient=reader, context=context)
+        outbox.write_notice(kind, to=to, key=key, recipient=reader, details=context)
     if change.kind == ChangeKind.SCHEDULED:
         enqueue_job(
             f"policy-in-force:{change.version.number}", priority=Job.Priority.MAIL, due_at=change.in_force_at

@@ -68,6 +68,12 @@ def format_start(starter: Starter, form: str = "LONG") -> str:
         return date_format(starter.start_local, form)
 
 
+def notice_link(recipient: Reader) -> str:
+    """The page for a mail about no starter: the audit log for security, the reader's first page for others."""
+    name = "admin:onboarding_auditevent_changelist" if recipient == Reader.SECURITY else "home"
+    return settings.PORTAL_URL + reverse(name)
+
+
 def page_link(recipient: Reader, starter: Starter) -> str:
     """The address of the page that this reader can open; empty where they have none."""
     page = _page_path(recipient, starter)

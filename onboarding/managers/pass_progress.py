@@ -39,6 +39,7 @@ _WHY_CANCELLED: dict[str, Promise] = {
     Reason.TAKEN_BACK: _("HR cancelled the pass."),
     Reason.WITHDRAWN: _("HR withdrew this starter."),
     Reason.FROZEN: _("An admin stopped all passes."),
+    Reason.SESSIONS_ENDED: _("An admin ended your sessions."),
 }
 
 

@@ -35,6 +35,7 @@ class Mail(models.Model):
         DUTY = "duty", _("the duty address")
         HR = "hr", _("HR")
         SECURITY = "security", _("security")
+        PERSON = "person", _("the person themselves")
 
     kind = models.CharField(_("kind"), max_length=20)
     recipient = models.CharField(

@@ -189,6 +189,11 @@ def queue_position(starter: Starter, person: Any) -> Wait | None:
     return Wait(turn.opens_at, before.count())
 
 
+def has_queue_position(person: Any) -> bool:
+    """Return whether the person waits in the queue, for any starter. Each position lapses after its time."""
+    return Turn.objects.filter(_unfinished_turns(clock.now()), person=person).exists()
+
+
 @transaction.atomic
 def acquire_for_worker(calls: int = 1, *, yields: bool = True) -> float:
     """Take calls for background work. Returns 0.0 if they were free, else the seconds until the next try.

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 Reason = PassIssue.Reason
 
 
+class SessionsEnded(ConcurrentUpdate):
+    """An admin ended all sessions of the manager while this pass was being created."""
+
+
 class IssuingFrozen(ConcurrentUpdate):
     """An admin froze all passes while this one was being created."""
 
@@ -38,6 +43,8 @@ def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
         with audit.transaction():
             if policy.for_site().frozen:
                 raise IssuingFrozen("passes were frozen meanwhile")
+            if _have_sessions_ended(issue):
+                raise SessionsEnded("an admin ended the manager's sessions meanwhile")
             now = clock.now()
             move_issue(
                 issue,
@@ -71,9 +78,17 @@ def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
     return Shown(issue, made.code, made.ends_at)
 
 
+def _have_sessions_ended(issue: PassIssue) -> bool:
+    """Whether an admin ended the sessions of the person who confirmed, after the click."""
+    people = get_user_model().objects
+    return people.filter(pk=issue.actor_id, sessions_ended_at__gte=issue.intended_at).exists()
+
+
 def _reason_of(error: Exception) -> str:
     if isinstance(error, IssuingFrozen):
         return Reason.FROZEN
+    if isinstance(error, SessionsEnded):
+        return Reason.SESSIONS_ENDED
     return Reason.CHANGED if isinstance(error, ConcurrentUpdate) else Reason.NOT_RECORDED
 
 

@@ -39,6 +39,7 @@ from onboarding.policy.current import (
     merge_department_policy,
     newest_version_number,
     normalise_department,
+    only_stops_passes,
     pass_lifetime_minutes,
     version_at,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "merge_department_policy",
     "newest_version_number",
     "normalise_department",
+    "only_stops_passes",
     "pass_lifetime_minutes",
     "record_version",
     "set_frozen",

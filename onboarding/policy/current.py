@@ -160,6 +160,13 @@ def effective_with(version: PolicyVersion) -> EffectivePolicy:
     return merge_department_policy(for_site() if version.pk is None else _site_before(version), version)
 
 
+def only_stops_passes(version: PolicyVersion) -> bool:
+    """Whether this version, which is not saved yet, does nothing but freeze the portal."""
+    now = for_site()
+    changed = {name for name in SETTING_NAMES if getattr(now, name) != getattr(version, name)}
+    return not version.department and version.frozen and changed <= {"frozen"}
+
+
 def _site_before(version: PolicyVersion) -> SitePolicy:
     """The first version has none before it, so it changes nothing."""
     return SitePolicy(version_at(version.number - 1, "") or version)

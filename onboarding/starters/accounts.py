@@ -16,6 +16,7 @@ from onboarding.mail import notifications
 from onboarding.models import Starter
 from onboarding.models.job import Job
 from onboarding.obstacles import BLOCKING
+from onboarding.sessions.freshness import require_enabled_account, require_fresh_sign_in
 from onboarding.starters import directory_sync, duplicates, invitations
 from onboarding.starters.directory import FoundAccount
 from onboarding.starters.directory_sync import directory_facts
@@ -189,13 +190,15 @@ def replace_account(
     """Give the starter another account.
 
     An invited manager is notified. The new account's manager gets the link when it is due. Raises ConcurrentUpdate,
-    SameAccount, OwnStarter, AlreadyRecorded, UnacknowledgedDuplicate.
+    SameAccount, OwnStarter, AlreadyRecorded, UnacknowledgedDuplicate, SignInNotFresh, ActorDisabled, GraphError.
     """
+    require_fresh_sign_in(by, starter)
     _require_other_account(starter, entry)
     found = entry.found
     if found and found.manager is not None and found.manager.object_id == by.oid:
         raise OwnStarter
     _require_acknowledged(starter, entry, acknowledged_ids)
+    require_enabled_account(by)
     invited = starter.state == StarterState.INVITED  # before it is moved
     if found:
         fields = _account_fields(found.account, found.manager)

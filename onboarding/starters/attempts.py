@@ -8,21 +8,25 @@ from onboarding import policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
+from onboarding.sessions.freshness import require_enabled_account, require_fresh_sign_in
 from onboarding.starters.preconditions import contributors_with, require_other_manager
 from onboarding.transitions import move_starter
 
 
-def allow_another(*, starter: Starter, by: Any) -> None:
-    """Allow one more pass. Raises OwnStarter, ConcurrentUpdate."""
+def allow_another(*, starter: Starter, by: Any, reason: str) -> None:
+    """Allow one more pass. Raises SignInNotFresh, ActorDisabled, OwnStarter, ConcurrentUpdate, GraphError."""
+    require_fresh_sign_in(by, starter)
     if not can_allow_another(starter):
         raise ConcurrentUpdate("no other pass is needed, or none can be made for this starter")
     require_other_manager(starter, by)
+    require_enabled_account(by)
     move_starter(
         starter,
         None,
         event="starter.another_allowed",
         by=by,
         changes={"extra_attempts": starter.extra_attempts + 1, "shaped_by": contributors_with(starter, by)},
+        personal={"reason": reason},
     )
 
 

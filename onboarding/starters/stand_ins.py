@@ -19,6 +19,7 @@ from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.models import Starter
 from onboarding.models.job import Job
+from onboarding.sessions.freshness import require_enabled_account, require_fresh_sign_in
 from onboarding.starters import invitations
 from onboarding.starters.errors import AccountChanged, OwnStarter, StandInRefused
 from onboarding.starters.preconditions import contributors_with
@@ -63,12 +64,14 @@ def assign_stand_in(*, starter: Starter, stand_in_id: str, by: Any, reason: str)
 
     The manager's link stops working, and they get an email.
 
-    Raises StandInRefused, OwnStarter, AccountChanged, ConcurrentUpdate, GraphError.
+    Raises SignInNotFresh, ActorDisabled, StandInRefused, OwnStarter, AccountChanged, ConcurrentUpdate, GraphError.
     """
+    require_fresh_sign_in(by, starter)
     if not can_assign_stand_in(starter):
         raise ConcurrentUpdate("a pass is out, the onboarding is finished, or no manager is known")
     if by.oid in {starter.manager_id, stand_in_id}:
         raise OwnStarter
+    require_enabled_account(by)
     found = find_stand_in(starter, by=by)
     if found.managers_manager is None or found.managers_manager.object_id != stand_in_id:
         raise AccountChanged(starter.account_id)
@@ -97,11 +100,16 @@ def assign_stand_in(*, starter: Starter, stand_in_id: str, by: Any, reason: str)
 
 
 def remove_stand_in(*, starter: Starter, by: Any, reason: str) -> None:
-    """Remove the stand-in; the manager can confirm again. Raises OwnStarter, ConcurrentUpdate."""
+    """Remove the stand-in; the manager can confirm again.
+
+    Raises SignInNotFresh, ActorDisabled, OwnStarter, ConcurrentUpdate, GraphError.
+    """
+    require_fresh_sign_in(by, starter)
     if not starter.has_stand_in or not can_assign_stand_in(starter):
         raise ConcurrentUpdate("there is no stand-in, a pass is out, or the onboarding is finished")
     if by.oid in {starter.manager_id, starter.stand_in_id}:
         raise OwnStarter
+    require_enabled_account(by)
     with audit.transaction():
         _notify_former_confirmer(starter)
         approvals.void_stand_in_approval(starter)

@@ -288,6 +288,21 @@ def _set_contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> J
     return met
 
 
+def _require_interaction(tenant: Tenant, keys: list[str], _wanted: Json) -> list[str]:
+    """The people whom a Conditional Access policy asks for more than single sign-on: `prompt=none` fails for them."""
+    if not set(keys) <= set(tenant.accounts):
+        raise ValueError("interaction is a list of people's keys.")
+    tenant.interaction = list(keys)
+    return tenant.interaction
+
+
+def _end_sign_ins(tenant: Tenant, keys: list[str], _wanted: Json) -> list[str]:
+    """End these people's sessions at Entra, as `revokeSignInSessions` does."""
+    for key in keys:
+        tenant.sessions.end_for(key)
+    return keys
+
+
 def _register_certificate(tenant: Tenant, pem: str, _wanted: Json) -> Json:
     names = certificate_thumbprints(pem)
     tenant.certificates.append(pem)
@@ -358,6 +373,8 @@ CHANGES: dict[str, Callable[[Tenant, Any, Json], Any]] = {
     "signing_key": _replace_signing_key,
     "id_token": _change_id_tokens,
     "contexts": _set_contexts,
+    "interaction": _require_interaction,
+    "end_sign_ins": _end_sign_ins,
     "certificate": _register_certificate,
     "clock_ahead": _set_clock_ahead,
     "projected_token": _make_projected_token,

@@ -122,9 +122,12 @@ def prepared_registrations(options: Options) -> Registrations:
         new_application(
             {
                 "displayName": "Starter passes",
-                "web": {"redirectUris": [f"{options.portal_url}{end}" for end in REDIRECT_PATHS]},
+                "web": {
+                    "redirectUris": [f"{options.portal_url}{end}" for end in REDIRECT_PATHS],
+                    "logoutUrl": f"{options.portal_url}{LOGOUT_PATH}",
+                },
                 "optionalClaims": {
-                    "idToken": [optional_claim(name) for name in ("auth_time", "acct", "login_hint", "acrs")],
+                    "idToken": [optional_claim(name) for name in ID_TOKEN_CLAIMS],
                     "accessToken": [],
                     "saml2Token": [],
                 },
@@ -167,6 +170,8 @@ def _add_api(made: Registrations, options: Options) -> None:
     assign_callers(made, api)
 
 
+LOGOUT_PATH = "/signin/front-channel-logout"
+ID_TOKEN_CLAIMS = ("auth_time", "acct", "login_hint", "sid", "acrs")
 REDIRECT_PATHS = ("/signin/callback/", "/signout/done/")
 
 

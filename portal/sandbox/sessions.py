@@ -34,11 +34,17 @@ class StarterSession:
     pass_id: str | None
 
 
+def sid_of(cookie: str) -> str:
+    """The claim `sid` of a session."""
+    return cookie[:16]
+
+
 class Sessions:
     """Kept in memory only: after a restart people sign in again."""
 
     def __init__(self) -> None:
         self.browsers: dict[str, dict[str, int]] = {}  # cookie → person → when they signed in
+        self.applications: dict[str, set[str]] = {}  # cookie → client ids that got a code
         self.grants: dict[str, Grant] = {}
         self.starters: dict[str, StarterSession] = {}
 
@@ -50,8 +56,14 @@ class Sessions:
     def signed_in(self, cookie: str) -> dict[str, int]:
         return self.browsers.get(cookie, {})
 
-    def sign_out(self, cookie: str) -> None:
+    def sign_out(self, cookie: str) -> set[str]:
+        """End the session. Returns the client ids of the applications that were signed in to with it."""
         self.browsers.pop(cookie, None)
+        return self.applications.pop(cookie, set())
+
+    def end_for(self, person: str) -> None:
+        for people in self.browsers.values():
+            people.pop(person, None)
 
     def revoke(self, person: str) -> None:
         """End each session of one person, in every browser."""
@@ -64,6 +76,7 @@ class Sessions:
     def issue_code(self, grant: Grant) -> str:
         code = f"1.{secrets.token_urlsafe(48)}"
         self.grants[code] = grant
+        self.applications.setdefault(grant.session, set()).add(grant.client_id)
         return code
 
     def redeem_code(self, code: str) -> Grant | None:

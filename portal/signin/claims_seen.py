@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.models import ClaimsSeen
 
 # Entra leaves these out unless the registration asks for them (Token configuration, optional claims).
-OPTIONAL_CLAIMS = ("auth_time", "acct", "login_hint")
+OPTIONAL_CLAIMS = ("auth_time", "acct", "login_hint", "sid")
 RECORD_INTERVAL = timedelta(minutes=5)  # so that frequent sign-ins do not lock the one row
 
 

@@ -88,6 +88,15 @@ FAILURE_PAGES = {
         ),
         fresh=True,
     ),
+    "not_confirmed": FailurePage(
+        FAILED,
+        401,
+        _("You have been signed out"),
+        _(
+            "Microsoft did not confirm that you are still signed in. Perhaps you signed out of Microsoft, or your "
+            "account was changed."
+        ),
+    ),
     "unreadable": FailurePage(
         FAILED,
         400,

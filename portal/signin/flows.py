@@ -24,13 +24,14 @@ def begin_sign_in(
     request: HttpRequest,
     *,
     next_path: str,
-    max_age: int,
+    max_age: int | None = None,
     prompt: str | None = None,
+    purpose: SignIn.Purpose = SignIn.Purpose.SIGN_IN,
     same: User | None = None,
     made_for: str = "",
     context: str = "",
 ) -> HttpResponse:
-    """Remember the flow and send the browser to Microsoft; at a step-up `same` is the person who must sign
+    """Remember the flow and send the browser to Microsoft; at a step-up and a check `same` is the person who must sign
     in, and `context` the authentication context that the purpose `made_for` needs."""
     flow = msal_application().initiate_auth_code_flow(
         [],
@@ -42,7 +43,7 @@ def begin_sign_in(
         claims_challenge=claims_challenge(context),
     )
     # We check the age of the proof ourselves; MSAL's complaint about it would contain the whole token.
-    flow.pop("max_age")
+    flow.pop("max_age", None)
     response = HttpResponseRedirect(browser_url(flow.pop("auth_uri")))
     browser = browser_of(request) or secrets.token_urlsafe(32)
     remember_browser(response, browser)
@@ -52,7 +53,7 @@ def begin_sign_in(
         browser_hash=hash_of(browser),
         flow=flow,
         next_path=next_path,
-        purpose=SignIn.Purpose.STEP_UP if same else SignIn.Purpose.SIGN_IN,
+        purpose=purpose,
         expected_oid=same.oid if same else "",
         made_for=made_for,
         context=context,

@@ -53,6 +53,7 @@ class Person:
     auth_time: int
     login_hint: str
     contexts: tuple[str, ...] = ()  # authentication contexts whose rules this sign-in met
+    sid: str = ""  # Entra's session, if the token names it
 
 
 def verify_id_token(id_token: str, *, nonce: str) -> Person:
@@ -71,6 +72,7 @@ def verify_id_token(id_token: str, *, nonce: str) -> Person:
         auth_time=claims["auth_time"],
         login_hint=text_claim(claims, "login_hint", 2000),
         contexts=contexts_of(claims.get("acrs")),
+        sid=text_claim(claims, "sid", 200),
     )
 
 

@@ -1,4 +1,4 @@
-"""Sign-in, step-up and sign-out. Every failure shows a page and begins no session."""
+"""Sign-in, step-up, the check of a session, and sign-out. Every failure shows a page and begins no session."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from msal.exceptions import MsalServiceError
 
 from portal.models import SignIn
-from portal.signin import flows, tokens
+from portal.signin import flows, silent, tokens
 from portal.signin.app import end_session_url, msal_application
+from portal.signin.checking import answers_unchecked
 from portal.signin.failure_pages import failure_page_of
-from portal.signin.session import begin_session
+from portal.signin.session import begin_session, renew_check
 from portal.signin.step_up import asked_for
 from portal.signin.tokens import Person, TokenRefused
 
@@ -61,13 +62,27 @@ def start_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_microsoft(request, max_age=longest, prompt=prompt)
 
 
+@answers_unchecked("GET")
 @require_GET
 def sign_in_again(request: HttpRequest) -> HttpResponse:
     """Step up: sign in again now as the same person. `?for=` is the purpose, where it needs a context."""
     made_for, context = asked_for(request)
     return redirect_to_microsoft(
-        request, max_age=0, prompt="login", same=request.user, made_for=made_for, context=context
+        request,
+        max_age=0,
+        prompt="login",
+        purpose=SignIn.Purpose.STEP_UP,
+        same=request.user,
+        made_for=made_for,
+        context=context,
     )
+
+
+@answers_unchecked("GET")
+@require_GET
+def check_sign_in(request: HttpRequest) -> HttpResponse:
+    """Let Entra confirm the person of this session without asking them anything. See `checking.py`."""
+    return redirect_to_microsoft(request, prompt="none", purpose=SignIn.Purpose.SILENT, same=request.user)
 
 
 def redirect_to_microsoft(request: HttpRequest, **how: Any) -> HttpResponse:
@@ -76,6 +91,8 @@ def redirect_to_microsoft(request: HttpRequest, **how: Any) -> HttpResponse:
         return flows.begin_sign_in(request, next_path=next_path, **how)
     except (*UNREACHABLE, ValueError) as error:
         logger.error("Sign-in could not begin: %s", type(error).__name__)
+        if how.get("purpose") == SignIn.Purpose.SILENT:
+            return silent.answer_unreachable(request, next_path)
         is_step_up, made_for = "same" in how, how.get("made_for", "")
         return failure_page(request, "unavailable", next_path, step_up=is_step_up, made_for=made_for)
 
@@ -90,6 +107,8 @@ def sign_in_callback(request: HttpRequest) -> HttpResponse:
     begun = flows.claim_sign_in(request, answer.get("state", ""))
     if begun is None:
         return failure_page(request, "over")
+    if begun.purpose == SignIn.Purpose.SILENT:
+        return finish_check(request, begun, answer)
     try:
         person = verified_person(begun, answer)
     except TokenRefused as refusal:
@@ -101,10 +120,35 @@ def sign_in_callback(request: HttpRequest) -> HttpResponse:
     return redirect(begun.next_path)
 
 
-def verified_person(begun: SignIn, answer: dict[str, str]) -> Person:
-    """The person, or TokenRefused."""
+def finish_check(request: HttpRequest, begun: SignIn, answer: dict[str, str]) -> HttpResponse:
+    """The return from a silent sign-in: the session goes on with the roles of the new token, or it ends.
+
+    The page of an ended session has a link to sign in, and no redirect: a browser never bounces.
+    """
+    if not silent.is_of_this_session(request, begun):
+        return failure_page(request, "over", begun.next_path)
+    if answer.get("error") in silent.UNAVAILABLE:
+        return silent.answer_unreachable(request, begun.next_path)
+    try:
+        person = token_person(begun, answer)
+        silent.require_same_person(begun, person)
+    except TokenRefused as refusal:
+        if refusal.reason == "unavailable":
+            return silent.answer_unreachable(request, begun.next_path)
+        return failure_page(request, silent.end_refused_session(request, refusal), begun.next_path)
+    renew_check(request, person)
+    return redirect(begun.next_path)
+
+
+def token_person(begun: SignIn, answer: dict[str, str]) -> Person:
+    """The person of the id token for this answer, or TokenRefused."""
     nonce = flows.hash_of(begun.flow["nonce"])  # what was sent is the hash of what was kept
-    person = tokens.verify_id_token(redeem_code(begun.flow, answer), nonce=nonce)
+    return tokens.verify_id_token(redeem_code(begun.flow, answer), nonce=nonce)
+
+
+def verified_person(begun: SignIn, answer: dict[str, str]) -> Person:
+    """The person who signed in, recently enough for the purpose, or TokenRefused."""
+    person = token_person(begun, answer)
     if begun.expected_oid:
         if person.oid != begun.expected_oid:
             raise TokenRefused("other_person", "another person answered the request to sign in again")

@@ -84,8 +84,13 @@ class Installation:
         return [f"{self.portal_url}{reverse(name)}" for name in ("signin:callback", "signin:signed_out")]
 
     @property
+    def logout_url(self) -> str:
+        """The address of Entra's front-channel sign-out."""
+        return f"{self.portal_url}{reverse('signin:front_channel')}"
+
+    @property
     def optional_claims(self) -> list[str]:
-        return ["auth_time", "acct", "login_hint", *(["acrs"] if self.authentication_context else [])]
+        return ["auth_time", "acct", "login_hint", "sid", *(["acrs"] if self.authentication_context else [])]
 
 
 def this_installation(

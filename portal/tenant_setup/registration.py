@@ -46,6 +46,7 @@ def _registration_body(here: Installation, called: str) -> dict[str, Any]:
         "signInAudience": "AzureADMyOrg",
         "web": {
             "redirectUris": here.redirect_uris,
+            "logoutUrl": here.logout_url,
             "implicitGrantSettings": {
                 "enableIdTokenIssuance": False,
                 "enableAccessTokenIssuance": False,
@@ -74,6 +75,7 @@ def _expected_of_registration(here: Installation) -> tuple[Expected, ...]:
     return (
         Expected("accounts that can sign in (only this tenant's)", "signInAudience", "AzureADMyOrg"),
         Expected("redirect URIs", "to_string(sort(web.redirectUris))", sorted_json(here.redirect_uris)),
+        Expected("front-channel sign-out URL", "web.logoutUrl", here.logout_url),
         Expected("number of redirect URIs for single-page apps", length_query("spa.redirectUris"), "0"),
         Expected(
             "number of redirect URIs for public clients", length_query("publicClient.redirectUris"), "0"

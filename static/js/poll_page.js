@@ -11,9 +11,15 @@ const queuePosition = document.querySelector("[data-queue-position]");
 let interval = Number(page.dataset.seconds) * 1000;
 let servedAt = performance.now() + Number(queueEstimate?.dataset.queueSeconds) * 1000;
 
+// The portal counts neither polls nor these reloads as activity: an open page must not keep a person signed in.
+const RELOADED = "reloaded";
+const loaded = new URL(location);
+if (loaded.searchParams.has(RELOADED)) {
+  loaded.searchParams.delete(RELOADED);
+  history.replaceState(history.state, "", loaded);
+}
+
 const form = document.querySelector("main form [type=radio]")?.form;
-// An open form must not keep a person signed in: the portal does not count polls as activity.
-const headers = form ? { "X-Poll": "1" } : {};
 let isSending = () => false;
 addEventListener("submit", ({ target }) => {
   // submit_once.js marks a form while it is being sent. Without that script the form is always sent.
@@ -50,8 +56,13 @@ const updateLink = updateNotice.querySelector("a");
 updateLink.addEventListener("click", () => (updateLink.href = addressWithChoice()));
 
 function reload() {
-  if (!isBusy()) return location.replace(addressWithChoice());
-  updateNotice.hidden = false;
+  if (isBusy()) {
+    updateNotice.hidden = false;
+    return;
+  }
+  const next = new URL(addressWithChoice(), location);
+  next.searchParams.set(RELOADED, "1");
+  location.replace(next);
 }
 
 async function poll() {
@@ -64,7 +75,6 @@ async function hasChanged() {
   try {
     const answer = await fetch(address, {
       method: "HEAD",
-      headers,
       credentials: "same-origin",
       redirect: "error",
       cache: "no-store",

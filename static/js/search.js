@@ -59,7 +59,13 @@ async function find() {
   const there = address();
   try {
     // Whether the session still stands: a redirect to sign in is no list, and only a page may follow it.
-    const may = await fetch(there, { method: "HEAD", credentials: "same-origin", redirect: "error", cache: "no-store" });
+    const may = await fetch(there, {
+      method: "HEAD",
+      headers: { "X-Stay-Signed-In": "1" }, // somebody types
+      credentials: "same-origin",
+      redirect: "error",
+      cache: "no-store",
+    });
     if (mine !== asked) return; // more was typed meanwhile
     if (!may.ok) throw new Error(String(may.status));
     const found = await read(there);

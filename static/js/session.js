@@ -26,7 +26,7 @@ function wait() {
 wait();
 
 button.addEventListener("click", async () => {
-  const answer = await fetch(notice.dataset.address, { method: "HEAD", cache: "no-store", redirect: "error" }).catch(() => null);
+  const answer = await fetch(notice.dataset.address, { method: "HEAD", headers: { "X-Stay-Signed-In": "1" }, cache: "no-store", redirect: "error" }).catch(() => null);
   if (answer?.ok) return wait();
   say(answer?.status === 401 ? "over" : "idle");
 });

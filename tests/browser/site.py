@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import requests
+from django.contrib.sessions.backends.db import SessionStore
+from django.test import override_settings
 
 from portal.demo.process import RunningDemo, wait_for
 from portal.demo.visitor import Visitor
@@ -41,9 +43,25 @@ class Site:
     def __init__(self, demo: RunningDemo, database: Database) -> None:
         self.url, self.tenant, self.environment = demo.portal_url, demo.sandbox_url, demo.environment
         self.database = database
+        self.key = (demo.folder / "secret-key").read_text().strip()
         self.next: Starter | None = None
         self.hr = Visitor(self.url)
         self.hr.sign_in("hanna", "/hr/new/")
+
+    # --- Sessions -----------------------------------------------------------------------------------------------
+
+    def move_sessions_back(self, minutes: float) -> None:
+        """Let every session look so much older: begun, checked and used so many minutes earlier than it was."""
+        with override_settings(SECRET_KEY=self.key):
+            for key, data in self.database.rows("SELECT session_key, session_data FROM django_session"):
+                session = SessionStore().decode(data)
+                for name in {"signed_in_at", "checked_at", "auth_time"} & set(session):
+                    session[name] -= int(minutes * 60)
+                self.database.write(
+                    "UPDATE django_session SET session_data = %s WHERE session_key = %s",
+                    SessionStore().encode(session),
+                    key,
+                )
 
     # --- The sandbox tenant -------------------------------------------------------------------------------------
 

@@ -108,7 +108,10 @@ class Tab:
         visitor = Visitor(self.site.url)
         visitor.sign_in(person)
         cookie = {"name": "sid", "value": visitor.http.cookies["sid"], "httpOnly": True, "sameSite": "Lax"}
-        self.context.add_cookies([{**cookie, "url": self.site.url}])
+        at_microsoft = {"name": "entra", "value": visitor.http.cookies["entra"], "httpOnly": True}
+        self.context.add_cookies(
+            [{**cookie, "url": self.site.url}, {**at_microsoft, "sameSite": "Lax", "url": self.site.tenant}]
+        )
 
     def activates_the_waiting_version(self) -> None:
         """As an admin who did not write it: review the last policy version that waits, and activate it."""

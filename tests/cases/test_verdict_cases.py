@@ -494,7 +494,7 @@ class Walk:
         self.acts(starter, "send")
         self.acts(starter, "look-again", **self.seen_of(starter))
         self.acts(starter, "accept", found=starter.account_id)
-        self.acts(starter, "allow")
+        self.acts(starter, "allow", reason="She is here")
         self.acts(starter, "account", account=BY_KEY["noor"].user_principal_name, step="look")
         self.together(starter, "send")
         self.together(starter, "do-send")

@@ -435,7 +435,7 @@ MAIL = (
     ),
 )
 
-CLAIMS = ["auth_time", "acct", "login_hint"]
+CLAIMS = ["auth_time", "acct", "login_hint", "sid"]
 ROLES = ["HR", "Admin", "Auditor"]
 
 # --- Signing in -------------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def well(tenant, worker_alive, every_guard_on, person, settings, monkeypatch) ->
     """A healthy installation where every check can run."""
     for key in ("hanna", "ada", "audrey"):
         person(key)
-    ClaimsSeen.objects.create(id=1, names=["auth_time", "acct", "login_hint"], at=timezone.now())
+    ClaimsSeen.objects.create(id=1, names=["auth_time", "acct", "login_hint", "sid"], at=timezone.now())
     Mail.objects.create(kind="invitation", to="a@b.example", message_id="<1@b>", sent_at=timezone.now())
     settings.MIDDLEWARE = list(settings.MIDDLEWARE)
     return Installation(tenant.tenant, settings, monkeypatch, person)
@@ -222,7 +222,7 @@ def test_another_kind_of_credential_is_reported(well, look, tmp_path):
 
 def test_a_required_authentication_context_needs_its_claim(well, look):
     well.rules(step_up_context="c1")
-    registered(claims=["auth_time", "acct", "login_hint", "acrs"])(well)
+    registered(claims=["auth_time", "acct", "login_hint", "sid", "acrs"])(well)
 
     assert set(look().states.values()) == {"ok"}
 

@@ -272,8 +272,9 @@ def test_a_step_up_for_one_starter_opens_nothing_for_another(tenant, rules, invi
 
 
 def test_step_up_for_another_starter_renews_no_earlier_one(
-    tenant, rules, invite, browser_of, microsoft, traveller
+    tenant, rules, invite, browser_of, microsoft, traveller, settings
 ):
+    settings.SESSION_CHECK_AGE = timedelta(hours=1)
     rules()
     noor, liam, maria = invite("noor"), invite("liam"), browser_of("maria")
     step_up_by(maria, microsoft, maria.get(page_of(noor)))

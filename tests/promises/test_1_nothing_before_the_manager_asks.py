@@ -89,7 +89,7 @@ def test_no_action_of_hr_creates_a_pass(tenant, invite, person):
         starter=starter, account_id=starter.account_id, number=1, state="void", counted=True, actor=person("maria"),
         policy=PolicyVersion.objects.get(), lifetime_minutes=60, lease_until=timezone.now(),
     )  # fmt: skip
-    attempts.allow_another(starter=starter, by=person("hanna"))
+    attempts.allow_another(starter=starter, by=person("hanna"), reason="She is here")
     invitations.send_link(starter=starter, by=person("hanna"))
 
     assert creations(tenant) == []

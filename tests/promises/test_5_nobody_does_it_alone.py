@@ -89,6 +89,7 @@ def test_a_manager_in_hr_cannot_change_their_own_starter(tenant, invite, person,
         "start_time": "09:00",
         "time_zone": "UTC",
         "version": starter.version,
+        "reason": "She is here",
     }
     fields["start_date"] = f"{timezone.localdate():%Y-%m-%d}"
 

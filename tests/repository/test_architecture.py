@@ -43,9 +43,10 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "locks", "mail", "models", "obstacles",
         "participants", "policy", "transitions",
     },
+    "sessions": {"audit", "clock", "errors", "graph", "lifecycle", "mail", "models", "passes", "policy"},
     "starters": {
         "audit", "clock", "confirmer", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models",
-        "obstacles", "participants", "passes", "policy", "transitions",
+        "obstacles", "participants", "passes", "policy", "sessions", "transitions",
     },
     "tickets": {
         "audit", "clock", "errors", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "participants",
@@ -75,7 +76,7 @@ ALLOWED: dict[str, set[str]] = {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
         "policy",
     },
-    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy"},
+    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy", "sessions"},
     # Django finds these by name.
     "apps": {"audit", "hooks", "mail", "operations"},
     "context_processors": {"policy"},
@@ -273,6 +274,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
+    "onboarding/sessions/freshness.py",  # how recently an admin must have signed in
     "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/audit_outlets.py",  # where the signed head can go
     "onboarding/worker/retention.py",  # how long details are kept

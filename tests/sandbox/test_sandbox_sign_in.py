@@ -197,7 +197,8 @@ def test_signing_out_ends_single_sign_on_and_leads_back(visitor: Visitor) -> Non
         timeout=30,
     )
 
-    assert answer.headers["Location"] == after
+    assert answer.headers["Refresh"] == f"1; url={after}"
+    assert 'src="http://localhost:8000/signin/front-channel-logout?sid=' in answer.text
     assert visitor.authorize().status_code == 200
 
 

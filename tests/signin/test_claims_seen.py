@@ -39,7 +39,7 @@ def test_a_sign_in_shows_which_claims_there_were_and_when(tenant):
     assert sign_in() == 302
 
     seen = ClaimsSeen.objects.get()
-    assert (seen.names, seen.at > before) == (["auth_time", "acct", "login_hint"], True)
+    assert (seen.names, seen.at > before) == (["auth_time", "acct", "login_hint", "sid"], True)
     assert doctor_says() == "ok"
 
 

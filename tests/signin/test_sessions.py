@@ -13,6 +13,8 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from onboarding.models import Turn
+from onboarding.passes import graph_quota
 from portal.middleware import SessionLimitsMiddleware
 from portal.models import User
 
@@ -43,7 +45,8 @@ def is_signed_in(client: Client) -> bool:
     return client.get("/signout/", headers=OURS).status_code == 405 and client.get("/hr/").status_code == 200
 
 
-def test_a_session_in_use_goes_on(hr_tab, time_machine):
+def test_a_session_in_use_goes_on(hr_tab, time_machine, settings):
+    settings.SESSION_CHECK_AGE = timedelta(hours=8)  # the check: test_silent_sign_in.py
     for minutes in range(0, 400, 25):
         time_machine.move_to(timezone.now() + timedelta(minutes=25), tick=True)
         assert is_signed_in(hr_tab), minutes
@@ -70,13 +73,75 @@ def test_a_new_key_alone_ends_every_session(hr_tab, settings):
     assert hr_tab.get("/")["Location"] == "/signin/?next=/"
 
 
-def test_polling_page_does_not_extend_the_session(hr_tab, time_machine):
+def head(client: Client, path: str, **headers: str) -> int:
+    return client.head(path, headers=headers).status_code
+
+
+def fetch(client: Client, path: str, **headers: str) -> int:
+    return client.get(path, headers={"Sec-Fetch-Mode": "cors"} | headers).status_code
+
+
+def reloaded(client: Client, path: str, **headers: str) -> int:
+    return client.get(f"{path}?reloaded=1", headers={"Sec-Fetch-Mode": "navigate"} | headers).status_code
+
+
+# Each request that a page makes by itself, in static/js.
+POLLS = {
+    "the list of HR": (head, "/hr/"),
+    "HR's page of a starter": (head, "/hr/day/"),
+    "the list of a manager": (head, "/starters/"),
+    "the progress of a pass": (fetch, "/starters/"),
+    "a page that reloads itself": (reloaded, "/hr/"),
+}
+
+
+@pytest.mark.parametrize("poll", POLLS)
+def test_poll_does_not_extend_the_session(hr_tab, time_machine, settings, poll):
+    settings.SESSION_CHECK_AGE = timedelta(hours=1)
+    send, path = POLLS[poll]
     hr_tab.get("/hr/")
     for _minutes in range(0, 30, 10):
-        assert hr_tab.head("/starters/", headers={"X-Poll": "1"}).status_code == 200
+        assert send(hr_tab, path) == 200
         time_machine.move_to(timezone.now() + timedelta(minutes=10, seconds=30))
 
     assert hr_tab.get("/")["Location"] == "/signin/?next=/"
+
+
+def test_button_to_stay_signed_in_extends_the_session(hr_tab, time_machine):
+    hr_tab.get("/hr/")
+    before = ends(hr_tab)
+    time_machine.move_to(timezone.now() + timedelta(minutes=20))
+
+    assert head(hr_tab, "/starters/", **{"X-Stay-Signed-In": "1"}) == 200
+
+    assert ends(hr_tab) > before + timedelta(minutes=19)
+
+
+def test_page_without_scripts_says_that_it_reloads_itself(tenant, browser_of, invite, person):
+    starter = invite("noor")
+    graph_quota.join_queue(starter, person("maria"))
+    Turn.objects.update(opens_at=timezone.now() + timedelta(minutes=1))
+
+    page = browser_of("maria").get(f"/starters/{starter.public_id}/").content.decode()
+
+    assert f"; url=/starters/{starter.public_id}/?reloaded=1" in page
+
+
+def test_manager_in_the_queue_stays_signed_in(tenant, browser_of, invite, person, time_machine):
+    """Their page polls until it is their turn. The place in the queue lapses a minute after that."""
+    starter, maria = invite("noor"), browser_of("maria")
+    position = graph_quota.join_queue(starter, person("maria"))
+    Turn.objects.update(lapses_at=position.until + timedelta(minutes=40))
+    page = f"/starters/{starter.public_id}/"
+    for _minutes in range(0, 40, 10):
+        assert head(maria, page) == 200
+        time_machine.move_to(timezone.now() + timedelta(minutes=10))
+
+    assert head(maria, page) == 200  # forty minutes later
+    for _minutes in range(0, 40, 10):  # the place has lapsed
+        time_machine.move_to(timezone.now() + timedelta(minutes=10, seconds=30))
+        head(maria, page)
+    assert maria.get(page)["Location"].startswith("/signin/?next=")
 
 
 def test_session_ends_after_eight_hours_of_activity(hr_tab, time_machine):

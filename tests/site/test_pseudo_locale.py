@@ -331,7 +331,7 @@ def test_bringing_back(in_situation, hanna):  # noqa: F811
 
 ACTS = {
     "send": {},
-    "allow": {},
+    "allow": {**A_REASON, "version": "2"},
     "take-back": {},
     "accept": {},
     "look-again": {},
@@ -343,7 +343,7 @@ ACTS = {
 @pytest.mark.parametrize("act", ACTS)
 def test_messages_after_an_action(in_situation, hanna, act, where):  # noqa: F811
     starter = in_situation(where)
-    ACTS["withdraw"]["version"] = str(Starter.objects.get(pk=starter.pk).version)
+    ACTS["withdraw"]["version"] = ACTS["allow"]["version"] = str(Starter.objects.get(pk=starter.pk).version)
 
     assert_all_marked(hanna.post(f"/hr/{starter.public_id}/{act}/", ACTS[act], follow=True))
 

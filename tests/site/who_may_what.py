@@ -119,7 +119,7 @@ OURS = {
     "hr:bring-back": Rule(look=HR, act=HR, does="302 200"),
     "hr:account": Rule(look=HR, act=HR, does="302 200"),
     "hr:stand-in": Rule(look=HR, act=HR, does="302 200"),
-    "hr:allow": Rule(act=HR),
+    "hr:allow": Rule(look=HR, act=HR, does="302 200"),
     "hr:take-back": Rule(act=HR),
     "hr:look-again": Rule(act=HR),
     "hr:approve": Rule(look=HR, act=HR, does="302 200"),
@@ -131,6 +131,8 @@ OURS = {
     "signin:start": Rule(look=ANYONE, shows="302", **OPEN),
     "signin:callback": Rule(look=ANYONE, shows="400", **OPEN),  # a response to no request of this browser
     "signin:again": Rule(look=SIGNED_IN, shows="302"),
+    "signin:check": Rule(look=SIGNED_IN, shows="302"),
+    "signin:front_channel": Rule(look=ANYONE, **OPEN),  # it ends a session that the visitor can name
     "signin:out": Rule(act=ANYONE, does="200", **OPEN),
     "signin:signed_out": Rule(look=ANYONE, **OPEN),
     "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # it only sets a cookie with the language
@@ -152,7 +154,7 @@ OURS = {
 }
 
 # These GETs store the start of a sign-in, so they may change something.
-NOTED = {"signin:start", "signin:callback", "signin:again"}
+NOTED = {"signin:start", "signin:callback", "signin:again", "signin:check"}
 
 # The answer to a click on the manager's button: 200 is the pass, 409 the current page, 403 a refusal.
 CLICKS = {
@@ -203,7 +205,8 @@ POLICY = TO_READ | {
     "stop": BUTTON,  # before it comes into force
 }
 TABLES = {
-    "portal/user": TO_READ,
+    # The form lacks the tick that confirms it, so the answer is 400.
+    "portal/user": TO_READ | {"end_sessions": _django_rule(ADMIN, act=ADMIN, does="400")},
     "onboarding/policyversion": POLICY
     | {
         "in_force": _django_rule(posted="405"),

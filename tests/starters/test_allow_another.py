@@ -35,7 +35,9 @@ def used_up(held, run_jobs, settings):
 
 def press_allow(browser, starter):
     return browser.post(
-        f"/hr/{starter.public_id}/allow/", {"version": version_of(starter)}, follow=True
+        f"/hr/{starter.public_id}/allow/",
+        {"version": version_of(starter), "reason": "She stands beside her manager"},
+        follow=True,
     ).content.decode()
 
 
@@ -81,7 +83,7 @@ def test_hr_can_allow_more_only_when_passes_are_used_up(browser_of, invite, used
     after = hanna.get(f"/hr/{starter.public_id}/").content.decode()
 
     assert f"/hr/{fresh.public_id}/allow/" not in before
-    assert f'action="/hr/{starter.public_id}/allow/"' in after
+    assert f'href="/hr/{starter.public_id}/allow/"' in after
 
 
 def test_audit_log_and_history_show_who_allowed_it(used_up, browser_of):
@@ -91,7 +93,27 @@ def test_audit_log_and_history_show_who_allowed_it(used_up, browser_of):
 
     event = AuditEvent.objects.get(event="starter.another_allowed")
     assert event.detail.values["by_name"] == "Henry Osei"
-    assert "HR allowed another pass" in page
+    assert event.detail.values["reason"] == "She stands beside her manager"
+    assert "reason" not in event.facts
+    assert "HR allowed another pass: She stands beside her manager" in page
+
+
+def test_old_page_allows_nothing_and_keeps_the_reason(used_up, browser_of):
+    starter, hanna = used_up(), browser_of("hanna")
+
+    page = hanna.post(f"/hr/{starter.public_id}/allow/", {"version": "1", "reason": "She is here"})
+
+    assert "The page was out of date" in page.content.decode() and "She is here" in page.content.decode()
+    assert Starter.objects.get().extra_attempts == 0
+
+
+def test_another_pass_needs_a_reason(used_up, browser_of):
+    starter, hanna = used_up(), browser_of("hanna")
+
+    answer = hanna.post(f"/hr/{starter.public_id}/allow/", {"version": version_of(starter), "reason": " "})
+
+    assert answer.status_code == 400 and "Enter a reason." in answer.content.decode()
+    assert Starter.objects.get().extra_attempts == 0
 
 
 def test_allowing_opens_nothing_beyond_the_other_guards(used_up, confirmation, browser_of, tenant):
@@ -109,7 +131,7 @@ def test_form_opened_before_it_was_allowed_is_out_of_date(used_up, confirmation,
     starter = used_up()
     before = confirmation(starter)
 
-    attempts.allow_another(starter=starter, by=person("hanna"))
+    attempts.allow_another(starter=starter, by=person("hanna"), reason="She is here")
     outcome = outcome_of(Confirmation(**{**vars(before), "starter": Starter.objects.get()}))
 
     assert isinstance(outcome, PageOutdated) and len(creations(tenant)) == 1
@@ -118,10 +140,10 @@ def test_form_opened_before_it_was_allowed_is_out_of_date(used_up, confirmation,
 def test_two_clicks_at_once_allow_one_pass(used_up, person):
     starter = used_up()
     same = Starter.objects.get()
-    attempts.allow_another(starter=starter, by=person("hanna"))
+    attempts.allow_another(starter=starter, by=person("hanna"), reason="She is here")
 
     with pytest.raises(ConcurrentUpdate):
-        attempts.allow_another(starter=same, by=person("henry"))
+        attempts.allow_another(starter=same, by=person("henry"), reason="She is here")
 
     assert Starter.objects.get().extra_attempts == 1
 
@@ -140,7 +162,7 @@ def test_another_pass_is_allowed_only_where_one_can_be_created(browser_of, recor
 def test_opening_the_address_allows_nothing(used_up, browser_of):
     response = browser_of("hanna").get(f"/hr/{used_up().public_id}/allow/")
 
-    assert response.status_code == 405 and Starter.objects.get().extra_attempts == 0
+    assert response.status_code == 200 and Starter.objects.get().extra_attempts == 0
 
 
 @pytest.mark.parametrize("key", ["maria", "outsider", "ada", "audrey"])

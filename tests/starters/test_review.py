@@ -264,7 +264,7 @@ def test_each_extra_pass_needs_its_own_approval(invite, person, policy_says, con
         actor=person("maria"), policy_id=policy.for_site().number, lease_until=clock.now(), identity_check="known",
         method_id="gone",
     )  # fmt: skip
-    attempts.allow_another(starter=reload(starter), by=person("hanna"))
+    attempts.allow_another(starter=reload(starter), by=person("hanna"), reason="She is here")
 
     refused = outcome_of(confirmation(starter))
     approvals.approve_missing(starter=reload(starter), by=person("henry"), reason="The first one was lost")

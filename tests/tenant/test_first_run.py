@@ -25,8 +25,9 @@ def test_first_run_creates_exactly_what_the_portal_needs(setter: Setter) -> None
     assert len(made["applications"]) == 1
     assert application["displayName"] == SIGN_IN and application["signInAudience"] == "AzureADMyOrg"
     assert application["web"]["redirectUris"] == [f"{PORTAL}/signin/callback/", f"{PORTAL}/signout/done/"]
+    assert application["web"]["logoutUrl"] == f"{PORTAL}/signin/front-channel-logout"
     assert [claim["name"] for claim in application["optionalClaims"]["idToken"]] == [
-        "auth_time", "acct", "login_hint",
+        "auth_time", "acct", "login_hint", "sid",
     ]  # fmt: skip
     assert [role["value"] for role in application["appRoles"]] == ["HR", "Admin", "Auditor"]
     assert application["passwordCredentials"] == application["requiredResourceAccess"] == []
@@ -102,7 +103,7 @@ def test_unrequested_claim_is_not_in_the_token(setter: Setter) -> None:
     token = setter.redeem(returned(setter.pick("hanna"))["code"]).json()["id_token"]
 
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert not {"auth_time", "acct", "login_hint"} & set(claims)
+    assert not {"auth_time", "acct", "login_hint", "sid"} & set(claims)
 
 
 # --- Names ---

@@ -1,4 +1,4 @@
-"""HR's actions that take one click: send the link, accept an account, allow another pass, cancel a pass.
+"""HR's actions that take one click: send the link, accept an account, cancel a pass.
 
 Each form carries the version of the starter that its page showed. A form of an older page is refused.
 """
@@ -16,7 +16,7 @@ from onboarding.lifecycle import StarterState
 from onboarding.models import PassIssue
 from onboarding.passes import cancellation
 from onboarding.permissions import hr_only
-from onboarding.starters import accounts, attempts, invitations
+from onboarding.starters import accounts, invitations
 
 
 @require_POST
@@ -73,19 +73,6 @@ def accept_account(request: HttpRequest, public_id: str) -> HttpResponse:
         accounts.accept_account(starter=starter, found_account_id=found, by=request.user)
 
     run_and_report(request, accept_shown_account, gettext("You accepted the account."))
-    return redirect("hr:starter", public_id=public_id)
-
-
-@require_POST
-@hr_only
-def allow_another(request: HttpRequest, public_id: str) -> HttpResponse:
-    starter = starter_or_404(public_id)
-
-    def allow_one_more() -> None:
-        check_version(request, starter)
-        attempts.allow_another(starter=starter, by=request.user)
-
-    run_and_report(request, allow_one_more, gettext("The manager can create one more pass."))
     return redirect("hr:starter", public_id=public_id)
 
 

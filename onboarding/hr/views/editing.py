@@ -1,4 +1,4 @@
-"""HR changes the start or the note, withdraws a starter, or restores one."""
+"""HR changes the start or the note, allows another pass, withdraws a starter, or restores one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.views.decorators.http import require_http_methods
 
 from onboarding import clock, policy
 from onboarding.hr import labels
-from onboarding.hr.forms import EditForm, RestoreForm, WithdrawForm
+from onboarding.hr.forms import AllowForm, EditForm, RestoreForm, WithdrawForm
 from onboarding.hr.views.feedback import run_and_report, starter_or_404
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
-from onboarding.starters import rescheduling, withdrawal
+from onboarding.starters import attempts, rescheduling, withdrawal
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -39,6 +39,34 @@ def edit_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "back_url": reverse("hr:starter", args=[public_id]),
     }
     return render(request, "hr/edit.html", context, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@hr_only
+def allow_another(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Allow one more pass, with a reason."""
+    starter = starter_or_404(public_id)
+    form = (
+        AllowForm(request.POST)
+        if request.method == "POST"
+        else AllowForm(initial={"version": starter.version})
+    )
+    if form.is_bound and form.is_valid():
+        starter.version, reason = form.cleaned_data["version"], form.cleaned_data["reason"]
+
+        def allow_one_more() -> None:
+            attempts.allow_another(starter=starter, by=request.user, reason=reason)
+
+        if run_and_report(request, allow_one_more, gettext("The manager can create one more pass.")):
+            return redirect("hr:starter", public_id=public_id)
+        form = AllowForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
+    context = {
+        "form": form,
+        "starter_name": starter.name,
+        "back_url": reverse("hr:starter", args=[public_id]),
+        "is_possible": attempts.can_allow_another(starter_or_404(public_id)),
+    }
+    return render(request, "hr/allow.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

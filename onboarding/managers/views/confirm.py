@@ -27,9 +27,10 @@ from onboarding.passes import handover, sign_ins
 from onboarding.passes.confirmation import Confirmation
 from onboarding.passes.errors import PassNotCreated, PassNotIssued, Queued, RefusedByGuards, TryAgainLater
 from onboarding.passes.foreign_passes import may_still_exist
-from onboarding.permissions import AccountGone
+from onboarding.permissions import AccountGone, answers_unchecked
 
 
+@answers_unchecked("POST")  # without a proof there is no pass: the page asks for a new sign-in
 @require_http_methods(["GET", "HEAD", "POST"])
 @managers_only
 def starter_page(request: HttpRequest, starter: Starter) -> HttpResponse:

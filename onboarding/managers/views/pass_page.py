@@ -24,6 +24,7 @@ from onboarding.models import PassIssue, Starter
 from onboarding.passes.cancellation import cancel_pass
 from onboarding.passes.confirmation import Shown
 from onboarding.passes.receipt import confirm_receipt
+from onboarding.permissions import answers_unchecked
 
 
 @sensitive_variables()
@@ -60,6 +61,7 @@ def show_pass(request: HttpRequest, starter: Starter, shown: Shown) -> HttpRespo
         context.clear()
 
 
+@answers_unchecked("POST")
 @require_POST
 @actors_only
 def record_receipt(request: HttpRequest, issue: PassIssue) -> HttpResponse:
@@ -67,6 +69,7 @@ def record_receipt(request: HttpRequest, issue: PassIssue) -> HttpResponse:
     return HttpResponse(status=204 if confirm_receipt(issue, by=request.user) else 410)
 
 
+@answers_unchecked("GET")
 @require_safe
 @actors_only
 def read_progress(request: HttpRequest, issue: PassIssue) -> HttpResponse:  # noqa: ARG001
@@ -83,12 +86,14 @@ def read_progress(request: HttpRequest, issue: PassIssue) -> HttpResponse:  # no
     )
 
 
+@answers_unchecked("POST")  # a pass can always be cancelled
 @require_POST
 @actors_only
 def cancel_unseen_pass(request: HttpRequest, issue: PassIssue) -> HttpResponse:
     return _cancel_pass(request, issue, PassIssue.Reason.NOT_SEEN)
 
 
+@answers_unchecked("POST")
 @require_POST
 @actors_only
 def cancel_lost_pass(request: HttpRequest, issue: PassIssue) -> HttpResponse:

@@ -104,6 +104,7 @@ def render_page(
         "poll_seconds": state.refresh_seconds,
         "refresh_url": _address_with_choice(request, starter, choice),
     }
+    context["reload_url"] = _mark_as_reload(context["refresh_url"])
     context |= _action_context(request, starter, state, choice=choice, form=form)
     context["actions"] = _cancel_actions(request, starter, state)
     response = render(request, "managers/starter.html", context, status=status)
@@ -186,6 +187,11 @@ def _address_with_choice(request: HttpRequest, starter: Starter, choice: saved_c
     """Return the page's address with the saved choice."""
     address = reverse("managers:starter", args=[starter.public_id])
     return saved_choice.add_to_address(address, starter, request.user, choice)
+
+
+def _mark_as_reload(address: str) -> str:
+    """The address for a page that reloads itself: the portal does not count it as activity of a person."""
+    return f"{address}{'&' if '?' in address else '?'}reloaded=1"
 
 
 def _sign_ins_read_at(starter: Starter) -> str:

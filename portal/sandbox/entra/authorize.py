@@ -40,9 +40,15 @@ def show_sign_in(tenant: Tenant, request: Request) -> Response:
         return asked.redirect_with_error("invalid_request", asked.error)
     signed_in = tenant.sessions.signed_in(request.cookie(COOKIE))
     account = _single_sign_on_account(tenant, asked, signed_in)
-    if account:
-        return _api_refusal(tenant, asked, account) or _redirect_with_code(
-            tenant, request, asked, account, signed_in[account.key]
+    if account and (refusal := _refusal_without_a_page(tenant, asked, account)):
+        return refusal
+    if account and account.key not in tenant.interaction:
+        return _redirect_with_code(tenant, request, asked, account, signed_in[account.key])
+    if account and "none" in asked.prompts:
+        return asked.redirect_with_error(
+            "interaction_required",
+            "AADSTS50076: Due to a configuration change made by your administrator, you must use "
+            "multi-factor authentication.",
         )
     if "none" in asked.prompts:
         return asked.redirect_with_error(
@@ -70,6 +76,20 @@ def sign_in_as_chosen(tenant: Tenant, request: Request) -> Response:
     if refusal := _api_refusal(tenant, asked, account):
         return refusal
     return _redirect_with_code(tenant, request, asked, account, _auth_time(tenant, request, asked, account))
+
+
+def _refusal_without_a_page(tenant: Tenant, asked: AuthorizeRequest, account: Account) -> Response | None:
+    """Why single sign-on fails for this account. With `prompt=none` Entra shows no page: the application gets the error."""
+    if not account.exists or not account.properties["accountEnabled"]:
+        if "none" not in asked.prompts:
+            return error_page(50057, "The user account is disabled.")
+        return asked.redirect_with_error("interaction_required", "AADSTS50057: The user account is disabled.")
+    principal = tenant.registrations.principal_of(asked["client_id"].lower()) or {}
+    if principal.get("appRoleAssignmentRequired") and not account.app_roles and not asked.is_for_api:
+        return asked.redirect_with_error(
+            "access_denied", "AADSTS50105: The signed in user is not assigned to a role for the application."
+        )
+    return _api_refusal(tenant, asked, account)
 
 
 def _api_refusal(tenant: Tenant, asked: AuthorizeRequest, account: Account) -> Response | None:

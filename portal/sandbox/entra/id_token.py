@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from portal.sandbox.options import OTHER_TENANT_ID, Options
 from portal.sandbox.records import Account
-from portal.sandbox.sessions import Grant
+from portal.sandbox.sessions import Grant, sid_of
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.tokens import base64url, lifetime_claims, unique_token_id
 
@@ -62,7 +62,7 @@ def _claims_of(options: Options, account: Account, grant: Grant) -> dict[str, An
         "auth_time": grant.auth_time,
         "acct": 1 if account.is_external else 0,
         "login_hint": base64url(f"O.{account.id}".encode()),
-        "sid": grant.session[:16],
+        "sid": sid_of(grant.session),
         "ver": "2.0",
     }
     if account.is_external:

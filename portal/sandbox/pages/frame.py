@@ -18,7 +18,9 @@ HEADERS = {
 MENU = (("/", "People"), ("/mail", "Mail"), ("/mysignins", "Starter's sign-in"))
 
 
-def render_page(title: str, *content: str, status: int = 200, form_to: str = "") -> Response:
+def render_page(
+    title: str, *content: str, status: int = 200, form_to: str = "", frames_of: str = ""
+) -> Response:
     document = join_html(
         Html("<!doctype html>"),
         tag(
@@ -36,14 +38,15 @@ def render_page(title: str, *content: str, status: int = 200, form_to: str = "")
             lang="en-GB",
         ),
     )
-    headers = {**HEADERS, "Content-Security-Policy": security_policy(form_to)}
+    headers = {**HEADERS, "Content-Security-Policy": security_policy(form_to, frames_of)}
     return Response(status, document.encode(), "text/html; charset=utf-8", headers)
 
 
-def security_policy(form_to: str = "") -> str:
+def security_policy(form_to: str = "", frames_of: str = "") -> str:
+    frames = f"'self' {frames_of}".strip()
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; base-uri 'none'; "
-        f"frame-ancestors 'none'; form-action 'self' {form_to}"
+        f"default-src 'none'; style-src 'self'; img-src 'self'; frame-src {frames}; "
+        f"base-uri 'none'; frame-ancestors 'none'; form-action 'self' {form_to}"
     ).strip()
 
 
