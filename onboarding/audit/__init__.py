@@ -4,7 +4,6 @@ from onboarding.audit.chain import ChainFault, Kind
 from onboarding.audit.comparison import RowFault, compare_rows
 from onboarding.audit.erasure import erase_details, erase_details_of_event
 from onboarding.audit.names import index_erased_starters, read_names
-from onboarding.audit.policy_rows import hash_redacted_settings, hash_settings
 from onboarding.audit.reading import (
     EXPORTED,
     READING_EVENTS,
@@ -13,6 +12,7 @@ from onboarding.audit.reading import (
     record_reading,
     was_recorded,
 )
+from onboarding.audit.rows.policy_rows import hash_redacted_settings, hash_settings
 from onboarding.audit.trail import (
     GENESIS,
     Person,

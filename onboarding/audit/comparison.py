@@ -20,8 +20,8 @@ from django.db.models import Max, Model, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.audit import pass_rows, policy_rows, starter_rows
-from onboarding.audit.expectations import Difference
+from onboarding.audit.rows import pass_rows, policy_rows, starter_rows
+from onboarding.audit.rows.expectations import Difference
 from onboarding.models import AuditEvent, PassIssue, PolicyVersion, Starter
 
 PAGE = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from onboarding.audit.expectations import Difference, Expectations, is_actor
+from onboarding.audit.rows.expectations import Difference, Expectations, is_actor
 from onboarding.models import AuditEvent, PassIssue
 
 CLAIMED = "issue.intent"

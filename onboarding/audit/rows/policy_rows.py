@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from onboarding.audit.expectations import Difference, Expectations, is_actor, is_personal_value
+from onboarding.audit.rows.expectations import Difference, Expectations, is_actor, is_personal_value
 from onboarding.models import AuditEvent, PolicyActivation, PolicyVersion
 from onboarding.models.policy_settings import REDACTED_SETTINGS, SETTING_NAMES, SecondAdmin
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from onboarding.audit.expectations import (
+from onboarding.audit.rows.expectations import (
     Difference,
     Expectations,
     actor_oid,
