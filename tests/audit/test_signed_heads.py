@@ -65,7 +65,7 @@ def evidence(tmp_path, settings, log, monkeypatch) -> Evidence:
 def record_events(count: int) -> None:
     for number in range(count):
         with audit.transaction():
-            audit.record("policy.changed", facts={"number": number}, personal={"reason": f"Reason {number}"})
+            audit.record("hook.replayed", facts={"number": number}, personal={"reason": f"Reason {number}"})
 
 
 def rewrite(change: Callable[[AuditEvent], None]) -> None:

@@ -94,7 +94,7 @@ def logged_fields() -> Iterator[str]:
                 if (
                     isinstance(key, ast.Constant)
                     and FIELD.fullmatch(str(key.value))
-                    and {"logs", "audit"} & set(path.parts)
+                    and ({"logs", "audit"} & set(path.parts) or path.name == "audit_outlets.py")
                 ):
                     yield str(key.value)
 
