@@ -60,15 +60,15 @@ NAMES = {
     "not_asked": _("Manager changed"),
     "policy_changed": _("Policy changed"),
     "policy_draft": _("Policy draft"),
-    "problem": _("Problem"),
-    "refused": _("Refused"),
+    "problem": _("Starter needs attention"),
+    "refused": _("Starter cannot get a pass"),
     "registered": _("Starter registered a sign-in method"),
-    "reminder": _("Reminder"),
-    "reminder_ahead": _("Early reminder"),
+    "reminder": _("Reminder on the first day"),
+    "reminder_ahead": _("Reminder before the first day"),
     "sessions_ended": _("Sessions ended"),
     "taken_back": _("Pass cancelled"),
     "unexpected": _("Unexpected event"),
-    "withdrawn": _("Withdrawn"),
+    "withdrawn": _("Starter withdrawn"),
 }
 REASON = "This is where the reason stands, in a sentence or two."
 ADDRESS = "reader@contoso.example"

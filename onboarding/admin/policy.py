@@ -37,7 +37,7 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_("The pass"), ("lifetime_minutes", "attempts", "identity_checks")),
     (_("The manager's sign-in"), ("sign_in_minutes", "step_up_context")),
     (
-        _("When"),
+        _("Invitation, reminders and pass times"),
         (
             "invite_days_before", "remind_days_before", "remind_on_day", "escalate_to", "escalate_hour",
             "opens_minutes_before", "closes_days_after",
@@ -56,7 +56,7 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         ("api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"),
     ),
     (_("Daily limits"), ("manager_daily", "hr_daily", "site_daily")),
-    (_("Second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),
+    (_("Approval by a second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),
     (
         _("Retention, addresses and Graph"),
         ("retention_days", "audit_days", "hr_address", "security_address", "duty_address", "graph_calls",
@@ -123,7 +123,7 @@ class PolicyAdmin(ReadOnly):
 
     @admin.display(description=_("changes from the previous version"))
     def changes_in_words(self, version: PolicyVersion) -> SafeString | str:
-        return format_changes(list_changes(version)) or gettext("nothing")
+        return format_changes(list_changes(version)) or gettext("no changes")
 
     def get_urls(self) -> list[URLPattern]:
         name, protect = self.opts.model_name, self.admin_site.admin_view

@@ -35,7 +35,7 @@ MAX_ACCOUNT = 120  # characters, as on HR's pages
 ACCOUNT = re.compile(r"[^@\s,;<>\"\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 DATE, TIME = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}(:00)?")
-REQUIRED = {"required": _("Send this field.")}
+REQUIRED = {"required": _("This field is required.")}
 KNOWN_ZONES = frozenset(TIME_ZONES)
 
 

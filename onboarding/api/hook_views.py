@@ -52,7 +52,7 @@ def add_hook(request: HttpRequest, caller: Caller) -> JsonResponse:
         error = FieldError("/url", refused.code, str(REFUSED[refused.code]))
         raise Problem(INVALID_FIELDS, errors=(error,)) from None
     except subscriptions.TooManyHooks:
-        detail = gettext("The limit is %(most)s.") % {"most": subscriptions.MOST_HOOKS}
+        detail = gettext("The limit is %(most)s webhooks.") % {"most": subscriptions.MOST_HOOKS}
         raise Problem(HOOK_LIMIT, detail) from None
     address = f"{settings.PORTAL_URL}{reverse('api:hook', args=[hook.public_id])}"
     headers = {"Location": address, "Cache-Control": "no-store"}
@@ -132,9 +132,9 @@ def read_hook(request: HttpRequest, caller: Caller) -> HookRequest:
 def _require_valid(sent: HookRequest, body: dict[str, Any], caller: Caller) -> None:
     errors = []
     if not sent.url:
-        errors.append(_error("url", "required", gettext("Send this field.")))
+        errors.append(_error("url", "required", gettext("This field is required.")))
     if not sent.source:
-        errors.append(_error("source", "required", gettext("Send this field.")))
+        errors.append(_error("source", "required", gettext("This field is required.")))
     elif sent.source not in caller.sources:
         errors.append(
             _error(

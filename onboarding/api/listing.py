@@ -47,11 +47,13 @@ def read_query(sent: QueryDict) -> ListQuery:
     """Raises Problem for an unknown parameter or value."""
     errors = [_error(name, gettext("There is no such parameter.")) for name in sent if name not in PARAMETERS]
     errors += [
-        _error(name, gettext("Send it only once.")) for name in PARAMETERS if len(sent.getlist(name)) > 1
+        _error(name, gettext("Send this parameter only once."))
+        for name in PARAMETERS
+        if len(sent.getlist(name)) > 1
     ]
     state, since, cursor = sent.get("state", ""), sent.get("since", ""), sent.get("cursor", "")
     errors += [
-        _error(name, gettext("Send a value, or leave it out."))
+        _error(name, gettext("Send a value, or leave out the parameter."))
         for name in PARAMETERS & {*sent}
         if not sent[name]
     ]

@@ -42,7 +42,7 @@ ALREADY_ADDED = Kind(
 NOT_CHANGEABLE = Kind("not_changeable", 409, _("The starter can no longer be changed"))
 DAILY_LIMIT = Kind("daily_limit", 429, _("This application has reached its daily limit"))
 NO_SUCH_HOOK = Kind("no_such_hook", 404, _("There is no such webhook"))
-HOOK_LIMIT = Kind("hook_limit", 409, _("The application has too many webhooks"))
+HOOK_LIMIT = Kind("hook_limit", 409, _("The application cannot add more webhooks"))
 UNAVAILABLE = Kind("unavailable", 503, _("Microsoft Entra does not respond"))
 
 KINDS = (

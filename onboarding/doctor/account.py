@@ -112,7 +112,7 @@ def check_fact(fact: GuardFact, run: DoctorRun) -> Finding:
             gettext("No manager is set for this account in Entra, so no manager can create a pass."),
             gettext("Set a manager for the test account in Entra, or enter another account."),
         )
-    return Finding("ok", gettext("Read."))
+    return Finding("ok", gettext("Yes, the portal can read this."))
 
 
 def _read_fact(fact: GuardFact, run: DoctorRun) -> ReadResult | None:

@@ -49,7 +49,7 @@ def check_graph_answers(run: DoctorRun) -> Finding:
             ),
         )
     if reached.answers:
-        return Finding("ok", gettext("At %(address)s.") % {"address": settings.GRAPH_URL})
+        return Finding("ok", gettext("Address: %(address)s.") % {"address": settings.GRAPH_URL})
     return Finding(
         "wrong",
         gettext("The answer from %(address)s is not usable (%(problem)s).")

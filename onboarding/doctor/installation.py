@@ -88,7 +88,7 @@ def check_failed_jobs(_run: DoctorRun) -> Finding:
     given_up = Job.objects.filter(failed_at__isnull=False).values_list("key", flat=True)
     kinds = sorted({key.partition(":")[0] for key in given_up[:1000]})
     if not kinds:
-        return Finding("ok", gettext("None."))
+        return Finding("ok", gettext("There are none."))
     return Finding(
         "wrong",
         gettext("Failed jobs: %(count)s. Kind: %(kinds)s.")
@@ -105,7 +105,7 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
     found = jobs.failing_jobs()
     kinds = sorted({key.partition(":")[0] for key in found.values_list("key", flat=True)[:1000]})
     if not kinds:
-        return Finding("ok", gettext("None."))
+        return Finding("ok", gettext("There are none."))
     words = ngettext(
         "%(count)s job has kept failing for an hour or longer. Kind: %(kinds)s.",
         "%(count)s jobs have kept failing for an hour or longer. Kind: %(kinds)s.",

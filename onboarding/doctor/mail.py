@@ -197,6 +197,11 @@ OTHER_FIX = _(
 
 
 CHECKS = (
-    Check("mail.sender", _("Mail has a sender"), check_sender, needs=("database.migrations",)),
+    Check(
+        "mail.sender",
+        _("The portal finds its mailbox or mail server"),
+        check_sender,
+        needs=("database.migrations",),
+    ),
     Check("mail.right", _("The portal can send mail"), check_mail_right, needs=("database.migrations",)),
 )

@@ -19,7 +19,7 @@ def check_policy_readable(run: DoctorRun) -> Finding:
     look, rules = run.pass_rules
     if rules is None:
         return unreadable_finding(look, run.rules, permission=PERMISSION, rule="pass_policy")
-    return Finding("ok", gettext("Read."))
+    return Finding("ok", gettext("Yes, the portal can read this."))
 
 
 def check_policy_enabled(run: DoctorRun) -> Finding:
@@ -84,7 +84,7 @@ def check_policy_targets(run: DoctorRun) -> Finding:
     words = (
         gettext("Included: %(included)s. Excluded: %(excluded)s.")
         if rules.excluded
-        else gettext("For %(included)s.")
+        else gettext("Included: %(included)s.")
     )
     return Finding(
         "ok", words % {"included": _join_targets(rules.included), "excluded": _join_targets(rules.excluded)}

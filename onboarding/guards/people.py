@@ -113,7 +113,7 @@ THREE_PEOPLE = Guard(
 
 
 def recorder_is_a_person(q: Question) -> bool:
-    """Check that somebody in HR accepted the starter from another system."""
+    """Check that somebody in HR accepted the starter that another system added."""
     return not q.starter.awaits_acceptance
 
 

@@ -120,7 +120,7 @@ def instructions_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "devices": [describe_device(device) for device in ([chosen] if chosen else DEVICES)],
         "choices": [
-            {"name": gettext("Show all"), "url": reverse("sheet"), "current": chosen is None},
+            {"name": gettext("Show all devices"), "url": reverse("sheet"), "current": chosen is None},
             *(
                 {
                     "name": device.name,

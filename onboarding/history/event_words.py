@@ -43,7 +43,7 @@ EVENTS: dict[str, Words] = {
     "starter.acceptance_cancelled": _(
         "The other system changed the starter’s details, so HR must accept the starter again"
     ),
-    "starter.accepted": _("HR accepted the starter from another system"),
+    "starter.accepted": _("HR accepted the starter that another system added"),
     "starter.requester_changed": _(
         "The requester in the other system changed, so HR must accept the starter again"
     ),

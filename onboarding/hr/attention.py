@@ -109,7 +109,8 @@ FIXES: dict[str, ActionNeeded] = {
         _("No manager is set in Entra."),
         _(
             "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If "
-            "you do not want to wait, send the link. The portal then checks at once."
+            "IT has just set the manager and you do not want to wait, send the link: the portal then reads "
+            "Entra immediately."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(

@@ -236,7 +236,7 @@ class BulkRescheduleForm(forms.Form):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
-        choices=[("", _("Do not change")), *ZONES],
+        choices=[("", _("Keep the current time zone")), *ZONES],
         widget=ZoneSelect,
     )
 

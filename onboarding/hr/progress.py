@@ -50,7 +50,7 @@ def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
         (
             gettext("Manager invited"),
             _link_status(starter),
-            gettext("%(moment)s, or when you send the link")
+            gettext("%(moment)s, or earlier if you send the link yourself")
             % {"moment": _format_local(starter, starter.starts_at - rules.invite_before)},
         ),
         (

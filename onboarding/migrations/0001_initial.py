@@ -53,10 +53,13 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, db_index=True, max_length=32, verbose_name="starter"),
                 ),
                 ("issue", models.CharField(blank=True, db_index=True, max_length=36, verbose_name="pass")),
-                ("facts", models.JSONField(default=dict, verbose_name="facts")),
-                ("commitments", models.JSONField(default=dict, verbose_name="commitments")),
+                ("facts", models.JSONField(default=dict, verbose_name="facts (no personal details)")),
+                (
+                    "commitments",
+                    models.JSONField(default=dict, verbose_name="commitments (hashes of personal details)"),
+                ),
                 ("previous", models.CharField(max_length=64, verbose_name="hash of the previous event")),
-                ("hash", models.CharField(max_length=64, unique=True, verbose_name="hash")),
+                ("hash", models.CharField(max_length=64, unique=True, verbose_name="hash of this event")),
             ],
             options={
                 "verbose_name": "audit event",
@@ -74,7 +77,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("worker", models.CharField(max_length=100, unique=True, verbose_name="worker")),
-                ("beat_at", models.DateTimeField(verbose_name="last report")),
+                ("beat_at", models.DateTimeField(verbose_name="last heartbeat")),
                 (
                     "clock_skew",
                     models.IntegerField(
@@ -263,7 +266,7 @@ class Migration(migrations.Migration):
                             (0, "passes"),
                             (1, "mail"),
                             (2, "checking accounts"),
-                            (3, "following passes"),
+                            (3, "tracking existing passes"),
                         ],
                         verbose_name="priority",
                     ),
@@ -272,7 +275,10 @@ class Migration(migrations.Migration):
                 (
                     "attempts",
                     models.PositiveIntegerField(
-                        default=0, help_text="Failures in a row.", verbose_name="attempts"
+                        default=0,
+                        help_text="How often the job has failed since it last succeeded or was "
+                        "started again.",
+                        verbose_name="failed attempts in a row",
                     ),
                 ),
                 ("locked_until", models.DateTimeField(blank=True, null=True, verbose_name="locked until")),
@@ -282,7 +288,7 @@ class Migration(migrations.Migration):
                         default=0,
                         help_text="How many times a worker has started this job. Only the worker that "
                         "started it last can finish the job.",
-                        verbose_name="claim",
+                        verbose_name="times started",
                     ),
                 ),
                 ("done_at", models.DateTimeField(blank=True, null=True, verbose_name="done")),
@@ -365,7 +371,8 @@ class Migration(migrations.Migration):
                     "sign_in_minutes",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="After this many minutes, the manager must sign in again before creating a pass. Recommended: 5.",
+                        help_text="If the manager signed in more than this many minutes ago, they must "
+                        "sign in again before they can create a pass. Recommended: 5.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(60),
@@ -465,8 +472,8 @@ class Migration(migrations.Migration):
                         help_text="If there is no pass yet on the first day, the portal sends one email to "
                         "the recipient chosen here. If you choose the manager’s manager but "
                         "Entra has no email address for them, the email goes to the duty "
-                        "address. If there is no duty address, it goes to HR. Recommended, "
-                        "because a manager can be ill.",
+                        "address. If there is no duty address, it goes to HR. Recommended: the "
+                        "manager’s manager, who can act if the manager is ill.",
                         max_length=8,
                         verbose_name="if there is no pass, escalate to",
                     ),
@@ -476,20 +483,25 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=11,
                         default=11,
-                        help_text="An hour from 1 to 23, in the starter's time zone. The portal always waits at least one hour after "
-                        "the start. Recommended: 11.",
+                        help_text="The time of day as a whole hour from 1 to 23, in the starter's time "
+                        "zone. For example, 11 means 11:00 and 15 means 15:00. If the starter "
+                        "begins late in the day, the portal waits until one hour after the "
+                        "start. Recommended: 11.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(23),
                         ],
-                        verbose_name="escalate at (hour of the first day)",
+                        verbose_name="escalate at (hour, on first day)",
                     ),
                 ),
                 (
                     "new_days_before",
                     models.PositiveSmallIntegerField(
                         default=90,
-                        help_text="Accounts created earlier than this do not count as new. Recommended: 90. A lower number is safer.",
+                        help_text="The portal creates no pass for an account that was created more than "
+                        "this many days before the start, unless the portal knows that nobody "
+                        "has signed in with it and the hire date in Entra is near the start. "
+                        "Recommended: 90. A lower number is safer.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -501,7 +513,10 @@ class Migration(migrations.Migration):
                     "new_days_after",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="Accounts created later than this do not count as new. Recommended: 31.",
+                        help_text="The portal creates no pass for an account that was created more than "
+                        "this many days after the start, unless the portal knows that nobody has "
+                        "signed in with it and the hire date in Entra is near the start. "
+                        "Recommended: 31.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
@@ -758,7 +773,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(2),
                             django.core.validators.MaxValueValidator(365),
                         ],
-                        verbose_name="former admins cannot create passes for (days)",
+                        verbose_name="days before former admins can create passes",
                     ),
                 ),
                 (
@@ -804,8 +819,9 @@ class Migration(migrations.Migration):
                     "audit_days",
                     models.PositiveSmallIntegerField(
                         default=365,
-                        help_text="After this many days, the portal deletes the names. The events stay, and you can still check that "
-                        "nobody changed the log. Recommended: 365.",
+                        help_text="The portal deletes the names from the audit log this many days after "
+                        "the end of the onboarding. The events stay, and you can still check "
+                        "that nobody changed the log. Recommended: 365.",
                         validators=[
                             django.core.validators.MinValueValidator(90),
                             django.core.validators.MaxValueValidator(1096),
@@ -1022,7 +1038,7 @@ class Migration(migrations.Migration):
                         editable=False,
                         max_length=32,
                         unique=True,
-                        verbose_name="public id",
+                        verbose_name="ID in web addresses",
                     ),
                 ),
                 (
@@ -1040,7 +1056,7 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                ("version", models.PositiveIntegerField(default=1, verbose_name="version")),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="version of this record")),
                 (
                     "problem",
                     models.CharField(
@@ -1145,7 +1161,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default=list,
                         help_text="Codes of the checks (“guards”) that refused a pass when the portal last checked.",
-                        verbose_name="refused for",
+                        verbose_name="checks that refused a pass",
                     ),
                 ),
                 (
@@ -1157,7 +1173,10 @@ class Migration(migrations.Migration):
                         verbose_name="audit event of the problem",
                     ),
                 ),
-                ("hr_notified_at", models.DateTimeField(blank=True, null=True, verbose_name="HR notified")),
+                (
+                    "hr_notified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="HR notified of the problem"),
+                ),
                 (
                     "stand_in_for",
                     models.CharField(
@@ -1258,7 +1277,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "sign_in_missed_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="last failed sign-in check"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="sign-in check last failed"),
                 ),
                 ("first_pass_at", models.DateTimeField(blank=True, null=True, verbose_name="first pass")),
                 (
@@ -1272,10 +1291,13 @@ class Migration(migrations.Migration):
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="added"),
                 ),
                 ("invited_at", models.DateTimeField(blank=True, null=True, verbose_name="manager invited")),
-                ("reminded_for", models.DateField(blank=True, null=True, verbose_name="reminded of")),
+                (
+                    "reminded_for",
+                    models.DateField(blank=True, null=True, verbose_name="reminder sent for start date"),
+                ),
                 (
                     "escalated_for",
-                    models.DateField(blank=True, null=True, verbose_name="escalated for"),
+                    models.DateField(blank=True, null=True, verbose_name="escalation sent for start date"),
                 ),
                 (
                     "schedule",
@@ -1283,7 +1305,7 @@ class Migration(migrations.Migration):
                         db_default=0,
                         default=0,
                         help_text="Counts how often the start date was changed or the onboarding started again.",
-                        verbose_name="schedule",
+                        verbose_name="number of schedule changes",
                     ),
                 ),
                 (
@@ -1291,7 +1313,10 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(default=0, verbose_name="extra passes allowed"),
                 ),
                 ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
-                ("erased_at", models.DateTimeField(blank=True, null=True, verbose_name="erased")),
+                (
+                    "erased_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="personal details erased"),
+                ),
                 (
                     "recorded_by",
                     models.ForeignKey(
@@ -1398,9 +1423,11 @@ class Migration(migrations.Migration):
                 ("lifetime_minutes", models.PositiveSmallIntegerField(verbose_name="lifetime in minutes")),
                 (
                     "intended_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="confirmed"),
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="identity confirmed"
+                    ),
                 ),
-                ("lease_until", models.DateTimeField(verbose_name="lease until")),
+                ("lease_until", models.DateTimeField(verbose_name="must be created by")),
                 (
                     "method_id",
                     models.CharField(
@@ -1469,7 +1496,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="confirmed by",
+                        verbose_name="identity confirmed by",
                     ),
                 ),
                 (
@@ -1505,8 +1532,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "pass issue",
-                "verbose_name_plural": "pass issues",
+                "verbose_name": "pass attempt",
+                "verbose_name_plural": "pass attempts",
                 "ordering": ["-intended_at"],
             },
         ),
@@ -1531,12 +1558,12 @@ class Migration(migrations.Migration):
                             ("above", "the manager’s manager"),
                             ("duty", "the duty address"),
                             ("hr", "HR"),
-                            ("security", "security"),
+                            ("security", "the security team"),
                         ],
                         db_default="",
                         default="",
                         max_length=20,
-                        verbose_name="reader",
+                        verbose_name="recipient",
                     ),
                 ),
                 (
@@ -1545,19 +1572,19 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="If known.",
+                        help_text="Empty if the portal does not know it.",
                         max_length=36,
-                        verbose_name="object ID of the reader",
+                        verbose_name="object ID of the recipient",
                     ),
                 ),
-                ("to", models.CharField(max_length=320, verbose_name="to")),
+                ("to", models.CharField(max_length=320, verbose_name="recipient’s email address")),
                 (
                     "reason",
                     models.CharField(
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="The text of the line in a digest.",
+                        help_text="The text that a digest email shows for this starter.",
                         max_length=500,
                         verbose_name="reason",
                     ),
@@ -1577,7 +1604,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="The email was no longer relevant when the portal was about to send it.",
                         null=True,
-                        verbose_name="dropped",
+                        verbose_name="dropped as no longer needed",
                     ),
                 ),
                 (
@@ -1586,7 +1613,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="The address does not accept emails.",
                         null=True,
-                        verbose_name="refused",
+                        verbose_name="refused by the mail server",
                     ),
                 ),
                 (
@@ -1595,7 +1622,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="The start time that this email mentions, in UTC.",
                         null=True,
-                        verbose_name="start",
+                        verbose_name="start time in the email",
                     ),
                 ),
                 (
@@ -1639,13 +1666,17 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="The mail server's last response, without addresses.",
                         max_length=220,
-                        verbose_name="answer",
+                        verbose_name="mail server’s last response",
                     ),
                 ),
                 (
                     "box",
                     models.CharField(
-                        blank=True, db_default="", default="", max_length=40, verbose_name="mailbox"
+                        blank=True,
+                        db_default="",
+                        default="",
+                        max_length=40,
+                        verbose_name="group for digest emails",
                     ),
                 ),
                 (
@@ -1654,7 +1685,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="The time when the portal began to send the email.",
                         null=True,
-                        verbose_name="released",
+                        verbose_name="sending started",
                     ),
                 ),
                 (

@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 ),
                 ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
                 ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next try")),
-                ("give_up_at", models.DateTimeField(verbose_name="last try")),
+                ("give_up_at", models.DateTimeField(verbose_name="portal stops trying at")),
                 (
                     "http_status",
                     models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="HTTP status"),

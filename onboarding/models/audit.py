@@ -32,10 +32,10 @@ class AuditEvent(models.Model):
     event = models.CharField(_("event"), max_length=40, db_index=True)
     starter = models.CharField(_("starter"), max_length=32, blank=True, db_index=True)
     issue = models.CharField(_("pass"), max_length=36, blank=True, db_index=True)
-    facts = models.JSONField(_("facts"), default=dict)
-    commitments = models.JSONField(_("commitments"), default=dict)
+    facts = models.JSONField(_("facts (no personal details)"), default=dict)
+    commitments = models.JSONField(_("commitments (hashes of personal details)"), default=dict)
     previous = models.CharField(_("hash of the previous event"), max_length=64)
-    hash = models.CharField(_("hash"), max_length=64, unique=True)
+    hash = models.CharField(_("hash of this event"), max_length=64, unique=True)
 
     class Meta:
         ordering = ["-seq"]

@@ -14,7 +14,7 @@ class Job(models.Model):
         PASS = 0, _("passes")
         MAIL = 1, _("mail")
         LOOK = 2, _("checking accounts")
-        WATCH = 3, _("following passes")
+        WATCH = 3, _("tracking existing passes")
 
     key = models.CharField(
         _("job"),
@@ -24,10 +24,14 @@ class Job(models.Model):
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
     due_at = models.DateTimeField(_("due"))
-    attempts = models.PositiveIntegerField(_("attempts"), default=0, help_text=_("Failures in a row."))
+    attempts = models.PositiveIntegerField(
+        _("failed attempts in a row"),
+        default=0,
+        help_text=_("How often the job has failed since it last succeeded or was started again."),
+    )
     locked_until = models.DateTimeField(_("locked until"), null=True, blank=True)
     claim = models.PositiveIntegerField(
-        _("claim"),
+        _("times started"),
         default=0,
         help_text=_(
             "How many times a worker has started this job. Only the worker that started it last can finish "
@@ -63,7 +67,7 @@ class Heartbeat(models.Model):
     """The heartbeat of one worker. Without a live worker no pass is created, because nothing would delete an unseen one."""
 
     worker = models.CharField(_("worker"), max_length=100, unique=True)
-    beat_at = models.DateTimeField(_("last report"))
+    beat_at = models.DateTimeField(_("last heartbeat"))
     clock_skew = models.IntegerField(
         _("seconds that Microsoft’s clock is ahead of the portal’s"),
         null=True,

@@ -34,20 +34,20 @@ class Mail(models.Model):
         ABOVE = "above", _("the manager’s manager")
         DUTY = "duty", _("the duty address")
         HR = "hr", _("HR")
-        SECURITY = "security", _("security")
+        SECURITY = "security", _("the security team")
         PERSON = "person", _("the person themselves")
 
     kind = models.CharField(_("kind"), max_length=20)
     recipient = models.CharField(
-        _("reader"), max_length=20, choices=Reader, blank=True, default="", db_default=""
+        _("recipient"), max_length=20, choices=Reader, blank=True, default="", db_default=""
     )
     reader_id = models.CharField(
-        _("object ID of the reader"),
+        _("object ID of the recipient"),
         max_length=36,
         blank=True,
         default="",
         db_default="",
-        help_text=_("If known."),
+        help_text=_("Empty if the portal does not know it."),
     )
     starter = models.ForeignKey(
         "onboarding.Starter",
@@ -57,14 +57,14 @@ class Mail(models.Model):
         blank=True,
         verbose_name=_("starter"),
     )
-    to = models.CharField(_("to"), max_length=320)
+    to = models.CharField(_("recipient’s email address"), max_length=320)
     reason = models.CharField(
         _("reason"),
         max_length=500,
         blank=True,
         default="",
         db_default="",
-        help_text=_("The text of the line in a digest."),
+        help_text=_("The text that a digest email shows for this starter."),
     )
     subject = models.CharField(_("subject"), max_length=200)
     text = models.TextField(_("text"), blank=True)
@@ -73,16 +73,22 @@ class Mail(models.Model):
     written_at = models.DateTimeField(_("written"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     dropped_at = models.DateTimeField(
-        _("dropped"),
+        _("dropped as no longer needed"),
         null=True,
         blank=True,
         help_text=_("The email was no longer relevant when the portal was about to send it."),
     )
     refused_at = models.DateTimeField(
-        _("refused"), null=True, blank=True, help_text=_("The address does not accept emails.")
+        _("refused by the mail server"),
+        null=True,
+        blank=True,
+        help_text=_("The address does not accept emails."),
     )
     starts_at = models.DateTimeField(
-        _("start"), null=True, blank=True, help_text=_("The start time that this email mentions, in UTC.")
+        _("start time in the email"),
+        null=True,
+        blank=True,
+        help_text=_("The start time that this email mentions, in UTC."),
     )
     calendar = models.CharField(
         _("calendar file"), max_length=10, choices=Calendar, blank=True, default="", db_default=""
@@ -95,7 +101,7 @@ class Mail(models.Model):
     )
     fault_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     answer = models.CharField(
-        _("answer"),
+        _("mail server’s last response"),
         max_length=220,
         blank=True,
         default="",
@@ -103,9 +109,12 @@ class Mail(models.Model):
         help_text=_("The mail server's last response, without addresses."),
     )
     # The batch key (`outbox.batch_key`): mails with the same key go to one reader, alone or in one `digest`.
-    box = models.CharField(_("mailbox"), max_length=40, blank=True, default="", db_default="")
+    box = models.CharField(_("group for digest emails"), max_length=40, blank=True, default="", db_default="")
     released_at = models.DateTimeField(
-        _("released"), null=True, blank=True, help_text=_("The time when the portal began to send the email.")
+        _("sending started"),
+        null=True,
+        blank=True,
+        help_text=_("The time when the portal began to send the email."),
     )
     digest = models.ForeignKey(
         "self",

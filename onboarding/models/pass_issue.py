@@ -78,7 +78,10 @@ class PassIssue(models.Model):
     counted = models.BooleanField(_("counts towards the limit"), default=False)
 
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("confirmed by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("identity confirmed by"),
     )
     identity_check = models.CharField(_("identity check"), max_length=12, choices=IdentityCheck)
     policy = models.ForeignKey(
@@ -101,8 +104,8 @@ class PassIssue(models.Model):
     )
     lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
 
-    intended_at = models.DateTimeField(_("confirmed"), default=timezone.now)
-    lease_until = models.DateTimeField(_("lease until"))
+    intended_at = models.DateTimeField(_("identity confirmed"), default=timezone.now)
+    lease_until = models.DateTimeField(_("must be created by"))
     method_id = models.CharField(_("id of the pass in Entra"), max_length=128, blank=True, default="")
     seen_before = models.JSONField(
         _("earlier passes"),
@@ -139,8 +142,8 @@ class PassIssue(models.Model):
 
     class Meta:
         ordering = ["-intended_at"]
-        verbose_name = _("pass issue")
-        verbose_name_plural = _("pass issues")
+        verbose_name = _("pass attempt")
+        verbose_name_plural = _("pass attempts")
         constraints = [
             models.UniqueConstraint(
                 fields=["account_id"],

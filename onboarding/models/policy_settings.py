@@ -112,7 +112,8 @@ class PolicySettings(models.Model):
         default=5,
         validators=value_between(1, 60),
         help_text=_(
-            "After this many minutes, the manager must sign in again before creating a pass. Recommended: 5."
+            "If the manager signed in more than this many minutes ago, they must sign in again before they "
+            "can create a pass. Recommended: 5."
         ),
     )
     step_up_context = models.CharField(
@@ -182,18 +183,19 @@ class PolicySettings(models.Model):
         help_text=_(
             "If there is no pass yet on the first day, the portal sends one email to the recipient chosen "
             "here. If you choose the manager’s manager but Entra has no email address for them, the email "
-            "goes to the duty address. If there is no duty address, it goes to HR. Recommended, because a "
-            "manager can be ill."
+            "goes to the duty address. If there is no duty address, it goes to HR. Recommended: the "
+            "manager’s manager, who can act if the manager is ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
-        _("escalate at (hour of the first day)"),
+        _("escalate at (hour, on first day)"),
         default=11,
         db_default=11,
         validators=value_between(1, 23),
         help_text=_(
-            "An hour from 1 to 23, in the starter's time zone. The portal always waits at least one hour after "
-            "the start. Recommended: 11."
+            "The time of day as a whole hour from 1 to 23, in the starter's time zone. For example, 11 "
+            "means 11:00 and 15 means 15:00. If the starter begins late in the day, the portal waits until "
+            "one hour after the start. Recommended: 11."
         ),
     )
 
@@ -203,14 +205,20 @@ class PolicySettings(models.Model):
         default=90,
         validators=value_between(1, 365),
         help_text=_(
-            "Accounts created earlier than this do not count as new. Recommended: 90. A lower number is safer."
+            "The portal creates no pass for an account that was created more than this many days before "
+            "the start, unless the portal knows that nobody has signed in with it and the hire date in "
+            "Entra is near the start. Recommended: 90. A lower number is safer."
         ),
     )
     new_days_after = models.PositiveSmallIntegerField(
         _("latest account creation (days after the start)"),
         default=31,
         validators=value_between(0, 90),
-        help_text=_("Accounts created later than this do not count as new. Recommended: 31."),
+        help_text=_(
+            "The portal creates no pass for an account that was created more than this many days "
+            "after the start, unless the portal knows that nobody has signed in with it and the "
+            "hire date in Entra is near the start. Recommended: 31."
+        ),
     )
     hire_date = models.CharField(
         _("hire date matches the start date"),
@@ -389,7 +397,7 @@ class PolicySettings(models.Model):
         ),
     )
     admin_days = models.PositiveSmallIntegerField(
-        _("former admins cannot create passes for (days)"),
+        _("days before former admins can create passes"),
         default=30,
         db_default=30,
         validators=value_between(2, 365),
@@ -483,8 +491,9 @@ class PolicySettings(models.Model):
         default=365,
         validators=value_between(90, 1096),
         help_text=_(
-            "After this many days, the portal deletes the names. The events stay, and you can still check that "
-            "nobody changed the log. Recommended: 365."
+            "The portal deletes the names from the audit log this many days after the end of the "
+            "onboarding. The events stay, and you can still check that nobody changed the log. "
+            "Recommended: 365."
         ),
     )
     hr_address = models.EmailField(

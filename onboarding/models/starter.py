@@ -117,11 +117,11 @@ class Starter(models.Model):
         NO_STAND_IN = "no_stand_in", _("The stand-in is no longer the manager’s manager")
 
     public_id = models.CharField(
-        _("public id"), max_length=32, unique=True, default=new_public_id, editable=False
+        _("ID in web addresses"), max_length=32, unique=True, default=new_public_id, editable=False
     )
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.RECORDED)
     # Optimistic locking: each change counts one up, and a form carries the version that it was made from.
-    version = models.PositiveIntegerField(_("version"), default=1)
+    version = models.PositiveIntegerField(_("version of this record"), default=1)
     problem = models.CharField(_("problem"), max_length=20, choices=Problem, default=Problem.NONE, blank=True)
 
     account_name = models.CharField(
@@ -146,7 +146,7 @@ class Starter(models.Model):
         _("object ID of the original manager"), max_length=36, blank=True, default=""
     )
     refused_for = models.JSONField(
-        _("refused for"),
+        _("checks that refused a pass"),
         default=list,
         blank=True,
         help_text=_("Codes of the checks (“guards”) that refused a pass when the portal last checked."),
@@ -158,7 +158,7 @@ class Starter(models.Model):
         blank=True,
         help_text=_("The reference number for questions about the problem."),
     )
-    hr_notified_at = models.DateTimeField(_("HR notified"), null=True, blank=True)
+    hr_notified_at = models.DateTimeField(_("HR notified of the problem"), null=True, blank=True)
 
     # The stand-in that HR assigned, and the manager they replace. See `confirmer.py`.
     stand_in_for = models.CharField(
@@ -207,7 +207,7 @@ class Starter(models.Model):
     )
     # Since when a manager waits for the reading, and when Microsoft's answer last left this account out.
     sign_in_awaited_at = models.DateTimeField(_("waiting for sign-in check since"), null=True, blank=True)
-    sign_in_missed_at = models.DateTimeField(_("last failed sign-in check"), null=True, blank=True)
+    sign_in_missed_at = models.DateTimeField(_("sign-in check last failed"), null=True, blank=True)
     first_pass_at = models.DateTimeField(_("first pass"), null=True, blank=True)
 
     # None until HR accepts what another system added: an application is not a person.
@@ -227,17 +227,17 @@ class Starter(models.Model):
     shaped_by = models.JSONField(_("object IDs of the HR staff who were involved"), default=list)
     recorded_at = models.DateTimeField(_("added"), default=timezone.now)
     invited_at = models.DateTimeField(_("manager invited"), null=True, blank=True)
-    reminded_for = models.DateField(_("reminded of"), null=True, blank=True)
-    escalated_for = models.DateField(_("escalated for"), null=True, blank=True)
+    reminded_for = models.DateField(_("reminder sent for start date"), null=True, blank=True)
+    escalated_for = models.DateField(_("escalation sent for start date"), null=True, blank=True)
     schedule = models.PositiveIntegerField(
-        _("schedule"),
+        _("number of schedule changes"),
         default=0,
         db_default=0,
         help_text=_("Counts how often the start date was changed or the onboarding started again."),
     )
     extra_attempts = models.PositiveSmallIntegerField(_("extra passes allowed"), default=0)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    erased_at = models.DateTimeField(_("erased"), null=True, blank=True)
+    erased_at = models.DateTimeField(_("personal details erased"), null=True, blank=True)
 
     # Texts copied from the directory. `account_name`, `hire_date` and `looked_at` are copied with them.
     DIRECTORY_FIELDS = (

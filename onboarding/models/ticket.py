@@ -161,7 +161,7 @@ class HookDelivery(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.WAITING)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
-    give_up_at = models.DateTimeField(_("last try"))
+    give_up_at = models.DateTimeField(_("portal stops trying at"))
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     error = models.CharField(_("last error"), max_length=60, blank=True, default="")
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)

@@ -13,9 +13,9 @@ from portal.branding.colour import contrast_ratio, theme_colours
 
 TONES = (
     ("todo", "Waiting for you", "The reader has something to do."),
-    ("wait", "Not yet", "The reader waits for a time or for another person."),
+    ("wait", "Too early for a pass", "The reader waits for a time or for another person."),
     ("done", "Done", "It is finished and went well."),
-    ("problem", "Ask HR", "It went wrong. The text says what to do."),
+    ("problem", "No passes left: ask HR", "It went wrong. The text says what to do."),
     ("stopped", "Withdrawn", "It was stopped before it was finished."),
     ("info", "Good to know", "Information that is not a state."),
 )

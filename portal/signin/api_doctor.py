@@ -61,7 +61,7 @@ def tokens_are_usable(visit: Any) -> Finding:
     if missing:
         return (
             "wrong",
-            gettext("The registration lacks %(claims)s.") % {"claims": ", ".join(missing)},
+            gettext("The registration lacks these claims: %(claims)s.") % {"claims": ", ".join(missing)},
             gettext(
                 "Add the optional claims %(claims)s to the access token (%(where)s, Token configuration)."
             )
@@ -79,7 +79,7 @@ def api_roles_are_defined(visit: Any) -> Finding:
     if missing:
         return (
             "wrong",
-            gettext("The registration lacks %(roles)s.") % {"roles": ", ".join(missing)},
+            gettext("The registration lacks these app roles: %(roles)s.") % {"roles": ", ".join(missing)},
             gettext(
                 "Add app roles for applications with the values %(roles)s, and one for users with the value "
                 "%(person_role)s (%(where)s, App roles)."

@@ -189,14 +189,14 @@ def claims_are_present(visit: Any) -> Finding:
     if registered is not None:
         there, moment = registered.claims, ""
         lacks, has = (
-            gettext("The registration lacks %(claims)s."),
-            gettext("The registration has %(claims)s."),
+            gettext("The registration lacks these claims: %(claims)s."),
+            gettext("The registration has these claims: %(claims)s."),
         )
         fix = gettext("Add the optional claims %(claims)s to the ID token (%(where)s, Token configuration).")
     elif last is not None:
         there, moment = frozenset(last.names), date_format(timezone.localtime(last.at), "ENDED")
-        lacks = gettext("The last sign-in (%(moment)s) lacks %(claims)s.")
-        has = gettext("The last sign-in (%(moment)s) has %(claims)s.")
+        lacks = gettext("The last sign-in (%(moment)s) lacks these claims: %(claims)s.")
+        has = gettext("The last sign-in (%(moment)s) has these claims: %(claims)s.")
         fix = gettext(
             "Add the optional claims %(claims)s to the ID token (%(where)s, Token configuration), then sign "
             "in again."
@@ -228,7 +228,7 @@ def roles_are_defined(visit: Any) -> Finding:
     ) % {"roles": ", ".join(ROLES), "where": WHERE}
     if registered is not None:
         missing = [role for role in ROLES if role not in registered.roles]
-        lacks = gettext("The registration lacks %(roles)s.") % {"roles": ", ".join(missing)}
+        lacks = gettext("The registration lacks these app roles: %(roles)s.") % {"roles": ", ".join(missing)}
         return (
             ("wrong", lacks, fix) if missing else ("ok", gettext("The registration has all three roles."), "")
         )

@@ -954,7 +954,7 @@ STARTERS = (
     ),
 )
 ISSUES = (
-    issue("the actor is changed", "actor_id = $hanna", "confirmed by"),
+    issue("the actor is changed", "actor_id = $hanna", "identity confirmed by"),
     issue("the state is changed", "state = 'closed'", "state"),
     issue("the reason is changed", "reason = 'used'", "reason"),
     issue("the number is changed", "number = 2", "number"),

@@ -486,25 +486,25 @@ def _claims() -> Iterator[Broken]:
             f"sign-ins come without {name}",
             "signin.claims",
             lambda _it, rest=rest: ClaimsSeen.objects.update(names=rest),
-            says=f"lacks {name}",
+            says=f"lacks these claims: {name}",
         )
         yield Broken(
             f"{name} is not asked for",
             "signin.claims",
             registered(claims=rest, roles=["HR", "Admin", "Auditor"]),
-            says=f"The registration lacks {name}",
+            says=f"The registration lacks these claims: {name}",
         )
     yield Broken(
         "a context is wanted and acrs is not asked for",
         "signin.claims",
         all_of(rules(step_up_context="c1"), registered(claims=CLAIMS, roles=["HR", "Admin", "Auditor"])),
-        says="The registration lacks acrs",
+        says="The registration lacks these claims: acrs",
     )
     yield Broken(
         "an app role is missing",
         "signin.roles",
         registered(claims=CLAIMS, roles=["HR", "Admin"]),
-        says="lacks Auditor",
+        says="lacks these app roles: Auditor",
     )
 
 
@@ -551,7 +551,7 @@ API = (
             f"tokens for the API come without {name}",
             "api.tokens",
             registered(access_claims=[other for other in ("idtyp", "acct") if other != name]),
-            says=f"lacks {name}",
+            says=f"lacks these claims: {name}",
         )
         for name in ("idtyp", "acct")
     ),
@@ -559,13 +559,13 @@ API = (
         "the API has no roles",
         "api.roles",
         registered(api_roles=[]),
-        says=f"lacks {', '.join(PERMISSIONS_OF_API)}",
+        says=f"lacks these app roles: {', '.join(PERMISSIONS_OF_API)}",
     ),
     Broken(
         "the API lacks one role",
         "api.roles",
         registered(api_roles=PERMISSIONS_OF_API[:3]),
-        says="lacks Hooks.Manage",
+        says="lacks these app roles: Hooks.Manage",
     ),
 )
 

@@ -93,9 +93,7 @@ def test_day_lists_each_starter_and_who_must_act_next(today, record, invite, hel
         "Yusuf Demir": "No one",
         "Emma Nowak": "No one",
     }
-    waits = (
-        "5 start: 1 waiting for the manager, 1 waiting for the starter to sign in, 1 waiting for the portal"
-    )
+    waits = "5 starters on this day: 1 waiting for the manager, 1 waiting for the starter to sign in, 1 waiting for the portal"
     assert waits in page
     assert "The manager can create the pass now" in rows["Liam O'Brien"]
     assert "No starter on this day needs attention." in page
@@ -315,7 +313,7 @@ def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatc
 
     page = page_of(browser_of("hanna").get("/hr/day/"))
 
-    assert "7 start:" in page and "This page shows the first 5 starters." in page
+    assert "7 starters on this day:" in page and "This page shows the first 5 starters." in page
     assert f'href="/hr/?state=all&on={timezone.localdate()}"' in page
 
 

@@ -53,7 +53,10 @@ def test_new_starter_shows_who_added_it_and_planned_dates(at_nine, browser_of, r
 
     assert story_of(page) == [
         ("done", "Added Wednesday 25 November, 09:00, by Hanna Reuter"),
-        ("now", "Manager invited (not yet) Sunday 29 November, 09:00, or when you send the link"),
+        (
+            "now",
+            "Manager invited (not yet) Sunday 29 November, 09:00, or earlier if you send the link yourself",
+        ),
         ("later", "Pass handed over (not yet) Wednesday 2 December, 07:00 to Monday 7 December, 09:00"),
         ("later", "Can sign in (not yet) when the starter has registered a sign-in method"),
     ]

@@ -86,7 +86,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
                 starter=starter, by=request.user, reason=form.cleaned_data["reason"]
             )
             return (
-                gettext("Withdrawn.")
+                gettext("You withdrew the starter.")
                 if is_withdrawn
                 else gettext(
                     "The starter still has a pass. The portal will delete the pass and then withdraw the starter."

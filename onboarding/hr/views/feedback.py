@@ -36,7 +36,7 @@ def check_version(request: HttpRequest, starter: Starter) -> None:
 
 def describe_recent_link(sent_at: datetime) -> str:
     """Answer a request for a link that was sent a moment ago."""
-    return gettext("The link was sent at %(time)s. You can send it again ten minutes later.") % {
+    return gettext("The link was sent at %(time)s. You can send it again ten minutes after that time.") % {
         "time": date_format(timezone.localtime(sent_at), "CLOCK")
     }
 

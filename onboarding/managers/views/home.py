@@ -17,28 +17,28 @@ from onboarding.permissions import may_record
 GROUPS = {
     Group.NOW: _("To do now"),
     Group.COMING: _("Coming up"),
-    Group.TOO_LATE: _("Too late"),
+    Group.TOO_LATE: _("Too late for a pass"),
     Group.OVER: _("Finished"),
 }
 
 
 BADGES = {
     "ready": _("Waiting for you"),
-    "early": _("Not yet"),
-    "late": _("Too late"),
+    "early": _("Too early for a pass"),
+    "late": _("Too late for a pass"),
     "held": _("Pass handed over"),
     "shown": _("Pass shown"),
-    "issuing": _("Being created"),
-    "unknown": _("Being checked"),
-    "checking": _("Being checked"),
-    "revoking": _("Being cancelled"),
-    "registered": _("Done"),
+    "issuing": _("Pass being created"),
+    "unknown": _("The portal is checking"),
+    "checking": _("The portal is checking"),
+    "revoking": _("Pass being cancelled"),
+    "registered": _("Can sign in"),
     "withdrawn": _("Withdrawn"),
-    "frozen": _("Passes stopped"),
-    "used_up": _("Ask HR"),
-    "refused": _("Not possible yet"),
+    "frozen": _("All passes stopped"),
+    "used_up": _("No passes left: ask HR"),
+    "refused": _("Pass not possible yet"),
     "waiting": _("In the queue"),
-    "not_read_yet": _("Being checked"),
+    "not_read_yet": _("The portal is checking"),
 }
 
 
