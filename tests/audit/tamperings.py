@@ -929,8 +929,8 @@ STARTERS = (
     starter("the first pass is denied", "first_pass_at = NULL", "first pass"),
     starter("the source is changed", "source = 'servicenow'", "source"),
     starter("the names are blanked", "account_id = '', manager_id = ''", "object ID of the account"),
-    starter("it is marked as erased", "erased_at = '2020-01-01 00:00:00+00'", "erased"),
-    starter("an erased one is no longer marked so", "erased_at = NULL", "erased", "$noor"),
+    starter("it is marked as erased", "erased_at = '2020-01-01 00:00:00+00'", "personal details erased"),
+    starter("an erased one is no longer marked so", "erased_at = NULL", "personal details erased", "$noor"),
     starter("an erased one gets a name again", "display_name = 'Noor'", "display name", "$noor"),
     starter("the end is changed", "ended_at = '2020-01-01 00:00:00+00'", "ended", "$noor"),
     unguarded(
@@ -964,7 +964,7 @@ ISSUES = (
     issue("the lifetime is changed", "lifetime_minutes = 480", "lifetime in minutes"),
     issue("the attempt is not counted", "counted = FALSE", "counts towards the limit"),
     issue("the account is changed", "account_id = 'another'", "object ID of the account"),
-    issue("the time of the click is changed", "intended_at = '2020-01-01 00:00:00+00'", "confirmed"),
+    issue("the time of the click is changed", "intended_at = '2020-01-01 00:00:00+00'", "identity confirmed"),
     issue("the time of showing is changed", "shown_at = '2020-01-01 00:00:00+00'", "shown"),
     issue("the hand-over is denied", "held_at = NULL", "handed over"),
     issue("a use is added", "used_at = '2020-01-01 00:00:00+00'", "used"),
@@ -1017,7 +1017,7 @@ WHOLE = (
         "the chain is written again after an event was changed that a row tells of",
         act_as("intent", "hanna"),
         write_again("$intent"),
-        found="“confirmed by” is not what event",
+        found="“identity confirmed by” is not what event",
         outcome=Outcome.FOUND,
     ),
     rewritten(

@@ -63,7 +63,10 @@ BY_FUNCTION = {
     "The pass is being cancelled. It may still work until the portal has deleted it.": (
         "onboarding/hr/views/actions.py", "cancel_pass", "cancellation.cancel_pass",
     ),
-    "You withdrew the starter.": ("onboarding/hr/views/editing.py", "withdraw_starter", "withdraw_starter"),
+    "The portal is deleting %(count)s pass that nobody had seen yet.": (
+        "portal/admin.py", "describe_end", "passes",
+    ),
+    "The starter has been withdrawn.": ("onboarding/hr/views/editing.py", "withdraw_starter", "withdraw_starter"),
     "The link was not sent. %(why)s.": ("onboarding/starters/errors.py", "LinkNotSent", "problem"),
 }  # fmt: skip
 
@@ -87,6 +90,8 @@ NO_CLAIM = {
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
     "Check whether the object was deleted.": "a question",
+    "no worker has sent one": "shown where no place outside has the time of one",
+    "The last signed head was sent at %(time)s.": "the time that is stored after one has arrived",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",

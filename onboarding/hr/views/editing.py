@@ -86,7 +86,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
                 starter=starter, by=request.user, reason=form.cleaned_data["reason"]
             )
             return (
-                gettext("You withdrew the starter.")
+                gettext("The starter has been withdrawn.")
                 if is_withdrawn
                 else gettext(
                     "The starter still has a pass. The portal will delete the pass and then withdraw the starter."
