@@ -18,7 +18,7 @@ DELETED_TABLES = frozenset(
     {
         "django_session", "onboarding_apiusage", "onboarding_auditword", "onboarding_hook", "onboarding_hookdelivery",
         "onboarding_hrmailchoice", "onboarding_job", "onboarding_starterword", "onboarding_stepupused",
-        "onboarding_turn", "portal_signin",
+        "onboarding_turn", "portal_entrasession", "portal_signin",
     }
 )  # fmt: skip
 # Tables of Django that only migrations write.

@@ -1,6 +1,6 @@
 // A page that polls the portal and reloads when it has changed.
 // It does not interrupt a person who reads, types or listens: it shows a notice, and they reload it themselves.
-// The choice in its form stays in the address. While a form is being sent the page stays: the answer may be a pass.
+// While a form is being sent the page stays: the answer may be a pass.
 
 const TIMEOUT = 20_000; // of one request
 
@@ -11,11 +11,10 @@ const queuePosition = document.querySelector("[data-queue-position]");
 let interval = Number(page.dataset.seconds) * 1000;
 let servedAt = performance.now() + Number(queueEstimate?.dataset.queueSeconds) * 1000;
 
-// The portal counts neither polls nor these reloads as activity: an open page must not keep a person signed in.
-const RELOADED = "reloaded";
+// The portal counts neither polls nor these reloads as activity.
 const loaded = new URL(location);
-if (loaded.searchParams.has(RELOADED)) {
-  loaded.searchParams.delete(RELOADED);
+if (loaded.searchParams.has("reloaded")) {
+  loaded.searchParams.delete("reloaded");
   history.replaceState(history.state, "", loaded);
 }
 
@@ -56,12 +55,9 @@ const updateLink = updateNotice.querySelector("a");
 updateLink.addEventListener("click", () => (updateLink.href = addressWithChoice()));
 
 function reload() {
-  if (isBusy()) {
-    updateNotice.hidden = false;
-    return;
-  }
+  if (isBusy()) return (updateNotice.hidden = false);
   const next = new URL(addressWithChoice(), location);
-  next.searchParams.set(RELOADED, "1");
+  next.searchParams.set("reloaded", "1");
   location.replace(next);
 }
 
@@ -80,16 +76,16 @@ async function hasChanged() {
       cache: "no-store",
       signal: AbortSignal.timeout(TIMEOUT),
     });
-    // Signed out, or no longer the manager: the page itself says so.
+    // Signed out, or no longer the manager: reload.
     if (!answer.ok) return answer.status < 500;
     readHeaders(answer.headers);
     return answer.headers.get("Page-State") !== fingerprint;
   } catch {
-    return false; // no connection: poll again
+    return false;
   }
 }
 
-// The page is the same, but the queue has moved: read when to poll again, the time left and the position.
+// The page is the same, but the queue has moved.
 function readHeaders(headers) {
   interval = Number(headers.get("Poll-Seconds")) * 1000 || interval;
   if (!queueEstimate) return;
@@ -99,7 +95,6 @@ function readHeaders(headers) {
   queuePosition.textContent = position === "1" ? first : later.replace("{position}", position);
 }
 
-// Count down between two polls.
 function countDown() {
   const left = Math.ceil((servedAt - performance.now()) / 1000);
   const { one, many, long, soon } = queueEstimate.dataset;
@@ -109,5 +104,4 @@ function countDown() {
 }
 if (queueEstimate) countDown();
 
-// The script runs, so the page need not offer a link to reload it.
 document.querySelector("[data-script-fallback]").hidden = true;

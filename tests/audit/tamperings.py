@@ -868,7 +868,7 @@ ACTIVATIONS = (
     *change(
         ACTIVATION,
         "the table is emptied",
-        f"TRUNCATE {ACTIVATION}",
+        f"TRUNCATE {ACTIVATION} CASCADE",
         refused="never emptied",
         found="“activated” is not what event",
         database=POSTGRESQL,

@@ -18,7 +18,7 @@ SITE = "/admin/onboarding/policyversion/"
 DEPARTMENTS = "/admin/onboarding/departmentpolicy/"
 CHANGED = "The policy changed after you opened this form"
 LIFETIME = "Lifetime of a pass (minutes)"
-ATTEMPTS = "Passes for one starter"
+ATTEMPTS = "Passes per starter"
 FREEZE = "Freeze: managers cannot create passes"
 
 
@@ -209,7 +209,7 @@ def test_the_freeze_banner_names_the_admin_who_froze(ada, browser_of):
 def test_a8_one_admin_alone_loosens_nothing(ada):
     body = {
         LIFETIME: "90",
-        "Still the same manager": False,
+        "Same manager as when HR checked": False,
         "Security team's email address": "mine@contoso.example",
     }
 

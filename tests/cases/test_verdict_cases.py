@@ -483,7 +483,7 @@ class Walk:
         self.hanna.get("/hr/mail/")
         self.hanna.post("/hr/mail/", {"choice": "digest"})
         self.hanna.get(own)
-        for page in ("edit", "account", "stand-in", "approve", "withdraw", "bring-back"):
+        for page in ("edit", "account", "stand-in", "approve", "allow", "withdraw", "bring-back"):
             self.hanna.get(f"{own}{page}/")
         self.maria.get("/")
         self.maria.get(f"/starters/{starter.public_id}/")

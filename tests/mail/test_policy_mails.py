@@ -42,7 +42,7 @@ def test_a_mail_says_who_why_and_what(addresses, person):
         assert "Because of &lt;this&gt;" in mail.html
         for words in (mail.text, mail.html):
             assert "lifetime of a pass (minutes): 60 → 30" in words
-            assert "passes for one starter: 3 → 1" in words
+            assert "passes per starter: 3 → 1" in words
             assert f"/admin/onboarding/policyversion/{policy.for_site().number}/agree/" in words
         assert mail.box == "" and Job.objects.filter(key=f"mail:{mail.pk}").exists()
 

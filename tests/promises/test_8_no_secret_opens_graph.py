@@ -60,6 +60,7 @@ def test_no_setting_expects_a_secret_for_microsoft():
     assert named
     assert {name for name in named if re.search("SECRET|PASSWORD|TOKEN|KEY", name)} == {
         "AZURE_CLIENT_SECRET",  # only to refuse it
+        "AUDIT_SIGNING_KEY_FILE",  # the name of a file; its key signs the head of the audit log
         "AZURE_FEDERATED_TOKEN_FILE",  # the name of a file that the platform renews
         "SECRET_KEY",  # Django's own: it opens nothing at Microsoft
         "SECRET_KEY_FILE",

@@ -550,7 +550,19 @@ NAMED = (
     *TOO_WIDE,
     *("Sites.FullControl.All", "Calendars.ReadWrite", "api://AzureADTokenExchange", "Application Mail.Send"),
     *(*PERMISSIONS_OF_API, "idtyp", "Application.Read.All"),
-    *("auth_time", "acct", "login_hint", "acrs", "HR", "Admin", "Auditor", "Entra ID P1", "SQLite"),
+    *(
+        "auth_time",
+        "acct",
+        "login_hint",
+        "sid",
+        "acrs",
+        "SUPERUSER",
+        "HR",
+        "Admin",
+        "Auditor",
+        "Entra ID P1",
+        "SQLite",
+    ),
     *("ConnectionError", "ConnectionRefusedError", "HTTPError", "MsalServiceError", "ZeroDivisionError"),
     *("invalid_request", "invalid_client", "accessDenied", "serviceNotAvailable", "TooManyRequests"),
     *("AadPremiumLicenseRequired", "Authentication_RequestFromNonPremiumTenantOrB2CTenant"),
@@ -654,7 +666,13 @@ def test_the_doctors_page_with_findings_of_every_state(well, browser_of):  # noq
 )
 def test_a_mail(preview):
     written = mail_previews.Preview(preview.kind, preview.reader).content
-    data = ("Robin Adler (invented)", "This is where the reason stands, in a sentence or two.")
+    data = (
+        "Robin Adler (invented)",
+        "Robin Adler",
+        "Sam Bakker (invented)",
+        "Europe/Amsterdam",
+        "This is where the reason stands, in a sentence or two.",
+    )
 
     assert {part: forgotten(text, *data) for part, text in written.items() if forgotten(text, *data)} == {}
 

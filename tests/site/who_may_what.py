@@ -206,7 +206,7 @@ POLICY = TO_READ | {
 }
 TABLES = {
     # The form lacks the tick that confirms it, so the answer is 400.
-    "portal/user": TO_READ | {"end_sessions": _django_rule(ADMIN, act=ADMIN, does="400")},
+    "portal/user": TO_READ | {"end_sessions": _django_rule(ADMIN, act=ADMIN, does="400 404")},
     "onboarding/policyversion": POLICY
     | {
         "in_force": _django_rule(posted="405"),
