@@ -98,7 +98,7 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         assert guide.quotes("The audit log is unchanged") in what_prints(guide.blocks()[0])
         assert guide.says("History") in hanna.page.text
         passes = ada.open(guide.address("/admin/onboarding/passissue/"))
-        assert guide.says("Confirmed by") in passes.text and "Maria Lindqvist" in passes.text
+        assert guide.says("Identity confirmed by") in passes.text and "Maria Lindqvist" in passes.text
         events = guide.address("/admin/onboarding/auditevent/?q=STARTER").replace("STARTER", public_id)
         assert {"issue.shown", "issue.revoked"} <= set(ada.open(events).text.split())
 
