@@ -85,7 +85,7 @@ def _authenticate(request: HttpRequest, permission: str) -> Caller:
     if scheme.lower() != "bearer" or not token.strip():
         raise _unauthorised("")
     known = _verify(token.strip())
-    # For the log: the application, and the person for whom it acts.
+    # For the log: the application, and the person in whose name it acts.
     request.calling_application = known.application_id  # type: ignore[attr-defined]
     request.calling_person = known.oid if known.is_person else ""  # type: ignore[attr-defined]
     rules = policy.for_site()

@@ -1,6 +1,6 @@
 """The head of the audit chain, signed with a key that is not in the database, and the check of heads that were kept elsewhere.
 
-Whoever can change the whole database can rewrite the whole chain. They cannot sign a head of it.
+A person who can change the whole database can rewrite the whole chain. They cannot sign a head of it.
 """
 
 from __future__ import annotations

@@ -289,7 +289,7 @@ def _set_contexts(tenant: Tenant, met: dict[str, list[str]], _wanted: Json) -> J
 
 
 def _require_interaction(tenant: Tenant, keys: list[str], _wanted: Json) -> list[str]:
-    """The people whom a Conditional Access policy asks for more than single sign-on: `prompt=none` fails for them."""
+    """The people that need more than single sign-on by a Conditional Access policy: `prompt=none` fails for them."""
     if not set(keys) <= set(tenant.accounts):
         raise ValueError("interaction is a list of people's keys.")
     tenant.interaction = list(keys)

@@ -95,7 +95,7 @@ class Tenant:
         self.id_token_changes: dict[str, Any] = {}
         # By authentication context: who meets it. One that is not here has no policy, and Entra grants it to everybody.
         self.contexts: dict[str, list[str]] = {}
-        # People whom a Conditional Access policy asks for more: single sign-on is not enough for them.
+        # A Conditional Access policy asks these people for more: single sign-on is not enough for them.
         self.interaction: list[str] = []
         self.certificates: list[str] = []
         self.mails: list[Mail] = []

@@ -1089,7 +1089,7 @@ that impossible for the portal itself.
 """
 LIMITS = """## What cannot be found
 
-* **Whoever can write as the portal can add correct events.** The chain shows that nothing was removed or changed. It does
+* **A person who can write as the portal can add correct events.** The chain shows that nothing was removed or changed. It does
   not show who added an event. A forged event about a starter, a pass or a policy version is found, because no row matches it.
 * **What retention has erased proves no names.** Once an event's details are erased, nobody can tell who acted in it: that is
   the purpose. State, times, policy, identity check and number are facts, and stay provable.
