@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from portal.sandbox.audit_log import PASS, REGISTERED_BY_ADMIN, REGISTERED_BY_USER
 from portal.sandbox.clock import graph_time, parse_time
 from portal.sandbox.entra.assertions import projected_token
 from portal.sandbox.identity import PIPELINE_CLIENT_ID, administrator_token
 from portal.sandbox.methods import new_method
-from portal.sandbox.options import GRAPH_RESOURCE
+from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID
 from portal.sandbox.records import Account, Pass
 from portal.sandbox.resources import AUDIENCE as AZURE_RESOURCE
 from portal.sandbox.resources import SUBSCRIPTION_ID
@@ -81,6 +82,7 @@ def _describe_state(tenant: Tenant, _request: Request) -> Json:
         "sign_in_limit": tenant.throttle.sign_in_activity.limit,
         "sign_in_lists": tenant.sign_in_lists,
         "list_page": tenant.list_page,
+        "log_delay": tenant.audit_log.delay,
         "clock_ahead": tenant.clock.ahead,
         "faults": tenant.faults.describe(),
         "mails": len(tenant.mails),
@@ -138,7 +140,7 @@ def _apply_changes(tenant: Tenant, request: Request) -> Json:
     wanted = request.json()
     if not isinstance(wanted, dict) or not wanted:
         raise ValueError("The body must be an object with the changes.")
-    unknown = set(wanted) - set(CHANGES) - {"set", "type", "fields", "created", "as"}
+    unknown = set(wanted) - set(CHANGES) - {"set", "type", "fields", "created", "as", "by", "activity"}
     if unknown:
         raise ValueError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(CHANGES))}.")
     answers: Json = {}
@@ -246,6 +248,30 @@ def _set_page_size(tenant: Tenant, size: int | None, _wanted: Json) -> Any:
     """At most so many accounts on a page of a list, however many were asked for; null: as many as Graph gives."""
     tenant.list_page = None if size is None else max(1, int(size))
     return tenant.list_page
+
+
+def _set_log_delay(tenant: Tenant, seconds: float, _wanted: Json) -> float:
+    """From now on Entra's audit log shows an entry so many seconds after it happened."""
+    tenant.audit_log.delay = float(seconds)
+    return tenant.audit_log.delay
+
+
+def _log_pass(tenant: Tenant, key: str, wanted: Json) -> Json:
+    """`{"log_pass": key, "by": key or "portal", "activity": …}`: Entra's audit log says that this account got a pass.
+
+    `by` can also be any object id: of an application that is not known here.
+    """
+    by = str(wanted.get("by", "portal"))
+    doer = tenant.accounts[by].id if by in tenant.accounts else by
+    activity = str(wanted.get("activity", REGISTERED_BY_ADMIN))
+    who = "User" if activity == REGISTERED_BY_USER else "Admin"
+    entry = tenant.log_activity(
+        activity,
+        f"{who} registered {PASS} method for user",
+        tenant.accounts[key],
+        by=IDENTITY_PRINCIPAL_ID if by == "portal" else doer,
+    )
+    return entry.as_graph()
 
 
 def _expire_tokens(tenant: Tenant, word: str, _wanted: Json) -> str:
@@ -368,6 +394,8 @@ CHANGES: dict[str, Callable[[Tenant, Any, Json], Any]] = {
     "sign_in_limit": _set_sign_in_limit,
     "sign_in_lists": _allow_sign_in_lists,
     "list_page": _set_page_size,
+    "log_delay": _set_log_delay,
+    "log_pass": _log_pass,
     "tokens": _expire_tokens,
     "token_lifetime": _set_token_lifetime,
     "signing_key": _replace_signing_key,

@@ -12,9 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from portal.sandbox.audit_log import AuditLog, LoggedActivity, application_initiator, person_initiator
 from portal.sandbox.clock import Clock, graph_seconds
 from portal.sandbox.faults import Faults
-from portal.sandbox.options import Limit, Options
+from portal.sandbox.options import IDENTITY_PRINCIPAL_ID, Limit, Options
 from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, Group, starter_person
 from portal.sandbox.records import Account, Mail, Pass, account_of, digest_of, help_desk_code, new_salt
 from portal.sandbox.registrations import Registrations, prepared_registrations
@@ -100,6 +101,7 @@ class Tenant:
         self.certificates: list[str] = []
         self.mails: list[Mail] = []
         self.passes: list[Pass] = []
+        self.audit_log = AuditLog()
         now = self.clock.now()
         self.accounts = {person.key: account_of(person, now) for person in CAST}
         # A cache by name, because searching thousands of accounts is slow.
@@ -176,6 +178,22 @@ class Tenant:
         )
         self.passes.append(made)
         return made
+
+    def log_activity(
+        self, activity: str, reason: str, account: Account, *, by: str, operation: str = "Update"
+    ) -> LoggedActivity:
+        """Write to Entra's audit log what `by`, the object id of a person or an application, did to an account."""
+        doer = next((found for found in self.accounts.values() if found.id == by), None)
+        name = "Starter pass portal" if by == IDENTITY_PRINCIPAL_ID else "Another application"
+        return self.audit_log.add(
+            self.clock.now(),
+            activity,
+            reason,
+            target=(account.id, account.user_principal_name),
+            app=None if doer else application_initiator(by, name),
+            user=person_initiator(doer.id, doer.user_principal_name) if doer else None,
+            operation=operation,
+        )
 
     def unusable_because(self, found: Pass) -> str | None:
         """Graph's reason why a pass cannot be used now; None if it can."""
@@ -263,6 +281,7 @@ class Tenant:
             "accounts": [asdict(account) for account in self.accounts.values()],
             "passes": [asdict(found) for found in self.passes],
             "mails": [asdict(mail) for mail in self.mails],
+            "audit_log": [asdict(entry) for entry in self.audit_log.entries],
         }
 
     @property
@@ -290,3 +309,4 @@ class Tenant:
         self.accounts.update({found["key"]: Account(**found) for found in document["accounts"]})
         self.passes = [Pass(**found) for found in document["passes"]]
         self.mails = [Mail(**found) for found in document["mails"]]
+        self.audit_log.entries = [LoggedActivity(**found) for found in document.get("audit_log", ())]

@@ -11,6 +11,7 @@ from portal.sandbox.graph import (
     assignments,
     batch,
     containers,
+    directory_audits,
     groups,
     mail,
     methods,
@@ -64,6 +65,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
             roles.list_eligible_groups,
         ),
         ("GET", PASS_POLICY, policy.read_pass_policy),
+        ("GET", "/auditLogs/directoryAudits", directory_audits.list_directory_audits),
         # Only the tenant's set-up uses these.
         ("PATCH", PASS_POLICY, policy_changes.change_pass_policy),
         ("GET", "/applications", applications.list_applications),
@@ -111,7 +113,9 @@ def answer_graph(tenant: Tenant, request: Request, each: Callable[[Request], Res
 
 def _dispatch(tenant: Tenant, request: Request) -> Response:
     claims = verify_token(tenant, request)
-    call = Call(tenant, request, permissions_of_token(claims), person_of_token(claims))
+    call = Call(
+        tenant, request, permissions_of_token(claims), person_of_token(claims), str(claims.get("oid", ""))
+    )
     for method, pattern, handler in ROUTES:
         parts = pattern.fullmatch(request.raw_path)
         if parts and method == request.method:

@@ -38,6 +38,7 @@ class Call:
     request: Request
     roles: frozenset[str]  # the permissions in the token
     person: str = ""  # the object id of the signed-in person; empty for an application
+    principal: str = ""  # the object id of the application or person in the token
 
     @property
     def query(self) -> dict[str, str]:

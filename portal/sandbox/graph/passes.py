@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 
+from portal.sandbox.audit_log import DELETED_BY_ADMIN, PASS, REGISTERED_BY_ADMIN
 from portal.sandbox.clock import graph_time, parse_time
 from portal.sandbox.graph.call import CONTEXT, Call, Refusal
 from portal.sandbox.options import GRAPH_RESOURCE
@@ -38,7 +39,15 @@ def read_pass(call: Call, user: str, pass_id: str) -> Response:
 
 
 def delete_pass(call: Call, user: str, pass_id: str) -> Response:
-    _find_pass(call, _authorized_account(call, user, WRITE), pass_id).ended = "deleted"
+    account = _authorized_account(call, user, WRITE)
+    _find_pass(call, account, pass_id).ended = "deleted"
+    call.tenant.log_activity(
+        DELETED_BY_ADMIN,
+        f"Admin deleted {PASS} method for user",
+        account,
+        by=call.principal,
+        operation="Delete",
+    )
     return Response(204)
 
 
@@ -52,6 +61,12 @@ def create_pass(call: Call, user: str) -> Response:
         account, now, now if start is None else start, lifetime, once, code, call.request.client_request_id
     )
     made.hidden_until = now + call.request.hide_for
+    call.tenant.log_activity(
+        REGISTERED_BY_ADMIN,
+        f"Admin registered {PASS} method for user",
+        account,
+        by=call.principal,
+    )
     if call.tenant.witness is not None:
         call.tenant.witness.append(code)
     shown = {**pass_as_graph(call, made), "temporaryAccessPass": code}

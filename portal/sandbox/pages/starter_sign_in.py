@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 
+from portal.sandbox.audit_log import REGISTERED_BY_USER
 from portal.sandbox.methods import PASSKEY_TYPE, new_method, signs_in_alone
 from portal.sandbox.pages.frame import render_page
 from portal.sandbox.records import Account
@@ -137,6 +138,9 @@ def register_method(tenant: Tenant, request: Request) -> Response:
     named = {"displayName": name} if kind == "fido2" else {}
     now = tenant.clock.now()
     account.methods.append(new_method(kind, now if timed else None, **fields, **named))
+    tenant.log_activity(
+        REGISTERED_BY_USER, f"User registered {kind} authentication method", account, by=account.id
+    )
     return redirect(f"{PLACE}/done")
 
 
