@@ -35,6 +35,7 @@ READERS = {
     "account_found": (Reader.HR,),
     "account_replaced": (Reader.FORMER,),
     "digest": (Reader.MANAGER, Reader.DUTY),
+    "directory_alarm": (Reader.SECURITY,),
     "escalation": (Reader.ABOVE, Reader.DUTY, Reader.HR),
     "hr_digest": (Reader.HR,),
     "invitation": (Reader.MANAGER, Reader.STAND_IN),
@@ -53,6 +54,7 @@ NAMES = {
     "account_found": _("Account found"),
     "account_replaced": _("Account replaced"),
     "digest": _("Digest"),
+    "directory_alarm": _("Pass that the portal did not create"),
     "escalation": _("Escalation"),
     "hr_digest": _("Digest for HR"),
     "invitation": _("Invitation"),
@@ -92,6 +94,13 @@ EXAMPLE_CHANGES = {
 }
 # What another mail about no starter says.
 NOTICES: dict[str, dict[str, Any]] = {
+    "directory_alarm": {
+        "finding": "by_another",
+        "person_name": "Robin Adler (invented)",
+        "moment": "Mon 2 Sep 2030, 09:00",
+        "zone": "UTC",
+        "number": 4711,
+    },
     "sessions_ended": {
         "person_name": "Robin Adler (invented)",
         "admin_name": "Sam Bakker (invented)",

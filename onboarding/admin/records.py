@@ -97,6 +97,9 @@ MEANINGS = {
     "daily": _("The portal has not deleted some personal details on time."),
     "audit_events": _("The portal could not write the events of the audit log to the log."),
     "audit_head": _("The portal could not send a signed head of the audit log to every place outside."),
+    "directory_log": _(
+        "The portal could not read Entra’s audit log, so it does not see passes that others create."
+    ),
     "audit_check": _("The portal could not check the latest events of the audit log."),
 }
 

@@ -35,7 +35,7 @@ GROUPS = (
     (_("Starters"), ("starter", "account", "mail")),
     (_("Passes"), ("issue",)),
     (_("Webhooks"), ("hook",)),
-    (_("The portal"), ("policy", "audit", "database")),
+    (_("The portal"), ("policy", "audit", "database", "directory")),
 )
 
 readable = require_http_methods(["GET", "HEAD", "POST"])

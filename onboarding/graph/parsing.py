@@ -357,14 +357,14 @@ def sign_ins_answer(answer: Answer, object_id: str) -> SignIns:
     return sign_ins(record)
 
 
-def refuse_unless_permitted(answer: Answer) -> None:
+def refuse_unless_permitted(answer: Answer, what: str = "when somebody signed in") -> None:
     """Raise ReadNotPermitted only if a permission or a licence is missing.
 
     A 403 counts only with a JSON body, which Graph sends: a proxy's error page says nothing about the tenant.
     """
     if is_closed(answer) and isinstance(answer.content, dict):
         raise ReadNotPermitted(
-            "Microsoft Graph does not let the portal read when somebody signed in.",
+            f"Microsoft Graph does not let the portal read {what}.",
             status=answer.status,
             reason="forbidden",
             **answer.ids,

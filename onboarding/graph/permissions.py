@@ -57,8 +57,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
         _(
-            "check that nobody has signed in to the account (needs Entra ID P1; without this licence, only "
-            "accounts created around the start date count as new)"
+            "check that nobody has signed in to the account, and compare Entra’s audit log with the portal’s (needs "
+            "Entra ID P1; without this licence, only accounts created around the start date count as new)"
         ),
         optional=True,
     ),

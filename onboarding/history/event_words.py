@@ -70,6 +70,15 @@ EVENTS: dict[str, Words] = {
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),
     "account.looked_up": _("HR looked up an account that IT handles"),
+    "directory.pass_without_trail": _(
+        "Entra’s log has a pass of the portal’s identity that this audit log does not have"
+    ),
+    "directory.pass_by_another": _("Entra’s log has a pass for a starter that somebody else created"),
+    "directory.pass_not_logged": _("Entra’s log does not have a pass that the portal created"),
+    "directory.finding_closed": _("An admin closed a difference between Entra’s log and this audit log"),
+    "directory.not_read": _(
+        "The portal did not compare a part of Entra’s log, because it is no longer there"
+    ),
     "hook.subscribed": _("Another system added a webhook"),
     "hook.removed": _("A webhook ended"),
     "hook.replayed": _("An admin sent a webhook again"),

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import clock, graph, guards, policy
+from onboarding import clock, graph, guards, i18n, policy
 from onboarding.guards import Guard
 from onboarding.i18n import Words, join_sentences
 from onboarding.lifecycle import StarterState
@@ -22,7 +24,7 @@ from onboarding.mail import outbox, preferences, send_times
 from onboarding.mail.kinds import BATCHED_KINDS, CONFIRMERS, MAY_HAVE_ARRIVED, Reader
 from onboarding.mail.rendering import LONGEST_NAME, notice_link
 from onboarding.mail.send_times import Urgency
-from onboarding.models import PassIssue, Starter
+from onboarding.models import DirectoryFinding, PassIssue, Starter
 
 
 def write_invitation(starter: Starter, *, number: int, urgency: Urgency = Urgency.NORMAL) -> None:
@@ -178,6 +180,27 @@ def write_sessions_ended(
             reader_id=person.oid if recipient == Reader.PERSON else "",
             details=details | {"link": notice_link(recipient)},
         )
+
+
+def write_directory_alarm(finding: DirectoryFinding) -> None:
+    """To security: Entra's audit log has a pass that the portal did not create."""
+    name = Truncator(finding.starter.name if finding.starter else "").chars(LONGEST_NAME)
+    moment = timezone.localtime(finding.at, timezone.get_default_timezone())
+    with i18n.default_language():
+        details = {
+            "finding": str(finding.kind),
+            "person_name": name,
+            "moment": date_format(moment, "LONG"),
+            "zone": settings.TIME_ZONE,
+            "number": finding.event,
+        }
+    outbox.write_notice(
+        "directory_alarm",
+        to=security_address(),
+        key=finding.key,
+        recipient=Reader.SECURITY,
+        details=details | {"link": notice_link(Reader.SECURITY)},
+    )
 
 
 def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:

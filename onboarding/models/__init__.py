@@ -2,6 +2,7 @@
 
 from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
+from onboarding.models.directory.log import DirectoryFinding, DirectoryLog, LoggedPass
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
@@ -20,6 +21,8 @@ __all__ = [
     "AuditHead",
     "AuditOutlet",
     "AuditWord",
+    "DirectoryFinding",
+    "DirectoryLog",
     "EffectivePolicy",
     "GraphBudget",
     "Heartbeat",
@@ -28,6 +31,7 @@ __all__ = [
     "HrMailChoice",
     "Installation",
     "Job",
+    "LoggedPass",
     "Mail",
     "PassIssue",
     "PolicyActivation",

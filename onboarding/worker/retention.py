@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db.models import Exists, OuterRef, Q
 
 from onboarding import audit, clock, jobs, policy
+from onboarding.directory_log import findings
 from onboarding.guards import step_up
 from onboarding.jobs import job_handler
 from onboarding.mail.kinds import DIGESTS
@@ -47,6 +48,7 @@ def run_retention(_: str) -> datetime:
     Turn.objects.filter(lapses_at__lt=now).delete()
     ApiUsage.objects.filter(day__lt=now.date() - timedelta(days=2)).delete()
     step_up.delete_used_proofs(now)
+    findings.delete_old_rows(now)
     call_command("clearsessions")
     starter_search.index_all_starters()
     finished = Starter.objects.filter(ended_at__lt=now - rules.retention_period, erased_at=None)
@@ -57,7 +59,7 @@ def run_retention(_: str) -> datetime:
     old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for starter in old.order_by("pk")[:500]:
         audit.erase_details(starter, kept_days=rules.audit_days)
-    for event in (directory.LOOK_UP_EVENT, *audit.READING_EVENTS):
+    for event in (directory.LOOK_UP_EVENT, *findings.EVENTS.values(), findings.CLOSED, *audit.READING_EVENTS):
         audit.erase_details_of_event(event, kept_days=rules.audit_days)
     return now + timedelta(days=1)
 

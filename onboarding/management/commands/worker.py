@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from onboarding import clock, graph, jobs
+from onboarding.directory_log import reading as directory_log
 from onboarding.hooks import delivery as hook_delivery
 from onboarding.hooks import subscriptions
 from onboarding.mail import delivery, policy_mails
@@ -39,6 +40,7 @@ HANDLERS = (
     audit_outlets.write_events,
     audit_outlets.send_head_hourly,
     audit_outlets.check_end,
+    directory_log.read_log,
 )
 
 
@@ -63,6 +65,7 @@ class Command(BaseCommand):
         name = f"{socket.gethostname()}:{os.getpid()}"
         retention.enqueue_retention()
         audit_outlets.enqueue_audit_jobs()
+        directory_log.enqueue_reading()
         subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
         log.info("worker started", extra={"worker": name})
         while not self.stopping:

@@ -1,0 +1,35 @@
+"""`manage.py reconcile_directory`: compare Entra's audit log with the portal's, now."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from onboarding import graph
+from onboarding.directory_log import reading
+from onboarding.models import DirectoryFinding
+
+
+class Command(BaseCommand):
+    help = (
+        "Read Entra's audit log from where the last reading ended, and compare the passes in it with the portal's audit "
+        "log. The worker does the same every 15 minutes. Exit status 1: an alarm is open."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            reading.read_to_the_end(time.sleep)
+        except graph.GraphError as error:
+            raise CommandError(f"Entra's audit log could not be read to the end: {error}") from None
+        alarms = 0
+        for finding in DirectoryFinding.objects.filter(closed_at=None).order_by("found_at"):
+            alarms += finding.is_alarm
+            word = "alarm" if finding.is_alarm else "notice"
+            self.stderr.write(
+                f"{word}, event {finding.event}: {finding.describe()} ({finding.at:%Y-%m-%d %H:%M} UTC)"
+            )
+        if alarms:
+            raise CommandError(f"Open alarms: {alarms}. An admin closes them in the administration.")
+        self.stdout.write("Entra's audit log has no pass that the portal's does not explain.")

@@ -1,0 +1,1 @@
+"""What the portal keeps of the directory: its audit log."""

@@ -1,0 +1,1 @@
+"""Tests of the comparison of Entra's audit log with the portal's."""
