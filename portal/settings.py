@@ -110,7 +110,7 @@ DOCTOR_CHECKS = [
     "onboarding.doctor.guard_verdicts",
     "onboarding.doctor.mail",
     "onboarding.doctor.hooks",
-    "onboarding.directory_log.doctor",
+    "onboarding.doctor.directory_log",
     "portal.signin.doctor",
     "portal.signin.api_doctor",
     "portal.doctor",

@@ -36,7 +36,6 @@ def compare_entry(entry: Entry, principal: str) -> None:
     LoggedPass.objects.create(
         entry_id=entry.entry_id,
         at=entry.at,
-        account_id=entry.account_id,
         by_portal=by_portal,
         issue=issue,
     )

@@ -18,6 +18,7 @@ EVENTS = {
 }
 CLOSED = "directory.finding_closed"
 KEPT = timedelta(days=90)
+MOST_SHOWN = 50
 
 
 class AlreadyClosed(Exception):
@@ -50,6 +51,15 @@ def record_finding(
     )
     if finding.is_alarm:
         notifications.write_directory_alarm(finding)
+
+
+def list_open() -> list[DirectoryFinding]:
+    """The findings that no admin has closed, alarms first, the newest of each first."""
+    found = (
+        DirectoryFinding.objects.filter(closed_at=None).select_related("starter").order_by("-found_at", "-pk")
+    )
+    alarms, notices = found.exclude(kind=Kind.NOT_LOGGED), found.filter(kind=Kind.NOT_LOGGED)
+    return [*alarms[:MOST_SHOWN], *notices[:MOST_SHOWN]]
 
 
 @audit.transaction()

@@ -73,7 +73,7 @@ EVENTS: dict[str, Words] = {
     "directory.pass_without_trail": _(
         "Entra’s log has a pass of the portal’s identity that this audit log does not have"
     ),
-    "directory.pass_by_another": _("Entra’s log has a pass for a starter that somebody else created"),
+    "directory.pass_by_another": _("Entra’s log has a pass for a starter that someone else created"),
     "directory.pass_not_logged": _("Entra’s log does not have a pass that the portal created"),
     "directory.finding_closed": _("An admin closed a difference between Entra’s log and this audit log"),
     "directory.not_read": _(

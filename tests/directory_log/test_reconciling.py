@@ -51,8 +51,8 @@ def reconcile(tenant: Sandbox) -> Callable[..., list[str]]:
     """Read the log to its end, at that much later a time, and return the kinds of all findings."""
 
     def run(ahead: timedelta = LATER) -> list[str]:
-        with time_machine.travel(timezone.now() + ahead):
-            reading.read_to_the_end(lambda _seconds: None)
+        with time_machine.travel(timezone.now() + ahead) as traveller:
+            reading.read_to_the_end(traveller.shift)
         return list(DirectoryFinding.objects.order_by("pk").values_list("kind", flat=True))
 
     return run
@@ -148,13 +148,13 @@ def test_reading_goes_on_where_a_worker_stopped(shown, log_pass, tenant, monkeyp
     tenant.tenant.list_page = 2
     tenant.tenant.faults.add({"path": "/auditLogs/directoryAudits", "status": 503, "skip": 1, "times": 4})
 
-    with time_machine.travel(timezone.now() + LATER):
+    with time_machine.travel(timezone.now() + LATER) as traveller:
         assert reading.read_next_page() is False
         token = DirectoryLog.objects.get().next_token
         with pytest.raises(Exception, match="no usable answer"):
             reading.read_next_page()
         assert DirectoryLog.objects.get().next_token == token
-        reading.read_to_the_end(lambda _seconds: None)
+        reading.read_to_the_end(traveller.shift)
 
     assert DirectoryFinding.objects.count() == 5
     assert DirectoryLog.objects.get().read_at is not None

@@ -80,7 +80,7 @@ ALLOWED: dict[str, set[str]] = {
     "admin": {"audit", "clock", "directory_log", "hooks", "jobs", "mail", "models", "policy", "sessions"},
     # Django finds these by name.
     "apps": {"audit", "hooks", "mail", "operations"},
-    "context_processors": {"policy"},
+    "context_processors": {"directory_log", "policy"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models",
         "operations", "passes", "policy", "worker",

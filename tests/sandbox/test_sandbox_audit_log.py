@@ -79,7 +79,7 @@ def test_only_documented_queries_are_accepted(visitor: Visitor, query: str, stat
     assert visitor.graph("GET", f"{PATH}?{quote(query, safe='$=')}").status_code == status
 
 
-def test_the_right_and_the_limit_of_sign_in_methods_are_needed(visitor: Visitor) -> None:
+def test_the_right_and_the_shared_limit_are_needed(visitor: Visitor) -> None:
     visitor.change(tap_limit=[2, 10])
     assert [visitor.graph("GET", PATH).status_code for _ in range(3)] == [200, 200, 429]
 

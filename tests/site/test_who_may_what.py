@@ -28,6 +28,7 @@ from django.utils import timezone
 from onboarding import graph, guards, policy
 from onboarding.models import (
     AuditEvent,
+    DirectoryFinding,
     Heartbeat,
     Hook,
     HookDelivery,
@@ -179,6 +180,13 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
         "onboarding/passissue": issue.pk,
         "onboarding/auditevent": AuditEvent.objects.first().pk,
         "onboarding/mail": Mail.objects.first().pk,
+        "onboarding/directoryfinding": DirectoryFinding.objects.create(
+            key="a",
+            kind="no_trail",
+            at=timezone.now(),
+            found_at=timezone.now(),
+            event=AuditEvent.objects.first().pk,
+        ).pk,
         "onboarding/heartbeat": Heartbeat.objects.first().pk,
         "onboarding/job": Job.objects.first().pk,
     }

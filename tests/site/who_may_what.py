@@ -218,6 +218,7 @@ TABLES = {
     "onboarding/passissue": TO_READ,
     "onboarding/auditevent": TO_READ,
     "onboarding/mail": TO_READ,
+    "onboarding/directoryfinding": TO_READ | {"close": BUTTON},
     "onboarding/heartbeat": TO_READ,
     "onboarding/hook": TO_READ | {"changelist": _django_rule(act=ADMIN)},  # revokes a webhook
     "onboarding/hookdelivery": TO_READ | {"changelist": _django_rule(act=ADMIN)},  # replays a delivery

@@ -32,7 +32,6 @@ class LoggedPass(models.Model):
 
     entry_id = models.CharField(max_length=128, primary_key=True)
     at = models.DateTimeField(db_index=True)
-    account_id = models.CharField(max_length=36, blank=True)
     by_portal = models.BooleanField()
     # The attempt in the trail that explains it. No attempt explains two passes.
     issue = models.OneToOneField(
@@ -51,7 +50,7 @@ class DirectoryFinding(models.Model):
             "no_trail",
             _("the portal’s identity created a pass that the portal’s audit log does not have"),
         )
-        BY_ANOTHER = "by_another", _("somebody else created a pass for a starter")
+        BY_ANOTHER = "by_another", _("someone else created a pass for a starter")
         NOT_LOGGED = "not_logged", _("Entra’s audit log does not have a pass of the portal")
 
     key = models.CharField(max_length=150, unique=True)  # the entry of Entra's log, or the attempt

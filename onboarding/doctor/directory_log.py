@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import clock
+from onboarding.doctor.context import DoctorRun
+from onboarding.doctor.runner import Check, Finding
 from onboarding.models import DirectoryFinding, DirectoryLog
 
 LATE_AFTER = timedelta(hours=3)
 
 
-def check_directory_log(_run: Any) -> tuple[str, ...]:
+def check_directory_log(_run: DoctorRun) -> Finding:
     position = DirectoryLog.objects.filter(id=1).first()
     findings = DirectoryFinding.objects.filter(closed_at=None)
     alarms = findings.exclude(kind=DirectoryFinding.Kind.NOT_LOGGED).count()
@@ -25,32 +26,34 @@ def check_directory_log(_run: Any) -> tuple[str, ...]:
             "Entra’s audit log has %(count)s passes that the portal did not create.",
             alarms,
         )
-        fix = gettext("The first page of the administration lists them, and says what to do.")
-        return ("wrong", words % {"count": alarms}, fix)
+        fix = gettext("The administration’s home page lists them, and says what to do.")
+        return Finding("wrong", words % {"count": alarms}, fix)
     if position is not None and position.refused_at:
         words = gettext(
             "The portal may not read Entra’s audit log, so it does not see passes that others create. This check is "
             "optional."
         )
-        return ("skipped", words, gettext("Grant AuditLog.Read.All to the portal’s identity."))
+        return Finding("skipped", words, gettext("Grant AuditLog.Read.All to the portal’s identity."))
     if position is None or position.read_at is None:
-        return ("unknown", gettext("The portal has not read Entra’s audit log yet. The worker reads it."))
+        return Finding(
+            "unknown", gettext("The portal has not read Entra’s audit log yet. The worker reads it.")
+        )
     if clock.now() - position.read_at > LATE_AFTER:
         words = gettext("The portal last read Entra’s audit log to its end on %(moment)s UTC.")
         fix = gettext("Run `manage.py reconcile_directory`. It says what fails.")
-        return ("wrong", words % {"moment": date_format(position.read_at, "ENDED")}, fix)
+        return Finding("wrong", words % {"moment": date_format(position.read_at, "ENDED")}, fix)
     if notices := findings.count():
         words = ngettext(
             "Entra’s audit log does not have %(count)s pass that the portal created.",
             "Entra’s audit log does not have %(count)s passes that the portal created.",
             notices,
         )
-        return ("unknown", words % {"count": notices})
-    return ("ok", gettext("The portal created each pass of its identity in Entra’s audit log."))
+        return Finding("unknown", words % {"count": notices})
+    return Finding("ok", gettext("The portal created each pass of its identity in Entra’s audit log."))
 
 
 CHECKS = (
-    (
+    Check(
         "audit.directory",
         _("Entra’s audit log has no pass that the portal did not create"),
         check_directory_log,
