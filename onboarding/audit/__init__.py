@@ -12,6 +12,7 @@ from onboarding.audit.reading import (
     record_reading,
     was_recorded,
 )
+from onboarding.audit.rows.approval_rows import list_occasions
 from onboarding.audit.rows.policy_rows import hash_redacted_settings, hash_settings
 from onboarding.audit.trail import (
     GENESIS,
@@ -44,6 +45,7 @@ __all__ = [
     "hash_redacted_settings",
     "hash_settings",
     "index_erased_starters",
+    "list_occasions",
     "make_commitment",
     "read_names",
     "record",

@@ -20,7 +20,7 @@ from django.db.models import Max, Model, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.audit.rows import pass_rows, policy_rows, starter_rows
+from onboarding.audit.rows import approval_rows, pass_rows, policy_rows, starter_rows
 from onboarding.audit.rows.expectations import Difference
 from onboarding.models import AuditEvent, PassIssue, PolicyVersion, Starter
 
@@ -37,6 +37,16 @@ OTHER_FIELDS = {
     "activation.stop": _("stopped"),
     "activation.stop.by": _("stopped by"),
     "activation.stop.at": _("stopped at"),
+}
+
+
+APPROVAL_FIELDS = {
+    "why": _("why it is needed"),
+    "occasion": _("what was approved"),
+    "by": _("approved by"),
+    "reason": _("reason"),
+    "at": _("approved at"),
+    "voided_at": _("no longer counts since"),
 }
 
 
@@ -150,8 +160,48 @@ class _Starters(_Table):
     def subject(self, key: Any) -> str:
         return gettext("starter %(key)s") % {"key": key}
 
+    def rows(self) -> QuerySet[Any]:
+        return super().rows().prefetch_related("approvals__by")
+
     def differences(self, row: Any, events: list[AuditEvent]) -> list[Difference]:
         return starter_rows.compare_starter(row, events)
+
+    def compare(self, rows: Sequence[Any], events: dict[Any, list[AuditEvent]]) -> Iterator[RowFault]:
+        """Compare the starters, and the approvals of each."""
+        yield from super().compare(rows, events)
+        for row in rows:
+            mine, approvals = (
+                events.get(self.key(row), []),
+                sorted(row.approvals.all(), key=lambda one: one.pk),
+            )
+            try:
+                found = [
+                    *approval_rows.compare_approvals(row, approvals, mine),
+                    *approval_rows.find_changed_occasions(approvals, mine),
+                ]
+            except UNREADABLE:
+                yield RowFault(
+                    self.subject(self.key(row)), gettext("its events cannot be read"), RowKind.DIFFERS
+                )
+                continue
+            yield from (_describe_approval(fault, row) for fault in found)
+
+
+def _describe_approval(found: approval_rows.ApprovalFault, starter: Starter) -> RowFault:
+    subject = gettext("approval %(number)s of starter %(key)s") % {
+        "number": found.pk or "?",
+        "key": starter.public_id,
+    }
+    if found.field:
+        words = gettext("“%(field)s” is not what event %(number)s says") % {
+            "field": APPROVAL_FIELDS[found.field],
+            "number": found.seq,
+        }
+        return RowFault(subject, words, RowKind.DIFFERS)
+    if found.seq:
+        words = gettext("event %(number)s says that it was added, but it is missing") % {"number": found.seq}
+        return RowFault(subject, words, RowKind.MISSING)
+    return RowFault(subject, gettext("no event says that it was added"), RowKind.UNEXPLAINED)
 
 
 class _Passes(_Table):

@@ -103,7 +103,7 @@ def approve_missing(*, starter: Starter, by: Any, reason: str) -> None:
         raise ConcurrentUpdate("nothing waits for an approval")
     moment = clock.now()
     try:
-        Approval.objects.bulk_create(
+        given = Approval.objects.bulk_create(
             Approval(starter=starter, why=need.why, occasion=need.occasion, by=by, reason=reason, at=moment)
             for need in waiting
         )
@@ -119,6 +119,9 @@ def approve_missing(*, starter: Starter, by: Any, reason: str) -> None:
         "starter.approved",
         by=by,
         starter=starter,
-        facts={"why": [str(need.why) for need in waiting]},
-        personal={"reason": reason},
+        facts={
+            "why": [str(need.why) for need in waiting],
+            "approvals": [approval.pk for approval in given],
+        },
+        personal={"reason": reason, "occasions": audit.list_occasions(given)},
     )

@@ -1,4 +1,4 @@
-"""What the portal keeps of Entra's audit log: the position, compared passes, and differences from the trail."""
+"""What the portal keeps of Entra's audit log, and the result of the last check of its own."""
 
 import django.db.models.deletion
 from django.conf import settings
@@ -121,6 +121,26 @@ class Migration(migrations.Migration):
                         ),
                         name="finding_is_closed_by_somebody",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AuditCheck",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("finished_at", models.DateTimeField()),
+                ("seq", models.BigIntegerField()),
+                ("problems", models.PositiveIntegerField()),
+                ("lines", models.JSONField(default=list)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="one_audit_check")
                 ],
             },
         ),

@@ -1,7 +1,7 @@
 """The tables. No column anywhere could hold a pass."""
 
 from onboarding.models.approval import Approval
-from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
+from onboarding.models.audit import AuditCheck, AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
 from onboarding.models.directory.log import DirectoryFinding, DirectoryLog, LoggedPass
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.installation import Installation
@@ -16,6 +16,7 @@ from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
 __all__ = [
     "ApiUsage",
     "Approval",
+    "AuditCheck",
     "AuditDetail",
     "AuditEvent",
     "AuditHead",

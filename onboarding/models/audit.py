@@ -81,6 +81,21 @@ class AuditOutlet(models.Model):
         return f"{self.name}: event {self.seq}"
 
 
+class AuditCheck(models.Model):
+    """The result of the last `verify_audit`: one row. It proves nothing by itself, because it can be changed too."""
+
+    finished_at = models.DateTimeField()
+    seq = models.BigIntegerField()  # the last event that was checked
+    problems = models.PositiveIntegerField()
+    lines = models.JSONField(default=list)  # the first problems, in English, as the command printed them
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_audit_check")]
+
+    def __str__(self) -> str:
+        return f"{self.problems} problems until event {self.seq}"
+
+
 class AuditDetail(models.Model):
     """The personal values of an event. They can be erased, because the chain has only commitments to them."""
 

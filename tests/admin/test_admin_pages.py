@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from onboarding import jobs
 from onboarding.admin import mail_previews
-from onboarding.models import AuditEvent, Job, Mail
+from onboarding.audit import triggers
+from onboarding.models import AuditEvent, Job, Mail, Starter
 from tests.conftest import live_passes
 
+CHAIN = "/admin/audit-chain/"
 READERS = pytest.mark.parametrize("key", ["ada", "audrey"])
 OTHERS = pytest.mark.parametrize("key", ["hanna", "maria", "outsider"])
 PAGES = pytest.mark.parametrize(
@@ -81,12 +85,30 @@ def test_chain_page_shows_intact_or_where_it_is_broken(browser_of, held):
         "all unchanged. Earlier events were not checked."
         in audrey.get("/admin/audit-chain/").content.decode()
     )
-    assert "The log is intact: all" in audrey.post("/admin/audit-chain/").content.decode()
+    assert "trigger onboarding_auditevent_no_update is missing" in audrey.post(CHAIN).content.decode()
+    triggers.install_triggers(connection)
+    assert "The log is intact: all" in audrey.post(CHAIN).content.decode()
+    Starter.objects.update(state="withdrawn")
+    assert "“state” is not what event" in audrey.post(CHAIN).content.decode()
+    triggers.remove_triggers(connection)
     event = AuditEvent.objects.order_by("seq")[1]
     AuditEvent.objects.filter(pk=event.pk).update(event="starter.withdrawn")
     page = audrey.post("/admin/audit-chain/").content.decode()
 
     assert "is not intact" in page and f"Event {event.seq}: was changed" in page and "What to do" in page
+
+
+def test_chain_page_shows_the_last_result_of_the_command(browser_of, held):
+    audrey = browser_of("audrey")
+    assert "Nobody has run manage.py verify_audit yet." in audrey.get(CHAIN).content.decode()
+    held("noor")
+    Starter.objects.update(state="withdrawn")
+
+    with pytest.raises(CommandError):
+        call_command("verify_audit")
+
+    page = audrey.get(CHAIN).content.decode()
+    assert "The last manage.py verify_audit found" in page and "“state” is not what event" in page
 
 
 def test_a_noted_chain_head_is_searched_for(browser_of, held):

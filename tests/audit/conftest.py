@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from onboarding import audit, jobs, policy
 from onboarding.audit import stream, triggers
+from onboarding.guards import approvals
 from onboarding.models import PolicyVersion, Starter
 from onboarding.worker import retention
 from portal.logs.handlers import RaisingStreamHandler
@@ -47,7 +48,6 @@ def site(db: None, request: pytest.FixtureRequest) -> Iterator[Site]:
 @pytest.fixture
 def build_site(
     person: Callable[[str], Any],
-    held: Callable[..., Any],
     record: Callable[..., Starter],
     invite: Callable[..., Starter],
     tenant: Any,
@@ -57,14 +57,22 @@ def build_site(
 ) -> Callable[[], Site]:
     """Build it: three policy versions and a draft, an erased starter, one with a pass, and one just added."""
 
+    def approved(starter: Starter) -> Starter:
+        approvals.approve_missing(starter=starter, by=person("henry"), reason="I know them")
+        return Starter.objects.get(pk=starter.pk)
+
     def built() -> Site:
+        own = PolicyVersion(
+            department="service design", overrides=["approve_all"], approve_all=True, reason="Two"
+        )
+        policy.add_version(own, by=person("ada"))
         policy.add_version(
             PolicyVersion(lifetime_minutes=45, second_admin="always", reason="Shorter"), by=person("ada")
         )
         draft = PolicyVersion(lifetime_minutes=45, attempts=4, second_admin="always", reason="One more")
         assert not policy.add_version(draft, by=person("ada"))
         policy.activate_version(draft.number, by=person("amir"))
-        noor = _finish_noor(held, tenant, run_jobs)
+        noor = _finish_noor(confirm_held(approved(invite("noor"))), tenant, run_jobs)
         time_machine.move_to(timezone.now() + timedelta(days=400))
         tenant.reset()
         jobs.record_heartbeat("a worker")
@@ -74,7 +82,7 @@ def build_site(
             PolicyVersion(lifetime_minutes=45, attempts=4, second_admin="loosens", reason="Alone"),
             by=person("amir"),
         )
-        liam = invite("liam")
+        liam = approved(invite("liam"))
         record("nadia")
         backup = Snapshot.take()
         confirm_held(liam)
@@ -100,8 +108,7 @@ def confirm_held(confirmation: Callable[..., Any]) -> Callable[[Starter], Any]:
     return confirmed
 
 
-def _finish_noor(held: Callable[..., Any], tenant: Any, run_jobs: Callable[..., int]) -> Starter:
-    issue = held("noor")
+def _finish_noor(issue: Any, tenant: Any, run_jobs: Callable[..., int]) -> Starter:
     tenant.tenant.accounts["noor"].methods.append(
         {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "id": "f"}
     )

@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from onboarding import audit
 from onboarding.models import (
+    Approval,
     AuditDetail,
     AuditEvent,
     AuditHead,
@@ -24,7 +25,7 @@ from portal.models import User
 
 # Each table that is compared, after those that it refers to.
 TABLES: tuple[type[Model], ...] = (
-    User, PolicyVersion, PolicyActivation, Starter, PassIssue, AuditEvent, AuditDetail, AuditHead,
+    User, PolicyVersion, PolicyActivation, Starter, Approval, PassIssue, AuditEvent, AuditDetail, AuditHead,
 )  # fmt: skip
 
 

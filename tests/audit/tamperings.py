@@ -26,6 +26,7 @@ DOCUMENT = Path(settings.BASE_DIR) / "docs" / "reference" / "tampering.md"
 EVENT, DETAIL, HEAD = "onboarding_auditevent", "onboarding_auditdetail", "onboarding_audithead"
 VERSION, ACTIVATION = "onboarding_policyversion", "onboarding_policyactivation"
 STARTER, ISSUE = "onboarding_starter", "onboarding_passissue"
+APPROVAL = "onboarding_approval"
 ANY, SQLITE, POSTGRESQL = "both", "sqlite", "postgresql"
 
 
@@ -891,6 +892,15 @@ def starter(name: str, change: str, found: str, whose: str = "$liam") -> Tamperi
     )
 
 
+def approval(name: str, change: str, found: str, whose: str = "$liam") -> Tampering:
+    return unguarded(
+        APPROVAL,
+        name,
+        f"UPDATE {APPROVAL} SET {change} WHERE starter_id = {whose}",
+        found=f"“{found}” is not what event",
+    )
+
+
 def issue(name: str, change: str, found: str) -> Tampering:
     return unguarded(
         ISSUE, name, f"UPDATE {ISSUE} SET {change} WHERE id = '$issue'", found=f"“{found}” is not what event"
@@ -951,6 +961,40 @@ STARTERS = (
         "one is inserted",
         copy_row(STARTER, "id = $nadia", id="99", public_id="'another'", account_id="'another'"),
         found="starter another: no event says that it was added",
+    ),
+)
+APPROVALS = (
+    approval("the approver is changed", "by_id = $hanna", "approved by"),
+    approval("its reason is changed", "reason = 'Another'", "reason"),
+    approval("its time is changed", "at = '2020-01-01 00:00:00+00'", "approved at"),
+    approval("its kind is changed", "why = 'beyond'", "why it is needed"),
+    approval("it counts for another occasion", "occasion = 'another'", "what was approved"),
+    approval("it no longer counts", "voided_at = '2020-01-01 00:00:00+00'", "no longer counts since"),
+    approval("one whose reason was erased gets one again", "reason = 'Another'", "reason", whose="$noor"),
+    unguarded(
+        APPROVAL,
+        "it is given to another starter",
+        f"UPDATE {APPROVAL} SET starter_id = $nadia WHERE starter_id = $liam",
+        found="no event says that it was added",
+    ),
+    unguarded(
+        APPROVAL,
+        "one is deleted",
+        f"DELETE FROM {APPROVAL} WHERE starter_id = $liam",
+        found="says that it was added, but it is missing",
+    ),
+    unguarded(
+        APPROVAL,
+        "one is inserted",
+        copy_row(APPROVAL, "starter_id = $liam", id="99", starter_id="$nadia"),
+        found="approval 99 of starter",
+    ),
+    rewritten(
+        APPROVAL,
+        "the approver is changed with the event, and the chain written again",
+        f"UPDATE {APPROVAL} SET by_id = $hanna WHERE starter_id = $liam",
+        act_as("approved", "hanna"),
+        write_again("$approved"),
     ),
 )
 ISSUES = (
@@ -1046,6 +1090,7 @@ WHOLE = (
         EVENT,
         "all is deleted, and the head with it",
         f"DELETE FROM {ISSUE}",
+        f"DELETE FROM {APPROVAL}",
         "DELETE FROM onboarding_starterword",
         f"DELETE FROM {STARTER}",
         f"DELETE FROM {ACTIVATION}",
@@ -1071,7 +1116,7 @@ TRIGGERS = (
 )  # fmt: skip
 
 TAMPERINGS: tuple[Tampering, ...] = (
-    *EVENTS, *EVENTS_MOVED, *DETAILS, *HEADS, *VERSIONS, *ACTIVATIONS, *STARTERS, *ISSUES, *WHOLE, *TRIGGERS,
+    *EVENTS, *EVENTS_MOVED, *DETAILS, *HEADS, *VERSIONS, *ACTIVATIONS, *STARTERS, *APPROVALS, *ISSUES, *WHOLE, *TRIGGERS,
 )  # fmt: skip
 
 

@@ -11,7 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from onboarding import audit, policy
 from onboarding.audit import comparison, triggers
+from onboarding.guards import approvals
 from onboarding.models import (
+    Approval,
     AuditDetail,
     AuditEvent,
     AuditHead,
@@ -21,7 +23,7 @@ from onboarding.models import (
     PolicyVersion,
     Starter,
 )
-from onboarding.starters import rescheduling
+from onboarding.starters import rescheduling, withdrawal
 from onboarding.starters.rescheduling import Schedule
 from tests.audit.site import Site, write_chain_again
 
@@ -156,3 +158,29 @@ def test_a_later_moment_and_a_stop_are_compared(site: Site, person: Callable[[st
     assert differences() == []
     PolicyStop.objects.all().delete()
     assert len(differences()) == 1
+
+
+def test_a_voided_approval_never_counts_again(
+    invite: Callable[..., Starter], person: Callable[[str], Any], policy_says: Callable[..., Any]
+) -> None:
+    policy_says(approve_all=True)
+    starter = invite("noor")
+    approvals.approve_missing(starter=starter, by=person("henry"), reason="I know her")
+    withdrawal.withdraw_starter(starter=starter, by=person("hanna"), reason="A mistake")
+    withdrawal.restore_starter(
+        starter=Starter.objects.get(pk=starter.pk), by=person("hanna"), reason="She starts"
+    )
+    assert differences() == []
+
+    Approval.objects.update(voided_at=None)
+
+    assert any("no longer counts since" in what for what in differences())
+
+
+def test_approvals_of_an_earlier_release_are_found_by_kind_and_time(earlier: Site) -> None:
+    as_an_earlier_release_wrote_it("starter.approved", "approvals", personal="occasions")
+    assert differences() == []
+
+    Approval.objects.filter(starter__display_name__startswith="Liam").delete()
+
+    assert [what for what in differences() if "says that it was added" in what]

@@ -9,10 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from onboarding import audit
+from onboarding import audit, clock
 from onboarding.audit import signed_heads, triggers
-from onboarding.models import AuditHead
+from onboarding.models import AuditCheck, AuditHead
 from onboarding.worker.audit_outlets import report_chain_faults
+
+MOST_LINES = 20
 
 
 class Command(BaseCommand):
@@ -42,17 +44,19 @@ class Command(BaseCommand):
         )
         events += self._report(find_head_faults(options["signed_heads"], options["public_key"]))
         rows = self._report(f"{fault.subject}: {fault.what}" for fault in audit.compare_rows())
+        missing = [f"trigger {name}: missing or changed" for name in triggers.find_missing(connection)]
         report_chain_faults(events + rows)
+        store_result(events + rows + missing)
         if events:
             raise CommandError(f"The audit log was changed. Problems found: {len(events + rows)}.")
         if rows:
             raise CommandError(
                 f"The events are unchanged, but other tables do not match them. Problems found: {len(rows)}."
             )
-        if missing := triggers.find_missing(connection):
+        if names := triggers.find_missing(connection):
             raise CommandError(
                 "The events are unchanged, but the database no longer protects them. Missing or changed triggers: "
-                f"{', '.join(missing)}. Find out who did this. `manage.py migrate` creates them again."
+                f"{', '.join(names)}. Find out who did this. `manage.py migrate` creates them again."
             )
         head = AuditHead.objects.get(id=1)
         self.stdout.write(
@@ -67,6 +71,18 @@ class Command(BaseCommand):
             self.stderr.write(line)
             found.append(line)
         return found
+
+
+def store_result(lines: list[str]) -> None:
+    """Keep the result for the page about the audit chain, which cannot check a long log itself."""
+    head = AuditHead.objects.filter(id=1).first()
+    values = {
+        "finished_at": clock.now(),
+        "seq": head.seq if head else 0,
+        "problems": len(lines),
+        "lines": lines[:MOST_LINES],
+    }
+    AuditCheck.objects.update_or_create(id=1, defaults=values)
 
 
 def find_head_faults(file: str, key_file: str) -> list[str]:

@@ -30,7 +30,7 @@ def test_what_an_admin_opens_fits(looks, someone_is_known):
     looks.at_djangos("admin-index", "/admin/")
     looks.at_djangos("admin-doctor", "/admin/doctor/")
     looks.at_djangos("admin-audit-chain", "/admin/audit-chain/")
-    looks.someone.press("Check the whole log")
+    looks.someone.press("Check everything")
     looks.someone.page.get_by_text("The log is intact: all").wait_for()
     looks.at_djangos("admin-audit-chain-whole")
     looks.at_djangos("admin-mails", "/admin/mails/")
