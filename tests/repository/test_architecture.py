@@ -43,7 +43,9 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "errors", "graph", "guards", "jobs", "lifecycle", "locks", "mail", "models", "obstacles",
         "participants", "policy", "transitions",
     },
-    "sessions": {"audit", "clock", "errors", "graph", "lifecycle", "mail", "models", "passes", "policy"},
+    "sessions": {
+        "audit", "clock", "errors", "graph", "lifecycle", "mail", "models", "participants", "passes", "policy",
+    },
     "starters": {
         "audit", "clock", "confirmer", "errors", "graph", "guards", "jobs", "lifecycle", "mail", "models",
         "obstacles", "participants", "passes", "policy", "sessions", "transitions",

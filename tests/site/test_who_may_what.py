@@ -57,7 +57,9 @@ from tests.site.who_may_what import (
     PLACES,
     POST,
     RULES,
+    TO_CHECK,
     TO_SIGN_IN,
+    UNCHECKED,
     UNKNOWN,
     VALID,
     VISITORS,
@@ -260,7 +262,8 @@ def session_data(visitor: Visitor, user: User | None) -> dict[str, Any]:
             "_auth_user_backend": settings.AUTHENTICATION_BACKENDS[0],
             "_auth_user_hash": "0" * 64 if visitor.session == "foreign" else user.get_session_auth_hash(),
             "auth_time": epoch_seconds(now - visitor.signed_in_ago),
-            "checked_at": epoch_seconds(now),  # by Entra: see tests/signin/test_silent_sign_in.py
+            # By Entra: see tests/signin/test_silent_sign_in.py.
+            "checked_at": epoch_seconds(now - timedelta(minutes=6 if visitor.session == UNCHECKED else 0)),
         }
         session |= {} if visitor.session == "undated" else {"signed_in_at": epoch_seconds(began)}
     return session
@@ -330,6 +333,8 @@ def rolled_back(world: World) -> Iterator[None]:
 
 def status_of(answer: HttpResponse) -> str:
     to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/signin/?next=")
+    if answer.status_code == 302 and answer["Location"].startswith("/signin/check/?next="):
+        return TO_CHECK
     return TO_SIGN_IN if to_sign_in else str(answer.status_code)
 
 

@@ -23,6 +23,9 @@ MANAGER = "the starter's manager in the directory now"
 ACTOR = "who was shown the pass"
 
 
+UNCHECKED = "unchecked"  # Entra has not confirmed the person in the last five minutes
+
+
 @dataclass(frozen=True)
 class Visitor:
     """One kind of visitor, played by a person of the demo cast. `session` names what is unusual about their session."""
@@ -34,7 +37,7 @@ class Visitor:
 
     @property
     def is_signed_in(self) -> bool:
-        return bool(self.key) and not self.session
+        return bool(self.key) and self.session in {"", UNCHECKED}
 
 
 VISITORS = (
@@ -53,6 +56,7 @@ VISITORS = (
     Visitor("a manager whose session was long unused", "maria", session="unused"),
     Visitor("a manager whose session is of yesterday", "maria", session="old"),
     Visitor("a manager whose session does not say when it began", "maria", session="undated"),
+    Visitor("a manager whom Entra has not confirmed for a while", "maria", session=UNCHECKED),
     Visitor("a session sealed for somebody else", "maria", session="foreign"),
     Visitor("a session of somebody unknown", "maria", session="unknown"),
 )
@@ -156,6 +160,17 @@ OURS = {
 # These GETs store the start of a sign-in, so they may change something.
 NOTED = {"signin:start", "signin:callback", "signin:again", "signin:check"}
 
+# What a session answers that Entra has not confirmed in the last five minutes. A click gets no pass by it: CLICKS.
+WITHOUT_CHECK = {
+    "managers:starter": "POST",
+    "managers:receipt": "POST",
+    "managers:progress": "GET",
+    "managers:not-seen": "POST",
+    "managers:lost": "POST",
+    "signin:again": "GET",
+    "signin:check": "GET",
+}
+
 # The answer to a click on the manager's button: 200 is the pass, 409 the current page, 403 a refusal.
 CLICKS = {
     ("the manager", "noor"): "200",
@@ -164,6 +179,9 @@ CLICKS = {
     ("the manager who signed in a while ago", "noor"): "403",
     ("the manager who signed in a while ago", "liam"): "409",
     ("the manager who signed in a while ago", "emma"): "409",
+    ("a manager whom Entra has not confirmed for a while", "noor"): "403",
+    ("a manager whom Entra has not confirmed for a while", "liam"): "409",
+    ("a manager whom Entra has not confirmed for a while", "emma"): "409",
     ("another manager", "moved"): "200",
     ("HR and a manager", "nadia"): "200",
     ("an admin and a manager", "olga"): "403",
@@ -367,7 +385,7 @@ def places() -> tuple[Place, ...]:
 
 # --- What the table makes of it ----------------------------------------------------------------------------------
 
-TO_SIGN_IN = "to sign-in"
+TO_SIGN_IN, TO_CHECK = "to sign-in", "to the check of the session"
 
 
 @dataclass(frozen=True)
@@ -388,6 +406,8 @@ def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask)
         return denied("403")
     if not rule.is_open and not visitor.is_signed_in:
         return denied(TO_SIGN_IN if ask.method in {"GET", "HEAD"} else "401")
+    if visitor.session == UNCHECKED and not rule.is_open and is_checked_first(place, ask):
+        return denied(TO_CHECK) if ask.method == "GET" else Verdict(frozenset({"401"}))
     if place.route.name == "managers:starter" and ask == POST:
         answered = CLICKS.get((visitor.who, place.names))
         return Verdict(frozenset({answered}), may_change=True) if answered else denied(rule.others)
@@ -397,6 +417,11 @@ def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask)
         if rule.is_djangos
         else verdict_of_portal(rule, words, place, ask)
     )
+
+
+def is_checked_first(place: Place, ask: Ask) -> bool:
+    """Whether Entra must confirm the person before this request. A HEAD shows nothing."""
+    return ask.method not in {"HEAD", WITHOUT_CHECK.get(place.route.name)}
 
 
 def verdict_of_portal(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:
@@ -433,7 +458,7 @@ def denied(*answers: str) -> Verdict:
 
 def keeps_csrf_token(visitor: Visitor) -> bool:
     """Whether the visitor's form token is still valid: a token ends with its session."""
-    return visitor.session in {"", "unknown"}
+    return visitor.session in {"", "unknown", UNCHECKED}
 
 
 def words_that_apply(visitor: Visitor, roles: list[str], place: Place) -> set[str]:

@@ -1,0 +1,41 @@
+"""The second admin for a draft of the policy is another person: another account, and another employee number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext
+
+from onboarding import graph, policy
+from onboarding.models import PolicyVersion
+from onboarding.participants import Identity
+
+
+def activate_version(number: int, *, by: Any) -> PolicyVersion:
+    """Activate a draft as its second admin. Raises CannotActivate.
+
+    Employee numbers are compared where Entra has both. If Entra does not answer, nobody can activate.
+    """
+    version = PolicyVersion.objects.drafts().select_related("created_by").filter(pk=number).first()
+    if version is not None and version.created_by is not None:
+        _require_other_person(version.created_by.oid, by.oid)
+    return policy.activate_version(number, by=by)
+
+
+def _require_other_person(author: str, activator: str) -> None:
+    try:
+        numbers = graph.client().read_employee_numbers([author, activator])
+    except graph.GraphError:
+        raise policy.CannotActivate(
+            gettext(
+                "Microsoft Entra did not answer whether you and the author are two people. Nothing was changed. "
+                "Try again."
+            )
+        ) from None
+    first, second = (Identity(object_id, numbers.get(object_id, "")) for object_id in (author, activator))
+    if first.is_same_person(second):
+        raise policy.CannotActivate(
+            gettext("You and the author have the same employee number. Another person must activate it.")
+            if author != activator
+            else gettext("You wrote this version. Another admin must activate it.")
+        )
