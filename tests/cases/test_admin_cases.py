@@ -224,7 +224,7 @@ def test_a8_one_admin_alone_loosens_nothing(ada):
     assert "is a draft" in page.content.decode()
 
 
-def test_a8_a_changed_address_is_mailed_to_the_one_before(ada, browser_of):
+def test_a8_a_changed_address_is_mailed_to_the_one_before(ada, browser_of, tenant):
     add(ada, f"{SITE}add/", **{"Security team's email address": "mine@contoso.example"})
     draft = PolicyVersion.objects.drafts().get()
     browser_of("amir").post(f"{SITE}{draft.number}/agree/")

@@ -73,7 +73,13 @@ class Page(HTMLParser):
         self.buttons: dict[str, tuple[str, dict[str, str]]] = {}
         self._form: tuple[str, dict[str, str]] | None = None
         self._link = self._words = ""
+        self._button: dict[str, str] = {}
+        self._forms: dict[str, tuple[str, dict[str, str]]] = {}
+        self._elsewhere: list[tuple[str, dict[str, str]]] = []  # buttons of a form that they stand outside of
         self.feed(self.html)
+        for words, button in self._elsewhere:
+            action, fields = self._forms[button["form"]]
+            self.buttons[words] = (button.get("formaction", action), fields)
 
     @property
     def text(self) -> str:
@@ -83,6 +89,7 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._form = (given.get("action", ""), {})
+            self._forms[given.get("id", "")] = self._form
         elif tag == "input" and self._form is not None:
             if given.get("type") == "submit":
                 self.buttons[NUMBERED.sub("", given.get("value", ""))] = self._form
@@ -90,13 +97,16 @@ class Page(HTMLParser):
                 self._form[1][given["name"]] = given.get("value", "")
         elif tag in {"button", "a"}:
             self._words, self._link = "", given.get("href", "")
+            self._button = given
 
     def handle_data(self, data: str) -> None:
         self._words += data
 
     def handle_endtag(self, tag: str) -> None:
         words = " ".join(self._words.split())
-        if tag == "button" and self._form is not None:
+        if tag == "button" and "form" in self._button:
+            self._elsewhere.append((words, self._button))
+        elif tag == "button" and self._form is not None:
             self.buttons[words] = self._form
         elif tag == "a":
             self.links[words] = self._link

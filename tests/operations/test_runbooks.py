@@ -99,6 +99,11 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         assert guide.says("History") in hanna.page.text
         passes = ada.open(guide.address("/admin/onboarding/passissue/"))
         assert guide.says("Identity confirmed by") in passes.text and "Maria Lindqvist" in passes.text
+        audrey = reader("audrey")
+        assert guide.says("Starter") in audrey.open(guide.address("/audit/")).text
+        audrey.click(guide.says("Search"), starter="noor")
+        audrey.click("Noor de Vries")
+        assert "The portal sent the pass to the manager’s page" in audrey.page.text
         events = guide.address("/admin/onboarding/auditevent/?q=STARTER").replace("STARTER", public_id)
         assert {"issue.shown", "issue.revoked"} <= set(ada.open(events).text.split())
 

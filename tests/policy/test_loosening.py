@@ -144,6 +144,21 @@ def test_a_removed_override_that_tightens_is_in_force(adopt, person):
     assert policy.for_department("Legal").attempts == 3
 
 
+def test_an_override_equal_to_the_site_counts_when_removed(adopt, policy_says, person):
+    """Equal at first, it loosens nothing. Its removal counts by the value that the site has then."""
+    same = settings_with(department="legal", overrides=["attempts"], attempts=policy.for_site().attempts)
+    assert policy.add_version(same, by=person("ada")) is True
+
+    policy_says(attempts=5)
+    removed = policy.add_version(settings_with(department="legal", overrides=[]), by=person("ada"))
+
+    assert removed is False
+    assert policy.for_department("Legal").attempts == 3
+    policy_says(attempts=2)
+    assert policy.add_version(settings_with(department="legal", overrides=[]), by=person("ada")) is True
+    assert policy.for_department("Legal").attempts == 2
+
+
 def test_a_departments_unused_values_loosen_nothing(person):
     """A version has a value for each setting. Only its overrides count."""
     own = settings_with(department="legal", overrides=["attempts"], attempts=1, lifetime_minutes=480)

@@ -105,7 +105,7 @@ def test_a_freeze_of_a_frozen_portal_changes_nothing(person):
 # --- A second admin ---------------------------------------------------------------------------------------------
 
 
-def test_a_draft_waits_until_the_other_has_agreed(browser_of):
+def test_a_draft_waits_until_the_other_has_agreed(browser_of, tenant):
     ada, amir = browser_of("ada"), browser_of("amir")
 
     ada.post(ADD, filled(lifetime_minutes=90))
@@ -143,6 +143,25 @@ def test_an_admin_who_gave_up_the_role_activates_nothing(draft, person, browser_
 
     assert amir.post(f"{PAGES}{draft.number}/agree/").status_code == 403
     assert policy.for_site().lifetime_minutes == 60
+
+
+def test_a_second_account_of_the_author_activates_nothing(draft, person, browser_of, tenant, fault):
+    numbers = tenant.tenant.accounts
+    numbers["amir"].properties["employeeId"] = f" {numbers['ada'].properties['employeeId']} "
+    amir = browser_of("amir")
+
+    page = amir.post(f"{PAGES}{draft.number}/agree/", follow=True).content.decode()
+    assert "You and the author have the same employee number." in page
+
+    numbers["amir"].properties["employeeId"] = None  # not known, so it proves nothing
+    fault(path="batch", status=503, times=None)
+    page = amir.post(f"{PAGES}{draft.number}/agree/", follow=True).content.decode()
+    assert "Microsoft Entra did not answer" in page
+    assert policy.for_site().lifetime_minutes == 60
+
+    tenant.tenant.faults.end_all()
+    amir.post(f"{PAGES}{draft.number}/agree/")
+    assert policy.for_site().lifetime_minutes == 90
 
 
 def test_the_author_can_never_activate_a_draft(draft, person):
