@@ -70,6 +70,8 @@ EVENTS: dict[str, Words] = {
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),
     "account.looked_up": _("HR looked up an account that IT handles"),
+    "import.checked": _("HR imported a list, and the portal looked up its accounts"),
+    "import.added": _("HR added starters from an imported list"),
     "hook.subscribed": _("Another system added a webhook"),
     "hook.removed": _("A webhook ended"),
     "hook.replayed": _("An admin sent a webhook again"),

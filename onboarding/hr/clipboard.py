@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# The characters that Entra allows in a user principal name, so that an expected account can appear under it.
-ACCOUNT_NAME = re.compile(r"[a-z0-9'_!#^~-]+(\.[a-z0-9'_!#^~+&=-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
+from onboarding.starters.input_rules import ACCOUNT_NAME, MAX_LENGTH, OBJECT_ID, is_account
+
 NO_ACCOUNT = _("Enter an account name, like name@contoso.example, or an object ID.")
-MAX_LENGTH = 120  # characters of an account name
 ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789'._-!#^~+&=@")
 
 _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x85\u2028\u2029]")
@@ -71,10 +69,6 @@ def read_accounts(text: str) -> list[PastedEntry]:
         for entry in _read_line(line, number):
             found.setdefault(entry.account or f"{number}:{entry.typed}", entry)
     return list(found.values())
-
-
-def is_account(name: str) -> bool:
-    return bool(OBJECT_ID.fullmatch(name) or ACCOUNT_NAME.fullmatch(name)) and len(name) <= MAX_LENGTH
 
 
 def _repair_encoding(text: str) -> str:

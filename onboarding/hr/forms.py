@@ -16,10 +16,11 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.hr.clipboard import NO_ACCOUNT, OBJECT_ID, PastedEntry, read_accounts
+from onboarding.hr.clipboard import NO_ACCOUNT, PastedEntry, read_accounts
 from onboarding.models import Starter
 from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,
+    OBJECT_ID,
     TIME_ZONES,
     check_start_date,
     refuse_hidden_characters,

@@ -9,6 +9,7 @@ from onboarding.models.mail import HrMailChoice, Mail
 from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
+from onboarding.models.starter_import import ImportColumns, ImportRow, StarterImport
 from onboarding.models.starter_search import StarterWord
 from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
 
@@ -26,6 +27,8 @@ __all__ = [
     "Hook",
     "HookDelivery",
     "HrMailChoice",
+    "ImportColumns",
+    "ImportRow",
     "Installation",
     "Job",
     "Mail",
@@ -36,6 +39,7 @@ __all__ = [
     "SignInBudget",
     "SitePolicy",
     "Starter",
+    "StarterImport",
     "StarterWord",
     "StepUpUsed",
     "Ticket",
