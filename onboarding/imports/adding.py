@@ -153,7 +153,7 @@ def _add_row(candidate: Candidate, by: Any) -> None:
                 _move_starter(candidate, by)
             else:
                 row.starter_id = _record_starter(candidate, by).public_id
-            row.findings = []
+            row.question, row.findings = "", []
             save_rows([row])
     except OwnStarter:
         _refuse(row, Finding(candidate.column, "you_manage"))

@@ -170,6 +170,14 @@ def start_check(*, stored: StarterImport, choices: Choices, by: Any) -> None:
         jobs.enqueue_job(f"import-check:{stored.pk}", priority=Job.Priority.LOOK)
 
 
+def delete_rows(stored: StarterImport) -> None:
+    """Delete the rows of a list, and keep that it was: its rows count for the daily limit."""
+    stored.rows.all().delete()
+    StarterImport.objects.filter(pk=stored.pk).update(
+        phase=Phase.DELETED, file_name="", source={}, layout={}, choices={}, touched_at=clock.now()
+    )
+
+
 UNCHECKED: dict[str, Any] = {
     "status": Status.WAITING, "question": "", "values": {}, "findings": [], "shown": {}, "identity": "", "starter_id": "",
     "is_wanted": False,

@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
                             ("checking", "being checked"),
                             ("checked", "checked"),
                             ("adding", "being added"),
+                            ("deleted", "deleted"),
                         ],
                         default="reading",
                         max_length=10,

@@ -21,6 +21,7 @@ class StarterImport(models.Model):
         CHECKING = "checking", _("being checked")
         CHECKED = "checked", _("checked")
         ADDING = "adding", _("being added")
+        DELETED = "deleted", _("deleted")  # the rows are gone, and still count for the daily limit
 
     public_id = models.CharField(_("ID"), max_length=32, unique=True, default=new_public_id, editable=False)
     uploaded_by = models.ForeignKey(

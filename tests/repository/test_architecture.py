@@ -84,8 +84,8 @@ ALLOWED: dict[str, set[str]] = {
     "apps": {"audit", "hooks", "mail", "operations"},
     "context_processors": {"policy"},
     "management": {
-        "audit", "auditors", "clock", "doctor", "graph", "hooks", "imports", "jobs", "lifecycle", "mail", "models", "operations", "passes",
-        "policy", "worker",
+        "audit", "auditors", "clock", "doctor", "graph", "hooks", "imports", "jobs", "lifecycle", "mail", "models",
+        "operations", "passes", "policy", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},
