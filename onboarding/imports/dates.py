@@ -71,6 +71,17 @@ def read_date(text: str, order: DayOrder = "", *, epoch_1904: bool = False) -> S
     raise CellError("unknown_date")
 
 
+def is_date(text: str) -> bool:
+    """Return whether the text is a date, in whatever order. A bare number is none."""
+    if text.isdigit():
+        return False
+    try:
+        read_date(text)
+    except CellError as error:
+        return error.code != "unknown_date"
+    return True
+
+
 def is_ambiguous(text: str) -> bool:
     """Return whether the date could be read day first or month first."""
     try:

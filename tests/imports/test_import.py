@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from onboarding.imports import adding, dry_run, findings
-from onboarding.models import AuditEvent, ImportRow, Job, Starter, StarterImport
+from onboarding.models import AuditEvent, Job, Starter, StarterImport
 from portal.sandbox.people import BY_KEY
 from tests.imports.shapes import csv
 from tests.support.hr_forms import words_of

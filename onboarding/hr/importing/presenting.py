@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import datetime
 
 from django.db.models import Count, QuerySet
 from django.urls import reverse
@@ -55,56 +55,94 @@ def count_progress(stored: StarterImport) -> tuple[int, int]:
 
 @dataclass
 class ShownCell:
-    label: Words
-    text: str
-    under: str = ""
+    """A cell with what was found at it. `typed` is what the file has where the portal shows another text."""
+
+    text: str = ""
+    typed: str = ""
+    label: Words = ""
     errors: list[str] = field(default_factory=list)
-    is_account: bool = False
+
+    @property
+    def is_blank(self) -> bool:
+        return not (self.text or self.errors)
 
 
 @dataclass
 class ShownRow:
+    """A row by its account: the start, and the other columns that are used."""
+
     pk: int
     number: int
+    account: ShownCell
+    name: str  # of the account in Entra
+    start: ShownCell
     cells: list[ShownCell]
-    words: list[str]  # about the whole row
     url: str = ""
 
 
-def shown_columns(stored: StarterImport) -> list[tuple[int, str]]:
-    """Return the position and the field of each column that is used, in the order of the file."""
-    return [
-        (number, name)
-        for number, name in enumerate(stored.choices["fields"])
-        if name not in {"", names.IGNORED}
-    ]
+@dataclass(frozen=True)
+class ShownTable:
+    titles: list[Words]
+    rows: list[ShownRow]
 
 
-def show_row(row: ImportRow, columns: list[tuple[int, str]]) -> ShownRow:
+START_FIELDS = (names.START_DATE, names.START_TIME)
+
+
+def show_rows(stored: StarterImport, rows: list[ImportRow]) -> ShownTable:
+    """Return the rows of one page, without columns that are empty in all of them."""
+    places = {name: number for number, name in enumerate(stored.choices["fields"]) if name != names.IGNORED}
+    shown = [_show_row(row, places) for row in rows]
+    other = _other_fields(places)
+    used = [number for number in range(len(other)) if not all(row.cells[number].is_blank for row in shown)]
+    for row in shown:
+        row.cells = [row.cells[number] for number in used]
+    return ShownTable([FIELD_LABELS[other[number]] for number in used], shown)
+
+
+def _other_fields(places: dict[str, int]) -> list[str]:
+    """Return the fields with a column of their own, in the order of the file."""
+    account = names.ACCOUNT if names.ACCOUNT in places else names.MAIL
+    return [name for name in places if name not in {account, *START_FIELDS}]
+
+
+def _show_row(row: ImportRow, places: dict[str, int]) -> ShownRow:
     found = findings.from_json(row.findings)
-    cells = [_show_cell(row, number, name, found) for number, name in columns]
-    used = {name for _, name in columns}
-    words = [finding.words for finding in found if finding.field not in used]
-    url = reverse("hr:starter", args=[row.starter_id]) if row.starter_id else ""
-    return ShownRow(row.pk, row.number, cells, words, url)
-
-
-def _show_cell(row: ImportRow, number: int, name: str, found: list[findings.Finding]) -> ShownCell:
-    text = clean_cell(row.cells[number]) if number < len(row.cells) else ""
-    cell = ShownCell(
-        FIELD_LABELS[name], text[:LONG_TEXT], errors=[each.words for each in found if each.field == name]
+    other = _other_fields(places)
+    account = names.ACCOUNT if names.ACCOUNT in places else names.MAIL
+    elsewhere = {*other, *START_FIELDS}
+    return ShownRow(
+        row.pk,
+        row.number,
+        ShownCell(
+            _typed_text(row, places, account),
+            errors=[each.words for each in found if each.field not in elsewhere],
+        ),
+        row.shown.get("name", ""),
+        _show_start(row, places, found),
+        [
+            ShownCell(
+                _typed_text(row, places, name),
+                label=FIELD_LABELS[name],
+                errors=[each.words for each in found if each.field == name],
+            )
+            for name in other
+        ],
+        reverse("hr:starter", args=[row.starter_id]) if row.starter_id else "",
     )
-    read = row.values.get(name, "")
-    if name == names.START_DATE and read:
-        cell.text = date_format(date.fromisoformat(read), "DAY_YEAR")
-        cell.under = text if text != read else ""
-    elif name == names.START_TIME and read and read != text:
-        cell.text, cell.under = read, text
-    elif name == identifying_field(row):
-        cell.is_account = True
-        cell.under = row.shown.get("name", "")
-    return cell
 
 
-def identifying_field(row: ImportRow) -> str:
-    return names.ACCOUNT if row.values.get(names.ACCOUNT) else names.MAIL
+def _typed_text(row: ImportRow, places: dict[str, int], name: str) -> str:
+    number = places.get(name, len(row.cells))
+    return clean_cell(row.cells[number])[:LONG_TEXT] if number < len(row.cells) else ""
+
+
+def _show_start(row: ImportRow, places: dict[str, int], found: list[findings.Finding]) -> ShownCell:
+    """Show how the portal read the start, and below it what the file has."""
+    typed = " ".join(filter(None, (_typed_text(row, places, name) for name in START_FIELDS)))
+    errors = [each.words for each in found if each.field in START_FIELDS]
+    day, at = (row.values.get(name, "") for name in START_FIELDS)
+    if not (day and at):
+        return ShownCell(typed, errors=errors)
+    start = date_format(datetime.fromisoformat(f"{day} {at}"), "STAMP")
+    return ShownCell(start, typed if typed not in {day, f"{day} {at}"} else "", errors=errors)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import translation
 from django.utils.http import urlencode
@@ -17,8 +16,8 @@ from onboarding.exports.csv_rows import BYTE_ORDER_MARK, format_csv_row
 from onboarding.hr.importing import labels, presenting
 from onboarding.hr.importing.forms import ColumnsForm, FileForm, PasteForm
 from onboarding.imports import adding, findings, uploads
+from onboarding.imports import header_names as names
 from onboarding.imports.errors import UnreadableFile
-from onboarding.imports.header_names import IGNORED, find_field
 from onboarding.models import ImportRow, StarterImport
 from onboarding.permissions import hr_only
 
@@ -40,13 +39,13 @@ def upload_page(request: HttpRequest) -> HttpResponse:
     if pasted is not None:
         form: FileForm | PasteForm = PasteForm({"pasted": pasted})
         if form.is_valid() and (stored := _store(request, form, "pasted", pasted.encode(), "")):
-            return redirect("hr:import-columns", public_id=stored.public_id)
+            return redirect("hr:import-columns", import_id=stored.public_id)
         return _upload_page(request, FileForm(), form, status=400)
     form = FileForm(request.POST, request.FILES)
     if form.is_valid():
         file = form.cleaned_data["file"]
         if stored := _store(request, form, "file", file.read(), file.name):
-            return redirect("hr:import-columns", public_id=stored.public_id)
+            return redirect("hr:import-columns", import_id=stored.public_id)
     return _upload_page(request, form, PasteForm(), status=400)
 
 
@@ -70,16 +69,17 @@ def _upload_page(request: HttpRequest, file_form: Any, paste_form: Any, *, statu
     return render(request, "hr/importing/upload.html", context, status=status)
 
 
-def _import_or_404(public_id: str) -> StarterImport:
+def _import_or_404(import_id: str) -> StarterImport:
     rows = StarterImport.objects.exclude(phase__in=GONE).select_related("uploaded_by")
-    stored: StarterImport = get_object_or_404(rows, public_id=public_id)
+    stored: StarterImport = get_object_or_404(rows, public_id=import_id)
     return stored
 
 
-def _own_import_or_404(request: HttpRequest, public_id: str) -> StarterImport:
-    stored = _import_or_404(public_id)
+def _own_import_or_404(request: HttpRequest, import_id: str) -> StarterImport:
+    """Only the person who imported a list can change it, because they count as the recorder of its starters."""
+    stored = _import_or_404(import_id)
     if stored.uploaded_by_id != request.user.pk:
-        raise PermissionDenied("Only the person who imported a list can change it.")
+        raise Http404
     return stored
 
 
@@ -88,15 +88,15 @@ def _own_import_or_404(request: HttpRequest, public_id: str) -> StarterImport:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @hr_only
-def columns_page(request: HttpRequest, public_id: str) -> HttpResponse:
+def columns_page(request: HttpRequest, import_id: str) -> HttpResponse:
     """Ask what each column is, then queue the check of all rows."""
-    stored = _own_import_or_404(request, public_id)
+    stored = _own_import_or_404(request, import_id)
     if stored.phase in RUNNING:
-        return redirect("hr:import-list", public_id=public_id)
+        return redirect("hr:import-list", import_id=import_id)
     form = ColumnsForm(request.POST if request.method == "POST" else None, stored=stored)
     if request.method == "POST" and form.is_valid():
         uploads.start_check(stored=stored, choices=form.choices, by=request.user)
-        return redirect("hr:import-list", public_id=public_id)
+        return redirect("hr:import-list", import_id=import_id)
     layout = uploads.layout_of(stored)
     samples = list(stored.rows.values_list("cells", flat=True)[:3])
     context = {
@@ -121,11 +121,11 @@ def columns_page(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_safe
 @hr_only
-def import_page(request: HttpRequest, public_id: str) -> HttpResponse:
+def import_page(request: HttpRequest, import_id: str) -> HttpResponse:
     """Show the progress of the running job, or the rows by group. Its script asks by HEAD how far the job is."""
-    stored = _import_or_404(public_id)
+    stored = _import_or_404(import_id)
     if stored.phase == Phase.COLUMNS:
-        return redirect("hr:import-columns", public_id=public_id)
+        return redirect("hr:import-columns", import_id=import_id)
     if stored.phase not in RUNNING:
         return _results_page(request, stored)
     done, total = presenting.count_progress(stored)
@@ -148,7 +148,6 @@ def _results_page(request: HttpRequest, stored: StarterImport) -> HttpResponse:
     groups = presenting.list_groups(stored)
     shown = groups.get(request.GET.get("show", "")) or _first_group(groups)
     page = Paginator(shown.rows(stored), presenting.PAGE_SIZE).get_page(request.GET.get("page"))
-    columns = presenting.shown_columns(stored)
     is_own = stored.uploaded_by_id == request.user.pk
     is_question = shown.status == Status.QUESTION and is_own
     context = {
@@ -160,8 +159,8 @@ def _results_page(request: HttpRequest, stored: StarterImport) -> HttpResponse:
         "is_together": shown.name in labels.ANSWERED_TOGETHER,
         "good_count": groups["good"].count,
         "rest_count": sum(groups[name].count for name in groups if groups[name].status in REST),
-        "rows": [presenting.show_row(row, columns) for row in page],
-        "titles": [labels.FIELD_LABELS[name] for _, name in columns],
+        "table": presenting.show_rows(stored, list(page)),
+        "zone": "" if names.TIME_ZONE in stored.choices["fields"] else stored.choices["time_zone"],
         "page": page,
         "previous_url": _page_url(shown, page.previous_page_number()) if page.has_previous() else "",
         "next_url": _page_url(shown, page.next_page_number()) if page.has_next() else "",
@@ -182,9 +181,9 @@ def _page_url(group: presenting.Group, number: int) -> str:
 
 @require_POST
 @hr_only
-def add_rows(request: HttpRequest, public_id: str) -> HttpResponse:
+def add_rows(request: HttpRequest, import_id: str) -> HttpResponse:
     """Add the good rows, all rows of a group, or the selected rows of a group."""
-    stored = _own_import_or_404(request, public_id)
+    stored = _own_import_or_404(request, import_id)
     group = presenting.list_groups(stored).get(request.POST.get("group", ""))
     if stored.phase == Phase.CHECKED and group is not None:
         if request.POST.get("step") == "selected":
@@ -192,30 +191,30 @@ def add_rows(request: HttpRequest, public_id: str) -> HttpResponse:
             adding.add_rows(stored=stored, chosen=chosen, by=request.user)
         elif group.name == "good" or group.name in labels.ANSWERED_TOGETHER:
             adding.add_group(stored=stored, status=group.status, question=group.question, by=request.user)
-    return redirect("hr:import-list", public_id=public_id)
+    return redirect("hr:import-list", import_id=import_id)
 
 
 @require_POST
 @hr_only
-def delete_import(request: HttpRequest, public_id: str) -> HttpResponse:
+def delete_import(request: HttpRequest, import_id: str) -> HttpResponse:
     """Delete the list now. Starters that were added from it stay."""
-    stored = _own_import_or_404(request, public_id)
+    stored = _own_import_or_404(request, import_id)
     uploads.delete_rows(stored)
     return redirect("hr:import")
 
 
 # --- The rows to mend -------------------------------------------------------------------------------------------------
 
-REST = {Status.ERROR, Status.QUESTION, Status.GOOD}
+REST = {Status.ERROR, Status.QUESTION}
 
 
 @require_safe
 @hr_only
-def download_rest(_request: HttpRequest, public_id: str) -> HttpResponseBase:
+def download_rest(_request: HttpRequest, import_id: str) -> HttpResponseBase:
     """Download the rows that are not added, with their problems in a column that a new upload ignores."""
-    stored = _import_or_404(public_id)
+    stored = _import_or_404(import_id)
     if stored.phase != Phase.CHECKED:
-        return redirect("hr:import-list", public_id=public_id)
+        return redirect("hr:import-list", import_id=import_id)
     response = StreamingHttpResponse(_write_rest(stored), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="starters-to-correct.csv"'
     return response
@@ -242,7 +241,7 @@ def _rest_titles(stored: StarterImport) -> dict[int, str]:
     titles = layout.titles
     if not layout.header_row:
         titles = [str(labels.FIELD_LABELS.get(name, labels.DO_NOT_USE)) for name in stored.choices["fields"]]
-    return {number: title for number, title in enumerate(titles) if find_field(title) != IGNORED}
+    return {number: title for number, title in enumerate(titles) if names.find_field(title) != names.IGNORED}
 
 
 def _rest_cells(row: ImportRow, titles: dict[int, str]) -> list[str]:
