@@ -17,7 +17,7 @@ from onboarding.imports.dates import is_date
 from onboarding.starters.input_rules import ACCOUNT_NAME, MAX_LENGTH, OBJECT_ID, is_account
 
 IS_TABLE = _(
-    "This is a table with several columns. This field takes accounts only. Import the table instead: nothing is lost."
+    "This is a table with several columns, and this field takes only accounts. Import the table instead."
 )
 NO_ACCOUNT = _("Enter an account name, like name@contoso.example, or an object ID.")
 ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789'._-!#^~+&=@")
@@ -71,20 +71,15 @@ def is_table(text: str) -> bool:
 
     A list of accounts with names beside them, as mail programs and address lists have it, is none.
     """
-    rows = [
-        [cell.strip() for cell in line.split(_CELLS_END[line.count("\t") == 0])] for line in text.splitlines()
-    ]
-    return any(_is_row_of_table(cells, is_by_tabs="\t" in text) for cells in rows if len(cells) > 1)
+    return any(_is_row_of_table(line) for line in text.splitlines())
 
 
-_CELLS_END = ("\t", ";")
-
-
-def _is_row_of_table(cells: list[str], *, is_by_tabs: bool) -> bool:
-    if any(is_date(cell) for cell in cells):
+def _is_row_of_table(line: str) -> bool:
+    cells = [cell.strip() for cell in line.split("\t" if "\t" in line else ";")]
+    if len(cells) > 1 and any(is_date(cell) for cell in cells):
         return True
     accounts = sum("@" in cell for cell in cells)
-    return is_by_tabs and accounts > 1 and any(cell and "@" not in cell for cell in cells)
+    return "\t" in line and accounts > 1 and any(cell and "@" not in cell for cell in cells)
 
 
 def read_accounts(text: str) -> list[PastedEntry]:

@@ -27,7 +27,7 @@ ERRORS: dict[str, Words] = {
     "unknown_date": _("This is not a date that the portal knows. Write it like 2026-12-31."),
     "no_such_date": _("This date does not exist."),
     "ambiguous_date": _(
-        "The day and the month could be the other way round. Choose the order of the dates above."
+        "The day and the month could be the other way round. Choose the order under “Columns, and check again”."
     ),
     "other_order": _("This date does not have the order that you chose for day and month."),
     "short_year": _("Write the year with four digits."),
@@ -42,10 +42,6 @@ ERRORS: dict[str, Words] = {
     "repeated": _("Row %(row)s has the same account. Keep one of the two rows."),
     "no_such_id": _("No account has this object ID."),
     "no_such_mail": _("No account has this email address. Enter the account name instead."),
-    "mail_is_not_account": _(
-        "This is the email address of %(account)s. Enter that account name if you mean them."
-    ),
-    "two_people": _("The account and the email address belong to different people."),
     "several_owners": _("Several accounts have this email address. Enter the account name."),
     "own_account": _("This is your own account."),
     "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
@@ -53,9 +49,7 @@ ERRORS: dict[str, Words] = {
     "in_progress": _(
         "The manager has already requested a pass for this starter, so the start cannot change."
     ),
-    "changed": _("The directory or the starter has changed since the check. Check the rows again."),
-    "daily_limit": _("You have reached the daily limit. Add this row tomorrow."),
-    "not_saved": _("The portal could not add this row. Check the rows again."),
+    "changed": _("The account in Entra or the starter has changed since the check. Check the rows again."),
 }
 # Questions: HR decides about the row.
 QUESTIONS: dict[str, Words] = {

@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 (
                     "failures",
                     models.PositiveSmallIntegerField(
-                        default=0, verbose_name="failed reads of the directory in a row"
+                        default=0, verbose_name="failed reads in a row"
                     ),
                 ),
                 (

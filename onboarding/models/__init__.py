@@ -3,13 +3,13 @@
 from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
+from onboarding.models.imports.starter_import import ImportColumns, ImportRow, StarterImport
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
 from onboarding.models.mail import HrMailChoice, Mail
 from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
-from onboarding.models.starter_import import ImportColumns, ImportRow, StarterImport
 from onboarding.models.starter_search import StarterWord
 from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
 

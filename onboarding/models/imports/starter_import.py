@@ -36,7 +36,7 @@ class StarterImport(models.Model):
     layout = models.JSONField(_("columns of the file"), default=dict)
     choices = models.JSONField(_("choices of HR"), default=dict)
     row_count = models.PositiveIntegerField(_("rows"), default=0)
-    failures = models.PositiveSmallIntegerField(_("failed reads of the directory in a row"), default=0)
+    failures = models.PositiveSmallIntegerField(_("failed reads in a row"), default=0)
     # Why adding stopped before all wanted rows were added; a code of `adding.STOPS`.
     stopped = models.CharField(_("why adding stopped"), max_length=20, blank=True, default="")
 
