@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
@@ -20,7 +21,7 @@ IMPOSSIBLE = re.compile(r"[\x00-\x08\x0e-\x1d\x7f-\x84\x86-\x9f\ud800-\udfff\uff
 IMPOSSIBLE_IN_PATHS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Fields for accounts take what other programs put on a clipboard, with control characters of Windows-1252 among them.
 # The form names the line that it cannot take and keeps the others; none of it is stored as it is.
-PASTED = {"account", "accounts"}
+PASTED = {"account", "accounts", "pasted"}
 IMPOSSIBLE_IN_PASTED = re.compile(r"[\x00\ud800-\udfff\ufffe\uffff]")
 YEARS = range(1900, 2200)
 DATE = re.compile(r"\s*([+-]?\d+)-\d{1,2}-\d{1,2}\b")
@@ -42,6 +43,16 @@ def impossible_part(request: HttpRequest) -> str:
         is_out_of_range(name, value) for name, values in asked for value in values
     ):
         return "query"
+    return "" if is_upload(request) else unreadable_body(request)
+
+
+def is_upload(request: HttpRequest) -> bool:
+    """Whether the body can be large, so that nothing reads it before the person is known: portal/uploads."""
+    return request.method == "POST" and request.path_info in settings.UPLOAD_PATHS
+
+
+def unreadable_body(request: HttpRequest) -> str:
+    """Return "body" if a field of the form has impossible characters, or the form did not arrive whole."""
     try:
         sent = list(request.POST.lists())
     except UnreadablePostError:  # the browser went away before it had sent everything

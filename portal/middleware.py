@@ -26,7 +26,7 @@ from django.middleware.common import CommonMiddleware
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
-from portal.impossible_input import forget_impossible_cookies, impossible_part
+from portal.impossible_input import forget_impossible_cookies, impossible_part, is_upload
 from portal.signin.checking import is_navigation, is_queueing
 from portal.signin.front_channel import FRONT_CHANNEL_PATH
 from portal.signin.step_up import step_up_proofs
@@ -151,14 +151,15 @@ class WrongMethodMiddleware:
 
 
 class SmallBodiesMiddleware:
-    """Refuses a large body before anything reads it or writes it to a disk. The portal has no uploads."""
+    """Refuses a large body before anything reads it or writes it to a disk. Uploads have a limit of their own."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        most = settings.UPLOAD_MAX_BYTES if is_upload(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if not length.isdigit() or int(length) > most:
             return static_page("413.html", 413)
         return self.get_response(request)
 

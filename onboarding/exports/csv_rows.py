@@ -10,10 +10,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads UTF-8 as Windows-1252
 
 
-def format_csv_row(values: Iterable[object]) -> str:
+def format_csv_row(values: Iterable[object], *, separator: str = ",") -> str:
     """Return one line of CSV (RFC 4180). A text that could start a formula gets an apostrophe in front."""
     line = io.StringIO()
-    csv.writer(line).writerow([_make_safe(value) for value in values])
+    csv.writer(line, delimiter=separator).writerow([_make_safe(value) for value in values])
     return line.getvalue()
 
 

@@ -79,6 +79,8 @@ EVENTS: dict[str, Words] = {
     "directory.not_read": _(
         "The portal did not compare a part of Entra’s log, because it is no longer there"
     ),
+    "import.checked": _("HR imported a list, and the portal looked up its accounts"),
+    "import.added": _("HR added starters from an imported list"),
     "hook.subscribed": _("Another system added a webhook"),
     "hook.removed": _("A webhook ended"),
     "hook.replayed": _("An admin sent a webhook again"),

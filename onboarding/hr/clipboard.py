@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# The characters that Entra allows in a user principal name, so that an expected account can appear under it.
-ACCOUNT_NAME = re.compile(r"[a-z0-9'_!#^~-]+(\.[a-z0-9'_!#^~+&=-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)+")
+from onboarding.imports.dates import is_date
+from onboarding.starters.input_rules import ACCOUNT_NAME, MAX_LENGTH, OBJECT_ID, is_account
+
+IS_TABLE = _(
+    "This is a table with several columns, and this field takes only accounts. Import the table instead."
+)
 NO_ACCOUNT = _("Enter an account name, like name@contoso.example, or an object ID.")
-MAX_LENGTH = 120  # characters of an account name
 ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789'._-!#^~+&=@")
 
 _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c\x1d\x85\u2028\u2029]")
@@ -64,6 +66,22 @@ class PastedEntry:
     ignored_words: list[str] = field(default_factory=list)
 
 
+def is_table(text: str) -> bool:
+    """Return whether the text is a table with several columns: a cell is a date, or a row has several accounts.
+
+    A list of accounts with names beside them, as mail programs and address lists have it, is none.
+    """
+    return any(_is_row_of_table(line) for line in text.splitlines())
+
+
+def _is_row_of_table(line: str) -> bool:
+    cells = [cell.strip() for cell in line.split("\t" if "\t" in line else ";")]
+    if len(cells) > 1 and any(is_date(cell) for cell in cells):
+        return True
+    accounts = sum("@" in cell for cell in cells)
+    return "\t" in line and accounts > 1 and any(cell and "@" not in cell for cell in cells)
+
+
 def read_accounts(text: str) -> list[PastedEntry]:
     """Return each account once, in the order of the text, and each line without an account. `line` starts at 1."""
     found: dict[str, PastedEntry] = {}
@@ -71,10 +89,6 @@ def read_accounts(text: str) -> list[PastedEntry]:
         for entry in _read_line(line, number):
             found.setdefault(entry.account or f"{number}:{entry.typed}", entry)
     return list(found.values())
-
-
-def is_account(name: str) -> bool:
-    return bool(OBJECT_ID.fullmatch(name) or ACCOUNT_NAME.fullmatch(name)) and len(name) <= MAX_LENGTH
 
 
 def _repair_encoding(text: str) -> str:

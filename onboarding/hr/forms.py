@@ -16,10 +16,11 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.hr.clipboard import NO_ACCOUNT, OBJECT_ID, PastedEntry, read_accounts
+from onboarding.hr.clipboard import IS_TABLE, NO_ACCOUNT, PastedEntry, is_table, read_accounts
 from onboarding.models import Starter
 from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,
+    OBJECT_ID,
     TIME_ZONES,
     check_start_date,
     refuse_hidden_characters,
@@ -112,6 +113,8 @@ class AccountForm(forms.Form):
 
     def clean_account(self) -> str:
         """Read the one account from the text: see `clipboard`."""
+        if self.is_table:
+            raise ValidationError(str(IS_TABLE))
         read = read_accounts(self.cleaned_data["account"])
         accounts = [entry.account for entry in read if entry.account]
         if len(accounts) > 1:
@@ -121,6 +124,10 @@ class AccountForm(forms.Form):
         if not accounts:
             raise ValidationError(read[0].error if read else NO_ACCOUNT)
         return accounts[0]
+
+    @property
+    def is_table(self) -> bool:
+        return is_table(self.data.get("account", ""))
 
     @property
     def is_object_id(self) -> bool:
@@ -185,6 +192,8 @@ class BulkForm(NewScheduleForm):
 
     def clean_accounts(self) -> list[PastedEntry]:
         """Return each account once, in the order of the text, and each line without an account."""
+        if self.is_table:
+            raise ValidationError(str(IS_TABLE))
         found = read_accounts(self.cleaned_data["accounts"])
         if not found:
             raise ValidationError(gettext("Enter or paste the accounts, one per line."))
@@ -194,6 +203,10 @@ class BulkForm(NewScheduleForm):
                 % {"count": len(found), "most": MAX_ACCOUNTS}
             )
         return found
+
+    @property
+    def is_table(self) -> bool:
+        return is_table(self.data.get("accounts", ""))
 
 
 class EditForm(ScheduleForm):

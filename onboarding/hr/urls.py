@@ -1,6 +1,6 @@
 """URLs of HR's pages."""
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from onboarding.hr import review
@@ -33,6 +33,7 @@ urlpatterns = [
     path("", listing.list_starters, name="list"),
     path("new/", recording.record_starter, name="record"),
     path("new/several/", bulk_recording.record_several, name="several"),
+    path("import/", include("onboarding.hr.importing.urls")),
     path("to-accept/", acceptance.accept_starters, name="to-accept"),
     path("mail/", mail_choice.choose_mails, name="mail-choice"),
     path("day/", day.day_page, name="today"),

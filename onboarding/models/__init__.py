@@ -4,6 +4,7 @@ from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditCheck, AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
 from onboarding.models.directory.log import DirectoryFinding, DirectoryLog, LoggedPass
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
+from onboarding.models.imports.starter_import import ImportColumns, ImportRow, StarterImport
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
 from onboarding.models.mail import HrMailChoice, Mail
@@ -30,6 +31,8 @@ __all__ = [
     "Hook",
     "HookDelivery",
     "HrMailChoice",
+    "ImportColumns",
+    "ImportRow",
     "Installation",
     "Job",
     "LoggedPass",
@@ -41,6 +44,7 @@ __all__ = [
     "SignInBudget",
     "SitePolicy",
     "Starter",
+    "StarterImport",
     "StarterWord",
     "StepUpUsed",
     "Ticket",

@@ -375,6 +375,16 @@ class PolicySettings(models.Model):
         validators=value_between(1, 10000),
         help_text=_("Recommended: 500."),
     )
+    import_daily = models.PositiveIntegerField(
+        _("rows that one person in HR can import per day"),
+        default=2000,
+        db_default=2000,
+        validators=value_between(1, 50000),
+        help_text=_(
+            "Counts every row of an uploaded or pasted list, because the portal reads each account in Entra. "
+            "Recommended: four times the number of starters per day."
+        ),
+    )
     site_daily = models.PositiveIntegerField(
         _("passes per day in total"),
         default=1000,

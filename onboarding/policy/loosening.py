@@ -122,6 +122,7 @@ RULES: dict[str, Rule] = {
     "deny_list": Rule(FEWER, "An account that never got a pass can get one."),
     "manager_daily": Rule(HIGHER, "One manager can create more passes."),
     "hr_daily": Rule(HIGHER, "One person in HR can add more starters."),
+    "import_daily": Rule(HIGHER, "One person in HR can look up more accounts."),
     "site_daily": Rule(HIGHER, "More passes are possible in an attack."),
     "second_admin": Rule(ORDER, "One admin can make more changes alone.", order=SECOND_ADMIN),
     "admin_days": Rule(LOWER, "A former admin can create passes earlier."),

@@ -144,6 +144,28 @@ def describe_several(
     several: Sequence[tuple[FoundAccount, dict[str, Any] | None]], *, recorder: Any
 ) -> list[dict[str, Any]]:
     """Describe several accounts, each with its own `when`. Read policies and earlier notes once for all."""
+    return [
+        _describe_one(
+            found, recorder, when, guards.reasons_for_guards(refusing.guards, reference=refusing.reference)
+        )
+        for (found, when), refusing in zip(
+            several, find_refusals_of_several(several, recorder=recorder), strict=True
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The guards that will refuse an account. `reference` is the audit event's number if IT handles the account."""
+
+    guards: tuple[guards.Guard, ...] = ()
+    reference: int | None = None
+
+
+def find_refusals_of_several(
+    several: Sequence[tuple[FoundAccount, dict[str, Any] | None]], *, recorder: Any
+) -> list[Refusals]:
+    """Ask the guards about several accounts, without those that are also warnings about the account or its manager."""
     asked = [found for found, when in several if when is not None and found.facts]
     rules, now = policy.for_departments({found.account.department for found in asked}), clock.now()
     refusing = [
@@ -152,10 +174,7 @@ def describe_several(
     notes = [_note_of(found, refused_by) for (found, _), refused_by in zip(several, refusing, strict=True)]
     references = _record_notes([note for note in notes if _is_for_it(note)], recorder)
     return [
-        _describe_one(
-            found, recorder, when, guards.reasons_for_guards(refused_by, reference=references.get(note))
-        )
-        for (found, when), refused_by, note in zip(several, refusing, notes, strict=True)
+        Refusals(refused_by, references.get(note)) for refused_by, note in zip(refusing, notes, strict=True)
     ]
 
 

@@ -9,10 +9,12 @@ from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 from onboarding.starters.errors import OwnStarter
 
+CHANGEABLE = frozenset({StarterState.RECORDED, StarterState.INVITED})  # before the manager requests a pass
+
 
 def require_no_pass_yet(starter: Starter) -> None:
     """Raise ConcurrentUpdate if the manager has requested a pass, or the onboarding is finished."""
-    if starter.state not in {StarterState.RECORDED, StarterState.INVITED}:
+    if starter.state not in CHANGEABLE:
         raise ConcurrentUpdate("the onboarding has gone further, or is finished")
 
 

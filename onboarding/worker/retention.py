@@ -22,6 +22,7 @@ from onboarding.models import (
     Mail,
     PassIssue,
     Starter,
+    StarterImport,
     Ticket,
     Turn,
     starter_search,
@@ -30,6 +31,7 @@ from onboarding.starters import directory
 
 MAIL_TEXT_KEPT = timedelta(days=7)
 JOBS_KEPT = timedelta(days=7)
+IMPORTS_KEPT = timedelta(days=7)  # after the last change
 HOOK_BODIES_KEPT, HOOK_ROWS_KEPT = timedelta(days=7), timedelta(days=30)
 
 
@@ -45,6 +47,7 @@ def run_retention(_: str) -> datetime:
     digests.filter(ended).exclude(box="").update(to="", box="", subject="", text="", html="")
     Job.objects.filter(done_at__lt=now - JOBS_KEPT).delete()
     _delete_old_deliveries(now)
+    StarterImport.objects.filter(touched_at__lt=now - IMPORTS_KEPT).delete()
     Turn.objects.filter(lapses_at__lt=now).delete()
     ApiUsage.objects.filter(day__lt=now.date() - timedelta(days=2)).delete()
     step_up.delete_used_proofs(now)

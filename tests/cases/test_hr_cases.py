@@ -118,6 +118,31 @@ def test_h2_a_bad_line_is_marked_and_all_input_stays(browser_of, tenant):
     assert set(left[1].split()) == {LIAM, SOFIA, "zo\u00eb@contoso.example"}
 
 
+TABLE = (
+    f"Noor de Vries\t{NOOR}\tmaria.lindqvist@contoso.example\t7-12-2026\nLiam O'Brien\t{LIAM}\t\t7-12-2026"
+)
+
+
+@pytest.mark.parametrize("table", [TABLE, TABLE.replace("\t7-12-2026", "")])
+def test_h3_a_table_is_kept_and_goes_to_the_import(browser_of, tenant, table):
+    hanna = browser_of("hanna")
+
+    answer = hanna.post("/hr/new/several/", pasting(table))
+
+    page = html.unescape(answer.content.decode())
+    assert answer.status_code == 400 and table in page and "Import the table instead" in page
+    assert 'name="take"' not in page and 'formaction="/hr/import/"' in page
+    columns = hanna.post("/hr/import/", pasting(table), follow=True)
+    assert columns.resolver_match.view_name == "hr:import-columns"
+    assert "maria.lindqvist@contoso.example" in text_of(
+        columns
+    )  # HR says which of the two is the starter's account
+    assert not columns.context["form"]["column-1"].value()
+    single = hanna.post("/hr/new/", recording(account=table.splitlines()[0]))
+    assert single.status_code == 400 and "Import the table instead" in text_of(single)
+    assert not Starter.objects.exists()
+
+
 @pytest.mark.parametrize("odd", ["no\x07or@contoso.example", "noor@", "\x92\x93\x94\x95x"])
 def test_h2_no_character_makes_the_list_fail(browser_of, tenant, odd):
     answer = browser_of("hanna").post("/hr/new/several/", pasting(f"{LIAM}\n{odd}\n{SOFIA}"))

@@ -48,6 +48,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "deny_list": (f"{ONE}\n{TWO}", ONE),
     "manager_daily": (10, 20),
     "hr_daily": (10, 500),
+    "import_daily": (10, 2000),
     "site_daily": (100, 1000),
     "second_admin": ("always", "loosens"),
     "admin_days": (60, 30),

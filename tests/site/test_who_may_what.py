@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -26,6 +26,7 @@ from django.urls import resolve
 from django.utils import timezone
 
 from onboarding import graph, guards, policy
+from onboarding.imports import uploads
 from onboarding.models import (
     AuditEvent,
     DirectoryFinding,
@@ -37,6 +38,7 @@ from onboarding.models import (
     PassIssue,
     PolicyVersion,
     Starter,
+    StarterImport,
 )
 from onboarding.models.policy_settings import SETTING_NAMES
 from onboarding.operations import health
@@ -118,8 +120,8 @@ class World:
                 values["app_label"] = names if there else "auth"
             case ("source", "number"):
                 values |= {"source": "servicenow", "number": "RITM0000001" if there else "RITM9999999"}
-            case ("hook_id",):
-                values["hook_id"] = self.rows["hook"] if there else "A" * 22
+            case (("hook_id" | "import_id") as name,):
+                values[name] = self.rows[name] if there else "A" * 22
             case ("day",):
                 values["day"] = "2026-12-01" if there else "2026-02-31"
             case ("url",):
@@ -144,6 +146,15 @@ class World:
             "accounts": ben.user_principal_name, "take": f"{ben.object_id}:",
         }  # fmt: skip
         return urlencode(fields)
+
+
+def imported_list(*, by: User) -> StarterImport:
+    """A list with one row that was checked."""
+    stored = uploads.store_file(data=b"Account;Start date\nnoor@contoso.example;soon", file_name="", by=by)
+    choices = uploads.Choices(["account", "start_date"], "", time(9), "UTC")
+    stored.phase, stored.choices = StarterImport.Phase.CHECKED, choices.as_json()
+    stored.save()
+    return stored
 
 
 def table_of(place: Place) -> str:
@@ -172,7 +183,8 @@ def world(tenant, invite, shown, person, settings, monkeypatch) -> World:
         hook=hook, starter=starters["noor"], message_id="msg_1", give_up_at=timezone.now()
     )
     rows = {
-        "hook": hook.public_id,
+        "hook_id": hook.public_id,
+        "import_id": imported_list(by=person("hanna")).public_id,
         "onboarding/hook": hook.pk,
         "onboarding/hookdelivery": sent.pk,
         "portal/user": person("maria").pk,

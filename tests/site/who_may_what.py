@@ -110,6 +110,13 @@ OURS = {
     "hr:list": Rule(look=HR),
     "hr:record": Rule(look=HR, act=HR),
     "hr:several": Rule(look=HR, act=HR, does="302 200"),
+    # 404: a colleague in HR reads a list, and only the person who imported it changes it (tests/imports).
+    "hr:import": Rule(look=HR, act=HR),
+    "hr:import-list": Rule(look=HR),
+    "hr:import-columns": Rule(look=HR, act=HR, shows="200 404", does="400 404"),
+    "hr:import-add": Rule(act=HR, does="302 404"),
+    "hr:import-rest": Rule(look=HR),
+    "hr:import-delete": Rule(act=HR, does="302 404"),
     "hr:today": Rule(look=HR),
     "hr:to-accept": Rule(look=HR, act=HR, does="400 409"),  # nothing chosen, or gone meanwhile
     "hr:mail-choice": Rule(look=HR, act=HR),
@@ -310,6 +317,7 @@ PLACES = {
     ("source", "number"): ("a ticket", UNKNOWN),
     ("hook_id",): ("a webhook", UNKNOWN),
     ("day",): ("a day", UNKNOWN),
+    ("import_id",): ("an import", UNKNOWN),
 }
 
 

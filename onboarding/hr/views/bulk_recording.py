@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from onboarding.guards import daily_limits
 from onboarding.hr import labels
-from onboarding.hr.clipboard import OBJECT_ID, PastedEntry, read_accounts
+from onboarding.hr.clipboard import PastedEntry, read_accounts
 from onboarding.hr.filters import StarterFilters
 from onboarding.hr.forms import BulkForm
 from onboarding.hr.views.recording import DAILY_LIMIT_REACHED, kept_schedule
@@ -32,6 +32,7 @@ from onboarding.starters.duplicates import (
     find_unfinished_of_several,
 )
 from onboarding.starters.errors import AlreadyRecorded, UnacknowledgedDuplicate
+from onboarding.starters.input_rules import OBJECT_ID
 
 GUARDS_TIME_LIMIT = 10.0  # seconds; the worker checks the remaining starters right after the save
 MAX_IGNORED_WORDS = 40  # on the page

@@ -16,6 +16,7 @@ from onboarding import clock, graph, jobs
 from onboarding.directory_log import reading as directory_log
 from onboarding.hooks import delivery as hook_delivery
 from onboarding.hooks import subscriptions
+from onboarding.imports import adding, dry_run
 from onboarding.mail import delivery, policy_mails
 from onboarding.models import Job
 from onboarding.operations import installation
@@ -36,6 +37,8 @@ HANDLERS = (
     delivery.send_mail,
     delivery.release_waiting_mails,
     policy_mails.write_when_in_force,
+    dry_run.check_next_rows,
+    adding.add_next_rows,
     hook_delivery.send_deliveries,
     audit_outlets.write_events,
     audit_outlets.send_head_hourly,

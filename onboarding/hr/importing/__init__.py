@@ -1,0 +1,1 @@
+"""HR's pages for importing a list: upload, columns, progress, results."""

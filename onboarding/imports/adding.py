@@ -1,0 +1,186 @@
+"""Add the rows that HR wants, as a job. Each row is checked again and recorded by the services of HR's own form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import audit, clock, jobs
+from onboarding.errors import OnboardingError
+from onboarding.guards.daily_limits import DailyLimitReached
+from onboarding.i18n import Words
+from onboarding.imports import comparison
+from onboarding.imports.comparison import Candidate
+from onboarding.imports.dry_run import (
+    BATCH,
+    MAX_FAILURES,
+    RETRY_AFTER,
+    DirectorySilent,
+    check_rows,
+    save_rows,
+    set_findings,
+)
+from onboarding.imports.findings import ROW, Finding
+from onboarding.imports.header_names import NOTE
+from onboarding.jobs import job_handler
+from onboarding.models import ImportRow, Job, Starter, StarterImport
+from onboarding.permissions import may_record
+from onboarding.sessions.freshness import ActorDisabled, require_enabled_account
+from onboarding.starters import directory, recording, rescheduling
+from onboarding.starters.accounts import AccountEntry
+from onboarding.starters.errors import OwnStarter, UnacknowledgedDuplicate
+
+Phase, Status = StarterImport.Phase, ImportRow.Status
+ADDABLE = (Status.GOOD, Status.QUESTION)
+# Why adding stopped early.
+STOPS: dict[str, Words] = {
+    "daily_limit": _(
+        "The portal did not add all rows, because you have reached the daily limit for adding starters. Add the "
+        "rest tomorrow, or ask an admin to raise the limit."
+    ),
+    "not_permitted": _(
+        "The portal did not add all rows, because your account is disabled or you are no longer in HR."
+    ),
+    "no_answer": _(
+        "The portal did not add all rows, because Microsoft Entra does not respond. Try again later."
+    ),
+}
+
+
+def add_rows(*, stored: StarterImport, chosen: Iterable[int], by: Any) -> int:
+    """Queue these rows for adding, and return how many. Raises PermissionDenied for somebody else's import."""
+    return _want(stored, by, pk__in=list(chosen), status__in=ADDABLE)
+
+
+def add_group(*, stored: StarterImport, status: str, question: str, by: Any) -> int:
+    """Queue all good rows, or all rows with one kind of question. Raises PermissionDenied for somebody else's import."""
+    return _want(stored, by, status=status, question=question)
+
+
+def _want(stored: StarterImport, by: Any, **rows: Any) -> int:
+    if by.pk != stored.uploaded_by_id:
+        raise PermissionDenied("The person who imports a list counts as the recorder.")
+    with audit.transaction():
+        wanted = stored.rows.filter(**rows).update(is_wanted=True)
+        if wanted:
+            _queue(stored)
+    return wanted
+
+
+def _queue(stored: StarterImport) -> None:
+    stored.phase, stored.failures, stored.stopped, stored.touched_at = Phase.ADDING, 0, "", clock.now()
+    stored.save()
+    jobs.enqueue_job(f"import-add:{stored.pk}", priority=Job.Priority.LOOK)
+
+
+@job_handler("import-add")
+def add_next_rows(import_id: str) -> datetime | None:
+    """Add the next rows, and return when to go on. A row that is not what HR saw gets its new findings instead."""
+    stored = (
+        StarterImport.objects.select_related("uploaded_by").filter(pk=import_id, phase=Phase.ADDING).first()
+    )
+    if stored is None:
+        return None
+    rows = list(stored.rows.filter(is_wanted=True)[:BATCH])
+    if not rows:
+        _finish(stored)
+        return None
+    try:
+        _require_permission(stored)
+        _add_batch(stored, rows)
+    except (ActorDisabled, DailyLimitReached) as error:
+        _finish(stored, stopped="not_permitted" if isinstance(error, ActorDisabled) else "daily_limit")
+        return None
+    except (DirectorySilent, directory.DirectoryError):
+        return _retry(stored)
+    stored.failures = 0
+    stored.save(update_fields=["failures"])
+    return clock.now()
+
+
+def _retry(stored: StarterImport) -> datetime | None:
+    if stored.failures >= MAX_FAILURES:
+        _finish(stored, stopped="no_answer")
+        return None
+    stored.failures += 1
+    stored.save(update_fields=["failures"])
+    return clock.now() + RETRY_AFTER
+
+
+def _require_permission(stored: StarterImport) -> None:
+    """The person clicked some time ago. Raises ActorDisabled, GraphError."""
+    by, ended = stored.uploaded_by, getattr(stored.uploaded_by, "sessions_ended_at", None)
+    if not may_record(by) or (ended is not None and ended > stored.touched_at):
+        raise ActorDisabled
+    require_enabled_account(by)
+
+
+def _finish(stored: StarterImport, *, stopped: str = "") -> None:
+    with audit.transaction():
+        stored.rows.filter(is_wanted=True).update(is_wanted=False)
+        stored.phase, stored.stopped, stored.touched_at = Phase.CHECKED, stopped, clock.now()
+        stored.save()
+        counts = {
+            status: stored.rows.filter(status=status).count() for status in (Status.ADDED, Status.MOVED)
+        }
+        facts = {"import": stored.public_id, **{str(name): count for name, count in counts.items()}}
+        audit.record("import.added", by=stored.uploaded_by, facts=facts)
+
+
+def _add_batch(stored: StarterImport, rows: list[ImportRow]) -> None:
+    """Raises DailyLimitReached, DirectorySilent."""
+    before = {row.pk: (row.status, row.findings, row.shown, row.values) for row in rows}
+    for candidate in check_rows(stored, rows):
+        row = candidate.row
+        row.is_wanted = False
+        if (row.status, row.findings, row.shown, row.values) == before[row.pk] and row.status in ADDABLE:
+            _add_row(candidate, stored.uploaded_by)
+        else:
+            save_rows([row])
+
+
+def _add_row(candidate: Candidate, by: Any) -> None:
+    """Record the row and its result in one transaction. Raises DailyLimitReached."""
+    row = candidate.row
+    try:
+        with audit.transaction():
+            row.status = Status.MOVED if row.starter_id else Status.ADDED
+            if row.starter_id:
+                _move_starter(candidate, by)
+            else:
+                row.starter_id = _record_starter(candidate, by).public_id
+            row.question, row.findings = "", []
+            save_rows([row])
+    except OwnStarter:
+        _refuse(row, Finding(candidate.column, "you_manage"))
+    except (UnacknowledgedDuplicate, OnboardingError):
+        _refuse(row, Finding(ROW, "changed"))
+
+
+def _refuse(row: ImportRow, finding: Finding) -> None:
+    set_findings(row, [finding])
+    save_rows([row])
+
+
+def _record_starter(candidate: Candidate, by: Any) -> Starter:
+    return recording.record_starter(
+        entry=AccountEntry.from_look_up(candidate.found, typed=candidate.typed),
+        schedule=comparison.schedule_of(candidate.values),
+        note=candidate.values.get(NOTE, ""),
+        by=by,
+        acknowledged_ids=candidate.row.shown["known"],
+    )
+
+
+def _move_starter(candidate: Candidate, by: Any) -> None:
+    starter = Starter.objects.get(public_id=candidate.row.starter_id)
+    rescheduling.reschedule_starter(
+        starter=starter,
+        schedule=comparison.schedule_of(candidate.values),
+        note=candidate.values.get(NOTE) or starter.note,
+        by=by,
+    )

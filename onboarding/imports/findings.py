@@ -1,0 +1,142 @@
+"""What the portal found in a row: errors at cells, questions and notices. Rows store codes; the words are here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import guards
+from onboarding.i18n import Words, join_sentences
+from onboarding.models import Starter
+
+ROW = "row"  # a finding about the whole row
+
+# Errors: the row cannot be added. They are at the cell that HR must correct.
+ERRORS: dict[str, Words] = {
+    "missing": _("This cell is empty."),
+    "extra_cells": _("This row has more cells than the header. Check the separators and quotation marks."),
+    "spreadsheet_error": _("This cell has an error of the spreadsheet."),
+    "two_accounts": _("This cell has more than one account. Enter one per row."),
+    "not_an_account": _("This is not an account name or an email address."),
+    "unknown_date": _("This is not a date that the portal knows. Write it like 2026-12-31."),
+    "no_such_date": _("This date does not exist."),
+    "ambiguous_date": _(
+        "The day and the month could be the other way round. Choose the order under “Columns, and check again”."
+    ),
+    "other_order": _("This date does not have the order that you chose for day and month."),
+    "short_year": _("Write the year with four digits."),
+    "zoned_date": _("This date has a time in another time zone. Write only the date."),
+    "too_early": _("This date is more than a month ago. Is the year right?"),
+    "too_late": _("This date is more than two years ahead. Is the year right?"),
+    "unknown_time": _("This is not a time. Write it like 09:00."),
+    "two_times": _("The date and the time column have different times."),
+    "unknown_zone": _("This is not a time zone. Write it like Europe/Amsterdam."),
+    "too_long": _("This text is too long."),
+    "hidden_characters": _("This text contains invisible characters. Type it instead of pasting it."),
+    "repeated": _("Row %(row)s has the same account. Keep one of the two rows."),
+    "no_such_id": _("No account has this object ID."),
+    "no_such_mail": _("No account has this email address. Enter the account name instead."),
+    "several_owners": _("Several accounts have this email address. Enter the account name."),
+    "own_account": _("This is your own account."),
+    "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
+    "no_answer": _("Microsoft Entra did not respond. Check the rows again later."),
+    "in_progress": _(
+        "The manager has already requested a pass for this starter, so the start cannot change."
+    ),
+    "changed": _("The account in Entra or the starter has changed since the check. Check the rows again."),
+}
+# Questions: HR decides about the row.
+QUESTIONS: dict[str, Words] = {
+    "by_mail": _("This is the email address of the account %(account)s. The portal would use that account."),
+    "other_mail": _("The email address in Entra is %(mail)s."),
+    "expected": _("This account does not exist yet. Check the spelling."),
+    "added_before": _("Perhaps this person was added before: %(name)s, %(start)s, %(state)s."),
+    "moved": _("This starter was added with another start: %(before)s. The file says: %(after)s."),
+    "new_note": _("This starter has another note."),
+    "other_name": _("The name in Entra is %(name)s."),
+    "other_number": _("The employee number in Entra is %(number)s."),
+    "other_manager": _("The manager in Entra is %(manager)s."),
+    "no_manager": _("No manager is set in Entra. Without a manager, no one can create a pass."),
+    "disabled": _("The account is disabled. Ask IT to enable it before the start date."),
+    "guest": _("This is a guest account. It cannot get a pass."),
+    "unchecked": _(
+        "The portal could not check everything yet. It will check again before it sends the link."
+    ),
+}
+NOTICES: dict[str, Words] = {
+    "no_mailbox": _(
+        "The manager has no mailbox, so the portal cannot email the link. The manager can find the starter on the "
+        "portal’s home page."
+    ),
+    "already": _("This starter was added before with the same start. Nothing changes."),
+}
+WORDS = ERRORS | QUESTIONS | NOTICES
+GUARD = "guard:"  # the rest of the code is a guard's
+# In place of the guards that would reveal a privileged account.
+HANDLED_BY_IT = f"{GUARD}{guards.HANDLED_BY_IT}"
+STARTS = {"start", "before", "after"}
+
+
+class CellError(Exception):
+    """The portal cannot use a cell. `code` is one of ERRORS."""
+
+    def __init__(self, code: str, **values: Any) -> None:
+        super().__init__(code)
+        self.code, self.values = code, values
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`field` is the column that it is about, or ROW. `values` fill the text."""
+
+    field: str
+    code: str
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_error(self) -> bool:
+        return self.code in ERRORS
+
+    @property
+    def is_question(self) -> bool:
+        return self.code in QUESTIONS or self.code.startswith(GUARD)
+
+    @property
+    def words(self) -> str:
+        """Return the text in the reader's language."""
+        if self.code == HANDLED_BY_IT:
+            referral = guards.describe_it_referral(self.values.get("reference"))
+            return str(join_sentences((guards.CANNOT, referral)))
+        if self.code.startswith(GUARD):
+            reasons = guards.reasons_for_codes([self.code.removeprefix(GUARD)], reference=None)
+            return str(join_sentences(reason.for_hr for reason in reasons))
+        return str(WORDS[self.code]) % self._texts()
+
+    def _texts(self) -> dict[str, str]:
+        """Return the values as texts: a state by its name, a start in the reader's format."""
+        texts = {name: str(value) for name, value in self.values.items()}
+        if "state" in texts:
+            texts["state"] = str(Starter.State(texts["state"]).label)
+        for name in STARTS & texts.keys():
+            texts[name] = format_start(texts[name])
+        return texts
+
+
+def format_start(written: str) -> str:
+    """Return a start like `2026-12-31 09:00 Europe/Amsterdam` in the reader's format."""
+    day, at, zone = written.split()
+    return f"{date_format(datetime.fromisoformat(f'{day} {at}'), 'STAMP')} ({zone})"
+
+
+def as_json(findings: Iterable[Finding]) -> list[list[Any]]:
+    return [[each.field, each.code, each.values] for each in findings]
+
+
+def from_json(stored: Iterable[list[Any]]) -> list[Finding]:
+    return [Finding(*each) for each in stored]

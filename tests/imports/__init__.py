@@ -1,0 +1,1 @@
+"""HR imports a file of starters."""
