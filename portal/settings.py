@@ -25,6 +25,12 @@ if (BASE_DIR / ".env").is_file():
 # --- Which tenant -----------------------------------------------------------------------------------------
 # AZURE_TENANT_ID decides: without it the portal uses its sandbox tenant.
 SANDBOX = env.text("AZURE_TENANT_ID", "sandbox") == "sandbox"
+if SANDBOX and not (BASE_DIR / "portal" / "sandbox").is_dir():  # the container image has none
+    raise invalid_setting(
+        "AZURE_TENANT_ID",
+        "must be the id of your tenant, because this installation has no sandbox tenant",
+        "11111111-2222-3333-4444-555555555555",
+    )
 SANDBOX_TENANT_ID = "5a4d0b0c-0000-4000-8000-000000000001"
 SANDBOX_URL = env.origin("SANDBOX_URL", "http://127.0.0.1:8401", example="http://127.0.0.1:8401")
 SANDBOX_LOGIN_ORIGIN = "https://login.sandbox.invalid"  # reserved: exists only inside this process
