@@ -60,6 +60,7 @@ if SANDBOX:
     real = ["AZURE_AUTHORITY_HOST", "GRAPH_URL", "AZURE_CLIENT_CERTIFICATE_PATH", "SIGN_IN_CERTIFICATE_PATH"]
     real += ["PORTAL_URL"] if "https:" in env.text("PORTAL_URL") else []
     real += ["MAIL_BY"] if env.text("MAIL_BY") == "smtp" else []
+    real += ["DATABASE_LOGIN"] if env.text("DATABASE_LOGIN") == "entra" else []
     for name in real:
         if env.text(name):
             raise ImproperlyConfigured(
@@ -217,6 +218,12 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["ENGINE"] = "portal.postgresql"  # with deadlines and timeouts of its own
+DATABASE_LOGIN = env.database_login("DATABASE_LOGIN", DATABASES["default"])
+_database_resources = {
+    "https://login.microsoftonline.us": "https://ossrdbms-aad.database.usgovcloudapi.net",
+    "https://login.partner.microsoftonline.cn": "https://ossrdbms-aad.database.chinacloudapi.cn",
+}
+DATABASE_TOKEN_RESOURCE = _database_resources.get(AUTHORITY_HOST, "https://ossrdbms-aad.database.windows.net")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -------------------------------------------------------------------------------------------------
