@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+import certifi
 import environ
-import requests.certs
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -92,7 +92,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
                 raise invalid_setting(
                     "DATABASE_URL", fault, "postgres://role@name.postgres.database.azure.com/portal"
                 )
-            options = {"sslmode": "verify-full", "sslrootcert": requests.certs.where()}
+            options = {"sslmode": "verify-full", "sslrootcert": certifi.where()}
             database["OPTIONS"] = options | database.get("OPTIONS", {})
         return login
 
