@@ -1,4 +1,4 @@
-"""The variables that the portal knows, and the settings files that are shipped for each platform."""
+"""What the portal knows, to compare the files for each platform with: its variables and its commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from django.core.management import get_commands, load_command_class
 
 TOP = Path(__file__).resolve().parents[2]
 DEPLOY = TOP / "deploy"
@@ -32,3 +33,10 @@ def variables_of(path: Path) -> dict[str, str]:
 
 def documents(path: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text()))
+
+
+def assert_command(arguments: list[str]) -> None:
+    """The portal has this command, with these options. Otherwise CommandError."""
+    name, *options = arguments
+    command = load_command_class(get_commands()[name], name)
+    command.create_parser("manage.py", name).parse_args(options)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deployment.settings_files import DEPLOY, NEEDED, documents, known_variables, variables_of
+from tests.deployment.settings_files import (
+    DEPLOY,
+    NEEDED,
+    assert_command,
+    documents,
+    known_variables,
+    variables_of,
+)
 
 FOLDER = DEPLOY / "kubernetes"
 # The cluster's webhook for workload identity sets it.
@@ -35,13 +43,18 @@ def kustomized() -> list[dict[str, Any]]:
     for document in found:
         if document["kind"] != "Namespace":
             document["metadata"]["namespace"] = plan["namespace"]
-        for container in pod_of(document).get("containers", []):
+        for container in containers_of(document):
             container["image"] = images[container["image"]]
     return found
 
 
 def pod_of(document: dict[str, Any]) -> dict[str, Any]:
     return dict(document.get("spec", {}).get("template", {}).get("spec", {}))
+
+
+def containers_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    pod = pod_of(document)
+    return [*pod.get("initContainers", []), *pod.get("containers", [])]
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +86,8 @@ def test_kubectl_renders_the_same_where_it_is_found(cluster):
     found = {named(document["kind"], document["metadata"]["name"]): document for document in rendered}
     assert set(found) == set(cluster)
     for key, document in cluster.items():
-        assert pod_of(found[key]).get("volumes") == pod_of(document).get("volumes")
-        ours = [container["image"] for container in pod_of(document).get("containers", [])]
-        assert [container["image"] for container in pod_of(found[key]).get("containers", [])] == ours
+        theirs, ours = containers_of(found[key]), containers_of(document)
+        assert [container["image"] for container in theirs] == [container["image"] for container in ours]
 
 
 def test_the_settings_are_known_and_complete(cluster):
@@ -86,27 +98,33 @@ def test_the_settings_are_known_and_complete(cluster):
     assert not given & BY_THE_CLUSTER
 
 
-PODS = {("Deployment", "web"): "site", ("Deployment", "worker"): "worker", ("Job", "migrate"): "migrate"}
+PODS = {
+    ("Deployment", "web"): ["site"],
+    ("Deployment", "worker"): ["worker"],
+    ("Job", "migrate"): ["migrate", "database_role"],
+}
+RIGHTS = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 @pytest.mark.parametrize("key", PODS)
-def test_each_pod_runs_its_command_with_no_rights(cluster, key):
-    pod = pod_of(cluster[key])
-    (container,) = pod["containers"]
+def test_each_pod_runs_its_commands_with_no_rights(cluster, key):
+    pod, containers = pod_of(cluster[key]), containers_of(cluster[key])
 
-    assert container["args"][0] == PODS[key]
+    assert [container["args"][0] for container in containers] == PODS[key]
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not pod["automountServiceAccountToken"]
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
-    }  # fmt: skip
     # The only folder that it writes into is the one that gunicorn needs, and it is no disk.
-    writable = {
-        mount["name"]: mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")
-    }
-    assert writable == {"temporary": "/tmp"}
     assert next(v for v in pod["volumes"] if v["name"] == "temporary")["emptyDir"]["medium"] == "Memory"
+    for container in containers:
+        assert_command(container["args"])
+        assert container["securityContext"] == RIGHTS
+        mounts = container["volumeMounts"]
+        assert [mount["mountPath"] for mount in mounts if not mount.get("readOnly")] == ["/tmp"]
     labels = cluster[key]["spec"]["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"
 
@@ -145,18 +163,16 @@ def test_only_names_the_database_and_public_https_can_be_reached(cluster):
 
 
 def test_the_owner_of_the_tables_only_migrates(cluster):
-    accounts = {key: pod_of(cluster[key])["serviceAccountName"] for key in PODS}
-    assert accounts == {
-        ("Deployment", "web"): "portal",
-        ("Deployment", "worker"): "portal",
-        ("Job", "migrate"): "migrate",
-    }
-
-    identities = [
+    accounts = [pod_of(cluster[key])["serviceAccountName"] for key in PODS]
+    identities = {
         cluster["ServiceAccount", name]["metadata"]["annotations"]["azure.workload.identity/client-id"]
-        for name in ("portal", "migrate")
-    ]
-    (own,) = pod_of(cluster["Job", "migrate"])["containers"][0]["env"]
-    assert len(set(identities)) == 2
-    assert own["name"] == "DATABASE_URL"
-    assert own["value"] != cluster["ConfigMap", "settings"]["data"]["DATABASE_URL"]
+        for name in accounts
+    }
+    portals = cluster["ConfigMap", "settings"]["data"]["DATABASE_URL"]
+    migrate, rights = containers_of(cluster["Job", "migrate"])
+
+    assert accounts == ["portal", "portal", "migrate"] and len(identities) == 2
+    assert migrate["env"] == rights["env"]
+    (own,) = migrate["env"]
+    assert own["name"] == "DATABASE_URL" and own["value"] != portals
+    assert rights["args"][2] == urlsplit(portals).username
