@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+import certifi
 import environ
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,7 +20,13 @@ from django.core.validators import validate_email
 from portal.branding import colour
 from portal.branding.logo import InvalidLogo, Logo, read_logo
 from portal.certificates import fault_of_certificate
-from portal.service_urls import HOST, fault_of_database_url, fault_of_mail_url, fault_of_options
+from portal.service_urls import (
+    HOST,
+    fault_of_database_url,
+    fault_of_entra_login,
+    fault_of_mail_url,
+    fault_of_options,
+)
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -76,6 +83,18 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
         if fault := fault_of_options(config.get("OPTIONS", {})):
             raise invalid_setting(name, fault, f"{example}?sslmode=require")
         return config
+
+    def database_login(self, name: str, database: dict[str, Any]) -> str:
+        """How the portal proves itself to the database. Entra's token goes only to a server that proves itself too."""
+        login = self.choice(name, "password", among=("password", "entra"))
+        if login == "entra":
+            if fault := fault_of_entra_login(database):
+                raise invalid_setting(
+                    "DATABASE_URL", fault, "postgres://role@name.postgres.database.azure.com/portal"
+                )
+            options = {"sslmode": "verify-full", "sslrootcert": certifi.where()}
+            database["OPTIONS"] = options | database.get("OPTIONS", {})
+        return login
 
     def mail_server(self, name: str) -> dict[str, Any]:
         """Django's settings for the mail server that the address names."""

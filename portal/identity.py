@@ -52,7 +52,16 @@ class WorkloadIdentity(ABC):
         """Return a token for Microsoft Graph; `fresh` where Graph refused the one in the cache."""
         if fresh:
             self.clear_tokens()
-        return self._request_token(self._acquire_graph_token)
+        return self._request_token(
+            lambda application: self._acquire_token(application, settings.GRAPH_RESOURCE)
+        )
+
+    @sensitive_variables()
+    def database_token(self) -> str:
+        """Return a token that Azure Database for PostgreSQL takes as a password."""
+        return self._request_token(
+            lambda application: self._acquire_token(application, settings.DATABASE_TOKEN_RESOURCE)
+        )
 
     def clear_tokens(self) -> None:
         """Drop every token and MSAL's cached refusals."""
@@ -71,7 +80,8 @@ class WorkloadIdentity(ABC):
         """Make the MSAL client. It may go to the network, so it is made on first use."""
 
     @abstractmethod
-    def _acquire_graph_token(self, application: Any) -> Any: ...
+    def _acquire_token(self, application: Any, resource: str) -> Any:
+        """Ask MSAL for a token of the portal itself for this resource."""
 
     @abstractmethod
     def _credential(self) -> dict[str, Any]: ...
@@ -117,8 +127,8 @@ class ManagedIdentity(WorkloadIdentity):
             return msal.UserAssignedManagedIdentity(client_id=settings.AZURE_CLIENT_ID)
         return msal.SystemAssignedManagedIdentity()
 
-    def _acquire_graph_token(self, application: Any) -> Any:
-        return application.acquire_token_for_client(resource=settings.GRAPH_RESOURCE)
+    def _acquire_token(self, application: Any, resource: str) -> Any:
+        return application.acquire_token_for_client(resource=resource)
 
     def _credential(self) -> dict[str, Any]:
         return {"client_assertion": self._client_assertion}
@@ -126,9 +136,7 @@ class ManagedIdentity(WorkloadIdentity):
     @sensitive_variables()
     def _client_assertion(self) -> str:
         audience = settings.TOKEN_EXCHANGE_AUDIENCE
-        return self._request_token(
-            lambda application: application.acquire_token_for_client(resource=audience)
-        )
+        return self._request_token(lambda application: self._acquire_token(application, audience))
 
 
 class Registration(WorkloadIdentity):
@@ -143,8 +151,8 @@ class Registration(WorkloadIdentity):
             instance_discovery=False,  # else MSAL asks a host that a filtered network may not reach
         )
 
-    def _acquire_graph_token(self, application: Any) -> Any:
-        return application.acquire_token_for_client(scopes=[f"{settings.GRAPH_RESOURCE}/.default"])
+    def _acquire_token(self, application: Any, resource: str) -> Any:
+        return application.acquire_token_for_client(scopes=[f"{resource}/.default"])
 
 
 class FederatedTokenFile(Registration):

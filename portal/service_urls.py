@@ -7,7 +7,9 @@ the password. The messages contain no part of the address.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -43,6 +45,17 @@ def fault_of_options(options: dict[str, object]) -> str:
         make_conninfo("", **{name: str(value) for name, value in options.items()})
     except psycopg.Error:
         return "has an option after the ? that PostgreSQL does not know"
+    return ""
+
+
+def fault_of_entra_login(database: Mapping[str, Any]) -> str:
+    """The problem with Django's settings of a database if the portal logs in with a token of Entra."""
+    if database["ENGINE"].endswith("sqlite3"):
+        return "must be a PostgreSQL server with DATABASE_LOGIN=entra"
+    if not database["USER"] or database["PASSWORD"]:
+        return "must have a role and no password with DATABASE_LOGIN=entra"
+    if database.get("OPTIONS", {}).get("sslmode", "verify-full") != "verify-full":
+        return "must leave sslmode out with DATABASE_LOGIN=entra: the server gets a token, so the portal verifies it"
     return ""
 
 

@@ -25,6 +25,12 @@ if (BASE_DIR / ".env").is_file():
 # --- Which tenant -----------------------------------------------------------------------------------------
 # AZURE_TENANT_ID decides: without it the portal uses its sandbox tenant.
 SANDBOX = env.text("AZURE_TENANT_ID", "sandbox") == "sandbox"
+if SANDBOX and not (BASE_DIR / "portal" / "sandbox").is_dir():  # the container image has none
+    raise invalid_setting(
+        "AZURE_TENANT_ID",
+        "must be the id of your tenant, because this installation has no sandbox tenant",
+        "11111111-2222-3333-4444-555555555555",
+    )
 SANDBOX_TENANT_ID = "5a4d0b0c-0000-4000-8000-000000000001"
 SANDBOX_URL = env.origin("SANDBOX_URL", "http://127.0.0.1:8401", example="http://127.0.0.1:8401")
 SANDBOX_LOGIN_ORIGIN = "https://login.sandbox.invalid"  # reserved: exists only inside this process
@@ -54,6 +60,7 @@ if SANDBOX:
     real = ["AZURE_AUTHORITY_HOST", "GRAPH_URL", "AZURE_CLIENT_CERTIFICATE_PATH", "SIGN_IN_CERTIFICATE_PATH"]
     real += ["PORTAL_URL"] if "https:" in env.text("PORTAL_URL") else []
     real += ["MAIL_BY"] if env.text("MAIL_BY") == "smtp" else []
+    real += ["DATABASE_LOGIN"] if env.text("DATABASE_LOGIN") == "entra" else []
     for name in real:
         if env.text(name):
             raise ImproperlyConfigured(
@@ -212,6 +219,12 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["ENGINE"] = "portal.postgresql"  # with deadlines and timeouts of its own
+DATABASE_LOGIN = env.database_login("DATABASE_LOGIN", DATABASES["default"])
+_database_resources = {
+    "https://login.microsoftonline.us": "https://ossrdbms-aad.database.usgovcloudapi.net",
+    "https://login.partner.microsoftonline.cn": "https://ossrdbms-aad.database.chinacloudapi.cn",
+}
+DATABASE_TOKEN_RESOURCE = _database_resources.get(AUTHORITY_HOST, "https://ossrdbms-aad.database.windows.net")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -------------------------------------------------------------------------------------------------

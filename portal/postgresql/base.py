@@ -11,7 +11,11 @@ from time import monotonic
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db.backends.postgresql import base
+from django.views.decorators.debug import sensitive_variables
+
+from portal.postgresql.entra_login import database_token
 
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 8.0  # longer than the server's statement_timeout, so that the server's error comes first
@@ -68,6 +72,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         return {"connect_timeout": CONNECT_SECONDS, **super().get_connection_params()}
+
+    @sensitive_variables()
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect. With Entra's login each new connection gets a token; those that are open keep theirs."""
+        if settings.DATABASE_LOGIN == "entra":
+            conn_params = {**conn_params, "password": database_token()}
+        return super().get_new_connection(conn_params)
 
     def init_connection_state(self) -> None:
         """Set the timeouts and check them, because a pooler can drop them silently."""

@@ -28,15 +28,11 @@ if IS_POSTGRESQL:
 
     @pytest.fixture
     def limited(first_rows: None) -> Iterator[None]:
-        """This connection acts as a role with the rights that the command prints."""
+        """This connection acts as a role with the rights that the command gives."""
         triggers.install_triggers(connection)
-        printed = StringIO()
-        call_command("database_role", "--role", ROLE, stdout=printed)
-        grants = [line for line in printed.getvalue().splitlines() if line not in {"BEGIN;", "COMMIT;"}]
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE ROLE {ROLE}")
-            for statement in grants:
-                cursor.execute(statement)
+            call_command("database_role", "--role", ROLE, "--apply", stdout=StringIO())
             cursor.execute(f"SET SESSION AUTHORIZATION {ROLE}")
         yield
         connection.set_rollback(True)

@@ -105,6 +105,27 @@ def test_o14_serve_starts_from_any_directory(served):
     assert requests.get(f"{served.portal}/sheet/", timeout=60).ok
 
 
+# --- O9 -----------------------------------------------------------------------------------------------------------
+
+CANNOT_WRITE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+RUN = "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+@pytest.mark.parametrize("command", ["serve", "site"])
+def test_o9_a_start_without_a_writable_folder_is_one_sentence(command):
+    """No file can grow here, which is what a read-only root means to a program; root cannot get round it either."""
+    python, manage = manage_command()
+    start = [python, "-c", CANNOT_WRITE + RUN, manage, command, "--bind", f"127.0.0.1:{free_port()}"]
+
+    done = subprocess.run(
+        start, env={"PATH": os.environ["PATH"], **REAL}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0, "it started"
+    assert_one_sentence(done.stderr.strip(), "TMPDIR")
+    assert "Example: TMPDIR=/" in done.stderr
+
+
 # --- O2, O3, O5, O6: what an installer can get wrong --------------------------------------------------------------------
 
 REAL = {

@@ -106,7 +106,7 @@ def test_the_site_finishes_within_the_stop_timeout() -> None:
 
 
 def test_two_concurrent_migrations_both_succeed() -> None:
-    prepare = "from portal.management.commands.serve import prepare_everything; prepare_everything()"
+    prepare = "from portal.management.start import prepare_everything; prepare_everything()"
     with own_folder() as folder, fresh_database(folder) as database:
         own = {"PORTAL_DATA_DIR": str(folder), "DATABASE_URL": database.url, "LOG_LEVEL": "ERROR"}
         both = [

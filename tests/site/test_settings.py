@@ -260,6 +260,20 @@ NONSENSE = {
     "a database without a name": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2@db.example"}),
     "a database at a port in words": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2@db:five/p"}),
     "a database at no port": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2@db:70000/p"}),
+    "a password besides Entra's token": (
+        "DATABASE_URL",
+        REAL | {"DATABASE_LOGIN": "entra", "DATABASE_URL": "postgres://u:hunter2@db/p"},
+    ),
+    "Entra's token for nobody": (
+        "DATABASE_URL",
+        REAL | {"DATABASE_LOGIN": "entra", "DATABASE_URL": "postgres://db/p"},
+    ),
+    "Entra's token for any server": (
+        "DATABASE_URL",
+        REAL | {"DATABASE_LOGIN": "entra", "DATABASE_URL": "postgres://u@db/p?sslmode=require"},
+    ),
+    "Entra's token for a file": ("DATABASE_URL", REAL | {"DATABASE_LOGIN": "entra"}),
+    "Entra's token in the sandbox": ("DATABASE_LOGIN", {"DATABASE_LOGIN": "entra"}),
     "an option that nobody knows": (
         "DATABASE_URL",
         {"DATABASE_URL": "postgres://u:hunter2@db/p?ssl=hunter2"},
@@ -413,6 +427,20 @@ def test_database_urls_are_parsed_correctly(start, url, password, host):
 
     assert (database["NAME"], database["USER"]) == ("portal", "portal")
     assert (database["PASSWORD"] or "", database["HOST"]) == (password, host)
+
+
+def test_entras_login_verifies_the_server_and_asks_the_cloud_of_the_tenant(start):
+    entra = REAL | {"DATABASE_LOGIN": "entra", "DATABASE_URL": "postgres://portal@db.example/portal"}
+
+    world, government = (
+        start(**entra),
+        start(**entra, AZURE_AUTHORITY_HOST="https://login.microsoftonline.us"),
+    )
+
+    options = world["DATABASES"]["default"]["OPTIONS"]
+    assert options["sslmode"] == "verify-full" and Path(options["sslrootcert"]).is_file()
+    assert world["DATABASE_TOKEN_RESOURCE"] == "https://ossrdbms-aad.database.windows.net"
+    assert government["DATABASE_TOKEN_RESOURCE"].endswith(".usgovcloudapi.net")
 
 
 def test_the_file_of_variables_must_be_text(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from onboarding.audit import database_role
 
@@ -18,13 +18,33 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--role", required=True, help="the role under which the portal runs")
+        parser.add_argument(
+            "--apply",
+            action="store_true",
+            help="run the SQL instead of printing it; this needs the owner's login",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if connection.vendor != "postgresql":
             raise CommandError(
                 "SQLite has no roles. Use PostgreSQL, or limit who can write the database file."
             )
+        if options["apply"]:
+            self.apply(options["role"])
+            return
         self.stdout.write("BEGIN;")
         for statement in database_role.list_grants(options["role"]):
             self.stdout.write(statement)
         self.stdout.write("COMMIT;")
+
+    def apply(self, role: str) -> None:
+        """Run all statements as one, so that they hold together or not at all."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("\n".join(database_role.list_grants(role)))
+        except DatabaseError as error:
+            cause = str(error).splitlines()[0]
+            raise CommandError(
+                f"The rights of {role} were not changed: {cause}. The role must exist, and DATABASE_URL must be the owner's."
+            ) from None
+        self.stdout.write(f"{role} has the rights that the portal needs, and no others.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -65,6 +66,7 @@ class Command(BaseCommand):
             self.watch_every = 0.0  # all that is due
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its memory contains tokens
         name = f"{socket.gethostname()}:{os.getpid()}"
         retention.enqueue_retention()
         audit_outlets.enqueue_audit_jobs()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import sys
@@ -19,11 +18,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from portal.management.commands.serve import (
-    prepare_everything,
-    refuse_foreign_database,
-    site_and_worker,
-)
+from portal.management.commands.serve import site_and_worker
+from portal.management.start import prepare_everything, prepare_folders, refuse_foreign_database
 from portal.sandbox.people import BY_KEY, CAST
 from portal.supervisor import Program, Supervisor, manage_command, port_is_free
 
@@ -60,8 +56,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"Port {port} is in use. Choose another: {variable}={port + 1000} make demo"
                 )
-        os.umask(0o077)  # the database holds sessions: only this user reads what is written
-        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+        prepare_folders()
         key = {"SECRET_KEY_FILE": str(keep_secret_key(settings.VAR_DIR / "secret-key"))}
         refuse_foreign_database()
         prepare_everything()

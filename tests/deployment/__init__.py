@@ -1,0 +1,1 @@
+"""How the portal is shipped: the container image, and the files for each platform."""
