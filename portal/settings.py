@@ -245,6 +245,7 @@ MIDDLEWARE = [
     "portal.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.limits.middleware.VisitorLimitMiddleware",  # knows who is signed in, and comes before every page
     "portal.middleware.SessionLimitsMiddleware",
     "portal.middleware.SignInRequiredMiddleware",  # every page needs sign-in unless marked otherwise
     "portal.signin.checking.SignInCheckMiddleware",  # asks Entra every few minutes if the person may go on
