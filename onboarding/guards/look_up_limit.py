@@ -12,7 +12,7 @@ from onboarding.errors import OnboardingError
 from onboarding.guards.daily_limits import DailyLimitReached, Use, count_use, start_of_day
 from onboarding.models import AuditEvent
 
-COUNTED_EVENT, REFUSED_EVENT = "look_ups.counted", "look_ups.refused"
+COUNTED_EVENT, REFUSED_EVENT = "account.look_ups_counted", "account.look_ups_refused"
 EVERY = 50  # look-ups one by one: each time after so many, the audit log says how many there were today
 NEWEST = 200  # refusals among which today's first is searched
 

@@ -73,7 +73,7 @@ def check_ready(
     rules = policy.for_starter(starter)
     _require_current_page(confirmation, rules)
     require_sign_in(confirmation, rules)
-    require_below_refusal_limit(confirmation.person)
+    require_below_refusal_limit(confirmation.person, rules)
     if not jobs.has_live_worker():
         log.error("no worker is running: passes are refused, since nothing would delete an unseen pass")
         raise TryAgainLater("no_worker")

@@ -79,7 +79,7 @@ def _count_link(starter: Starter, by: Any) -> None:
     if today.count() >= LINKS_PER_STARTER:
         raise StarterLinkLimitReached
     try:
-        daily_limits.count_use(Use.LINKS, by.oid, most=policy.for_site().hr_links_daily)
+        daily_limits.count_use(Use.LINKS, by.oid, most=policy.for_starter(starter).hr_links_daily)
     except DailyLimitReached:
         raise LinkLimitReached from None
 

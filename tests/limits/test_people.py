@@ -56,8 +56,8 @@ def test_s6_pasted_names_are_counted_and_end_at_the_daily_limit(tenant, browser_
     assert "You can look up 4 more accounts today" in text_of(refused)
     assert names[7] in text_of(refused)  # what was pasted is still there
     assert tenant.tenant.requests == []
-    assert events("look_ups.counted") == [(8, 8), (8, 16)]
-    assert events("look_ups.refused") == [(8, 16)]  # the first of a day
+    assert events("account.look_ups_counted") == [(8, 8), (8, 16)]
+    assert events("account.look_ups_refused") == [(8, 16)]  # the first of a day
 
     assert [look_up(hanna, BY_KEY["noor"].user_principal_name).status_code for _ in range(5)] == [200] * 4 + [
         429
@@ -75,14 +75,14 @@ def test_every_fiftieth_single_look_up_is_in_the_audit_log(tenant, browser_of, p
     for _ in range(3):
         assert look_up(browser_of("hanna"), "noor.devries@contoso.example").status_code == 200
 
-    assert events("look_ups.counted") == [(1, 50)]
+    assert events("account.look_ups_counted") == [(1, 50)]
 
 
 # --- Links --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def send_again(browser_of):
+def send_again(browser_of, run_jobs, time_machine):
     """Click the button eleven minutes after the last link. Returns the text of the next page."""
     time_machine.move_to(timezone.now().replace(hour=9))
 
@@ -90,13 +90,14 @@ def send_again(browser_of):
         time_machine.shift(timedelta(minutes=11))
         browser = browser_of(key)
         browser.post(f"/hr/{starter.public_id}/send/", {"version": version_of(starter)})
+        run_jobs()
         return text_of(browser.get(f"/hr/{starter.public_id}/"))
 
     return send
 
 
 @pytest.mark.django_db
-def test_links_sent_again_end_at_the_limit_of_a_person_and_of_a_starter(invite, policy_says, send_again):
+def test_links_sent_again_end_at_the_daily_limits(invite, policy_says, send_again):
     policy_says(hr_links_daily=2)
     noor, liam = invite("noor", starts_in=timedelta(days=20)), invite("liam", starts_in=timedelta(days=20))
 
@@ -105,7 +106,7 @@ def test_links_sent_again_end_at_the_limit_of_a_person_and_of_a_starter(invite, 
     assert "daily limit of links sent again" in send_again("hanna", noor)
     assert "on its way" in send_again("henry", noor)
     policy_says(hr_links_daily=10)
-    assert [("on its way" in send_again("henry", noor)) for _ in range(3)] == [True, True, False]
+    assert [("on its way" in send_again("henry", noor)) for _ in range(3)] == [True, True, True]
     assert "has already received it several times today" in send_again("henry", noor)
     assert Mail.objects.filter(kind="invitation", starter=noor).count() == 5
 
