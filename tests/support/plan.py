@@ -84,6 +84,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "promises/test_9_the_pass_is_removed.py": ("SQLite", "Graph's answers decide."),
     "repository": ("SQLite", "Source and documents; no database."),
     "sandbox": ("SQLite", "The sandbox has no database."),
+    "server": ("SQLite", "Sockets; no database."),
     "signin": ("SQLite", "Tokens and sessions."),
     "site": ("SQLite", "Headers, languages, branding, routes and settings."),
     "starters": ("SQLite", "Services over the ORM; tests of constraints carry the mark for both."),
