@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering lint types format lock messages run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering lint types format lock messages run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ load: dev-environment  ## hundreds of managers within a minute, each with a star
 
 load-api: dev-environment  ## five thousand tickets over four connections, while managers create passes (LOAD="--tickets 500" for fewer)
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.load_api $(LOAD)
+
+slow: dev-environment  ## a minute of 200 slow and 500 idle clients, without a proxy in front
+	@DATABASE_URL= $(DEV) -m tests.performance.slow_clients $(SLOW)
 
 queue: dev-environment  ## two hundred managers at once, and Microsoft at its published limit: a quarter of an hour
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.queue_times $(QUEUE)

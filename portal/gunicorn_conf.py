@@ -8,17 +8,17 @@ import resource
 import sys
 from typing import Any
 
-from gunicorn import util
-
 from portal.logs.gunicorn_log import JsonLogger
 from portal.logs.uncaught import log_uncaught_errors
+from portal.server import refusals
 
 PR_SET_DUMPABLE = 4
 
 wsgi_app = "portal.wsgi:application"
 bind = os.environ.get("PORTAL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("PORTAL_PROCESSES", "2"))
-worker_class = "gthread"
+worker_class = "portal.server.worker.PatientWorker"
+worker_connections = 4000  # of each process; a connection that waits uses no thread
 preload_app = (
     True  # a process that died is replaced in milliseconds, and what they have in common is kept once
 )
@@ -26,7 +26,7 @@ threads = 16  # more than can wait for Graph at the same time: GRAPH_AT_ONCE in 
 timeout = 120  # a request gives up long before: Graph's time limits and few retries are shorter
 graceful_timeout = 25  # when stopped, it finishes requests in progress; the supervisor waits a little longer
 # Longer than any proxy in front keeps an idle connection (a minute, as a rule): a click must not use a
-# connection that closes at that moment, because its sender cannot know if it arrived. An idle connection uses no thread.
+# connection that closes at that moment, because its sender cannot know if it arrived.
 keepalive = 75
 limit_request_line = 4094
 limit_request_fields = 60
@@ -50,25 +50,4 @@ def post_fork(_server: Any, _worker: Any) -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
 
 
-def write_refusal(client: Any, status: int, reason: str, _message: str) -> None:
-    """Answer a request that gunicorn itself refuses as the API answers errors: its address may be unreadable.
-
-    gunicorn's own answer is HTML without our headers, and repeats what was sent.
-    """
-    from django.http import HttpResponse
-
-    from portal.middleware import HEADERS, problem_response
-
-    problem = problem_response(HttpResponse(status=status))
-    headers = {
-        "Content-Type": problem["Content-Type"],
-        "Content-Length": str(len(problem.content)),
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "Connection": "close",
-        **HEADERS,
-    }
-    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    util.write_nonblock(client, "\r\n".join(lines).encode("latin-1") + problem.content)
-
-
-util.write_error = write_refusal  # there is no setting for it
+refusals.install()

@@ -106,10 +106,12 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
 
 
 class SignIn(models.Model):
-    """A sign-in under way, from the redirect to Microsoft until the return. A row and not a session value,
-    so that two tabs do not overwrite each other; used once, by the browser that began it."""
+    """A sign-in that a person has finished, kept for ten minutes so that its answer from Microsoft works once.
 
-    LASTS = timedelta(minutes=10)
+    Until then the same values are in a cookie (`portal/signin/flow_cookies.py`), and nothing is stored here.
+    """
+
+    LASTS = timedelta(minutes=10)  # as long as the cookie
 
     class Purpose(models.TextChoices):
         SIGN_IN = "sign in"
@@ -117,6 +119,8 @@ class SignIn(models.Model):
         SILENT = "silent"  # the check of a session: the person is not asked anything
 
     state_hash = models.CharField(max_length=64, unique=True)
+    # Only the previous release, which can run beside this one during an upgrade, fills `browser_hash`. The row of a
+    # finished sign-in has an empty `flow`.
     browser_hash = models.CharField(max_length=64)
     flow = models.JSONField()
     next_path = models.CharField(max_length=2000)

@@ -259,6 +259,7 @@ MIDDLEWARE = [
     "portal.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.limits.middleware.VisitorLimitMiddleware",  # knows who is signed in, and comes before every page
     "portal.middleware.SessionLimitsMiddleware",
     "portal.uploads.middleware.UploadsMiddleware",  # reads a large body only now that the person is known
     "portal.middleware.SignInRequiredMiddleware",  # every page needs sign-in unless marked otherwise

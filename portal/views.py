@@ -70,6 +70,9 @@ def resend_context(request: HttpRequest) -> dict[str, Any]:
     page = referring_page(request)
     return {
         "fields": fields,
+        # A token would begin a session, and so a row, for somebody who is not signed in. It would not hold either: signing
+        # in changes it, and the page for that offers the form again.
+        "has_token": request.user.is_authenticated,
         "action": request.get_full_path(),
         "sign_in_url": None if request.user.is_authenticated else sign_in_url(page),
         "page_url": page,

@@ -46,6 +46,7 @@ from onboarding.transitions import move_starter
 from onboarding.worker import starter_checks
 from portal import identity
 from portal.demo.process import free_port
+from portal.limits.points import limiter
 from portal.models import User
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
@@ -253,6 +254,12 @@ def travelling_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     """Use Python's clock instead of PostgreSQL's, which time travel does not move. One test reads PostgreSQL's."""
     if connection.vendor == "postgresql" and not request.node.get_closest_marker("database_clock"):
         monkeypatch.setattr(clock, "now", timezone.now)
+
+
+@pytest.fixture(autouse=True)
+def no_points_used() -> None:
+    """All tests visit from one address."""
+    limiter.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,13 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         _("Other systems"),
         ("api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"),
     ),
-    (_("Daily limits"), ("manager_daily", "hr_daily", "import_daily", "site_daily")),
+    (
+        _("Daily limits"),
+        (
+            "manager_daily", "manager_refusals_daily", "hr_daily", "import_daily", "hr_look_ups_daily", "hr_links_daily",
+            "site_daily",
+        ),
+    ),
     (_("Approval by a second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),
     (
         _("Retention, addresses and Graph"),

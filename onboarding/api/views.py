@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -12,7 +11,6 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 
-from onboarding import clock
 from onboarding.api import listing
 from onboarding.api.authentication import READ, RECORD, UNAVAILABLE_SECONDS, WITHDRAW, Caller, api_view
 from onboarding.api.fields import read_starter, read_withdrawal_reason
@@ -69,7 +67,7 @@ def put_starter(request: HttpRequest, caller: Caller, *, source: str, number: st
     except AlreadyRecorded as error:
         raise _already_added(error) from None
     except daily_limits.DailyLimitReached:
-        raise Problem(DAILY_LIMIT, retry_after=_seconds_until_tomorrow()) from None
+        raise Problem(DAILY_LIMIT, retry_after=daily_limits.seconds_until_tomorrow()) from None
     except DirectoryUnavailable as error:
         raise Problem(UNAVAILABLE, str(error.message), retry_after=UNAVAILABLE_SECONDS) from None
     except (ConcurrentUpdate, OwnStarter) as error:
@@ -200,7 +198,3 @@ def _not_changeable(source: str, number: str, error: OnboardingError) -> Problem
             more=state,
         )
     return Problem(NOT_CHANGEABLE, str(error.message), more=state)
-
-
-def _seconds_until_tomorrow() -> int:
-    return max(1, int((daily_limits.start_of_day() + timedelta(days=1) - clock.now()).total_seconds()))

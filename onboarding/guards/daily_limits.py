@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.db.models import F
@@ -15,7 +17,20 @@ from onboarding.models import ApiUsage, EffectivePolicy, PassIssue, SitePolicy, 
 
 
 class DailyLimitReached(Exception):
-    """One person or application has added as many starters as the daily limit allows."""
+    """One person or application has used as much as a daily limit allows. `used` is how much, as far as it was counted."""
+
+    def __init__(self, used: int = 0) -> None:
+        super().__init__(used)
+        self.used = used
+
+
+class Use(StrEnum):
+    """What is counted by person or application and day: a column of ApiUsage."""
+
+    API = "count"
+    LOOK_UPS = "look_ups"
+    LINKS = "links"
+    REFUSALS = "refusals"
 
 
 def start_of_day() -> datetime:
@@ -53,13 +68,36 @@ def count_api_use(callers: Iterable[str], rules: SitePolicy) -> None:
 
     This bounds what a stolen token can ask of the directory, and how often managers get an email about a new date.
     """
-    day = timezone.localtime(clock.now()).date()
-    most = CHANGES_PER_STARTER * rules.hr_daily
     for caller in callers:
-        ApiUsage.objects.get_or_create(caller=caller, day=day)
-        below = ApiUsage.objects.filter(caller=caller, day=day, count__lt=most)
-        if not below.update(count=F("count") + 1):
-            raise DailyLimitReached
+        count_use(Use.API, caller, most=CHANGES_PER_STARTER * rules.hr_daily)
+
+
+def count_use(use: Use, caller: str, *, most: int, amount: int = 1) -> int:
+    """Count `amount` for this person or application today, and return today's total.
+
+    `most` is the limit, from the policy. Raises DailyLimitReached, and counts nothing, if the total would exceed it.
+    """
+    row, _is_new = ApiUsage.objects.get_or_create(caller=caller, day=today())
+    below = ApiUsage.objects.filter(pk=row.pk, **{f"{use}__lte": most - amount})
+    is_counted = amount <= most and below.update(**{use: F(use) + amount})
+    total = used_today(use, caller)
+    if not is_counted:
+        raise DailyLimitReached(total)
+    return total
+
+
+def used_today(use: Use, caller: str) -> int:
+    found = ApiUsage.objects.filter(caller=caller, day=today()).values_list(str(use), flat=True).first()
+    return found or 0
+
+
+def today() -> date:
+    return timezone.localtime(clock.now()).date()
+
+
+def seconds_until_tomorrow() -> int:
+    """When the daily limits begin again, for `Retry-After`."""
+    return math.ceil((start_of_day() + timedelta(days=1) - clock.now()).total_seconds())
 
 
 def _passes_today() -> Any:

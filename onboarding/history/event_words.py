@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext
@@ -81,6 +82,8 @@ EVENTS: dict[str, Words] = {
     ),
     "import.checked": _("HR imported a list, and the portal looked up its accounts"),
     "import.added": _("HR added starters from an imported list"),
+    "account.look_ups_counted": _("HR looked up accounts"),
+    "account.look_ups_refused": _("HR reached the daily limit of look-ups"),
     "hook.subscribed": _("Another system added a webhook"),
     "hook.removed": _("A webhook ended"),
     "hook.replayed": _("An admin sent a webhook again"),
@@ -131,6 +134,7 @@ def explain_event(event: AuditEvent, personal: Mapping[str, str]) -> list[str]:
         *_describe_codes(facts.get("codes", ())),
         _label(Starter.Problem.choices, facts.get("problem", "")),
         _label(PassIssue.Reason.choices, facts.get("reason", "")),
+        _describe_count(facts),
         _describe_check(facts.get("identity_check", "")),
         _describe_start(event),
         personal.get("reason", ""),
@@ -146,6 +150,12 @@ def _describe_codes(codes: Iterable[str]) -> list[str]:
 def _label(choices: Iterable[tuple[str, Words]], code: str) -> str:
     text = str(dict(choices).get(code, code))
     return text[:1].upper() + text[1:]
+
+
+def _describe_count(facts: Mapping[str, Any]) -> str:
+    if not {"count", "today"} <= set(facts):
+        return ""
+    return gettext("Accounts in this request: %(count)s. Accounts looked up today: %(today)s.") % dict(facts)
 
 
 def _describe_check(code: str) -> str:

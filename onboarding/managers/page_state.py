@@ -368,6 +368,13 @@ _WHY_UNAVAILABLE = {
     "queue_limit": _(
         "You are already in the queue for three starters. Create the pass for one of them first."
     ),
+    "refusal_limit": format_lazy(
+        _(
+            "Too many of your requests were refused today. Ask HR or {contact} to fix the problem. You can try "
+            "again tomorrow."
+        ),
+        contact=settings.SUPPORT_CONTACT,
+    ),
     "clearing": _(
         "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
         "automatically."

@@ -385,6 +385,33 @@ class PolicySettings(models.Model):
             "Recommended: four times the number of starters per day."
         ),
     )
+    hr_look_ups_daily = models.PositiveIntegerField(
+        _("accounts that one person in HR can look up per day"),
+        default=1500,
+        db_default=1500,
+        validators=value_between(1, 100000),
+        help_text=_(
+            "Adding a starter takes two look-ups: one to check the account, and one to save. Recommended: three times "
+            "the number of starters that one person in HR can add per day."
+        ),
+    )
+    hr_links_daily = models.PositiveIntegerField(
+        _("links that one person in HR can send again per day"),
+        default=200,
+        db_default=200,
+        validators=value_between(1, 10000),
+        help_text=_("Managers get an email each time. Recommended: 200."),
+    )
+    manager_refusals_daily = models.PositiveIntegerField(
+        _("refused requests per manager per day"),
+        default=30,
+        db_default=30,
+        validators=value_between(1, 1000),
+        help_text=_(
+            "After so many refused requests for a pass, the manager must wait until the next day. Requests that only "
+            "need a new sign-in do not count. Recommended: 30."
+        ),
+    )
     site_daily = models.PositiveIntegerField(
         _("passes per day in total"),
         default=1000,

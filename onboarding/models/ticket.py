@@ -66,14 +66,20 @@ class Ticket(models.Model):
 
 
 class ApiUsage(models.Model):
-    """How many look-ups and changes one application, or one person through applications, caused on one day."""
+    """How much of each daily limit one person or application has used on one day: a column for each limit.
 
-    caller = models.CharField(_("calling application or person (client ID or object ID)"), max_length=36)
+    A new kind of limit is a new column here, and a `Use` in `onboarding/guards/daily_limits.py`.
+    """
+
+    caller = models.CharField(_("person or application (object ID or client ID)"), max_length=36)
     day = models.DateField(_("day"))
-    count = models.PositiveIntegerField(_("requests"), default=0)
+    count = models.PositiveIntegerField(_("look-ups and changes by the API"), default=0)
+    look_ups = models.PositiveIntegerField(_("accounts looked up by HR"), default=0, db_default=0)
+    links = models.PositiveIntegerField(_("links sent again by HR"), default=0, db_default=0)
+    refusals = models.PositiveIntegerField(_("refused requests for a pass"), default=0, db_default=0)
 
     class Meta:
-        verbose_name = _("use of the API")
+        verbose_name = _("use of the daily limits")
         constraints = [models.UniqueConstraint(fields=["caller", "day"], name="api_usage_once_a_day")]
 
     def __str__(self) -> str:

@@ -31,6 +31,7 @@ from onboarding.passes.recording import record_pass
 from onboarding.passes.refusal import (
     record_unreadable,
     refuse_before_queueing,
+    require_below_refusal_limit,
     require_guards,
     require_sign_in,
 )
@@ -72,6 +73,7 @@ def check_ready(
     rules = policy.for_starter(starter)
     _require_current_page(confirmation, rules)
     require_sign_in(confirmation, rules)
+    require_below_refusal_limit(confirmation.person, rules)
     if not jobs.has_live_worker():
         log.error("no worker is running: passes are refused, since nothing would delete an unseen pass")
         raise TryAgainLater("no_worker")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import NoReturn
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from onboarding import audit, clock, graph, guards, obstacles, participants
 from onboarding.guards import approvals, daily_limits, step_up
+from onboarding.guards.daily_limits import DailyLimitReached, Use
 from onboarding.models import EffectivePolicy, Starter
 from onboarding.passes import graph_quota
 from onboarding.passes.confirmation import Confirmation, ForeignPass
@@ -115,8 +117,21 @@ def refuse_pass(
             facts={"codes": codes, "policy": rules.version_key},
         )
         if not guards.FIXED_BY_SIGNING_IN.issuperset(codes):
+            _count_refusal(confirmation, rules)
             obstacles.store_refusal(confirmation.starter, refusing, event)
     raise RefusedByGuards(refusing, foreign if codes == ["no_foreign_pass"] else ())
+
+
+def _count_refusal(confirmation: Confirmation, rules: EffectivePolicy) -> None:
+    with suppress(DailyLimitReached):  # parallel requests: these are refused for a reason of their own
+        daily_limits.count_use(Use.REFUSALS, confirmation.person.oid, most=rules.manager_refusals_daily)
+
+
+def require_below_refusal_limit(person: Any, rules: EffectivePolicy) -> None:
+    """Stop a person whose requests were refused too often today. This costs no call to Graph. Raises TryAgainLater."""
+    if daily_limits.used_today(Use.REFUSALS, person.oid) >= rules.manager_refusals_daily:
+        log.warning("no pass was created, since too many requests of this person were refused today")
+        raise TryAgainLater("refusal_limit")
 
 
 def record_unreadable(confirmation: Confirmation, error: graph.GraphError) -> TryAgainLater:

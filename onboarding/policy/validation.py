@@ -103,6 +103,13 @@ def _check_limits_and_retention(rules: PolicySettings) -> Iterator[tuple[str, st
         yield "manager_daily", gettext("This number must not be lower than “passes per starter”.")
     if rules.site_daily < rules.manager_daily:
         yield "site_daily", gettext("This number must not be lower than “passes per manager per day”.")
+    if rules.hr_look_ups_daily < rules.hr_daily:
+        yield (
+            "hr_look_ups_daily",
+            gettext(
+                "This number must not be lower than the number of starters that one person in HR can add."
+            ),
+        )
     if rules.audit_days < rules.retention_days:
         yield (
             "audit_days",

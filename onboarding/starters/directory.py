@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import audit, clock, graph, guards, policy
+from onboarding.guards import look_up_limit
 from onboarding.models import AuditEvent, EffectivePolicy, Starter
 from onboarding.models.hire_date import hire_day
 from onboarding.participants import Identity
@@ -44,7 +45,12 @@ class LookupResult:
 
 
 def look_up(account_name_or_id: str, *, recorder: Any = None) -> LookupResult:
-    """Look up one account. It also reads the employee number of the `recorder`, to compare it with the manager's."""
+    """Look up one account. It also reads the employee number of the `recorder`, to compare it with the manager's.
+
+    The look-up counts for the `recorder`. Raises LookUpLimitReached.
+    """
+    if recorder is not None:
+        look_up_limit.count_look_ups(1, by=recorder)
     try:
         account, manager = graph.client().look_up(account_name_or_id)
     except graph.NotFound:
@@ -86,8 +92,10 @@ def connection_status() -> str:
     return graph.client().connection_health.status_text
 
 
-def look_up_several(names: Sequence[str]) -> dict[str, LookupResult]:
-    """Look up several accounts, each with its own result."""
+def look_up_several(names: Sequence[str], *, recorder: Any = None) -> dict[str, LookupResult]:
+    """Look up several accounts, each with its own result. They count for the `recorder`. Raises LookUpLimitReached."""
+    if recorder is not None and names:
+        look_up_limit.count_look_ups(len(set(names)), by=recorder)
     results = {name: _result_of(answer) for name, answer in graph.client().look_up_several(names).items()}
     missing = [name for name, result in results.items() if result == LookupResult()]
     return results | _find_by_mail(missing)

@@ -53,6 +53,24 @@ class LinkNotSent(OnboardingError):
         self.message = gettext("The link was not sent. %(why)s.") % {"why": why}
 
 
+class LinkLimitReached(OnboardingError):
+    """This person in HR has sent as many links again today as the daily limit allows."""
+
+    message = _(
+        "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or "
+        "ask an admin to raise the limit."
+    )
+
+
+class StarterLinkLimitReached(OnboardingError):
+    """The link of this starter was sent as often today as one manager should get it."""
+
+    message = _(
+        "The link was not sent, because the manager has already received it several times today. You can send it "
+        "again tomorrow."
+    )
+
+
 class OwnStarter(OnboardingError):
     """An HR person acts on a starter whom they manage."""
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from onboarding import audit, clock, graph, guards, jobs, obstacles, participants, policy
 from onboarding.errors import ConcurrentUpdate
+from onboarding.guards import daily_limits
+from onboarding.guards.daily_limits import DailyLimitReached, Use
 from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.mail.send_times import Urgency
@@ -14,16 +16,18 @@ from onboarding.models import Starter
 from onboarding.models.job import Job
 from onboarding.obstacles import BLOCKING
 from onboarding.starters import directory_sync, timetable
-from onboarding.starters.errors import LinkNotSent
+from onboarding.starters.errors import LinkLimitReached, LinkNotSent, StarterLinkLimitReached
 from onboarding.transitions import move_starter
 
 Problem = Starter.Problem
 # A manager without a mailbox finds the starter on their own page.
 NO_MAIL = Problem.NO_MAILBOX
+LINKS_PER_STARTER = 5  # that a manager can get in a day because HR asks for them
 
 
 def send_link(*, starter: Starter, by: Any | None, in_bulk: bool = False) -> datetime | None:
-    """Send the link to the current confirmer, the first time or again. Raises LinkNotSent, GraphError, ConcurrentUpdate.
+    """Send the link to the current confirmer, the first time or again. Raises LinkNotSent, GraphError,
+    ConcurrentUpdate, LinkLimitReached, StarterLinkLimitReached.
 
     A link that HR asks for is sent immediately. With `in_bulk`, the links of one manager share one mail. Returns when the
     same link was sent, if that was in the last ten minutes: then it is not sent again.
@@ -60,11 +64,24 @@ def send_link(*, starter: Starter, by: Any | None, in_bulk: bool = False) -> dat
         elif starter.state == StarterState.INVITED:
             sent_at = link_sent_just_now(starter) if by is not None else None
             if not was_sent and sent_at is None:
+                if by is not None:
+                    _count_link(starter, by)
                 send_to_confirmer(starter, by=by, in_bulk=in_bulk)
             return sent_at
         else:
             raise ConcurrentUpdate("the link is no longer needed")
     return None
+
+
+def _count_link(starter: Starter, by: Any) -> None:
+    """Count a link that HR sends again. Raises StarterLinkLimitReached, LinkLimitReached."""
+    today = starter.mails.filter(kind="invitation", written_at__gte=daily_limits.start_of_day())
+    if today.count() >= LINKS_PER_STARTER:
+        raise StarterLinkLimitReached
+    try:
+        daily_limits.count_use(Use.LINKS, by.oid, most=policy.for_starter(starter).hr_links_daily)
+    except DailyLimitReached:
+        raise LinkLimitReached from None
 
 
 def link_sent_just_now(starter: Starter) -> datetime | None:

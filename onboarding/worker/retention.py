@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from onboarding import audit, clock, jobs, policy
 from onboarding.directory_log import findings
-from onboarding.guards import step_up
+from onboarding.guards import look_up_limit, step_up
 from onboarding.jobs import job_handler
 from onboarding.mail.kinds import DIGESTS
 from onboarding.models import (
@@ -62,7 +62,9 @@ def run_retention(_: str) -> datetime:
     old = Starter.objects.filter(Exists(kept), ended_at__lt=now - timedelta(days=rules.audit_days))
     for starter in old.order_by("pk")[:500]:
         audit.erase_details(starter, kept_days=rules.audit_days)
-    for event in (directory.LOOK_UP_EVENT, *findings.EVENTS.values(), findings.CLOSED, *audit.READING_EVENTS):
+    counted = (look_up_limit.COUNTED_EVENT, look_up_limit.REFUSED_EVENT)
+    found = (*findings.EVENTS.values(), findings.CLOSED)
+    for event in (directory.LOOK_UP_EVENT, *counted, *found, *audit.READING_EVENTS):
         audit.erase_details_of_event(event, kept_days=rules.audit_days)
     return now + timedelta(days=1)
 

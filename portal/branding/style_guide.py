@@ -40,6 +40,7 @@ REFUSALS: dict[str, dict[str, object]] = {
     "404.html": {},
     "405.html": {},
     "413.html": {},
+    "429.html": {},
     "500.html": {},
     "503.html": {},
     "managers/unavailable.html": {
@@ -50,7 +51,12 @@ REFUSALS: dict[str, dict[str, object]] = {
     "signin/again.html": {"url": "/"},
     "signin/failed.html": {},
     "signin/refused.html": {"text": "The portal accepts only accounts of the organisation that runs it."},
-    "signin/session_over.html": {"sign_in_url": "/", "fields": [("note", "What was typed")], "action": "/"},
+    "signin/session_over.html": {
+        "sign_in_url": "/",
+        "fields": [("note", "What was typed")],
+        "action": "/",
+        "has_token": False,
+    },
     "signin/signed_out.html": {"end_session_url": "https://login.sandbox.invalid/"},
 }
 

@@ -78,7 +78,8 @@ from onboarding.models import PolicyVersion
 with audit.transaction():
     before = policy.for_site()
     version = PolicyVersion.objects.create(
-        reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000, **{otherwise}
+        reason="Tried in bulk", manager_daily=1000, hr_daily=10000, site_daily=100000,
+        hr_look_ups_daily=100000, hr_links_daily=10000, manager_refusals_daily=1000, **{otherwise}
     )
     policy.record_version(version, policy.compare_versions(before, version, version), by=None)
 """

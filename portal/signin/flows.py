@@ -1,9 +1,13 @@
-"""Sign-ins in progress: each is finished once, by the same browser, within ten minutes."""
+"""Sign-ins in progress: each is finished once, by the same browser, within ten minutes.
+
+Until Microsoft has confirmed a person, everything about the sign-in is in a cookie. Then one row says that it was
+finished, so that the same answer cannot be used again.
+"""
 
 from __future__ import annotations
 
-import re
-import secrets
+import json
+from datetime import datetime
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -14,10 +18,11 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.models import SignIn, User
+from portal.signin import flow_cookies
 from portal.signin.app import browser_url, msal_application
 from portal.signin.step_up import claims_challenge
 
-BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
+LONGEST_PATH = 2000  # bytes as JSON, so that a sign-in fits into a cookie
 
 
 def begin_sign_in(
@@ -31,7 +36,7 @@ def begin_sign_in(
     made_for: str = "",
     context: str = "",
 ) -> HttpResponse:
-    """Remember the flow and send the browser to Microsoft; at a step-up and a check `same` is the person who must sign
+    """Let the browser keep the flow, and send it to Microsoft; at a step-up and a check `same` is the person who must sign
     in, and `context` the authentication context that the purpose `made_for` needs."""
     flow = msal_application().initiate_auth_code_flow(
         [],
@@ -45,54 +50,41 @@ def begin_sign_in(
     # We check the age of the proof ourselves; MSAL's complaint about it would contain the whole token.
     flow.pop("max_age", None)
     response = HttpResponseRedirect(browser_url(flow.pop("auth_uri")))
-    browser = browser_of(request) or secrets.token_urlsafe(32)
-    remember_browser(response, browser)
-    SignIn.objects.expired().delete()
-    SignIn.objects.create(
-        state_hash=hash_of(flow["state"]),
-        browser_hash=hash_of(browser),
-        flow=flow,
-        next_path=next_path,
-        purpose=purpose,
-        expected_oid=same.oid if same else "",
-        made_for=made_for,
-        context=context,
-        created_at=timezone.now(),
-    )
+    begun = {
+        "flow": flow,
+        "next_path": next_path,
+        "purpose": purpose.value,
+        "expected_oid": same.oid if same else "",
+        "made_for": made_for,
+        "context": context,
+        "created_at": timezone.now().isoformat(),
+    }
+    flow_cookies.store_flow(request, response, hash_of(flow["state"]), begun)
     return response
 
 
-def claim_sign_in(request: HttpRequest, state: str) -> SignIn | None:
-    """Take the sign-in that this answer belongs to. A second request with the same answer gets None."""
-    begun = SignIn.objects.filter(
-        state_hash=hash_of(state), browser_hash=hash_of(browser_of(request))
-    ).first()
-    if begun is None:
+def read_sign_in(request: HttpRequest, state: str) -> SignIn | None:
+    """The sign-in that this answer belongs to. None if this browser did not begin it, or if it is finished or too old.
+
+    It is not saved: `finish_sign_in` does that.
+    """
+    state_hash = hash_of(state)
+    begun = flow_cookies.read_flow(request, state_hash)
+    if begun is None or SignIn.objects.filter(state_hash=state_hash).exists():
         return None
-    taken, _ = SignIn.objects.filter(pk=begun.pk).delete()
-    return begun if taken and timezone.now() - begun.created_at < SignIn.LASTS else None
+    created_at = datetime.fromisoformat(begun.pop("created_at"))
+    return SignIn(state_hash=state_hash, created_at=created_at, **begun)
 
 
-def browser_of(request: HttpRequest) -> str:
-    """One value a browser, so that sign-ins begun in two tabs can both be finished."""
-    value = request.COOKIES.get(cookie_name(), "")
-    return value if BROWSER.fullmatch(value) else ""
-
-
-def cookie_name() -> str:
-    """Browsers keep a `__Host-` cookie from being set by a neighbour, and take it over TLS only."""
-    return "signin" if settings.LOOPBACK else "__Host-signin"
-
-
-def remember_browser(response: HttpResponse, browser: str) -> None:
-    response.set_cookie(
-        cookie_name(),
-        browser,
-        max_age=SignIn.LASTS,
-        secure=not settings.LOOPBACK,
-        httponly=True,
-        samesite="Lax",
+def finish_sign_in(begun: SignIn) -> bool:
+    """Record that this sign-in is finished. Return False if another request with the same answer has finished it."""
+    SignIn.objects.expired().delete()
+    values = {field.attname: getattr(begun, field.attname) for field in SignIn._meta.local_fields}
+    values.pop("id")
+    _row, is_first = SignIn.objects.get_or_create(
+        state_hash=values.pop("state_hash"), defaults=values | {"flow": {}}
     )
+    return is_first
 
 
 def hash_of(value: str) -> str:
@@ -101,7 +93,8 @@ def hash_of(value: str) -> str:
 
 def safe_path(wanted: str) -> str:
     """Where to go after signing in: a path of this site, else home."""
-    inside = wanted.startswith("/") and len(wanted) <= 2000 and url_has_allowed_host_and_scheme(wanted, None)
+    is_short = len(json.dumps(wanted, ensure_ascii=False).encode(errors="replace")) <= LONGEST_PATH
+    inside = is_short and wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, None)
     return wanted if inside and not wanted.startswith(("/signin/", "/signout/")) else reverse("home")
 
 

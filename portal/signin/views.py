@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from msal.exceptions import MsalServiceError
 
 from portal.models import SignIn
-from portal.signin import flows, silent, tokens
+from portal.signin import flow_cookies, flows, silent, tokens
 from portal.signin.app import end_session_url, msal_application
 from portal.signin.checking import answers_unchecked
 from portal.signin.failure_pages import failure_page_of
@@ -100,22 +100,31 @@ def redirect_to_microsoft(request: HttpRequest, **how: Any) -> HttpResponse:
 @login_not_required
 @require_GET
 def sign_in_callback(request: HttpRequest) -> HttpResponse:
-    """The return from Microsoft: claim the flow, redeem the code, verify the proof, only then a session."""
+    """The return from Microsoft. The browser forgets the sign-in, whatever its outcome."""
     answer = request.GET.dict()
     if any(len(values) > 1 for _, values in request.GET.lists()):
         return failure_page(request, "not_genuine")
-    begun = flows.claim_sign_in(request, answer.get("state", ""))
+    begun = flows.read_sign_in(request, answer.get("state", ""))
     if begun is None:
         return failure_page(request, "over")
-    if begun.purpose == SignIn.Purpose.SILENT:
-        return finish_check(request, begun, answer)
+    finish = finish_check if begun.purpose == SignIn.Purpose.SILENT else finish_proof
+    response = finish(request, begun, answer)
+    flow_cookies.forget_flow(response, begun.state_hash)
+    return response
+
+
+def finish_proof(request: HttpRequest, begun: SignIn, answer: dict[str, str]) -> HttpResponse:
+    """The return from a sign-in or a step-up: redeem the code, verify the proof, only then a session."""
     try:
         person = verified_person(begun, answer)
     except TokenRefused as refusal:
         logger.warning("Sign-in refused: %s", refusal, extra={"reason": refusal.reason})
         is_step_up, made_for = bool(begun.expected_oid), begun.made_for
         return failure_page(request, refusal.reason, begun.next_path, step_up=is_step_up, made_for=made_for)
+    if not flows.finish_sign_in(begun):
+        return failure_page(request, "over")
     begin_session(request, person, made_for=begun.made_for)
+    request.has_signed_in = begun.purpose == SignIn.Purpose.SIGN_IN  # type: ignore[attr-defined]  # for the limits
     logger.info("Signed in", extra={"tid": person.tid, "oid": person.oid, "purpose": begun.purpose})
     return redirect(begun.next_path)
 
@@ -136,6 +145,8 @@ def finish_check(request: HttpRequest, begun: SignIn, answer: dict[str, str]) ->
         if refusal.reason == "unavailable":
             return silent.answer_unreachable(request, begun.next_path)
         return failure_page(request, silent.end_refused_session(request, refusal), begun.next_path)
+    if not flows.finish_sign_in(begun):
+        return failure_page(request, "over", begun.next_path)
     renew_check(request, person)
     return redirect(begun.next_path)
 

@@ -20,7 +20,7 @@ CASES = (
     *(f"p{number}" for number in range(1, 10)),
     *(f"h{number}" for number in range(1, 13)),
     *("a1", "a2", "a8", "a9", "a10"),
-    *("s1", "s3", "s7", "s8", "s9"),
+    *("s1", "s3", *(f"s{number}" for number in range(4, 10))),
     *(f"o{number}" for number in (*range(2, 7), 8, 9, *range(11, 16))),
 )
 

@@ -16,8 +16,8 @@ from onboarding.models import Starter, Turn
 from onboarding.passes import graph_quota
 from portal.demo.process import running_demo
 from portal.demo.visitor import Visitor, shown_pass
-from portal.models import SignIn
 from tests.conftest import BY_KEY, ZONE
+from tests.support.lying_entra import begun_sign_ins
 
 pytestmark = pytest.mark.django_db
 
@@ -151,7 +151,7 @@ def test_p4_switching_from_the_wrong_account_returns_to_the_link(client, tenant,
     assert "You are signed in as Tom Becker" in " ".join(there.split())
     assert there == nowhere  # the page does not reveal whether the starter exists
     assert away.status_code == 302 and "prompt=select_account" in away["Location"]
-    assert SignIn.objects.get().next_path == link
+    assert [begun["next_path"] for begun in begun_sign_ins(tom)] == [link]
 
 
 # --- Many starters ------------------------------------------------------------------------------------------------

@@ -612,6 +612,18 @@ CASE_BREAKS = (
         'if request.method == "HEAD":', "if False:",
     ),
     CaseBreak(
+        "test_s4_slow_and_idle_clients_delay_nobody", "portal/gunicorn_conf.py",
+        'worker_class = "portal.server.worker.PatientWorker"', 'worker_class = "gthread"',
+    ),
+    CaseBreak(
+        "test_s5_no_request_of_a_visitor_leaves_a_row", "templates/components/typed_form.html",
+        "{% if has_token %}", "{% if fields %}",
+    ),
+    CaseBreak(
+        "test_s6_pasted_names_are_counted_and_end_at_the_daily_limit", "onboarding/starters/directory.py",
+        "look_up_limit.count_look_ups(len(set(names)), by=recorder)", "pass",
+    ),
+    CaseBreak(
         "test_s9_requests_that_will_be_refused_take_no_queue_position", HANDOVER,
         "    refuse_before_queueing(confirmation, rules)\n", "",
     ),

@@ -273,6 +273,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/admin/policy.py",  # a new version starts from it
     "onboarding/admin/policy_forms.py",
     "onboarding/doctor/context.py",
+    "onboarding/guards/look_up_limit.py",  # before a starter exists
     "onboarding/hooks/delivery.py",  # where webhooks can go
     "onboarding/hooks/following.py",
     "onboarding/hooks/subscriptions.py",

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from django.test import Client
 
-from portal.signin import app, tokens
+from portal.signin import app, flow_cookies, tokens
 
 HOME = f"https://login.sandbox.invalid/{settings.TENANT_ID}"
 OTHER_TENANT = "99999999-0000-4000-8000-000000000009"
@@ -129,3 +129,10 @@ def leave(client: Client, entra: Entra, path: str = "/signin/") -> dict[str, str
 def come_back(client: Client, entra: Entra, path: str = "/signin/", **query: Any) -> Any:
     """Start a sign-in, and follow Entra's redirect back to the portal."""
     return client.get("/signin/callback/", leave(client, entra, path) | query)
+
+
+def begun_sign_ins(client: Client) -> list[dict[str, Any]]:
+    """What the browser's cookies hold of sign-ins that are not finished."""
+    prefix = flow_cookies.cookie_name("")
+    sealed = [cookie.value for name, cookie in client.cookies.items() if name.startswith(prefix)]
+    return [json.loads(flow_cookies._cipher().decrypt(value)) for value in sealed if value]

@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from onboarding.guards.look_up_limit import LookUpLimitReached
 from onboarding.hr import labels
 from onboarding.hr.forms import ReplaceAccountForm
-from onboarding.hr.views.feedback import run_and_report, starter_or_404
+from onboarding.hr.views.feedback import run_and_report, starter_or_404, wait_until_tomorrow
 from onboarding.hr.views.recording import DUPLICATES_NOT_CONFIRMED, choose_account
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
@@ -29,7 +30,11 @@ def replace_account(request: HttpRequest, public_id: str) -> HttpResponse:
     form = ReplaceAccountForm(request.POST)
     if not form.is_valid():
         return _render_page(request, starter, form, status=400)
-    looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
+    try:
+        looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
+    except LookUpLimitReached as error:
+        form.add_error("account", error.message)
+        return wait_until_tomorrow(_render_page(request, starter, form, status=429))
     if looked.error:
         form.add_error("account", looked.error)
         return _render_page(request, starter, form, status=503)

@@ -15,10 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from onboarding.guards import daily_limits
+from onboarding.guards.look_up_limit import LookUpLimitReached
 from onboarding.hr import labels
 from onboarding.hr.clipboard import PastedEntry, read_accounts
 from onboarding.hr.filters import StarterFilters
 from onboarding.hr.forms import BulkForm
+from onboarding.hr.views.feedback import wait_until_tomorrow
 from onboarding.hr.views.recording import DAILY_LIMIT_REACHED, kept_schedule
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
@@ -103,11 +105,16 @@ def record_several(request: HttpRequest) -> HttpResponse:
         return _render_page(request, BulkForm(initial=kept_schedule(request)))
     choose_accounts(request)
     form, saving = BulkForm(request.POST), request.POST.get("step") == "save"
-    if not form.is_valid() and (saving or not form.is_valid_for_look_up()):
-        if "accounts" in form.errors:
-            return _render_page(request, form, status=400)
-        return _render_page(request, form, _look_up_rows(request, form), status=400)
-    rows = _look_up_rows(request, form)
+    is_valid = form.is_valid() or (not saving and form.is_valid_for_look_up())
+    if not is_valid and "accounts" in form.errors:
+        return _render_page(request, form, status=400)
+    try:
+        rows = _look_up_rows(request, form)
+    except LookUpLimitReached as error:
+        form.add_error("accounts", error.message)
+        return wait_until_tomorrow(_render_page(request, form, status=429))
+    if not is_valid:
+        return _render_page(request, form, rows, status=400)
     if not saving:
         return _render_page(request, form, rows)
     if not any(row.is_selected for row in rows):
@@ -130,7 +137,8 @@ def choose_accounts(request: HttpRequest) -> None:
 def _look_up_rows(request: HttpRequest, form: BulkForm) -> list[Row]:
     """Look up all accounts and ask the guards, with few requests."""
     rows = [Row(pasted) for pasted in form.cleaned_data["accounts"]]
-    results = directory.look_up_several([row.pasted.account for row in rows if row.pasted.account])
+    accounts = [row.pasted.account for row in rows if row.pasted.account]
+    results = directory.look_up_several(accounts, recorder=request.user)
     for row in rows:
         row.lookup = results.get(row.typed, directory.LookupResult())
         row.error = _find_error(row)

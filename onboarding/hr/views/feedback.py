@@ -9,13 +9,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from onboarding.errors import ConcurrentUpdate, OnboardingError
+from onboarding.guards import daily_limits
 from onboarding.lifecycle import NotPermitted
 from onboarding.models import Starter
 from onboarding.starters import directory
@@ -32,6 +33,12 @@ def check_version(request: HttpRequest, starter: Starter) -> None:
     """Refuse the form of an old page. Raises ConcurrentUpdate if the starter has another version now."""
     if request.POST.get("version") != str(starter.version):
         raise ConcurrentUpdate("the page was opened on another version")
+
+
+def wait_until_tomorrow(response: HttpResponse) -> HttpResponse:
+    """Say in the header when the daily limits begin again."""
+    response["Retry-After"] = str(daily_limits.seconds_until_tomorrow())
+    return response
 
 
 def describe_recent_link(sent_at: datetime) -> str:

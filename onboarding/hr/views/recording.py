@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from onboarding.guards import daily_limits
+from onboarding.guards.look_up_limit import LookUpLimitReached
 from onboarding.hr import labels
 from onboarding.hr.filters import StarterFilters
 from onboarding.hr.forms import RecordForm
+from onboarding.hr.views.feedback import wait_until_tomorrow
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 from onboarding.starters import directory, duplicates, recording
@@ -49,7 +51,11 @@ def record_starter(request: HttpRequest) -> HttpResponse:
     is_complete = form.is_valid() or (looking and form.is_valid_for_look_up())
     if not is_complete and not _was_looked_up(request, form):
         return _record_page(request, form, status=400)
-    looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
+    try:
+        looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
+    except LookUpLimitReached as error:
+        form.add_error("account", error.message)
+        return wait_until_tomorrow(_record_page(request, form, status=429))
     if not is_complete:
         return _show_missing_fields(request, form, looked)
     if looked.error:

@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from onboarding import clock, guards, policy
+from onboarding.guards import daily_limits
 from onboarding.managers import page_state, saved_choice
 from onboarding.managers.forms import ConfirmForm
 from onboarding.managers.views.access import (
@@ -114,8 +115,19 @@ def show_why_no_pass(
                 request, starter, page_state.queue_state(error.wait, clock.now()), choice=choice
             )
         case TryAgainLater():
-            return render_page(request, starter, page_state.unavailable_state(error.code), status=503)
+            return show_unavailable_state(request, starter, error.code)
         case PassNotCreated():
             return render_page(request, starter, page_state.failed_state(error.issue, current), status=503)
         case _:
             return render_page(request, starter, current, status=409)
+
+
+def show_unavailable_state(request: HttpRequest, starter: Starter, code: str) -> HttpResponse:
+    """Answer 503 for what passes by itself, and 429 after too many refused requests today."""
+    is_limit = code == "refusal_limit"
+    answer = render_page(
+        request, starter, page_state.unavailable_state(code), status=429 if is_limit else 503
+    )
+    if is_limit:
+        answer["Retry-After"] = str(daily_limits.seconds_until_tomorrow())
+    return answer

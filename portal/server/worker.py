@@ -1,0 +1,236 @@
+"""gunicorn's threaded worker, but no thread waits for a client that is slow to send.
+
+The main loop collects each request until all of it is here, and closes a connection that takes too long. Only then
+does one of the few threads work on it. Requests are small, because the portal has no uploads.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gunicorn import http
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+
+from portal.server.refusals import current_request, is_api_request, refusal
+from portal.server.request_bytes import inspect
+
+REQUEST_SECONDS = 20.0  # for a whole request, from its first byte
+SEND_SECONDS = 30.0  # for each part of an answer; most fit into SEND_BUFFER, and then nobody waits
+SEND_BUFFER = 256 * 1024  # bytes
+CLOSING_SECONDS = 2.0  # until the client has read the answer and closed its side
+SWEEP_SECONDS = 0.5
+SPARE_FILES = 200  # file descriptors for all else: the database, Microsoft, static files
+GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
+
+
+class Connection:
+    """A client's connection. The attributes `sock`, `client` and `server` are those that gunicorn reads."""
+
+    def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
+        self.sock, self.client, self.server = sock, client, server
+        self.received = bytearray()
+        self.deadline = 0.0  # of what it waits for, by the monotonic clock
+        self.is_closing = False
+        self.was_continued = False
+        self.request = b""  # what a thread works on
+        self.body_size: int | None = None  # of that request, if all of it was received
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting: dict[Connection, None] = {}  # in the order in which they began to wait
+        self.next_sweep = 0.0
+
+    def init_process(self) -> None:
+        """Allow as many open files as the system lets this process have, and connections for most of them."""
+        _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self.worker_connections = max(self.cfg.threads, min(self.cfg.worker_connections, most - SPARE_FILES))
+        super().init_process()
+
+    # --- Waiting for a client: in the main loop -----------------------------------------------------------------
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection. If there are too many, the one that has waited longest makes room."""
+        if self.nr_conns >= self.worker_connections - 1:
+            self.drop_longest_waiting()
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self.drop_longest_waiting()
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.wait_for_request(Connection(sock, client, listener.getsockname()))
+
+    def wait_for_request(self, conn: Connection) -> None:
+        conn.was_continued = False
+        conn.deadline = time.monotonic() + (REQUEST_SECONDS if conn.received else self.cfg.keepalive)
+        if not self.alive and not conn.received:
+            conn.deadline = min(conn.deadline, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self.watch(conn, self.on_readable)
+        if conn.received:  # it sent a request before the answer to the last one
+            self.look_at(conn)
+
+    def watch(self, conn: Connection, callback: Callable[[Connection, Any], None]) -> None:
+        conn.sock.setblocking(False)
+        self.waiting[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
+
+    def on_readable(self, conn: Connection, _sock: Any) -> None:
+        if conn not in self.waiting:  # another event of the same moment has dropped it
+            return
+        data = self.receive(conn)
+        if data is None:
+            return
+        if not data:
+            self.drop(conn)
+            return
+        if not conn.received:
+            conn.deadline = time.monotonic() + REQUEST_SECONDS
+        conn.received += data
+        self.look_at(conn)
+
+    def receive(self, conn: Connection) -> bytes | None:
+        """What has arrived; None if nothing has, and empty if the connection is over."""
+        try:
+            return conn.sock.recv(64 * 1024)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def look_at(self, conn: Connection) -> None:
+        """Hand the request to a thread as soon as no more of it is needed."""
+        progress = inspect(conn.received)
+        if progress.is_too_long:
+            self.refuse(conn, 431)
+        elif progress.is_ready:
+            self.unwatch(conn)
+            size = len(conn.received) if progress.size is None else progress.size
+            conn.request, conn.received = bytes(conn.received[:size]), conn.received[size:]
+            conn.body_size = None if progress.size is None else progress.body_size
+            self.enqueue_req(conn)
+        elif progress.awaits_continue and not conn.was_continued:
+            conn.was_continued = True
+            self.send_at_once(conn, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def send_at_once(self, conn: Connection, answer: bytes) -> None:
+        try:
+            conn.sock.send(answer)
+        except OSError:
+            self.drop(conn)
+
+    # --- The end of a connection ----------------------------------------------------------------------------------
+
+    def refuse(self, conn: Connection, status: int) -> None:
+        """Answer in place of Django, and close."""
+        self.log.info("a request was not received", extra={"http.response.status_code": status})
+        self.send_at_once(conn, refusal(status, is_api=is_api_request(bytes(conn.received[:64]))))
+        if conn in self.waiting:
+            self.unwatch(conn)
+            self.close_politely(conn)
+
+    def close_politely(self, conn: Connection) -> None:
+        """Say that no more follows, and close when the client has closed too: at once, it could lose the answer."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.forget(conn)
+            return
+        conn.is_closing, conn.deadline = True, time.monotonic() + CLOSING_SECONDS
+        conn.received.clear()
+        self.watch(conn, self.on_closing)
+
+    def on_closing(self, conn: Connection, _sock: Any) -> None:
+        if conn in self.waiting and self.receive(conn) == b"":
+            self.drop(conn)
+
+    def unwatch(self, conn: Connection) -> None:
+        del self.waiting[conn]
+        self.poller.unregister(conn.sock)
+
+    def drop(self, conn: Connection) -> None:
+        self.unwatch(conn)
+        self.forget(conn)
+
+    def forget(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.sock.close()
+
+    def drop_longest_waiting(self) -> None:
+        if self.waiting:
+            self.drop(next(iter(self.waiting)))
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """End the connections whose time is over; gunicorn's loop calls this. One that sent part of a request is told."""
+        now = time.monotonic()
+        if now < self.next_sweep and not force:
+            return
+        self.next_sweep = now + SWEEP_SECONDS
+        for conn in [conn for conn in self.waiting if force or conn.deadline <= now]:
+            if conn.received and not force:
+                self.refuse(conn, 408)
+            else:
+                self.drop(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """A worker that stops does not wait for requests that have not begun."""
+        for conn in self.waiting:
+            if not conn.received:
+                conn.deadline = min(conn.deadline, deadline)
+
+    # --- Work: in a thread ------------------------------------------------------------------------------------------
+
+    def handle(self, conn: Connection) -> bool:
+        """Answer a request that has been received. Return whether another may follow on the connection."""
+        current_request.set(conn.request[:64])
+        req = None
+        try:
+            conn.sock.settimeout(SEND_SECONDS)
+            req = next(http.get_parser(self.cfg, [conn.request], conn.client))
+            has_all = is_whole(req, conn.body_size)
+            return bool(self.handle_request(req, conn)) and has_all
+        except (NoMoreData, StopIteration) as error:
+            self.log.debug("Closing connection. %s", error)
+        except TimeoutError:
+            self.log.info("a client was too slow to receive an answer")
+        except OSError as error:
+            if error.errno not in GONE:
+                self.log.exception("Socket error processing request.")
+        except Exception as error:
+            self.handle_error(req, conn.sock, conn.client, error)
+        finally:
+            conn.request = b""
+        return False
+
+    def finish_request(self, conn: Connection, future: Future[bool]) -> None:
+        """Back in the main loop, after the answer."""
+        try:
+            is_kept = not future.cancelled() and future.result()
+        except BaseException:  # the thread was stopped
+            is_kept = False
+        if is_kept:
+            self.wait_for_request(conn)
+        else:
+            self.close_politely(conn)
+
+
+def is_whole(req: Any, body_size: int | None) -> bool:
+    """Whether gunicorn finds the end of the request where the main loop found it. Otherwise nothing may follow it."""
+    reader = req.body.reader
+    return isinstance(reader, LengthReader) and reader.length == body_size
