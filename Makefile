@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering lint types format lock messages run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering lint types format lock messages sbom licences run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,7 +119,7 @@ lint: dev-environment
 	@said=$$(DATABASE_URL= $(DEV) -m pytest -qq --collect-only 2>&1) || { echo "$$said" | tail -30; exit 1; }
 
 types: dev-environment
-	@.venv/bin/mypy portal onboarding
+	@.venv/bin/mypy inputs portal onboarding
 
 format: dev-environment
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; .venv/bin/djlint templates --reformat --quiet
@@ -128,6 +128,12 @@ lock:  ## write the lock files anew (needs uv)
 	@for set in run dev; do extra=; [ $$set = dev ] && extra="--extra dev"; \
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --upgrade $$extra pyproject.toml -o requirements/$$set.txt; done
+
+sbom: dev-environment  ## write var/sbom.json: what the portal runs on, with versions, hashes and licences (CycloneDX)
+	@$(DEV) requirements/sbom.py sbom
+
+licences: dev-environment  ## write docs/reference/licences.md from the lock file
+	@$(DEV) requirements/sbom.py licences
 
 messages: dev-environment  ## extract what is to be translated, and compile the translations (needs gettext)
 	@command -v xgettext >/dev/null || { echo "gettext is not installed (on Debian: apt install gettext)." >&2; exit 1; }

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.impossible_input import has_impossible_characters
+from inputs.fields import PlainTextField
 from portal.models import User
 
 admin.site.unregister(Group)  # roles come from Entra with each sign-in; the portal uses no groups
@@ -27,18 +27,12 @@ admin.site.unregister(Group)  # roles come from Entra with each sign-in; the por
 class EndSessionsForm(forms.Form):
     """Why an admin ends the sessions, and that they are sure."""
 
-    reason = forms.CharField(
+    reason = PlainTextField(
         label=_("Reason"),
         max_length=300,
         help_text=_("The audit log and the email to the security team contain the reason."),
     )
     is_sure = forms.BooleanField(label=_("End all sessions of this person"))
-
-    def clean_reason(self) -> str:
-        reason: str = self.cleaned_data["reason"]
-        if has_impossible_characters(reason):
-            raise forms.ValidationError(gettext("The reason contains a character that cannot be used."))
-        return reason
 
 
 @admin.register(User)

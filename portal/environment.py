@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -17,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
+from inputs.addresses import single_address
+from inputs.characters import find_hidden
 from portal.branding import colour
 from portal.branding.logo import InvalidLogo, Logo, read_logo
 from portal.certificates import fault_of_certificate
@@ -48,10 +49,11 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
         return os.environ.get(name, default).strip()
 
     def single_line(self, name: str, default: str = "") -> str:
-        """A text for pages and mails, on one line."""
+        """A text for pages and mails, on one line and without characters that nobody sees."""
         value = self.text(name, default)
-        if any(unicodedata.category(sign) == "Cc" for sign in value):
-            raise invalid_setting(name, "must be text on one line", "Contoso")
+        for found in find_hidden(value):
+            called = f"{found.code} {found.name}".strip()
+            raise invalid_setting(name, f"must be text on one line without {called}", "Contoso")
         return value
 
     def file_of_variables(self, path: Path) -> None:
@@ -64,8 +66,8 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
             ) from None
 
     def mail_address(self, name: str, default: str = "", *, example: str) -> str:
-        """One address, such as HR's, without a display name."""
-        value = self.text(name, default) or self.required(name, example)
+        """One address, such as HR's, without a display name. An international domain is returned in ASCII."""
+        value = single_address(self.text(name, default) or self.required(name, example))
         try:
             validate_email(value)
         except ValidationError:

@@ -426,7 +426,7 @@ AUDIT_HEAD_URL = env.https_link("AUDIT_HEAD_URL")
 if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
     raise invalid_setting(
         "AUDIT_SIGNING_KEY_FILE",
-        "must be set with AUDIT_HEAD_FILE or AUDIT_HEAD_URL, because only a signed head proves something",
+        "must be set with AUDIT_HEAD_FILE or AUDIT_HEAD_URL, because only a signed checkpoint proves something",
         "/run/secrets/audit-signing-key.pem",
     )
 

@@ -23,6 +23,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from inputs.characters import clean_name
 from onboarding import audit, clock, policy
 from onboarding.admin.policy_forms import DepartmentForm, PolicyForm, own_settings
 from onboarding.admin.policy_notices import read_reason, say_that_it_waits, say_who_hears
@@ -285,7 +286,8 @@ class PolicyVersionAdmin(PolicyAdmin):
         """The policy for one starter or one department, and which version each value comes from."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        public_id, department = request.GET.get("starter", ""), request.GET.get("department", "")
+        public_id = request.GET.get("starter", "")
+        department = clean_name(request.GET.get("department", ""), limit=128)
         starter = Starter.objects.filter(public_id=public_id).first() if public_id else None
         if public_id and starter is None:
             raise Http404

@@ -9,6 +9,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from inputs.addresses import single_address
+from inputs.fields import refuse_hidden_in
 from onboarding import policy
 from onboarding.admin.opened_on import ChangeAwareForm
 from onboarding.models import PolicyVersion
@@ -40,6 +42,8 @@ class PolicyForm(ChangeAwareForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        refuse_hidden_in(self)
+        write_addresses_in_ascii(cleaned)
         for name in LISTS:
             if name in cleaned:
                 cleaned[name] = "\n".join(validation.split_lines(cleaned[name]))
@@ -86,6 +90,8 @@ class DepartmentForm(ChangeAwareForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        refuse_hidden_in(self)
+        write_addresses_in_ascii(cleaned)
         cleaned |= {name: None for name in DEPARTMENT_SETTINGS if cleaned.get(name, "?") in ("", [])}
         cleaned["department"] = policy.normalise_department(cleaned.get("department", ""))
         if cleaned["department"]:
@@ -133,6 +139,12 @@ class DepartmentForm(ChangeAwareForm):
             department=self.cleaned_data["department"],
             overrides=sorted(self.overrides),
         )
+
+
+def write_addresses_in_ascii(cleaned: dict[str, Any]) -> None:
+    """Write an international domain as it is sent. What is not one address stays, and gets an error of its own."""
+    for name in validation.ADDRESSES & cleaned.keys():
+        cleaned[name] = single_address(cleaned[name]) or cleaned[name]
 
 
 def own_settings(version: PolicyVersion) -> dict[str, Any]:

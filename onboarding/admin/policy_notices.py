@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from inputs.characters import clean_name
 from onboarding.mail import policy_mails
 from onboarding.mail.kinds import Reader
 from onboarding.models import PolicyVersion
@@ -14,8 +15,11 @@ LONGEST_REASON = 300
 
 
 def read_reason(request: HttpRequest) -> str:
-    """Return the reason that a form has. Without one, say so and return an empty text."""
-    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    """Return the reason that a form has. Without one, say so and return an empty text.
+
+    Hidden characters are removed, not refused: an invisible character must not delay an admin who stops passes.
+    """
+    reason = clean_name(request.POST.get("reason", ""), limit=LONGEST_REASON)
     if not reason:
         messages.error(request, gettext("Nothing was changed. Enter a reason."))
     return reason

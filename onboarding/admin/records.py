@@ -96,7 +96,9 @@ MEANINGS = {
     ),
     "daily": _("The portal has not deleted some personal details on time."),
     "audit_events": _("The portal could not write the events of the audit log to the log."),
-    "audit_head": _("The portal could not send a signed head of the audit log to every place outside."),
+    "audit_head": _(
+        "The portal could not send a signed checkpoint of the audit log to every place outside the database."
+    ),
     "directory_log": _(
         "The portal could not read Entra’s audit log, so it does not see passes that others create."
     ),

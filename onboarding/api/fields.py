@@ -12,6 +12,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from inputs.addresses import single_address
+from inputs.fields import PlainTextField
 from onboarding.api.problems import (
     INVALID_FIELDS,
     LENGTH_REQUIRED,
@@ -25,7 +27,6 @@ from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,
     TIME_ZONES,
     check_start_date,
-    refuse_hidden_characters,
 )
 from onboarding.starters.rescheduling import Schedule
 from onboarding.tickets.request import TicketRequest
@@ -47,6 +48,16 @@ def check_account(value: str) -> str:
     return value
 
 
+def check_requester(value: str) -> str:
+    """Return the account of the person who asked: an object ID, or exactly one address without a display name."""
+    if not OBJECT_ID.fullmatch(value) and single_address(value) != value:
+        raise ValidationError(
+            gettext("Send one account name (userPrincipalName) or object ID, without a display name."),
+            code="invalid",
+        )
+    return value
+
+
 class TimeZoneField(forms.CharField):
     """One of the time zones. A `ChoiceField` would copy all of its choices for each request."""
 
@@ -60,15 +71,15 @@ class TimeZoneField(forms.CharField):
 class StarterFields(forms.Form):
     """The body of a PUT. The names are those of the API."""
 
-    account = forms.CharField(max_length=MAX_ACCOUNT, error_messages=REQUIRED)
+    account = PlainTextField(max_length=MAX_ACCOUNT, error_messages=REQUIRED)
     startDate = forms.DateField(input_formats=["%Y-%m-%d"], error_messages=REQUIRED)  # noqa: N815
     startTime = forms.TimeField(input_formats=["%H:%M", "%H:%M:%S"], required=False)  # noqa: N815
     timeZone = TimeZoneField(strip=False, error_messages=REQUIRED)  # noqa: N815
-    note = forms.CharField(max_length=500, required=False)
-    requestedBy = forms.CharField(max_length=320, required=False)  # noqa: N815
+    note = PlainTextField(max_length=500, required=False)
+    requestedBy = PlainTextField(max_length=320, required=False)  # noqa: N815
 
     def clean_account(self) -> str:
-        return check_account(refuse_hidden_characters(self.cleaned_data["account"]))
+        return check_account(self.cleaned_data["account"])
 
     def clean_startDate(self) -> Any:  # noqa: N802
         if not DATE.fullmatch(str(self.data["startDate"])):
@@ -80,21 +91,15 @@ class StarterFields(forms.Form):
             raise ValidationError(gettext("Send the time as HH:MM."), code="invalid")
         return self.cleaned_data["startTime"]
 
-    def clean_note(self) -> str:
-        return refuse_hidden_characters(self.cleaned_data["note"])
-
     def clean_requestedBy(self) -> str:  # noqa: N802
-        value: str = refuse_hidden_characters(self.cleaned_data["requestedBy"])
-        return check_account(value) if value else ""
+        value: str = self.cleaned_data["requestedBy"]
+        return check_requester(value) if value else ""
 
 
 class WithdrawalFields(forms.Form):
     """The body of a withdrawal."""
 
-    reason = forms.CharField(max_length=300, error_messages=REQUIRED)
-
-    def clean_reason(self) -> str:
-        return refuse_hidden_characters(self.cleaned_data["reason"])
+    reason = PlainTextField(max_length=300, error_messages=REQUIRED)
 
 
 def read_starter(request: HttpRequest, source: str, number: str) -> TicketRequest:

@@ -108,7 +108,7 @@ def verify_signed_heads(lines: Iterable[str], keys: Sequence[Ed25519PublicKey]) 
             continue
         head = _read_head(line)
         if head is None:
-            yield HeadFault(number, gettext("is not a signed head"))
+            yield HeadFault(number, gettext("is not a signed checkpoint"))
         elif not _is_genuine(head, named):
             yield HeadFault(number, gettext("has a signature that none of the public keys made"))
         else:

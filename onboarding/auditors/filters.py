@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from inputs.characters import clean_name
 from onboarding.history.event_words import EVENTS
 
 MAX_LENGTH = 100
@@ -37,8 +38,7 @@ class EventFilters:
     def from_query(cls, query: Mapping[str, Any]) -> EventFilters:
         """Ignore unknown filter values: bookmarks go stale."""
         given = {
-            field.name: str(query.get(field.name, "")).replace("\0", "").strip()[:MAX_LENGTH]
-            for field in fields(cls)
+            field.name: clean_name(str(query.get(field.name, "")), limit=MAX_LENGTH) for field in fields(cls)
         }
         if given["event"] not in EVENTS:
             given["event"] = ""

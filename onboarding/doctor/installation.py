@@ -131,7 +131,7 @@ CONSEQUENCES = {
     "issue": _("A pass that should be deleted may still exist."),
     "audit_events": _("The events of the audit log do not reach the log."),
     "directory_log": _("The portal does not see passes that others create in its name."),
-    "audit_head": _("Signed heads of the audit log do not reach every place outside the database."),
+    "audit_head": _("Signed checkpoints of the audit log do not reach every place outside the database."),
 }
 
 
@@ -157,8 +157,8 @@ def why_role_is_not_checked() -> str:
     """Return why the rights of the database role do not matter here, or an empty text."""
     if connection.vendor != "postgresql":
         return gettext(
-            "Not possible with SQLite, which has no roles. Anyone who can write the database file can change the audit "
-            "log and its triggers."
+            "SQLite cannot limit what the portal may change in the database. Anyone who can write the "
+            "database file can change the audit log and its triggers."
         )
     return gettext("Not checked: the sandbox tenant needs no role of its own.") if settings.SANDBOX else ""
 
@@ -183,14 +183,19 @@ def check_database_role(_run: DoctorRun) -> Finding:
 
 
 def check_audit_outside(_run: DoctorRun) -> Finding:
-    """When a signed head last arrived outside the database."""
+    """When a signed checkpoint last arrived outside the database."""
     if not settings.AUDIT_SIGNING_KEY_FILE:
         return Finding(
             "ok",
-            gettext("No signed head is sent outside the database. AUDIT_SIGNING_KEY_FILE is not set."),
             gettext(
-                "Without signed heads, nobody can prove that the audit log was not rewritten as a whole or replaced by an "
-                "old backup. Set AUDIT_SIGNING_KEY_FILE, and AUDIT_HEAD_FILE or AUDIT_HEAD_URL."
+                "The portal sends no signed checkpoints of the audit log, because AUDIT_SIGNING_KEY_FILE "
+                "is not set."
+            ),
+            gettext(
+                "A signed checkpoint is the number and hash of the newest event. Without checkpoints on "
+                "another system, nobody can prove that the audit log was not rewritten as a whole or "
+                "replaced by an old backup. Set AUDIT_SIGNING_KEY_FILE, and AUDIT_HEAD_FILE or "
+                "AUDIT_HEAD_URL."
             ),
         )
     since = clock.now() - HEAD_LATE_AFTER
@@ -203,7 +208,7 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         errors = ", ".join(f"{outlet.get_name_display()} ({outlet.error})" for outlet in failed)
         return Finding(
             "wrong",
-            gettext("For three hours, a signed head has not arrived outside the database: %(errors)s.")
+            gettext("For three hours, no signed checkpoint has arrived outside the database: %(errors)s.")
             % {"errors": errors or gettext("no worker has sent one")},
             gettext(
                 "Run `manage.py sign_head` to try again. Until it works, nobody can prove later that the audit log of "
@@ -212,7 +217,7 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         )
     return Finding(
         "ok",
-        gettext("The last signed head was sent at %(time)s.")
+        gettext("The last signed checkpoint was sent at %(time)s.")
         % {"time": date_format(timezone.localtime(last), "ENDED")},
     )
 
@@ -221,7 +226,7 @@ CHECKS = (
     Check("database.reach", _("The database answers"), check_database),
     Check(
         "database.migrations",
-        _("The database is migrated"),
+        _("The database has the tables and columns of this version"),
         check_migrations,
         needs=("database.reach",),
     ),
@@ -248,7 +253,7 @@ CHECKS = (
     ),
     Check(
         "audit.outside",
-        _("Signed heads of the audit log are sent outside"),
+        _("Signed checkpoints of the audit log are sent to another system"),
         check_audit_outside,
         needs=("database.migrations",),
     ),

@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
+from inputs.characters import clean_name
 from onboarding.doctor.report import MARKS, summarise_results
 from onboarding.doctor.runner import run_checks
 
@@ -19,7 +20,7 @@ LONGEST_NAME = 320
 def doctor(request: HttpRequest) -> HttpResponse:
     if not getattr(request.user, "is_admin", False):
         raise PermissionDenied
-    account = request.POST.get("account", "").strip()[:LONGEST_NAME]
+    account = clean_name(request.POST.get("account", ""), limit=LONGEST_NAME)
     results = run_checks(account=account) if request.method == "POST" else ()
     context = {
         **admin.site.each_context(request),

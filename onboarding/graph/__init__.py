@@ -1,6 +1,5 @@
 """Everything that knows Microsoft Graph exists. The rest of the portal speaks of accounts and passes."""
 
-from onboarding.graph.addresses import single_address
 from onboarding.graph.client import Graph, client, forget_client
 from onboarding.graph.entities import (
     Account,
@@ -59,5 +58,4 @@ __all__ = [
     "forget_client",
     "is_second_factor",
     "registered_too_early",
-    "single_address",
 ]

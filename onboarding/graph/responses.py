@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from inputs.characters import clean_name
 from onboarding.graph.errors import (
     GraphError,
     Ids,
@@ -25,7 +25,6 @@ from onboarding.graph.errors import (
 )
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=+-]{0,199}")
 # A gateway timed out (408), or it reports that the client closed the connection (499): the work may have been done.
 DOUBTFUL = frozenset({408, 499})
@@ -134,20 +133,8 @@ class Record:
         return Record(next((value for value in found if isinstance(value, dict)), {}), self._answer)
 
     def text(self, name: str, *, limit: int = 256) -> str:
-        """Return a text for people, at most `limit` characters.
-
-        Control characters are removed, because pages and databases reject them. Bidirectional controls are removed,
-        because they can change the meaning of the sentence around a name.
-        """
-        value = self._fields.get(name)
-        if not isinstance(value, str):
-            return ""
-        kept = (
-            letter
-            for letter in value[:limit]
-            if unicodedata.category(letter) not in {"Cc", "Cs"} and letter not in BIDI_CONTROLS
-        )
-        return "".join(kept).strip()
+        """Return a text for people, at most `limit` characters, without those that nobody sees."""
+        return clean_name(self._fields.get(name), limit=limit)
 
     def label(self, name: str) -> str:
         """Return an error code or id, or an empty text if it does not look like one."""

@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from inputs.characters import clean_name
 from onboarding import clock
 from onboarding.hr.counts import Counts, ListCounts, SearchCounts, flag_where
 from onboarding.lifecycle import UNFINISHED, StarterState
@@ -80,10 +81,7 @@ class StarterFilters:
     @classmethod
     def from_query(cls, query: Mapping[str, Any]) -> StarterFilters:
         """Ignore unknown filter values: bookmarks go stale."""
-        given = {
-            field.name: str(query.get(field.name, "")).replace("\0", "").strip()[:256]
-            for field in fields(cls)
-        }
+        given = {field.name: clean_name(str(query.get(field.name, ""))) for field in fields(cls)}
         given["q"] = given["q"][:100]
         if given["day"] not in dict(DAYS):
             given["day"] = ""

@@ -16,6 +16,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from inputs.fields import PlainTextField
 from onboarding.hr.clipboard import IS_TABLE, NO_ACCOUNT, PastedEntry, is_table, read_accounts
 from onboarding.models import Starter
 from onboarding.starters.input_rules import (
@@ -23,7 +24,6 @@ from onboarding.starters.input_rules import (
     OBJECT_ID,
     TIME_ZONES,
     check_start_date,
-    refuse_hidden_characters,
 )
 from onboarding.starters.rescheduling import Schedule
 
@@ -74,7 +74,7 @@ class ScheduleForm(forms.Form):
         help_text=_("Local time where the starter works."),
     )
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES, widget=ZoneSelect)
-    note = forms.CharField(
+    note = PlainTextField(
         label=_("Note for the manager"),
         required=False,
         max_length=500,
@@ -92,9 +92,6 @@ class ScheduleForm(forms.Form):
 
     def clean_start_date(self) -> date:
         return check_start_date(self.cleaned_data["start_date"])
-
-    def clean_note(self) -> str:
-        return refuse_hidden_characters(self.cleaned_data["note"])
 
 
 class AccountForm(forms.Form):
@@ -221,16 +218,13 @@ class EditForm(ScheduleForm):
 
 
 class ApproveForm(forms.Form):
-    reason = forms.CharField(
+    reason = PlainTextField(
         label=_("Why do you approve this?"),
         max_length=300,
         help_text=_("Write what you checked and who confirmed this to you. The audit log keeps your text."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
-
-    def clean_reason(self) -> str:
-        return refuse_hidden_characters(self.cleaned_data["reason"])
 
 
 class BulkRescheduleForm(forms.Form):
@@ -271,16 +265,13 @@ class BulkRescheduleForm(forms.Form):
 class ReasonForm(forms.Form):
     """A reason for the audit log."""
 
-    reason = forms.CharField(
+    reason = PlainTextField(
         label=_("Reason"),
         max_length=300,
         help_text=_("The audit log keeps the reason. Emails do not contain it."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
-
-    def clean_reason(self) -> str:
-        return refuse_hidden_characters(self.cleaned_data["reason"])
 
 
 class WithdrawForm(ReasonForm):

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Min, Q, QuerySet
 
+from inputs.addresses import single_address
 from onboarding import audit, clock, graph
 from onboarding.jobs import JobPostponed, job_handler
 from onboarding.lifecycle import UNFINISHED
@@ -120,7 +121,7 @@ def _build_message(mail: Mail) -> EmailMultiAlternatives:
 def _current_address(mail: Mail) -> str:
     """The confirmer's present address: it may have changed since the mail was written."""
     if mail.starter is not None and mail.recipient in CONFIRMERS and mail.kind in TO_MANAGERS:
-        return graph.single_address(mail.starter.confirmer_mail) or mail.to
+        return single_address(mail.starter.confirmer_mail) or mail.to
     return mail.to
 
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import QuerySet
 
+from inputs.addresses import single_address
 from onboarding import clock
-from onboarding.graph import single_address
 from onboarding.i18n import Words
 from onboarding.jobs import enqueue_job
 from onboarding.mail.calendar_entries import calendar_method, has_calendar_entry, number_calendar_entry

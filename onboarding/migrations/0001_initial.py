@@ -1427,7 +1427,7 @@ class Migration(migrations.Migration):
                         default=django.utils.timezone.now, verbose_name="identity confirmed"
                     ),
                 ),
-                ("lease_until", models.DateTimeField(verbose_name="must be created by")),
+                ("lease_until", models.DateTimeField(verbose_name="deadline to create the pass")),
                 (
                     "method_id",
                     models.CharField(
@@ -1470,7 +1470,9 @@ class Migration(migrations.Migration):
                 (
                     "receipt_until",
                     models.DateTimeField(
-                        blank=True, null=True, verbose_name="manager’s page must confirm by"
+                        blank=True,
+                        null=True,
+                        verbose_name="deadline for the manager’s page to confirm that it showed the pass",
                     ),
                 ),
                 ("held_at", models.DateTimeField(blank=True, null=True, verbose_name="handed over")),

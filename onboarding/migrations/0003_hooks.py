@@ -33,8 +33,9 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="Enter one address range per line, for example 10.20.0.0/16. If you leave this empty, "
-                "the portal only connects to public addresses. Recommended: leave empty.",
+                help_text="Normally the portal sends webhooks to public addresses only. If it should also "
+                "send to your own network, enter its address ranges here, one per line, for "
+                "example 10.20.0.0/16. Recommended: leave empty.",
                 verbose_name="private networks that can receive webhooks",
             ),
         ),

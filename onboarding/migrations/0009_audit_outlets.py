@@ -17,9 +17,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("events", "events in the log"),
-                            ("head_log", "signed heads in the log"),
-                            ("head_file", "signed heads in a file"),
-                            ("head_url", "signed heads to an address"),
+                            ("head_log", "signed checkpoints in the log"),
+                            ("head_file", "signed checkpoints in a file"),
+                            ("head_url", "signed checkpoints to an address"),
                         ],
                         max_length=20,
                         primary_key=True,

@@ -68,9 +68,9 @@ class AuditOutlet(models.Model):
 
     class Name(models.TextChoices):
         EVENTS = "events", _("events in the log")
-        HEAD_LOG = "head_log", _("signed heads in the log")
-        HEAD_FILE = "head_file", _("signed heads in a file")
-        HEAD_URL = "head_url", _("signed heads to an address")
+        HEAD_LOG = "head_log", _("signed checkpoints in the log")
+        HEAD_FILE = "head_file", _("signed checkpoints in a file")
+        HEAD_URL = "head_url", _("signed checkpoints to an address")
 
     name = models.CharField(max_length=20, primary_key=True, choices=Name)
     seq = models.BigIntegerField(default=0)  # the last event that arrived, or that a head was of

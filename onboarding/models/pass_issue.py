@@ -105,7 +105,7 @@ class PassIssue(models.Model):
     lifetime_minutes = models.PositiveSmallIntegerField(_("lifetime in minutes"))
 
     intended_at = models.DateTimeField(_("identity confirmed"), default=timezone.now)
-    lease_until = models.DateTimeField(_("must be created by"))
+    lease_until = models.DateTimeField(_("deadline to create the pass"))
     method_id = models.CharField(_("id of the pass in Entra"), max_length=128, blank=True, default="")
     seen_before = models.JSONField(
         _("earlier passes"),
@@ -126,7 +126,9 @@ class PassIssue(models.Model):
     )
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
     shown_at = models.DateTimeField(_("shown"), null=True, blank=True)
-    receipt_until = models.DateTimeField(_("manager’s page must confirm by"), null=True, blank=True)
+    receipt_until = models.DateTimeField(
+        _("deadline for the manager’s page to confirm that it showed the pass"), null=True, blank=True
+    )
     held_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     used_at = models.DateTimeField(_("used"), null=True, blank=True)
     first_empty_at = models.DateTimeField(

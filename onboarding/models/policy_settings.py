@@ -508,8 +508,9 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "Enter one address range per line, for example 10.20.0.0/16. If you leave this empty, the "
-            "portal only connects to public addresses. Recommended: leave empty."
+            "Normally the portal sends webhooks to public addresses only. If it should also send to your own "
+            "network, enter its address ranges here, one per line, for example 10.20.0.0/16. Recommended: "
+            "leave empty."
         ),
     )
 

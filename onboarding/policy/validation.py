@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext
 
+from inputs.addresses import single_address
 from onboarding.models.policy_settings import (
     LONGEST_LIFETIME,
     SHORTEST_LIFETIME,
@@ -16,6 +17,7 @@ from onboarding.models.policy_settings import (
 )
 from onboarding.policy import applications, destinations
 
+ADDRESSES = frozenset({"hr_address", "security_address", "duty_address"})
 OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 MINUTES_A_DAY = 24 * 60
@@ -36,6 +38,7 @@ def find_contradictions(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     yield from _check_lifetime(rules)
     yield from _check_limits_and_retention(rules)
     yield from _check_lists(rules)
+    yield from _check_addresses(rules)
     yield from applications.find_faults(rules)
     yield from destinations.find_faults(rules)
 
@@ -133,6 +136,19 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
                 "day”, or choose “nobody” for the escalation."
             ),
         )
+
+
+def _check_addresses(rules: PolicySettings) -> Iterator[tuple[str, str]]:
+    for name in sorted(ADDRESSES):
+        address = getattr(rules, name)
+        if address and single_address(address) != address:
+            yield (
+                name,
+                gettext(
+                    "Enter exactly one email address, like hr@contoso.example, without a name, quotation marks "
+                    "or a list."
+                ),
+            )
 
 
 def _check_lists(rules: PolicySettings) -> Iterator[tuple[str, str]]:

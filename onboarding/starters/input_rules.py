@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date, time, timedelta
 from zoneinfo import available_timezones
 
@@ -35,14 +34,3 @@ def check_start_date(start: date) -> date:
             gettext("This date is more than two years ahead. Is the year right?"), code="too_late"
         )
     return start
-
-
-def refuse_hidden_characters(text: str) -> str:
-    """Refuse control characters and characters that change the writing direction: they can disguise a text."""
-    text = text.replace("\r\n", "\n")  # how browsers send a new line
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\n\t" for c in text):
-        raise ValidationError(
-            gettext("This text contains invisible characters. Type it instead of pasting it."),
-            code="hidden_characters",
-        )
-    return text

@@ -70,7 +70,7 @@ def report_chain_faults(faults: list[str]) -> None:
         log.error("the audit log is not as it was written", extra=fields)
 
 
-# --- The signed head ----------------------------------------------------------------------------------------------
+# --- The signed checkpoint ----------------------------------------------------------------------------------------
 
 
 @job_handler("audit_head")
@@ -95,7 +95,7 @@ def send_head() -> dict[str, Any]:
         else:
             _store(name, seq=head["seq"], sent_at=clock.now(), error="")
     if failed:
-        raise HeadNotSent(f"The signed head did not reach: {', '.join(failed)}.")
+        raise HeadNotSent(f"The signed checkpoint did not reach: {', '.join(failed)}.")
     return head
 
 

@@ -21,8 +21,8 @@ from portal.signin.tokens import (
     TokenRefused,
     UnknownKey,
     check_member,
+    name_claim,
     signing_keys,
-    text_claim,
 )
 
 PERMISSIONS = ("Starters.Record", "Starters.Read", "Starters.Withdraw", "Hooks.Manage")
@@ -150,7 +150,7 @@ def person_of(claims: dict[str, Any]) -> Caller:
     check_member(claims)
     if HR not in roles_in(claims):
         raise invalid("the person does not have the role HR of the API registration")
-    name = text_claim(claims, "name", LONGEST_NAME)
+    name = name_claim(claims, "name", LONGEST_NAME)
     return caller_of(claims, is_person=True, name=name, named=claims["scp"].split(" "))
 
 

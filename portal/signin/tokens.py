@@ -15,6 +15,7 @@ import jwt
 import requests
 from django.conf import settings
 
+from inputs.characters import clean_name
 from portal.environment import GUID
 from portal.identity import http_session
 from portal.impossible_input import has_impossible_characters
@@ -66,8 +67,8 @@ def verify_id_token(id_token: str, *, nonce: str) -> Person:
     return Person(
         tid=claims["tid"],
         oid=claims["oid"],
-        name=text_claim(claims, "name", 256),
-        user_principal_name=text_claim(claims, "preferred_username", 1024),
+        name=name_claim(claims, "name", 256),
+        user_principal_name=name_claim(claims, "preferred_username", 1024),
         roles=roles_in(claims),
         auth_time=claims["auth_time"],
         login_hint=text_claim(claims, "login_hint", 2000),
@@ -141,6 +142,11 @@ def text_claim(claims: dict[str, Any], name: str, longest: int) -> str:
     if has_impossible_characters(value):
         raise TokenRefused("unreadable", f"the claim `{name}` holds impossible characters")
     return value[:longest]
+
+
+def name_claim(claims: dict[str, Any], name: str, longest: int) -> str:
+    """The text of a claim that people read, without characters that nobody sees. Raises TokenRefused as `text_claim`."""
+    return clean_name(text_claim(claims, name, longest), limit=longest)
 
 
 class SigningKeys:

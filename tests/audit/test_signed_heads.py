@@ -1,4 +1,4 @@
-"""Signed heads: sent outside every hour, and a rewritten or restored audit log is found with them."""
+"""Signed checkpoints: sent outside every hour, and a rewritten or restored audit log is found with them."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_a_changed_head_is_not_genuine(evidence, forged):
 def test_another_line_is_not_a_head(evidence, line):
     (fault,) = signed_heads.verify_signed_heads(["", line], [evidence.keys[0].public_key()])
 
-    assert (fault.line, fault.what) == (2, "is not a signed head")
+    assert (fault.line, fault.what) == (2, "is not a signed checkpoint")
 
 
 def test_after_a_change_of_the_key_both_are_valid(evidence, settings):
@@ -251,7 +251,7 @@ def test_a_file_without_keys_is_refused(evidence, text):
 def test_a_file_without_heads_proves_nothing(evidence):
     evidence.heads.write_text("\n")
 
-    with pytest.raises(CommandError, match="has no signed head"):
+    with pytest.raises(CommandError, match="has no signed checkpoint"):
         evidence.verify()
 
 
@@ -324,7 +324,7 @@ def test_without_a_key_nothing_is_signed(settings):
 def test_the_command_says_which_place_got_nothing(evidence, settings):
     settings.AUDIT_HEAD_FILE = str(evidence.folder / "nowhere" / "heads")
 
-    with pytest.raises(CommandError, match="The signed head did not reach: head_file"):
+    with pytest.raises(CommandError, match="The signed checkpoint did not reach: head_file"):
         call_command("sign_head")
 
 

@@ -376,14 +376,14 @@ def test_a_proxy_for_webhooks_is_named(well, look, monkeypatch):
 
 
 def test_the_doctor_says_when_a_head_was_sent_last(well, look, settings):
-    assert "No signed head is sent outside the database." in look().text
+    assert "The portal sends no signed checkpoints of the audit log" in look().text
     settings.AUDIT_SIGNING_KEY_FILE = "/run/secrets/audit-signing-key.pem"
     AuditOutlet.objects.create(name="head_log", seq=1, sent_at=timezone.now())
 
     seen = look()
 
     assert seen.states["audit.outside"] == "ok"
-    assert "The last signed head was sent at " in seen.text
+    assert "The last signed checkpoint was sent at " in seen.text
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):

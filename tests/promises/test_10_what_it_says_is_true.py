@@ -91,7 +91,7 @@ NO_CLAIM = {
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
     "Check whether the object was deleted.": "a question",
     "no worker has sent one": "shown where no place outside has the time of one",
-    "The last signed head was sent at %(time)s.": "the time that is stored after one has arrived",
+    "The last signed checkpoint was sent at %(time)s.": "the time that is stored after one has arrived",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",

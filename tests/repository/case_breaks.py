@@ -49,7 +49,7 @@ class CaseBreak:
         return f"{files_of_tests()[self.test]}::{self.test}"
 
 
-ADDRESSES = "onboarding/graph/addresses.py"
+ADDRESSES = "inputs/addresses.py"
 ADMIN_POLICY = "onboarding/admin/policy.py"
 ANSWERS = "onboarding/mail/answers.py"
 BACKEND = "portal/signin/backend.py"
@@ -362,11 +362,11 @@ CASE_BREAKS = (
     ),
     CaseBreak(
         "test_m2_an_invalid_address_in_the_directory_gets_no_mail", ADDRESSES,
-        'return address if is_one and len(address) <= LONGEST else ""', "return address",
+        '    if found is None:\n        return ""\n', "    if found is None:\n        return str(value)\n",
     ),
     CaseBreak(
         "test_m2_a_valid_address_gets_the_mail", ADDRESSES,
-        "address = value.strip()", "address = value",
+        'value.strip(" ")', "value",
     ),
     CaseBreak(
         "test_m3_sending_the_link_twelve_times_is_one_mail", MAIL_SEND_TIMES,

@@ -139,6 +139,10 @@ def test_the_site_imports_nothing_from_the_work():
     assert reaches("portal", "onboarding") == []
 
 
+def test_the_rules_for_text_import_neither():
+    assert reaches("inputs", "onboarding", "portal") == []
+
+
 def test_the_table_names_every_part():
     found = {
         path.stem
@@ -230,7 +234,7 @@ def test_only_transitions_updates_a_state_column():
 
 
 def test_every_module_says_what_it_is_for():
-    for package in ("onboarding", "portal", "tests"):
+    for package in ("inputs", "onboarding", "portal", "tests"):
         for path in modules(package):
             text = path.read_text()
             assert not text.strip() or ast.get_docstring(ast.parse(text)), path

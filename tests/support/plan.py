@@ -49,6 +49,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "hooks/test_secrecy.py": ("SQLite", "Texts, and what is sent."),
     "hooks/test_sending.py": ("SQLite", "HTTP and signatures."),
     "hr": ("SQLite", "Pages over the ORM. Sorting, filters and search carry the mark for both."),
+    "inputs": ("SQLite", "Functions over text, and forms over the ORM."),
     "limits": ("SQLite", "Counters. The update that counts runs on both, by its mark."),
     "mail": ("SQLite", "SMTP and texts. The jobs that send mail run on both, in worker."),
     "managers": ("SQLite", "Texts and signed values."),

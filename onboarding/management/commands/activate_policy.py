@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from inputs.fields import plain_argument
 from onboarding import policy
 from onboarding.operations import installation
 
@@ -15,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", type=int, help="the number of the version")
-        parser.add_argument("--reason", required=True, help="why; the audit log keeps this text")
+        parser.add_argument(
+            "--reason", required=True, type=plain_argument, help="why; the audit log keeps this text"
+        )
         parser.add_argument(
             "--stop", action="store_true", help="stop a version that has not come into force yet"
         )

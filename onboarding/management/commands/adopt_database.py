@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from inputs.fields import plain_argument
 from onboarding.models import Job
 from onboarding.operations import installation
 
@@ -16,7 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--reason", required=True, help="why the portal moved; the audit log keeps this text"
+            "--reason",
+            required=True,
+            type=plain_argument,
+            help="why the portal moved; the audit log keeps this text",
         )
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:

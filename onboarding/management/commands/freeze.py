@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from inputs.characters import clean_name
 from onboarding import policy
 from onboarding.operations import installation
 
@@ -17,12 +18,13 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why; the banner shows this text to everyone")
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
-        if not 5 <= len(reason.strip()) <= 300:
+        reason = clean_name(reason, limit=len(reason))  # an invisible character must not delay this
+        if not 5 <= len(reason) <= 300:
             raise CommandError("Give a reason of 5 to 300 characters that people will understand.")
         if words := installation.wrong_database_error():
             raise CommandError(words)
         try:
-            policy.set_frozen(True, by=None, reason=reason.strip(), operator=installation.operator_name())
+            policy.set_frozen(True, by=None, reason=reason, operator=installation.operator_name())
         except policy.AlreadyFrozen as why:
             raise CommandError(str(why)) from None
         self.stdout.write("The portal is frozen. Managers cannot create passes.")

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--signed-heads",
             default="",
-            help="a file with signed heads that were sent elsewhere, one a line: each must still be in the audit log",
+            help="a file with signed checkpoints that were sent elsewhere, one a line: each must still be in the audit log",
         )
         parser.add_argument(
             "--public-key", default="", help="a PEM file with the public key of these heads, and earlier ones"
@@ -86,7 +86,7 @@ def store_result(lines: list[str]) -> None:
 
 
 def find_head_faults(file: str, key_file: str) -> list[str]:
-    """What is wrong with the signed heads in this file, a sentence each. Raises CommandError."""
+    """What is wrong with the signed checkpoints in this file, a sentence each. Raises CommandError."""
     if bool(file) != bool(key_file):
         raise CommandError("Give both --signed-heads and --public-key.")
     if not file:
@@ -99,7 +99,7 @@ def find_head_faults(file: str, key_file: str) -> list[str]:
     except signed_heads.UnusableKey as error:
         raise CommandError(f"{key_file} cannot be used: {error}.") from None
     if not any(line.strip() for line in lines):
-        raise CommandError(f"{file} has no signed head, so it proves nothing.")
+        raise CommandError(f"{file} has no signed checkpoint, so it proves nothing.")
     return [
         f"line {fault.line} of {file}: {fault.what}"
         for fault in signed_heads.verify_signed_heads(lines, keys)
