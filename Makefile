@@ -119,7 +119,7 @@ lint: dev-environment
 	@said=$$(DATABASE_URL= $(DEV) -m pytest -qq --collect-only 2>&1) || { echo "$$said" | tail -30; exit 1; }
 
 types: dev-environment
-	@.venv/bin/mypy inputs portal onboarding
+	@.venv/bin/mypy portal onboarding
 
 format: dev-environment
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; .venv/bin/djlint templates --reformat --quiet

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from inputs.fields import PlainTextField
+from onboarding.inputs.fields import PlainTextField
 from portal.models import User
 
 admin.site.unregister(Group)  # roles come from Entra with each sign-in; the portal uses no groups

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
-from inputs.addresses import single_address
-from inputs.characters import find_hidden
+from onboarding.inputs.addresses import single_address
+from onboarding.inputs.characters import find_hidden
 from portal.branding import colour
 from portal.branding.logo import InvalidLogo, Logo, read_logo
 from portal.certificates import fault_of_certificate

@@ -9,8 +9,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inputs.addresses import single_address
-from inputs.fields import refuse_hidden_in
+from onboarding.inputs.addresses import single_address
+from onboarding.inputs.fields import refuse_hidden_in
 from onboarding import policy
 from onboarding.admin.opened_on import ChangeAwareForm
 from onboarding.models import PolicyVersion

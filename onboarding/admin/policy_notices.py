@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
-from inputs.characters import clean_name
+from onboarding.inputs.characters import clean_name
 from onboarding.mail import policy_mails
 from onboarding.mail.kinds import Reader
 from onboarding.models import PolicyVersion

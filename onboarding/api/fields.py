@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inputs.addresses import single_address
-from inputs.fields import PlainTextField
+from onboarding.inputs.addresses import single_address
+from onboarding.inputs.fields import PlainTextField
 from onboarding.api.problems import (
     INVALID_FIELDS,
     LENGTH_REQUIRED,

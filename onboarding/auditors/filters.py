@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from inputs.characters import clean_name
+from onboarding.inputs.characters import clean_name
 from onboarding.history.event_words import EVENTS
 
 MAX_LENGTH = 100

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from inputs.addresses import single_address
+from onboarding.inputs.addresses import single_address
 from onboarding.graph.entities import (
     Account,
     CreatedPass,

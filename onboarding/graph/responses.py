@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from inputs.characters import clean_name
+from onboarding.inputs.characters import clean_name
 from onboarding.graph.errors import (
     GraphError,
     Ids,

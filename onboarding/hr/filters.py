@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inputs.characters import clean_name
+from onboarding.inputs.characters import clean_name
 from onboarding import clock
 from onboarding.hr.counts import Counts, ListCounts, SearchCounts, flag_where
 from onboarding.lifecycle import UNFINISHED, StarterState

@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from onboarding.imports.dates import DayOrder, read_date, read_time
 from onboarding.imports.findings import CellError, Finding
 from onboarding.imports.header_names import ACCOUNT, IGNORED, MAIL, NOTE, START_DATE, START_TIME, TIME_ZONE
-from onboarding.starters.input_rules import TIME_ZONES, is_account, refuse_hidden_characters
+from onboarding.inputs.fields import refuse_hidden_characters
+from onboarding.starters.input_rules import TIME_ZONES, is_account
 
 MAX_NOTE, MAX_TEXT = 500, 320
 FORMULA_STARTS = ("=", "+", "-", "@")

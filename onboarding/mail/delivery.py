@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Min, Q, QuerySet
 
-from inputs.addresses import single_address
+from onboarding.inputs.addresses import single_address
 from onboarding import audit, clock, graph
 from onboarding.jobs import JobPostponed, job_handler
 from onboarding.lifecycle import UNFINISHED

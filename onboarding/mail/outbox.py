@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import QuerySet
 
-from inputs.addresses import single_address
+from onboarding.inputs.addresses import single_address
 from onboarding import clock
 from onboarding.i18n import Words
 from onboarding.jobs import enqueue_job

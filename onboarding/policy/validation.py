@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from django.utils.translation import gettext
 
-from inputs.addresses import single_address
+from onboarding.inputs.addresses import single_address
 from onboarding.models.policy_settings import (
     LONGEST_LIFETIME,
     SHORTEST_LIFETIME,

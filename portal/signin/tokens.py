@@ -15,7 +15,7 @@ import jwt
 import requests
 from django.conf import settings
 
-from inputs.characters import clean_name
+from onboarding.inputs.characters import clean_name
 from portal.environment import GUID
 from portal.identity import http_session
 from portal.impossible_input import has_impossible_characters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from inputs.addresses import single_address
+from onboarding.inputs.addresses import single_address
 from onboarding.models import PolicyVersion
 from onboarding.policy import validation
 from portal.environment import Environment

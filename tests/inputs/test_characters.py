@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from inputs.characters import clean_name, find_hidden
-from inputs.fields import describe_hidden
+from onboarding.inputs.characters import clean_name, find_hidden
+from onboarding.inputs.fields import describe_hidden
 
 RANGES = (
     (0x00, 0x20), (0x7F, 0xA0), (0xAD, 0xAE), (0x61C, 0x61D), (0x200B, 0x2010), (0x2028, 0x202F), (0x2060, 0x2070),

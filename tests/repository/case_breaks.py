@@ -49,7 +49,7 @@ class CaseBreak:
         return f"{files_of_tests()[self.test]}::{self.test}"
 
 
-ADDRESSES = "inputs/addresses.py"
+ADDRESSES = "onboarding/inputs/addresses.py"
 ADMIN_POLICY = "onboarding/admin/policy.py"
 ANSWERS = "onboarding/mail/answers.py"
 BACKEND = "portal/signin/backend.py"

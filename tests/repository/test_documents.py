@@ -113,7 +113,7 @@ EXAMPLES = {
 
 def names_in_the_code() -> set[str]:
     """Each word in the code, the tests, the templates and the file names."""
-    tops = ("inputs", "onboarding", "portal", "templates", "tests")
+    tops = ("onboarding", "portal", "templates", "tests")
     paths = [path for top in tops for path in (TOP / top).rglob("*") if path != Path(__file__)]
     texts = [path.read_text() for path in paths if path.suffix in {".py", ".html", ".txt"}]
     texts += [path.stem for path in (*paths, *TOP.glob("*.md"))]

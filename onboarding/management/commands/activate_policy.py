@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inputs.fields import plain_argument
+from onboarding.inputs.fields import plain_argument
 from onboarding import policy
 from onboarding.operations import installation
 

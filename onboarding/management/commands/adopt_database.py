@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from inputs.fields import plain_argument
+from onboarding.inputs.fields import plain_argument
 from onboarding.models import Job
 from onboarding.operations import installation
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inputs.characters import clean_name
+from onboarding.inputs.characters import clean_name
 from onboarding import policy
 from onboarding.operations import installation
 

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
-from inputs.characters import find_hidden
+from onboarding.inputs.characters import find_hidden
 
 
 def refuse_hidden_characters(text: str) -> str:
