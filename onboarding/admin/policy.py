@@ -23,11 +23,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from onboarding.inputs.characters import clean_name
 from onboarding import audit, clock, policy
 from onboarding.admin.policy_forms import DepartmentForm, PolicyForm, own_settings
 from onboarding.admin.policy_notices import read_reason, say_that_it_waits, say_who_hears
 from onboarding.admin.read_only import ReadOnly
+from onboarding.inputs.characters import clean_name
 from onboarding.models import PolicyVersion, Starter
 from onboarding.models.policy import DepartmentPolicy
 from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES

@@ -9,10 +9,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.inputs.addresses import single_address
-from onboarding.inputs.fields import refuse_hidden_in
 from onboarding import policy
 from onboarding.admin.opened_on import ChangeAwareForm
+from onboarding.inputs.addresses import single_address
+from onboarding.inputs.fields import refuse_hidden_in
 from onboarding.models import PolicyVersion
 from onboarding.models.pass_issue import IdentityCheck
 from onboarding.models.policy import DepartmentPolicy

@@ -12,8 +12,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.inputs.addresses import single_address
-from onboarding.inputs.fields import PlainTextField
 from onboarding.api.problems import (
     INVALID_FIELDS,
     LENGTH_REQUIRED,
@@ -23,6 +21,8 @@ from onboarding.api.problems import (
     FieldError,
     Problem,
 )
+from onboarding.inputs.addresses import single_address
+from onboarding.inputs.fields import PlainTextField
 from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,
     TIME_ZONES,

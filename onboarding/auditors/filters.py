@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from onboarding.inputs.characters import clean_name
 from onboarding.history.event_words import EVENTS
+from onboarding.inputs.characters import clean_name
 
 MAX_LENGTH = 100
 NUMBERS = ("before", "after", "search")

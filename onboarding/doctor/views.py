@@ -9,9 +9,9 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
-from onboarding.inputs.characters import clean_name
 from onboarding.doctor.report import MARKS, summarise_results
 from onboarding.doctor.runner import run_checks
+from onboarding.inputs.characters import clean_name
 
 LONGEST_NAME = 320
 

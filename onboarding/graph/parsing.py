@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding.inputs.addresses import single_address
 from onboarding.graph.entities import (
     Account,
     CreatedPass,
@@ -27,6 +26,7 @@ from onboarding.graph.entities import (
 from onboarding.graph.errors import GraphError, NotFound, OutcomeUnknown, ReadNotPermitted
 from onboarding.graph.pass_code import PassCode
 from onboarding.graph.responses import Answer, Record
+from onboarding.inputs.addresses import single_address
 
 CODE = re.compile(r"[!-~]{8,48}")
 SOMEONE_IN_CONTEXT = re.compile(r"#users\((?:'|%27)([^'%)]*)", re.IGNORECASE)

@@ -12,7 +12,6 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.inputs.characters import clean_name
 from onboarding.graph.errors import (
     GraphError,
     Ids,
@@ -23,6 +22,7 @@ from onboarding.graph.errors import (
     Throttled,
     Unavailable,
 )
+from onboarding.inputs.characters import clean_name
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~=+-]{0,199}")

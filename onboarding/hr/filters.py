@@ -15,9 +15,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.inputs.characters import clean_name
 from onboarding import clock
 from onboarding.hr.counts import Counts, ListCounts, SearchCounts, flag_where
+from onboarding.inputs.characters import clean_name
 from onboarding.lifecycle import UNFINISHED, StarterState
 from onboarding.models import Starter
 from onboarding.models.starter import StarterQuerySet, has_confirmer, needs_attention

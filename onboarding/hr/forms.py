@@ -16,8 +16,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.inputs.fields import PlainTextField
 from onboarding.hr.clipboard import IS_TABLE, NO_ACCOUNT, PastedEntry, is_table, read_accounts
+from onboarding.inputs.fields import PlainTextField
 from onboarding.models import Starter
 from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,

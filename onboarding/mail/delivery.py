@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Min, Q, QuerySet
 
-from onboarding.inputs.addresses import single_address
 from onboarding import audit, clock, graph
+from onboarding.inputs.addresses import single_address
 from onboarding.jobs import JobPostponed, job_handler
 from onboarding.lifecycle import UNFINISHED
 from onboarding.mail import digest, outbox, send_times

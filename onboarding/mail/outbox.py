@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import QuerySet
 
-from onboarding.inputs.addresses import single_address
 from onboarding import clock
 from onboarding.i18n import Words
+from onboarding.inputs.addresses import single_address
 from onboarding.jobs import enqueue_job
 from onboarding.mail.calendar_entries import calendar_method, has_calendar_entry, number_calendar_entry
 from onboarding.mail.kinds import BATCHED_KINDS, CONFIGURED_READERS, Reader

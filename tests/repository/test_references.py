@@ -17,7 +17,9 @@ from portal.logs.log_format import field_name
 from portal.views import summarise_csp_report
 
 TOP = Path(settings.BASE_DIR)
-EVENT = re.compile(r"(?:account|audit|database|directory|hook|import|issue|mail|policy|session|starter)\.[a-z_]+")
+EVENT = re.compile(
+    r"(?:account|audit|database|directory|hook|import|issue|mail|policy|session|starter)\.[a-z_]+"
+)
 DJANGOS = {"auth", "admin", "contenttypes"}
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from onboarding.inputs.fields import plain_argument
 from onboarding import policy
+from onboarding.inputs.fields import plain_argument
 from onboarding.operations import installation
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from onboarding.inputs.characters import clean_name
 from onboarding import policy
+from onboarding.inputs.characters import clean_name
 from onboarding.operations import installation
 
 
