@@ -156,8 +156,8 @@ resource web 'Microsoft.App/containerApps@2024-03-01' = {
                 path: '/livez'
                 port: 8000
               }
-              periodSeconds: 3
-              failureThreshold: 40
+              periodSeconds: 10
+              failureThreshold: 10
             }
             {
               type: 'Liveness'

@@ -115,6 +115,7 @@ def test_only_the_site_is_public_and_two_of_each_run():
     assert [part["template"]["scale"]["minReplicas"] for part in (web, worker)] == [2, 2]
     assert probes["Liveness"]["httpGet"]["path"] == "/livez"
     assert probes["Readiness"]["httpGet"]["path"] == "/readyz"
+    assert max(probe["failureThreshold"] for probe in probes.values()) <= 10  # Azure refuses more
 
 
 def test_no_password_opens_the_database_or_the_vault():
