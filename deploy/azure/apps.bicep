@@ -30,7 +30,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existin
   name: workspaceName
 }
 
-// The same for all three. .env.example explains each.
+// The same for all three, but for those that are empty. .env.example explains each.
 var settings = [
   { name: 'AZURE_TENANT_ID', value: tenant().tenantId }
   { name: 'AZURE_AUTHORITY_HOST', value: environment().authentication.loginEndpoint }
@@ -144,7 +144,7 @@ resource web 'Microsoft.App/containerApps@2024-03-01' = {
           name: 'starter-pass-portal'
           image: image
           args: ['site', '--bind', '0.0.0.0:8000']
-          env: concat(settings, portalSettings)
+          env: concat(filter(settings, setting => !empty(setting.value)), portalSettings)
           resources: {
             cpu: json('0.5')
             memory: '1Gi'
@@ -156,8 +156,8 @@ resource web 'Microsoft.App/containerApps@2024-03-01' = {
                 path: '/livez'
                 port: 8000
               }
-              periodSeconds: 3
-              failureThreshold: 40
+              periodSeconds: 10
+              failureThreshold: 10
             }
             {
               type: 'Liveness'
@@ -221,7 +221,7 @@ resource worker 'Microsoft.App/containerApps@2024-03-01' = {
           name: 'starter-pass-portal'
           image: image
           args: ['worker']
-          env: concat(settings, portalSettings)
+          env: concat(filter(settings, setting => !empty(setting.value)), portalSettings)
           resources: {
             cpu: json('0.25')
             memory: '0.5Gi'
@@ -273,7 +273,7 @@ resource migrate 'Microsoft.App/jobs@2024-03-01' = {
           name: 'migrate'
           image: image
           args: ['migrate']
-          env: concat(settings, ownerSettings)
+          env: concat(filter(settings, setting => !empty(setting.value)), ownerSettings)
           resources: {
             cpu: json('0.25')
             memory: '0.5Gi'
@@ -286,7 +286,7 @@ resource migrate 'Microsoft.App/jobs@2024-03-01' = {
           name: 'rights'
           image: image
           args: ['database_role', '--role', portalIdentityName, '--apply']
-          env: concat(settings, ownerSettings)
+          env: concat(filter(settings, setting => !empty(setting.value)), ownerSettings)
           resources: {
             cpu: json('0.25')
             memory: '0.5Gi'

@@ -52,7 +52,7 @@ def image() -> Iterator[Image]:
     shutil.rmtree(root)
 
 
-def test_the_image_has_no_sandbox_and_no_tests(image):
+def test_the_image_has_only_the_portal(image):
     files = image.files()
 
     folders = ("locale", "onboarding", "portal", "static", "templates")
@@ -144,7 +144,7 @@ class Started:
             assert [process.wait(60) for process in processes] == [0] * len(processes)
 
 
-def test_site_and_worker_start_apart_and_leave_the_image_unchanged(image):
+def test_site_and_worker_start_apart_on_a_read_only_image(image):
     before = {path: path.stat().st_mtime_ns for path in image.root.rglob("*")}
     with tempfile.TemporaryDirectory(prefix="writable-") as folder, fresh_database() as database:
         writable = Path(folder)

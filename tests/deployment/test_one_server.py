@@ -125,7 +125,12 @@ def test_visitors_reach_the_portal_only_through_the_proxy(services):
     assert services["web"]["command"] == ["site", "--bind", "127.0.0.1:8000"]
     assert [name for name, service in services.items() if "ports" in service] == ["web"]
     assert services["web"]["ports"] == ["80:80", "443:443"]
-    assert "./nginx.conf:/etc/nginx/nginx.conf:ro" in services["proxy"]["volumes"]
+    configuration, certificate = services["proxy"]["volumes"]
+    assert configuration == "./nginx.conf:/etc/nginx/conf.d/default.conf:ro"
+    sample = DEPLOY / "nginx.conf"
+    text = sample.read_text() if sample.is_file() else ""
+    used = re.findall(r"ssl_certificate(?:_key)? (\S+)/[\w.]+;", text)
+    assert all(folder in certificate for folder in used)
 
 
 def test_compose_has_no_secret_of_its_own(services):

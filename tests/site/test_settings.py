@@ -429,7 +429,7 @@ def test_database_urls_are_parsed_correctly(start, url, password, host):
     assert (database["PASSWORD"] or "", database["HOST"]) == (password, host)
 
 
-def test_entras_login_verifies_the_server_and_uses_the_tenants_cloud(start):
+def test_entras_login_verifies_the_server_in_each_cloud(start):
     entra = REAL | {"DATABASE_LOGIN": "entra", "DATABASE_URL": "postgres://portal@db.example/portal"}
 
     world, government = (

@@ -31,7 +31,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "connectors": ("SQLite", "Files for other products, over HTTP. The services behind them run on both, in api and hooks."),
     "deployment": ("SQLite", "Files for each platform, and a start from read-only folders."),
     "deployment/test_entra_login.py": ("PostgreSQL", "SQLite has no login."),
-    "deployment/test_image.py::test_site_and_worker_start_apart_and_leave_the_image_unchanged": (
+    "deployment/test_image.py::test_site_and_worker_start_apart_on_a_read_only_image": (
         "PostgreSQL", "With SQLite the portal writes its database, so the image would need a folder for it."),
     "doctor": ("SQLite", "Checks of settings and of the tenant; its checks of the database carry the mark for both."),
     "faults/test_canary.py": ("PostgreSQL", "Looks for a pass in all that is written; PostgreSQL also writes a log ahead."),
