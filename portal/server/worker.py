@@ -53,10 +53,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self.next_sweep = 0.0
 
     def init_process(self) -> None:
-        """Allow as many open files as the system lets this process have, and connections for most of them."""
-        _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self.worker_connections = max(self.cfg.threads, min(self.cfg.worker_connections, most - SPARE_FILES))
+        """Allow a file for each connection, as far as the system does."""
+        self.worker_connections = max(
+            self.cfg.threads, allow_files(self.cfg.worker_connections + SPARE_FILES) - SPARE_FILES
+        )
         super().init_process()
 
     # --- Waiting for a client: in the main loop -----------------------------------------------------------------
@@ -139,8 +139,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def refuse(self, conn: Connection, status: int) -> None:
         """Answer in place of Django, and close."""
-        self.log.info("a request was not received", extra={"http.response.status_code": status})
-        self.send_at_once(conn, refusal(status, is_api=is_api_request(bytes(conn.received[:64]))))
+        try:
+            answer = refusal(status, is_api=is_api_request(bytes(conn.received[:64])))
+        except Exception:  # the main loop goes on, whatever the page needs
+            self.log.exception("no page could be made for a request that was refused")
+            answer = b""
+        self.send_at_once(conn, answer)
         if conn in self.waiting:
             self.unwatch(conn)
             self.close_politely(conn)
@@ -228,6 +232,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.wait_for_request(conn)
         else:
             self.close_politely(conn)
+
+
+def allow_files(wanted: int) -> int:
+    """Raise this process's limit of open files to `wanted`, or as far as it may. Return the limit."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in {now, most}:
+        return wanted
+    allowed = max(now, min(wanted, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return min(wanted, allowed)
 
 
 def is_whole(req: Any, body_size: int | None) -> bool:

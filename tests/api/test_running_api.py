@@ -79,17 +79,16 @@ def test_parallel_tickets_for_one_account_add_one_starter(systems):
 
 LONG = b"k7Rvmq" * 2000
 UNREADABLE = {
-    "no request": (b"k7Rvmq\r\n\r\n", 400),
     "no such version": (b"GET /api/v1/starters HTTP/k7Rvmq\r\n\r\n", 400),
     "a header without a name": (b"GET /api/v1/starters HTTP/1.1\r\n<k7Rvmq\r\n\r\n", 400),
-    "two lengths": (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "two lengths": (b"GET /api/v1/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
     "a long address": (b"GET /api/v1/" + LONG + b" HTTP/1.1\r\n\r\n", 414),
     "a long header": (b"GET /api/v1/starters HTTP/1.1\r\nAuthorization: " + LONG + b"\r\n\r\n", 431),
     "many headers": (
-        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: k7Rvmq\r\n" % n for n in range(99)) + b"\r\n",
+        b"GET /api/v1/ HTTP/1.1\r\n" + b"".join(b"X-%d: k7Rvmq\r\n" % n for n in range(99)) + b"\r\n",
         431,
     ),
-    "an unknown coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: k7Rvmq\r\n\r\n", 501),
+    "an unknown coding": (b"POST /api/v1/ HTTP/1.1\r\nTransfer-Encoding: k7Rvmq\r\n\r\n", 501),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import resource
 import socket
 import sys
@@ -17,6 +18,8 @@ import time
 from urllib.parse import urlsplit
 
 from portal.demo.process import running_demo
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 SECONDS, MOST_MS = 60, 500
 BEGUN = (
