@@ -290,6 +290,7 @@ KNOWS_VERSIONS = (
     "onboarding/mail/policy_mails.py",
     "onboarding/models/",
     "onboarding/policy/",
+    "onboarding/sessions/second_person.py",
 )
 
 
