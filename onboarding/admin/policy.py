@@ -54,7 +54,10 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_("Allowed and blocked accounts"), ("scope_domains", "scope_departments", "scope_groups", "deny_list")),
     (
         _("Other systems"),
-        ("api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"),
+        (
+            "api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges", "propose_days",
+            "accept_proposals",
+        ),
     ),
     (_("Daily limits"), ("manager_daily", "hr_daily", "site_daily")),
     (_("Approval by a second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),

@@ -55,6 +55,9 @@ ALLOWED: dict[str, set[str]] = {
         "policy", "starters", "transitions",
     },
     "directory_log": {"audit", "clock", "graph", "jobs", "lifecycle", "mail", "models", "passes"},
+    "proposals": {
+        "audit", "clock", "graph", "guards", "jobs", "models", "policy", "starters", "tickets", "transitions",
+    },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {
@@ -85,7 +88,7 @@ ALLOWED: dict[str, set[str]] = {
     "context_processors": {"directory_log", "policy"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models",
-        "operations", "passes", "policy", "worker",
+        "operations", "passes", "policy", "proposals", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},
@@ -277,6 +280,8 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
+    "onboarding/policy/agreements.py",  # who agreed to a switch of it
+    "onboarding/proposals/reading.py",  # how many days ahead starters are proposed
     "onboarding/sessions/freshness.py",  # how recently an admin must have signed in
     "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/audit_outlets.py",  # where the signed head can go
