@@ -103,6 +103,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "difference from Entra’s audit log",
+                "verbose_name_plural": "differences from Entra’s audit log",
                 "ordering": ["-found_at"],
                 "indexes": [
                     models.Index(

@@ -76,6 +76,8 @@ class DirectoryFinding(models.Model):
 
     class Meta:
         ordering = ["-found_at"]
+        verbose_name = _("difference from Entra’s audit log")
+        verbose_name_plural = _("differences from Entra’s audit log")
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=["no_trail", "by_another", "not_logged"]), name="finding_kind_is_known"
