@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("key", models.CharField(max_length=150, unique=True)),
+                ("key", models.CharField(max_length=150, unique=True, verbose_name="entry or attempt")),
                 (
                     "kind",
                     models.CharField(
