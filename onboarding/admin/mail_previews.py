@@ -97,7 +97,7 @@ NOTICES: dict[str, dict[str, Any]] = {
     "directory_alarm": {
         "finding": "by_another",
         "person_name": "Robin Adler (invented)",
-        "moment": "Mon 2 Sep 2030, 09:00",
+        "at": STARTER.starts_at,
         "zone": "UTC",
         "number": 4711,
     },

@@ -55,7 +55,10 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_("Allowed and blocked accounts"), ("scope_domains", "scope_departments", "scope_groups", "deny_list")),
     (
         _("Other systems"),
-        ("api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges"),
+        (
+            "api_applications", "api_trusted_sources", "api_agents", "hook_hosts", "hook_private_ranges", "propose_days",
+            "accept_proposals",
+        ),
     ),
     (
         _("Daily limits"),

@@ -102,6 +102,7 @@ MEANINGS = {
     "directory_log": _(
         "The portal could not read Entra’s audit log, so it does not see passes that others create."
     ),
+    "proposals": _("The portal could not read the hire dates in Entra, so it proposes no new starters."),
     "audit_check": _("The portal could not check the latest events of the audit log."),
 }
 

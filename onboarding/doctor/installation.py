@@ -130,6 +130,7 @@ CONSEQUENCES = {
     ),
     "issue": _("A pass that should be deleted may still exist."),
     "audit_events": _("The events of the audit log do not reach the log."),
+    "proposals": _("The portal proposes no new starters by their hire dates."),
     "directory_log": _("The portal does not see passes that others create in its name."),
     "audit_head": _("Signed checkpoints of the audit log do not reach every place outside the database."),
 }

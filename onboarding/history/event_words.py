@@ -45,6 +45,7 @@ EVENTS: dict[str, Words] = {
         "The other system changed the starter’s details, so HR must accept the starter again"
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
+    "starter.accepted_by_rule": _("The portal accepted its proposal, by a rule that two admins agreed to"),
     "starter.requester_changed": _(
         "The requester in the other system changed, so HR must accept the starter again"
     ),

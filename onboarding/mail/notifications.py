@@ -11,12 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import clock, graph, guards, i18n, policy
+from onboarding import clock, graph, guards, policy
 from onboarding.guards import Guard
 from onboarding.i18n import Words, join_sentences
 from onboarding.lifecycle import StarterState
@@ -184,16 +182,13 @@ def write_sessions_ended(
 
 def write_directory_alarm(finding: DirectoryFinding) -> None:
     """To security: Entra's audit log has a pass that the portal did not create."""
-    name = Truncator(finding.starter.name if finding.starter else "").chars(LONGEST_NAME)
-    moment = timezone.localtime(finding.at, timezone.get_default_timezone())
-    with i18n.default_language():
-        details = {
-            "finding": str(finding.kind),
-            "person_name": name,
-            "moment": date_format(moment, "LONG"),
-            "zone": settings.TIME_ZONE,
-            "number": finding.event,
-        }
+    details = {
+        "finding": str(finding.kind),
+        "person_name": Truncator(finding.starter.name if finding.starter else "").chars(LONGEST_NAME),
+        "at": finding.at,
+        "zone": settings.TIME_ZONE,
+        "number": finding.event,
+    }
     outbox.write_notice(
         "directory_alarm",
         to=security_address(),

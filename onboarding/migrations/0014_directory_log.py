@@ -1,5 +1,6 @@
-"""What the portal keeps of Entra's audit log, and the result of the last check of its own."""
+"""What the portal keeps of Entra's audit log, the result of the last check of its own, and proposals by hire date."""
 
+import django.core.validators
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -60,7 +61,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("key", models.CharField(max_length=150, unique=True)),
+                ("key", models.CharField(max_length=150, unique=True, verbose_name="entry or attempt")),
                 (
                     "kind",
                     models.CharField(
@@ -102,6 +103,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "difference from Entra’s audit log",
+                "verbose_name_plural": "differences from Entra’s audit log",
                 "ordering": ["-found_at"],
                 "indexes": [
                     models.Index(
@@ -141,6 +144,50 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.CheckConstraint(condition=models.Q(("id", 1)), name="one_audit_check")
+                ],
+            },
+        ),
+        migrations.AddField(
+            model_name="policyversion",
+            name="accept_proposals",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="The portal accepts a proposal without HR if it has no warning. The two admins who agreed to this setting then count as the people who added the starter. Recommended: no.",
+                verbose_name="accept these proposals automatically",
+            ),
+        ),
+        migrations.AddField(
+            model_name="policyversion",
+            name="propose_days",
+            field=models.PositiveSmallIntegerField(
+                db_default=0,
+                default=0,
+                help_text="Every hour the portal reads the hire dates in Entra and proposes each allowed account that starts within this many days. HR accepts the proposals. 0 turns this off. Recommended: 0, or 14 if your HR system sets hire dates.",
+                validators=[
+                    django.core.validators.MinValueValidator(0),
+                    django.core.validators.MaxValueValidator(90),
+                ],
+                verbose_name="propose starters by hire date (days ahead)",
+            ),
+        ),
+        migrations.CreateModel(
+            name="HireListing",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("first_day", models.DateField(null=True)),
+                ("last_day", models.DateField(null=True)),
+                ("next_token", models.TextField(blank=True, default="")),
+                ("read_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="one_hire_listing")
                 ],
             },
         ),

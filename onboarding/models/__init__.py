@@ -2,6 +2,7 @@
 
 from onboarding.models.approval import Approval
 from onboarding.models.audit import AuditCheck, AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
+from onboarding.models.directory.hires import HireListing
 from onboarding.models.directory.log import DirectoryFinding, DirectoryLog, LoggedPass
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.imports.starter_import import ImportColumns, ImportRow, StarterImport
@@ -28,6 +29,7 @@ __all__ = [
     "EffectivePolicy",
     "GraphBudget",
     "Heartbeat",
+    "HireListing",
     "Hook",
     "HookDelivery",
     "HrMailChoice",

@@ -492,6 +492,26 @@ class PolicySettings(models.Model):
         db_default=False,
         help_text=_("An AI agent must also be in the list of applications. Recommended: no."),
     )
+    propose_days = models.PositiveSmallIntegerField(
+        _("propose starters by hire date (days ahead)"),
+        default=0,
+        db_default=0,
+        validators=value_between(0, 90),
+        help_text=_(
+            "Every hour the portal reads the hire dates in Entra and proposes each allowed account that starts "
+            "within this many days. HR accepts the proposals. 0 turns this off. Recommended: 0, or 14 if your "
+            "HR system sets hire dates."
+        ),
+    )
+    accept_proposals = models.BooleanField(
+        _("accept these proposals automatically"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "The portal accepts a proposal without HR if it has no warning. The two admins who agreed to this "
+            "setting then count as the people who added the starter. Recommended: no."
+        ),
+    )
     hook_hosts = models.TextField(
         _("hosts that can receive webhooks"),
         blank=True,

@@ -1,6 +1,7 @@
 """The policy in force for the site and for a starter, its versions, and who can change it."""
 
 from onboarding.models.policy_settings import REDACTED_SETTINGS
+from onboarding.policy.agreements import find_two_people
 from onboarding.policy.applications import allowed_sources, is_trusted_source
 from onboarding.policy.changes import (
     CONSOLE_DELAY,
@@ -74,6 +75,7 @@ __all__ = [
     "effective_before",
     "effective_with",
     "find_freeze",
+    "find_two_people",
     "for_department",
     "for_departments",
     "for_site",

@@ -135,6 +135,8 @@ RULES: dict[str, Rule] = {
     "api_applications": Rule(MORE, "Another application can add starters.", entries=split_applications),
     "api_trusted_sources": Rule(MORE, "HR need not accept another system's starters.", entries=split_words),
     "api_agents": Rule(ON, "AI agents can add starters."),
+    "propose_days": Rule(HIGHER, "More accounts are proposed as starters."),
+    "accept_proposals": Rule(ON, "HR need not accept the portal's proposals."),
     "hook_hosts": Rule(MORE, "Another host receives events."),
     "hook_private_ranges": Rule(MORE, "The portal connects to another private network."),
     "retention_days": Rule(ANY, "A shorter time erases evidence, a longer one keeps personal details."),

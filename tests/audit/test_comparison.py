@@ -177,7 +177,7 @@ def test_a_voided_approval_never_counts_again(
     assert any("no longer counts since" in what for what in differences())
 
 
-def test_older_approvals_are_found_by_kind_and_time(earlier: Site) -> None:
+def test_an_earlier_approval_is_found_by_kind_and_time(earlier: Site) -> None:
     as_an_earlier_release_wrote_it("starter.approved", "approvals", personal="occasions")
     assert differences() == []
 

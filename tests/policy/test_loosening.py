@@ -61,6 +61,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "api_applications": (f"{ONE} servicenow", f"{ONE} servicenow topdesk"),
     "api_trusted_sources": ("", "servicenow"),
     "api_agents": (False, True),
+    "propose_days": (0, 14),
+    "accept_proposals": (False, True),
     "hook_hosts": ("a.example", "a.example\nb.example"),
     "hook_private_ranges": ("", "10.20.0.0/16"),
     "retention_days": (30, 31),

@@ -62,6 +62,9 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "errors", "guards", "i18n", "inputs", "jobs", "models", "permissions", "policy",
         "sessions", "starters",
     },
+    "proposals": {
+        "audit", "clock", "graph", "guards", "jobs", "models", "policy", "starters", "tickets", "transitions",
+    },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {
@@ -94,7 +97,7 @@ ALLOWED: dict[str, set[str]] = {
     "context_processors": {"directory_log", "policy"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "imports", "inputs", "jobs",
-        "lifecycle", "mail", "models", "operations", "passes", "policy", "worker",
+        "lifecycle", "mail", "models", "operations", "passes", "policy", "proposals", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},

@@ -33,6 +33,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "deployment/test_entra_login.py": ("PostgreSQL", "SQLite has no login."),
     "deployment/test_image.py::test_site_and_worker_start_apart_on_a_read_only_image": (
         "PostgreSQL", "With SQLite the portal writes its database, so the image would need a folder for it."),
+    "directory_log": ("SQLite", "Entra's log decides. Rows of the trail are compared on both, in audit."),
     "doctor": ("SQLite", "Checks of settings and of the tenant; its checks of the database carry the mark for both."),
     "faults/test_canary.py": ("PostgreSQL", "Looks for a pass in all that is written; PostgreSQL also writes a log ahead."),
     "faults/test_canary_memory.py": ("PostgreSQL", "Looks into the memory of processes; the database plays no part."),
@@ -87,6 +88,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "promises/test_10_what_it_says_is_true.py": ("SQLite", "Texts, and the records that they name."),
     "promises/test_8_no_secret_opens_graph.py": ("SQLite", "Settings and tokens; no database."),
     "promises/test_9_the_pass_is_removed.py": ("SQLite", "Graph's answers decide."),
+    "proposals": ("SQLite", "The directory decides. The constraint on tickets runs on PostgreSQL, in api."),
     "repository": ("SQLite", "Source and documents; no database."),
     "sandbox": ("SQLite", "The sandbox has no database."),
     "server": ("SQLite", "Sockets; no database."),

@@ -15,6 +15,7 @@ from onboarding.audit.rows.expectations import (
 from onboarding.models import AuditEvent, Starter
 
 RECORDED = "starter.recorded"
+ACCEPTED_BY_RULE = "starter.accepted_by_rule"
 FINISHED = frozenset({"registered", "withdrawn"})
 # Who does one of these took part, and can neither confirm nor approve.
 CONTRIBUTIONS = frozenset(
@@ -101,6 +102,15 @@ def _accepted(told: Expectations, event: AuditEvent) -> None:
     )
 
 
+def _accepted_by_rule(told: Expectations, event: AuditEvent) -> None:
+    """Two admins agreed to the rule. The author counts as recorder, and both took part."""
+    told.expect_that(
+        event,
+        "recorded_by",
+        lambda person: person is not None and is_personal_value(event, "author", person.oid),
+    )
+
+
 def _acceptance_cancelled(told: Expectations, event: AuditEvent) -> None:
     told.expect(event, recorded_by=None)
     if event.facts.get("was_invited"):
@@ -155,6 +165,7 @@ def _erased(told: Expectations, event: AuditEvent) -> None:
 EVENTS: dict[str, Callable[[Expectations, AuditEvent], None]] = {
     RECORDED: _recorded,
     "starter.accepted": _accepted,
+    ACCEPTED_BY_RULE: _accepted_by_rule,
     "starter.acceptance_cancelled": _acceptance_cancelled,
     "starter.account_accepted": _account_accepted,
     "starter.account_found": _account_found,
@@ -187,5 +198,9 @@ def _missing_contributors(starter: Starter, events: Sequence[AuditEvent]) -> lis
         if event.event in CONTRIBUTIONS and salt_of(event):
             oid = actor_oid(event)
             if oid and oid not in starter.shaped_by:
+                return [Difference("shaped_by", event.seq)]
+        if event.event == ACCEPTED_BY_RULE and salt_of(event):
+            people = {event.detail.values[name] for name in ("author", "second")}
+            if not people <= set(starter.shaped_by):
                 return [Difference("shaped_by", event.seq)]
     return []

@@ -56,7 +56,7 @@ def read_page(client: Graph, *, since: datetime, until: datetime, token: str = "
     Raises ReadNotPermitted if the tenant does not permit it, Refused if the token is too old, and GraphError.
     """
     query = (
-        f"activityDateTime ge {_as_odata(since)} and activityDateTime le {_as_odata(until)} "
+        f"activityDateTime ge {as_odata(since)} and activityDateTime le {as_odata(until)} "
         f"and loggedByService eq '{SERVICE}'"
     )
     options = {"filter": query, "top": ROWS_AT_ONCE} | ({"skiptoken": token} if token else {})
@@ -116,7 +116,7 @@ def _guid(value: Any) -> str:
     return text if GUID.fullmatch(text) else ""
 
 
-def _as_odata(moment: datetime) -> str:
+def as_odata(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

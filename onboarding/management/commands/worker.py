@@ -22,6 +22,7 @@ from onboarding.mail import delivery, policy_mails
 from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
+from onboarding.proposals import reading as proposals
 from onboarding.worker import audit_outlets, retention, starter_checks
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ HANDLERS = (
     audit_outlets.send_head_hourly,
     audit_outlets.check_end,
     directory_log.read_log,
+    proposals.read_proposals,
 )
 
 
@@ -71,6 +73,7 @@ class Command(BaseCommand):
         retention.enqueue_retention()
         audit_outlets.enqueue_audit_jobs()
         directory_log.enqueue_reading()
+        proposals.enqueue_proposals()
         subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
         log.info("worker started", extra={"worker": name})
         while not self.stopping:

@@ -53,7 +53,8 @@ class DirectoryFinding(models.Model):
         BY_ANOTHER = "by_another", _("someone else created a pass for a starter")
         NOT_LOGGED = "not_logged", _("Entra’s audit log does not have a pass of the portal")
 
-    key = models.CharField(max_length=150, unique=True)  # the entry of Entra's log, or the attempt
+    # The id of the entry in Entra's log, or of the attempt.
+    key = models.CharField(_("entry or attempt"), max_length=150, unique=True)
     kind = models.CharField(_("finding"), max_length=12, choices=Kind)
     at = models.DateTimeField(_("pass created"))
     found_at = models.DateTimeField(_("found"))
@@ -76,6 +77,8 @@ class DirectoryFinding(models.Model):
 
     class Meta:
         ordering = ["-found_at"]
+        verbose_name = _("difference from Entra’s audit log")
+        verbose_name_plural = _("differences from Entra’s audit log")
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=["no_trail", "by_another", "not_logged"]), name="finding_kind_is_known"
