@@ -104,9 +104,7 @@ class Migration(migrations.Migration):
                 ("row_count", models.PositiveIntegerField(default=0, verbose_name="rows")),
                 (
                     "failures",
-                    models.PositiveSmallIntegerField(
-                        default=0, verbose_name="failed reads in a row"
-                    ),
+                    models.PositiveSmallIntegerField(default=0, verbose_name="failed reads in a row"),
                 ),
                 (
                     "stopped",

@@ -88,6 +88,7 @@ def codes(stored: StarterImport) -> list[list[str]]:
     return [[finding.code for finding in findings.from_json(row.findings)] for row in stored.rows.all()]
 
 
+@pytest.mark.both_databases
 def test_one_click_adds_the_good_rows(hanna, person):
     stored = hanna.check(row_of("noor"), row_of("liam"), row_of("sofia", account="not an account"))
     assert statuses(stored) == ["good", "good", "error"]
@@ -103,6 +104,7 @@ def test_one_click_adds_the_good_rows(hanna, person):
     assert Job.objects.filter(key=f"look:{liam.pk}").exists()
 
 
+@pytest.mark.both_databases
 def test_the_same_file_twice_changes_nothing(hanna):
     rows = row_of("noor"), row_of("liam", account="robin.new@contoso.example", manager="", name="")
     first = hanna.check(*rows)
@@ -121,6 +123,7 @@ def test_the_same_file_twice_changes_nothing(hanna):
     assert list(Starter.objects.values()) == before
 
 
+@pytest.mark.both_databases
 def test_a_changed_date_moves_the_starter_after_a_question(hanna):
     hanna.add(hanna.check(row_of("noor"), row_of("liam")))
 
@@ -322,6 +325,7 @@ def test_only_the_uploader_changes_a_list_and_hr_reads_it(hanna, browser_of):
     assert maria.get(address).status_code == maria.get(f"{address}rest/").status_code == 403
 
 
+@pytest.mark.both_databases
 def test_a_list_is_deleted_a_week_after_its_last_change(hanna):
     kept, old = hanna.check(row_of("noor")), hanna.check(row_of("liam"))
     StarterImport.objects.filter(pk=old.pk).update(touched_at=timezone.now() - timedelta(days=7, minutes=1))

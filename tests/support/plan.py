@@ -45,6 +45,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "hooks/test_secrecy.py": ("SQLite", "Texts, and what is sent."),
     "hooks/test_sending.py": ("SQLite", "HTTP and signatures."),
     "hr": ("SQLite", "Pages over the ORM. Sorting, filters and search carry the mark for both."),
+    "imports": ("SQLite", "Files, and pages over the ORM. Checking and adding rows carry the mark for both."),
     "mail": ("SQLite", "SMTP and texts. The jobs that send mail run on both, in worker."),
     "managers": ("SQLite", "Texts and signed values."),
     "mutation": ("SQLite", "Python source; no database."),
