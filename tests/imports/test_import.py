@@ -299,6 +299,29 @@ def test_nothing_is_added_without_the_role_or_session(hanna, change):
     assert stored.stopped == "not_permitted"
 
 
+@pytest.mark.both_databases
+def test_a_worker_that_stops_midway_adds_no_row_twice(hanna, monkeypatch):
+    stored = hanna.check(row_of("noor"), row_of("liam"))
+    hanna.client.post(f"/hr/import/{stored.public_id}/add/", {"group": "good"})
+    saved, save_rows = [], adding.save_rows
+
+    def stop_at_second(rows: Any) -> None:
+        saved.extend(rows)
+        if len(saved) == 2:
+            raise RuntimeError("the worker stops")
+        save_rows(rows)
+
+    monkeypatch.setattr(adding, "save_rows", stop_at_second)
+    with pytest.raises(RuntimeError):
+        adding.add_next_rows(str(stored.pk))
+    assert Starter.objects.count() == 1  # recorded together with its row
+    monkeypatch.setattr(adding, "save_rows", save_rows)
+
+    run_jobs()
+
+    assert statuses(stored) == ["added", "added"] and Starter.objects.count() == 2
+
+
 def test_rows_wait_while_the_directory_does_not_answer(hanna, tenant):
     stored = hanna.upload(row_of("noor"))
     hanna.client.post(f"/hr/import/{stored.public_id}/columns/", CHOSEN | START)
