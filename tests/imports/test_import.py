@@ -88,6 +88,7 @@ def codes(stored: StarterImport) -> list[list[str]]:
     return [[finding.code for finding in findings.from_json(row.findings)] for row in stored.rows.all()]
 
 
+@pytest.mark.both_databases
 def test_one_click_adds_the_good_rows(hanna, person):
     stored = hanna.check(row_of("noor"), row_of("liam"), row_of("sofia", account="not an account"))
     assert statuses(stored) == ["good", "good", "error"]
@@ -103,6 +104,7 @@ def test_one_click_adds_the_good_rows(hanna, person):
     assert Job.objects.filter(key=f"look:{liam.pk}").exists()
 
 
+@pytest.mark.both_databases
 def test_the_same_file_twice_changes_nothing(hanna):
     rows = row_of("noor"), row_of("liam", account="robin.new@contoso.example", manager="", name="")
     first = hanna.check(*rows)
@@ -121,6 +123,7 @@ def test_the_same_file_twice_changes_nothing(hanna):
     assert list(Starter.objects.values()) == before
 
 
+@pytest.mark.both_databases
 def test_a_changed_date_moves_the_starter_after_a_question(hanna):
     hanna.add(hanna.check(row_of("noor"), row_of("liam")))
 
@@ -296,6 +299,29 @@ def test_nothing_is_added_without_the_role_or_session(hanna, change):
     assert stored.stopped == "not_permitted"
 
 
+@pytest.mark.both_databases
+def test_a_worker_that_stops_midway_adds_no_row_twice(hanna, monkeypatch):
+    stored = hanna.check(row_of("noor"), row_of("liam"))
+    hanna.client.post(f"/hr/import/{stored.public_id}/add/", {"group": "good"})
+    saved, save_rows = [], adding.save_rows
+
+    def stop_at_second(rows: Any) -> None:
+        saved.extend(rows)
+        if len(saved) == 2:
+            raise RuntimeError("the worker stops")
+        save_rows(rows)
+
+    monkeypatch.setattr(adding, "save_rows", stop_at_second)
+    with pytest.raises(RuntimeError):
+        adding.add_next_rows(str(stored.pk))
+    assert Starter.objects.count() == 1  # recorded together with its row
+    monkeypatch.setattr(adding, "save_rows", save_rows)
+
+    run_jobs()
+
+    assert statuses(stored) == ["added", "added"] and Starter.objects.count() == 2
+
+
 def test_rows_wait_while_the_directory_does_not_answer(hanna, tenant):
     stored = hanna.upload(row_of("noor"))
     hanna.client.post(f"/hr/import/{stored.public_id}/columns/", CHOSEN | START)
@@ -322,6 +348,7 @@ def test_only_the_uploader_changes_a_list_and_hr_reads_it(hanna, browser_of):
     assert maria.get(address).status_code == maria.get(f"{address}rest/").status_code == 403
 
 
+@pytest.mark.both_databases
 def test_a_list_is_deleted_a_week_after_its_last_change(hanna):
     kept, old = hanna.check(row_of("noor")), hanna.check(row_of("liam"))
     StarterImport.objects.filter(pk=old.pk).update(touched_at=timezone.now() - timedelta(days=7, minutes=1))

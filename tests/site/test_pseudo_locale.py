@@ -26,10 +26,12 @@ from onboarding.guards import approvals
 from onboarding.guidance.instructions import DEVICES
 from onboarding.history.event_words import EVENTS
 from onboarding.hr import labels as hr_words
+from onboarding.hr.importing.labels import GROUPS
+from onboarding.imports import dry_run
 from onboarding.lifecycle import IssueState
 from onboarding.mail.kinds import Reader
 from onboarding.managers import page_state, spelling
-from onboarding.models import AuditEvent, AuditHead, Job, Mail, PassIssue, Starter
+from onboarding.models import AuditEvent, AuditHead, Job, Mail, PassIssue, Starter, StarterImport
 from onboarding.models.pass_issue import IdentityCheck
 from onboarding.passes.confirmation import ForeignPass
 from onboarding.starters import stand_ins
@@ -208,6 +210,47 @@ def test_recording_several(hanna, some):
     done = {**fields, "accounts": BY_KEY["late"].user_principal_name, "step": "save"}
     done["take"] = f"{BY_KEY['late'].user_principal_name}:"
     assert_all_marked(hanna.post("/hr/new/several/", done, follow=True))
+
+
+IMPORTED = """New hires\nName;Account;Manager;Start date;Zone;Size
+Noor;{noor};;{day};Europe/Lisbon;41\nX;{liam};X;{day};x;\nX;x@@;;03/04/2027;;x\n;new.x@contoso.example;;{day};;\n;{ben};;{later};;
+;{sofia};;{day};;"""
+
+
+def test_importing_a_list(hanna, some):
+    accounts = {key: BY_KEY[key].user_principal_name for key in ("noor", "liam", "ben", "sofia")}
+    pasted = IMPORTED.format(**accounts, day=SOON, later=f"{timezone.localdate() + timedelta(days=20)}")
+    data = (
+        *accounts.values(),
+        "new.x@contoso.example",
+        "UTF-8",
+        "03/04/2027",
+        "New hires",
+        "Account",
+        "Manager",
+        "Start date",
+    )
+    data += ("Zone", "Size", "Name", "Noor", "x@@", "X", "A")
+    assert_all_marked(hanna.get("/hr/import/"))
+    assert_all_marked(hanna.post("/hr/import/", {"pasted": "x"}, follow=True), *data)
+    assert_all_marked(hanna.post("/hr/import/", {}), status=400)
+    page = hanna.post("/hr/import/", {"pasted": pasted}, follow=True)
+    assert_all_marked(page, *data)
+    address = page.wsgi_request.path
+    assert_all_marked(hanna.post(address, {"start_time": "09:00", "time_zone": "UTC"}), *data, status=400)
+    fields = ("name", "account", "manager", "start_date", "time_zone", "ignored")
+    chosen = {f"column-{number}": name for number, name in enumerate(fields)} | {"day_order": "dmy"}
+    checking = hanna.post(address, chosen | {"start_time": "09:00", "time_zone": "UTC"}, follow=True)
+    assert_all_marked(checking, *data)
+    stored = StarterImport.objects.latest("pk")
+    while dry_run.check_next_rows(str(stored.pk)):
+        pass
+    for group, *_ in GROUPS:
+        assert_all_marked(hanna.get(f"/hr/import/{stored.public_id}/?show={group}"), *data)
+    StarterImport.objects.update(stopped="daily_limit")
+    assert_all_marked(hanna.get(f"/hr/import/{stored.public_id}/"), *data)
+    assert_all_marked(hanna.post(f"/hr/import/{stored.public_id}/add/", {"group": "expected"}, follow=True))
+    assert_all_marked(hanna.get("/hr/import/"), *data)
 
 
 def test_several_at_once(hanna, some):

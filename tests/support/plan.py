@@ -52,6 +52,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "hr": ("SQLite", "Pages over the ORM. Sorting, filters and search carry the mark for both."),
     "inputs": ("SQLite", "Functions over text, and forms over the ORM."),
     "limits": ("SQLite", "Counters. The update that counts runs on both, by its mark."),
+    "imports": ("SQLite", "Files, and pages over the ORM. Checking and adding rows carry the mark for both."),
     "mail": ("SQLite", "SMTP and texts. The jobs that send mail run on both, in worker."),
     "managers": ("SQLite", "Texts and signed values."),
     "mutation": ("SQLite", "Python source; no database."),
