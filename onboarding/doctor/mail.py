@@ -103,8 +103,9 @@ def check_mail_right(run: DoctorRun) -> Finding:
     return Finding(
         "unknown",
         gettext(
-            "The portal has not sent any email yet, so this check cannot tell whether sending works. "
-            "Permissions from Exchange (RBAC for Applications) do not appear in tokens."
+            "The portal has not sent any email yet, so this check cannot tell whether sending works. It "
+            "cannot see the permission either, because permissions from Exchange (RBAC for Applications) do "
+            "not appear in tokens."
         ),
         gettext(
             "To check, run `%(command)s` in Exchange Online PowerShell. The result must contain “%(said)s” and "

@@ -26,7 +26,8 @@ def render_mail(kind: str, context: dict[str, Any]) -> dict[str, str]:
     with i18n.default_language():
         return {
             "subject": _render_subject(kind, context),
-            "text": render_to_string(f"emails/{kind}.txt", context),
+            # Joined, it is no longer marked as safe HTML, which it is not: a page that shows it must escape it.
+            "text": "".join(render_to_string(f"emails/{kind}.txt", context)),
             "html": render_to_string(f"emails/{kind}.html", context),
         }
 

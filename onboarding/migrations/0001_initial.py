@@ -44,7 +44,9 @@ class Migration(migrations.Migration):
                 (
                     "at",
                     models.CharField(
-                        help_text="In UTC, exactly as it was hashed.", max_length=32, verbose_name="time"
+                        help_text="In UTC. The event’s hash was calculated from exactly this text.",
+                        max_length=32,
+                        verbose_name="time",
                     ),
                 ),
                 ("event", models.CharField(db_index=True, max_length=40, verbose_name="event")),
@@ -513,9 +515,9 @@ class Migration(migrations.Migration):
                     "new_days_after",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="The portal creates no pass for an account that was created more than "
-                        "this many days after the start, unless the portal knows that nobody has "
-                        "signed in with it and the hire date in Entra is near the start. "
+                        help_text="The portal creates no pass for an account that was created more than this "
+                        "many days after the start. There is one exception: nobody has ever signed "
+                        "in to the account, and the hire date in Entra is near the start. "
                         "Recommended: 31.",
                         validators=[
                             django.core.validators.MinValueValidator(0),

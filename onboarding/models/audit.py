@@ -28,7 +28,11 @@ class AuditEvent(models.Model):
     """One event. `facts` has no personal data; personal values are salted commitments."""
 
     seq = models.BigIntegerField(_("number"), primary_key=True)
-    at = models.CharField(_("time"), max_length=32, help_text=_("In UTC, exactly as it was hashed."))
+    at = models.CharField(
+        _("time"),
+        max_length=32,
+        help_text=_("In UTC. The event’s hash was calculated from exactly this text."),
+    )
     event = models.CharField(_("event"), max_length=40, db_index=True)
     starter = models.CharField(_("starter"), max_length=32, blank=True, db_index=True)
     issue = models.CharField(_("pass"), max_length=36, blank=True, db_index=True)

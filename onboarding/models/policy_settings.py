@@ -215,9 +215,9 @@ class PolicySettings(models.Model):
         default=31,
         validators=value_between(0, 90),
         help_text=_(
-            "The portal creates no pass for an account that was created more than this many days "
-            "after the start, unless the portal knows that nobody has signed in with it and the "
-            "hire date in Entra is near the start. Recommended: 31."
+            "The portal creates no pass for an account that was created more than this many days after the "
+            "start. There is one exception: nobody has ever signed in to the account, and the hire date in "
+            "Entra is near the start. Recommended: 31."
         ),
     )
     hire_date = models.CharField(

@@ -361,6 +361,10 @@ def test_an_unusual_but_honest_token_is_verified(name):
     assert caller.application_id in (LOGIC_APP, CONNECTOR) and caller.permissions
 
 
+def test_the_name_of_a_person_loses_hidden_characters():
+    assert verify_access_token(signed(of_person(name="Ha\u202enna\u200b Reuter"))).name == "Hanna Reuter"
+
+
 @pytest.mark.parametrize("change", [{"nbf": 30, "iat": 30}, {"exp": -30}])
 def test_clocks_may_differ_by_half_a_minute(change, time_machine):
     time_machine.move_to(NOW, tick=False)

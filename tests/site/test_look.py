@@ -17,6 +17,14 @@ from portal.environment import Environment
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 2">{}</svg>'
 PLAIN = SVG.format('<style>.a{fill:red}</style><g id="b"/><path class="a" d="M0 0h2v2z"/><use href="#b"/>')
+# As a drawing program saves it, with its own notes.
+DRAWN = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:i="http://www.inkscape.org/namespaces/inkscape" viewBox="0 0 9 9">
+<i:namedview i:export-filename="C:\\logo.png"/><metadata><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata>
+<style type="text/css">.a{fill:url(#c);font-family:'DejaVu Sans'} @media (prefers-color-scheme:dark){.a{fill:#fff}}</style>
+<defs><linearGradient id="c"><stop offset="0" stop-color="#a8174f"/></linearGradient></defs>
+<clipPath id="d"><rect width="9"/></clipPath>
+<g clip-path="url(#d)" transform="translate(1 2)"><text class="a" style="fill:url('#c')">Contoso</text></g></svg>"""
 COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 BOTH = pytest.mark.parametrize("scheme", [colour.LIGHT, colour.DARK], ids=["light", "dark"])
 
@@ -148,9 +156,11 @@ def test_logo_is_shown_and_cannot_run_scripts(dressed, client):
 
 def test_plain_svg_and_png_logos_are_accepted(start, tmp_path):
     (tmp_path / "a.svg").write_text(PLAIN)
+    (tmp_path / "c.svg").write_text(DRAWN)
     (tmp_path / "b.png").write_bytes(logo.PNG + b"\0" * 20)
 
     assert start(LOGO_FILE=str(tmp_path / "a.svg"))["LOGO"].content_type == "image/svg+xml"
+    assert start(LOGO_FILE=str(tmp_path / "c.svg"))["LOGO"].content_type == "image/svg+xml"
     assert start(LOGO_FILE=str(tmp_path / "b.png"))["LOGO"].content_type == "image/png"
 
 
@@ -169,6 +179,32 @@ UNFIT = {
     "what changes links": SVG.format('<a href="#b"><set attributeName="href" to="javascript:alert(1)"/></a>'),
     "an instruction": f'<?xml-stylesheet href="a.css"?>{PLAIN}',
     "entities": f'<!DOCTYPE svg [<!ENTITY a "aaaa">]>{PLAIN}',
+    "a style that loads": SVG.format("<style>.a{fill:url(https://elsewhere.example/a)}</style>"),
+    "a style that loads, spelled in another way": SVG.format(
+        r"<style>.a{fill:\75 rl(https://elsewhere.example/a)}</style>"
+    ),
+    "a style with another function": SVG.format(
+        "<style>.a{background:image-set('https://elsewhere.example/a' 1x)}</style>"
+    ),
+    "a sheet by its character": SVG.format("<style>&#64;import '//elsewhere.example/a.css';</style>"),
+    "a style in two parts": SVG.format("<style>.a{fill:u<![CDATA[rl(//elsewhere.example/a)}]]></style>"),
+    "a font": SVG.format("<style>@font-face{font-family:a;src:local(b)}</style>"),
+    "a style of one shape": SVG.format(
+        '<path style="fill:image(&quot;//elsewhere.example/a&quot;)" d="M0 0"/>'
+    ),
+    "another base": SVG.format('<g xml:base="https://elsewhere.example/"><use href="#b"/></g>'),
+    "a picture of HTML": SVG.format(
+        '<h:img xmlns:h="http://www.w3.org/1999/xhtml" src="//elsewhere.example/a"/>'
+    ),
+    "a refresh of HTML": SVG.format(
+        '<h:meta xmlns:h="http://www.w3.org/1999/xhtml" http-equiv="refresh" content="0"/>'
+    ),
+    "MathML": SVG.format('<m:math xmlns:m="http://www.w3.org/1998/Math/MathML"/>'),
+    "an element without a namespace": SVG.format('<b xmlns="">bold</b>'),
+    "an animation": SVG.format('<animate attributeName="x" dur="1s"/>'),
+    "an unknown element": SVG.format("<picture/>"),
+    "another encoding": f'<?xml version="1.0" encoding="UTF-7"?>{PLAIN}',
+    "UTF-16": "\ufeff" + PLAIN.replace("<", "\x00<"),
     "HTML": "<html><body>hello</body></html>",
     "a web page that is not XML": "<!doctype html><p>hello",
     "words": "hello",

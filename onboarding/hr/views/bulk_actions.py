@@ -23,7 +23,8 @@ from onboarding.permissions import hr_only
 from onboarding.starters import invitations, rescheduling
 
 CHANGED_MEANWHILE = _(
-    "Not done, because this starter has changed since you opened the list. Check the starter, then try again."
+    "Nothing was changed, because this starter’s details changed after you opened the list. Check the "
+    "starter, then try again."
 )
 
 
