@@ -23,9 +23,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from inputs.characters import clean_name
 from onboarding import audit, policy
 from onboarding.admin import mail_previews
+from onboarding.inputs.characters import clean_name
 from onboarding.mail.rendering import render_mail, starter_context
 from onboarding.models import (
     Approval,
