@@ -52,13 +52,17 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "errors", "guards", "jobs", "lifecycle", "mail", "models", "obstacles", "participants",
         "policy", "starters", "transitions",
     },
+    "stops": {
+        "audit", "clock", "errors", "graph", "guards", "i18n", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
+        "policy", "sessions", "starters", "transitions",
+    },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {
         "audit", "clock", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
         "policy", "starters",
     },
-    "guidance": {"i18n"},
+    "guidance": {"i18n", "stops"},
     "operations": {"audit", "clock", "jobs", "models", "starters"},
     "doctor": {
         "audit", "clock", "graph", "guards", "hooks", "i18n", "jobs", "mail", "models", "passes", "policy", "starters",
@@ -67,14 +71,14 @@ ALLOWED: dict[str, set[str]] = {
     "auditors": {"audit", "clock", "exports", "history", "models", "permissions", "policy"},
     "hr": {
         "clock", "errors", "guards", "history", "i18n", "lifecycle", "mail", "models", "obstacles", "passes", "permissions",
-        "policy", "starters", "tickets",
+        "policy", "starters", "stops", "tickets",
     },
     "api": {
         "clock", "errors", "guards", "hooks", "i18n", "lifecycle", "models", "policy", "starters", "tickets",
     },
     "managers": {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
-        "policy",
+        "policy", "stops",
     },
     "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy", "sessions"},
     # Django finds these by name.
@@ -82,7 +86,7 @@ ALLOWED: dict[str, set[str]] = {
     "context_processors": {"policy"},
     "management": {
         "audit", "auditors", "clock", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models", "operations", "passes",
-        "policy", "worker",
+        "policy", "stops", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},

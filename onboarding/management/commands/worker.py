@@ -19,6 +19,7 @@ from onboarding.mail import delivery, policy_mails
 from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
+from onboarding.stops import security_mail
 from onboarding.worker import audit_outlets, retention, starter_checks
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ HANDLERS = (
     delivery.release_waiting_mails,
     policy_mails.write_when_in_force,
     hook_delivery.send_deliveries,
+    security_mail.mail_security,
     audit_outlets.write_events,
     audit_outlets.send_head_hourly,
     audit_outlets.check_end,
