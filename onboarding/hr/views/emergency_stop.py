@@ -93,7 +93,9 @@ def create_stop_code(request: HttpRequest, public_id: str) -> HttpResponse:
 def draw_qr_code(address: str) -> SafeString:
     """Draw the address as SVG, black on white also in the dark. It has no styles, which the browser would refuse."""
     drawn = segno.make(address, error="m", micro=False)
-    return mark_safe(drawn.svg_inline(scale=4, light="white", svgclass=None, lineclass=None))  # noqa: S308
+    picture = drawn.svg_inline(scale=4, light="white", svgclass=None, lineclass=None)
+    # The figure around it has its name.
+    return mark_safe(picture.replace("<svg ", '<svg aria-hidden="true" ', 1))  # noqa: S308
 
 
 def _format_stop(starter: Starter) -> str:
