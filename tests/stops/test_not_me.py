@@ -9,7 +9,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from onboarding import graph, guards, obstacles
+from onboarding import graph, guards
+from onboarding.audit.rows import starter_rows
 from onboarding.graph import Method
 from onboarding.lifecycle import StarterState
 from onboarding.models import AuditEvent, Job, Mail, PassIssue, Starter
@@ -19,6 +20,7 @@ from onboarding.starters import accounts, invitations, withdrawal
 from onboarding.starters.errors import LinkNotSent
 from onboarding.stops import security_mail
 from onboarding.stops.stopping import Way, stop_starter
+from onboarding.tickets import representation
 from onboarding.worker import retention
 from tests.conftest import creations, live_passes
 
@@ -177,9 +179,22 @@ def test_other_systems_see_the_stop_as_an_obstacle(invite, person):
     starter = invite("noor")
     stop_starter(starter, way=Way.MAIL, by=person("maria"))
 
-    stopped = now_of(starter)
-    assert obstacles.stops_a_pass(stopped)
+    found = representation.list_obstacles(now_of(starter))
+
+    assert [obstacle["code"] for obstacle in found] == ["stopped"]
+    assert representation.next_actor(now_of(starter), found) == "hr"
     assert guards.BY_CODE["not_stopped"].setting == ""  # no policy switches it off
+
+
+def test_the_audit_log_shows_a_stop_that_was_removed(invite, person):
+    starter = invite("noor")
+    stop_starter(starter, way=Way.MAIL, by=person("maria"))
+    Starter.objects.update(stopped_at=None)
+
+    events = AuditEvent.objects.filter(starter=starter.public_id).select_related("detail").order_by("seq")
+    differences = starter_rows.compare_starter(now_of(starter), list(events))
+
+    assert "stopped_at" in {difference.field for difference in differences}
 
 
 # --- Who can use the link, and how long ----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def now_of(starter):
 
 def submit(browser, starter, reason="Security says so"):
     """Fill in the form that the page shows, and return the page after it."""
-    address = f"/hr/{starter.public_id}/start-again/"
+    address = f"/hr/{starter.public_id}/restart/"
     shown = browser.get(address).content.decode()
     step = "agreed" if 'value="agreed"' in shown else "asked"
     form = {"reason": reason, "version": now_of(starter).version, "step": step}

@@ -41,4 +41,4 @@ def test_the_letter_and_the_pages_of_a_stop(looks, site):
     looks("manager-not-me-stopped", not_me, A_FEW)
     looks("manager-stopped", starter.path, A_FEW)
     somebody.is_signed_in("hanna")
-    looks("hr-restart", f"{starter.hr_path}start-again/", A_FEW)
+    looks("hr-restart", f"{starter.hr_path}restart/", A_FEW)
