@@ -99,7 +99,10 @@ ISSUE_MOVES: tuple[Move[IssueState], ...] = (
         "no receipt in time, or not seen, or stopped",
     ),
     Move(
-        IssueState.HELD, IssueState.REVOKING, "manager or HR", "the pass was lost, or the starter withdrawn"
+        IssueState.HELD,
+        IssueState.REVOKING,
+        "manager or HR",
+        "the pass was lost, the starter withdrawn, or the emergency stop used",
     ),
     Move(IssueState.HELD, IssueState.CLOSED, "portal", "used, expired, or replaced by another tool"),
     Move(IssueState.REVOKING, IssueState.REVOKED, "portal", "the pass is gone from the account"),

@@ -31,6 +31,7 @@ BLOCKING = frozenset(
         Problem.MANAGER_CHANGED,
         Problem.MANAGER_RECORDED,
         Problem.NO_STAND_IN,
+        Problem.STOPPED,
     }
 )
 # A problem that may resolve itself, like a disabled account, counts from this long before the window.
@@ -183,6 +184,8 @@ def _known_from_the_click(
 
 def _find_problem(starter: Starter, read: Read, rules: EffectivePolicy) -> str:
     """Return the problem of the account and its manager, without any guard."""
+    if starter.stopped_at is not None:
+        return Problem.STOPPED
     seen, now = starter.seen, guards.identity_snapshot(read.account, read.manager)
     if rules.same_person and any(
         seen.get(name, value) != value for name, value in now.items() if seen and name != "manager_id"

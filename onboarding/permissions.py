@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from onboarding import clock, confirmer, graph, participants, policy
 from onboarding.lifecycle import StarterState
-from onboarding.models import Starter
+from onboarding.models import AuditEvent, Mail, Starter
 
 View = Callable[..., HttpResponseBase]
 
@@ -114,6 +116,36 @@ def starter_of_manager(
         return starter
     _require_manager_now(user, starter, with_facts=with_facts)
     return starter
+
+
+# So long after a mail to a manager, that person can use its link "That was not me".
+MAIL_LINK_VALID_FOR = timedelta(days=30)
+
+
+def starter_of_mail_reader(user: Any, public_id: str) -> Starter:
+    """Return the starter if this person got a mail about it as its manager or stand-in, now or before.
+
+    Raises Http404 for everybody else, as for a starter that does not exist. It asks nobody: a stop must work while Entra
+    does not respond, and for a person who is no longer the manager.
+    """
+    starter = Starter.objects.filter(public_id=public_id, erased_at=None).first()
+    if starter is None or not user.oid or not _recent_mails(starter, user.oid).exists():
+        raise Http404
+    return starter
+
+
+def _recent_mails(starter: Starter, reader_id: str) -> QuerySet[Mail]:
+    """The mails of the last days about the account that the starter has now. A mail that waits counts as sent now."""
+    since = clock.now() - MAIL_LINK_VALID_FOR
+    kept = Q(dropped_at=None)
+    if starter.stopped_at is not None:  # a stop drops what waits, and its page must stay open
+        kept |= Q(dropped_at__gte=starter.stopped_at)
+    theirs = starter.mails.filter(kept, reader_id=reader_id, recipient__in=Mail.TO_MANAGERS)
+    recent = theirs.filter(Q(sent_at__gt=since) | Q(sent_at=None, written_at__gt=since))
+    replaced = AuditEvent.objects.filter(starter=starter.public_id, event="starter.account_replaced")
+    if last := replaced.order_by("seq").last():
+        recent = recent.filter(written_at__gt=datetime.fromisoformat(last.at))
+    return recent
 
 
 def _require_manager_now(user: Any, starter: Starter, *, with_facts: bool) -> None:

@@ -14,6 +14,7 @@ from onboarding.admin.mail_previews import mail_previews_page
 from onboarding.api.page import api_page
 from onboarding.doctor.views import doctor
 from onboarding.guidance.instructions import instructions_page
+from onboarding.guidance.stop_page import stop_page
 from onboarding.managers.landing import redirect_to_landing_page
 from onboarding.operations.health import readyz
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", redirect_to_landing_page, name="home"),
     path("starters/", include("onboarding.managers.urls")),
     path("sheet/", instructions_page, name="sheet"),
+    path("sheet/stop/", stop_page, name="stop"),
     path("hr/", include("onboarding.hr.urls")),
     path("audit/", include("onboarding.auditors.urls")),
     path("api/", api_page, name="api-page"),

@@ -47,6 +47,7 @@ READERS = {
     "refused": (Reader.MANAGER, Reader.HR, Reader.SECURITY),
     "registered": (Reader.MANAGER, Reader.HR),
     "sessions_ended": (Reader.PERSON, Reader.SECURITY),
+    "stopped": (Reader.SECURITY, Reader.HR),
     "unexpected": (Reader.SECURITY, Reader.HR),
     "withdrawn": (Reader.FORMER,),
 }
@@ -68,6 +69,7 @@ NAMES = {
     "reminder": _("Reminder on the first day"),
     "reminder_ahead": _("Reminder before the first day"),
     "sessions_ended": _("Sessions ended"),
+    "stopped": _("Emergency stop"),
     "taken_back": _("Pass cancelled"),
     "unexpected": _("Unexpected event"),
     "withdrawn": _("Starter withdrawn"),
@@ -107,6 +109,15 @@ NOTICES: dict[str, dict[str, Any]] = {
         "why": REASON,
         "passes": 1,
     },
+}
+# What the templates of these need beside what every mail about a starter needs.
+DETAILS: dict[str, dict[str, Any]] = {
+    "stopped": {
+        "by_name": "Sam Bakker (invented)",
+        "account_name": "robin.adler@contoso.example",
+        "methods": [{"type": "fido2", "id": "example", "at": "2 Sep 2030, 09:12"}],
+    },
+    "taken_back": {"occasion": ""},
 }
 # The styles of a mail are inline. The policy loads and runs nothing, and disables links.
 MAIL_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
@@ -148,7 +159,8 @@ class Preview:
                     "link": notice_link(self.reader),
                 },
             )
-        return render_mail(self.kind, {**starter_context(STARTER, self.reader, REASON), "may_go_on": True})
+        common = {**starter_context(STARTER, self.reader, REASON), "may_go_on": True}
+        return render_mail(self.kind, {**common, **DETAILS.get(self.kind, {})})
 
     @property
     def calendar_text(self) -> str:

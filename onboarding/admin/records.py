@@ -94,6 +94,9 @@ MEANINGS = {
         "The portal could not check or delete a pass. The portal keeps trying. The last error shows the "
         "cause."
     ),
+    "stopped": _(
+        "The portal could not read the sign-in methods of an account with an emergency stop. It keeps trying."
+    ),
     "daily": _("The portal has not deleted some personal details on time."),
     "audit_events": _("The portal could not write the events of the audit log to the log."),
     "audit_head": _(

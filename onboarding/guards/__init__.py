@@ -1,7 +1,8 @@
 """Guards decide whether an account may get a pass, from this person, now.
 
 Each guard is a function and its row, with the texts of its refusal for the manager and for HR, in the module of its
-subject: `account`, `privileges`, `people` and `sign_in`. `table` has their order, `outside` what HR may read of a refusal.
+subject: `account`, `emergency_stop`, `privileges`, `people` and `sign_in`. `table` has their order, `outside` what HR may
+read of a refusal.
 """
 
 from onboarding.guards.account import identity_snapshot

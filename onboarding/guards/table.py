@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onboarding.guards import account, people, privileges, sign_in
+from onboarding.guards import account, emergency_stop, people, privileges, sign_in
 from onboarding.guards.engine import Guard, Question, Verdict, evaluate_guard, verdict_without_check
 
 GUARDS: tuple[Guard, ...] = (
     account.SAME_ACCOUNT,
+    emergency_stop.NOT_STOPPED,
     privileges.NOT_DENIED,
     account.ENABLED,
     account.INTERNAL_MEMBER,

@@ -49,6 +49,11 @@ EVENTS: dict[str, Words] = {
     "starter.requester_changed": _(
         "The requester in the other system changed, so HR must accept the starter again"
     ),
+    "starter.stopped": _("Someone used the emergency stop"),
+    "starter.stop_code_made": _("HR created a stop code for the starter"),
+    "starter.stop_kept": _("The pass no longer exists, and the emergency stop stays in force"),
+    "starter.restart_asked": _("HR asked to start again after the emergency stop"),
+    "starter.started_again": _("An HR colleague agreed, and the emergency stop ended"),
     "starter.erased": _("Personal details erased"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),

@@ -21,6 +21,8 @@ NAMES = {
     "starter.registered": "registered",
     "issue.revoked": "pass_cancelled",
     "starter.withdrawn": "withdrawn",
+    "starter.stopped": "stopped",
+    "starter.started_again": "started_again",
 }
 TYPES = tuple(dict.fromkeys(f"starter.{name}" for name in NAMES.values()))
 
@@ -37,6 +39,8 @@ TITLES: dict[str, Words] = {
     "registered": _("A starter can sign in without a pass"),
     "pass_cancelled": _("The pass of a starter was cancelled"),
     "withdrawn": _("A starter was withdrawn"),
+    "stopped": _("Someone used the emergency stop for a starter"),
+    "started_again": _("Two people in HR ended an emergency stop"),
 }
 
 

@@ -66,7 +66,17 @@ NOT_REGISTERED = ActionNeeded(
         "number is not enough."
     ),
 )
+EMERGENCY_STOP = ActionNeeded(
+    _("An emergency stop is in force."),
+    _(
+        "Someone reported that something is wrong. Ask the security team and the manager what happened. Then two people "
+        "in HR can start again."
+    ),
+    "restart",
+    _("Start again…"),
+)
 FIXES: dict[str, ActionNeeded] = {
+    Problem.STOPPED: EMERGENCY_STOP,
     Problem.ACCOUNT_MISSING: ActionNeeded(
         _("The account does not exist yet."),
         _(
@@ -163,6 +173,8 @@ def find_action_needed(starter: Starter, rules: EffectivePolicy, now: datetime) 
     """Return what HR has to do for this starter, or None."""
     if not starter.is_unfinished:
         return None
+    if starter.stopped_at is not None:
+        return EMERGENCY_STOP
     issue = starter.open_issue()
     if issue is not None and issue.state in {IssueState.SHOWN, IssueState.REVOKING}:
         return NOT_ACKNOWLEDGED if _is_unconfirmed(issue, now) else None

@@ -303,6 +303,16 @@ class RestoreForm(ReasonForm):
         self.fields["reason"].label = gettext("Why are you restoring this starter?")
 
 
+class RestartForm(ReasonForm):
+    """`step` is `asked` for the first person, and `agreed` for the second."""
+
+    step = forms.ChoiceField(choices=[("asked", "asked"), ("agreed", "agreed")], widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = gettext("Why is it safe to start again?")
+
+
 class MailChoiceForm(forms.Form):
     """Which emails one HR person gets."""
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from onboarding import clock
 from onboarding.mail.kinds import BATCHED_KINDS, CONFIRMERS, DIGEST, HR_DIGEST, Reader
 from onboarding.mail.outbox import message_id, release_mail
-from onboarding.mail.rendering import common_context, format_start, page_link, render_mail
+from onboarding.mail.rendering import common_context, format_start, page_link, render_mail, stop_link
 from onboarding.models import Mail
 
 MAX_STARTERS = 500  # in one digest
@@ -74,4 +74,5 @@ def _digest_line(mail: Mail) -> dict[str, str]:
         "start": format_start(mail.starter),
         "zone": mail.starter.time_zone,
         "link": page_link(Reader(mail.recipient), mail.starter),
+        "stop_link": stop_link(Reader(mail.recipient), mail.starter),
     }

@@ -6,7 +6,7 @@ Message-ID is made from the key, so that a mail server recognises a duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +101,7 @@ def write_account_replaced(starter: Starter) -> None:
         key=str(starter.version),
         recipient=Reader.FORMER,
         reader_id=starter.confirmer_id,
+        details={"stop_link": ""},  # they must learn nothing about the other account
     )
 
 
@@ -141,9 +142,11 @@ def write_pass_cancelled(issue: PassIssue) -> None:
         issue.starter,
         to=issue.starter.confirmer_mail,
         key=f"{issue.pk}:{issue.state}",
-        recipient=Reader.STAND_IN if issue.starter.has_stand_in else Reader.MANAGER,
+        recipient=_confirmer_role(issue.starter),
+        reader_id=issue.starter.confirmer_id,
         reason=PassIssue.Reason(issue.reason).label,
         may_go_on=policy.attempts_left(issue.starter, policy.for_starter(issue.starter)) > 0,
+        occasion=STOPPED if issue.starter.stopped_at is not None else "",
     )
 
 
@@ -270,6 +273,8 @@ def alarm_security_before_click(starter: Starter, alarming: Iterable[Guard], *, 
 
 # What a mail about a refusal says has happened: the manager asked, HR added the starter, or something changed later.
 ASKED, ADDED, CHANGED = "asked", "added", "changed"
+# What a mail about a cancelled pass says has happened, if not only the pass has ended.
+STOPPED = "stopped"
 
 
 def _write_refusal_to_hr(
@@ -346,11 +351,41 @@ def write_microsoft_refusal(issue: PassIssue, refusal: str) -> None:
 def write_registered(starter: Starter) -> None:
     """To the confirmer and HR: the starter can sign in; nothing is left to do."""
     key = str(starter.version)
-    reader = Reader.STAND_IN if starter.has_stand_in else Reader.MANAGER
-    outbox.write_mail(
-        "registered", starter, to=starter.confirmer_mail, key=f"manager:{key}", recipient=reader
-    )
+    _write_to_confirmer("registered", starter, key=f"manager:{key}")
     _write_to_hr("registered", starter, key=f"hr:{key}", urgent=False)
+
+
+def write_stop_to_hr(starter: Starter, *, by_name: str) -> datetime | None:
+    """To HR: somebody used the emergency stop. `by_name` is the manager, empty for the holder of the stop code."""
+    return _write_to_hr(
+        STOPPED,
+        starter,
+        key=f"hr:{_stop_key(starter)}",
+        reason=_("Someone used the emergency stop."),
+        urgent=True,
+        details={"by_name": by_name},
+    )
+
+
+def write_stop_to_security(
+    starter: Starter, *, by_name: str, methods: list[dict[str, str]] | None, key: str
+) -> None:
+    """To security: what Entra still needs. `methods` were registered in between; None if they could not be read.
+
+    `key` differs for each different list.
+    """
+    outbox.write_mail(
+        STOPPED,
+        starter,
+        to=security_address(),
+        key=f"security:{_stop_key(starter)}:{key}",
+        recipient=Reader.SECURITY,
+        details={"by_name": by_name, "methods": methods, "account_name": starter.account_name},
+    )
+
+
+def _stop_key(starter: Starter) -> str:
+    return starter.stopped_at.isoformat() if starter.stopped_at else ""
 
 
 def write_account_found(starter: Starter) -> None:
@@ -376,6 +411,7 @@ def _write_to_hr(
     reason: Words = "",
     urgent: bool | None = None,
     occasion: str = "",
+    details: Mapping[str, Any] | None = None,
 ) -> datetime | None:
     """To HR's address, and to each person in HR who chose mail. A mail that is not urgent waits for its batch.
 
@@ -394,6 +430,7 @@ def _write_to_hr(
         reason=reason,
         urgency=urgency,
         occasion=occasion,
+        details=details,
     )
     for choice in preferences.hr_readers():
         if choice.address.casefold() != address.casefold():
@@ -407,6 +444,7 @@ def _write_to_hr(
                 reason=reason,
                 urgency=urgency if choice.choice == preferences.Choice.URGENT else Urgency.NORMAL,
                 occasion=occasion,
+                details=details,
             )
     return written
 

@@ -44,16 +44,19 @@ def write_mail(
     may_go_on: bool = True,
     urgency: Urgency = Urgency.NORMAL,
     occasion: str = "",
+    details: Mapping[str, Any] | None = None,
 ) -> datetime | None:
     """Write one mail as it will be sent, and queue it. Call this in the transaction of the change that causes it.
 
     A mail is written once for each kind, starter and `key`. `occasion` is what the mail says has happened, where its
-    kind has several. Returns when the mail was written, now or before; None without an address.
+    kind has several, and `details` is what else its templates need. Returns when the mail was written, now or before;
+    None without an address.
     """
     to = to if recipient in CONFIGURED_READERS else single_address(to)
     if not to:
         return None
-    context = {**starter_context(starter, recipient, reason), "may_go_on": may_go_on, "occasion": occasion}
+    context = starter_context(starter, recipient, reason) | dict(details or {})
+    context |= {"may_go_on": may_go_on, "occasion": occasion}
     has_entry = has_calendar_entry(starter, reader_id)
     # A digest carries no calendar file, so what changes an entry is sent alone.
     is_batched = recipient == Reader.HR or (kind in BATCHED_KINDS and not (kind == "moved" and has_entry))

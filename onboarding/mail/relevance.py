@@ -55,6 +55,8 @@ def is_still_relevant(mail: Mail, facts: RelevanceFacts | None = None) -> bool:
 
 
 def _is_starter_waiting(mail: Mail, starter: Starter, facts: RelevanceFacts) -> bool:
+    if starter.stopped_at is not None:
+        return False
     if starter.state != StarterState.INVITED or mail.starts_at not in {None, starter.starts_at}:
         return False
     # After the window no pass can be created, so a mail about the first day is of no use.

@@ -15,7 +15,7 @@ from django.utils.translation import to_locale
 from onboarding import i18n
 from onboarding.i18n import Words
 from onboarding.mail.kinds import Reader
-from onboarding.models import Starter
+from onboarding.models import Mail, Starter
 
 LONGEST_NAME = 80  # in a subject, which holds 200 characters
 
@@ -49,6 +49,7 @@ def starter_context(starter: Starter, recipient: Reader, reason: Words) -> dict[
         "start_short": format_start(starter, "LISTED"),
         "zone": starter.time_zone,
         "link": page_link(recipient, starter),
+        "stop_link": stop_link(recipient, starter),
         "recipient": recipient,
         "reason": reason,
     }
@@ -60,6 +61,7 @@ def common_context() -> dict[str, Words]:
         "portal_host": str(urlsplit(settings.PORTAL_URL).netloc),
         "organisation_name": settings.ORGANISATION_NAME,
         "support_contact": settings.SUPPORT_CONTACT,
+        "stop_link": "",
     }
 
 
@@ -79,6 +81,13 @@ def page_link(recipient: Reader, starter: Starter) -> str:
     """The address of the page that this reader can open; empty where they have none."""
     page = _page_path(recipient, starter)
     return settings.PORTAL_URL + page if page else ""
+
+
+def stop_link(recipient: Reader, starter: Starter) -> str:
+    """The page "That was not me", in each mail to a manager; empty for others. It carries what `page_link` carries."""
+    if recipient not in Mail.TO_MANAGERS:
+        return ""
+    return settings.PORTAL_URL + reverse("managers:not-me", args=[starter.public_id])
 
 
 def _page_path(recipient: Reader, starter: Starter) -> str:

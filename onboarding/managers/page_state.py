@@ -80,6 +80,8 @@ def build_page_state(
             (gettext("There is nothing for you to do."),),
             "stopped",
         )
+    if starter.stopped_at is not None and starter.open_issue() is None:
+        return _stopped_state()
     if starter.state == StarterState.REGISTERED:
         return PageState(
             "registered",
@@ -121,6 +123,11 @@ def _state_of_issue(issue: PassIssue, starter: Starter) -> PageState:
             return _shown_state(issue, starter)
         case IssueState.HELD:
             return _handed_over_state(issue, starter)
+        case _ if starter.stopped_at is not None:
+            words = gettext("Do not use the pass. The portal is deleting it.")
+            return PageState(
+                "revoking", gettext("An emergency stop is in force"), (words,), "stopped", refresh_seconds=5
+            )
         case _:
             lines: tuple[str, ...] = (
                 gettext(
@@ -240,6 +247,14 @@ def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: dateti
 def _frozen_state() -> PageState:
     lines = (gettext("See the notice above for the reason. Try again later."),)
     return PageState("frozen", gettext("You cannot create a pass at the moment"), lines, "problem")
+
+
+def _stopped_state() -> PageState:
+    lines = (
+        gettext("Nobody can create a pass for this starter until two people in HR start again."),
+        gettext("If you do not know why, call HR."),
+    )
+    return PageState("stopped", gettext("An emergency stop is in force"), lines, "stopped")
 
 
 def _not_ready_state() -> PageState:
@@ -503,6 +518,10 @@ _WHY_FAILED = {
     PassIssue.Reason.FROZEN: _(
         "An admin stopped all passes while Microsoft was creating this one. The portal is deleting this "
         "pass without showing it."
+    ),
+    PassIssue.Reason.STOPPED: _(
+        "Someone used the emergency stop while Microsoft was creating this pass. The portal is deleting "
+        "this pass without showing it."
     ),
     PassIssue.Reason.CHANGED: _(
         "HR changed this starter while Microsoft was creating the pass. The portal is deleting the pass "

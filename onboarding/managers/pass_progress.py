@@ -38,6 +38,7 @@ _WHY_CANCELLED: dict[str, Promise] = {
     Reason.LOST: _("You cancelled the pass."),
     Reason.TAKEN_BACK: _("HR cancelled the pass."),
     Reason.WITHDRAWN: _("HR withdrew this starter."),
+    Reason.STOPPED: _("Someone used the emergency stop."),
     Reason.FROZEN: _("An admin stopped all passes."),
     Reason.SESSIONS_ENDED: _("An admin ended your sessions."),
 }

@@ -13,6 +13,7 @@ from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
 from onboarding.models.starter_search import StarterWord
+from onboarding.models.stops.code_tries import StopCodeTries
 from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "StarterImport",
     "StarterWord",
     "StepUpUsed",
+    "StopCodeTries",
     "Ticket",
     "Turn",
 ]

@@ -18,6 +18,8 @@ class Approval(models.Model):
             _("HR accepted a different manager or assigned a stand-in"),
         )
         BEYOND = "beyond", _("HR allowed one more pass than the limit")
+        # One row of the person who asks, and one of the person who agrees: see `onboarding/stops/restarting.py`.
+        RESTART = "restart", _("HR starts again after an emergency stop")
 
     starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="approvals")
     why = models.CharField(max_length=8, choices=Why)
@@ -39,7 +41,8 @@ class Approval(models.Model):
                 name="one_approval_an_occasion",
             ),
             models.CheckConstraint(
-                condition=models.Q(why__in=["starter", "manager", "beyond"]), name="approval_is_for_something"
+                condition=models.Q(why__in=["starter", "manager", "beyond", "restart"]),
+                name="approval_is_for_something",
             ),
         ]
 

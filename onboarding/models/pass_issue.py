@@ -46,6 +46,7 @@ class PassIssue(models.Model):
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("the starter was withdrawn")
         FROZEN = "frozen", _("an admin stopped all passes")
+        STOPPED = "stopped", _("someone used the emergency stop")
         SESSIONS_ENDED = "sessions_ended", _("an admin ended the manager’s sessions")
         CHANGED = "changed", _("the starter was changed while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")

@@ -115,6 +115,7 @@ class Starter(models.Model):
         MAIL_REFUSED = "mail_refused", _("The manager’s email address does not accept emails")
         NOT_REGISTERED = "not_registered", _("The pass was used, but no sign-in method was registered")
         NO_STAND_IN = "no_stand_in", _("The stand-in is no longer the manager’s manager")
+        STOPPED = "stopped", _("An emergency stop is in force")
 
     public_id = models.CharField(
         _("ID in web addresses"), max_length=32, unique=True, default=new_public_id, editable=False
@@ -236,6 +237,11 @@ class Starter(models.Model):
         help_text=_("Counts how often the start date was changed or the onboarding started again."),
     )
     extra_attempts = models.PositiveSmallIntegerField(_("extra passes allowed"), default=0)
+    # Set while an emergency stop is in force: see `onboarding/stops/`.
+    stopped_at = models.DateTimeField(_("emergency stop"), null=True, blank=True)
+    # A keyed hash of the stop code that HR got last. The code itself is stored nowhere.
+    stop_code_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    stop_code_made_at = models.DateTimeField(_("stop code created"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     erased_at = models.DateTimeField(_("personal details erased"), null=True, blank=True)
 
@@ -275,6 +281,9 @@ class Starter(models.Model):
                 name="starter_awaited",
                 condition=Q(sign_in_awaited_at__isnull=False),
             ),
+            models.Index(
+                fields=["account_id"], name="starter_by_stop", condition=Q(stopped_at__isnull=False)
+            ),
             # For finding duplicates.
             models.Index(fields=["account_id"], name="starter_by_account"),
             models.Index(fields=["account_name"], name="starter_by_account_name"),
@@ -297,6 +306,9 @@ class Starter(models.Model):
                 fields=["account_name"],
                 condition=Q(state__in=[s.value for s in sorted(UNFINISHED)]) & Q(account_id=""),
                 name="one_unfinished_starter_a_name",
+            ),
+            models.UniqueConstraint(
+                fields=["stop_code_hash"], condition=~Q(stop_code_hash=""), name="one_starter_a_stop_code"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=[s.value for s in StarterState]), name="starter_state_is_known"

@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError
 
 from onboarding import audit, clock, graph, guards, jobs, policy
 from onboarding.errors import ConcurrentUpdate
-from onboarding.guards import daily_limits, step_up
+from onboarding.guards import daily_limits, emergency_stop, step_up
 from onboarding.models import EffectivePolicy, PassIssue, Starter
 from onboarding.models.job import Job
 from onboarding.passes import sign_ins
@@ -30,6 +30,8 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
         with audit.transaction():
             now = clock.now()
             _recheck_daily_limits(confirmation, rules)
+            if emergency_stop.is_account_stopped(starter.account_id):
+                raise ConcurrentUpdate("somebody has just used the emergency stop")
             issue = PassIssue(
                 starter=starter,
                 account_id=starter.account_id,

@@ -101,7 +101,7 @@ def _require_current_page(confirmation: Confirmation, rules: EffectivePolicy) ->
         raise TryAgainLater("frozen")
     if (starter.version, rules.version_key) != (confirmation.starter_version, confirmation.policy_key):
         raise PageOutdated
-    if starter.state != StarterState.INVITED or starter.open_issue() is not None:
+    if starter.state != StarterState.INVITED or starter.open_issue() is not None or starter.stopped_at:
         raise PageOutdated
     if confirmation.identity_check not in rules.identity_checks:
         raise PageOutdated

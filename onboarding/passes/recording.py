@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from onboarding import audit, clock, graph, jobs, obstacles, policy
 from onboarding.errors import ConcurrentUpdate
+from onboarding.guards import emergency_stop
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import PassIssue
 from onboarding.models.job import Job
@@ -29,6 +30,10 @@ class SessionsEnded(ConcurrentUpdate):
     """An admin ended all sessions of the manager while this pass was being created."""
 
 
+class StarterStopped(ConcurrentUpdate):
+    """Someone used the emergency stop while this pass was being created."""
+
+
 class IssuingFrozen(ConcurrentUpdate):
     """An admin froze all passes while this one was being created."""
 
@@ -43,6 +48,8 @@ def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
         with audit.transaction():
             if policy.for_site().frozen:
                 raise IssuingFrozen("passes were frozen meanwhile")
+            if emergency_stop.is_account_stopped(issue.account_id):
+                raise StarterStopped("somebody used the emergency stop meanwhile")
             if _have_sessions_ended(issue):
                 raise SessionsEnded("an admin ended the manager's sessions meanwhile")
             now = clock.now()
@@ -87,6 +94,8 @@ def _have_sessions_ended(issue: PassIssue) -> bool:
 def _reason_of(error: Exception) -> str:
     if isinstance(error, IssuingFrozen):
         return Reason.FROZEN
+    if isinstance(error, StarterStopped):
+        return Reason.STOPPED
     if isinstance(error, SessionsEnded):
         return Reason.SESSIONS_ENDED
     return Reason.CHANGED if isinstance(error, ConcurrentUpdate) else Reason.NOT_RECORDED

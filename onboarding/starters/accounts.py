@@ -155,9 +155,9 @@ def can_replace_account(starter: Starter) -> bool:
     is_early = (
         starter.state in {StarterState.RECORDED, StarterState.INVITED} and starter.first_pass_at is None
     )
-    return (
-        is_early and starter.open_issue() is None and not any(issue.counted for issue in starter.issues.all())
-    )
+    if not is_early or starter.stopped_at is not None:
+        return False
+    return starter.open_issue() is None and not any(issue.counted for issue in starter.issues.all())
 
 
 def _account_fields(account: graph.Account, manager: graph.Manager | None) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def erase_starter(starter: Starter) -> None:
     blank = dict.fromkeys(Starter.PERSONAL_FIELDS, "")
     account_name = f"erased-{starter.public_id}"
     Starter.objects.filter(pk=starter.pk).update(
-        **blank, seen={}, account_name=account_name, hire_date=None, erased_at=clock.now()
+        **blank, seen={}, account_name=account_name, hire_date=None, stop_code_hash="", erased_at=clock.now()
     )
     Approval.objects.filter(starter=starter).update(reason="")
     Ticket.objects.filter(starter=starter).update(**dict.fromkeys(Ticket.PERSONAL_FIELDS, ""))

@@ -937,6 +937,7 @@ STARTERS = (
     starter("the invitation is taken back", "invited_at = NULL", "manager invited"),
     starter("another pass is allowed", "extra_attempts = 5", "extra passes allowed"),
     starter("the first pass is denied", "first_pass_at = NULL", "first pass"),
+    starter("an emergency stop is invented", "stopped_at = '2020-01-01 00:00:00+00'", "emergency stop"),
     starter("the source is changed", "source = 'servicenow'", "source"),
     starter("the names are blanked", "account_id = '', manager_id = ''", "object ID of the account"),
     starter("it is marked as erased", "erased_at = '2020-01-01 00:00:00+00'", "personal details erased"),

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from functools import cache
 from urllib.parse import quote, quote_plus
 
+from django.contrib.sessions.models import Session
+from django.db import connection
+
 from onboarding.managers import spelling
 from portal.sandbox.graph import passes
 
@@ -82,3 +85,13 @@ def sightings(content: bytes, words: tuple[str, ...] = WORDS, *, wide: bool = Fa
     for encoding in ("utf-8", "utf-16-le", "utf-32-le") if wide else ("utf-8",):
         found.update({needle: content.count(written) for needle, written in needles(words, encoding)})
     return +found
+
+
+def everything_in_the_database() -> str:
+    """Each row of each table as text, and each session decoded."""
+    with connection.cursor() as cursor:
+        rows = []
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  (names from the database itself)
+            rows += [str(value) for row in cursor.fetchall() for value in row]
+    return "\n".join(rows + [json.dumps(s.get_decoded()) for s in Session.objects.all()])

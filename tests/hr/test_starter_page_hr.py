@@ -183,6 +183,7 @@ def test_every_event_that_the_portal_writes_has_words():
     """A new event needs a text for HR."""
     states = {f"issue.{state}" for state in lifecycle.IssueState} - {"issue.issuing"}
     ends = {"starter.registered", "starter.withdrawn", "starter.opened_again", "starter.invited"}
+    ends |= {"starter.stop_kept"}
 
     assert states | ends <= set(EVENTS)
     assert not [event for event, told in EVENTS.items() if "_" in told or "." in told]

@@ -98,11 +98,13 @@ def test_every_link_uses_the_configured_address(record, settings):
 
     to_manager, to_hr = Mail.objects.order_by("pk")
     assert LINK.findall(to_manager.text) == [
-        f"https://starters.contoso.example/starters/{starter.public_id}/"
+        f"https://starters.contoso.example/starters/{starter.public_id}/",
+        f"https://starters.contoso.example/starters/not-me/{starter.public_id}/",
     ]
     assert LINK.findall(to_hr.text) == [f"https://starters.contoso.example/hr/{starter.public_id}/"]
     assert {link.rstrip("/") for link in LINK.findall(to_manager.html)} == {
-        f"https://starters.contoso.example/starters/{starter.public_id}"
+        f"https://starters.contoso.example/starters/{starter.public_id}",
+        f"https://starters.contoso.example/starters/not-me/{starter.public_id}",
     }
 
 

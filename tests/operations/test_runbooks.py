@@ -23,7 +23,7 @@ from onboarding.audit import triggers
 from onboarding.hooks import subscriptions
 from onboarding.lifecycle import StarterState
 from onboarding.management.commands import worker
-from onboarding.models import AuditEvent, Hook, PolicyVersion, Starter
+from onboarding.models import AuditEvent, Hook, Mail, PolicyVersion, Starter
 from onboarding.passes.receipt import confirm_receipt
 from onboarding.tickets.request import Application
 from portal.sandbox.people import BY_KEY
@@ -79,7 +79,8 @@ def protected_tables():
 def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_tables):
     settings.GRAPH_BUDGET_CALLS = 1000
     public_id = str(held("noor").starter.public_id)
-    hanna, maria, ada = reader("hanna"), reader("maria"), reader("ada")
+    hanna, maria, ada, henry = reader("hanna"), reader("maria"), reader("ada"), reader("henry")
+    settings.HR_ADDRESS = settings.SECURITY_ADDRESS = "team@contoso.example"
 
     with played("a-pass-was-stolen") as guide:
         # 1. The pass ends.
@@ -94,6 +95,18 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         assert guide.quotes("The pass no longer exists") in hanna.page.text
         assert live_passes(tenant) == []
 
+        # Or everything stops.
+        maria.open(f"/starters/not-me/{public_id}/")
+        maria.click(guide.says("Stop everything"))
+        assert Mail.objects.filter(kind="stopped", recipient="hr").exists()
+        assert hanna.client.get(guide.address("/sheet/stop/")).status_code == 200
+        hanna.open(f"/hr/{public_id}/")
+        hanna.click("Create a stop code")
+        hanna.open(f"/hr/{public_id}/")
+        assert guide.says("Create a new stop code") in hanna.page.buttons
+        link = guide.quotes("Stop everything for this starter")
+        assert link in Mail.objects.filter(kind="invitation").first().html
+
         # 3. What happened can be read.
         assert guide.quotes("The audit log is unchanged") in what_prints(guide.blocks()[0])
         assert guide.says("History") in hanna.page.text
@@ -107,8 +120,15 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         events = guide.address("/admin/onboarding/auditevent/?q=STARTER").replace("STARTER", public_id)
         assert {"issue.shown", "issue.revoked"} <= set(ada.open(events).text.split())
 
-        # 5. The manager creates another.
-        maria.open(maria.address)
+        # 5. Two people in HR end the stop, and the manager creates another.
+        for somebody, button in ((hanna, "Ask to start again"), (henry, "End the emergency stop")):
+            somebody.open(f"/hr/{public_id}/")
+            somebody.click(guide.says("Start again…"))
+            somebody.click(guide.says(button), reason="Security says that the account is safe")
+        run_jobs()
+        henry.open(f"/hr/{public_id}/")
+        henry.click(guide.says("Send the link again"))
+        maria.open(f"/starters/{public_id}/")
         maria.click(guide.says(CONFIRM), identity_check="in_person")
         assert "data-secret" in maria.page.html
         assert len(creations(tenant)) == 2

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.db import connection
 from django.template import Context, Template
 from django.test import Client, RequestFactory
 from django.views.debug import ExceptionReporter
@@ -25,7 +23,7 @@ from onboarding.passes import handover
 from onboarding.passes.creation import create_pass
 from onboarding.passes.recording import record_pass
 from portal.demo.visitor import shown_pass
-from tests.faults.canary import found_in
+from tests.faults.canary import everything_in_the_database, found_in
 
 pytestmark = pytest.mark.django_db
 
@@ -45,16 +43,6 @@ def confirm(browser: Client, starter: Starter):
         "policy": page.context["form"].initial["policy"],
     }
     return browser.post(f"/starters/{starter.public_id}/", {"identity_check": "in_person", **seen})
-
-
-def everything_in_the_database() -> str:
-    """Each row of each table as text, and each session decoded."""
-    with connection.cursor() as cursor:
-        rows = []
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608  (names from the database itself)
-            rows += [str(value) for row in cursor.fetchall() for value in row]
-    return "\n".join(rows + [json.dumps(s.get_decoded()) for s in Session.objects.all()])
 
 
 def test_only_the_response_to_the_confirmation_shows_the_pass(codes, invite, browser_of, run_jobs):
@@ -196,7 +184,7 @@ def test_no_mail_has_a_variable_for_the_pass():
     )
 
     assert set(context) == {
-        "starter_name", "link", "portal_host", "organisation_name", "support_contact", "recipient", "reason",
+        "starter_name", "link", "stop_link", "portal_host", "organisation_name", "support_contact", "recipient", "reason",
         "start", "start_short", "zone",
     }  # fmt: skip
 

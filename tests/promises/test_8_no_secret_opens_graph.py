@@ -87,7 +87,7 @@ def test_sign_in_uses_an_assertion_of_the_managed_identity(tenant):
 
 
 def test_no_token_is_stored_in_the_database(tenant, invite):
-    from tests.promises.test_2_the_pass_is_written_nowhere import everything_in_the_database
+    from tests.faults.canary import everything_in_the_database
 
     invite("noor")
 

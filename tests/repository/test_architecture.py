@@ -65,13 +65,17 @@ ALLOWED: dict[str, set[str]] = {
     "proposals": {
         "audit", "clock", "graph", "guards", "jobs", "models", "policy", "starters", "tickets", "transitions",
     },
+    "stops": {
+        "audit", "clock", "errors", "graph", "guards", "i18n", "jobs", "lifecycle", "mail", "models", "obstacles",
+        "passes", "policy", "sessions", "starters", "transitions",
+    },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
     "worker": {
         "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail", "models",
         "obstacles", "passes", "policy", "starters",
     },
-    "guidance": {"i18n"},
+    "guidance": {"i18n", "stops"},
     "operations": {"audit", "clock", "jobs", "models", "starters"},
     "doctor": {
         "audit", "clock", "graph", "guards", "hooks", "i18n", "inputs", "jobs", "mail", "models", "passes", "policy",
@@ -81,7 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {
         "clock", "errors", "exports", "guards", "history", "i18n", "imports", "inputs", "lifecycle", "mail",
-        "models", "obstacles", "passes", "permissions", "policy", "starters", "tickets",
+        "models", "obstacles", "passes", "permissions", "policy", "starters", "stops", "tickets",
     },
     "api": {
         "clock", "errors", "guards", "hooks", "i18n", "inputs", "lifecycle", "models", "policy", "starters",
@@ -89,7 +93,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "managers": {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
-        "policy",
+        "policy", "stops",
     },
     "admin": {"audit", "clock", "directory_log", "hooks", "inputs", "jobs", "mail", "models", "policy", "sessions"},
     # Django finds these by name.
@@ -97,7 +101,7 @@ ALLOWED: dict[str, set[str]] = {
     "context_processors": {"directory_log", "policy"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "imports", "inputs", "jobs",
-        "lifecycle", "mail", "models", "operations", "passes", "policy", "proposals", "worker",
+        "lifecycle", "mail", "models", "operations", "passes", "policy", "proposals", "stops", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},

@@ -474,6 +474,23 @@ def test_the_starters_sheet(client, device):
     assert_all_marked(client.get(f"/sheet/?with={device}"))
 
 
+def test_the_pages_of_a_stop(client, invite, hanna, browser_of, settings):
+    starter, maria = invite("noor"), browser_of("maria")
+    letter = hanna.post(f"/hr/{starter.public_id}/stop-code/", {"version": starter.version})
+    code = "-".join(re.findall(r"<span>(\w{4})</span>", letter.content.decode()))
+    assert_all_marked(letter, *code.split("-"), settings.PORTAL_URL, status=200)
+    assert_all_marked(maria.get(f"/starters/not-me/{starter.public_id}/"), status=200)
+    assert_all_marked(client.get("/sheet/stop/"), status=200)
+    assert_all_marked(client.post("/sheet/stop/", {"code": "0" * 12}), "0" * 12, status=400)
+    assert_all_marked(client.post("/sheet/stop/", {"code": code}), status=200)
+    assert_all_marked(maria.get(f"/starters/not-me/{starter.public_id}/"), status=200)
+    restart = f"/hr/{starter.public_id}/restart/"
+    assert_all_marked(hanna.get(restart), status=200)
+    form = {"version": Starter.objects.get().version, "step": "asked", **A_REASON}
+    assert_all_marked(hanna.post(restart, form, follow=True), status=200)
+    assert_all_marked(hanna.get(restart), status=200)
+
+
 @pytest.mark.parametrize("name", [name for name in REFUSALS if not name.startswith(("managers/", "signin/"))])
 def test_refusal_pages(client, name):
     assert_all_marked(views.static_page(name, 400))

@@ -21,6 +21,7 @@ HR, ADMIN, STAFF = "HR", "Admin", "admin or auditor"
 HR_OR_ADMIN, AUDITOR = "HR or admin", "Auditor"
 MANAGER = "the starter's manager in the directory now"
 ACTOR = "who was shown the pass"
+READER = "who got a mail about the starter as its manager"
 
 
 UNCHECKED = "unchecked"  # Entra has not confirmed the person in the last five minutes
@@ -73,6 +74,11 @@ MANAGERS = {
     "late": "nobody",
 }
 
+# Who got a mail. Mo's two managers both did.
+READERS = {names: {key} for names, key in MANAGERS.items()} | {"moved": {"maria", "tom"}}
+# Emma was withdrawn before the mail left, Gil's manager has no mailbox, and Lotte has no manager.
+READERS |= {key: set() for key in ("emma", "gil", "late")}
+
 # --- The table ------------------------------------------------------------------------------------------------
 
 
@@ -103,6 +109,7 @@ OURS = {
     "home": Rule(look=SIGNED_IN, shows="302"),  # a redirect to their own first page
     "managers:list": Rule(look=SIGNED_IN),
     "managers:starter": Rule(look=MANAGER, act=MANAGER, **HIDDEN),  # the answers to a click: CLICKS
+    "managers:not-me": Rule(look=READER, act=READER, **HIDDEN),
     "managers:receipt": Rule(act=ACTOR, does="204", **HIDDEN),
     "managers:progress": Rule(look=ACTOR, **HIDDEN),
     "managers:not-seen": Rule(act=ACTOR, **HIDDEN),
@@ -127,6 +134,8 @@ OURS = {
     "hr:send": Rule(act=HR),
     "hr:accept": Rule(act=HR),
     "hr:withdraw": Rule(look=HR, act=HR, does="302 200"),
+    "hr:restart": Rule(look=HR, act=HR, does="400"),  # the form does not say which of the two people it is
+    "hr:stop-code": Rule(act=HR, does="200 302"),  # 302 to the starter, if it has changed or is finished
     "hr:bring-back": Rule(look=HR, act=HR, does="302 200"),
     "hr:account": Rule(look=HR, act=HR, does="302 200"),
     "hr:stand-in": Rule(look=HR, act=HR, does="302 200"),
@@ -160,6 +169,7 @@ OURS = {
     "api:swagger": Rule(look=ANYONE, **OPEN),
     "livez": Rule(look=ANYONE, **OPEN),
     "sheet": Rule(look=ANYONE, **OPEN),
+    "stop": Rule(look=ANYONE, act=ANYONE, does="400", needs_token=False, **OPEN),  # the form has no stop code
     "components": Rule(look=ANYONE, **OPEN),  # with the sandbox tenant only
     "readyz": Rule(look=ANYONE, shows="200 503", **OPEN),  # test_health.py tests which of the two
 }
@@ -476,4 +486,5 @@ def words_that_apply(visitor: Visitor, roles: list[str], place: Place) -> set[st
     words = {ANYONE, SIGNED_IN, *roles} | ({STAFF} if {"Admin", "Auditor"} & set(roles) else set())
     words |= {HR_OR_ADMIN} if {"HR", "Admin"} & set(roles) else set()
     words |= {MANAGER} if MANAGERS.get(place.names) == visitor.key else set()
+    words |= {READER} if visitor.key in READERS.get(place.names, ()) else set()
     return words | ({ACTOR} if (visitor.key, place.names) == ("maria", "liam") else set())

@@ -96,6 +96,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "signin": ("SQLite", "Tokens and sessions."),
     "site": ("SQLite", "Headers, languages, branding, routes and settings."),
     "starters": ("SQLite", "Services over the ORM; tests of constraints carry the mark for both."),
+    "stops": ("SQLite", "Services over the ORM; tests of counters and constraints carry the mark for both."),
     "tenant": ("SQLite", "A script against the sandbox; no database."),
     "worker/test_retention.py": ("SQLite", "Time decides."),
     "worker/test_worker.py": ("SQLite", "Time and the directory decide. Claiming jobs runs on both, in test_jobs.py."),

@@ -22,7 +22,7 @@ CONTRIBUTIONS = frozenset(
     {
         RECORDED, "starter.accepted", "starter.account_accepted", "starter.account_replaced", "starter.looked_again",
         "starter.rescheduled", "starter.requester_changed", "starter.routed", "starter.routing_ended",
-        "starter.another_allowed", "starter.brought_back",
+        "starter.another_allowed", "starter.brought_back", "starter.restart_asked", "starter.started_again",
     }
 )  # fmt: skip
 
@@ -68,7 +68,7 @@ def _recorded(told: Expectations, event: AuditEvent) -> None:
         state=Starter.State.RECORDED,
         source=facts.get("source", ""),
         stand_in_id="",
-        **dict.fromkeys(("ended_at", "erased_at", "invited_at", "first_pass_at")),
+        **dict.fromkeys(("ended_at", "erased_at", "invited_at", "first_pass_at", "stopped_at")),
     )
     _rescheduled(told, event)
     told.expect_personal(event, account_id="account", account_name="account_name", manager_id="manager")
@@ -158,6 +158,14 @@ def _brought_back(told: Expectations, event: AuditEvent) -> None:
     told.expect(event, stand_in_id="", stand_in_for="", invited_at=None)
 
 
+def _stopped(told: Expectations, event: AuditEvent) -> None:
+    told.expect_time(event, "stopped_at")
+
+
+def _started_again(told: Expectations, event: AuditEvent) -> None:
+    told.expect(event, stopped_at=None)
+
+
 def _erased(told: Expectations, event: AuditEvent) -> None:
     told.expect_time(event, "erased_at")
 
@@ -179,6 +187,8 @@ EVENTS: dict[str, Callable[[Expectations, AuditEvent], None]] = {
     "starter.invited": _invited,
     "starter.issued": _issued,
     "starter.brought_back": _brought_back,
+    "starter.stopped": _stopped,
+    "starter.started_again": _started_again,
     "starter.erased": _erased,
 }
 

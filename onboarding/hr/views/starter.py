@@ -17,6 +17,7 @@ from onboarding.mail import health
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 from onboarding.starters import accounts, attempts, stand_ins, withdrawal
+from onboarding.stops import codes
 
 
 @require_safe
@@ -25,6 +26,8 @@ def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
     rules, now = policy.for_starter(starter), clock.now()
     action = attention.find_action_needed(starter, rules, now)
+    if starter.stopped_at is not None and starter.erased_at is None:
+        action = attention.EMERGENCY_STOP  # also of a starter who is finished
     context = {
         "starter": starter,
         "ticket": getattr(starter, "ticket", None),
@@ -62,13 +65,19 @@ def _action_urls(starter: Starter) -> dict[str, str | None]:
         "edit": starter.is_unfinished and state != StarterState.ISSUED,
         "send": bool(starter.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
         "withdraw": starter.is_unfinished,
+        "stop_code": codes.can_create_code(starter),
         "allow": attempts.can_allow_another(starter),
         "bring_back": withdrawal.can_restore(starter),
         "account": accounts.can_replace_account(starter),
         "stand_in": stand_ins.can_assign_stand_in(starter),
         "take_back": issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD},
     }
-    names = {"take_back": "take-back", "bring_back": "bring-back", "stand_in": "stand-in"}
+    names = {
+        "stop_code": "stop-code",
+        "take_back": "take-back",
+        "bring_back": "bring-back",
+        "stand_in": "stand-in",
+    }
     return {
         name: reverse(f"hr:{names.get(name, name)}", args=[starter.public_id]) if is_possible else None
         for name, is_possible in possible.items()

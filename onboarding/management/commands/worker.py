@@ -23,6 +23,7 @@ from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
 from onboarding.proposals import reading as proposals
+from onboarding.stops import security_mail
 from onboarding.worker import audit_outlets, retention, starter_checks
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ HANDLERS = (
     dry_run.check_next_rows,
     adding.add_next_rows,
     hook_delivery.send_deliveries,
+    security_mail.mail_security,
     audit_outlets.write_events,
     audit_outlets.send_head_hourly,
     audit_outlets.check_end,

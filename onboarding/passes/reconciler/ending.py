@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from onboarding import audit, clock
+from onboarding import audit, clock, jobs
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.mail import notifications
 from onboarding.models import PassIssue, Starter
+from onboarding.models.job import Job
 from onboarding.transitions import move_issue, move_starter
 
 Reason = PassIssue.Reason
@@ -28,17 +29,20 @@ def end_issue(
     starter = Starter.objects.get(pk=issue.starter_id)
     if issue.reason == Reason.WITHDRAWN:
         starter_to = StarterState.WITHDRAWN
+    stopped = starter.stopped_at is not None
     if starter.state == StarterState.ISSUED:
         ended = {"ended_at": clock.now()} if starter_to != StarterState.INVITED else {}
         move_starter(
             starter,
             starter_to,
-            event="starter.opened_again" if starter_to == StarterState.INVITED else f"starter.{starter_to}",
+            event=_event_of(starter_to, stopped=stopped),
             issue=issue,
             changes=ended,
             facts={"reason": issue.reason},
         )
-    if starter_to == StarterState.REGISTERED:
+    if stopped:
+        jobs.enqueue_job(f"stopped:{starter.pk}", priority=Job.Priority.MAIL)  # methods may have been added
+    if starter_to == StarterState.REGISTERED and not stopped:
         notifications.write_registered(starter)
     elif starter.state == StarterState.WITHDRAWN and notifications.is_confirmer_notified(starter):
         notifications.write_withdrawal(starter)
@@ -46,6 +50,12 @@ def end_issue(
         notifications.write_pass_cancelled(issue)
         if issue.reason == Reason.USED:
             _mark_needs_attention(starter)
+
+
+def _event_of(starter_to: StarterState, *, stopped: bool) -> str:
+    if starter_to != StarterState.INVITED:
+        return f"starter.{starter_to}"
+    return "starter.stop_kept" if stopped else "starter.opened_again"
 
 
 def _mark_needs_attention(starter: Starter) -> None:

@@ -1,0 +1,113 @@
+"""Starting again after an emergency stop: one person in HR asks with a reason, and another one agrees.
+
+Each of the two is a row of `Approval`, for this stop. Both can no longer confirm the starter's identity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError
+
+from onboarding import audit, clock, jobs
+from onboarding.errors import ConcurrentUpdate
+from onboarding.guards.approvals import NotAnotherPerson, can_approve
+from onboarding.models import Approval, Starter
+from onboarding.models.job import Job
+from onboarding.sessions.freshness import require_enabled_account, require_fresh_sign_in
+from onboarding.starters import directory
+from onboarding.starters.preconditions import contributors_with, require_other_manager
+from onboarding.transitions import move_starter
+
+ASKED, AGREED = "asked", "agreed"
+
+
+def find_request(starter: Starter) -> Approval | None:
+    """Return who asked to start again after the present stop, and why. None if nobody has."""
+    if starter.stopped_at is None:
+        return None
+    asked = starter.approvals.filter(
+        why=Approval.Why.RESTART, occasion=_occasion(starter, ASKED), voided_at=None
+    )
+    return asked.select_related("by").first()
+
+
+def ask_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
+    """The first person. The stop stays in force.
+
+    Raises SignInNotFresh, ActorDisabled, OwnStarter, ConcurrentUpdate, GraphError.
+    """
+    require_fresh_sign_in(by, starter)
+    require_other_manager(starter, by)
+    require_enabled_account(by)
+    with audit.transaction():
+        _require_stopped(starter)
+        if find_request(starter) is not None:
+            raise ConcurrentUpdate("somebody else has just asked")
+        _add_row(starter, ASKED, by=by, reason=reason)
+        move_starter(
+            starter,
+            None,
+            event="starter.restart_asked",
+            by=by,
+            changes={"shaped_by": contributors_with(starter, by)},
+            personal={"reason": reason},
+        )
+
+
+def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
+    """The second person, who had no part in the starter. The stop ends.
+
+    Raises SignInNotFresh, ActorDisabled, NotAnotherPerson, ConcurrentUpdate, GraphError.
+    """
+    require_fresh_sign_in(by, starter)
+    if not can_approve(starter, by) or not directory.is_another_person(by, starter):
+        raise NotAnotherPerson
+    require_enabled_account(by)
+    with audit.transaction():
+        _require_stopped(starter)
+        if find_request(starter) is None:
+            raise ConcurrentUpdate("nobody has asked")
+        _add_row(starter, AGREED, by=by, reason=reason)
+        problem = Starter.Problem.NONE if starter.account_id else Starter.Problem.ACCOUNT_MISSING
+        move_starter(
+            starter,
+            None,
+            event="starter.started_again",
+            by=by,
+            changes={
+                "stopped_at": None,
+                "problem": problem,
+                "hr_notified_at": None,
+                "shaped_by": contributors_with(starter, by),
+            },
+            personal={"reason": reason},
+        )
+        jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+
+
+def _require_stopped(starter: Starter) -> None:
+    if starter.stopped_at is None or starter.erased_at is not None:
+        raise ConcurrentUpdate("no emergency stop is in force")
+
+
+def _add_row(starter: Starter, step: str, *, by: Any, reason: str) -> None:
+    try:
+        Approval.objects.bulk_create(
+            [
+                Approval(
+                    starter=starter,
+                    why=Approval.Why.RESTART,
+                    occasion=_occasion(starter, step),
+                    by=by,
+                    reason=reason,
+                    at=clock.now(),
+                )
+            ]
+        )
+    except IntegrityError:
+        raise ConcurrentUpdate("somebody else was faster") from None
+
+
+def _occasion(starter: Starter, step: str) -> str:
+    return f"{step} {starter.stopped_at.isoformat() if starter.stopped_at else ''}"

@@ -1,0 +1,1 @@
+"""Emergency stops: that was not me, and the stop code."""
