@@ -2,7 +2,12 @@
 
 from onboarding.audit.chain import ChainFault, Kind
 from onboarding.audit.comparison import RowFault, compare_rows
-from onboarding.audit.erasure import erase_details, erase_details_of_event
+from onboarding.audit.erasure import (
+    erase_details,
+    erase_details_of_event,
+    find_policy_events,
+    list_kinds_without_starter,
+)
 from onboarding.audit.names import index_erased_starters, read_names
 from onboarding.audit.reading import (
     EXPORTED,
@@ -12,6 +17,7 @@ from onboarding.audit.reading import (
     record_reading,
     was_recorded,
 )
+from onboarding.audit.rows.expectations import PERSON_ERASED
 from onboarding.audit.rows.policy_rows import hash_redacted_settings, hash_settings
 from onboarding.audit.trail import (
     GENESIS,
@@ -28,6 +34,7 @@ from onboarding.audit.verification import verify_chain, verify_last_events
 __all__ = [
     "EXPORTED",
     "GENESIS",
+    "PERSON_ERASED",
     "READING_EVENTS",
     "SEARCHED",
     "STARTER_OPENED",
@@ -40,10 +47,12 @@ __all__ = [
     "compare_rows",
     "erase_details",
     "erase_details_of_event",
+    "find_policy_events",
     "hash_event",
     "hash_redacted_settings",
     "hash_settings",
     "index_erased_starters",
+    "list_kinds_without_starter",
     "make_commitment",
     "read_names",
     "record",

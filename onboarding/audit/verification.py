@@ -16,7 +16,9 @@ from onboarding.models import AuditDetail, AuditEvent, AuditHead, PolicyVersion
 
 PAGE = 500
 MOST_LOOSE = 20
-FINISHED = frozenset({"registered", "withdrawn"})  # the states in which a starter's onboarding has ended
+FINISHED = frozenset(
+    {"registered", "withdrawn", "lapsed"}
+)  # the states in which a starter's onboarding has ended
 # The end of an onboarding is stored a moment before its event, and a transaction can wait for its turn in between.
 TOLERANCE = timedelta(minutes=10)
 

@@ -38,6 +38,7 @@ EVENTS: dict[str, Words] = {
     "starter.registered": _("The starter registered a sign-in method"),
     "starter.withdrawal_asked": _("HR requested the withdrawal"),
     "starter.withdrawn": _("Withdrawn"),
+    "starter.lapsed": _("The time for a pass ended without a result, so the portal ended the onboarding"),
     "starter.brought_back": _("HR restored the starter"),
     "starter.account_replaced": _("HR chose another account"),
     "starter.acceptance_cancelled": _(
@@ -79,6 +80,7 @@ EVENTS: dict[str, Words] = {
     "policy.activated": _("A draft of the policy was activated"),
     "policy.scheduled": _("Someone on the server’s console activated a version of the policy for later"),
     "policy.stopped": _("A version of the policy was stopped before it came into force"),
+    "person.erased": _("The portal erased who a person is that signed in"),
     "session.ended_all": _("An admin ended all sessions of a person"),
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),

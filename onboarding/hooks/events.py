@@ -21,6 +21,7 @@ NAMES = {
     "starter.registered": "registered",
     "issue.revoked": "pass_cancelled",
     "starter.withdrawn": "withdrawn",
+    "starter.lapsed": "lapsed",
 }
 TYPES = tuple(dict.fromkeys(f"starter.{name}" for name in NAMES.values()))
 
@@ -37,6 +38,7 @@ TITLES: dict[str, Words] = {
     "registered": _("A starter can sign in without a pass"),
     "pass_cancelled": _("The pass of a starter was cancelled"),
     "withdrawn": _("A starter was withdrawn"),
+    "lapsed": _("The time for a starter’s pass ended without a result"),
 }
 
 

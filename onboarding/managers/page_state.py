@@ -80,6 +80,13 @@ def build_page_state(
             (gettext("There is nothing for you to do."),),
             "stopped",
         )
+    if starter.state == StarterState.LAPSED:
+        return PageState(
+            "lapsed",
+            gettext("The time to create a pass for this starter is over"),
+            (gettext("If this person is still going to start, ask HR to add them again."),),
+            "stopped",
+        )
     if starter.state == StarterState.REGISTERED:
         return PageState(
             "registered",

@@ -54,9 +54,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
+    "privacy": {"audit", "clock", "models", "policy"},
     "worker": {
         "audit", "clock", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
-        "policy", "starters",
+        "policy", "privacy", "starters", "transitions",
     },
     "guidance": {"i18n"},
     "operations": {"audit", "clock", "jobs", "models", "starters"},
@@ -274,6 +275,8 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
+    "onboarding/privacy/needed.py",  # how long details are kept
+    "onboarding/privacy/people.py",
     "onboarding/sessions/freshness.py",  # how recently an admin must have signed in
     "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/audit_outlets.py",  # where the signed head can go
@@ -287,6 +290,7 @@ KNOWS_VERSIONS = (
     "onboarding/mail/policy_mails.py",
     "onboarding/models/",
     "onboarding/policy/",
+    "onboarding/privacy/",
 )
 
 

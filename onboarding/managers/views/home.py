@@ -34,6 +34,7 @@ BADGES = {
     "revoking": _("Pass being cancelled"),
     "registered": _("Can sign in"),
     "withdrawn": _("Withdrawn"),
+    "lapsed": _("Not completed"),
     "frozen": _("All passes stopped"),
     "used_up": _("No passes left: ask HR"),
     "refused": _("Pass not possible yet"),
