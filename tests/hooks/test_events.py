@@ -30,7 +30,7 @@ def test_every_mapped_audit_event_exists():
 def test_the_types_are_those_that_are_promised():
     promised = "recorded accepted account_found refused invited escalated pass_created pass_used registered pass_cancelled"
 
-    assert {*events.TYPES} == {f"starter.{name}" for name in (*promised.split(), "withdrawn")}
+    assert {*events.TYPES} == {f"starter.{name}" for name in (*promised.split(), "withdrawn", "lapsed")}
 
 
 def test_the_document_lists_every_event():
