@@ -35,6 +35,7 @@ READERS = {
     "account_found": (Reader.HR,),
     "account_replaced": (Reader.FORMER,),
     "digest": (Reader.MANAGER, Reader.DUTY),
+    "erasure": (Reader.SECURITY,),
     "escalation": (Reader.ABOVE, Reader.DUTY, Reader.HR),
     "hr_digest": (Reader.HR,),
     "invitation": (Reader.MANAGER, Reader.STAND_IN),
@@ -53,6 +54,7 @@ NAMES = {
     "account_found": _("Account found"),
     "account_replaced": _("Account replaced"),
     "digest": _("Digest"),
+    "erasure": _("Erasure of a person"),
     "escalation": _("Escalation"),
     "hr_digest": _("Digest for HR"),
     "invitation": _("Invitation"),
@@ -92,6 +94,7 @@ EXAMPLE_CHANGES = {
 }
 # What another mail about no starter says.
 NOTICES: dict[str, dict[str, Any]] = {
+    "erasure": {"admin_name": "Sam Bakker (invented)", "why": REASON, "number": 123, "is_done": False},
     "sessions_ended": {
         "person_name": "Robin Adler (invented)",
         "admin_name": "Sam Bakker (invented)",

@@ -11,13 +11,15 @@ from onboarding.audit.erasure import (
 from onboarding.audit.names import index_erased_starters, read_names
 from onboarding.audit.reading import (
     EXPORTED,
+    PERSON_EXPORTED,
+    PERSON_SEARCHED,
     READING_EVENTS,
     SEARCHED,
     STARTER_OPENED,
     record_reading,
     was_recorded,
 )
-from onboarding.audit.rows.expectations import PERSON_ERASED
+from onboarding.audit.rows.expectations import ERASURE_ASKED, ERASURE_DONE, PERSON_ERASED
 from onboarding.audit.rows.policy_rows import hash_redacted_settings, hash_settings
 from onboarding.audit.trail import (
     GENESIS,
@@ -32,9 +34,13 @@ from onboarding.audit.trail import (
 from onboarding.audit.verification import verify_chain, verify_last_events
 
 __all__ = [
+    "ERASURE_ASKED",
+    "ERASURE_DONE",
     "EXPORTED",
     "GENESIS",
     "PERSON_ERASED",
+    "PERSON_EXPORTED",
+    "PERSON_SEARCHED",
     "READING_EVENTS",
     "SEARCHED",
     "STARTER_OPENED",

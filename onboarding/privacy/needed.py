@@ -36,9 +36,7 @@ def find_needed_policy_events(now: datetime | None = None) -> list[int]:
 def needed_people(now: datetime | None = None) -> Q:
     """Match people who hold something open: a starter that is not erased, a needed policy version, a recent admin role."""
     moment = now or clock.now()
-    return (
-        _behind_policies(moment) | people_of(Starter.objects.filter(erased_at=None)) | _recent_admins(moment)
-    )
+    return people_behind_policies(moment) | people_of(Starter.objects.filter(erased_at=None))
 
 
 def people_of(starters: QuerySet[Starter]) -> Q:
@@ -54,7 +52,8 @@ def people_of(starters: QuerySet[Starter]) -> Q:
     return found | Q(oid__in=sorted(contributors))
 
 
-def _behind_policies(now: datetime) -> Q:
+def people_behind_policies(now: datetime) -> Q:
+    """Match the people behind a needed policy version. A recent admin cannot create a pass, so is needed too."""
     numbers = _needed_versions(now)
     authors = PolicyVersion.objects.filter(pk__in=numbers).exclude(created_by=None)
     activated = PolicyActivation.objects.filter(version__in=numbers).exclude(by=None)
@@ -63,12 +62,8 @@ def _behind_policies(now: datetime) -> Q:
         Q(pk__in=authors.values("created_by"))
         | Q(pk__in=activated.values("by"))
         | Q(pk__in=stopped.values("by"))
+        | Q(last_admin_at__gt=now - timedelta(days=policy.for_site().admin_days))
     )
-
-
-def _recent_admins(now: datetime) -> Q:
-    """A recent admin cannot create a pass, so the portal must still know the person."""
-    return Q(last_admin_at__gt=now - timedelta(days=policy.for_site().admin_days))
 
 
 def _needed_versions(now: datetime) -> set[int]:

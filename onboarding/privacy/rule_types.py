@@ -31,6 +31,7 @@ class Personal:
     """Fields with one rule: what they say, why and how long they are kept, and how they are erased.
 
     `stays` returns the condition for rows that still have them although the time is over, which `kept` explains.
+    `is_secret` values are never exported, because they would let somebody act as the person.
     """
 
     fields: tuple[str, ...]
@@ -40,6 +41,7 @@ class Personal:
     erased: str
     link: Link = Link.NONE
     stays: Callable[[], Q] | None = None
+    is_secret: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from onboarding.privacy.needed import find_needed_policy_events, needed_people
 from onboarding.privacy.rule_types import Link, Personal, TableRule
 
 AFTER_THE_END = "`retention_days` after the end of the onboarding"
+UNTIL_NO_MAIL = "until the person chooses no mail, or the person's row is erased"
 AFTER_THE_LAST_SIGN_IN = "`audit_days` after the last sign-in, if the person holds nothing open"
 WITH_THE_STARTER = "emptied when the starter is erased"
 WITH_THE_PERSON = "the reference stays; the person's row is erased"
@@ -50,7 +51,6 @@ RULES: tuple[TableRule, ...] = (
                 "HR and the manager recognise the right person. Guards compare the details.",
                 AFTER_THE_END,
                 "emptied",
-                Link.TEXT,
             ),
             Personal(
                 ("manager_id", "first_manager_id", "stand_in_for", "stand_in_id"),
@@ -217,6 +217,7 @@ RULES: tuple[TableRule, ...] = (
                 "Requests are served in order of arrival.",
                 "until the position lapses",
                 WITH_THE_ROW,
+                Link.USER,
             ),
         ),
         ("id", "asked_at", "opens_at", "lapses_at"),
@@ -257,15 +258,18 @@ RULES: tuple[TableRule, ...] = (
         "Until the person chooses no mail, or the person's row is erased.",
         (
             Personal(
-                ("user", "address", "choice", "chosen_at"),
-                "who chose which mails, and the address",
+                ("user",),
+                "who chose",
                 "The portal sends these mails.",
-                f"until the person chooses no mail, at most {AFTER_THE_LAST_SIGN_IN}",
+                UNTIL_NO_MAIL,
                 WITH_THE_ROW,
-                Link.ADDRESS,
+                Link.USER,
+            ),
+            Personal(
+                ("address",), "the address", "The portal sends these mails.", UNTIL_NO_MAIL, WITH_THE_ROW, Link.ADDRESS
             ),
         ),
-        ("id",),
+        ("id", "choice", "chosen_at"),
     ),
     # --- People who sign in ---------------------------------------------------------------------------------------
     TableRule(
@@ -280,7 +284,7 @@ RULES: tuple[TableRule, ...] = (
                 f"{AFTER_THE_LAST_SIGN_IN}: no starter that is not erased yet, no policy that is in force or was in the last "
                 "`audit_days`, no draft that waits",
                 "replaced",
-                Link.OBJECT_ID,
+                Link.ADDRESS,
                 stays=needed_people,
             ),
             Personal(
@@ -300,11 +304,20 @@ RULES: tuple[TableRule, ...] = (
         "Ten minutes; then the next sign-in or retention deletes it.",
         (
             Personal(
-                ("browser_hash", "flow", "next_path", "expected_oid", "made_for"),
-                "the browser (a hash), where it goes next, and for a repeated sign-in who must sign in",
+                ("browser_hash", "flow", "next_path", "made_for"),
+                "the browser (a hash), and where it goes next",
                 "Only the browser that began a sign-in can finish it.",
                 "ten minutes",
                 WITH_THE_ROW,
+                is_secret=True,
+            ),
+            Personal(
+                ("expected_oid",),
+                "for a repeated sign-in, who must sign in",
+                "Nobody else can continue in this session.",
+                "ten minutes",
+                WITH_THE_ROW,
+                Link.OBJECT_ID,
             ),
         ),
         ("id", "state_hash", "purpose", "context", "created_at"),
@@ -320,6 +333,7 @@ RULES: tuple[TableRule, ...] = (
                 "Entra can end the session.",
                 "until the session ends",
                 WITH_THE_ROW,
+                is_secret=True,
             ),
         ),
     ),
@@ -334,6 +348,7 @@ RULES: tuple[TableRule, ...] = (
                 "A person stays signed in.",
                 "until the session ends: [sessions](../explanation/sessions.md)",
                 WITH_THE_ROW,
+                is_secret=True,
             ),
         ),
         ("expire_date",),
@@ -436,7 +451,7 @@ RULES: tuple[TableRule, ...] = (
         "Two days.",
         (
             Personal(
-                ("caller", "day", "count"),
+                ("caller",),
                 "client id of the application, or object id of the person",
                 "Limits per day.",
                 "two days",
@@ -444,7 +459,7 @@ RULES: tuple[TableRule, ...] = (
                 Link.OBJECT_ID,
             ),
         ),
-        ("id",),
+        ("id", "day", "count"),
     ),
     TableRule(
         "onboarding.Hook",

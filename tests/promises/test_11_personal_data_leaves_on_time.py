@@ -26,8 +26,8 @@ from onboarding.models import (
 from onboarding.passes import handover
 from onboarding.passes.errors import PassNotCreated
 from onboarding.privacy import document
-from onboarding.privacy.rule_types import Link, is_erased_value
-from onboarding.privacy.rules import RULES
+from onboarding.privacy.rule_types import is_erased_value
+from onboarding.privacy.rules import RULES, WITH_THE_PERSON
 from onboarding.starters import recording, stand_ins, withdrawal
 from onboarding.starters.accounts import AccountEntry
 from onboarding.starters.rescheduling import Schedule
@@ -159,7 +159,7 @@ def find_personal_values():
     found = []
     for rule in RULES:
         for one in rule.personal:
-            if one.link == Link.USER:  # the person's own row has a rule
+            if one.erased == WITH_THE_PERSON:  # the person's own row has a rule
                 continue
             rows = rule.model._default_manager.all()
             if one.stays is not None:

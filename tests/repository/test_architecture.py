@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
-    "privacy": {"audit", "clock", "models", "policy"},
+    "privacy": {"audit", "clock", "errors", "i18n", "mail", "models", "policy", "sessions"},
     "worker": {
         "audit", "clock", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail", "models", "obstacles", "passes",
         "policy", "privacy", "starters", "transitions",
@@ -77,13 +77,13 @@ ALLOWED: dict[str, set[str]] = {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
         "policy",
     },
-    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy", "sessions"},
+    "admin": {"audit", "clock", "hooks", "jobs", "mail", "models", "policy", "privacy", "sessions"},
     # Django finds these by name.
     "apps": {"audit", "hooks", "mail", "operations"},
     "context_processors": {"policy"},
     "management": {
         "audit", "auditors", "clock", "doctor", "graph", "hooks", "jobs", "lifecycle", "mail", "models", "operations", "passes",
-        "policy", "worker",
+        "policy", "privacy", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},

@@ -13,6 +13,8 @@ from onboarding.audit.trail import make_commitment
 from onboarding.models import AuditEvent
 
 PERSON_ERASED = "person.erased"
+# One admin asks for the erasure of a person, and another carries it out.
+ERASURE_ASKED, ERASURE_DONE = "person.erasure_asked", "person.erasure_done"
 # A time is stored a moment before its event, and a transaction can wait for its turn in between.
 TOLERANCE = timedelta(minutes=10)
 
