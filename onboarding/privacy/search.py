@@ -41,11 +41,14 @@ class FoundTable:
         return capfirst(str(self.rule.model._meta.verbose_name_plural))
 
     def labelled_rows(self, most: int) -> list[list[tuple[str, Any]]]:
-        """The first rows, each as pairs of a field's name, as the administration shows it, and its value."""
-        return [
-            [(self._label(name), value) for name, value in _flatten(row) if name != "id"]
-            for row in self.rows[:most]
-        ]
+        """What the first rows say about the person: pairs of a field's name, as the administration shows it, and a value.
+
+        The export also has what the rows say of times and states, and the HTML of mails.
+        """
+        personal = {name for one in self.rule.personal for name in one.fields} - {"starter", "html"}
+        named = personal | {"event", "at", "what"}
+        rows = [{name: value for name, value in row.items() if name in named} for row in self.rows[:most]]
+        return [[(self._label(name), value) for name, value in _flatten(row)] for row in rows]
 
     def _label(self, name: str) -> str:
         try:
