@@ -150,6 +150,7 @@ def _erase(person: OnePerson, number: int, *, by: Any) -> dict[str, int]:
     for name in person.names:
         addressed |= Q(to__iexact=name)
     mails = erase_mails(Mail.objects.filter(addressed, starter=None))
+    _erase_digests(starters)
     Session.objects.filter(pk__in=search.find_sessions(person)).delete()
     for rule in RULES:
         for one in rule.personal:
@@ -161,6 +162,13 @@ def _erase(person: OnePerson, number: int, *, by: Any) -> dict[str, int]:
     for user in users:
         erase_person(user, by=by, facts={"request": number})
     return {"starters": len(starters), "mails": mails, "people": len(users)}
+
+
+def _erase_digests(starters: list[Starter]) -> None:
+    """Digests that name these starters. One that waits is written again without them before it is sent."""
+    ended = Q(sent_at__isnull=False) | Q(dropped_at__isnull=False) | Q(refused_at__isnull=False)
+    named = Mail.objects.filter(starter__in=starters).exclude(digest=None).values("digest")
+    erase_mails(Mail.objects.filter(ended, pk__in=named))
 
 
 def _took_part(person: OnePerson) -> Q:

@@ -155,6 +155,10 @@ def test_erased_people_are_only_in_the_audit_log(held, person, browser_of, run_j
     settings.GRAPH_BUDGET_CALLS = 1000
     starter = held("noor").starter
     browser_of("maria")
+    digest = Mail.objects.create(
+        kind="digest", to="duty@contoso.example", text=NOOR.name, message_id="d", sent_at=timezone.now()
+    )
+    Mail.objects.filter(starter=starter).update(digest=digest)
     withdrawal.withdraw_starter(starter=starter, by=person("hanna"), reason="Not coming")
     run_jobs()
     assert Starter.objects.get().state == "withdrawn"
