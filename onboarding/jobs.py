@@ -66,6 +66,11 @@ class JobPostponed(Exception):
         self.delay = timedelta(seconds=seconds)
 
 
+def list_retried_kinds() -> list[str]:
+    """The kinds whose failed jobs are tried again now and then."""
+    return sorted(_retried)
+
+
 def enqueue_job(key: str, *, priority: Job.Priority, due_at: datetime | None = None) -> None:
     """Queue a job, or bring a waiting one forward, with this priority and due time.
 

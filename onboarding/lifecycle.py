@@ -19,6 +19,7 @@ class StarterState(StrEnum):
     ISSUED = "issued"
     REGISTERED = "registered"
     WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
 
 
 class IssueState(StrEnum):
@@ -67,6 +68,10 @@ STARTER_MOVES: tuple[Move[StarterState], ...] = (
         StarterState.WITHDRAWN,
         "HR",
         "HR withdraws the starter, and its pass is deleted first",
+    ),
+    *(
+        Move(state, StarterState.LAPSED, "portal", "the window closed 30 days ago without a result")
+        for state in (StarterState.RECORDED, StarterState.INVITED, StarterState.ISSUED)
     ),
     Move(
         StarterState.INVITED,

@@ -11,6 +11,7 @@ from django.urls.converters import StringConverter
 
 from onboarding.admin.audit_chain import audit_chain_page
 from onboarding.admin.mail_previews import mail_previews_page
+from onboarding.admin.one_person import one_person_page
 from onboarding.api.page import api_page
 from onboarding.doctor.views import doctor
 from onboarding.guidance.instructions import instructions_page
@@ -39,5 +40,6 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("admin/doctor/", admin.site.admin_view(doctor), name="doctor"),  # before admin itself
     path("admin/audit-chain/", admin.site.admin_view(audit_chain_page), name="audit-chain"),
+    path("admin/one-person/", admin.site.admin_view(one_person_page), name="one-person"),
     path("admin/mails/", admin.site.admin_view(mail_previews_page), name="mail-previews"),
 ]

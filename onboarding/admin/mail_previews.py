@@ -36,6 +36,7 @@ READERS = {
     "account_replaced": (Reader.FORMER,),
     "digest": (Reader.MANAGER, Reader.DUTY),
     "directory_alarm": (Reader.SECURITY,),
+    "erasure": (Reader.SECURITY,),
     "escalation": (Reader.ABOVE, Reader.DUTY, Reader.HR),
     "hr_digest": (Reader.HR,),
     "invitation": (Reader.MANAGER, Reader.STAND_IN),
@@ -56,6 +57,7 @@ NAMES = {
     "account_replaced": _("Account replaced"),
     "digest": _("Digest"),
     "directory_alarm": _("Pass that the portal did not create"),
+    "erasure": _("Erasure of a person"),
     "escalation": _("Escalation"),
     "hr_digest": _("Digest for HR"),
     "invitation": _("Invitation"),
@@ -103,6 +105,7 @@ NOTICES: dict[str, dict[str, Any]] = {
         "zone": "UTC",
         "number": 4711,
     },
+    "erasure": {"admin_name": "Sam Bakker (invented)", "why": REASON, "number": 123, "is_done": False},
     "sessions_ended": {
         "person_name": "Robin Adler (invented)",
         "admin_name": "Sam Bakker (invented)",

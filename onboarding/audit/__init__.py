@@ -2,10 +2,17 @@
 
 from onboarding.audit.chain import ChainFault, Kind
 from onboarding.audit.comparison import RowFault, compare_rows
-from onboarding.audit.erasure import erase_details, erase_details_of_event
+from onboarding.audit.erasure import (
+    erase_details,
+    erase_details_of_event,
+    find_policy_events,
+    list_kinds_without_starter,
+)
 from onboarding.audit.names import index_erased_starters, read_names
 from onboarding.audit.reading import (
     EXPORTED,
+    PERSON_EXPORTED,
+    PERSON_SEARCHED,
     READING_EVENTS,
     SEARCHED,
     STARTER_OPENED,
@@ -13,6 +20,7 @@ from onboarding.audit.reading import (
     was_recorded,
 )
 from onboarding.audit.rows.approval_rows import list_occasions
+from onboarding.audit.rows.expectations import ERASURE_ASKED, ERASURE_DONE, PERSON_ERASED
 from onboarding.audit.rows.policy_rows import hash_redacted_settings, hash_settings
 from onboarding.audit.trail import (
     GENESIS,
@@ -27,8 +35,13 @@ from onboarding.audit.trail import (
 from onboarding.audit.verification import verify_chain, verify_last_events
 
 __all__ = [
+    "ERASURE_ASKED",
+    "ERASURE_DONE",
     "EXPORTED",
     "GENESIS",
+    "PERSON_ERASED",
+    "PERSON_EXPORTED",
+    "PERSON_SEARCHED",
     "READING_EVENTS",
     "SEARCHED",
     "STARTER_OPENED",
@@ -41,11 +54,13 @@ __all__ = [
     "compare_rows",
     "erase_details",
     "erase_details_of_event",
+    "find_policy_events",
     "hash_event",
     "hash_redacted_settings",
     "hash_settings",
     "index_erased_starters",
     "list_occasions",
+    "list_kinds_without_starter",
     "make_commitment",
     "read_names",
     "record",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, timedelta
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from onboarding import clock
+from onboarding.audit.rows.policy_rows import OF_ONE_VERSION, WRITTEN
 from onboarding.audit.trail import record, transaction
 from onboarding.models import AuditDetail, AuditEvent, AuditWord, Starter
 
@@ -29,12 +31,29 @@ def erase_details(starter: Starter, *, kept_days: int) -> int:
     return erased
 
 
+def list_kinds_without_starter() -> list[str]:
+    """The kinds of events that are about no starter."""
+    kinds = AuditEvent.objects.filter(starter="").order_by("event").values_list("event", flat=True)
+    return list(kinds.distinct())
+
+
+def find_policy_events(numbers: Collection[int]) -> list[int]:
+    """The events about these policy versions."""
+    about = Q(event__in=WRITTEN, facts__to__in=list(numbers))
+    about |= Q(event__in=OF_ONE_VERSION, facts__version__in=list(numbers))
+    return list(AuditEvent.objects.filter(about).values_list("seq", flat=True))
+
+
 @transaction()
-def erase_details_of_event(event: str, *, kept_days: int) -> int:
-    """Erase the personal details of events of one kind without a starter that are older than `kept_days`."""
+def erase_details_of_event(event: str, *, kept_days: int, needed: Collection[int] = ()) -> int:
+    """Erase the personal details of events of one kind without a starter that are older than `kept_days`.
+
+    `needed` are events whose details stay. Returns how many were erased, at most `MOST_AT_ONCE`.
+    """
     before = clock.now() - timedelta(days=kept_days)
     moment = before.astimezone(UTC).isoformat(timespec="milliseconds")
     old = AuditDetail.objects.filter(event__event=event, event__starter="", event__at__lt=moment)
+    old = old.exclude(pk__in=list(needed))
     events = list(old.exclude(values={}).order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
     erased = _erase(events)
     if erased:

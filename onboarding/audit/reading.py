@@ -16,6 +16,8 @@ from onboarding.models import AuditEvent
 SEARCHED = "audit.searched"
 EXPORTED = "audit.exported"
 STARTER_OPENED = "audit.starter_opened"
+# An admin looks for everything about one person, or exports it.
+PERSON_SEARCHED, PERSON_EXPORTED = "person.searched", "person.exported"
 READING_EVENTS = (SEARCHED, EXPORTED, STARTER_OPENED)
 
 VALID_FOR = timedelta(hours=8)  # as long as a session

@@ -11,12 +11,15 @@ from django.utils.translation import gettext
 from onboarding import clock
 from onboarding.audit.chain import ChainFault, ChainWalk, Kind
 from onboarding.audit.erasure import ERASED
+from onboarding.audit.rows.expectations import ERASURE_ASKED, ERASURE_DONE
 from onboarding.audit.trail import GENESIS, make_commitment
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PolicyVersion
 
 PAGE = 500
 MOST_LOOSE = 20
-FINISHED = frozenset({"registered", "withdrawn"})  # the states in which a starter's onboarding has ended
+FINISHED = frozenset(
+    {"registered", "withdrawn", "lapsed"}
+)  # the states in which a starter's onboarding has ended
 # The end of an onboarding is stored a moment before its event, and a transaction can wait for its turn in between.
 TOLERANCE = timedelta(minutes=10)
 
@@ -97,6 +100,9 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
         elif not _match(row, detail):
             yield ChainFault(row.seq, gettext("its details were changed"))
     yield from _verify_blanks(blank)
+    for row in rows:
+        if row.event == ERASURE_DONE:
+            yield from _verify_request(row)
     erasures = [row for row in rows if row.event == ERASED]
     periods = _list_periods() if erasures else []
     for row in erasures:
@@ -152,6 +158,16 @@ def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) ->
     since = _end_of(row) if row.starter else _moment_of(int(row.facts.get("last", 0)))
     if since is None or at - since < timedelta(days=kept_days) - TOLERANCE:
         yield ChainFault(row.seq, gettext("erased details before they were due"), Kind.ERASED_UNDULY)
+
+
+def _verify_request(row: AuditEvent) -> Iterator[ChainFault]:
+    """Whether another person had asked for an erasure on request."""
+    asked = AuditEvent.objects.select_related("detail").filter(event=ERASURE_ASKED, seq__lt=row.seq)
+    request = asked.filter(seq=row.facts.get("request", 0)).first()
+    known = [event.detail.values.get("by") for event in (request, row) if event and hasattr(event, "detail")]
+    if request is None or (all(known) and len(set(known)) < len(known)):
+        words = gettext("erased a person although no other person had asked for it")
+        yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
 
 
 def _list_periods() -> list[tuple[datetime, int]]:

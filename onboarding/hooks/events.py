@@ -23,6 +23,7 @@ NAMES = {
     "starter.withdrawn": "withdrawn",
     "starter.stopped": "stopped",
     "starter.started_again": "started_again",
+    "starter.lapsed": "lapsed",
 }
 TYPES = tuple(dict.fromkeys(f"starter.{name}" for name in NAMES.values()))
 
@@ -41,6 +42,7 @@ TITLES: dict[str, Words] = {
     "withdrawn": _("A starter was withdrawn"),
     "stopped": _("Someone used the emergency stop for a starter"),
     "started_again": _("Two people in HR ended an emergency stop"),
+    "lapsed": _("The time for a starter’s pass ended without a result"),
 }
 
 

@@ -15,13 +15,14 @@ from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import EffectivePolicy, PassIssue, Starter
 
 Problem, Reason = Starter.Problem, PassIssue.Reason
-HR, PORTAL, MANAGERS, STARTERS, DONE, STOPPED = (
+HR, PORTAL, MANAGERS, STARTERS, DONE, STOPPED, LAPSED = (
     "HR",
     "the portal",
     "managers",
     "starters",
     "nobody",
     "withdrawn",
+    "lapsed",
 )
 
 
@@ -243,6 +244,8 @@ def find_next_actor(starter: Starter, action: ActionNeeded | None) -> str:
             return STARTERS if issue is not None and issue.state == IssueState.HELD else PORTAL
         case StarterState.REGISTERED:
             return DONE
+        case StarterState.LAPSED:
+            return LAPSED
         case _:
             return STOPPED
 

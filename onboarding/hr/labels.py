@@ -24,6 +24,7 @@ TONES = {
     StarterState.ISSUED: "wait",
     StarterState.REGISTERED: "done",
     StarterState.WITHDRAWN: "stopped",
+    StarterState.LAPSED: "stopped",
 }
 
 
@@ -110,6 +111,8 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
             return gettext("The starter signs in with the pass and registers a sign-in method.")
         case StarterState.REGISTERED:
             return gettext("Nothing. The starter can sign in.")
+        case StarterState.LAPSED:
+            return gettext("Nothing. The time for a pass ended without a result.")
         case _:
             return gettext("Nothing. The onboarding was stopped.")
 

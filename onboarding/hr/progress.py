@@ -8,6 +8,7 @@ from typing import Literal
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from onboarding.hr import labels, mail_log
 from onboarding.lifecycle import IssueState, StarterState
@@ -22,6 +23,8 @@ CURRENT_STEP = {
     StarterState.ISSUED: 3,
     StarterState.REGISTERED: 4,
 }
+# The last step of an onboarding that ended without a result.
+ENDS = {StarterState.WITHDRAWN: _("Withdrawn"), StarterState.LAPSED: _("Not completed")}
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def _recorder_name(starter: Starter) -> str:
 
 
 def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
-    """Return the four steps; for a withdrawn starter, the completed steps and the withdrawal."""
+    """Return the four steps; for a starter that ended without a result, the completed steps and the end."""
     opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     issue = starter.last_issue()
     planned_steps = (
@@ -65,14 +68,17 @@ def list_steps(starter: Starter, rules: EffectivePolicy) -> list[Step]:
             gettext("when the starter has registered a sign-in method"),
         ),
     )
-    if starter.state == StarterState.WITHDRAWN:
+    if starter.state in ENDS:
         reached = [True, starter.invited_at is not None, starter.first_pass_at is not None, False]
         done = [
             Step(title, when, "done")
             for (title, when, _), was_reached in zip(planned_steps, reached, strict=True)
             if was_reached
         ]
-        return [*done, Step(gettext("Withdrawn"), _format_local(starter, starter.ended_at), "stopped")]
+        return [
+            *done,
+            Step(str(ENDS[StarterState(starter.state)]), _format_local(starter, starter.ended_at), "stopped"),
+        ]
     current = CURRENT_STEP[StarterState(starter.state)]
     return [
         Step(title, when if number < current else planned, _stage_of(number, current))

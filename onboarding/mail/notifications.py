@@ -201,6 +201,17 @@ def write_directory_alarm(finding: DirectoryFinding) -> None:
     )
 
 
+def write_erasure(*, number: int, by: Any, reason: str, is_done: bool) -> None:
+    """To security: an admin asked for the erasure of a person, or another one carried it out.
+
+    `number` is the audit event of the request. The mail does not name the person, because it outlives the erasure.
+    """
+    link = notice_link(Reader.SECURITY)
+    details = {"admin_name": by.name, "why": reason, "number": number, "is_done": is_done, "link": link}
+    key = f"{number}:{is_done}"
+    outbox.write_notice("erasure", to=security_address(), key=key, recipient=Reader.SECURITY, details=details)
+
+
 def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:
     starter, security = issue.starter, Reader.SECURITY
     key = f"{what}:{security}:{issue.pk}"

@@ -94,7 +94,7 @@ def list_starters(
 
 def group_of(state: str, starts_at: datetime, rules: EffectivePolicy, now: datetime) -> Group:
     """Return the group by the stored state and the window of the starter's policy."""
-    if state in {StarterState.REGISTERED, StarterState.WITHDRAWN}:
+    if state in {StarterState.REGISTERED, StarterState.WITHDRAWN, StarterState.LAPSED}:
         return Group.OVER
     if (
         state == StarterState.ISSUED

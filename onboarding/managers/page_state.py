@@ -82,6 +82,13 @@ def build_page_state(
         )
     if starter.stopped_at is not None and starter.open_issue() is None:
         return _stopped_state()
+    if starter.state == StarterState.LAPSED:
+        return PageState(
+            "lapsed",
+            gettext("The time to create a pass for this starter is over"),
+            (gettext("If this person is still going to start, ask HR to add them again."),),
+            "stopped",
+        )
     if starter.state == StarterState.REGISTERED:
         return PageState(
             "registered",

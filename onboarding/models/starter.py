@@ -94,6 +94,7 @@ class Starter(models.Model):
         ISSUED = StarterState.ISSUED.value, _("Pass handed over")
         REGISTERED = StarterState.REGISTERED.value, _("Can sign in")
         WITHDRAWN = StarterState.WITHDRAWN.value, _("Withdrawn")
+        LAPSED = StarterState.LAPSED.value, _("Not completed")
 
     class Problem(models.TextChoices):
         """What blocks an onboarding, by the last check."""

@@ -146,6 +146,21 @@ def list_active_versions() -> list[tuple[datetime, int]]:
     ]
 
 
+def find_versions_since(since: datetime) -> set[int]:
+    """The numbers of all versions that were in force after this moment, or that may still come into force."""
+    now, found, newest = clock.now(), set[int](), dict[str, datetime]()
+    for version in PolicyVersion.objects.ever_active(now).select_related("activation").order_by("-number"):
+        replaced_at = newest.get(version.department)
+        if replaced_at is None or replaced_at > since:
+            found.add(version.number)
+        newest[version.department] = version.in_force_since
+    waiting = PolicyVersion.objects.drafts().filter(
+        Q(created_at__gt=since) | Q(number__gt=newest_version_number())
+    )
+    later = PolicyVersion.objects.scheduled(now)
+    return found | {*waiting.values_list("pk", flat=True), *later.values_list("pk", flat=True)}
+
+
 def effective_before(version: PolicyVersion) -> EffectivePolicy:
     """The policy of the site, or of the version's department, when this version was written."""
     site = _site_before(version)

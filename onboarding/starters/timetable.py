@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from onboarding import policy
 from onboarding.models import EffectivePolicy, Starter
@@ -50,14 +50,16 @@ def plan_timetable(starter: Starter, rules: EffectivePolicy) -> Timetable:
     )
 
 
-def window_has_closed(now: datetime) -> Q:
+def window_has_closed(now: datetime, among: QuerySet[Starter] | None = None) -> Q:
     """Return the condition for starters whose window has closed, each by the policy of their department.
 
-    It costs one more query if a department closes at another time, and none per row.
+    `among` are the starters to which it is applied: by default, the unfinished ones. It costs one more query if a
+    department closes at another time, and none per row.
     """
     by_site = Q(starts_at__lt=now - policy.for_department("").closes_after)
     own = policy.department_policies_with("closes_days_after")
-    spelled = _department_spellings(own) if own else {}
+    rows = Starter.objects.unfinished() if among is None else among
+    spelled = _department_spellings(own, rows) if own else {}
     if not spelled:
         return by_site
     found = by_site & ~Q(department__in=[name for names in spelled.values() for name in names])
@@ -66,10 +68,10 @@ def window_has_closed(now: datetime) -> Q:
     return found
 
 
-def _department_spellings(keys: Collection[str]) -> dict[str, list[str]]:
-    """Map normalised department names to their spellings among unfinished starters."""
+def _department_spellings(keys: Collection[str], among: QuerySet[Starter]) -> dict[str, list[str]]:
+    """Map normalised department names to their spellings among these starters."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    rows = Starter.objects.unfinished().exclude(department="").order_by()
+    rows = among.exclude(department="").order_by()
     for name in rows.values_list("department", flat=True).distinct():
         if (key := policy.normalise_department(name)) in keys:
             found[key].append(name)

@@ -17,6 +17,7 @@ NEXT_AFTER = {
     StarterState.ISSUED: "starter",
     StarterState.REGISTERED: "nobody",
     StarterState.WITHDRAWN: "nobody",
+    StarterState.LAPSED: "nobody",
 }
 FOR_IT = frozenset({guards.HANDLED_BY_IT, Starter.Problem.ACCOUNT_MISSING, Starter.Problem.ACCOUNT_GONE})
 

@@ -20,7 +20,9 @@ class EntraBackend(BaseBackend):
 
     def _save_user(self, person: Person) -> User:
         """The row of this person, with the roles of this sign-in."""
-        user, _created = User.objects.select_for_update().get_or_create(tid=person.tid, oid=person.oid)
+        user, _created = User.objects.select_for_update().get_or_create(
+            tid=person.tid, oid=person.oid, defaults={"last_login": timezone.now()}
+        )
         # An admin may have lost the role just before this sign-in, so this sign-in still counts.
         if user.is_admin or ADMIN in person.roles:
             user.last_admin_at = timezone.now()

@@ -76,9 +76,14 @@ def read_sign_in(request: HttpRequest, state: str) -> SignIn | None:
     return SignIn(state_hash=state_hash, created_at=created_at, **begun)
 
 
+def delete_expired_sign_ins() -> None:
+    """Delete what is kept of finished sign-ins, once their time is over. Each new one does, and retention once a day."""
+    SignIn.objects.expired().delete()
+
+
 def finish_sign_in(begun: SignIn) -> bool:
     """Record that this sign-in is finished. Return False if another request with the same answer has finished it."""
-    SignIn.objects.expired().delete()
+    delete_expired_sign_ins()
     values = {field.attname: getattr(begun, field.attname) for field in SignIn._meta.local_fields}
     values.pop("id")
     _row, is_first = SignIn.objects.get_or_create(

@@ -639,7 +639,7 @@ def hr_pages(starter):
 
 MAILS = {
     path.name.partition(".")[0] for path in Path(settings.BASE_DIR, "templates/emails").glob("*.subject.txt")
-} - {"policy_changed", "policy_draft", "sessions_ended"}  # about no starter
+} - {"erasure", "policy_changed", "policy_draft", "sessions_ended"}  # about no starter
 
 
 STAGES = (ADDED, INVITED, PASS_OUT)

@@ -29,7 +29,7 @@ def test_every_mapped_audit_event_exists():
 
 def test_the_types_are_those_that_are_promised():
     promised = "recorded accepted account_found refused invited escalated pass_created pass_used registered pass_cancelled"
-    more = ("withdrawn", "stopped", "started_again")
+    more = ("withdrawn", "stopped", "started_again", "lapsed")
 
     assert {*events.TYPES} == {f"starter.{name}" for name in (*promised.split(), *more)}
 

@@ -150,6 +150,7 @@ def test_every_filter_shows_its_count(browser_of, mixed):
         "Pass handed over": 1,
         "Can sign in": 1,
         "Withdrawn": 1,
+        "Not completed": 0,
     }
     assert current == ["Unfinished", "Any day"]
 

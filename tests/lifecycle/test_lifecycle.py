@@ -23,6 +23,7 @@ from onboarding.models import PassIssue, Starter
 STARTER = {
     ("recorded", "invited"), ("invited", "issued"), ("issued", "registered"), ("issued", "invited"),
     ("recorded", "withdrawn"), ("invited", "withdrawn"), ("issued", "withdrawn"),
+    ("recorded", "lapsed"), ("invited", "lapsed"), ("issued", "lapsed"),
     ("invited", "recorded"), ("withdrawn", "recorded"),
 }  # fmt: skip
 ISSUE = {
@@ -58,7 +59,11 @@ def test_every_state_is_reachable_and_every_open_state_has_exits():
 
 
 def test_a_finished_starter_stays_finished():
-    assert {state for state in StarterState if state not in UNFINISHED} == {"registered", "withdrawn"}
+    assert {state for state in StarterState if state not in UNFINISHED} == {
+        "registered",
+        "withdrawn",
+        "lapsed",
+    }
 
 
 def test_throttled_and_refused_attempts_do_not_count():

@@ -293,6 +293,16 @@ BREAKS = (
         "starter.hr_notified_at if is_kept else None", "clock.now()",
         "tests/promises/test_10_what_it_says_is_true.py::test_no_page_claims_a_mail_before_it_is_written",
     ),
+    Break(
+        11, "starters without a result are kept for ever", "onboarding/worker/retention.py",
+        "        lapsing.lapse_starters(now),\n", "        0,\n",
+        "tests/promises/test_11_personal_data_leaves_on_time.py::test_after_800_days_only_the_rules_let_data_stay",
+    ),
+    Break(
+        11, "the HR staff who took part are kept for ever", "onboarding/privacy/starters.py",
+        '    "shaped_by": [],\n', "",
+        "tests/promises/test_11_personal_data_leaves_on_time.py::test_after_800_days_only_the_rules_let_data_stay",
+    ),
 )  # fmt: skip
 
 

@@ -71,9 +71,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
+    "privacy": {"audit", "clock", "errors", "i18n", "mail", "models", "policy", "sessions"},
     "worker": {
-        "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail", "models",
-        "obstacles", "passes", "policy", "starters",
+        "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail",
+        "models", "obstacles", "passes", "policy", "privacy", "starters", "transitions",
     },
     "guidance": {"i18n", "stops"},
     "operations": {"audit", "clock", "jobs", "models", "starters"},
@@ -95,13 +96,16 @@ ALLOWED: dict[str, set[str]] = {
         "clock", "errors", "guards", "guidance", "lifecycle", "models", "obstacles", "passes", "permissions",
         "policy", "stops",
     },
-    "admin": {"audit", "clock", "directory_log", "hooks", "inputs", "jobs", "mail", "models", "policy", "sessions"},
+    "admin": {
+        "audit", "clock", "directory_log", "hooks", "inputs", "jobs", "mail", "models", "policy", "privacy",
+        "sessions",
+    },
     # Django finds these by name.
     "apps": {"audit", "hooks", "mail", "operations"},
     "context_processors": {"directory_log", "policy"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "imports", "inputs", "jobs",
-        "lifecycle", "mail", "models", "operations", "passes", "policy", "proposals", "stops", "worker",
+        "lifecycle", "mail", "models", "operations", "passes", "policy", "privacy", "proposals", "stops", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},
@@ -297,6 +301,8 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/current.py",
+    "onboarding/privacy/needed.py",  # how long details are kept
+    "onboarding/privacy/people.py",
     "onboarding/sessions/freshness.py",  # how recently an admin must have signed in
     "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/audit_outlets.py",  # where the signed head can go

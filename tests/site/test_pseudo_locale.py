@@ -580,6 +580,7 @@ OF_DJANGO = ("Search",)  # the icon of a magnifying glass has this name in every
         "onboarding/heartbeat/",
         "portal/user/",
         "audit-chain/",
+        "one-person/",
     ],
 )
 def test_the_administration(browser_of, some, path):

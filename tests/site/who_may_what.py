@@ -213,6 +213,7 @@ def _django_rule(look: str = STAFF, **more: Any) -> Rule:
 ADMIN_ITSELF = {
     "doctor": _django_rule(ADMIN, act=ADMIN, does="200"),
     "audit-chain": _django_rule(act=STAFF, does="200"),  # its button verifies more, and changes nothing
+    "one-person": _django_rule(ADMIN, act=ADMIN, does="200"),  # a POST without an action shows the page
     "mail-previews": _django_rule(posted="405"),
     "admin:index": _django_rule(),
     "admin:login": _django_rule(shows="302"),

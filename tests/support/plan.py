@@ -87,6 +87,8 @@ ONCE: dict[str, tuple[Database, str]] = {
     "promises/test_4_only_a_safe_account_receives.py": ("SQLite", "Guards over facts."),
     "promises/test_5_nobody_does_it_alone.py": ("SQLite", "Guards and services; policy runs on both."),
     "promises/test_10_what_it_says_is_true.py": ("SQLite", "Texts, and the records that they name."),
+    "promises/test_11_personal_data_leaves_on_time.py": (
+        "SQLite", "Time decides. What retention writes under the triggers of PostgreSQL runs in audit/test_database_role.py."),
     "promises/test_8_no_secret_opens_graph.py": ("SQLite", "Settings and tokens; no database."),
     "promises/test_9_the_pass_is_removed.py": ("SQLite", "Graph's answers decide."),
     "proposals": ("SQLite", "The directory decides. The constraint on tickets runs on PostgreSQL, in api."),
@@ -98,6 +100,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "starters": ("SQLite", "Services over the ORM; tests of constraints carry the mark for both."),
     "stops": ("SQLite", "Services over the ORM; tests of counters and constraints carry the mark for both."),
     "tenant": ("SQLite", "A script against the sandbox; no database."),
+    "worker/test_lapsing.py": ("SQLite", "Time decides."),
     "worker/test_retention.py": ("SQLite", "Time decides."),
     "worker/test_worker.py": ("SQLite", "Time and the directory decide. Claiming jobs runs on both, in test_jobs.py."),
 }  # fmt: skip

@@ -16,8 +16,10 @@ from onboarding.audit import triggers
 from onboarding.mail import delivery
 from onboarding.mail.digest import build_digest
 from onboarding.models import AuditDetail, AuditEvent, Job, Mail, PassIssue, PolicyVersion, Starter, Turn
+from onboarding.privacy import people
 from onboarding.starters import withdrawal
-from onboarding.worker import retention
+from onboarding.worker import lapsing, retention
+from portal.models import User
 from tests.conftest import BY_KEY, live_passes
 
 pytestmark = pytest.mark.django_db
@@ -100,9 +102,10 @@ def test_an_unfinished_starter_is_not_erased(record, time_machine, state):
     record("noor")
     Starter.objects.update(state=state)
 
-    forget_after(time_machine, timedelta(days=800))
+    forget_after(time_machine, lapsing.LAPSES_AFTER)
 
-    assert Starter.objects.get().display_name == NOOR.name
+    starter = Starter.objects.get()
+    assert (starter.state, starter.display_name) == (state, NOOR.name)
 
 
 def test_erasure_keeps_how_the_onboarding_went(withdrawn, time_machine, settings):
@@ -119,6 +122,22 @@ def test_erasure_keeps_how_the_onboarding_went(withdrawn, time_machine, settings
     )
     assert (after.state, after.reason, after.intended_at) == (issue.state, issue.reason, issue.intended_at)
     assert after.account_id == "" and AuditEvent.objects.filter(event="starter.erased").count() == 1
+
+
+def test_what_an_earlier_release_left_is_erased(withdrawn, person, time_machine):
+    starter = withdrawn()
+    forget_after(time_machine, RETENTION + timedelta(seconds=1))
+    Starter.objects.update(shaped_by=[person("hanna").oid], last_sign_in_at=timezone.now())
+    models.Approval.objects.create(
+        starter=starter, why="starter", occasion=NOOR.object_id, by=person("henry")
+    )
+    assert list(audit.compare_rows()) == []
+
+    retention.run_retention("")
+
+    after = Starter.objects.get()
+    assert (after.shaped_by, after.last_sign_in_at) == ([], None)
+    assert models.Approval.objects.get().occasion.startswith("erased-")
 
 
 def test_policy_sets_the_retention(withdrawn, time_machine, adopt):
@@ -175,7 +194,8 @@ def test_the_audit_chain_verifies_after_erasure(withdrawn, time_machine, setting
     call_command("verify_audit", "--head", anchor)
 
     assert list(audit.verify_chain(anchor)) == []
-    written = AuditEvent.objects.filter(seq__gt=events).values_list("event", flat=True)
+    written = AuditEvent.objects.filter(seq__gt=events).exclude(event="person.erased")
+    written = written.values_list("event", flat=True)
     assert list(written) == ["audit.details_erased", "starter.erased"]
     assert "The audit log is unchanged" in capsys.readouterr().out
 
@@ -194,7 +214,7 @@ def test_names_in_the_audit_log_are_erased_after_a_year(withdrawn, time_machine,
 
 
 def test_erasure_leaves_other_starters_audit_details(record, person, time_machine):
-    gone, stays = record("noor"), record("liam")
+    gone, stays = record("noor"), record("liam", starts_in=timedelta(days=400))
     withdrawal.withdraw_starter(starter=gone, by=person("hanna"), reason="x")
 
     forget_after(time_machine, AUDIT_KEPT + timedelta(days=1))
@@ -290,6 +310,104 @@ def test_only_finished_jobs_are_deleted_after_a_week(time_machine):
     forget_after(time_machine, timedelta(days=8))
 
     assert set(Job.objects.values_list("key", flat=True)) == {"note:waiting", "note:given-up"}
+
+
+def test_a_failed_job_leaves_after_a_month(time_machine):
+    now = timezone.now()
+    for key in ("mail:1", "look:1"):
+        Job.objects.create(key=key, priority=1, due_at=now, failed_at=now, last_error="who")
+
+    forget_after(time_machine, timedelta(days=31))
+
+    assert list(Job.objects.values_list("key", "last_error")) == [("look:1", "")]
+
+
+def test_mails_about_nobody_are_erased_and_never_sent_afterwards(time_machine):
+    for sent_at in (timezone.now(), None):
+        Mail.objects.create(
+            kind="policy_changed", to="security@contoso.example", subject="s", text="t", message_id=str(sent_at),
+            sent_at=sent_at,
+        )  # fmt: skip
+
+    forget_after(time_machine, RETENTION + timedelta(days=1))
+
+    assert set(Mail.objects.values_list("to", "subject", "text")) == {("", "", "")}
+    assert Mail.objects.get(sent_at=None).dropped_at is not None
+
+
+# --- People -------------------------------------------------------------------------------------------------------
+
+
+def test_people_who_hold_nothing_open_are_erased(person, record, adopt, time_machine):
+    """Hanna added a starter that is not erased yet, and Ada wrote the policy in force. Nobody needs Audrey."""
+    for key in ("hanna", "ada", "audrey"):
+        User.objects.filter(pk=person(key).pk).update(last_login=timezone.now())
+    adopt(PolicyVersion(reason="x", audit_days=90))
+    record("noor", starts_in=timedelta(days=200))
+
+    forget_after(time_machine, timedelta(days=89))
+    assert not User.objects.filter(oid__startswith="erased-").exists()
+    forget_after(time_machine, timedelta(days=2))
+
+    erased = User.objects.get(oid__startswith="erased-")
+    assert (erased.name, erased.user_principal_name, erased.roles) == ("—", "", [])
+    assert set(User.objects.values_list("name", flat=True)) >= {"—", "Hanna Reuter", "Ada Jansen"}
+    assert AuditEvent.objects.get(event="person.erased").facts == {"person": erased.pk}
+
+
+def test_a_recent_admin_is_not_erased(person, adopt, time_machine):
+    adopt(PolicyVersion(reason="x", audit_days=90, admin_days=120))
+    amir = person("amir")
+    User.objects.filter(pk=amir.pk).update(last_login=timezone.now(), last_admin_at=timezone.now())
+
+    forget_after(time_machine, timedelta(days=119))
+
+    assert User.objects.get(pk=amir.pk).oid == amir.oid
+
+
+def test_verification_accepts_an_erased_person_only_with_its_event(record, person, time_machine):
+    recorder = person("hanna")
+    record("noor")
+    assert list(audit.compare_rows()) == []
+
+    User.objects.filter(pk=recorder.pk).update(oid=f"erased-{recorder.pk}")
+    assert [fault.what for fault in audit.compare_rows()] != []
+    User.objects.filter(pk=recorder.pk).update(oid=recorder.oid)
+    assert people.erase_person(User.objects.get(pk=recorder.pk))
+
+    assert list(audit.compare_rows()) == []
+
+
+def test_a_person_who_has_just_signed_in_is_not_erased(person):
+    seen = person("maria")
+    User.objects.filter(pk=seen.pk).update(last_login=timezone.now())
+
+    assert not people.erase_person(seen)
+
+    assert User.objects.get(pk=seen.pk).oid == seen.oid
+
+
+# --- The policy ---------------------------------------------------------------------------------------------------
+
+
+def test_details_of_a_policy_in_force_stay(person, adopt, time_machine):
+    """The first version is in force for 200 days; `audit_days` are 90."""
+    first = adopt(PolicyVersion(reason="The first", audit_days=90))
+    forget_after(time_machine, timedelta(days=200))
+    second = adopt(PolicyVersion(reason="The second", audit_days=90))
+
+    def reasons():
+        details = AuditDetail.objects.filter(event__event__in=("policy.proposed", "policy.changed")).order_by(
+            "pk"
+        )
+        return [values["reason"] for values in details.values_list("values", flat=True) if values]
+
+    forget_after(time_machine, timedelta(days=89))
+    assert reasons() == ["The first", "The second"]
+    forget_after(time_machine, timedelta(days=2))
+
+    assert reasons() == ["The second"] and first.number < second.number
+    assert list(audit.verify_chain()) == [] and list(audit.compare_rows()) == []
 
 
 def test_lapsed_queue_positions_are_deleted(record, person, time_machine):

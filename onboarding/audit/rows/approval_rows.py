@@ -84,12 +84,19 @@ def _differences(
         told.expect_personal(event, reason="reason")
     else:
         told.expect(event, reason="")
-    told.expect(event, voided_at=None)
-    for later in events:
-        if later.seq > event.seq and _voids(later, approval):
-            told.expect_time(later, "voided_at")
-            break
+    if not _may_be_void(approval, event, events):
+        told.expect(event, voided_at=None)
+        for later in events:
+            if later.seq > event.seq and _voids(later, approval):
+                told.expect_time(later, "voided_at")
+                break
     yield from (ApprovalFault(approval.pk, found.seq, found.field) for found in told.differences(approval))
+
+
+def _may_be_void(approval: Approval, event: AuditEvent, events: Sequence[AuditEvent]) -> bool:
+    """Whether an erased occasion no longer says if it was for a stand-in, who was later taken off."""
+    later = {one.event for one in events if one.seq > event.seq}
+    return _is_erased(approval) and approval.why == Approval.Why.MANAGER and bool(later & VOID_STAND_IN)
 
 
 def _voids(event: AuditEvent, approval: Approval) -> bool:
@@ -107,5 +114,12 @@ def find_changed_occasions(
             continue
         added = [rows[pk] for pk in event.facts.get("approvals", ()) if pk in rows]
         complete = len(added) == len(event.facts.get("approvals", ()))
+        if all(_is_erased(approval) for approval in added):
+            continue
         if complete and not is_personal_value(event, "occasions", list_occasions(added)):
             yield ApprovalFault(added[0].pk, event.seq, "occasion")
+
+
+def _is_erased(approval: Approval) -> bool:
+    """Whether the occasion was erased with its starter, as `onboarding/privacy/starters.py` does it."""
+    return approval.starter.erased_at is not None and approval.occasion == f"erased-{approval.pk}"

@@ -12,6 +12,9 @@ from typing import Any
 from onboarding.audit.trail import make_commitment
 from onboarding.models import AuditEvent
 
+PERSON_ERASED = "person.erased"
+# One admin asks for the erasure of a person, and another carries it out.
+ERASURE_ASKED, ERASURE_DONE = "person.erasure_asked", "person.erasure_done"
 # A time is stored a moment before its event, and a transaction can wait for its turn in between.
 TOLERANCE = timedelta(minutes=10)
 
@@ -89,7 +92,15 @@ def is_actor(event: AuditEvent, person: Any | None) -> bool:
     """Whether this person acted in the event, or nobody did and `person` is None."""
     if person is None:
         return "by" not in event.commitments
-    return "by" in event.commitments and is_personal_value(event, "by", f"{person.tid}/{person.oid}")
+    if "by" not in event.commitments:
+        return False
+    return is_personal_value(event, "by", f"{person.tid}/{person.oid}") or is_erased_person(person)
+
+
+def is_erased_person(person: Any) -> bool:
+    """Whether an event says that this person's row was erased. Then nobody can tell whose it was."""
+    events = AuditEvent.objects.filter(event=PERSON_ERASED, facts__person=person.pk)
+    return bool(person.oid == f"erased-{person.pk}") and events.exists()
 
 
 def actor_oid(event: AuditEvent) -> str:

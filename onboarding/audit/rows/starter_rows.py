@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from onboarding.audit.rows.expectations import (
     Difference,
     Expectations,
     actor_oid,
     is_actor,
+    is_erased_person,
     is_personal_value,
     salt_of,
 )
@@ -16,7 +18,7 @@ from onboarding.models import AuditEvent, Starter
 
 RECORDED = "starter.recorded"
 ACCEPTED_BY_RULE = "starter.accepted_by_rule"
-FINISHED = frozenset({"registered", "withdrawn"})
+FINISHED = frozenset({"registered", "withdrawn", "lapsed"})
 # Who does one of these took part, and can neither confirm nor approve.
 CONTRIBUTIONS = frozenset(
     {
@@ -57,7 +59,7 @@ def _add_state(told: Expectations, event: AuditEvent) -> None:
     told.expect(event, state=event.facts["state"])
     if event.facts["state"] not in FINISHED:
         told.expect(event, ended_at=None)
-    elif event.event in {"starter.withdrawn", "starter.registered"}:
+    elif event.event in {"starter.withdrawn", "starter.registered", "starter.lapsed"}:
         told.expect_time(event, "ended_at")
 
 
@@ -78,10 +80,14 @@ def _recorded(told: Expectations, event: AuditEvent) -> None:
         told.expect_that(
             event,
             "recorded_by",
-            lambda person: person is not None and is_personal_value(event, "requested_by", person.oid),
+            lambda person: person is not None and _is_requester(event, person),
         )
     else:
         told.expect(event, recorded_by=None)
+
+
+def _is_requester(event: AuditEvent, person: Any) -> bool:
+    return is_personal_value(event, "requested_by", person.oid) or is_erased_person(person)
 
 
 def _rescheduled(told: Expectations, event: AuditEvent) -> None:
@@ -204,6 +210,8 @@ def _expect_erased(told: Expectations, starter: Starter, events: Sequence[AuditE
 
 def _missing_contributors(starter: Starter, events: Sequence[AuditEvent]) -> list[Difference]:
     """People who took part by an event, and are not in the row: they could confirm or approve."""
+    if starter.erased_at is not None:
+        return []
     for event in events:
         if event.event in CONTRIBUTIONS and salt_of(event):
             oid = actor_oid(event)

@@ -65,6 +65,7 @@ ACTORS = (
     (attention.PORTAL, _("waiting for the portal")),
     (attention.DONE, _("can sign in")),
     (attention.STOPPED, _("withdrawn")),
+    (attention.LAPSED, _("not completed")),
 )
 
 

@@ -35,6 +35,7 @@ BADGES = {
     "registered": _("Can sign in"),
     "withdrawn": _("Withdrawn"),
     "stopped": _("Emergency stop"),
+    "lapsed": _("Not completed"),
     "frozen": _("All passes stopped"),
     "used_up": _("No passes left: ask HR"),
     "refused": _("Pass not possible yet"),

@@ -1,0 +1,209 @@
+"""Everything about one person: found through all tables, exported, and erased by two admins."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from onboarding import audit
+from onboarding.models import AuditDetail, AuditEvent, Mail, Starter
+from onboarding.privacy import requests, search
+from onboarding.privacy.requests import ErasureRefused
+from onboarding.starters import withdrawal
+from tests.conftest import BY_KEY
+from tests.promises.test_2_the_pass_is_written_nowhere import everything_in_the_database
+
+pytestmark = pytest.mark.django_db
+NOOR, MARIA, HANNA = BY_KEY["noor"], BY_KEY["maria"], BY_KEY["hanna"]
+OF_THE_AUDIT_LOG = {"onboarding_auditdetail", "onboarding_auditword"}
+
+
+@pytest.fixture
+def handed_over(held, settings):
+    """Hanna added Noor, and Maria created the pass."""
+    settings.GRAPH_BUDGET_CALLS = 1000
+    return held("noor").starter
+
+
+@pytest.fixture
+def withdrawn(record, person):
+    """Noor is a starter of Maria's whom Hanna added and withdrew."""
+    starter = record("noor")
+    withdrawal.withdraw_starter(starter=starter, by=person("hanna"), reason="Not coming")
+    return starter
+
+
+def tables_about(who):
+    return {found.rule.db_table: found.rows for found in search.find_tables(search.find_person(who))}
+
+
+def erase(who, person):
+    number = requests.ask_for_erasure(who, by=person("ada"), reason="Article 17")
+    return requests.carry_out(number, by=person("amir"))
+
+
+# --- What is found --------------------------------------------------------------------------------------------------
+
+
+def test_each_role_of_a_person_is_found_through_all_tables(handed_over, browser_of):
+    browser = browser_of("maria")
+    noor, maria, hanna = (tables_about(who.object_id) for who in (NOOR, MARIA, HANNA))
+
+    assert noor == tables_about(NOOR.user_principal_name.upper())
+    own = {"starter", "starterword", "passissue", "mail", "auditdetail"}
+    assert set(noor) >= {f"onboarding_{table}" for table in own}
+    assert (noor["onboarding_starter"][0]["display_name"], len(noor["onboarding_starter"])) == (NOOR.name, 1)
+
+    # Of somebody else's starter, a manager or HR is found with what names them, and nothing about the starter.
+    (row,) = maria["onboarding_starter"]
+    assert (row["manager_id"], row["manager_name"]) == (MARIA.object_id, MARIA.name)
+    assert hanna["onboarding_starter"][0]["shaped_by"] == [HANNA.object_id]
+    for found in (row, hanna["onboarding_starter"][0]):
+        assert {"display_name", "account_name", "employee_id"}.isdisjoint(found)
+    intent = next(row for row in maria["onboarding_auditdetail"] if row["what"] == "issue.intent")
+    assert intent["values"]["by_name"] == MARIA.name and NOOR.object_id not in json.dumps(intent)
+
+    assert [user["name"] for user in maria["portal_user"]] == [MARIA.name]
+    assert list(maria["django_session"][0]) == ["expire_date"]  # nothing that would open it
+    assert browser.session.session_key not in json.dumps(maria, default=str)
+
+
+def test_the_command_exports_and_records_it(withdrawn, capsys):
+    assert tables_about("nobody@contoso.example") == {}
+    call_command("person", "export", NOOR.user_principal_name)
+
+    exported = json.loads(capsys.readouterr().out)
+    assert exported["object_ids"] == [NOOR.object_id]
+    starters = next(table for table in exported["tables"] if table["table"] == "onboarding_starter")
+    assert starters["rows"][0]["display_name"] == NOOR.name and starters["rules"][0]["kept"]
+    event = AuditEvent.objects.select_related("detail").get(event="person.exported")
+    assert event.detail.values["person"] == NOOR.user_principal_name and event.detail.values["operator"]
+    assert event.facts == {}
+
+
+def test_the_page_lists_exports_and_records(record, browser_of):
+    record("noor")
+    ada, url = browser_of("ada"), "/admin/one-person/"
+    typed = {"person": NOOR.object_id}
+
+    assert "One person" in ada.get(url).content.decode()
+    assert not AuditEvent.objects.filter(event__startswith="person.").exists()
+    page = ada.post(url, typed | {"action": "search"}).content.decode()
+    exported = ada.post(url, typed | {"action": "export"})
+
+    assert NOOR.name in page and "Not possible now." in page
+    assert "attachment" in exported["Content-Disposition"] and NOOR.name in exported.content.decode()
+    kinds = AuditEvent.objects.filter(event__startswith="person.").values_list("event", flat=True)
+    assert sorted(kinds) == ["person.exported", "person.searched"]
+    assert "Enter an object ID" in ada.post(url, {"action": "search"}).content.decode()
+    assert browser_of("audrey").get(url).status_code == 403
+
+
+# --- Erasure on request -----------------------------------------------------------------------------------------------
+
+
+def test_an_unfinished_starter_and_helpers_cannot_be_erased(record, person):
+    record("noor")
+    for who, words in [
+        (NOOR, "This person is a starter whose onboarding is not finished."),
+        (MARIA, "This person takes part in the onboarding of a starter that is not finished"),
+        (HANNA, "This person takes part in the onboarding of a starter that is not finished"),
+    ]:
+        with pytest.raises(ErasureRefused, match=words):
+            requests.ask_for_erasure(who.object_id, by=person("ada"), reason="x")
+
+    assert not AuditEvent.objects.filter(event="person.erasure_asked").exists()
+
+
+def test_the_author_of_the_policy_cannot_be_erased(person, policy_says):
+    policy_says(attempts=1)
+
+    with pytest.raises(ErasureRefused, match="version of the policy"):
+        requests.ask_for_erasure(BY_KEY["ada"].object_id, by=person("amir"), reason="x")
+
+
+def test_erasure_takes_two_admins(withdrawn, person):
+    number = requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="Article 17")
+
+    with pytest.raises(ErasureRefused, match="already asked"):
+        requests.ask_for_erasure(NOOR.user_principal_name, by=person("amir"), reason="x")
+    with pytest.raises(ErasureRefused, match="You asked for this"):
+        requests.carry_out(number, by=person("ada"))
+    with pytest.raises(ErasureRefused, match="Only an admin"):
+        requests.carry_out(number, by=person("hanna"))
+    assert Starter.objects.get().display_name == NOOR.name
+    requests.carry_out(number, by=person("amir"))
+
+    assert Starter.objects.get().display_name == ""
+    with pytest.raises(ErasureRefused, match="carried out already"):
+        requests.carry_out(number, by=person("amir"))
+
+
+def test_a_request_is_valid_for_two_weeks(withdrawn, person, time_machine):
+    number = requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="Article 17")
+    time_machine.move_to(timezone.now() + timedelta(days=15))
+
+    with pytest.raises(ErasureRefused, match="too old"):
+        requests.carry_out(number, by=person("amir"))
+
+
+def test_erased_people_are_only_in_the_audit_log(held, person, browser_of, run_jobs, settings):
+    settings.GRAPH_BUDGET_CALLS = 1000
+    starter = held("noor").starter
+    browser_of("maria")
+    digest = Mail.objects.create(
+        kind="digest", to="duty@contoso.example", text=NOOR.name, message_id="d", sent_at=timezone.now()
+    )
+    Mail.objects.filter(starter=starter).update(digest=digest)
+    withdrawal.withdraw_starter(starter=starter, by=person("hanna"), reason="Not coming")
+    run_jobs()
+    assert Starter.objects.get().state == "withdrawn"
+
+    for who in (NOOR, MARIA, HANNA):
+        erase(who.object_id, person)
+
+        assert set(tables_about(who.object_id)) <= OF_THE_AUDIT_LOG
+        dump, details = everything_in_the_database(), AuditDetail.objects.values_list("values", flat=True)
+        for text in (who.name, who.user_principal_name, who.object_id):
+            assert dump.count(text) <= sum(str(values).count(text) for values in details)
+    assert list(audit.verify_chain()) == [] and list(audit.compare_rows()) == []
+
+
+def test_security_hears_of_both_steps_without_the_name(withdrawn, person):
+    erase(NOOR.object_id, person)
+
+    mails = list(Mail.objects.filter(kind="erasure").order_by("pk"))
+    assert {mail.recipient for mail in mails} == {"security"} and len(mails) == 2
+    assert "Ada Jansen asked" in mails[0].text and "Amir Haddad carried out" in mails[1].text
+    assert all("Article 17" in mail.text and NOOR.name not in mail.text for mail in mails)
+
+
+def test_the_page_asks_and_another_admin_carries_out(withdrawn, browser_of):
+    ada, amir, url = browser_of("ada"), browser_of("amir"), "/admin/one-person/"
+    ask = {"action": "ask", "person": NOOR.object_id}
+
+    assert "Enter a reason." in ada.post(url, ask).content.decode()
+    assert ada.post(url, ask | {"reason": "Article 17"}).status_code == 302
+    request = requests.list_requests()[0]
+    assert "You asked for this" in ada.get(url).content.decode()
+    erase_it = {"action": "erase", "number": request.number}
+    assert "Tick the box" in amir.post(url, erase_it).content.decode()
+    page = amir.post(url, erase_it | {"is_sure": "yes"}, follow=True).content.decode()
+
+    assert "The person was erased, with 1 finished starter." in page
+    assert Starter.objects.get().display_name == "" and requests.list_requests() == []
+
+
+def test_verification_reports_an_erasure_by_one_person(withdrawn, person):
+    number = requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="Article 17")
+    with audit.transaction():
+        alone = audit.record(audit.ERASURE_DONE, by=person("ada"), facts={"request": number}).seq
+        unasked = audit.record(audit.ERASURE_DONE, by=person("amir"), facts={"request": 1}).seq
+
+    found = {fault.seq: fault.what for fault in audit.verify_chain()}
+
+    assert set(found) == {alone, unasked}
