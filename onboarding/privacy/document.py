@@ -29,8 +29,10 @@ result. While the portal does not know yet whether a pass exists, it does not la
 OUTSIDE = """\
 ## Outside the database
 
-**In the browser.** Cookies for the session, the forms, the language and, on the auditors' pages, the time zone, all from the
-portal itself. Signing out clears them.
+**In the memory of the site.** How many requests an address without a session has made in the last minute; no row, no file.
+
+**In the browser.** Cookies for the session, a sign-in in progress (encrypted, ten minutes), the forms, the language and, on
+the auditors' pages, the time zone, all from the portal itself. Signing out clears them.
 
 **In logs.** JSON lines with object ids, public ids, visitors' addresses and error names. No pass, no token and no name.
 [Logs](logs.md) lists every field. Your log system decides how long it keeps them.

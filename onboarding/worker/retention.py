@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from onboarding import audit, clock, jobs, policy
 from onboarding.directory_log import findings
-from onboarding.guards import look_up_limit, step_up
+from onboarding.guards import step_up
 from onboarding.jobs import job_handler
 from onboarding.mail.kinds import DIGESTS
 from onboarding.models import (
