@@ -73,6 +73,20 @@ def build_page_state(
     HR was notified of them at `hr_notified_at`. `proven` says whether the sign-in that policy asks for was made for this
     starter and is still valid at the time of `sign_in_needed_at`.
     """
+    over = _state_when_over(starter)
+    if over is not None:
+        return over
+    issue = starter.open_issue()
+    if issue is not None:
+        if issue.is_throttled and waiting and not waiting.is_over(now):
+            return queue_state(waiting, now)
+        return _state_of_issue(issue, starter)
+    signed_in = proven and guards.is_sign_in_fresh(signed_in_at, policy, sign_in_needed_at(waiting, now))
+    return _state_without_issue(starter, policy, now, signed_in, waiting, reasons, hr_notified_at)
+
+
+def _state_when_over(starter: Starter) -> PageState | None:
+    """Return the state of a starter for whom there is nothing to do, or who is stopped."""
     if starter.state == StarterState.WITHDRAWN:
         return PageState(
             "withdrawn",
@@ -100,13 +114,7 @@ def build_page_state(
             ),
             "done",
         )
-    issue = starter.open_issue()
-    if issue is not None:
-        if issue.is_throttled and waiting and not waiting.is_over(now):
-            return queue_state(waiting, now)
-        return _state_of_issue(issue, starter)
-    signed_in = proven and guards.is_sign_in_fresh(signed_in_at, policy, sign_in_needed_at(waiting, now))
-    return _state_without_issue(starter, policy, now, signed_in, waiting, reasons, hr_notified_at)
+    return None
 
 
 def sign_in_needed_at(waiting: graph_quota.Wait | None, now: datetime) -> datetime:

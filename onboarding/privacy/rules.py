@@ -555,7 +555,7 @@ RULES: tuple[TableRule, ...] = (
                 Link.OBJECT_ID,
             ),
         ),
-        ("id", "day", "count"),
+        ("id", "day", "count", "look_ups", "links", "refusals"),
     ),
     TableRule(
         "onboarding.Hook",

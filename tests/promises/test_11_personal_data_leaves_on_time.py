@@ -13,13 +13,16 @@ from onboarding import audit
 from onboarding.guards import approvals
 from onboarding.models import (
     ApiUsage,
+    DirectoryFinding,
     Hook,
     HookDelivery,
     HrMailChoice,
+    ImportRow,
     Job,
     Mail,
     PolicyVersion,
     Starter,
+    StarterImport,
     Ticket,
     Turn,
 )
@@ -45,6 +48,7 @@ NOT_FILLED = {
     "onboarding.AuditWord",  # written when a starter is erased
     "onboarding.PolicyVersion",  # what it has stays, or refers to a person
     "onboarding.PolicyActivation",
+    "onboarding.DirectoryFinding",
     "onboarding.PolicyStop",
     "portal.EntraSession",  # deleted with its session
 }
@@ -135,6 +139,11 @@ def add_rows_of_other_tables(person, noor):
         )
     Job.objects.create(key="note:1", priority=1, due_at=now, failed_at=now, last_error="Rex")
     Job.objects.create(key="look:0", priority=1, due_at=now, failed_at=now, last_error="Rex")
+    stored = StarterImport.objects.create(uploaded_by=person("hanna"), file_name="rex.csv")
+    ImportRow.objects.create(starter_import=stored, number=2, cells=["Rex"], identity="rex@rex.example")
+    DirectoryFinding.objects.create(
+        key="entry-1", kind="by_another", at=now, found_at=now, event=1, starter=noor, closed_at=now, closed_by=person("audrey"),
+    )  # fmt: skip
     audit.record_reading(audit.SEARCHED, by=person("audrey"), facts={}, personal={"q": "Noor"})
 
 

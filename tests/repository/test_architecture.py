@@ -300,9 +300,11 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/mail/notifications.py",  # security's address
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
+    "onboarding/policy/agreements.py",  # which proposals two people accept by a rule
     "onboarding/policy/current.py",
     "onboarding/privacy/needed.py",  # how long details are kept
     "onboarding/privacy/people.py",
+    "onboarding/proposals/reading.py",  # which weeks are read
     "onboarding/sessions/freshness.py",  # how recently an admin must have signed in
     "onboarding/tickets/put.py",  # which sources are trusted
     "onboarding/worker/audit_outlets.py",  # where the signed head can go
@@ -316,6 +318,7 @@ KNOWS_VERSIONS = (
     "onboarding/mail/policy_mails.py",
     "onboarding/models/",
     "onboarding/policy/",
+    "onboarding/privacy/",
     "onboarding/sessions/second_person.py",
 )
 

@@ -142,7 +142,7 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "Each kill on one of the two databases in turn."),
     "guards/test_guards_everywhere.py::test_an_error_of_graph_refuses_everywhere": (
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
-    "onboarding/inputs/test_payloads.py::test_a_page_that_does_not_escape_is_noticed": (
+    "inputs/test_payloads.py::test_a_page_that_does_not_escape_is_noticed": (
         10, "Each tenth payload; all of them are on the pages of the first test."),
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),
