@@ -142,7 +142,8 @@ def add_rows_of_other_tables(person, noor):
     stored = StarterImport.objects.create(uploaded_by=person("hanna"), file_name="rex.csv")
     ImportRow.objects.create(starter_import=stored, number=2, cells=["Rex"], identity="rex@rex.example")
     DirectoryFinding.objects.create(
-        key="entry-1", kind="by_another", at=now, found_at=now, event=1, starter=noor, closed_at=now, closed_by=person("audrey"),
+        key="entry-1", kind="by_another", at=now, found_at=now, event=1, starter=noor,
+        closed_at=now, closed_by=person("audrey"),
     )  # fmt: skip
     audit.record_reading(audit.SEARCHED, by=person("audrey"), facts={}, personal={"q": "Noor"})
 
