@@ -66,8 +66,8 @@ class StarterLinkLimitReached(OnboardingError):
     """The link of this starter was sent as often today as one manager should get it."""
 
     message = _(
-        "The link was not sent, because the manager has already received it several times today. You can send it "
-        "again tomorrow."
+        "The link was not sent, because there are already several emails with it today. You can send it again "
+        "tomorrow."
     )
 
 

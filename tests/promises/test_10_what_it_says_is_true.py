@@ -99,6 +99,11 @@ NO_CLAIM = {
     "the link is no longer needed. The new account’s manager will get a link when the invitation is due.": (
         "shown where `was_invited`; the rest is what saving does"
     ),
+    "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or ask an "
+    "admin to raise the limit.": "raised before the email is written",
+    "The link was not sent, because there are already several emails with it today. You can send it again tomorrow.": (
+        "raised before the email is written, by the number of emails"
+    ),
     "No pass was created, and the existing pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",
     "withdrawn": "a number of starters, counted by their state",
