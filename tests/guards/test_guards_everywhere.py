@@ -72,6 +72,20 @@ class World:
         )  # fmt: skip
 
 
+def stopped_before(world: World) -> None:
+    """Somebody used the emergency stop for an earlier starter with this account, whom HR then withdrew."""
+    Starter.objects.create(
+        account_id=NOOR.object_id,
+        account_name="earlier@contoso.example",
+        recorded_by=world.person("hanna"),
+        state="withdrawn",
+        stopped_at=timezone.now(),
+        start_date=date(2026, 9, 1),
+        start_time=time(9),
+        time_zone="UTC",
+    )
+
+
 def foreign_pass(world: World) -> None:
     now = world.tenant.tenant.clock.now()
     world.tenant.tenant.add_pass(world.account, now, now, 60, True, "help desk's pass")
@@ -96,6 +110,7 @@ CASES: dict[str, Case] = {
             {"path": ACCOUNT, "mutate": {"id": BY_KEY["ben"].object_id}, "times": None}
         )
     ),
+    "not_stopped": Case(stopped_before),
     "not_denied": Case(lambda w: w.policy_says(deny_list=NOOR.object_id)),
     "enabled": Case(lambda w: w.tell(accountEnabled=False), ACCOUNT, ("accountEnabled",)),
     "internal_member": Case(lambda w: w.tell(userType="Guest"), ACCOUNT, ("userType",)),

@@ -13,6 +13,8 @@ from onboarding import graph, guards
 from onboarding.audit.rows import starter_rows
 from onboarding.graph import Method
 from onboarding.lifecycle import StarterState
+from onboarding.mail import notifications
+from onboarding.mail.relevance import is_still_relevant
 from onboarding.models import AuditEvent, Job, Mail, PassIssue, Starter
 from onboarding.passes import handover
 from onboarding.passes.errors import PageOutdated, PassNotCreated, RefusedByGuards
@@ -123,7 +125,8 @@ def test_every_entrance_refuses(invite, browser_of, confirmation, run_jobs):
 
     assert now_of(starter).problem == Starter.Problem.STOPPED
     assert not accounts.can_replace_account(now_of(starter))
-    assert not Mail.objects.filter(kind__in=["reminder", "reminder_ahead"], sent_at__isnull=False).exists()
+    notifications.write_reminder(now_of(starter))
+    assert not is_still_relevant(Mail.objects.get(kind="reminder", dropped_at=None))
     maria = browser_of("maria")
     asked = maria.get(f"/starters/{starter.public_id}/")
     assert "data-choice" not in asked.content.decode()
