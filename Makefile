@@ -82,8 +82,8 @@ test-faults: dev-environment  ## processes killed at exact moments, databases he
 	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.support.with_postgresql $(DEV) -m pytest -q tests/faults/test_exact_kills.py \
 	  tests/faults/test_fault_rows.py tests/faults/test_postgresql_lost.py
 
-bench: dev-environment  ## measure passes, pages, the API, lists of a million, memory and start-up, on both databases
-	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark
+bench: dev-environment  ## measure passes, pages, the API, lists of a million, imports, memory and start-up, on both databases
+	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark && $(DEV) -m tests.benchmark.imported
 	@$(DEV) -m tests.support.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.benchmark
 

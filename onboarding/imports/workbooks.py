@@ -10,6 +10,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -38,7 +39,7 @@ def open_workbook(data: bytes) -> Table:
         raise UnreadableFile("empty")
     return Table(
         "xlsx",
-        bounded(_read_sheet(filled[0])),
+        bounded(_read_sheet(book, filled[0])),
         sheet=filled[0].title,
         other_sheets=[sheet.title for sheet in filled[1:]],
         epoch_1904=epoch_1904,
@@ -75,19 +76,20 @@ def _first_rows(sheet: Any) -> Iterator[Any]:
         yield row
 
 
-def _read_sheet(sheet: Any) -> Iterator[SourceRow]:
+def _read_sheet(book: Any, sheet: Any) -> Iterator[SourceRow]:
     rows = enumerate(sheet.iter_rows(), start=1)
-    while True:
-        try:
-            number, row = next(rows)
-            cells = [_as_text(cell) for cell in row]
-        except StopIteration:
-            return
-        except Exception as error:
-            raise _unreadable(error) from None
-        if number > MAX_ROWS + MAX_BLANK_ROWS:
-            raise UnreadableFile("rows")
-        yield SourceRow(number, cells)
+    with closing(book):
+        while True:
+            try:
+                number, row = next(rows)
+                cells = [_as_text(cell) for cell in row]
+            except StopIteration:
+                return
+            except Exception as error:
+                raise _unreadable(error) from None
+            if number > MAX_ROWS + MAX_BLANK_ROWS:
+                raise UnreadableFile("rows")
+            yield SourceRow(number, cells)
 
 
 def _unreadable(error: Exception) -> UnreadableFile:
