@@ -19,7 +19,16 @@ from onboarding import migrations, policy
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.hooks import sealing
-from onboarding.models import AuditEvent, AuditOutlet, Heartbeat, Hook, Job, PolicyVersion, Starter
+from onboarding.models import (
+    AuditEvent,
+    AuditOutlet,
+    DirectoryFinding,
+    Heartbeat,
+    Hook,
+    Job,
+    PolicyVersion,
+    Starter,
+)
 from onboarding.models.policy_settings import SETTING_NAMES
 from portal.demo.process import free_port
 from portal.models import ClaimsSeen, User
@@ -221,6 +230,14 @@ OWN_SIDE = (
         "a place without heads", "audit.outside", head_not_sent, says="a file (OSError: the disk is full)"
     ),
     Broken("no head was sent", "audit.outside", head_never_sent, says="no worker has sent one"),
+    Broken(
+        "a pass that the portal did not create",
+        "audit.directory",
+        lambda it: DirectoryFinding.objects.create(
+            key="a", kind="no_trail", at=timezone.now(), found_at=timezone.now(), event=1
+        ),
+        says="1 pass that the portal did not create",
+    ),
     Broken(
         "settings that make no sense",
         "settings.sense",

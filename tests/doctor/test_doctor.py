@@ -23,7 +23,7 @@ from onboarding.doctor.runner import is_all_ok, list_checks, run_checks
 from onboarding.graph import GraphError
 from onboarding.hooks import sealing, subscriptions
 from onboarding.management.commands.doctor import as_text
-from onboarding.models import AuditOutlet, GraphBudget, Hook, Mail, PolicyVersion
+from onboarding.models import AuditOutlet, DirectoryLog, GraphBudget, Hook, Mail, PolicyVersion
 from onboarding.passes.graph_quota import MAX_PAUSE
 from portal.demo.process import free_port
 from portal.models import ClaimsSeen
@@ -87,6 +87,7 @@ def well(tenant, worker_alive, every_guard_on, person, settings, monkeypatch) ->
         person(key)
     ClaimsSeen.objects.create(id=1, names=["auth_time", "acct", "login_hint", "sid"], at=timezone.now())
     Mail.objects.create(kind="invitation", to="a@b.example", message_id="<1@b>", sent_at=timezone.now())
+    DirectoryLog.objects.create(id=1, read_at=timezone.now())
     settings.MIDDLEWARE = list(settings.MIDDLEWARE)
     return Installation(tenant.tenant, settings, monkeypatch, person)
 
