@@ -154,10 +154,16 @@ def test_site_and_worker_start_apart_on_a_read_only_image(image):
         installation = Started(image, writable, database)
         assert installation.start("migrate", "--verbosity", "0").wait(300) == 0
 
-        with installation.running((), ("worker",)) as (site, _worker):
+        with installation.running((), ("worker",)) as (site, worker):
             wait_for(
-                lambda: installation.health("/readyz").get("status") == "ready", "the site and the worker"
+                lambda: (
+                    installation.health("/readyz").get("status") == "ready"
+                    or site.poll() is not None
+                    or worker.poll() is not None
+                ),
+                "the site and the worker",
             )
+            assert (site.poll(), worker.poll()) == (None, None), "one ended; the lines above say why"
 
             user = re.search(r"^Uid:\s+(\d+)", Path(f"/proc/{site.pid}/status").read_text(), re.M)
             assert user is not None and user[1] != "0"
