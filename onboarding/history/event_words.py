@@ -79,6 +79,7 @@ EVENTS: dict[str, Words] = {
     "policy.activated": _("A draft of the policy was activated"),
     "policy.scheduled": _("Someone on the server’s console activated a version of the policy for later"),
     "policy.stopped": _("A version of the policy was stopped before it came into force"),
+    "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property, reduce
 from operator import or_
@@ -62,45 +62,57 @@ SORTS = (
     ("state", _("State")),
     ("-state", _("State, finished first")),
 )
+QUERY_FIELDS = (
+    "q", "state", "day", "since", "until", "department", "manager", "source", "mine", "sort", "show", "after", "before",
+)  # fmt: skip
+FILTER_FIELDS = QUERY_FIELDS[:9]
+BY_HR = "hr"  # the source of what no other system added
+LATEST = date(9000, 1, 1)
 COLUMNS = {"name": ("display_name", "account_name"), "manager": ("confirmer", "starts_at")}
 
 
 @dataclass(frozen=True)
 class StarterFilters:
-    """The filters of HR's list. The field names are the query parameters."""
+    """The filters of HR's list. The field names are the query parameters: see QUERY_FIELDS."""
 
     q: str = ""
     state: str = ""
     day: str = ""
-    on: str = ""
+    since: str = ""
+    until: str = ""
     department: str = ""
     manager: str = ""
+    source: str = ""
+    mine: str = ""
     sort: str = ""
     show: str = ""
     after: str = ""
     before: str = ""
+    viewer: int = 0  # whose starters `mine` means; not in the URL
 
     @classmethod
-    def from_query(cls, query: Mapping[str, Any]) -> StarterFilters:
-        """Ignore unknown filter values: bookmarks go stale."""
+    def from_query(cls, query: Mapping[str, Any], viewer: int = 0) -> StarterFilters:
+        """Ignore unknown filter values: bookmarks go stale. `on` is one day, as earlier versions wrote it."""
         given = {
-            field.name: str(query.get(field.name, "")).replace("\0", "").strip()[:MAX_VALUE]
-            for field in fields(cls)
+            name: str(query.get(name, "")).replace("\0", "").strip()[:MAX_VALUE] for name in QUERY_FIELDS
         }
         given["q"] = given["q"][:100]
         if given["day"] not in dict(DAYS):
             given["day"] = ""
         if given["sort"] not in dict(SORTS):
             given["sort"] = ""
-        if given["on"] and not _parse_date(given["on"]):
-            given["on"] = ""
+        for name in ("since", "until"):
+            found = _parse_date(given[name] or str(query.get("on", "")))
+            given[name] = found.isoformat() if found else ""
+        given["mine"] = "1" if given["mine"] else ""
         given["show"] = str(LONG_PAGE_SIZE) if given["show"] == str(LONG_PAGE_SIZE) else ""
-        return cls(**given)
+        return cls(**given, viewer=viewer)
 
     def url_with(self, **changes: str) -> str:
         """Return the URL of this list with changes. The place in the list is kept only where it is one of the changes."""
-        changed = replace(self, **{"after": "", "before": "", **changes})
-        given = {field.name: value for field in fields(changed) if (value := getattr(changed, field.name))}
+        values: dict[str, Any] = {"after": "", "before": "", **changes}
+        changed = replace(self, **values)
+        given = {name: value for name in QUERY_FIELDS if (value := getattr(changed, name))}
         return reverse("hr:list") + (f"?{urlencode(given)}" if given else "")
 
     def at_start(self) -> StarterFilters:
@@ -124,7 +136,16 @@ class StarterFilters:
     @property
     def is_narrowed(self) -> bool:
         """Whether more than a state was chosen."""
-        return bool(self.q or self.day or self.on or self.department or self.manager)
+        return bool(self.used_filters - {"state"})
+
+    @property
+    def used_filters(self) -> set[str]:
+        """The names of the filters that were chosen."""
+        return {name for name in FILTER_FIELDS if getattr(self, name)}
+
+    @property
+    def has_range(self) -> bool:
+        return bool(self.since or self.until)
 
     # --- The starters found ------------------------------------------------------------------------------------------
 
@@ -162,16 +183,17 @@ class StarterFilters:
         conditions = {
             "day": (on_days(*days),) if days else (),
             "department": (Q(department=self.department),) if self.department else (),
-            "manager": (self._of_confirmer(),) if self.manager else (),
+            "manager": (self._few_of(has_confirmer(self.manager)),) if self.manager else (),
+            "source": (Q(source="" if self.source == BY_HR else self.source),) if self.source else (),
+            "mine": (self._few_of(Q(recorded_by=self.viewer)),) if self.mine else (),
             "state": self._of_state(),
         }
         return {name: fits for name, fits in conditions.items() if fits not in ((), (Q(),))}
 
-    def _of_confirmer(self) -> Q:
-        """Match by id where a person has few starters: SQLite would look for them along the order of the list."""
-        rows = Starter.objects.filter(has_confirmer(self.manager)).order_by()
-        ids = list(rows.values_list("pk", flat=True)[: MAX_FOUND + 1])
-        return Q(pk__in=ids) if len(ids) <= MAX_FOUND else has_confirmer(self.manager)
+    def _few_of(self, condition: Q) -> Q:
+        """Match by id where few starters fit: SQLite would look for them along the order of the list."""
+        ids = list(Starter.objects.filter(condition).order_by().values_list("pk", flat=True)[: MAX_FOUND + 1])
+        return Q(pk__in=ids) if len(ids) <= MAX_FOUND else condition
 
     def _of_state(self) -> tuple[Q, ...]:
         match self.shown_state:
@@ -195,8 +217,9 @@ class StarterFilters:
         return timetable.split_by_window(clock.now())
 
     def _chosen_days(self) -> tuple[date, date] | None:
-        chosen = _parse_date(self.on)
-        return (chosen, chosen) if chosen else day_range(self.day, timezone.localdate())
+        if not self.has_range:
+            return day_range(self.day, timezone.localdate())
+        return _parse_date(self.since) or date.min, _parse_date(self.until) or LATEST
 
     @cached_property
     def order(self) -> Order:
@@ -260,8 +283,8 @@ class StarterFilters:
             {
                 "word": word,
                 "count": self._write_count(counts.get(code, 0)),
-                "url": self.url_with(day=code, on=""),
-                "current": not self.on and code == self.day,
+                "url": self.url_with(day=code, since="", until=""),
+                "current": not self.has_range and code == self.day,
             }
             for code, word in DAYS
         ]
@@ -279,6 +302,12 @@ class StarterFilters:
             return _include_chosen([(name, name) for name in names], self.department, counted=False)
         found = [(name, f"{name} ({count})") for name, count in counted]
         return _include_chosen(sorted(found, key=lambda choice: choice[0].casefold()), self.department)
+
+    def source_choices(self) -> list[tuple[str, str]]:
+        """List the systems that added starters; empty if there is none."""
+        names = list_distinct("source", MAX_CHOICES)
+        found = [(BY_HR, gettext("HR")), *((name, name) for name in names)] if names else []
+        return _include_chosen(found, self.source, counted=False)
 
     def manager_choices(self) -> list[tuple[str, str]]:
         """List the people who confirm, a stand-in among them. Empty if more than MOST starters match."""

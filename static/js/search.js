@@ -39,7 +39,7 @@ let asked = 0;
 
 function address() {
   const given = new FormData(form);
-  if (given.get("on")) given.delete("day"); // one day, rather than the days that were chosen before
+  if (given.get("since") || given.get("until")) given.delete("day"); // rather than the days that were chosen before
   const filled = [...given].filter(([, value]) => value.trim());
   const query = new URLSearchParams(filled).toString();
   return location.pathname + (query && `?${query}`);

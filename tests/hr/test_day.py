@@ -36,8 +36,7 @@ def words_of(part):
 def table_under(page, title):
     """Each row's words under one heading, by the name in it."""
     part = page.split(f">{title}</h2>")[1].split("</section>")[0]
-    body = re.search(r"<tbody>(.*?)</tbody>", part, re.S)
-    rows = re.findall(r"<tr>(.*?)</tr>", body[1] if body else "", re.S)
+    rows = re.findall(r"<tr>(.*?)</tr>", "".join(re.findall(r"<tbody>(.*?)</tbody>", part, re.S)), re.S)
     return {re.search(r"<bdi>(.*?)</bdi>", row)[1]: words_of(row) for row in rows}
 
 

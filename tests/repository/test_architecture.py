@@ -66,8 +66,8 @@ ALLOWED: dict[str, set[str]] = {
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "auditors": {"audit", "clock", "exports", "history", "models", "permissions", "policy"},
     "hr": {
-        "clock", "errors", "guards", "history", "i18n", "lifecycle", "mail", "models", "obstacles", "passes", "permissions",
-        "policy", "starters", "tickets",
+        "audit", "clock", "errors", "exports", "guards", "history", "i18n", "lifecycle", "mail", "models", "obstacles",
+        "passes", "permissions", "policy", "starters", "tickets",
     },
     "api": {
         "clock", "errors", "guards", "hooks", "i18n", "lifecycle", "models", "policy", "starters", "tickets",

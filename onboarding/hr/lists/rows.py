@@ -15,6 +15,9 @@ from onboarding.hr import labels
 from onboarding.lifecycle import StarterState
 from onboarding.models import EffectivePolicy, Starter
 
+# `get_problem_display` compares all labels in each call, which translates them.
+PROBLEM_LABELS = dict(Starter.Problem.choices)
+
 
 def build_rows(starters: Sequence[Starter]) -> list[dict[str, Any]]:
     rules = policy.for_departments({starter.department for starter in starters})
@@ -28,8 +31,6 @@ class _RowBuilder:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.states = {value: str(label) for value, label in Starter.State.choices}
-        self.problems = {value: str(label) for value, label in Starter.Problem.choices}
-        self.late = gettext("It is too late to create a pass")
         self.list_url = reverse("hr:list")  # a starter's page is below it
         self.select = gettext("Select %(name)s")
         self.badges: dict[tuple[str, bool], str] = {}
@@ -46,7 +47,7 @@ class _RowBuilder:
             "when": self._format_start(starter),
             "url": f"{self.list_url}{starter.public_id}/",
             "badge": self._render_badge(starter),
-            "problem": self._describe_problem(starter, rules),
+            "problem": describe_problem(starter, rules, self.now),
             "select": self.select % {"name": starter.name} if starter.is_unfinished else "",
         }
 
@@ -65,9 +66,11 @@ class _RowBuilder:
             self.badges[kind] = render_to_string("components/badge.html", {"badge": badge})
         return self.badges[kind]
 
-    def _describe_problem(self, starter: Starter, rules: EffectivePolicy) -> str:
-        """Return the problem in a few words; empty once the onboarding is finished."""
-        if not starter.is_unfinished:
-            return ""
-        is_late = self.now > starter.starts_at + rules.closes_after
-        return self.problems[starter.problem] or (self.late if is_late else "")
+
+def describe_problem(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
+    """Return the problem in a few words; empty once the onboarding is finished."""
+    if not starter.is_unfinished:
+        return ""
+    is_late = now > starter.starts_at + rules.closes_after
+    late = gettext("It is too late to create a pass") if is_late else ""
+    return str(PROBLEM_LABELS[starter.problem]) or late

@@ -25,7 +25,7 @@ from onboarding.tickets import acceptance
 def list_starters(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD":
         return HttpResponse()  # the search checks the session; it would not use the list
-    filters = StarterFilters.from_query(request.GET)
+    filters = StarterFilters.from_query(request.GET, viewer=request.user.pk or 0)
     page, count = read_page(filters), filters.counts.count_all()
     context = {
         "mail_delay": health.read_delay(),
@@ -38,11 +38,13 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         "day_choices": filters.day_choices(),
         "department_choices": filters.department_choices(),
         "manager_choices": filters.manager_choices(),
+        "source_choices": filters.source_choices(),
         "sort_choices": SORTS,
         "column_heads": filters.column_heads(),
         "new_url": reverse("hr:record"),
         "several_url": reverse("hr:several"),
         "bulk_url": reverse("hr:together"),
+        "export_url": reverse("hr:export"),
         "count": count,
         "count_number": count or 0,
         "count_text": format_count(count, filters.counts.most),
@@ -50,7 +52,7 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         "previous_url": filters.url_with(before=page.previous) if page.previous else None,
         "next_url": filters.url_with(after=page.next) if page.next else None,
         "page_size_link": _page_size_link(filters, page),
-        "everything_url": filters.url_with(q="", day="", on="", department="", manager=""),
+        "everything_url": StarterFilters(state=filters.state, show=filters.show).url_with(),
     }
     return render(request, "hr/list.html", context)
 
