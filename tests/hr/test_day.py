@@ -95,7 +95,7 @@ def test_day_lists_each_starter_and_who_must_act_next(today, record, invite, hel
     waits = "5 starters on this day: 1 waiting for the manager, 1 waiting for the starter to sign in, 1 waiting for the portal"
     assert waits in page
     assert "The manager can create the pass now" in rows["Liam O'Brien"]
-    assert "No starter on this day needs attention." in page
+    assert "No starter needs attention." in page
 
 
 def test_day_shows_only_starters_of_the_date_hr_entered(browser_of, record, person):
@@ -301,7 +301,7 @@ def test_full_day_costs_as_many_queries_as_an_empty_one(browser_of, many):
     with CaptureQueriesContext(connection) as lots:
         hanna.get("/hr/day/")
 
-    assert len(lots) == len(few) <= 14, len(lots)
+    assert len(lots) <= len(few) <= 16, len(lots)
 
 
 def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatch):
@@ -313,7 +313,8 @@ def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatc
     page = page_of(browser_of("hanna").get("/hr/day/"))
 
     assert "7 starters on this day:" in page and "This page shows the first 5 starters." in page
-    assert f'href="/hr/?state=all&on={timezone.localdate()}"' in page
+    day = timezone.localdate()
+    assert f'href="/hr/?state=all&since={day}&until={day}"' in page
 
 
 def test_reading_makes_no_call_and_changes_nothing(browser_of, invite, tenant):

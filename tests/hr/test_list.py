@@ -41,7 +41,7 @@ def names_of(page):
 
 def chips_of(page):
     """Each filter's label with its count, and which filter is active."""
-    chips = "".join(re.findall(r'<ul class="chips">(.*?)</ul>', page, re.S))
+    chips = "".join(re.findall(r'<ul class="chips small">(.*?)</ul>', page, re.S))
     found = re.findall(
         r'<a href="[^"]*"( aria-current="true")?>([^<]*?)\s*<span class="count">(\d+)', chips, re.S
     )

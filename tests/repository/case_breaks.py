@@ -490,7 +490,7 @@ CASE_BREAKS = (
     ),
     CaseBreak(
         "test_h10_where_nobody_needs_attention_nothing_is_counted", DAY,
-        "        if counts[name]\n", "",
+        "        if count\n", "",
     ),
     CaseBreak(
         "test_h12_an_old_page_does_not_end_a_newer_pass", "onboarding/hr/views/actions.py",

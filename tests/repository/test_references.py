@@ -17,7 +17,7 @@ from portal.logs.log_format import field_name
 from portal.views import summarise_csp_report
 
 TOP = Path(settings.BASE_DIR)
-EVENT = re.compile(r"(?:account|audit|database|hook|issue|mail|policy|session|starter)\.[a-z_]+")
+EVENT = re.compile(r"(?:account|audit|database|hook|issue|list|mail|policy|session|starter)\.[a-z_]+")
 DJANGOS = {"auth", "admin", "contenttypes"}
 
 

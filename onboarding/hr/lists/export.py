@@ -49,7 +49,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
     except TooManyRows:
         limit = {"limit": f"{MAX_ROWS:,}"}
         messages.error(
-            request, gettext("A file holds at most %(limit)s starters. Choose more filters first.") % limit
+            request, gettext("A file can have at most %(limit)s starters. Choose more filters first.") % limit
         )
         return redirect(filters.url_with())
     facts = {"format": kind, "rows": len(starters), "filters": sorted(filters.used_filters)}

@@ -38,7 +38,10 @@ def day_page(request: HttpRequest, day: str = "") -> HttpResponse:
     shown = _parse_day(day) if day else today
     everyone = Starter.objects.filter(start_date=shown, erased_at=None)
     starters = list(everyone.prefetch_related("issues").order_by("starts_at", "id")[:MAX_ROWS])
-    rows, windows = _build_rows(starters), timetable.split_by_window(clock.now())
+    windows = timetable.split_by_window(clock.now())
+    elsewhere = _find_elsewhere(shown, windows)
+    both = _build_rows([*starters, *elsewhere])
+    rows = both[: len(starters)]
     waiting = Counter(row["next_actor"] for row in rows)
     zones = {row["zone"] for row in rows}
     context = {
@@ -49,13 +52,10 @@ def day_page(request: HttpRequest, day: str = "") -> HttpResponse:
         "rows": rows,
         "groups": _group_by_manager(rows),
         "zone": zones.pop() if len(zones) == 1 else "",
-        "needing_attention": [
-            *[row for row in rows if row["action"]],
-            *[row for row in _build_rows(_find_elsewhere(shown, windows)) if row["action"]],
-        ],
+        "needing_attention": [row for row in both if row["action"]],
         "waiting": [{"word": word, "count": waiting[actor]} for actor, word in ACTORS if waiting[actor]],
         "is_cut": len(rows) == MAX_ROWS,
-        **_count_other_days(shown, today, windows),
+        **_count_other_days(shown, today, windows, len(elsewhere)),
         "calendar": calendar.build_calendar(shown, today, windows[0]),
         "list_url": StarterFilters(since=shown.isoformat(), until=shown.isoformat(), state="all").url_with(),
         "before_url": _day_url(shown - timedelta(days=1)),
@@ -149,20 +149,31 @@ def _find_elsewhere(shown: date, windows: tuple[Q, Q]) -> list[Starter]:
     return found + list(late.prefetch_related("issues")[: MAX_ELSEWHERE - len(found)])
 
 
-def _count_other_days(shown: date, today: date, windows: tuple[Q, Q]) -> dict[str, dict[str, Any]]:
-    """Count unfinished starters of other days: those that need attention and, on today's page, those left over."""
-    left_over = Starter.objects.filter(IS_OPEN, on_days(date.min, today - timedelta(days=1)), erased_at=None)
-    parts = {"elsewhere": _attention_elsewhere(shown, windows), "left_over": [left_over]}
+def _count_other_days(
+    shown: date, today: date, windows: tuple[Q, Q], found: int
+) -> dict[str, dict[str, Any]]:
+    """Count unfinished starters of other days: those that need attention and, on today's page, those left over.
+
+    `found` is how many of the first the page lists.
+    """
+    counts = {"elsewhere": found}
+    if found == MAX_ELSEWHERE:
+        counts["elsewhere"] = sum(map(_count_bounded, _attention_elsewhere(shown, windows)))
+    if shown == today:
+        left_over = Starter.objects.filter(
+            IS_OPEN, on_days(date.min, today - timedelta(days=1)), erased_at=None
+        )
+        counts["left_over"] = _count_bounded(left_over.order_by("starts_at", "id"))
     urls = {
         "elsewhere": StarterFilters(state="problem").url_with(),
         "left_over": StarterFilters(day="before").url_with(),
     }
-    counts = {
-        name: sum(rows.order_by()[: MOST + 1].count() for rows in found) for name, found in parts.items()
+    return {
+        name: {"count": count, "text": format_count(count, MOST), "url": urls[name]}
+        for name, count in counts.items()
+        if count
     }
-    others = {
-        name: {"count": counts[name], "text": format_count(counts[name], MOST), "url": url}
-        for name, url in urls.items()
-        if counts[name]
-    }
-    return others if shown == today else {name: link for name, link in others.items() if name == "elsewhere"}
+
+
+def _count_bounded(rows: Any) -> int:
+    return int(rows[: MOST + 1].count())
