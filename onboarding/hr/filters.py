@@ -30,7 +30,7 @@ from onboarding.hr.lists.distinct_values import list_distinct
 from onboarding.hr.lists.paging import Order
 from onboarding.lifecycle import UNFINISHED, StarterState
 from onboarding.models import Starter, starter_search
-from onboarding.models.starter import HAS_PROBLEM, IS_OPEN, StarterQuerySet, has_confirmer
+from onboarding.models.starter import HAS_PROBLEM, HAS_SOURCE, IS_OPEN, StarterQuerySet, has_confirmer
 from onboarding.starters import timetable
 
 PAGE_SIZE, LONG_PAGE_SIZE = 50, 200
@@ -184,11 +184,14 @@ class StarterFilters:
             "day": (on_days(*days),) if days else (),
             "department": (Q(department=self.department),) if self.department else (),
             "manager": (self._few_of(has_confirmer(self.manager)),) if self.manager else (),
-            "source": (Q(source="" if self.source == BY_HR else self.source),) if self.source else (),
+            "source": (self._of_source(),) if self.source else (),
             "mine": (self._few_of(Q(recorded_by=self.viewer)),) if self.mine else (),
             "state": self._of_state(),
         }
         return {name: fits for name, fits in conditions.items() if fits not in ((), (Q(),))}
+
+    def _of_source(self) -> Q:
+        return Q(source="") if self.source == BY_HR else HAS_SOURCE & Q(source=self.source)
 
     def _few_of(self, condition: Q) -> Q:
         """Match by id where few starters fit: SQLite would look for them along the order of the list."""

@@ -51,6 +51,7 @@ IS_OPEN = Q(
     )
 )
 HAS_PROBLEM = Q(Func(F("problem"), template="NOT (%(expressions)s = '')", output_field=models.BooleanField()))
+HAS_SOURCE = Q(Func(F("source"), template="NOT (%(expressions)s = '')", output_field=models.BooleanField()))
 _PLACE = (
     "starts_at",
     "id",

@@ -280,6 +280,27 @@ def test_list_can_be_filtered_by_day_department_and_manager(browser_of, spread, 
     assert sorted(names_of(page)) == [f"Person {n:03}" for n in found]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({"since": "2026-11-25", "until": "2026-11-30"}, [2, 3, 4]),
+        ({"since": "2026-11-30"}, [4, 5]),
+        ({"until": "2026-11-25", "day": "next"}, [1, 2]),
+        ({"source": "servicenow"}, [3]),
+        ({"source": "hr"}, [1, 2, 4, 5]),
+        ({"mine": "1"}, [1, 2, 3, 5]),
+    ],
+)
+def test_list_can_be_filtered_by_range_source_and_recorder(browser_of, spread, person, chosen, found):
+    Starter.objects.filter(display_name="Person 003").update(source="servicenow")
+    Starter.objects.filter(display_name="Person 004").update(recorded_by=person("henry"))
+
+    page = page_of(browser_of("hanna").get("/hr/", chosen))
+
+    assert sorted(names_of(page)) == [f"Person {n:03}" for n in found]
+    assert '<option value="servicenow"' in page
+
+
 def test_every_choice_shows_how_many_it_finds(browser_of, spread):
     page = page_of(browser_of("hanna").get("/hr/?manager=m-1&day=week"))
 
