@@ -37,9 +37,15 @@ def needs_attention(lapsed: Q) -> Q:
     return Q(state__in=UNFINISHED) & (~Q(problem="") | lapsed)
 
 
+# With its value in the SQL: SQLite compares the text of a partial index, and cannot see a parameter.
+HAS_STAND_IN = Q(
+    Func(F("stand_in_id"), template="NOT (%(expressions)s = '')", output_field=models.BooleanField())
+)
+
+
 def has_confirmer(object_id: str) -> Q:
     """Match starters that this person can confirm, as manager or stand-in, by the last read of the directory."""
-    return Q(manager_id=object_id, stand_in_id="") | Q(stand_in_id=object_id)
+    return Q(manager_id=object_id, stand_in_id="") | (HAS_STAND_IN & Q(stand_in_id=object_id))
 
 
 # Conditions of partial indexes, with their values in the SQL: SQLite compares its text, and cannot see a parameter.
