@@ -105,6 +105,7 @@ EVENTS: dict[str, Words] = {
     "person.erasure_asked": _("An admin asked for the erasure of a person"),
     "person.erasure_done": _("Another admin carried out the erasure of a person"),
     "person.erased": _("The portal erased who a person is that signed in"),
+    "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),

@@ -280,6 +280,17 @@ class WithdrawForm(ReasonForm):
         self.fields["reason"].label = gettext("Why are you stopping this onboarding?")
 
 
+class BulkWithdrawForm(forms.Form):
+    """One reason for several withdrawals."""
+
+    reason = PlainTextField(
+        label=_("Why are you stopping these onboardings?"),
+        max_length=300,
+        help_text=_("The audit log keeps the reason. Emails do not contain it."),
+        error_messages={"required": _("Enter a reason.")},
+    )
+
+
 class AllowForm(ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

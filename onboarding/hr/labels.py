@@ -60,15 +60,6 @@ def format_start(starter: Starter) -> str:
     return date_format(starter.start_local, "LISTED")
 
 
-def problem_label(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
-    """Return the problem in a few words; empty once the onboarding is finished."""
-    if not starter.is_unfinished:
-        return ""
-    is_late = now > starter.starts_at + rules.closes_after
-    late = gettext("It is too late to create a pass") if is_late else ""
-    return starter.get_problem_display() or late
-
-
 DUPLICATE_MATCHES = {
     "account": _("Same account"),
     "employee": _("Same employee number, different account"),

@@ -55,14 +55,19 @@ def review_context(starter: Starter, person: Any) -> dict[str, Any]:
     }
 
 
-def list_changes(starter: Starter) -> list[dict[str, str]]:
-    """List the details that changed since HR checked them, with the values that HR confirms."""
-    now = {
+def current_details(starter: Starter) -> dict[str, str]:
+    """Return the details that HR checks, as the directory had them at the last reading."""
+    return {
         "name": starter.display_name,
         "account_name": starter.account_name,
         "employee_id": starter.employee_id,
         "manager_id": starter.manager_id,
     }
+
+
+def list_changes(starter: Starter) -> list[dict[str, str]]:
+    """List the details that changed since HR checked them, with the values that HR confirms."""
+    now = current_details(starter)
     differ = any(starter.seen.get(name, value) != value for name, value in now.items())
     if not differ:
         return []

@@ -57,15 +57,31 @@ def find_few_ids(typed: str, using: str) -> list[int] | None:
     It starts with a rare term and narrows down, so that the planner of the database need not guess which one is rare.
     """
     rows, terms = StarterWord.objects.using(using), _search_terms(typed, using)
-    for number, term in enumerate(terms):
-        if (found := _find_starter_ids(rows.filter(term))) is not None:
-            return _narrow_ids(found, [*terms[:number], *terms[number + 1 :]], using)
+    if (found := find_ids_by_rare_term(typed, using, MAX_IDS)) is not None:
+        return found
     if len(terms) < 2:
         return None
     both = rows.filter(terms[0])
     for term in terms[1:]:
         both = both.filter(starter__in=rows.filter(term).values("starter"))
-    return _find_starter_ids(both)
+    return _find_starter_ids(both, MAX_IDS)
+
+
+def find_ids_by_rare_term(typed: str, using: str, most: int) -> list[int] | None:
+    """The ids of the starters that match, if at most `most` have one of the terms; else None.
+
+    The cost depends on `most` and not on the number of starters.
+    """
+    rows, terms = StarterWord.objects.using(using), _search_terms(typed, using)
+    for number, term in enumerate(terms):
+        if (found := _find_starter_ids(rows.filter(term), most)) is not None:
+            return _narrow_ids(found, [*terms[:number], *terms[number + 1 :]], using)
+    return None
+
+
+def narrow_to_matches(ids: list[int], typed: str, using: str) -> set[int]:
+    """Those of these starters that match."""
+    return set(_narrow_ids(ids, _search_terms(typed, using), using))
 
 
 def _narrow_ids(ids: list[int], terms: list[Q], using: str) -> list[int]:
@@ -75,11 +91,11 @@ def _narrow_ids(ids: list[int], terms: list[Q], using: str) -> list[int]:
     return ids
 
 
-def _find_starter_ids(rows: QuerySet[StarterWord]) -> list[int] | None:
-    """The ids of the starters with these words; None if there are more than MAX_IDS."""
-    read = rows.order_by().values_list("starter", flat=True)[: MAX_IDS * WORDS_PER_ID + 1]
+def _find_starter_ids(rows: QuerySet[StarterWord], most: int) -> list[int] | None:
+    """The ids of the starters with these words; None if there are more than `most`."""
+    read = rows.order_by().values_list("starter", flat=True)[: most * WORDS_PER_ID + 1]
     ids = set(read)
-    return sorted(ids) if len(ids) <= MAX_IDS and len(read) <= MAX_IDS * WORDS_PER_ID else None
+    return sorted(ids) if len(ids) <= most and len(read) <= most * WORDS_PER_ID else None
 
 
 def _search_terms(typed: str, using: str) -> list[Q]:

@@ -53,19 +53,29 @@ def plan_timetable(starter: Starter, rules: EffectivePolicy) -> Timetable:
 def window_has_closed(now: datetime, among: QuerySet[Starter] | None = None) -> Q:
     """Return the condition for starters whose window has closed, each by the policy of their department.
 
-    `among` are the starters to which it is applied: by default, the unfinished ones. It costs one more query if a
-    department closes at another time, and none per row.
+    `among` are the starters to which it is applied: by default, the unfinished ones.
     """
-    by_site = Q(starts_at__lt=now - policy.for_department("").closes_after)
+    return split_by_window(now, among)[0]
+
+
+def split_by_window(now: datetime, among: QuerySet[Starter] | None = None) -> tuple[Q, Q]:
+    """Return the conditions for starters whose window has closed, and for all others.
+
+    Each names a moment that an index can begin or end at. It costs one more query if a department closes at another time,
+    and none per row.
+    """
+    site = now - policy.for_department("").closes_after
     own = policy.department_policies_with("closes_days_after")
     rows = Starter.objects.unfinished() if among is None else among
     spelled = _department_spellings(own, rows) if own else {}
     if not spelled:
-        return by_site
-    found = by_site & ~Q(department__in=[name for names in spelled.values() for name in names])
+        return Q(starts_at__lt=site), Q(starts_at__gte=site)
+    found = Q(starts_at__lt=site) & ~Q(department__in=[name for names in spelled.values() for name in names])
+    moments = [site]
     for key, names in spelled.items():
-        found |= Q(department__in=names, starts_at__lt=now - own[key].closes_after)
-    return found
+        moments.append(now - own[key].closes_after)
+        found |= Q(department__in=names, starts_at__lt=moments[-1])
+    return found & Q(starts_at__lt=max(moments)), ~found & Q(starts_at__gte=min(moments))
 
 
 def _department_spellings(keys: Collection[str], among: QuerySet[Starter]) -> dict[str, list[str]]:

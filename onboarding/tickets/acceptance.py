@@ -14,6 +14,7 @@ from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import approvals, daily_limits
 from onboarding.models import Starter, Ticket
 from onboarding.models.job import Job
+from onboarding.models.starter import IS_OPEN
 from onboarding.starters import directory, duplicates
 from onboarding.starters.accounts import reviewed_fields
 from onboarding.starters.directory import FoundAccount
@@ -31,7 +32,7 @@ from onboarding.transitions import move_starter
 
 def waiting_starters() -> Any:
     """Return the starters that HR has not accepted yet, soonest start first."""
-    rows = Starter.objects.unfinished().filter(recorded_by=None, erased_at=None)
+    rows = Starter.objects.filter(IS_OPEN, recorded_by=None, erased_at=None)
     return rows.select_related("ticket").order_by("starts_at", "id")
 
 

@@ -26,6 +26,9 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     if (walk(event.key === "ArrowDown" ? 1 : -1)) event.preventDefault();
+  } else if (event.key === "x") {
+    // Only while a row has the focus: elsewhere a letter is a letter.
+    event.target.closest("[data-rows] tbody tr")?.querySelector("a:focus")?.closest("tr").querySelector("input[name=starter]")?.click();
   }
 });
 
@@ -36,7 +39,7 @@ let asked = 0;
 
 function address() {
   const given = new FormData(form);
-  if (given.get("on")) given.delete("day"); // one day, rather than the days that were chosen before
+  if (given.get("since") || given.get("until")) given.delete("day"); // rather than the days that were chosen before
   const filled = [...given].filter(([, value]) => value.trim());
   const query = new URLSearchParams(filled).toString();
   return location.pathname + (query && `?${query}`);
@@ -92,8 +95,20 @@ function offerAll() {
   if (all) all.hidden = false;
 }
 
+// How many are selected; with none, the words of the page without scripts.
+function countChosen() {
+  const words = document.querySelector("[data-chosen]");
+  if (!words) return;
+  words.dataset.none ??= words.textContent;
+  const count = document.querySelectorAll("[data-rows] input[name=starter]:checked").length;
+  words.textContent = count ? `${words.dataset.chosen} ${count}` : words.dataset.none;
+}
+
 offerAll();
+countChosen();
 document.addEventListener("change", (event) => {
-  if (!event.target.matches("[data-all]")) return;
-  for (const one of document.querySelectorAll("[data-rows] input[name=starter]")) one.checked = event.target.checked;
+  if (event.target.matches("[data-all]")) {
+    for (const one of document.querySelectorAll("[data-rows] input[name=starter]")) one.checked = event.target.checked;
+  }
+  countChosen();
 });

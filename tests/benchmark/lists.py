@@ -12,7 +12,10 @@ from tests.faults.replicas import Person
 
 LOOKS = {
     "the list": {},
-    "its page 100": {"state": "all", "page": "100"},
+    "all starters": {"state": "all"},
+    "a department": {"state": "all", "department": "Legal"},
+    "this week": {"state": "all", "day": "week"},
+    "sorted by name": {"sort": "name"},
     "all who need a hand": {"state": "problem"},
     # One starter in forty, and one manager in forty, has each first name.
     "search: an account, which one has": {"q": "quirine.post1016@contoso.example"},

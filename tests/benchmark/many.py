@@ -55,16 +55,16 @@ INSERT INTO onboarding_starterword (starter_id, word)
 SQLITE = {
     "padded": "substr('000000000000' || n, -12)",
     "manager": "substr('000000000000' || (n / 20), -12)",
-    "day": "date('2020-01-01', '+' || (n % 2500) || ' days')",
-    "moment": "datetime('2020-01-01 07:00', '+' || (n % 2500) || ' days')",
+    "day": "date('2020-01-01', '+' || (n % 2699) || ' days')",
+    "moment": "datetime('2020-01-01 07:00', '+' || (n % 2699) || ' days')",
     "now": "datetime('now')",
     "false": "0",
 }
 POSTGRESQL = {
     "padded": "lpad(n::text, 12, '0')",
     "manager": "lpad((n / 20)::text, 12, '0')",
-    "day": "date '2020-01-01' + n % 2500",
-    "moment": "timestamptz '2020-01-01 07:00+00' + (n % 2500) * interval '1 day'",
+    "day": "date '2020-01-01' + n % 2699",
+    "moment": "timestamptz '2020-01-01 07:00+00' + (n % 2699) * interval '1 day'",
     "now": "now()",
     "false": "false",
 }

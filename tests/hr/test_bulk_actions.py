@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding.models import AuditEvent, Mail, Starter
+from onboarding.worker import starter_checks
 from tests.conftest import BY_KEY
 
 pytestmark = pytest.mark.django_db
@@ -245,3 +246,39 @@ def test_nobody_but_hr_acts_on_several(browser_of, four, key):
 
     assert browser_of(key).post("/hr/together/", fields).status_code == 403
     assert not Mail.objects.exists()
+
+
+# --- Withdrawing, and accepting changes in Entra ----------------------------------------------------------------
+
+
+def test_selected_starters_are_withdrawn_with_one_reason(browser_of, four):
+    hanna = browser_of("hanna")
+    page = select_starters(hanna, "withdraw", *four[:2])
+    send = hidden_of(page) | {"step": "do-withdraw"}
+
+    refused = page_of(hanna.post("/hr/together/", send | {"reason": " "}), 400)
+    outcomes = outcomes_of(page_of(hanna.post("/hr/together/", send | {"reason": "The team closes"})))
+
+    assert "Withdraw 2 starters" in page and "Enter a reason." in refused
+    assert outcomes == {"Noor de Vries": "Withdrawn.", "Liam O'Brien": "Withdrawn."}
+    states = [Starter.objects.get(pk=starter.pk).state for starter in four]
+    assert states == ["withdrawn", "withdrawn", "recorded", "recorded"]
+    events = AuditEvent.objects.filter(event="starter.withdrawn")
+    assert {event.detail.values["reason"] for event in events} == {"The team closes"}
+
+
+def test_only_the_changes_that_were_shown_are_accepted(browser_of, four, tenant):
+    hanna = browser_of("hanna")
+    for key, starter in zip(("noor", "liam"), four[:2], strict=True):
+        tenant.tenant.accounts[key].properties["displayName"] = f"{key.title()} Newname"
+        starter_checks.check_starter(str(starter.pk))
+    page = select_starters(hanna, "accept", *four[:3])
+    tenant.tenant.accounts["liam"].properties["displayName"] = "Mallory Black"
+
+    outcomes = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-accept"})))
+
+    assert "Noor de Vries" in page and "Noor Newname" in page
+    assert outcomes["Noor Newname"] == "Changes accepted."
+    assert outcomes["Sofia Rossi"] == "Nothing has changed in Entra."
+    assert Starter.objects.get(pk=four[0].pk).seen["name"] == "Noor Newname"
+    assert Starter.objects.get(pk=four[1].pk).seen["name"] == "Liam O'Brien"

@@ -36,8 +36,7 @@ def words_of(part):
 def table_under(page, title):
     """Each row's words under one heading, by the name in it."""
     part = page.split(f">{title}</h2>")[1].split("</section>")[0]
-    body = re.search(r"<tbody>(.*?)</tbody>", part, re.S)
-    rows = re.findall(r"<tr>(.*?)</tr>", body[1] if body else "", re.S)
+    rows = re.findall(r"<tr>(.*?)</tr>", "".join(re.findall(r"<tbody>(.*?)</tbody>", part, re.S)), re.S)
     return {re.search(r"<bdi>(.*?)</bdi>", row)[1]: words_of(row) for row in rows}
 
 
@@ -96,7 +95,7 @@ def test_day_lists_each_starter_and_who_must_act_next(today, record, invite, hel
     waits = "5 starters on this day: 1 waiting for the manager, 1 waiting for the starter to sign in, 1 waiting for the portal"
     assert waits in page
     assert "The manager can create the pass now" in rows["Liam O'Brien"]
-    assert "No starter on this day needs attention." in page
+    assert "No starter needs attention." in page
 
 
 def test_day_shows_only_starters_of_the_date_hr_entered(browser_of, record, person):
@@ -302,7 +301,7 @@ def test_full_day_costs_as_many_queries_as_an_empty_one(browser_of, many):
     with CaptureQueriesContext(connection) as lots:
         hanna.get("/hr/day/")
 
-    assert len(lots) == len(few) <= 14, len(lots)
+    assert len(lots) <= len(few) <= 16, len(lots)
 
 
 def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatch):
@@ -314,7 +313,8 @@ def test_a_day_with_more_than_fit_leads_to_the_list(browser_of, many, monkeypatc
     page = page_of(browser_of("hanna").get("/hr/day/"))
 
     assert "7 starters on this day:" in page and "This page shows the first 5 starters." in page
-    assert f'href="/hr/?state=all&on={timezone.localdate()}"' in page
+    day = timezone.localdate()
+    assert f'href="/hr/?state=all&since={day}&until={day}"' in page
 
 
 def test_reading_makes_no_call_and_changes_nothing(browser_of, invite, tenant):

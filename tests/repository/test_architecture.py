@@ -85,7 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {
-        "clock", "errors", "exports", "guards", "history", "i18n", "imports", "inputs", "lifecycle", "mail",
+        "audit", "clock", "errors", "exports", "guards", "history", "i18n", "imports", "inputs", "lifecycle", "mail",
         "models", "obstacles", "passes", "permissions", "policy", "starters", "stops", "tickets",
     },
     "api": {

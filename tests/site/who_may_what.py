@@ -128,6 +128,7 @@ OURS = {
     "hr:to-accept": Rule(look=HR, act=HR, does="400 409"),  # nothing chosen, or gone meanwhile
     "hr:mail-choice": Rule(look=HR, act=HR),
     "hr:day": Rule(look=HR),
+    "hr:export": Rule(act=HR, does="200"),
     "hr:together": Rule(act=HR, does="200"),
     "hr:starter": Rule(look=HR),
     "hr:edit": Rule(look=HR, act=HR, does="302 200"),  # 200 says why the action was not done

@@ -1,10 +1,13 @@
-"""Actions for several selected starters: change the start date, or send the link to their managers."""
+"""Actions for several selected starters: change the start date, send the link, withdraw, accept changes in Entra."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -14,18 +17,20 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from onboarding.hr import labels
+from onboarding.hr import labels, review
 from onboarding.hr.filters import LONG_PAGE_SIZE, StarterFilters
-from onboarding.hr.forms import BulkRescheduleForm
+from onboarding.hr.forms import BulkRescheduleForm, BulkWithdrawForm
 from onboarding.hr.views.feedback import describe_recent_link, run_action
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
-from onboarding.starters import invitations, rescheduling
+from onboarding.starters import accounts, invitations, rescheduling, withdrawal
 
 CHANGED_MEANWHILE = _(
     "Nothing was changed, because this starter’s details changed after you opened the list. Check the "
     "starter, then try again."
 )
+
+PASS_GOES_FIRST = _("The portal will delete the pass, and then withdraw the starter.")
 
 
 @require_POST
@@ -37,18 +42,15 @@ def bulk_action(request: HttpRequest) -> HttpResponse:
     if not chosen:
         messages.error(request, gettext("Select starters in the list first."))
         return redirect(back)
-    match request.POST.get("step"):
-        case "send":
-            return _render_page(request, chosen, back, form=None)
-        case "do-send":
-            return _render_results(request, _send_links(request, chosen), back)
-        case "do-move":
-            form = BulkRescheduleForm(request.POST)
-            if not form.is_valid():
-                return _render_page(request, chosen, back, form=form, status=400)
-            return _render_results(request, _reschedule_all(request, chosen, form), back)
-        case _:
-            return _render_page(request, chosen, back, form=BulkRescheduleForm())
+    step = request.POST.get("step", "")
+    kind = step.removeprefix("do-") if step.removeprefix("do-") in FORMS else "move"
+    form_class = FORMS[kind]
+    if step != f"do-{kind}":
+        return _render_page(request, kind, chosen, back, form=form_class() if form_class else None)
+    form = form_class(request.POST) if form_class else None
+    if form is not None and not form.is_valid():
+        return _render_page(request, kind, chosen, back, form=form, status=400)
+    return _render_results(request, RUN[kind](request, chosen, form), back)
 
 
 def _selected_starters(request: HttpRequest) -> list[Any]:
@@ -68,14 +70,29 @@ def _selected_versions(request: HttpRequest) -> dict[str, str]:
 
 def _version_seen(starter: Any) -> str:
     """Return what HR saw, so that the same page sent twice acts once."""
-    return f"{starter.version}.{starter.invitations}"
+    details = json.dumps(review.current_details(starter)).encode()
+    return f"{starter.version}.{starter.invitations}.{hashlib.sha256(details).hexdigest()[:16]}"
 
 
 def _render_page(
-    request: HttpRequest, chosen: list[Any], back: str, *, form: BulkRescheduleForm | None, status: int = 200
+    request: HttpRequest,
+    kind: str,
+    chosen: list[Any],
+    back: str,
+    *,
+    form: forms.Form | None,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
-        "rows": [_build_row(starter) | {"seen": _version_seen(starter)} for starter in chosen],
+        "kind": kind,
+        "rows": [
+            _build_row(starter)
+            | {
+                "seen": _version_seen(starter),
+                "changes": review.list_changes(starter) if kind == "accept" and starter.seen else [],
+            }
+            for starter in chosen
+        ],
         "form": form,
         "count": len(chosen),
         "back_url": back,
@@ -105,9 +122,7 @@ def _render_results(request: HttpRequest, outcomes: list[dict[str, Any]], back: 
     return render(request, "hr/bulk_results.html", context)
 
 
-def _reschedule_all(
-    request: HttpRequest, chosen: list[Any], form: BulkRescheduleForm
-) -> list[dict[str, Any]]:
+def _reschedule_all(request: HttpRequest, chosen: list[Any], form: Any) -> list[dict[str, Any]]:
     def reschedule_one(starter: Any) -> None:
         schedule = form.schedule_for(starter)
         rescheduling.reschedule_starter(
@@ -119,7 +134,7 @@ def _reschedule_all(
     ]
 
 
-def _send_links(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]:
+def _send_links(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dict[str, Any]]:
     """Send one link after the other. Each one costs one round trip for the facts of the guards."""
 
     def send_one(starter: Any) -> str | None:
@@ -132,6 +147,30 @@ def _send_links(request: HttpRequest, chosen: list[Any]) -> list[dict[str, Any]]
     ]
 
 
+def _withdraw_all(request: HttpRequest, chosen: list[Any], form: Any) -> list[dict[str, Any]]:
+    reason = form.cleaned_data["reason"]
+
+    def withdraw_one(starter: Any) -> str | None:
+        is_withdrawn = withdrawal.withdraw_starter(starter=starter, by=request.user, reason=reason)
+        return None if is_withdrawn else str(PASS_GOES_FIRST)
+
+    return [_run_for_one(request, starter, withdraw_one, gettext("Withdrawn.")) for starter in chosen]
+
+
+def _accept_changes(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dict[str, Any]]:
+    """Accept what the page showed. Each starter's account is read again, and must still be like that."""
+
+    def accept_one(starter: Any) -> str | None:
+        if not review.list_changes(starter):
+            return gettext("Nothing has changed in Entra.")
+        accounts.accept_directory_changes(
+            starter=starter, expected=review.current_details(starter), by=request.user
+        )
+        return None
+
+    return [_run_for_one(request, starter, accept_one, gettext("Changes accepted.")) for starter in chosen]
+
+
 def _run_for_one(
     request: HttpRequest, starter: Any, action: Callable[[Any], str | None], success: str
 ) -> dict[str, Any]:
@@ -139,3 +178,13 @@ def _run_for_one(
         return {**_build_row(starter), "is_done": False, "message": CHANGED_MEANWHILE}
     is_done, message = run_action(lambda: action(starter), success)
     return {**_build_row(starter), "is_done": is_done, "message": message}
+
+
+# The form of each action, if it has one, and the function that runs it.
+FORMS: dict[str, type[forms.Form] | None] = {
+    "move": BulkRescheduleForm,
+    "send": None,
+    "withdraw": BulkWithdrawForm,
+    "accept": None,
+}
+RUN = {"move": _reschedule_all, "send": _send_links, "withdraw": _withdraw_all, "accept": _accept_changes}

@@ -197,7 +197,11 @@ def _save_and_show_rest(request: HttpRequest, form: BulkForm, rows: list[Row]) -
     if not left:
         recorded = ngettext("%(count)s starter added.", "%(count)s starters added.", len(saved))
         messages.success(request, f"{recorded % {'count': len(saved)}} {CHECKS_FOLLOW}")
-        return redirect(StarterFilters(on=request.POST["start_date"], state="all").url_with())
+        return redirect(
+            StarterFilters(
+                since=request.POST["start_date"], until=request.POST["start_date"], state="all"
+            ).url_with()
+        )
     rest = BulkForm({**request.POST.dict(), "accounts": "\n".join(row.typed for row in left)})
     return _render_page(request, rest, left, saved=saved, status=200 if saved else 409)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,14 +18,16 @@ from django.views.decorators.http import require_safe
 
 from onboarding import clock, policy
 from onboarding.hr import attention, calendar, labels
+from onboarding.hr.counts import MOST, format_count, on_days
 from onboarding.hr.filters import StarterFilters
 from onboarding.mail import health
 from onboarding.models import EffectivePolicy, Starter
-from onboarding.models.starter import needs_attention
+from onboarding.models.starter import HAS_PROBLEM, IS_OPEN
 from onboarding.permissions import hr_only
 from onboarding.starters import timetable
 
 MAX_ROWS = 300  # rows on the page; the list has them all
+MAX_ELSEWHERE = 5  # starters of other days that need attention
 KNOWN_YEARS = range(2000, 2101)
 
 
@@ -36,20 +38,26 @@ def day_page(request: HttpRequest, day: str = "") -> HttpResponse:
     shown = _parse_day(day) if day else today
     everyone = Starter.objects.filter(start_date=shown, erased_at=None)
     starters = list(everyone.prefetch_related("issues").order_by("starts_at", "id")[:MAX_ROWS])
-    rows, lapsed = _build_rows(starters), timetable.window_has_closed(clock.now())
+    windows = timetable.split_by_window(clock.now())
+    elsewhere = _find_elsewhere(shown, windows)
+    both = _build_rows([*starters, *elsewhere])
+    rows = both[: len(starters)]
     waiting = Counter(row["next_actor"] for row in rows)
+    zones = {row["zone"] for row in rows}
     context = {
         "mail_delay": health.read_delay(),
         "day": shown,
         "is_today": shown == today,
         "count": len(rows) if len(rows) < MAX_ROWS else everyone.count(),
         "rows": rows,
-        "needing_attention": [row for row in rows if row["action"]],
+        "groups": _group_by_manager(rows),
+        "zone": zones.pop() if len(zones) == 1 else "",
+        "needing_attention": [row for row in both if row["action"]],
         "waiting": [{"word": word, "count": waiting[actor]} for actor, word in ACTORS if waiting[actor]],
         "is_cut": len(rows) == MAX_ROWS,
-        **_count_other_days(shown, today, lapsed),
-        "calendar": calendar.build_calendar(shown, today, lapsed),
-        "list_url": StarterFilters(on=shown.isoformat(), state="all").url_with(),
+        **_count_other_days(shown, today, windows, len(elsewhere)),
+        "calendar": calendar.build_calendar(shown, today, windows[0]),
+        "list_url": StarterFilters(since=shown.isoformat(), until=shown.isoformat(), state="all").url_with(),
         "before_url": _day_url(shown - timedelta(days=1)),
         "after_url": _day_url(shown + timedelta(days=1)),
         "today_url": reverse("hr:today"),
@@ -95,6 +103,7 @@ def _build_row(starter: Starter, rules: EffectivePolicy, now: datetime) -> dict[
         "name": starter.name,
         "time": date_format(starter.start_local, "CLOCK"),
         "zone": starter.time_zone,
+        "day": starter.start_date,
         "department": starter.department,
         "manager_name": starter.confirmer_name,
         "away_name": starter.away_name,
@@ -118,19 +127,54 @@ def _name_next_actor(starter: Starter, actor: str) -> str:
     }.get(actor, gettext("No one"))
 
 
-def _count_other_days(shown: date, today: date, lapsed: Q) -> dict[str, dict[str, Any]]:
-    """Count unfinished starters of other days: those that need attention and, on today's page, those left over."""
-    counts = (
-        Starter.objects.unfinished()
-        .filter(erased_at=None)
-        .aggregate(
-            elsewhere=Count("pk", filter=needs_attention(lapsed) & ~Q(start_date=shown)),
-            left_over=Count("pk", filter=Q(start_date__lt=today)),
+def _group_by_manager(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Group the rows of a day by who confirms, by name; those without a manager come last."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["manager_name"], row["away_name"]), []).append(row)
+    names = sorted(groups, key=lambda name: (not name[0], name[0].casefold(), name[1]))
+    return [{"manager_name": name[0], "away_name": name[1], "rows": groups[name]} for name in names]
+
+
+def _attention_elsewhere(shown: date, windows: tuple[Q, Q]) -> list[Any]:
+    """Return the starters of other days that need attention, in two parts: the database finds each in one index."""
+    closed, other = windows
+    rows = Starter.objects.filter(IS_OPEN, ~Q(start_date=shown), erased_at=None).order_by("starts_at", "id")
+    return [rows.filter(closed), rows.filter(HAS_PROBLEM, other)]
+
+
+def _find_elsewhere(shown: date, windows: tuple[Q, Q]) -> list[Starter]:
+    """Return the first of them: coming starters before those that are too late."""
+    late, coming = _attention_elsewhere(shown, windows)
+    found = list(coming.prefetch_related("issues")[:MAX_ELSEWHERE])
+    return found + list(late.prefetch_related("issues")[: MAX_ELSEWHERE - len(found)])
+
+
+def _count_other_days(
+    shown: date, today: date, windows: tuple[Q, Q], found: int
+) -> dict[str, dict[str, Any]]:
+    """Count unfinished starters of other days: those that need attention and, on today's page, those left over.
+
+    `found` is how many of the first the page lists.
+    """
+    counts = {"elsewhere": found}
+    if found == MAX_ELSEWHERE:
+        counts["elsewhere"] = sum(map(_count_bounded, _attention_elsewhere(shown, windows)))
+    if shown == today:
+        left_over = Starter.objects.filter(
+            IS_OPEN, on_days(date.min, today - timedelta(days=1)), erased_at=None
         )
-    )
+        counts["left_over"] = _count_bounded(left_over.order_by("starts_at", "id"))
     urls = {
         "elsewhere": StarterFilters(state="problem").url_with(),
         "left_over": StarterFilters(day="before").url_with(),
     }
-    others = {name: {"count": counts[name], "url": url} for name, url in urls.items() if counts[name]}
-    return others if shown == today else {name: link for name, link in others.items() if name == "elsewhere"}
+    return {
+        name: {"count": count, "text": format_count(count, MOST), "url": urls[name]}
+        for name, count in counts.items()
+        if count
+    }
+
+
+def _count_bounded(rows: Any) -> int:
+    return int(rows[: MOST + 1].count())

@@ -195,8 +195,8 @@ def _record_page(
 def _count_so_far(request: HttpRequest) -> dict[str, Any] | None:
     """Return how many starters of this day HR has added so far."""
     filters = StarterFilters.from_query({"on": request.GET.get("start_date", ""), "state": "all"})
-    if not filters.on:
+    if not filters.since:
         return None
-    start = date.fromisoformat(filters.on)
+    start = date.fromisoformat(filters.since)
     count = Starter.objects.filter(start_date=start, erased_at=None).count()
     return {"count": count, "day": start, "url": filters.url_with()}

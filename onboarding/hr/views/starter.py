@@ -28,18 +28,21 @@ def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
     action = attention.find_action_needed(starter, rules, now)
     if starter.stopped_at is not None and starter.erased_at is None:
         action = attention.EMERGENCY_STOP  # also of a starter who is finished
+    changes = review.review_context(starter, request.user)
+    found = bool(starter.is_unfinished and starter.found_account_id and not starter.account_id)
     context = {
         "starter": starter,
         "ticket": getattr(starter, "ticket", None),
         "badge": labels.state_badge(starter),
-        "action": action,
+        "action": None if _is_shown_below(starter, found, changes["changes"]) else action,
         "fix_url": attention.url_of_fix(starter, action) if action and action.page != "starter" else "",
         "steps": progress.list_steps(starter, rules),
         "next_step": {
             "text": labels.describe_next_step(starter, rules, now),
             "lines": [] if action else [progress.describe_fallback(starter, rules, now)],
         },
-        "found": bool(starter.is_unfinished and starter.found_account_id and not starter.account_id),
+        "found": found,
+        "is_send_primary": starter.state == StarterState.RECORDED and not action and not changes["changes"],
         "accept_url": reverse("hr:accept", args=[public_id]),
         "link": settings.PORTAL_URL + reverse("managers:starter", args=[public_id])
         if starter.account_id
@@ -51,11 +54,19 @@ def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
         "open_issue": starter.open_issue(),
         "issues": labels.describe_issues(starter),
         "history": labels.describe_history(starter),
-        "review": review.review_context(starter, request.user),
+        "review": changes,
         "mails": mail_log.list_mails(starter),
         "mail_delay": health.read_delay(),
     }
     return render(request, "hr/starter.html", context)
+
+
+def _is_shown_below(starter: Starter, found: bool, changes: list[dict[str, str]]) -> bool:
+    """Whether a part of the page is about this problem, with its values and its button: a second notice says no more."""
+    if found:
+        return starter.problem == Starter.Problem.ACCOUNT_FOUND
+    about_changes = {Starter.Problem.ACCOUNT_CHANGED, Starter.Problem.MANAGER_CHANGED}
+    return bool(changes) and starter.problem in about_changes
 
 
 def _action_urls(starter: Starter) -> dict[str, str | None]:

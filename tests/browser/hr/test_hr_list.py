@@ -54,7 +54,6 @@ def test_what_is_cleared_brings_everybody_back(hr, starters):
 
 
 def test_a_choice_is_followed_at_once(hr):
-    hr.press_to_open("More filters and sorting")
     hr.page.get_by_label("Sort by", exact=True).select_option("-name")
 
     expect(hr.page.locator("[aria-sort=descending]")).to_have_text("Name")

@@ -1,0 +1,97 @@
+"""`python -m tests.benchmark.profiled`: what HR's pages cost beside a bare view with session and user, and where.
+
+It runs in one process, over the database of DATABASE_URL, which `tests.benchmark.many` can have filled. It measures
+processor time, so other work on the machine changes it less than it changes the time until an answer.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import os
+import pstats
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402  (Django comes first)
+from django.contrib.auth.middleware import AuthenticationMiddleware  # noqa: E402
+from django.contrib.sessions.middleware import SessionMiddleware  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.http import HttpRequest, HttpResponse  # noqa: E402
+from django.test import Client, RequestFactory  # noqa: E402
+
+from onboarding.models import Starter  # noqa: E402
+from portal.models import User  # noqa: E402
+from tests.benchmark.lists import LOOKS  # noqa: E402
+
+ROUNDS = 15
+LARGEST = 10  # shares of a profile
+
+
+def sign_in() -> Client:
+    person, _ = User.objects.get_or_create(oid="bench-hr", defaults={"name": "Bench", "roles": ["HR"]})
+    client = Client(HTTP_HOST=urlsplit(settings.PORTAL_URL).netloc)
+    client.force_login(person)
+    session, now = client.session, int(time.time())
+    session.update({"auth_time": now, "signed_in_at": now, "checked_at": now + 24 * 3600})
+    session.save()
+    return client
+
+
+def bare_view(client: Client) -> Callable[[], HttpResponse]:
+    """A view with Django's own session and user, and no other middleware."""
+
+    def greet(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(f"hello {request.user}\n")
+
+    handler = SessionMiddleware(AuthenticationMiddleware(greet))
+    factory = RequestFactory()
+    factory.cookies.update(client.cookies)
+    return lambda: handler(factory.get("/"))
+
+
+def measure(call: Callable[[], object]) -> float:
+    """Milliseconds of processor time (median), the database's own with it where it is SQLite."""
+    call()
+    times = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        call()
+        times.append((time.process_time() - began) * 1000)
+    return statistics.median(times)
+
+
+def show_largest(call: Callable[[], object]) -> str:
+    profile, text = cProfile.Profile(), io.StringIO()
+    profile.enable()
+    for _ in range(ROUNDS):
+        call()
+    profile.disable()
+    pstats.Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(LARGEST)
+    return text.getvalue()
+
+
+def main() -> None:
+    client = sign_in()
+    bare = measure(bare_view(client))
+    starter = Starter.objects.unfinished().first()
+    pages = {f"HR's list: {what}": f"/hr/?{urlencode(query)}" for what, query in LOOKS.items()}
+    pages |= {"HR's day": "/hr/day/", "HR's form": "/hr/new/", "to accept": "/hr/to-accept/"}
+    pages |= {"HR's page of a starter": f"/hr/{starter.public_id}/"} if starter else {}
+    sys.stdout.write(f"{connection.vendor}; a bare view with session and user: {bare:.2f} ms\n")
+    for what, path in pages.items():
+        taken = measure(lambda path=path: client.get(path))  # type: ignore[misc]
+        sys.stdout.write(f"  {what:<56} {taken:7.1f} ms {taken / bare:6.1f}\n")
+    sys.stdout.write(show_largest(lambda: client.get("/hr/")))
+
+
+if __name__ == "__main__":
+    main()
