@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0011_lapsed_starters"),
+        ("onboarding", "0015_lapsed_starters"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

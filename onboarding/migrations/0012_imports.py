@@ -11,7 +11,7 @@ import onboarding.models.starter
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0014_directory_log"),
+        ("onboarding", "0011_directory_log"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

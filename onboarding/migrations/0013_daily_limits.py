@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0015_imports"),
+        ("onboarding", "0012_imports"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0012_daily_limits"),
+        ("onboarding", "0013_daily_limits"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0013_emergency_stops"),
+        ("onboarding", "0014_emergency_stops"),
     ]
 
     operations = [
