@@ -101,7 +101,7 @@ def fits(starter: Starter, filters: StarterFilters, name: str) -> bool:
             special = {"": starter.state in UNFINISHED, "all": True, "problem": is_in_need(starter)}
             return special.get(state, starter.state == state)
         case "day":
-            on = date.fromisoformat(filters.on) if filters.on else None
+            on = date.fromisoformat(filters.since) if filters.since else None
             span = (on, on) if on else day_range(filters.day, TODAY)
             return span is None or span[0] <= starter.start_date <= span[1]
         case "department":
@@ -218,7 +218,7 @@ def count_reads(browser, typed: str) -> Counter[str]:
     return Counter(
         "starters" if ' FROM "onboarding_starter" ' in sql else "words"
         for query in asked
-        if "onboarding_starter" in (sql := query["sql"])
+        if '"onboarding_starter' in (sql := query["sql"])
     )
 
 
