@@ -33,7 +33,7 @@ def test_every_file_that_a_paper_names_is_there(paper):
     text = paper.read_text()
     linked = re.findall(r"(?:\]\(|src=\")([^)#:\"]+)(?:#[\w-]+)?[)\"]", text)
     named = re.findall(
-        r"`((?:connectors|onboarding|portal|tests|docs|templates|static|requirements)/[\w./-]*)`", text
+        r"`((?:connectors|deploy|onboarding|portal|tests|docs|templates|static|requirements)/[\w./-]*)`", text
     )
 
     assert not [name for name in linked if not (paper.parent / name).exists()]
