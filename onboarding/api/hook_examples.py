@@ -20,6 +20,8 @@ _WHEN = {
     "pass_cancelled": "the pass was deleted",
     "registered": "the starter has a sign-in method of their own",
     "withdrawn": "the starter was withdrawn",
+    "stopped": "somebody used the emergency stop",
+    "started_again": "two people in HR ended the emergency stop",
     "lapsed": "the time for a pass ended without a result",
 }
 EVENTS = {f"starter.{name}": meaning for name, meaning in _WHEN.items()}

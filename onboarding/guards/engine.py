@@ -47,6 +47,7 @@ class Question:
     place: Place = Place.CLICKED
     replacing: frozenset[str] = frozenset()  # passes of other tools that the manager chose to replace
     proof: Proof | None = None  # of a sign-in for this starter, if the policy asks for one
+    stopped_accounts: frozenset[str] | None = None  # read once for several accounts; None: not read yet
 
     @property
     def account(self) -> Account:

@@ -34,7 +34,14 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="starter",
             name="stop_code_hash",
-            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=64),
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                editable=False,
+                max_length=64,
+                verbose_name="keyed hash of the stop code",
+            ),
         ),
         migrations.AddField(
             model_name="starter",

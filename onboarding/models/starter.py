@@ -261,7 +261,9 @@ class Starter(models.Model):
     # Set while an emergency stop is in force: see `onboarding/stops/`.
     stopped_at = models.DateTimeField(_("emergency stop"), null=True, blank=True)
     # A keyed hash of the stop code that HR got last. The code itself is stored nowhere.
-    stop_code_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    stop_code_hash = models.CharField(
+        _("keyed hash of the stop code"), max_length=64, blank=True, default="", db_default="", editable=False
+    )
     stop_code_made_at = models.DateTimeField(_("stop code created"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     erased_at = models.DateTimeField(_("personal details erased"), null=True, blank=True)

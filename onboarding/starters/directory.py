@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import audit, clock, graph, guards, policy
-from onboarding.guards import look_up_limit
+from onboarding.guards import emergency_stop, look_up_limit
 from onboarding.models import AuditEvent, EffectivePolicy, Starter
 from onboarding.models.hire_date import hire_day
 from onboarding.participants import Identity
@@ -176,8 +176,10 @@ def find_refusals_of_several(
     """Ask the guards about several accounts, without those that are also warnings about the account or its manager."""
     asked = [found for found, when in several if when is not None and found.facts]
     rules, now = policy.for_departments({found.account.department for found in asked}), clock.now()
+    stopped = emergency_stop.find_stopped_accounts([found.account.object_id for found in asked])
     refusing = [
-        () if when is None else _refusing_guards(found, recorder, when, rules, now) for found, when in several
+        () if when is None else _refusing_guards(found, recorder, when, rules, now, stopped)
+        for found, when in several
     ]
     notes = [_note_of(found, refused_by) for (found, _), refused_by in zip(several, refusing, strict=True)]
     references = _record_notes([note for note in notes if _is_for_it(note)], recorder)
@@ -222,11 +224,15 @@ def guards_refusing(starter: Starter, found: FoundAccount) -> tuple[guards.Guard
 
 
 def _ask_guards(
-    starter: Starter, facts: graph.Facts, rules: EffectivePolicy, now: datetime
+    starter: Starter,
+    facts: graph.Facts,
+    rules: EffectivePolicy,
+    now: datetime,
+    stopped: frozenset[str] | None = None,
 ) -> tuple[guards.Guard, ...]:
-    return guards.find_refusals(
-        guards.Question(starter, facts, None, None, rules, now, place=guards.Place.RECORDED)
-    )
+    place = guards.Place.RECORDED
+    question = guards.Question(starter, facts, None, None, rules, now, place=place, stopped_accounts=stopped)
+    return guards.find_refusals(question)
 
 
 def _refusing_guards(
@@ -235,6 +241,7 @@ def _refusing_guards(
     when: dict[str, Any],
     rules: Mapping[str, EffectivePolicy],
     now: datetime,
+    stopped: frozenset[str],
 ) -> tuple[guards.Guard, ...]:
     """Return the guards that will refuse, without those whose text `_list_warnings` already has."""
     if found.facts is None:
@@ -254,7 +261,7 @@ def _refusing_guards(
         | (set() if found.manager else MANAGER_GUARDS)
         | (set() if dated else DATE_GUARDS)
     )
-    asked = _ask_guards(starter, found.facts, rules[found.account.department], now)
+    asked = _ask_guards(starter, found.facts, rules[found.account.department], now, stopped)
     return tuple(guard for guard in asked if guard.code not in covered)
 
 

@@ -95,7 +95,7 @@ for (const one of document.querySelectorAll("a[href], button, input:not([type=hi
     || one.textContent || one.title;
   if (!name.trim()) found.push(`a control without a name: ${one.outerHTML.slice(0, 80)}`);
   const style = getComputedStyle(one);
-  const box = (one.closest(".choice, .pick label") ?? one).getBoundingClientRect();
+  const box = (one.closest(".choice, .check, .pick label") ?? one).getBoundingClientRect();
   if (one.matches("a") && style.display === "inline") continue;  // in a sentence
   if (Math.min(box.width, box.height) < 24) found.push(`smaller than 24 px: ${called(one)} ${one.outerHTML.slice(0, 90)}`);
   if (one.matches("main :is(button, .button, select, input, textarea, summary)") && box.height < 43.5)
@@ -136,6 +136,8 @@ for (const one of document.querySelectorAll(`main :is(${fields})`))
 for (const one of document.querySelectorAll("main :is(button, .button)"))
   if (shown(one)) {
     const style = getComputedStyle(one);
+    const bare = parts(style.backgroundColor)[3] === 0 && parts(style.borderTopColor)[3] === 0;
+    if (bare && style.textDecorationLine === "underline") continue;  // it looks like a link
     const filled = one.matches(".primary:not([aria-disabled])") || style.borderTopColor === "rgba(0, 0, 0, 0)";
     edge(one, filled ? style.backgroundColor : style.borderTopColor, "the edge of a button");
   }

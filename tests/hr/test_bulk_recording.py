@@ -181,7 +181,7 @@ def test_selected_accounts_are_saved_and_listed(browser_of, tenant, person):
         "/hr/new/several/", form_with("noor", "liam", step="save", take=list(ticks_of(page)))
     )
 
-    assert response.status_code == 302 and response["Location"] == f"/hr/?state=all&on={SOON}"
+    assert response.status_code == 302 and response["Location"] == f"/hr/?state=all&since={SOON}&until={SOON}"
     page = page_of(hanna.get(response["Location"]))
     assert "2 starters added. The portal is now checking each account" in page
     noor, liam = Starter.objects.order_by("id")

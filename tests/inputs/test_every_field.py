@@ -22,6 +22,7 @@ from tests.support.shown_form import ShownForm
 TAKES = {
     "AccountForm.account": "the clipboard's characters are dropped before the account is read",
     "BulkForm.accounts": "the clipboard's characters are dropped before the accounts are read",
+    "StopForm.code": "spaces and marks of a typed code are dropped before it is compared",
     "PasteForm.pasted": "the import reads each cell, and refuses what it would keep",
 }
 HIDDEN = ("a\u200bb", "a\u202eb", "a\u2069b", "a\ufeffb", "a\U000e0041b", "a\u200db")

@@ -30,6 +30,7 @@ from onboarding.mail.rendering import render_mail, starter_context
 from onboarding.models import (
     Approval,
     AuditEvent,
+    DirectoryFinding,
     Heartbeat,
     Hook,
     HookDelivery,
@@ -140,6 +141,10 @@ def rows(invite, shown, record, person, settings) -> Rows:
     policy.add_version(own, by=person("ada"))
     models_shown = (User, Starter, PassIssue, AuditEvent, Mail, Heartbeat, Hook, HookDelivery, Job)
     ids = {model._meta.label_lower.replace(".", "/"): model.objects.first().pk for model in models_shown}
+    finding = DirectoryFinding(key="entry", kind="by_another", event=1, starter=starters["noor"])
+    finding.at = finding.found_at = timezone.now()
+    finding.save()
+    ids["onboarding/directoryfinding"] = finding.pk
     ids["onboarding/departmentpolicy"] = own.pk
     ids["onboarding/policyversion"] = PolicyVersion.objects.filter(department="").latest("number").pk
     ids["onboarding/starter"] = starters["noor"].pk

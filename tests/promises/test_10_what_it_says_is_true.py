@@ -41,7 +41,7 @@ BY_FUNCTION = {
     "The pass was deleted. The manager can create another one with the same link.": (
         "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
     ),
-    "HR has stopped the onboarding of this starter": ("onboarding/managers/page_state.py", "build_page_state", "WITHDRAWN"),
+    "HR has stopped the onboarding of this starter": ("onboarding/managers/page_state.py", "_state_when_over", "WITHDRAWN"),
     "The pass is being cancelled": ("onboarding/managers/page_state.py", "_state_of_issue", "issue.state"),
     "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here.": (
         "onboarding/managers/page_state.py", "_state_of_issue", "issue.state",
@@ -67,6 +67,7 @@ BY_FUNCTION = {
         "portal/admin.py", "describe_end", "passes",
     ),
     "The starter has been withdrawn.": ("onboarding/hr/views/editing.py", "withdraw_starter", "withdraw_starter"),
+    "Withdrawn.": ("onboarding/hr/views/bulk_actions.py", "_withdraw_all", "withdraw_starter"),
     "The link was not sent. %(why)s.": ("onboarding/starters/errors.py", "LinkNotSent", "problem"),
 }  # fmt: skip
 

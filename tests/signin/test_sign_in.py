@@ -287,7 +287,7 @@ def test_signing_out_needs_a_post(tenant, client, microsoft):
 # --- What is open ------------------------------------------------------------------------------------------
 
 OPEN = {"signin:start", "signin:callback", "signin:out", "signin:signed_out", "csp-report", "livez", "readyz"}
-OPEN |= {"sheet", "components", "language", "signin:front_channel"}
+OPEN |= {"sheet", "stop", "components", "language", "signin:front_channel"}
 # The API asks for a token in place of a session. Its documents are open.
 OPEN |= {"api:starters", "api:starter", "api:withdrawal", "api:hooks", "api:hook", "api:no-such-address"}
 OPEN |= {"api:openapi", "api:swagger"}

@@ -51,7 +51,18 @@ from tests.site.test_error_pages import REFUSALS
 
 pytestmark = pytest.mark.django_db
 SOON = (timezone.localdate() + timedelta(days=7)).isoformat()
-TYPED = ("x", "Because of a test", "A note", "Maria is ill", "An attack", "Does not come", "zzz", "noor")
+TYPED = (
+    "x",
+    "Because of a test",
+    "A note",
+    "Maria is ill",
+    "An attack",
+    "Does not come",
+    "zzz",
+    "noor",
+    "CSV",
+    "Excel (XLSX)",
+)
 ON_THE_DAY = {"start_date": SOON, "start_time": "08:30", "time_zone": "Europe/Lisbon", "note": ""}
 A_REASON = {"reason": "Because of a test"}
 

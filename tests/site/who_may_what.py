@@ -180,13 +180,14 @@ NOTED = {"signin:start", "signin:callback", "signin:again", "signin:check"}
 
 # What a session answers that Entra has not confirmed in the last five minutes. A click gets no pass by it: CLICKS.
 WITHOUT_CHECK = {
-    "managers:starter": "POST",
-    "managers:receipt": "POST",
-    "managers:progress": "GET",
-    "managers:not-seen": "POST",
-    "managers:lost": "POST",
-    "signin:again": "GET",
-    "signin:check": "GET",
+    "managers:starter": {"POST"},
+    "managers:receipt": {"POST"},
+    "managers:progress": {"GET"},
+    "managers:not-seen": {"POST"},
+    "managers:lost": {"POST"},
+    "managers:not-me": {"GET", "POST"},  # it only stops
+    "signin:again": {"GET"},
+    "signin:check": {"GET"},
 }
 
 # The answer to a click on the manager's button: 200 is the pass, 409 the current page, 403 a refusal.
@@ -441,7 +442,7 @@ def expected_verdict(visitor: Visitor, roles: list[str], place: Place, ask: Ask)
 
 def is_checked_first(place: Place, ask: Ask) -> bool:
     """Whether Entra must confirm the person before this request. A HEAD shows nothing."""
-    return ask.method not in {"HEAD", WITHOUT_CHECK.get(place.route.name)}
+    return ask.method not in {"HEAD", *WITHOUT_CHECK.get(place.route.name, ())}
 
 
 def verdict_of_portal(rule: Rule, words: set[str], place: Place, ask: Ask) -> Verdict:

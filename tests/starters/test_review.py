@@ -216,7 +216,9 @@ def test_another_in_hr_approves_before_the_manager_can_confirm(invite, browser_o
     assert "Ask an HR colleague to approve" in words(own)
     assert empty.status_code == 400 and "Enter a reason." in words(empty)
     event = AuditEvent.objects.get(event="starter.approved")
-    assert event.facts == {"why": ["starter"]} and event.detail.values["reason"] == "Met her at the interview"
+    approval = Approval.objects.get()
+    assert event.facts == {"why": ["starter"], "approvals": [approval.pk]}
+    assert event.detail.values["reason"] == "Met her at the interview"
     assert "Met her at the interview" not in str(event.facts)
     assert maria.post(page_of(starter), form_of(starter)).status_code == 200
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_letter_and_the_pages_of_a_stop(looks, site):
-    starter = site.starter(display_name="Maximiliane-Alexandrina von Württemberg-Hohenlohe-Langenburg")
+    starter = site.starter(display_name="Wilhelmina-Josephine van Oranje-Nassau-Lippe-Biesterfeld")
     somebody = looks.someone
     somebody.is_signed_in("hanna")
     somebody.page.goto(starter.hr_path)
