@@ -30,6 +30,7 @@ graceful_timeout = 25  # when stopped, it finishes requests in progress; the sup
 keepalive = 75
 limit_request_line = 4094
 limit_request_fields = 60
+limit_request_field_size = 16380  # the cookies of several sign-ins that were begun at once
 forwarder_headers = ""  # no header can move the site to another path
 control_socket_disable = True
 accesslog = None  # portal.logs.access writes these lines: it knows the person, and leaves out the query

@@ -59,11 +59,11 @@ def _export(request: HttpRequest) -> HttpResponse:
 def _ask(request: HttpRequest) -> HttpResponse:
     typed, reason = _read(request, "person", LONGEST_NAME), _read(request, "reason", LONGEST_REASON)
     if not reason or not typed:
-        return _show(request, {"reason": gettext("Enter a reason.")}, typed=typed)
+        return _show(request, {"reason": gettext("Enter a reason.")}, typed=typed, is_searched=False)
     try:
         requests.ask_for_erasure(typed, by=request.user, reason=reason)
     except ErasureRefused as refused:
-        return _show(request, {"reason": str(refused)}, typed=typed)
+        return _show(request, {"reason": str(refused)}, typed=typed, is_searched=False)
     messages.success(
         request, gettext("You asked for the erasure. Another admin must carry it out within 14 days.")
     )
@@ -77,7 +77,9 @@ def _erase(request: HttpRequest) -> HttpResponse:
             request, {"erase": gettext("Tick the box to confirm that you want to erase this person.")}
         )
     try:
-        counts = requests.carry_out(int(number) if number.isdecimal() else 0, by=request.user)
+        counts = requests.carry_out(
+            int(number) if number.isdecimal() and len(number) < 19 else 0, by=request.user
+        )
     except ErasureRefused as refused:
         return _show(request, {"erase": str(refused)})
     erased = ngettext(
@@ -89,10 +91,16 @@ def _erase(request: HttpRequest) -> HttpResponse:
     return redirect("one-person")
 
 
-def _show(request: HttpRequest, errors: dict[str, str] | None = None, typed: str = "") -> HttpResponse:
-    """The page. With `typed` it lists what was found about this person."""
+def _show(
+    request: HttpRequest,
+    errors: dict[str, str] | None = None,
+    typed: str = "",
+    *,
+    is_searched: bool = True,
+) -> HttpResponse:
+    """The page. With `typed` it lists what was found about this person, if the audit log has the search."""
     person = search.find_person(typed) if typed else None
-    tables = search.find_tables(person) if person else []
+    tables = search.find_tables(person) if person and is_searched else []
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("One person"),

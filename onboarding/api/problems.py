@@ -37,7 +37,9 @@ WRONG_TYPE = Kind("wrong_content_type", 415, _("Send the body as application/jso
 INVALID_FIELDS = Kind("invalid_fields", 422, _("Some fields are missing or not valid"))
 VERSION_MISMATCH = Kind("version_mismatch", 412, _("The starter’s record has changed since you read it"))
 ALREADY_ADDED = Kind(
-    "already_added", 409, _("Another starter has this account, and their onboarding is not finished")
+    "already_added",
+    409,
+    _("This account already belongs to another starter whose onboarding is not finished"),
 )
 NOT_CHANGEABLE = Kind("not_changeable", 409, _("The starter can no longer be changed"))
 DAILY_LIMIT = Kind("daily_limit", 429, _("This application has reached its daily limit"))

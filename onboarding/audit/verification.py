@@ -147,7 +147,7 @@ def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) ->
     """Whether an erasure was due by the policy of its day."""
     at, kept_days = datetime.fromisoformat(row.at), int(row.facts.get("kept_days", 0))
     if kept_days != _period_at(at, periods):
-        words = gettext("erased details after a different period than the policy set on that day")
+        words = gettext("erased personal details after a period that does not match the policy of that day")
         yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
         return
     if int(row.facts.get("last", 0)) >= row.seq:
@@ -157,7 +157,7 @@ def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) ->
         return
     since = _end_of(row) if row.starter else _moment_of(int(row.facts.get("last", 0)))
     if since is None or at - since < timedelta(days=kept_days) - TOLERANCE:
-        yield ChainFault(row.seq, gettext("erased details before they were due"), Kind.ERASED_UNDULY)
+        yield ChainFault(row.seq, gettext("erased personal details too early"), Kind.ERASED_UNDULY)
 
 
 def _verify_request(row: AuditEvent) -> Iterator[ChainFault]:

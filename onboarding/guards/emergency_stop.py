@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.graph import Account
 from onboarding.guards.engine import Guard, Question
 from onboarding.models import Starter
 
 
-def is_account_stopped(account_id: str) -> bool:
-    """Return whether a stop is in force for any starter with this account, also one that HR withdrew."""
-    stopped = Starter.objects.filter(account_id=account_id, stopped_at__isnull=False)
-    return bool(account_id) and stopped.exists()
+def is_account_stopped(account_id: str, account_name: str = "") -> bool:
+    """Return whether a stop is in force for any starter with this account, also one that HR withdrew.
+
+    A starter who was stopped before the account existed has only its name.
+    """
+    same = Q(account_id=account_id) | Q(account_id="", account_name__iexact=account_name)
+    return bool(account_id) and Starter.objects.filter(same, stopped_at__isnull=False).exists()
 
 
-def find_stopped_accounts(account_ids: Collection[str]) -> frozenset[str]:
-    """Return those of these accounts for which a stop is in force, with one query."""
-    stopped = Starter.objects.filter(account_id__in=account_ids, stopped_at__isnull=False)
-    return frozenset(stopped.exclude(account_id="").values_list("account_id", flat=True))
+def find_stopped_accounts(accounts: Collection[Account]) -> frozenset[str]:
+    """Return the object ids of those of these accounts for which a stop is in force, with one query."""
+    stopped = Starter.objects.filter(stopped_at__isnull=False, erased_at=None)
+    rows = list(stopped.values_list("account_id", "account_name"))
+    ids = {account_id for account_id, _ in rows}
+    names = {name.lower() for account_id, name in rows if not account_id}
+    return frozenset(
+        account.object_id
+        for account in accounts
+        if account.object_id in ids or account.user_principal_name.lower() in names
+    )
 
 
 def not_stopped(q: Question) -> bool:
@@ -27,16 +39,18 @@ def not_stopped(q: Question) -> bool:
         return False
     if q.stopped_accounts is not None:
         return q.account.object_id not in q.stopped_accounts
-    return not is_account_stopped(q.account.object_id)
+    return not is_account_stopped(q.account.object_id, q.account.user_principal_name)
 
 
 NOT_STOPPED = Guard(
     "not_stopped",
     _("No emergency stop is in force"),
     not_stopped,
-    _("An emergency stop is in force for this starter. No pass can be created until HR starts again."),
+    _(
+        "An emergency stop is in force for this starter. Nobody can create a pass until two people in HR end it."
+    ),
     _(
         "An emergency stop is in force for this starter. Ask the security team what happened. Then two "
-        "people in HR can start again, on the page of the starter that was stopped."
+        "people in HR can end it, on the page of the starter that was stopped."
     ),
 )

@@ -53,7 +53,7 @@ EVENTS: dict[str, Words] = {
     "starter.stopped": _("Someone used the emergency stop"),
     "starter.stop_code_made": _("HR created a stop code for the starter"),
     "starter.stop_kept": _("The pass no longer exists, and the emergency stop stays in force"),
-    "starter.restart_asked": _("HR asked to start again after the emergency stop"),
+    "starter.restart_asked": _("HR asked to end the emergency stop"),
     "starter.started_again": _("An HR colleague agreed, and the emergency stop ended"),
     "starter.erased": _("Personal details erased"),
     "audit.details_erased": _("Names erased from the audit log"),
@@ -76,13 +76,13 @@ EVENTS: dict[str, Words] = {
     "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
-    "issue.orphan_deleted": _("The portal deleted a pass that appeared late"),
-    "account.looked_up": _("HR looked up an account that IT handles"),
+    "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
+    "account.looked_up": _("HR looked up an account that only IT can help with"),
     "directory.pass_without_trail": _(
         "Entra’s log has a pass of the portal’s identity that this audit log does not have"
     ),
     "directory.pass_by_another": _("Entra’s log has a pass for a starter that someone else created"),
-    "directory.pass_not_logged": _("Entra’s log does not have a pass that the portal created"),
+    "directory.pass_not_logged": _("A pass that the portal created is missing from Entra’s log"),
     "directory.finding_closed": _("An admin closed a difference between Entra’s log and this audit log"),
     "directory.not_read": _(
         "The portal did not compare a part of Entra’s log, because it is no longer there"
@@ -102,8 +102,8 @@ EVENTS: dict[str, Words] = {
     "policy.stopped": _("A version of the policy was stopped before it came into force"),
     "person.searched": _("An admin searched for everything about a person"),
     "person.exported": _("Everything about a person was exported"),
-    "person.erasure_asked": _("An admin asked for the erasure of a person"),
-    "person.erasure_done": _("Another admin carried out the erasure of a person"),
+    "person.erasure_asked": _("An admin asked to erase a person’s data"),
+    "person.erasure_done": _("Another admin erased a person’s data"),
     "person.erased": _("The portal erased who a person is that signed in"),
     "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),

@@ -70,11 +70,11 @@ NOT_REGISTERED = ActionNeeded(
 EMERGENCY_STOP = ActionNeeded(
     _("An emergency stop is in force."),
     _(
-        "Someone reported that something is wrong. Ask the security team and the manager what happened. Then two people "
-        "in HR can start again."
+        "Someone reported that something is wrong. Ask the security team and the manager what happened. "
+        "Then two people in HR can end the emergency stop."
     ),
     "restart",
-    _("Start again…"),
+    _("End the emergency stop…"),
 )
 FIXES: dict[str, ActionNeeded] = {
     Problem.STOPPED: EMERGENCY_STOP,

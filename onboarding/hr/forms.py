@@ -321,7 +321,7 @@ class RestartForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].label = gettext("Why is it safe to start again?")
+        self.fields["reason"].label = gettext("Why is it safe to end the emergency stop?")
 
 
 class MailChoiceForm(forms.Form):

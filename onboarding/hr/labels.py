@@ -89,7 +89,7 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
     if issue is not None and issue.state in ISSUE_IN_PROGRESS:
         return _next_step_of_issue(issue)
     if starter.stopped_at is not None:
-        return gettext("Two people in HR must start again before anyone can create a pass.")
+        return gettext("Two people in HR must end the emergency stop before anyone can create a pass.")
     _, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.is_unfinished and now > closes and issue is None:
         return gettext("It is too late to create a pass. Change the start date, or withdraw the starter.")

@@ -266,7 +266,7 @@ def _frozen_state() -> PageState:
 
 def _stopped_state() -> PageState:
     lines = (
-        gettext("Nobody can create a pass for this starter until two people in HR start again."),
+        gettext("Nobody can create a pass for this starter until two people in HR end the emergency stop."),
         gettext("If you do not know why, call HR."),
     )
     return PageState("stopped", gettext("An emergency stop is in force"), lines, "stopped")

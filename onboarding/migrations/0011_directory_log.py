@@ -71,7 +71,10 @@ class Migration(migrations.Migration):
                                 "the portal’s identity created a pass that the portal’s audit log does not have",
                             ),
                             ("by_another", "someone else created a pass for a starter"),
-                            ("not_logged", "Entra’s audit log does not have a pass of the portal"),
+                            (
+                                "not_logged",
+                                "a pass that the portal created is missing from Entra’s audit log",
+                            ),
                         ],
                         max_length=12,
                         verbose_name="finding",

@@ -30,7 +30,7 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
         with audit.transaction():
             now = clock.now()
             _recheck_daily_limits(confirmation, rules)
-            if emergency_stop.is_account_stopped(starter.account_id):
+            if emergency_stop.is_account_stopped(starter.account_id, starter.account_name):
                 raise ConcurrentUpdate("somebody has just used the emergency stop")
             issue = PassIssue(
                 starter=starter,

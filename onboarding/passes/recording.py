@@ -48,7 +48,7 @@ def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
         with audit.transaction():
             if policy.for_site().frozen:
                 raise IssuingFrozen("passes were frozen meanwhile")
-            if emergency_stop.is_account_stopped(issue.account_id):
+            if emergency_stop.is_account_stopped(issue.account_id, issue.starter.account_name):
                 raise StarterStopped("somebody used the emergency stop meanwhile")
             if _have_sessions_ended(issue):
                 raise SessionsEnded("an admin ended the manager's sessions meanwhile")

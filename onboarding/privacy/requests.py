@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from onboarding import audit, clock
 from onboarding.errors import OnboardingError
 from onboarding.i18n import Words
+from onboarding.lifecycle import OPEN_ISSUE
 from onboarding.mail import notifications
 from onboarding.models import Approval, AuditEvent, Job, Mail, PassIssue, Starter, Ticket
 from onboarding.privacy import search
@@ -40,6 +41,10 @@ TAKES_PART = _(
     "This person takes part in the onboarding of a starter that is not finished, as manager, stand-in or HR. Wait until "
     "it ends."
 )
+HAS_A_PASS = _(
+    "This person may still have a pass that works. Wait until the starter’s history says that the pass is over."
+)
+IS_STOPPED = _("An emergency stop is in force for this person. Two people in HR must end it first.")
 IS_BEHIND_THE_POLICY = _(
     "This person wrote, activated or stopped a version of the policy that is still needed, or was an admin recently."
 )
@@ -91,6 +96,10 @@ def find_reason_against(person: OnePerson) -> Words:
         return IS_A_STARTER
     if Starter.objects.unfinished().filter(_took_part(person)).exists():
         return TAKES_PART
+    if PassIssue.objects.filter(starter__in=person.starters, state__in=list(OPEN_ISSUE)).exists():
+        return HAS_A_PASS
+    if person.starters.filter(stopped_at__isnull=False).exists():
+        return IS_STOPPED
     if person.users.filter(people_behind_policies(clock.now())).exists():
         return IS_BEHIND_THE_POLICY
     return ""

@@ -6,6 +6,7 @@ names the person, such as another starter of the same manager, is listed with th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,10 @@ MOST_ROWS = 5000  # of one table
 # Of a detail that the person caused or that names them: what they wrote.
 OWN_WORDS = ("by_name", "reason", "q")
 VERSION_FIELDS = ("number", "created_at", "department", "needs_second")
+
+# What a search takes. A part of either would name other people too.
+OBJECT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True)
@@ -86,21 +91,23 @@ class OnePerson:
 def find_person(typed: str) -> OnePerson:
     """Return the person with this object id, account name or email address, with what else identifies them here."""
     given = typed.strip().lower()
+    if not (OBJECT_ID.fullmatch(given) or ADDRESS.fullmatch(given)):
+        return OnePerson(frozenset(), frozenset(), frozenset())
     users = list(get_user_model().objects.filter(Q(oid__iexact=given) | Q(user_principal_name__iexact=given)))
     users += [
         choice.user for choice in HrMailChoice.objects.filter(address__iexact=given).select_related("user")
     ]
     ids, names = {given}, {given}
-    ids |= {user.oid for user in users}
-    names |= {user.user_principal_name.lower() for user in users}
+    ids |= {user.oid for user in users if user.oid}
+    names |= {user.user_principal_name.lower() for user in users if user.user_principal_name}
     pairs = (
         ("account_id", "account_name"), ("manager_id", "manager_mail"), ("stand_in_id", "stand_in_mail")
     )  # fmt: skip
     for identifier, address in pairs:
         rows = Starter.objects.filter(Q(**{f"{identifier}__in": ids}) | _any_iexact(address, names))
         for oid, name in rows.order_by().values_list(identifier, address).distinct():
-            ids.add(oid)
-            names.add(name.lower())
+            ids |= {oid} - {""}  # somebody without a mailbox is not everybody without one
+            names |= {name.lower()} - {""}
     known = [name for name in ids | names if not is_erased_value(name)]
     by_id = get_user_model().objects.filter(oid__in=ids - {""}).values_list("pk", "user_principal_name")
     names |= {name.lower() for _, name in by_id}

@@ -176,7 +176,7 @@ def find_refusals_of_several(
     """Ask the guards about several accounts, without those that are also warnings about the account or its manager."""
     asked = [found for found, when in several if when is not None and found.facts]
     rules, now = policy.for_departments({found.account.department for found in asked}), clock.now()
-    stopped = emergency_stop.find_stopped_accounts([found.account.object_id for found in asked])
+    stopped = emergency_stop.find_stopped_accounts([found.account for found in asked])
     refusing = [
         () if when is None else _refusing_guards(found, recorder, when, rules, now, stopped)
         for found, when in several

@@ -44,14 +44,15 @@ def ask_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
         _require_stopped(starter)
         if find_request(starter) is not None:
             raise ConcurrentUpdate("somebody else has just asked")
-        _add_row(starter, ASKED, by=by, reason=reason)
+        row = _add_row(starter, ASKED, by=by, reason=reason)
         move_starter(
             starter,
             None,
             event="starter.restart_asked",
             by=by,
             changes={"shaped_by": contributors_with(starter, by)},
-            personal={"reason": reason},
+            facts={"why": [row.why], "approvals": [row.pk]},
+            personal={"reason": reason, "occasions": audit.list_occasions([row])},
         )
 
 
@@ -68,7 +69,7 @@ def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
         _require_stopped(starter)
         if find_request(starter) is None:
             raise ConcurrentUpdate("nobody has asked")
-        _add_row(starter, AGREED, by=by, reason=reason)
+        row = _add_row(starter, AGREED, by=by, reason=reason)
         problem = Starter.Problem.NONE if starter.account_id else Starter.Problem.ACCOUNT_MISSING
         move_starter(
             starter,
@@ -81,7 +82,8 @@ def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
                 "hr_notified_at": None,
                 "shaped_by": contributors_with(starter, by),
             },
-            personal={"reason": reason},
+            facts={"why": [row.why], "approvals": [row.pk]},
+            personal={"reason": reason, "occasions": audit.list_occasions([row])},
         )
         jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
 
@@ -91,20 +93,12 @@ def _require_stopped(starter: Starter) -> None:
         raise ConcurrentUpdate("no emergency stop is in force")
 
 
-def _add_row(starter: Starter, step: str, *, by: Any, reason: str) -> None:
+def _add_row(starter: Starter, step: str, *, by: Any, reason: str) -> Approval:
+    occasion, why = _occasion(starter, step), Approval.Why.RESTART
+    row = Approval(starter=starter, why=why, occasion=occasion, by=by, reason=reason, at=clock.now())
     try:
-        Approval.objects.bulk_create(
-            [
-                Approval(
-                    starter=starter,
-                    why=Approval.Why.RESTART,
-                    occasion=_occasion(starter, step),
-                    by=by,
-                    reason=reason,
-                    at=clock.now(),
-                )
-            ]
-        )
+        (added,) = Approval.objects.bulk_create([row])
+        return added
     except IntegrityError:
         raise ConcurrentUpdate("somebody else was faster") from None
 

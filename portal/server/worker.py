@@ -1,7 +1,8 @@
 """gunicorn's threaded worker, but no thread waits for a client that is slow to send.
 
 The main loop collects each request until all of it is here, and closes a connection that takes too long. Only then
-does one of the few threads work on it. Requests are small, because the portal has no uploads.
+does one of the few threads work on it. Requests are small. Only the large body of an upload is read by the thread, and only
+once the site asks for it: that is, once the session is known.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import resource
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from gunicorn import http
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
@@ -25,6 +27,7 @@ from portal.server.refusals import current_request, is_api_request, refusal
 from portal.server.request_bytes import inspect
 
 REQUEST_SECONDS = 20.0  # for a whole request, from its first byte
+UPLOAD_SECONDS = 60.0  # for the large body of an upload, which a thread reads
 SEND_SECONDS = 30.0  # for each part of an answer; most fit into SEND_BUFFER, and then nobody waits
 SEND_BUFFER = 256 * 1024  # bytes
 CLOSING_SECONDS = 2.0  # until the client has read the answer and closed its side
@@ -206,7 +209,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         req = None
         try:
             conn.sock.settimeout(SEND_SECONDS)
-            req = next(http.get_parser(self.cfg, [conn.request], conn.client))
+            req = next(http.get_parser(self.cfg, read_request(conn), conn.client))
             has_all = is_whole(req, conn.body_size)
             return bool(self.handle_request(req, conn)) and has_all
         except (NoMoreData, StopIteration) as error:
@@ -242,6 +245,28 @@ def allow_files(wanted: int) -> int:
     allowed = max(now, min(wanted, most))
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
     return min(wanted, allowed)
+
+
+def read_request(conn: Connection) -> Iterator[bytes]:
+    """The bytes of the request: what was received, and the rest of an upload, which is read when the site asks for it.
+
+    Raises TimeoutError or ConnectionResetError, so that a part of an upload is never taken for the whole.
+    """
+    yield conn.request
+    if conn.body_size is not None or not is_upload(conn.request):
+        return
+    deadline = time.monotonic() + UPLOAD_SECONDS
+    while True:
+        conn.sock.settimeout(max(0.1, min(SEND_SECONDS, deadline - time.monotonic())))
+        data = conn.sock.recv(64 * 1024)
+        if not data or time.monotonic() > deadline:
+            raise ConnectionResetError(errno.ECONNRESET, "the upload ended early")
+        yield data
+
+
+def is_upload(request: bytes) -> bool:
+    method, _, rest = request.partition(b" ")
+    return method == b"POST" and rest.partition(b" ")[0].decode("latin-1") in settings.UPLOAD_PATHS
 
 
 def is_whole(req: Any, body_size: int | None) -> bool:

@@ -48,7 +48,7 @@ def read_flow(request: HttpRequest, flow_id: str) -> dict[str, Any] | None:
     sealed = request.COOKIES.get(cookie_name(flow_id), "")
     try:
         opened = _cipher().decrypt(sealed, ttl=int(SignIn.LASTS.total_seconds()))
-    except InvalidToken:
+    except (InvalidToken, ValueError):
         return None
     flow: dict[str, Any] = json.loads(opened)
     return flow
@@ -82,7 +82,7 @@ def _began_at(flows: Mapping[str, str], name: str) -> int:
     """Seconds since 1970; 0 for a cookie that cannot be read."""
     try:
         return _cipher().extract_timestamp(flows[name])
-    except InvalidToken:
+    except (InvalidToken, ValueError):
         return 0
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponseBase, QueryDict, UnreadablePostError
 from django.utils.module_loading import import_string
 
 from portal.impossible_input import is_upload, unreadable_body
@@ -46,4 +46,6 @@ def read_large_form(request: HttpRequest) -> None:
     """Read a pasted text here: Django has one limit for the fields of every form. `SmallBodiesMiddleware` has checked
     the length of the body against the limit for uploads."""
     body = request.read(settings.UPLOAD_MAX_BYTES)
+    if len(body) != int(request.META["CONTENT_LENGTH"]):
+        raise UnreadablePostError("The body ended early")
     request.POST = QueryDict(body, encoding=request.encoding or "utf-8")

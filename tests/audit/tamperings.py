@@ -630,7 +630,7 @@ DETAILS = (
         DETAIL,
         "a starter's are erased too early, with a correct event",
         forge_erasure(),
-        found="erased details before they were due",
+        found="erased personal details too early",
     ),
     unguarded(
         DETAIL,

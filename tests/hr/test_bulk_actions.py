@@ -279,6 +279,6 @@ def test_only_the_changes_that_were_shown_are_accepted(browser_of, four, tenant)
 
     assert "Noor de Vries" in page and "Noor Newname" in page
     assert outcomes["Noor Newname"] == "Changes accepted."
-    assert outcomes["Sofia Rossi"] == "Nothing has changed in Entra."
+    assert outcomes["Sofia Rossi"] == "Entra has no changes to accept for this starter."
     assert Starter.objects.get(pk=four[0].pk).seen["name"] == "Noor Newname"
     assert Starter.objects.get(pk=four[1].pk).seen["name"] == "Liam O'Brien"

@@ -121,9 +121,9 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         assert {"issue.shown", "issue.revoked"} <= set(ada.open(events).text.split())
 
         # 5. Two people in HR end the stop, and the manager creates another.
-        for somebody, button in ((hanna, "Ask to start again"), (henry, "End the emergency stop")):
+        for somebody, button in ((hanna, "Ask to end the emergency stop"), (henry, "End the emergency stop")):
             somebody.open(f"/hr/{public_id}/")
-            somebody.click(guide.says("Start again…"))
+            somebody.click(guide.says("End the emergency stop…"))
             somebody.click(guide.says(button), reason="Security says that the account is safe")
         run_jobs()
         henry.open(f"/hr/{public_id}/")

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from onboarding import audit
-from onboarding.models import AuditDetail, AuditEvent, Mail, Starter
+from onboarding.models import AuditDetail, AuditEvent, Mail, PassIssue, Starter
 from onboarding.privacy import requests, search
 from onboarding.privacy.requests import ErasureRefused
 from onboarding.starters import withdrawal
@@ -101,6 +101,45 @@ def test_the_page_lists_exports_and_records(record, browser_of):
     assert sorted(kinds) == ["person.exported", "person.searched"]
     assert "Enter an object ID" in ada.post(url, {"action": "search"}).content.decode()
     assert browser_of("audrey").get(url).status_code == 403
+
+
+@pytest.mark.parametrize("reason", ["", "She asked"])
+def test_a_refused_request_lists_nothing_unrecorded(record, browser_of, reason):
+    record("noor")
+    typed = {"person": NOOR.object_id, "action": "ask", "reason": reason}
+
+    page = browser_of("ada").post("/admin/one-person/", typed)
+
+    assert page.status_code == 400 and NOOR.name not in page.content.decode()
+
+
+@pytest.mark.parametrize("typed", ["@", "0", "", "noor", "contoso.example", "@contoso.example"])
+def test_part_of_an_address_finds_nobody(record, typed):
+    record("noor")
+
+    assert not search.find_tables(search.find_person(typed))
+
+
+def test_people_without_a_mailbox_are_not_one_person(record):
+    for key in ("noor", "liam"):
+        record(key)
+    Starter.objects.update(manager_mail="")
+
+    found = search.find_person(NOOR.object_id)
+
+    assert BY_KEY["liam"].object_id not in found.object_ids
+
+
+def test_a_person_who_may_have_a_pass_cannot_be_erased(held, person):
+    held("noor")
+    Starter.objects.update(state="withdrawn", ended_at=timezone.now())
+    with pytest.raises(ErasureRefused, match="may still have a pass"):
+        requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="She asked")
+    PassIssue.objects.update(state="revoked", ended_at=timezone.now())
+    Starter.objects.update(stopped_at=timezone.now())
+
+    with pytest.raises(ErasureRefused, match="emergency stop is in force"):
+        requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="She asked")
 
 
 # --- Erasure on request -----------------------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ def test_an_erasure_before_its_time_is_reported(finished):
 
     audit.erase_details(starter, kept_days=365)
 
-    assert faults() == ["erased details before they were due"]
+    assert faults() == ["erased personal details too early"]
 
 
 def test_an_erasure_of_an_unfinished_starter_is_reported(invite, time_machine):
@@ -187,7 +187,7 @@ def test_an_erasure_of_an_unfinished_starter_is_reported(invite, time_machine):
 
     audit.erase_details(starter, kept_days=365)
 
-    assert faults() == ["erased details before they were due"]
+    assert faults() == ["erased personal details too early"]
 
 
 def test_an_erasure_by_another_period_is_reported(finished):
@@ -195,7 +195,7 @@ def test_an_erasure_by_another_period_is_reported(finished):
 
     audit.erase_details(starter, kept_days=30)
 
-    assert faults() == ["erased details after a different period than the policy set on that day"]
+    assert faults() == ["erased personal details after a period that does not match the policy of that day"]
 
 
 def test_the_period_of_the_day_of_the_erasure_counts(finished, policy_says, time_machine):
@@ -208,7 +208,7 @@ def test_the_period_of_the_day_of_the_erasure_counts(finished, policy_says, time
     assert faults() == []
 
 
-@pytest.mark.parametrize(("days", "found"), [(366, []), (364, ["erased details before they were due"])])
+@pytest.mark.parametrize(("days", "found"), [(366, []), (364, ["erased personal details too early"])])
 def test_look_ups_are_erased_when_due(person, time_machine, days, found):
     with audit.transaction():
         seq = audit.record("account.looked_up", by=person("hanna"), personal={"account": "an id"}).seq

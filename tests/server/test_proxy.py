@@ -43,7 +43,8 @@ MUST_SAY = {  # each directive, and its values wherever it is
     "proxy_store": {"off"},
     "gzip": {"off"},
     "proxy_next_upstream": {"off"},
-    "client_max_body_size": {"64k"},
+    "client_max_body_size": {"64k", "5200k"},  # the second only where HR uploads lists
+    "proxy_request_buffering": {"off"},
     "client_body_buffer_size": {"64k"},
     "ssl_protocols": {"TLSv1.2 TLSv1.3"},
     "ssl_reject_handshake": {"on"},
@@ -84,7 +85,10 @@ def test_configuration_says_what_the_pass_page_needs() -> None:
 
 
 def test_its_limits_are_those_of_the_portal() -> None:
-    assert values_of("client_max_body_size") == {f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024}k"}
+    usual, uploads = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024, settings.UPLOAD_MAX_BYTES // 1000
+    assert values_of("client_max_body_size") == {f"{usual}k", f"{uploads}k"}
+    (place,) = re.findall(r"location = (\S+) \{[^}]*5200k", CONFIGURATION.read_text())
+    assert {place} == settings.UPLOAD_PATHS
     kept = {int(value.removesuffix("s")) for value in values_of("keepalive_timeout")}
     assert max(kept) < gunicorn_conf.keepalive
     assert values_of("server_name") == {HOST}

@@ -12,6 +12,7 @@ from django.utils import timezone
 from onboarding import graph, guards
 from onboarding.audit.rows import starter_rows
 from onboarding.graph import Method
+from onboarding.guards.emergency_stop import is_account_stopped
 from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
 from onboarding.mail.relevance import is_still_relevant
@@ -24,7 +25,7 @@ from onboarding.stops import security_mail
 from onboarding.stops.stopping import Way, stop_starter
 from onboarding.tickets import representation
 from onboarding.worker import retention
-from tests.conftest import creations, live_passes
+from tests.conftest import BY_KEY, creations, live_passes
 
 pytestmark = pytest.mark.django_db
 
@@ -69,10 +70,10 @@ def test_one_click_stops_everything(tenant, held, browser_of, run_jobs):
     assert (stopped.state, stopped.problem) == (StarterState.INVITED, Starter.Problem.STOPPED)
     assert set(Mail.objects.filter(kind="stopped").values_list("recipient", flat=True)) == {"hr", "security"}
     told = Mail.objects.get(kind="taken_back").text
-    assert "two people in HR start again" in told and "You can create a new pass" not in told
+    assert "until two people in HR end it" in told and "You can create a new pass" not in told
     assert "An emergency stop is in force" in text_of(maria.get(f"/starters/{starter.public_id}/"))
     assert "Emergency stop" in text_of(maria.get("/starters/"))
-    assert "Start again…" in text_of(browser_of("hanna").get(f"/hr/{starter.public_id}/"))
+    assert "End the emergency stop…" in text_of(browser_of("hanna").get(f"/hr/{starter.public_id}/"))
 
 
 def test_a_second_click_changes_nothing(held, browser_of):
@@ -155,6 +156,14 @@ def test_adding_the_account_again_does_not_end_the_stop(
 
     assert "not_stopped" in {guard.code for guard in refused.value.guards}
     assert creations(tenant) == []
+
+
+def test_a_stop_before_the_account_exists_holds_for_it(record, person):
+    starter = record("noor")
+    Starter.objects.filter(pk=starter.pk).update(account_id="", state="withdrawn", stopped_at=timezone.now())
+
+    assert is_account_stopped(BY_KEY["noor"].object_id, BY_KEY["noor"].user_principal_name.upper())
+    assert not is_account_stopped(BY_KEY["liam"].object_id, BY_KEY["liam"].user_principal_name)
 
 
 def test_a_pass_created_during_the_stop_is_not_shown(
@@ -269,5 +278,5 @@ def test_a_finished_starter_can_be_stopped(held, browser_of, run_jobs):
 
     stopped = now_of(starter)
     assert stopped.stopped_at is not None and stopped.erased_at is None and stopped.state == "registered"
-    assert "Start again…" in text_of(browser_of("hanna").get(f"/hr/{starter.public_id}/"))
+    assert "End the emergency stop…" in text_of(browser_of("hanna").get(f"/hr/{starter.public_id}/"))
     assert not Job.objects.filter(key=f"stopped:{starter.pk}", failed_at__isnull=False).exists()

@@ -6,9 +6,10 @@ import html
 
 import pytest
 
+from onboarding import audit
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards.approvals import NotAnotherPerson
-from onboarding.models import AuditDetail, AuditEvent, Starter
+from onboarding.models import Approval, AuditDetail, AuditEvent, Starter
 from onboarding.passes import handover
 from onboarding.starters import directory, withdrawal
 from onboarding.starters.errors import OwnStarter
@@ -66,6 +67,9 @@ def test_two_people_start_again_and_the_manager_gets_a_pass(
         "reason": "I called them",
         "by_name": second.name,
     }
+    assert list(audit.compare_rows()) == []
+    Approval.objects.filter(starter=stopped, by=second).update(reason="Nobody asked")
+    assert len(list(audit.compare_rows())) == 1
 
 
 def test_one_person_alone_cannot_start_again(stopped, person, browser_of, monkeypatch, second):

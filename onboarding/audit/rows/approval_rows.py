@@ -15,6 +15,8 @@ from onboarding.models import AuditEvent, Starter
 from onboarding.models.approval import Approval
 
 APPROVED = "starter.approved"
+# Each of these adds rows. The two people who end an emergency stop count as approvers too.
+ADD_ROWS = frozenset({APPROVED, "starter.restart_asked", "starter.started_again"})
 # After these all approvals are void, or those for a stand-in.
 VOID_ALL = frozenset(
     {"starter.accepted", "starter.acceptance_cancelled", "starter.account_replaced", "starter.brought_back"}
@@ -58,7 +60,7 @@ def _named_rows(events: Sequence[AuditEvent]) -> dict[int, tuple[AuditEvent, str
     return {
         pk: (event, why)
         for event in events
-        if event.event == APPROVED
+        if event.event in ADD_ROWS
         for pk, why in zip(event.facts.get("approvals", ()), event.facts.get("why", ()), strict=False)
     }
 
@@ -110,7 +112,7 @@ def find_changed_occasions(
     """Approvals whose occasions are not those that their event committed to."""
     rows = {approval.pk: approval for approval in approvals}
     for event in events:
-        if event.event != APPROVED or "occasions" not in event.commitments:
+        if event.event not in ADD_ROWS or "occasions" not in event.commitments:
             continue
         added = [rows[pk] for pk in event.facts.get("approvals", ()) if pk in rows]
         complete = len(added) == len(event.facts.get("approvals", ()))

@@ -187,7 +187,9 @@ def add_rows(request: HttpRequest, import_id: str) -> HttpResponse:
     group = presenting.list_groups(stored).get(request.POST.get("group", ""))
     if stored.phase == Phase.CHECKED and group is not None:
         if request.POST.get("step") == "selected":
-            chosen = [int(value) for value in request.POST.getlist("row") if value.isdigit()]
+            chosen = [
+                int(value) for value in request.POST.getlist("row") if value.isdecimal() and len(value) < 10
+            ]
             adding.add_rows(stored=stored, chosen=chosen, by=request.user)
         elif group.name == "good" or group.name in labels.ANSWERED_TOGETHER:
             adding.add_group(stored=stored, status=group.status, question=group.question, by=request.user)

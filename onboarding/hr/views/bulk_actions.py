@@ -162,7 +162,7 @@ def _accept_changes(request: HttpRequest, chosen: list[Any], _form: Any) -> list
 
     def accept_one(starter: Any) -> str | None:
         if not review.list_changes(starter):
-            return gettext("Nothing has changed in Entra.")
+            return gettext("Entra has no changes to accept for this starter.")
         accounts.accept_directory_changes(
             starter=starter, expected=review.current_details(starter), by=request.user
         )

@@ -38,7 +38,9 @@ def restart_page(request: HttpRequest, public_id: str) -> HttpResponse:
         def ask_or_agree() -> str:
             if chosen == restarting.ASKED:
                 restarting.ask_to_restart(starter=starter, by=request.user, reason=reason)
-                return gettext("You asked to start again. An HR colleague must agree on this page.")
+                return gettext(
+                    "You asked to end the emergency stop. An HR colleague must agree on this page."
+                )
             restarting.agree_to_restart(starter=starter, by=request.user, reason=reason)
             return gettext("The emergency stop has ended. Send the link again when the manager should go on.")
 
@@ -53,7 +55,7 @@ def restart_page(request: HttpRequest, public_id: str) -> HttpResponse:
         "starter": starter,
         "stopped_words": _format_stop(starter),
         "asked": {"by": asked.by.name, "reason": asked.reason} if asked else None,
-        "submit": gettext("End the emergency stop") if asked else gettext("Ask to start again"),
+        "submit": gettext("End the emergency stop") if asked else gettext("Ask to end the emergency stop"),
         "back_url": reverse("hr:starter", args=[public_id]),
     }
     return render(request, "hr/restart.html", context, status=400 if form.errors else 200)

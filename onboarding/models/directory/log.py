@@ -51,7 +51,7 @@ class DirectoryFinding(models.Model):
             _("the portal’s identity created a pass that the portal’s audit log does not have"),
         )
         BY_ANOTHER = "by_another", _("someone else created a pass for a starter")
-        NOT_LOGGED = "not_logged", _("Entra’s audit log does not have a pass of the portal")
+        NOT_LOGGED = "not_logged", _("a pass that the portal created is missing from Entra’s audit log")
 
     # The id of the entry in Entra's log, or of the attempt.
     key = models.CharField(_("entry or attempt"), max_length=150, unique=True)
