@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding import audit, clock
+from onboarding import audit, clock, graph
 from onboarding.errors import OnboardingError
 from onboarding.i18n import Words
 from onboarding.lifecycle import OPEN_ISSUE
@@ -31,6 +31,7 @@ from onboarding.privacy.rules import RULES, WITH_THE_ROW
 from onboarding.privacy.search import OnePerson
 from onboarding.privacy.starters import erase_mails, erase_starter
 from onboarding.sessions.freshness import require_fresh_sign_in
+from onboarding.sessions.second_person import are_two_people
 
 ASKED, DONE = audit.ERASURE_ASKED, audit.ERASURE_DONE
 VALID_FOR = timedelta(days=14)
@@ -125,6 +126,7 @@ def ask_for_erasure(typed: str, *, by: Any, reason: str) -> int:
 def carry_out(number: int, *, by: Any) -> dict[str, int]:
     """Another admin erases the person of this request. Returns what was erased, in numbers. Raises ErasureRefused."""
     require_fresh_sign_in(by)
+    _require_other_person(number, by)
     with audit.transaction():
         _require_admin(by)
         request = next((one for one in list_requests() if one.number == number), None)
@@ -143,6 +145,28 @@ def carry_out(number: int, *, by: Any) -> dict[str, int]:
 def _require_admin(by: Any) -> None:
     if not by.is_admin:
         raise ErasureRefused(gettext("Only an admin can erase a person."))
+
+
+def _require_other_person(number: int, by: Any) -> None:
+    """Before the transaction, because it asks Entra. A request that is not there is refused later."""
+    for request in list_requests():
+        if request.number != number or request.is_of(by):
+            continue
+        try:
+            is_another = are_two_people(request.by.rpartition("/")[2], by.oid)
+        except graph.GraphError:
+            raise ErasureRefused(
+                gettext(
+                    "Microsoft Entra did not answer whether you and the other admin are two people. Nothing was "
+                    "erased. Try again."
+                )
+            ) from None
+        if not is_another:
+            raise ErasureRefused(
+                gettext(
+                    "You and the admin who asked have the same employee number. Another person must carry it out."
+                )
+            )
 
 
 def _require_possible(person: OnePerson) -> None:

@@ -22,9 +22,16 @@ def activate_version(number: int, *, by: Any) -> PolicyVersion:
     return policy.activate_version(number, by=by)
 
 
+def are_two_people(first: str, second: str) -> bool:
+    """Compare object ids, and the employee numbers where Entra has both. Raises GraphError."""
+    numbers = graph.client().read_employee_numbers([first, second])
+    one, other = (Identity(object_id, numbers.get(object_id, "")) for object_id in (first, second))
+    return not one.is_same_person(other)
+
+
 def _require_other_person(author: str, activator: str) -> None:
     try:
-        numbers = graph.client().read_employee_numbers([author, activator])
+        is_another = are_two_people(author, activator)
     except graph.GraphError:
         raise policy.CannotActivate(
             gettext(
@@ -32,8 +39,7 @@ def _require_other_person(author: str, activator: str) -> None:
                 "Try again."
             )
         ) from None
-    first, second = (Identity(object_id, numbers.get(object_id, "")) for object_id in (author, activator))
-    if first.is_same_person(second):
+    if not is_another:
         raise policy.CannotActivate(
             gettext("You and the author have the same employee number. Another person must activate it.")
             if author != activator

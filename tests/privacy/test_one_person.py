@@ -182,6 +182,22 @@ def test_erasure_takes_two_admins(withdrawn, person):
         requests.carry_out(number, by=person("amir"))
 
 
+def test_two_accounts_of_one_admin_are_one_person(withdrawn, person, tenant, fault):
+    number = requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="Article 17")
+    numbers = tenant.tenant.accounts
+    before = numbers["amir"].properties["employeeId"]
+    numbers["amir"].properties["employeeId"] = numbers["ada"].properties["employeeId"]
+    with pytest.raises(ErasureRefused, match="the same employee number"):
+        requests.carry_out(number, by=person("amir"))
+    numbers["amir"].properties["employeeId"] = before
+    fault(path="users", status=503, times=10)
+
+    with pytest.raises(ErasureRefused, match="did not answer"):
+        requests.carry_out(number, by=person("amir"))
+
+    assert Starter.objects.get().erased_at is None
+
+
 def test_a_request_is_valid_for_two_weeks(withdrawn, person, time_machine):
     number = requests.ask_for_erasure(NOOR.object_id, by=person("ada"), reason="Article 17")
     time_machine.move_to(timezone.now() + timedelta(days=15))

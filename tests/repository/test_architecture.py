@@ -71,7 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "history": {"guards", "i18n", "models"},
     "hooks": {"audit", "clock", "i18n", "jobs", "models", "policy", "tickets"},
-    "privacy": {"audit", "clock", "errors", "i18n", "lifecycle", "mail", "models", "policy", "sessions"},
+    "privacy": {"audit", "clock", "errors", "graph", "i18n", "lifecycle", "mail", "models", "policy", "sessions"},
     "worker": {
         "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail",
         "models", "obstacles", "passes", "policy", "privacy", "starters", "transitions",
