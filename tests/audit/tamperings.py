@@ -636,7 +636,7 @@ DETAILS = (
         DETAIL,
         "a starter's are erased after another period, with a correct event",
         forge_erasure(kept_days=0),
-        found="erased details after a different period",
+        found="erased personal details after a period that does not match",
     ),
     unguarded(
         DETAIL,
