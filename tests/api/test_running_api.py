@@ -83,7 +83,7 @@ UNREADABLE = {
     "a header without a name": (b"GET /api/v1/starters HTTP/1.1\r\n<k7Rvmq\r\n\r\n", 400),
     "two lengths": (b"GET /api/v1/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
     "a long address": (b"GET /api/v1/" + LONG + b" HTTP/1.1\r\n\r\n", 414),
-    "a long header": (b"GET /api/v1/starters HTTP/1.1\r\nAuthorization: " + LONG + b"\r\n\r\n", 431),
+    "a long header": (b"GET /api/v1/starters HTTP/1.1\r\nAuthorization: " + LONG * 2 + b"\r\n\r\n", 431),
     "many headers": (
         b"GET /api/v1/ HTTP/1.1\r\n" + b"".join(b"X-%d: k7Rvmq\r\n" % n for n in range(99)) + b"\r\n",
         431,
