@@ -133,7 +133,7 @@ class Record:
         return Record(next((value for value in found if isinstance(value, dict)), {}), self._answer)
 
     def text(self, name: str, *, limit: int = 256) -> str:
-        """Return a text for people, at most `limit` characters, without those that nobody sees."""
+        """Return a text for people, at most `limit` characters, without invisible ones."""
         return clean_name(self._fields.get(name), limit=limit)
 
     def label(self, name: str) -> str:

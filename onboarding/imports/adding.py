@@ -123,10 +123,10 @@ def _finish(stored: StarterImport, *, stopped: str = "") -> None:
     with audit.transaction():
         stored.rows.filter(is_wanted=True).update(is_wanted=False)
         stored.phase, stored.stopped, stored.touched_at = Phase.CHECKED, stopped, clock.now()
-        is_there = StarterImport.objects.filter(pk=stored.pk, phase=Phase.ADDING).update(
+        is_still_adding = StarterImport.objects.filter(pk=stored.pk, phase=Phase.ADDING).update(
             phase=stored.phase, stopped=stopped, touched_at=stored.touched_at
         )
-        if not is_there:  # deleted, or read anew, meanwhile
+        if not is_still_adding:  # HR has deleted the list, or changed its columns
             return
         counts = {
             status: stored.rows.filter(status=status).count() for status in (Status.ADDED, Status.MOVED)

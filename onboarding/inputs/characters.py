@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and that can change what a text seems to say (decision 0020).
+"""Invisible characters, which can change what a text seems to say (decision 0020).
 
 What a person types is refused with the character's name. From a name that a directory or a token sends, they are removed.
 """
@@ -26,7 +26,7 @@ PICTURES = frozenset({"So", "Sm", "Po"})
 
 @dataclass(frozen=True, slots=True)
 class HiddenCharacter:
-    """One character that nobody sees, and its position in the text, counted from 1."""
+    """One invisible character, and its position in the text, counted from 1."""
 
     character: str
     position: int
@@ -51,7 +51,7 @@ def find_hidden(text: str, *, line_breaks: bool = False) -> Iterator[HiddenChara
 
 
 def is_hidden(text: str, index: int) -> bool:
-    """Whether nobody sees the character at this place. Spelling decides about joiners and variation selectors."""
+    """Whether the character at this place is invisible. Spelling decides about joiners and variation selectors."""
     character = text[index]
     if character in JOINERS:
         return not _spells(text, index)

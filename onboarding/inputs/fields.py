@@ -13,7 +13,7 @@ from onboarding.inputs.characters import find_hidden
 
 
 def refuse_hidden_characters(text: str) -> str:
-    """Return the text with `\\n` as its line breaks. Raises ValidationError for a character that nobody sees."""
+    """Return the text with `\\n` as its line breaks. Raises ValidationError for an invisible character."""
     if error := describe_hidden(text):
         raise ValidationError(error, code="hidden_characters")
     return text.replace("\r\n", "\n")
