@@ -18,11 +18,13 @@ from typing import Any
 import pytest
 
 from portal.supervisor import manage_command
-from tests.support.databases import Database, fresh_database
+from tests.support import plan
+from tests.support.databases import IS_POSTGRESQL, Database, fresh_database
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 # The line of a batch of a hundred at which the worker is killed: its cursor may have moved after the last one.
-MOMENTS = (1, 37, 99, 100, 101)
+# Where each test runs once: three moments on SQLite, the other two on PostgreSQL.
+MOMENTS = plan.part_of((1, 99, 37, 100, 101), 2, first=IS_POSTGRESQL)
 EVENTS = 120  # for each kill
 # So that a worker cannot write many more lines than this test has read: it would leave too few for the next ones.
 SMALLEST_PIPE = 4096

@@ -121,7 +121,7 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "answers/test_other_entrances.py": (
         2, "Each second answer; how each is read is tested in tests/graph."),
     "audit/test_tampering.py::test_tampering_is_refused_or_found": (
-        2, "Each kind on one of the two databases in turn."),
+        4, "Each second kind, on one of the two databases in turn."),
     "browser/admin/test_admin_screens.py::test_a_table_of_the_administration_fits": (
         2, "The tables are made alike; every page of the administration is opened in tests/site/test_who_may_what.py."),
     "browser/everyone/test_screens.py::test_refusal_page_fits_the_screen": (
@@ -137,9 +137,9 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "cases/test_start_cases.py::test_o3_an_unreachable_database_is_reported_with_host_and_cause": (
         3, "Each command with one of the causes in turn."),
     "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (
-        2, "Each second part that can be broken; the others run in make test-all."),
+        3, "Each third part that can be broken; the others run in make test-all."),
     "faults/test_exact_kills.py": (
-        2, "Each kill on one of the two databases in turn."),
+        3, "Two thirds of the kills, each on one of the two databases."),
     "guards/test_guards_everywhere.py::test_an_error_of_graph_refuses_everywhere": (
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
     "inputs/test_payloads.py::test_a_page_that_does_not_escape_is_noticed": (
@@ -147,13 +147,13 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),
     "mail/test_mail_answers.py::test_only_an_answer_about_the_address_ends_the_sending": (
-        2, "Each second code of the RFCs; how each is read is a table."),
+        4, "Each fourth code of the RFCs; how each is read is a table."),
     "operations/test_serve.py::test_serve_prints_the_people_and_stops_all_processes": (
         2, "One of the two signals that stop it."),
     "passes/handover": (
         2, "Each case on one of the two databases in turn."),
     "passes/test_confirm.py": (
-        2, "Each second state; every state is clicked in promise 6 and read in cases."),
+        3, "Each third state; every state is clicked in promise 6 and read in cases."),
     "passes/test_graph_quota.py": (
         2, "Each case on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py": (
@@ -163,17 +163,17 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "site/test_pseudo_locale.py": (
         6, "Each kind of page in one state of six."),
     "starters/test_timetable.py::test_each_moment_is_exactly_this_one": (
-        2, "Each second moment."),
+        4, "Each fourth moment."),
     "tenant/test_api_registration.py": (
-        3, "Each third of what can differ, be named or fail."),
+        4, "Each fourth of what can differ, be named or fail."),
     "tenant/test_first_run.py::test_organisation_name_is_never_run_as_a_command": (
         3, "Each third name; quoting is one function."),
     "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (
-        3, "Each third of what can differ."),
+        5, "Each fifth of what can differ."),
     "tenant/test_runs_again.py::test_second_run_creates_only_missing_objects": (
-        3, "Each third object."),
+        5, "Each fifth object."),
     "tenant/test_stops.py::test_failed_call_stops_the_script_and_a_rerun_completes": (
-        2, "Each second of the calls that can fail."),
+        4, "Each fourth of the calls that can fail."),
 }  # fmt: skip
 
 
