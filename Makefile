@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering privacy lint types format lock messages sbom licences run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering privacy docs lint types format lock messages sbom licences run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,10 @@ privacy: dev-environment  ## write docs/reference/data-kept.md from the rules ab
 pictures: dev-environment  ## take the pictures of docs/pictures anew, from the running demo
 	@$(DEV) -m tests.browser.pictures
 
+docs:  ## build the documents as a web site with search, into var/docs-site (needs npm for the diagrams)
+	@$(PYTHON) requirements/install.py docs && $(PYTHON) requirements/node.py docs
+	@.venv-docs/bin/python requirements/docs_site.py
+
 lint: dev-environment
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/djlint templates --check --lint --quiet
 	@said=$$(DATABASE_URL= $(DEV) -m pytest -qq --collect-only 2>&1) || { echo "$$said" | tail -30; exit 1; }
@@ -128,9 +132,10 @@ format: dev-environment
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . ; .venv/bin/djlint templates --reformat --quiet
 
 lock:  ## write the lock files anew (needs uv)
-	@for set in run dev; do extra=; [ $$set = dev ] && extra="--extra dev"; \
+	@for set in run dev docs; do extra=; [ $$set = dev ] && extra="--extra dev"; \
+	from=pyproject.toml; [ $$set = docs ] && from=requirements/docs/packages.in; \
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --upgrade $$extra pyproject.toml -o requirements/$$set.txt; done
+	  --no-emit-find-links --no-header --upgrade $$extra $$from -o requirements/$$set.txt; done
 
 sbom: dev-environment  ## write var/sbom.json: what the portal runs on, with versions, hashes and licences (CycloneDX)
 	@$(DEV) requirements/sbom.py sbom

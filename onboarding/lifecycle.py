@@ -77,7 +77,7 @@ STARTER_MOVES: tuple[Move[StarterState], ...] = (
         StarterState.INVITED,
         StarterState.RECORDED,
         "HR",
-        "HR chooses another account, or another system changes what HR accepted; everything is checked again",
+        "HR chooses another account, or another system changes what HR accepted, and everything is checked again",
     ),
     Move(
         StarterState.WITHDRAWN,

