@@ -221,7 +221,7 @@ class ApproveForm(forms.Form):
     reason = PlainTextField(
         label=_("Why do you approve this?"),
         max_length=300,
-        help_text=_("Write what you checked and who confirmed this to you. The audit log keeps your text."),
+        help_text=_("Describe what you checked and who confirmed it. The audit log keeps your text."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -328,20 +328,21 @@ class MailChoiceForm(forms.Form):
     """Which emails one HR person gets."""
 
     choice = forms.ChoiceField(
-        label=_("Emails you get"),
+        label=_("Which emails do you want?"),
         choices=(
             ("", _("No emails")),
             (
                 "digest",
                 _(
-                    "A digest: an email that lists starters who need attention or whose onboarding is finished"
+                    "Only the digest: one email that lists the starters who need attention or whose "
+                    "onboarding is finished"
                 ),
             ),
             (
                 "urgent",
                 _(
-                    "The digest, plus an urgent email immediately when a starter needs attention on or "
-                    "after the start date"
+                    "The digest and urgent emails: you also get an email immediately when a starter "
+                    "needs attention on or after the start date"
                 ),
             ),
         ),
