@@ -268,7 +268,7 @@ class ReasonForm(forms.Form):
     reason = PlainTextField(
         label=_("Reason"),
         max_length=300,
-        help_text=_("The audit log keeps the reason. Emails do not contain it."),
+        help_text=_("The audit log keeps the reason. Emails do not contain the reason."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -286,7 +286,7 @@ class BulkWithdrawForm(forms.Form):
     reason = PlainTextField(
         label=_("Why are you stopping these onboardings?"),
         max_length=300,
-        help_text=_("The audit log keeps the reason. Emails do not contain it."),
+        help_text=_("The audit log keeps the reason. Emails do not contain the reason."),
         error_messages={"required": _("Enter a reason.")},
     )
 
@@ -305,7 +305,9 @@ class StandInForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = gettext("The audit log keeps the reason. Emails do not contain it.")
+        self.fields["reason"].help_text = gettext(
+            "The audit log keeps the reason. Emails do not contain the reason."
+        )
 
 
 class RestoreForm(ReasonForm):
