@@ -119,9 +119,7 @@ def test_an_earlier_setting_is_compared_with_the_version_before(earlier: Site) -
     PolicyVersion.objects.drafts().update(closes_days_after=9)
 
     assert differences() == [
-        "“passes can be created until (days after the start)” differs from event "
-        + _last("policy.proposed")
-        + " says"
+        "“passes can be created until (days after the start)” differs from event " + _last("policy.proposed")
     ]
 
 
