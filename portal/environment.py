@@ -62,7 +62,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
             self.read_env(str(path), encoding="utf-8")
         except (OSError, ValueError):
             raise ImproperlyConfigured(
-                f"{path.name} cannot be read. Check that the portal may read it, and that it is UTF-8 text."
+                f"{path.name} cannot be read. Check that the portal is allowed to read it, and that it is UTF-8 text."
             ) from None
 
     def mail_address(self, name: str, default: str = "", *, example: str) -> str:

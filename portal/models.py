@@ -157,8 +157,8 @@ class EntraSession(models.Model):
     sid_hash = models.CharField(max_length=64, db_index=True)  # of the claim `sid`
 
     class Meta:
-        verbose_name = _("session of Entra")
-        verbose_name_plural = _("sessions of Entra")
+        verbose_name = _("Entra session")
+        verbose_name_plural = _("Entra sessions")
 
     def __str__(self) -> str:
         return self.sid_hash[:8]
@@ -171,7 +171,7 @@ class ClaimsSeen(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        verbose_name = verbose_name_plural = _("claims seen")
+        verbose_name = verbose_name_plural = _("claims in the last sign-ins")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_row_of_claims_seen")]
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ class DirectoryFindingAdmin(ReadOnly):
             try:
                 findings.close_finding(object_id, by=request.user, reason=reason)
             except findings.AlreadyClosed:
-                messages.error(request, gettext("Someone else has closed this already."))
+                messages.error(request, gettext("Someone else has already resolved this difference."))
             else:
-                messages.success(request, gettext("Closed. The audit log has your reason."))
+                messages.success(request, gettext("Marked as resolved. The audit log contains your reason."))
         return redirect("admin:index")

@@ -76,8 +76,7 @@ class HookDeliveryAdmin(ReadOnly):
             messages.warning(
                 request,
                 gettext(
-                    "The portal cannot send some of the selected deliveries again. Each of them is still "
-                    "waiting, ended more than seven days ago, or belongs to a webhook that was revoked, "
-                    "removed or ended."
+                    "The portal cannot send some of the selected deliveries again: they are still "
+                    "waiting, ended more than seven days ago, or their webhook is no longer active."
                 ),
             )

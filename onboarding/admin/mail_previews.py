@@ -57,7 +57,7 @@ NAMES = {
     "account_replaced": _("Account replaced"),
     "digest": _("Digest"),
     "directory_alarm": _("Pass that the portal did not create"),
-    "erasure": _("Erasure of a person"),
+    "erasure": _("Erasure of personal data"),
     "escalation": _("Escalation"),
     "hr_digest": _("Digest for HR"),
     "invitation": _("Invitation"),

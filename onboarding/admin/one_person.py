@@ -65,7 +65,7 @@ def _ask(request: HttpRequest) -> HttpResponse:
     except ErasureRefused as refused:
         return _show(request, {"reason": str(refused)}, typed=typed, is_searched=False)
     messages.success(
-        request, gettext("You asked for the erasure. Another admin must carry it out within 14 days.")
+        request, gettext("You requested the erasure. Another admin must carry it out within 14 days.")
     )
     return redirect("one-person")
 
@@ -74,7 +74,7 @@ def _erase(request: HttpRequest) -> HttpResponse:
     number = request.POST.get("number", "")
     if not request.POST.get("is_sure"):
         return _show(
-            request, {"erase": gettext("Tick the box to confirm that you want to erase this person.")}
+            request, {"erase": gettext("Tick the box to confirm that you want to erase this person’s data.")}
         )
     try:
         counts = requests.carry_out(
@@ -83,8 +83,10 @@ def _erase(request: HttpRequest) -> HttpResponse:
     except ErasureRefused as refused:
         return _show(request, {"erase": str(refused)})
     erased = ngettext(
-        "The person was erased, with %(count)s finished starter. The audit log keeps its details until their time is over.",
-        "The person was erased, with %(count)s finished starters. The audit log keeps its details until their time is over.",
+        "The person’s data was erased, with %(count)s finished starter. The audit log keeps this "
+        "person’s details until the retention period ends.",
+        "The person’s data was erased, with %(count)s finished starters. The audit log keeps this "
+        "person’s details until the retention period ends.",
         counts["starters"],
     )
     messages.success(request, erased % {"count": counts["starters"]})
@@ -103,7 +105,7 @@ def _show(
     tables = search.find_tables(person) if person and is_searched else []
     context: dict[str, Any] = {
         **admin.site.each_context(request),
-        "title": gettext("One person"),
+        "title": gettext("Data about one person"),
         "typed": typed,
         "reason": _read(request, "reason", LONGEST_REASON),
         "errors": dict.fromkeys(("person", "reason", "erase"), "") | (errors or {}),

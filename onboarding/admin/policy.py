@@ -195,7 +195,7 @@ class PolicyAdmin(ReadOnly):
         except policy.CannotActivate as why:
             messages.error(request, str(why))
         else:
-            text = gettext("Version %(number)s is stopped. It does not come into force.")
+            text = gettext("Version %(number)s was stopped and will not come into force.")
             messages.success(request, text % {"number": object_id})
             say_who_hears(request, policy.effective_before(version))
         return redirect(f"admin:onboarding_{self.opts.model_name}_changelist")

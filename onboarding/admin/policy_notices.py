@@ -27,8 +27,8 @@ def read_reason(request: HttpRequest) -> str:
 
 def say_that_it_waits(request: HttpRequest, version: PolicyVersion) -> None:
     text = gettext(
-        "Version %(number)s is a draft, because it loosens a rule or the policy asks for a second admin. Another "
-        "admin must review and activate it."
+        "Version %(number)s was saved as a draft, because it loosens a rule or because the policy "
+        "requires a second admin. Another admin must review and activate it."
     )
     messages.warning(request, text % {"number": version.number})
 
@@ -42,5 +42,6 @@ def say_who_hears(request: HttpRequest, before: PolicyVersion, *, is_draft: bool
         messages.info(request, text % {"addresses": ", ".join(addresses)})
     else:
         messages.warning(
-            request, gettext("Nobody gets an email about this change, because no address is set for it.")
+            request,
+            gettext("Nobody gets an email about this change, because no address is set for these emails."),
         )

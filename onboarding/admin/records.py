@@ -98,14 +98,14 @@ MEANINGS = {
         "The portal could not read the sign-in methods of an account with an emergency stop. It keeps trying."
     ),
     "daily": _("The portal has not deleted some personal details on time."),
-    "audit_events": _("The portal could not write the events of the audit log to the log."),
+    "audit_events": _("The portal could not copy the events of the audit log to the server log."),
     "audit_head": _(
-        "The portal could not send a signed checkpoint of the audit log to every place outside the database."
+        "The portal could not send a signed checkpoint of the audit log to all of its destinations."
     ),
     "directory_log": _(
         "The portal could not read Entra’s audit log, so it does not see passes that others create."
     ),
-    "proposals": _("The portal could not read the hire dates in Entra, so it proposes no new starters."),
+    "proposals": _("The portal could not read the hire dates in Entra, so it cannot propose new starters."),
     "audit_check": _("The portal could not check the latest events of the audit log."),
 }
 
@@ -128,7 +128,7 @@ class JobAdmin(ReadOnly):
             return gettext("done")
         return gettext("waiting for the next attempt") if job.attempts else gettext("waiting")
 
-    @admin.display(description=_("what it means"))
+    @admin.display(description=_("explanation"))
     def meaning(self, job: Job) -> str:
         if not (job.failed_at or job.attempts):
             return "–"

@@ -124,7 +124,7 @@ def _read_fields(request: HttpRequest, form_class: type[forms.Form]) -> dict[str
     body = read_object(request)
     known = form_class.base_fields
     errors = [
-        FieldError(pointer_to(name), "unknown", gettext("There is no such field."))
+        FieldError(pointer_to(name), "unknown", gettext("This field does not exist."))
         for name in body
         if name not in known
     ]

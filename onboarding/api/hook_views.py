@@ -110,7 +110,7 @@ def read_hook(request: HttpRequest, caller: Caller) -> HookRequest:
     """Raises Problem with an error for each wrong field."""
     body = read_object(request)
     errors = [
-        _error(name, "unknown", gettext("There is no such field.")) for name in body if name not in FIELDS
+        _error(name, "unknown", gettext("This field does not exist.")) for name in body if name not in FIELDS
     ]
     for name in ("url", "source", "format"):
         if name in body and not isinstance(body[name], str):
@@ -144,11 +144,11 @@ def _require_valid(sent: HookRequest, body: dict[str, Any], caller: Caller) -> N
             )
         )
     if sent.hook_format not in Hook.Format.values:
-        errors.append(_error("format", "invalid_choice", gettext("There is no such format.")))
+        errors.append(_error("format", "invalid_choice", gettext("This format does not exist.")))
     if not isinstance(body.get("events", []), list):
         errors.append(_error("events", "not_a_list", gettext("Send this field as a list.")))
     elif any(not isinstance(name, str) or name not in events.TYPES for name in sent.event_types):
-        errors.append(_error("events", "invalid_choice", gettext("There is no such event.")))
+        errors.append(_error("events", "invalid_choice", gettext("This event does not exist.")))
     if errors:
         raise Problem(INVALID_FIELDS, errors=tuple(errors))
 

@@ -45,7 +45,9 @@ class Page:
 
 def read_query(sent: QueryDict) -> ListQuery:
     """Raises Problem for an unknown parameter or value."""
-    errors = [_error(name, gettext("There is no such parameter.")) for name in sent if name not in PARAMETERS]
+    errors = [
+        _error(name, gettext("This parameter does not exist.")) for name in sent if name not in PARAMETERS
+    ]
     errors += [
         _error(name, gettext("Send this parameter only once."))
         for name in PARAMETERS
@@ -58,7 +60,7 @@ def read_query(sent: QueryDict) -> ListQuery:
         if not sent[name]
     ]
     if state and state not in {each.value for each in StarterState}:
-        errors.append(_error("state", gettext("There is no such state.")))
+        errors.append(_error("state", gettext("This state does not exist.")))
     moment = _parse_moment(since)
     if since and moment is None:
         errors.append(_error("since", gettext("Send a time with its UTC offset, like 2026-11-30T09:00:00Z.")))

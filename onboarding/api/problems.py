@@ -25,8 +25,8 @@ class Kind:
 
 INVALID_TOKEN = Kind("invalid_token", 401, _("The access token is missing or not valid"))
 NOT_PERMITTED = Kind("not_permitted", 403, _("The application is not allowed to do this"))
-NOT_FOUND = Kind("not_found", 404, _("There is no such starter"))
-NO_SUCH_ADDRESS = Kind("no_such_address", 404, _("There is no such address"))
+NOT_FOUND = Kind("not_found", 404, _("Starter not found"))
+NO_SUCH_ADDRESS = Kind("no_such_address", 404, _("Address not found"))
 WRONG_METHOD = Kind("wrong_method", 405, _("This address does not accept this HTTP method"))
 BAD_REQUEST = Kind("bad_request", 400, _("The request contains invalid characters"))
 NOT_JSON = Kind("not_json", 400, _("The body is not a JSON object"))
@@ -43,7 +43,7 @@ ALREADY_ADDED = Kind(
 )
 NOT_CHANGEABLE = Kind("not_changeable", 409, _("The starter can no longer be changed"))
 DAILY_LIMIT = Kind("daily_limit", 429, _("This application has reached its daily limit"))
-NO_SUCH_HOOK = Kind("no_such_hook", 404, _("There is no such webhook"))
+NO_SUCH_HOOK = Kind("no_such_hook", 404, _("Webhook not found"))
 HOOK_LIMIT = Kind("hook_limit", 409, _("The application cannot add more webhooks"))
 UNAVAILABLE = Kind("unavailable", 503, _("Microsoft Entra does not respond"))
 

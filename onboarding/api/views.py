@@ -192,8 +192,8 @@ def _not_changeable(source: str, number: str, error: OnboardingError) -> Problem
         return Problem(
             NOT_CHANGEABLE,
             gettext(
-                "Possible reasons: someone requested a pass, the onboarding is finished, or the starter is "
-                "withdrawn."
+                "Possible reasons: someone requested a pass, the onboarding is finished, or HR or "
+                "another system withdrew the starter."
             ),
             more=state,
         )

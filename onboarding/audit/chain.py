@@ -47,10 +47,13 @@ class _Moved:
 
     def fault(self) -> ChainFault:
         if self.first == self.last:
-            words = gettext("was moved here: it was event %(number)s") % {"number": self.first + self.offset}
+            words = gettext("this event was moved here: it was event %(number)s") % {
+                "number": self.first + self.offset
+            }
         else:
             words = gettext(
-                "and those up to event %(last)s were moved here: they were events %(from)s to %(to)s"
+                "this event and the events up to event %(last)s were moved here: they were events "
+                "%(from)s to %(to)s"
             ) % {
                 "last": self.last,
                 "from": self.first + self.offset,
@@ -75,7 +78,9 @@ class ChainWalk:
     def read(self, row: AuditEvent) -> Iterator[ChainFault]:
         """Yield what is known to be wrong after this event was read."""
         if row.seq < 1:
-            yield ChainFault(row.seq, gettext("was inserted: the log begins with event 1"), Kind.INSERTED)
+            yield ChainFault(
+                row.seq, gettext("this event was inserted: the log begins with event 1"), Kind.INSERTED
+            )
             return
         is_sound = hash_event(row) == row.hash
         original = row.seq if is_sound else self._find_original_seq(row)
@@ -91,7 +96,7 @@ class ChainWalk:
             yield from self._flush_moved()
             yield ChainFault(
                 self._last_seq,
-                gettext("was inserted: the next event follows the one before it"),
+                gettext("this event was inserted: the next event follows the previous event"),
                 Kind.INSERTED,
             )
         else:
@@ -114,15 +119,18 @@ class ChainWalk:
     def _relinked(self, row: AuditEvent) -> ChainFault:
         """Two events with correct hashes that do not fit together."""
         if self._last_seq < 1:
-            return ChainFault(row.seq, gettext("was changed, and its hash calculated again"))
-        words = gettext("was changed, and its hash calculated again: event %(next)s does not follow it")
+            return ChainFault(row.seq, gettext("this event was changed, and its hash was calculated again"))
+        words = gettext(
+            "this event was changed, and its hash was calculated again: event %(next)s does not follow "
+            "this event"
+        )
         return ChainFault(self._last_seq, words % {"next": row.seq})
 
     def _note(self, row: AuditEvent, original: int | None) -> Iterator[ChainFault]:
         """Keep what is wrong with this event, until the next one was read."""
         if original is None:
             yield from self._flush_moved()
-            self._changed = ChainFault(row.seq, gettext("was changed"))
+            self._changed = ChainFault(row.seq, gettext("this event was changed"))
         elif original == row.seq:
             yield from self._flush_moved()
         else:

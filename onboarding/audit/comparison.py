@@ -29,7 +29,7 @@ MOST_TRIES = 20
 # What facts can cause that somebody has changed. The chain shows that; here they must not end the comparison.
 UNREADABLE = (AttributeError, LookupError, StopIteration, TypeError, ValueError)
 OTHER_FIELDS = {
-    "settings": _("all settings together"),
+    "settings": _("all settings"),
     "activation": _("activated"),
     "activation.by": _("activated by"),
     "activation.at": _("activated at"),
@@ -41,12 +41,12 @@ OTHER_FIELDS = {
 
 
 APPROVAL_FIELDS = {
-    "why": _("why it is needed"),
+    "why": _("reason for the approval"),
     "occasion": _("what was approved"),
     "by": _("approved by"),
     "reason": _("reason"),
     "at": _("approved at"),
-    "voided_at": _("no longer counts since"),
+    "voided_at": _("no longer valid since"),
 }
 
 
@@ -101,14 +101,14 @@ class _Table:
             if not any(event.event in self.creating for event in mine):
                 yield RowFault(
                     self.subject(self.key(row)),
-                    gettext("no event says that it was added"),
+                    gettext("no event records that this row was added"),
                     RowKind.UNEXPLAINED,
                 )
                 continue
             try:
                 found = [self._words(difference) for difference in self.differences(row, mine)]
             except UNREADABLE:
-                found = [gettext("its events cannot be read")]
+                found = [gettext("the events of this row cannot be read")]
             for words in found:
                 yield RowFault(self.subject(self.key(row)), words, RowKind.DIFFERS)
 
@@ -116,7 +116,7 @@ class _Table:
         raise NotImplementedError
 
     def _words(self, found: Difference) -> str:
-        return gettext("“%(field)s” is not what event %(number)s says") % {
+        return gettext("“%(field)s” differs from event %(number)s") % {
             "field": self._field_words(found.field),
             "number": found.seq,
         }
@@ -181,7 +181,9 @@ class _Starters(_Table):
                 ]
             except UNREADABLE:
                 yield RowFault(
-                    self.subject(self.key(row)), gettext("its events cannot be read"), RowKind.DIFFERS
+                    self.subject(self.key(row)),
+                    gettext("the events of this row cannot be read"),
+                    RowKind.DIFFERS,
                 )
                 continue
             yield from (_describe_approval(fault, row) for fault in found)
@@ -193,15 +195,17 @@ def _describe_approval(found: approval_rows.ApprovalFault, starter: Starter) -> 
         "key": starter.public_id,
     }
     if found.field:
-        words = gettext("“%(field)s” is not what event %(number)s says") % {
+        words = gettext("“%(field)s” differs from event %(number)s") % {
             "field": APPROVAL_FIELDS[found.field],
             "number": found.seq,
         }
         return RowFault(subject, words, RowKind.DIFFERS)
     if found.seq:
-        words = gettext("event %(number)s says that it was added, but it is missing") % {"number": found.seq}
+        words = gettext("event %(number)s records that this row was added, but the row is missing") % {
+            "number": found.seq
+        }
         return RowFault(subject, words, RowKind.MISSING)
-    return RowFault(subject, gettext("no event says that it was added"), RowKind.UNEXPLAINED)
+    return RowFault(subject, gettext("no event records that this row was added"), RowKind.UNEXPLAINED)
 
 
 class _Passes(_Table):
@@ -258,7 +262,9 @@ class _Versions(_Table):
         for row in rows:
             if row not in mine and (row.needs_second or hasattr(row, "activation") or row.department):
                 yield RowFault(
-                    self.subject(row.pk), gettext("is not as the installation added it"), RowKind.DIFFERS
+                    self.subject(row.pk),
+                    gettext("this version differs from the one that the installation added"),
+                    RowKind.DIFFERS,
                 )
         yield from self._compare_origins(written)
 
@@ -321,7 +327,7 @@ def _find_missing_rows(table: _Table) -> Iterator[RowFault]:
         existing = table.existing([table.key_in(event) for event in events])
         for event in events:
             if table.key_in(event) not in existing:
-                words = gettext("event %(number)s says that it was added, but it is missing")
+                words = gettext("event %(number)s records that this row was added, but the row is missing")
                 yield RowFault(
                     table.subject(table.key_in(event)), words % {"number": event.seq}, RowKind.MISSING
                 )

@@ -108,9 +108,11 @@ def verify_signed_heads(lines: Iterable[str], keys: Sequence[Ed25519PublicKey]) 
             continue
         head = _read_head(line)
         if head is None:
-            yield HeadFault(number, gettext("is not a signed checkpoint"))
+            yield HeadFault(number, gettext("this line is not a signed checkpoint"))
         elif not _is_genuine(head, named):
-            yield HeadFault(number, gettext("has a signature that none of the public keys made"))
+            yield HeadFault(
+                number, gettext("the signature of this line does not match any of the public keys")
+            )
         else:
             page.append((number, head))
         if len(page) == PAGE:

@@ -75,13 +75,17 @@ def _verify_end(last: int, head: tuple[int, str] | None, *, has_head: bool) -> I
     if head is None or head_now is None:
         yield ChainFault(last, gettext("the record of the last event (the head) is missing"), Kind.MISSING)
     elif last < head[0]:
-        words = gettext("cut off at the end: events %(first)s to %(last)s are missing")
+        words = gettext("the end of the log was cut off: events %(first)s to %(last)s are missing")
         yield ChainFault(head[0], words % {"first": last + 1, "last": head[0]}, Kind.CUT_OFF)
     elif last > head_now[0]:
-        words = gettext("was inserted at the end, or the head was moved back: the head is event %(number)s")
+        words = gettext(
+            "this event was inserted at the end, or the head was moved back: the head is event %(number)s"
+        )
         yield ChainFault(last, words % {"number": head_now[0]}, Kind.INSERTED)
     elif not has_head and head != (0, GENESIS):
-        words = gettext("was changed, and its hash calculated again: it does not match the head")
+        words = gettext(
+            "this event was changed, and its hash was calculated again: the hash does not match the head"
+        )
         yield ChainFault(head[0], words)
 
 
@@ -94,11 +98,11 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
     for row in rows:
         detail = getattr(row, "detail", None)
         if detail is None:
-            yield ChainFault(row.seq, gettext("its details are missing"), Kind.MISSING)
+            yield ChainFault(row.seq, gettext("the details of this event are missing"), Kind.MISSING)
         elif not detail.values and (row.commitments or not detail.salt):
             blank.append(row)
         elif not _match(row, detail):
-            yield ChainFault(row.seq, gettext("its details were changed"))
+            yield ChainFault(row.seq, gettext("the details of this event were changed"))
     yield from _verify_blanks(blank)
     for row in rows:
         if row.event == ERASURE_DONE:
@@ -109,14 +113,16 @@ def _verify_details(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
         try:
             yield from _verify_erasure(row, periods)
         except (TypeError, ValueError):  # somebody has changed its facts or its time
-            yield ChainFault(row.seq, gettext("cannot be read"))
+            yield ChainFault(row.seq, gettext("this event cannot be read"))
 
 
 def _find_loose_details() -> Iterator[ChainFault]:
     """Details of events that do not exist. The database refuses them, unless somebody removed its foreign keys."""
     loose = AuditDetail.objects.exclude(Exists(AuditEvent.objects.filter(seq=OuterRef("event_id"))))
     for seq in loose.order_by("pk").values_list("pk", flat=True)[:MOST_LOOSE]:
-        yield ChainFault(seq, gettext("its details were inserted: there is no such event"), Kind.INSERTED)
+        yield ChainFault(
+            seq, gettext("details were inserted for an event that does not exist"), Kind.INSERTED
+        )
 
 
 def _match(row: AuditEvent, detail: AuditDetail) -> bool:
@@ -139,7 +145,9 @@ def _verify_blanks(rows: Sequence[AuditEvent]) -> Iterator[ChainFault]:
     for row in rows:
         if row.seq > erased_to.get(row.starter or row.event, 0):
             yield ChainFault(
-                row.seq, gettext("its details were erased, but no event records the erasure"), Kind.BLANKED
+                row.seq,
+                gettext("the details of this event were erased, but no event records the erasure"),
+                Kind.BLANKED,
             )
 
 
@@ -147,17 +155,19 @@ def _verify_erasure(row: AuditEvent, periods: Sequence[tuple[datetime, int]]) ->
     """Whether an erasure was due by the policy of its day."""
     at, kept_days = datetime.fromisoformat(row.at), int(row.facts.get("kept_days", 0))
     if kept_days != _period_at(at, periods):
-        words = gettext("erased personal details after a period that does not match the policy of that day")
+        words = gettext(
+            "this event erased personal details after a period that does not match the policy of that day"
+        )
         yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
         return
     if int(row.facts.get("last", 0)) >= row.seq:
         yield ChainFault(
-            row.seq, gettext("erased details of events that did not exist yet"), Kind.ERASED_UNDULY
+            row.seq, gettext("this event erased details of events that did not exist yet"), Kind.ERASED_UNDULY
         )
         return
     since = _end_of(row) if row.starter else _moment_of(int(row.facts.get("last", 0)))
     if since is None or at - since < timedelta(days=kept_days) - TOLERANCE:
-        yield ChainFault(row.seq, gettext("erased personal details too early"), Kind.ERASED_UNDULY)
+        yield ChainFault(row.seq, gettext("this event erased personal details too early"), Kind.ERASED_UNDULY)
 
 
 def _verify_request(row: AuditEvent) -> Iterator[ChainFault]:
@@ -166,7 +176,7 @@ def _verify_request(row: AuditEvent) -> Iterator[ChainFault]:
     request = asked.filter(seq=row.facts.get("request", 0)).first()
     known = [event.detail.values.get("by") for event in (request, row) if event and hasattr(event, "detail")]
     if request is None or (all(known) and len(set(known)) < len(known)):
-        words = gettext("erased a person although no other person had asked for it")
+        words = gettext("this event erased a person’s data, although nobody else had requested the erasure")
         yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
 
 

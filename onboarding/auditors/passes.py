@@ -105,13 +105,13 @@ def _compare(issue: PassIssue, intent: AuditEvent | None) -> list[str]:
     found = []
     values, facts = intent.detail.values, intent.facts
     if intent.starter != issue.starter.public_id:
-        found.append(gettext("The audit log names another starter."))
+        found.append(gettext("The audit log has a different starter."))
     if facts.get("identity_check") != issue.identity_check:
-        found.append(gettext("The audit log has another identity check."))
+        found.append(gettext("The audit log has a different identity check."))
     if (facts.get("policy"), facts.get("department_policy")) != (issue.policy_id, issue.override_id):
-        found.append(gettext("The audit log has another policy version."))
+        found.append(gettext("The audit log has a different policy version."))
     if "by" in values and values["by"] != f"{issue.actor.tid}/{issue.actor.oid}":
-        found.append(gettext("The audit log names another manager."))
+        found.append(gettext("The audit log has a different manager."))
     return found
 
 

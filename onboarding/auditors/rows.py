@@ -145,7 +145,7 @@ def _name_actor(event: AuditEvent, personal: Mapping[str, str]) -> Name:
             return Name(personal.get("by_name") or personal["by"])
         return Name(pseudonym=event.commitments["by"][:PSEUDONYM_LENGTH])
     if "operator" in event.commitments:
-        note = gettext("at the command line")
+        note = gettext("on the command line")
         if "operator" in personal:
             return Name(personal["operator"], note=note)
         return Name(pseudonym=event.commitments["operator"][:PSEUDONYM_LENGTH], note=note)
@@ -196,7 +196,7 @@ def find_faults(event: AuditEvent, hash_before: str | None) -> list[str]:
     if audit.hash_event(event) != event.hash:
         found.append(gettext("This event was changed."))
     if event.previous != (audit.GENESIS if event.seq == 1 else hash_before):
-        found.append(gettext("This event does not follow the event before it."))
+        found.append(gettext("This event does not follow the previous event."))
     detail = getattr(event, "detail", None)
     if detail is None:
         found.append(gettext("The details of this event are missing."))

@@ -26,30 +26,33 @@ def check_directory_log(_run: DoctorRun) -> Finding:
             "Entra’s audit log has %(count)s passes that the portal did not create.",
             alarms,
         )
-        fix = gettext("The administration’s home page lists them, and says what to do.")
+        fix = gettext("See the administration’s home page for these passes and what to do.")
         return Finding("wrong", words % {"count": alarms}, fix)
     if position is not None and position.refused_at:
         words = gettext(
-            "The portal may not read Entra’s audit log, so it does not see passes that others create. This check is "
-            "optional."
+            "The portal is not allowed to read Entra’s audit log, so it does not see passes that "
+            "others create. This check is optional."
         )
         return Finding("skipped", words, gettext("Grant AuditLog.Read.All to the portal’s identity."))
     if position is None or position.read_at is None:
         return Finding(
-            "unknown", gettext("The portal has not read Entra’s audit log yet. The worker reads it.")
+            "unknown",
+            gettext("The portal has not read Entra’s audit log yet. The worker will read it automatically."),
         )
     if clock.now() - position.read_at > LATE_AFTER:
-        words = gettext("The portal last read Entra’s audit log to its end on %(moment)s UTC.")
-        fix = gettext("Run `manage.py reconcile_directory`. It says what fails.")
+        words = gettext("The portal last read all of Entra’s audit log on %(moment)s UTC.")
+        fix = gettext("Run `manage.py reconcile_directory` to see what fails.")
         return Finding("wrong", words % {"moment": date_format(position.read_at, "ENDED")}, fix)
     if notices := findings.count():
         words = ngettext(
-            "Entra’s audit log does not have %(count)s pass that the portal created.",
-            "Entra’s audit log does not have %(count)s passes that the portal created.",
+            "%(count)s pass that the portal created is missing from Entra’s audit log.",
+            "%(count)s passes that the portal created are missing from Entra’s audit log.",
             notices,
         )
         return Finding("unknown", words % {"count": notices})
-    return Finding("ok", gettext("The portal created each pass of its identity in Entra’s audit log."))
+    return Finding(
+        "ok", gettext("The portal created every pass that Entra’s audit log lists for the portal’s identity.")
+    )
 
 
 CHECKS = (

@@ -129,10 +129,10 @@ CONSEQUENCES = {
         "a first pass."
     ),
     "issue": _("A pass that should be deleted may still exist."),
-    "audit_events": _("The events of the audit log do not reach the log."),
+    "audit_events": _("The server log does not receive the events of the audit log."),
     "proposals": _("The portal proposes no new starters by their hire dates."),
-    "directory_log": _("The portal does not see passes that others create in its name."),
-    "audit_head": _("Signed checkpoints of the audit log do not reach every place outside the database."),
+    "directory_log": _("The portal does not see passes that others create with the portal’s identity."),
+    "audit_head": _("Not all destinations receive the signed checkpoints of the audit log."),
 }
 
 
@@ -161,7 +161,11 @@ def why_role_is_not_checked() -> str:
             "SQLite cannot limit what the portal may change in the database. Anyone who can write the "
             "database file can change the audit log and its triggers."
         )
-    return gettext("Not checked: the sandbox tenant needs no role of its own.") if settings.SANDBOX else ""
+    return (
+        gettext("The portal did not check this, because the sandbox tenant does not need its own role.")
+        if settings.SANDBOX
+        else ""
+    )
 
 
 def check_database_role(_run: DoctorRun) -> Finding:
@@ -210,15 +214,15 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             gettext("For three hours, no signed checkpoint has arrived outside the database: %(errors)s.")
-            % {"errors": errors or gettext("no worker has sent one")},
+            % {"errors": errors or gettext("no worker has sent a signed checkpoint")},
             gettext(
-                "Run `manage.py sign_head` to try again. Until it works, nobody can prove later that the audit log of "
-                "this time is unchanged."
+                "Run `manage.py sign_head` to try again. Until a checkpoint is sent, nobody can prove "
+                "later that the newest part of the audit log is unchanged."
             ),
         )
     return Finding(
         "ok",
-        gettext("The last signed checkpoint was sent at %(time)s.")
+        gettext("The worker sent the last signed checkpoint at %(time)s.")
         % {"time": date_format(timezone.localtime(last), "ENDED")},
     )
 

@@ -19,7 +19,7 @@ class Mark:
 
 MARKS: dict[State, Mark] = {
     "ok": Mark("✓", _("OK")),
-    "wrong": Mark("✗", _("wrong")),
+    "wrong": Mark("✗", _("problem")),
     "unknown": Mark("?", _("not known")),
     "skipped": Mark("–", _("skipped")),
 }

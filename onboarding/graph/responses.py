@@ -73,7 +73,9 @@ class Answer:
 
     def incomplete(self, what: str | Promise) -> Incomplete:
         """Return the error for an answer that lacks `what`: the name of a field, or a translated text."""
-        return Incomplete(format_lazy(_("Microsoft Graph's answer lacks {what}."), what=what), **self.ids)
+        return Incomplete(
+            format_lazy(_("Microsoft Graph's answer does not contain {what}."), what=what), **self.ids
+        )
 
     def to_error(self) -> GraphError:
         """Return the error that this answer means for a read, or for a request that is safe to repeat."""
@@ -173,7 +175,7 @@ class Record:
         items = self.records("value")
         # The next page is never fetched: the request asks for enough rows, or the read decides nothing.
         if self._fields.get("@odata.nextLink") is not None or (self.number("@odata.count") or 0) > len(items):
-            raise self.incomplete(_("the rest of its list"))
+            raise self.incomplete(_("the rest of the list"))
         return items
 
     def incomplete(self, what: str | Promise) -> Incomplete:

@@ -132,7 +132,7 @@ class Transport:
         ]
         names = sorted(name for name, _ in answered)
         if names != sorted(paths) and names != sorted(set(paths) - {may_lack}):
-            raise outer.incomplete(_("a part of the batch"))
+            raise outer.incomplete(_("a response of the batch"))
         return dict(answered)
 
     @sensitive_variables()
@@ -318,7 +318,7 @@ def _parse_json(body: bytes) -> Any:
 def _parse_part(part: Record, outer: Answer) -> Answer:
     status = part.number("status")
     if status is None:
-        raise outer.incomplete(_("the status of a part"))
+        raise outer.incomplete(_("the status of a response"))
     headers = part.record("headers")
     return Answer(
         status=status,

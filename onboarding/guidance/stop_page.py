@@ -62,7 +62,7 @@ def stop_page(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _render(request, form, status=400)
     if wait := code_tries.take_try(getattr(request, "client_address", "")):
-        form.add_error(None, gettext("There were too many tries. Wait an hour, or call your manager or HR."))
+        form.add_error(None, gettext("Too many attempts. Wait an hour, or call your manager or HR."))
         response = _render(request, form, status=429)
         response["Retry-After"] = str(wait)
         return response

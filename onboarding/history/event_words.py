@@ -20,8 +20,8 @@ EVENTS: dict[str, Words] = {
     "starter.account_found": _("The portal found an account with the expected name"),
     "starter.account_accepted": _("HR accepted the account"),
     "starter.rescheduled": _("Start date or note changed"),
-    "starter.invited": _("The portal queued the email with the link to the manager"),
-    "starter.link_sent": _("The portal queued the email with the link again"),
+    "starter.invited": _("The portal queued the email to the manager with the link"),
+    "starter.link_sent": _("The portal queued another email with the link"),
     "starter.manager_changed": _("The manager in Entra changed"),
     "starter.looked_again": _("HR confirmed that the changes in Entra are right"),
     "starter.refused": _("A check found a problem that prevents a pass"),
@@ -29,7 +29,7 @@ EVENTS: dict[str, Words] = {
     "starter.cleared": _("A check found that the problem is fixed"),
     "starter.routed": _("HR assigned the manager’s manager as stand-in"),
     "starter.routing_ended": _("HR removed the stand-in"),
-    "starter.routing_void": _("The stand-in was removed, because the manager changed"),
+    "starter.routing_void": _("The portal removed the stand-in, because the manager changed"),
     "starter.escalated": _("On the first day, nobody requested a pass in time"),
     "mail.refused": _("An email address did not accept an email"),
     "starter.approved": _("An HR colleague approved"),
@@ -39,14 +39,18 @@ EVENTS: dict[str, Words] = {
     "starter.registered": _("The starter registered a sign-in method"),
     "starter.withdrawal_asked": _("HR requested the withdrawal"),
     "starter.withdrawn": _("Withdrawn"),
-    "starter.lapsed": _("The time for a pass ended without a result, so the portal ended the onboarding"),
+    "starter.lapsed": _(
+        "The starter did not complete the first sign-in in time, so the portal ended the onboarding"
+    ),
     "starter.brought_back": _("HR restored the starter"),
     "starter.account_replaced": _("HR chose another account"),
     "starter.acceptance_cancelled": _(
         "The other system changed the starter’s details, so HR must accept the starter again"
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
-    "starter.accepted_by_rule": _("The portal accepted its proposal, by a rule that two admins agreed to"),
+    "starter.accepted_by_rule": _(
+        "The portal accepted its own proposal automatically, as two admins had allowed in the policy"
+    ),
     "starter.requester_changed": _(
         "The requester in the other system changed, so HR must accept the starter again"
     ),
@@ -79,13 +83,17 @@ EVENTS: dict[str, Words] = {
     "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
     "account.looked_up": _("HR looked up an account that only IT can help with"),
     "directory.pass_without_trail": _(
-        "Entra’s log has a pass of the portal’s identity that this audit log does not have"
+        "Entra’s audit log lists a pass by the portal’s identity that is missing from this audit log"
     ),
-    "directory.pass_by_another": _("Entra’s log has a pass for a starter that someone else created"),
-    "directory.pass_not_logged": _("A pass that the portal created is missing from Entra’s log"),
-    "directory.finding_closed": _("An admin closed a difference between Entra’s log and this audit log"),
+    "directory.pass_by_another": _(
+        "According to Entra’s audit log, someone else created a pass for a starter"
+    ),
+    "directory.pass_not_logged": _("A pass that the portal created is missing from Entra’s audit log"),
+    "directory.finding_closed": _(
+        "An admin resolved a difference between Entra’s audit log and this audit log"
+    ),
     "directory.not_read": _(
-        "The portal did not compare a part of Entra’s log, because it is no longer there"
+        "The portal could not compare a part of Entra’s audit log, because Entra no longer has that part"
     ),
     "import.checked": _("HR imported a list, and the portal looked up its accounts"),
     "import.added": _("HR added starters from an imported list"),
@@ -98,13 +106,13 @@ EVENTS: dict[str, Words] = {
     "policy.changed": _("The policy was changed"),
     "policy.proposed": _("A draft of the policy was written"),
     "policy.activated": _("A draft of the policy was activated"),
-    "policy.scheduled": _("Someone on the server’s console activated a version of the policy for later"),
-    "policy.stopped": _("A version of the policy was stopped before it came into force"),
+    "policy.scheduled": _("Someone activated a policy version on the server’s console for a later time"),
+    "policy.stopped": _("Someone stopped a policy version before it came into force"),
     "person.searched": _("An admin searched for everything about a person"),
-    "person.exported": _("Everything about a person was exported"),
+    "person.exported": _("An admin exported everything about a person"),
     "person.erasure_asked": _("An admin asked to erase a person’s data"),
-    "person.erasure_done": _("Another admin erased a person’s data"),
-    "person.erased": _("The portal erased who a person is that signed in"),
+    "person.erasure_done": _("A second admin erased a person’s data"),
+    "person.erased": _("The portal erased the sign-in data of a person"),
     "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),
     "audit.searched": _("An auditor searched the audit log"),

@@ -39,10 +39,10 @@ TITLES: dict[str, Words] = {
     "pass_used": _("A starter used the pass"),
     "registered": _("A starter can sign in without a pass"),
     "pass_cancelled": _("The pass of a starter was cancelled"),
-    "withdrawn": _("A starter was withdrawn"),
+    "withdrawn": _("HR or another system withdrew a starter"),
     "stopped": _("Someone used the emergency stop for a starter"),
     "started_again": _("Two people in HR ended an emergency stop"),
-    "lapsed": _("The time for a starter’s pass ended without a result"),
+    "lapsed": _("A starter did not complete the first sign-in in time"),
 }
 
 

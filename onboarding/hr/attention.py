@@ -97,7 +97,10 @@ FIXES: dict[str, ActionNeeded] = {
     ),
     Problem.ACCOUNT_GONE: ActionNeeded(
         _("The account is no longer in Entra."),
-        _("Ask IT whether the account was deleted by mistake. If there is a new account, choose it."),
+        _(
+            "Ask IT whether they deleted the account by mistake. If there is a new account, choose the new "
+            "account."
+        ),
         "account",
         _("Choose another account"),
     ),

@@ -17,7 +17,7 @@ from onboarding.imports.dates import is_date
 from onboarding.starters.input_rules import ACCOUNT_NAME, MAX_LENGTH, OBJECT_ID, is_account
 
 IS_TABLE = _(
-    "This is a table with several columns, and this field takes only accounts. Import the table instead."
+    "You pasted a table with several columns, but this field accepts only accounts. Import the table instead."
 )
 NO_ACCOUNT = _("Enter an account name, like name@contoso.example, or an object ID.")
 ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789'._-!#^~+&=@")

@@ -221,7 +221,7 @@ class ApproveForm(forms.Form):
     reason = PlainTextField(
         label=_("Why do you approve this?"),
         max_length=300,
-        help_text=_("Write what you checked and who confirmed this to you. The audit log keeps your text."),
+        help_text=_("Describe what you checked and who confirmed it. The audit log keeps your text."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -268,7 +268,7 @@ class ReasonForm(forms.Form):
     reason = PlainTextField(
         label=_("Reason"),
         max_length=300,
-        help_text=_("The audit log keeps the reason. Emails do not contain it."),
+        help_text=_("The audit log keeps the reason. Emails do not contain the reason."),
         error_messages={"required": _("Enter a reason.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -286,7 +286,7 @@ class BulkWithdrawForm(forms.Form):
     reason = PlainTextField(
         label=_("Why are you stopping these onboardings?"),
         max_length=300,
-        help_text=_("The audit log keeps the reason. Emails do not contain it."),
+        help_text=_("The audit log keeps the reason. Emails do not contain the reason."),
         error_messages={"required": _("Enter a reason.")},
     )
 
@@ -305,7 +305,9 @@ class StandInForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = gettext("The audit log keeps the reason. Emails do not contain it.")
+        self.fields["reason"].help_text = gettext(
+            "The audit log keeps the reason. Emails do not contain the reason."
+        )
 
 
 class RestoreForm(ReasonForm):
@@ -328,20 +330,21 @@ class MailChoiceForm(forms.Form):
     """Which emails one HR person gets."""
 
     choice = forms.ChoiceField(
-        label=_("Emails you get"),
+        label=_("Which emails do you want?"),
         choices=(
             ("", _("No emails")),
             (
                 "digest",
                 _(
-                    "A digest: an email that lists starters who need attention or whose onboarding is finished"
+                    "Only the digest: one email that lists the starters who need attention or whose "
+                    "onboarding is finished"
                 ),
             ),
             (
                 "urgent",
                 _(
-                    "The digest, plus an urgent email immediately when a starter needs attention on or "
-                    "after the start date"
+                    "The digest and urgent emails: you also get an email immediately when a starter "
+                    "needs attention on or after the start date"
                 ),
             ),
         ),

@@ -103,7 +103,7 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
         case StarterState.REGISTERED:
             return gettext("Nothing. The starter can sign in.")
         case StarterState.LAPSED:
-            return gettext("Nothing. The time for a pass ended without a result.")
+            return gettext("Nothing. The starter did not complete the first sign-in in time.")
         case _:
             return gettext("Nothing. The onboarding was stopped.")
 

@@ -125,7 +125,9 @@ def approve_starter(request: HttpRequest, public_id: str) -> HttpResponse:
                 raise approvals.NotAnotherPerson
             approvals.approve_missing(starter=starter, by=request.user, reason=form.cleaned_data["reason"])
 
-        if run_and_report(request, approve_with_reason, gettext("Approved. The manager can continue.")):
+        if run_and_report(
+            request, approve_with_reason, gettext("You approved the starter. The manager can continue.")
+        ):
             return redirect("hr:starter", public_id=public_id)
         form = ApproveForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {

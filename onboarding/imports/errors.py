@@ -18,22 +18,24 @@ MESSAGES = {
         "(.xlsx)."
     ),
     "quotes": _(
-        "A cell near row {row} has a quotation mark without its partner. Correct the cell, or save the file as "
-        "a workbook (.xlsx)."
+        "A cell near row {row} has an opening quotation mark but no closing one. Correct the cell, or "
+        "save the file as a workbook (.xlsx)."
     ),
-    "long_cell": _("A cell in row {row} has more than {most} characters. Shorten it."),
+    "long_cell": _("A cell in row {row} has more than {most} characters. Shorten the text in this cell."),
     "columns": _("Row {row} has more than {most} columns. Remove the columns that the portal does not need."),
-    "rows": _("The file has more than {most} rows. Divide it into several files."),
+    "rows": _("The file has more than {most} rows. Split the file into several files."),
     "old_workbook": _(
-        "This is a workbook of an old version of Excel, or it has a password. Save it as a workbook (.xlsx) "
-        "without a password."
+        "This workbook is from an old version of Excel, or it has a password. Save the workbook as "
+        ".xlsx without a password."
     ),
-    "no_table": _("This file is not a table. Use CSV, text with tabs, or an Excel workbook (.xlsx)."),
+    "no_table": _(
+        "This file does not contain a table. Use CSV, tab-separated text or an Excel workbook (.xlsx)."
+    ),
     "workbook": _(
         "The portal cannot read this workbook. Open it in Excel and save it again as .xlsx or CSV."
     ),
     "unpacked": _("The content of this workbook is too large. Copy the rows to a new workbook."),
-    "too_large": _("The file is larger than 5 MB. Divide it into several files."),
+    "too_large": _("The file is larger than 5 MB. Split the file into several files."),
     "daily_limit": _(
         "You can import at most {most} rows a day. Continue tomorrow, or ask an admin to raise the limit."
     ),

@@ -21,25 +21,26 @@ ROW = "row"  # a finding about the whole row
 ERRORS: dict[str, Words] = {
     "missing": _("This cell is empty."),
     "extra_cells": _("This row has more cells than the header. Check the separators and quotation marks."),
-    "spreadsheet_error": _("This cell has an error of the spreadsheet."),
+    "spreadsheet_error": _("This cell contains a spreadsheet error, such as #N/A."),
     "two_accounts": _("This cell has more than one account. Enter one per row."),
     "not_an_account": _("This is not an account name or an email address."),
-    "unknown_date": _("This is not a date that the portal knows. Write it like 2026-12-31."),
+    "unknown_date": _("The portal does not recognise this date. Enter the date like this: 2026-12-31."),
     "no_such_date": _("This date does not exist."),
     "ambiguous_date": _(
-        "The day and the month could be the other way round. Choose the order under “Columns, and check again”."
+        "The portal cannot tell which number is the day and which is the month. Choose “Change columns "
+        "and check again”, then choose the order."
     ),
-    "other_order": _("This date does not have the order that you chose for day and month."),
-    "short_year": _("Write the year with four digits."),
-    "zoned_date": _("This date has a time in another time zone. Write only the date."),
+    "other_order": _("This date does not match the order of day and month that you chose."),
+    "short_year": _("Enter the year with four digits."),
+    "zoned_date": _("This date includes a time with a different time zone. Enter only the date."),
     "too_early": _("This date is more than a month ago. Is the year right?"),
     "too_late": _("This date is more than two years ahead. Is the year right?"),
-    "unknown_time": _("This is not a time. Write it like 09:00."),
-    "two_times": _("The date and the time column have different times."),
-    "unknown_zone": _("This is not a time zone. Write it like Europe/Amsterdam."),
+    "unknown_time": _("This is not a valid time. Enter the time like this: 09:00."),
+    "two_times": _("The date column and the time column contain different times."),
+    "unknown_zone": _("This is not a valid time zone. Enter the time zone like this: Europe/Amsterdam."),
     "too_long": _("This text is too long."),
     "hidden_characters": _("This text contains invisible characters. Type it instead of pasting it."),
-    "repeated": _("Row %(row)s has the same account. Keep one of the two rows."),
+    "repeated": _("Row %(row)s has the same account. Keep only one of these rows."),
     "no_such_id": _("No account has this object ID."),
     "no_such_mail": _("No account has this email address. Enter the account name instead."),
     "several_owners": _("Several accounts have this email address. Enter the account name."),
@@ -47,24 +48,27 @@ ERRORS: dict[str, Words] = {
     "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
     "no_answer": _("Microsoft Entra did not respond. Check the rows again later."),
     "in_progress": _(
-        "The manager has already requested a pass for this starter, so the start cannot change."
+        "The manager has already requested a pass for this starter, so you can no longer change the start."
     ),
     "changed": _("The account in Entra or the starter has changed since the check. Check the rows again."),
 }
 # Questions: HR decides about the row.
 QUESTIONS: dict[str, Words] = {
-    "by_mail": _("This is the email address of the account %(account)s. The portal would use that account."),
+    "by_mail": _(
+        "This email address belongs to the account %(account)s. If you add this row, the portal uses that "
+        "account."
+    ),
     "other_mail": _("The email address in Entra is %(mail)s."),
     "expected": _("This account does not exist yet. Check the spelling."),
-    "added_before": _("Perhaps this person was added before: %(name)s, %(start)s, %(state)s."),
-    "moved": _("This starter was added with another start: %(before)s. The file says: %(after)s."),
-    "new_note": _("This starter has another note."),
+    "added_before": _("This person may have been added before: %(name)s, %(start)s, %(state)s."),
+    "moved": _("This starter was added with a different start: %(before)s. The file says: %(after)s."),
+    "new_note": _("The portal has a different note for this starter."),
     "other_name": _("The name in Entra is %(name)s."),
     "other_number": _("The employee number in Entra is %(number)s."),
     "other_manager": _("The manager in Entra is %(manager)s."),
     "no_manager": _("No manager is set in Entra. Without a manager, no one can create a pass."),
     "disabled": _("The account is disabled. Ask IT to enable it before the start date."),
-    "guest": _("This is a guest account. It cannot get a pass."),
+    "guest": _("This is a guest account. Guests cannot get a pass."),
     "unchecked": _(
         "The portal could not check everything yet. It will check again before it sends the link."
     ),
@@ -74,7 +78,7 @@ NOTICES: dict[str, Words] = {
         "The manager has no mailbox, so the portal cannot email the link. The manager can find the starter on the "
         "portal’s home page."
     ),
-    "already": _("This starter was added before with the same start. Nothing changes."),
+    "already": _("This starter has already been added with the same start. Nothing will change."),
 }
 WORDS = ERRORS | QUESTIONS | NOTICES
 GUARD = "guard:"  # the rest of the code is a guard's

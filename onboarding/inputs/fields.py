@@ -27,8 +27,8 @@ def describe_hidden(text: str) -> str:
         return ""
     called = f"{found.code}, {found.name}" if found.name else found.code
     return gettext(
-        "This text contains invisible characters. The first is character %(position)s: %(name)s. Remove it, or "
-        "type the text instead of pasting it."
+        "This text contains invisible characters. The first is character %(position)s: %(name)s. "
+        "Remove this character, or type the text instead of pasting it."
     ) % {"position": found.position, "name": called}
 
 

@@ -91,4 +91,4 @@ def version_path(version: PolicyVersion) -> str:
 def _without_values(row: SettingChange) -> SettingChange:
     if row.name not in WITHOUT_VALUES:
         return row
-    return SettingChange(row.name, row.label, gettext("the list before"), gettext("another list"))
+    return SettingChange(row.name, row.label, gettext("the previous list"), gettext("the new list"))

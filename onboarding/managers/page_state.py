@@ -173,8 +173,8 @@ def _unknown_state(issue: PassIssue, starter: Starter) -> PageState:
         )
         % {"time": _clock_time(issue.intended_at, starter)},
         gettext(
-            "This takes about three minutes, or longer if Microsoft does not respond. You can then create a new "
-            "pass here."
+            "The check takes about three minutes, or longer if Microsoft does not respond. You can "
+            "then create a new pass here."
         ),
     )
     return PageState("unknown", gettext("We are checking what happened"), lines, refresh_seconds=10)
@@ -306,7 +306,7 @@ def _used_up_state() -> PageState:
 
 def _sign_in_state(before: tuple[str, ...], *, is_queued: bool) -> PageState:
     lines: tuple[str, ...] = (
-        gettext("Sign in again before you create the pass. You will come back to this page."),
+        gettext("Sign in again before you create the pass. You will return to this page."),
     )
     if is_queued:
         lines = (*lines, gettext("It will be your turn within a minute. You keep your place in the queue."))

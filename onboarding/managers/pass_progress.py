@@ -37,7 +37,7 @@ _WHY_CANCELLED: dict[str, Promise] = {
     Reason.NOT_SEEN: _("You did not see the pass."),
     Reason.LOST: _("You cancelled the pass."),
     Reason.TAKEN_BACK: _("HR cancelled the pass."),
-    Reason.WITHDRAWN: _("HR withdrew this starter."),
+    Reason.WITHDRAWN: _("HR or another system withdrew this starter."),
     Reason.STOPPED: _("Someone used the emergency stop."),
     Reason.FROZEN: _("An admin stopped all passes."),
     Reason.SESSIONS_ENDED: _("An admin ended your sessions."),
@@ -113,5 +113,5 @@ def _progress_closed(issue: PassIssue) -> Progress:
             title = gettext("A pass created outside the portal replaced this one")
         case _:
             title = gettext("This pass is no longer valid")
-    why = gettext("Nobody can use it now.")
+    why = gettext("Nobody can use this pass now.")
     return Progress("closed", title, (why, onward), "problem", is_final=True)

@@ -55,10 +55,10 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, db_index=True, max_length=32, verbose_name="starter"),
                 ),
                 ("issue", models.CharField(blank=True, db_index=True, max_length=36, verbose_name="pass")),
-                ("facts", models.JSONField(default=dict, verbose_name="facts (no personal details)")),
+                ("facts", models.JSONField(default=dict, verbose_name="details of the event (not personal)")),
                 (
                     "commitments",
-                    models.JSONField(default=dict, verbose_name="commitments (hashes of personal details)"),
+                    models.JSONField(default=dict, verbose_name="hashes of personal details (commitments)"),
                 ),
                 ("previous", models.CharField(max_length=64, verbose_name="hash of the previous event")),
                 ("hash", models.CharField(max_length=64, unique=True, verbose_name="hash of this event")),
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ("used_at", models.DateTimeField(db_index=True)),
             ],
             options={
-                "verbose_name": "used step-up",
+                "verbose_name": "used an extra sign-in (step-up)",
             },
         ),
         migrations.CreateModel(
@@ -192,17 +192,17 @@ class Migration(migrations.Migration):
                     "choice",
                     models.CharField(
                         choices=[
-                            ("digest", "A digest"),
-                            ("urgent", "A digest, and urgent emails immediately"),
+                            ("digest", "Digest only"),
+                            ("urgent", "Digest and urgent emails"),
                         ],
                         max_length=10,
-                        verbose_name="choice",
+                        verbose_name="selected emails",
                     ),
                 ),
                 (
                     "address",
                     models.CharField(
-                        help_text="The address in Entra when the person chose.",
+                        help_text="The person’s address in Entra when they made this choice.",
                         max_length=254,
                         verbose_name="address",
                     ),
@@ -254,8 +254,8 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="The kind of job and what it is about. The portal never queues the same job "
-                        "twice.",
+                        help_text="The kind of job, and the record that it concerns. The portal never queues the "
+                        "same job twice.",
                         max_length=100,
                         unique=True,
                         verbose_name="job",
@@ -364,8 +364,9 @@ class Migration(migrations.Migration):
                     "identity_checks",
                     models.JSONField(
                         default=onboarding.models.policy_settings.every_check,
-                        help_text="When confirming, the manager chooses how they checked the starter’s identity. Untick the identity "
-                        "checks that your organisation does not accept.",
+                        help_text="When a manager confirms the starter’s identity, the manager chooses how they "
+                        "checked it. Untick the identity checks that your organisation does not "
+                        "accept.",
                         verbose_name="accepted identity checks",
                     ),
                 ),
@@ -477,7 +478,7 @@ class Migration(migrations.Migration):
                         "address. If there is no duty address, it goes to HR. Recommended: the "
                         "manager’s manager, who can act if the manager is ill.",
                         max_length=8,
-                        verbose_name="if there is no pass, escalate to",
+                        verbose_name="recipient of the escalation email",
                     ),
                 ),
                 (
@@ -493,22 +494,22 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(23),
                         ],
-                        verbose_name="escalate at (hour, on first day)",
+                        verbose_name="time of the escalation email (hour on the first day)",
                     ),
                 ),
                 (
                     "new_days_before",
                     models.PositiveSmallIntegerField(
                         default=90,
-                        help_text="The portal creates no pass for an account that was created more than "
-                        "this many days before the start, unless the portal knows that nobody "
-                        "has signed in with it and the hire date in Entra is near the start. "
-                        "Recommended: 90. A lower number is safer.",
+                        help_text="The portal creates no pass for an account that was created more than this "
+                        "many days before the start. There is one exception: nobody has ever signed in "
+                        "to the account, and the hire date in Entra is near the start. Recommended: "
+                        "90. A lower number is safer.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
                         ],
-                        verbose_name="earliest account creation (days before the start)",
+                        verbose_name="earliest creation of the account (days before the start)",
                     ),
                 ),
                 (
@@ -523,7 +524,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
                         ],
-                        verbose_name="latest account creation (days after the start)",
+                        verbose_name="latest creation of the account (days after the start)",
                     ),
                 ),
                 (
@@ -551,7 +552,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(90),
                         ],
-                        verbose_name="hire date may differ by (days)",
+                        verbose_name="allowed difference between hire date and start date (days)",
                     ),
                 ),
                 (
@@ -675,7 +676,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Enter one domain per line, for example contoso.example. Only accounts in these domains can get a "
                         "pass. Leave empty to allow all domains.",
-                        verbose_name="only these domains",
+                        verbose_name="allowed domains",
                     ),
                 ),
                 (
@@ -685,7 +686,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Enter one department per line, spelled as in Entra. Capitals do not matter. Leave empty to allow "
                         "all departments.",
-                        verbose_name="only these departments",
+                        verbose_name="allowed departments",
                     ),
                 ),
                 (
@@ -695,7 +696,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Enter the object ID of one group per line. Members of nested groups are "
                         "included. Leave empty to allow all accounts.",
-                        verbose_name="only members of these groups",
+                        verbose_name="allowed groups",
                     ),
                 ),
                 (
@@ -1379,9 +1380,9 @@ class Migration(migrations.Migration):
                             ("not_seen", "the manager did not see the pass"),
                             ("lost", "the manager cancelled the pass"),
                             ("taken_back", "HR cancelled the pass"),
-                            ("withdrawn", "the starter was withdrawn"),
+                            ("withdrawn", "HR or another system withdrew the starter"),
                             ("frozen", "an admin stopped all passes"),
-                            ("changed", "the starter was changed while the pass was being created"),
+                            ("changed", "someone changed the starter while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
                             ("not_recorded", "the portal could not save the result"),
@@ -1396,7 +1397,7 @@ class Migration(migrations.Migration):
                             ("unreachable", "the portal could not reach Microsoft"),
                             ("registered", "the starter registered a sign-in method"),
                             ("used", "the pass was used, but no sign-in method was registered"),
-                            ("expired", "it expired"),
+                            ("expired", "the pass expired"),
                             ("replaced", "a pass created outside the portal replaced this pass"),
                             (
                                 "overtaken",
@@ -1483,8 +1484,8 @@ class Migration(migrations.Migration):
                     "first_empty_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Microsoft’s answer was unclear, so the portal checked. This is when it "
-                        "first found no pass.",
+                        help_text="The time when the portal first found no pass, after an unclear answer from "
+                        "Microsoft.",
                         null=True,
                         verbose_name="first check that found no pass",
                     ),
@@ -1576,7 +1577,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="Empty if the portal does not know it.",
+                        help_text="Empty if the portal does not know the recipient’s object ID.",
                         max_length=36,
                         verbose_name="object ID of the recipient",
                     ),
@@ -1608,7 +1609,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="The email was no longer relevant when the portal was about to send it.",
                         null=True,
-                        verbose_name="dropped as no longer needed",
+                        verbose_name="not sent, because no longer needed",
                     ),
                 ),
                 (
@@ -1633,7 +1634,10 @@ class Migration(migrations.Migration):
                     "calendar",
                     models.CharField(
                         blank=True,
-                        choices=[("REQUEST", "creates or changes an entry"), ("CANCEL", "cancels the entry")],
+                        choices=[
+                            ("REQUEST", "creates or changes a calendar entry"),
+                            ("CANCEL", "cancels the calendar entry"),
+                        ],
                         db_default="",
                         default="",
                         max_length=10,
@@ -1652,13 +1656,13 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("setup", "the mail server refuses the portal's settings"),
-                            ("later", "the mail server cannot accept it now"),
+                            ("later", "the mail server cannot accept emails now"),
                         ],
                         db_default="",
                         default="",
                         editable=False,
                         max_length=10,
-                        verbose_name="fault",
+                        verbose_name="kind of failure",
                     ),
                 ),
                 ("fault_at", models.DateTimeField(blank=True, null=True, verbose_name="last failure")),
@@ -1750,7 +1754,10 @@ class Migration(migrations.Migration):
                 (
                     "voided_at",
                     models.DateTimeField(
-                        blank=True, help_text="The onboarding started again after this.", null=True
+                        blank=True,
+                        help_text="When the onboarding started again. The approval has not been valid since "
+                        "then.",
+                        null=True,
                     ),
                 ),
                 (

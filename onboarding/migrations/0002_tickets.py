@@ -84,11 +84,11 @@ class Migration(migrations.Migration):
                         verbose_name="client ID of the application",
                     ),
                 ),
-                ("account", models.CharField(max_length=320, verbose_name="account as sent")),
+                ("account", models.CharField(max_length=320, verbose_name="account in the ticket")),
                 (
                     "requested_by",
                     models.CharField(
-                        blank=True, default="", max_length=320, verbose_name="requested by, as sent"
+                        blank=True, default="", max_length=320, verbose_name="requester in the ticket"
                     ),
                 ),
                 (

@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("waiting", "waiting"),
                             ("delivered", "delivered"),
-                            ("given_up", "given up"),
+                            ("given_up", "failed for good"),
                             ("cancelled", "cancelled, because the webhook ended"),
                         ],
                         default="waiting",
@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
                         verbose_name="status",
                     ),
                 ),
-                ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
+                ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
                 ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next try")),
                 ("give_up_at", models.DateTimeField(verbose_name="portal stops trying at")),
                 (

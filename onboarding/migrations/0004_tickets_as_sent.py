@@ -12,22 +12,24 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="ticket",
             name="note",
-            field=models.CharField(blank=True, default="", max_length=500, verbose_name="note as sent"),
+            field=models.CharField(blank=True, default="", max_length=500, verbose_name="note in the ticket"),
         ),
         migrations.AddField(
             model_name="ticket",
             name="start_date",
-            field=models.DateField(blank=True, null=True, verbose_name="start date as sent"),
+            field=models.DateField(blank=True, null=True, verbose_name="start date in the ticket"),
         ),
         migrations.AddField(
             model_name="ticket",
             name="start_time",
-            field=models.TimeField(blank=True, null=True, verbose_name="start time as sent"),
+            field=models.TimeField(blank=True, null=True, verbose_name="start time in the ticket"),
         ),
         migrations.AddField(
             model_name="ticket",
             name="time_zone",
-            field=models.CharField(blank=True, default="", max_length=64, verbose_name="time zone as sent"),
+            field=models.CharField(
+                blank=True, default="", max_length=64, verbose_name="time zone in the ticket"
+            ),
         ),
         migrations.CreateModel(
             name="ApiUsage",

@@ -16,8 +16,8 @@ class Migration(migrations.Migration):
                     "name",
                     models.CharField(
                         choices=[
-                            ("events", "events in the log"),
-                            ("head_log", "signed checkpoints in the log"),
+                            ("events", "events in the server log"),
+                            ("head_log", "signed checkpoints in the server log"),
                             ("head_file", "signed checkpoints in a file"),
                             ("head_url", "signed checkpoints to an address"),
                         ],

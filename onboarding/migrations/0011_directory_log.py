@@ -77,13 +77,13 @@ class Migration(migrations.Migration):
                             ),
                         ],
                         max_length=12,
-                        verbose_name="finding",
+                        verbose_name="difference",
                     ),
                 ),
                 ("at", models.DateTimeField(verbose_name="pass created")),
                 ("found_at", models.DateTimeField(verbose_name="found")),
                 ("event", models.BigIntegerField(verbose_name="audit event")),
-                ("closed_at", models.DateTimeField(null=True, verbose_name="closed")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="resolved")),
                 (
                     "closed_by",
                     models.ForeignKey(
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="closed by",
+                        verbose_name="resolved by",
                     ),
                 ),
                 (
@@ -156,8 +156,10 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="The portal accepts a proposal without HR if it has no warning. The two admins who agreed to this setting then count as the people who added the starter. Recommended: no.",
-                verbose_name="accept these proposals automatically",
+                help_text="The portal accepts each proposal that has no warning, without asking HR. The two "
+                "admins who agreed to this setting then count as the people who added the starter. "
+                "Recommended: no.",
+                verbose_name="accept proposals automatically",
             ),
         ),
         migrations.AddField(
@@ -166,7 +168,9 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 db_default=0,
                 default=0,
-                help_text="Every hour the portal reads the hire dates in Entra and proposes each allowed account that starts within this many days. HR accepts the proposals. 0 turns this off. Recommended: 0, or 14 if your HR system sets hire dates.",
+                help_text="Every hour, the portal reads the hire dates in Entra. It proposes a starter for each "
+                "allowed account with a hire date within this many days, and HR accepts the proposals. "
+                "0 turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates.",
                 validators=[
                     django.core.validators.MinValueValidator(0),
                     django.core.validators.MaxValueValidator(90),

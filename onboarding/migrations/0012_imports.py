@@ -27,17 +27,17 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "signature",
-                    models.CharField(max_length=64, unique=True, verbose_name="hash of the titles"),
+                    models.CharField(max_length=64, unique=True, verbose_name="hash of the column titles"),
                 ),
-                ("choices", models.JSONField(default=dict, verbose_name="choices of HR")),
+                ("choices", models.JSONField(default=dict, verbose_name="column choices")),
                 (
                     "changed_at",
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="last changed"),
                 ),
             ],
             options={
-                "verbose_name": "remembered columns",
-                "verbose_name_plural": "remembered columns",
+                "verbose_name": "saved column choices",
+                "verbose_name_plural": "saved column choices",
             },
         ),
         migrations.AddField(
@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("reading", "being read"),
-                            ("columns", "waits for the columns"),
+                            ("columns", "waiting for HR to choose the columns"),
                             ("checking", "being checked"),
                             ("checked", "checked"),
                             ("adding", "being added"),
@@ -94,22 +94,25 @@ class Migration(migrations.Migration):
                         ],
                         default="reading",
                         max_length=10,
-                        verbose_name="phase",
+                        verbose_name="step",
                     ),
                 ),
                 ("file_name", models.CharField(blank=True, default="", max_length=120, verbose_name="file")),
                 ("source", models.JSONField(default=dict, verbose_name="format of the file")),
                 ("layout", models.JSONField(default=dict, verbose_name="columns of the file")),
-                ("choices", models.JSONField(default=dict, verbose_name="choices of HR")),
+                ("choices", models.JSONField(default=dict, verbose_name="column choices")),
                 ("row_count", models.PositiveIntegerField(default=0, verbose_name="rows")),
                 (
                     "failures",
-                    models.PositiveSmallIntegerField(default=0, verbose_name="failed reads in a row"),
+                    models.PositiveSmallIntegerField(default=0, verbose_name="failed checks in a row"),
                 ),
                 (
                     "stopped",
                     models.CharField(
-                        blank=True, default="", max_length=20, verbose_name="why adding stopped"
+                        blank=True,
+                        default="",
+                        max_length=20,
+                        verbose_name="reason why the portal stopped adding",
                     ),
                 ),
                 (
@@ -137,17 +140,17 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("number", models.PositiveIntegerField(verbose_name="row in the file")),
+                ("number", models.PositiveIntegerField(verbose_name="row number in the file")),
                 ("cells", models.JSONField(verbose_name="cells")),
                 (
                     "status",
                     models.CharField(
                         choices=[
                             ("waiting", "not checked yet"),
-                            ("good", "good"),
-                            ("question", "question"),
+                            ("good", "ready to add"),
+                            ("question", "needs a decision by HR"),
                             ("error", "error"),
-                            ("unchanged", "nothing to do"),
+                            ("unchanged", "no change needed"),
                             ("added", "added"),
                             ("moved", "changed"),
                         ],
@@ -162,7 +165,7 @@ class Migration(migrations.Migration):
                 ),
                 ("values", models.JSONField(default=dict, verbose_name="values")),
                 ("findings", models.JSONField(default=list, verbose_name="findings")),
-                ("shown", models.JSONField(default=dict, verbose_name="details that HR is shown")),
+                ("shown", models.JSONField(default=dict, verbose_name="details shown to HR")),
                 (
                     "identity",
                     models.CharField(blank=True, default="", max_length=320, verbose_name="account"),
@@ -171,7 +174,7 @@ class Migration(migrations.Migration):
                     "starter_id",
                     models.CharField(blank=True, default="", max_length=32, verbose_name="ID of the starter"),
                 ),
-                ("is_wanted", models.BooleanField(default=False, verbose_name="HR wants it added")),
+                ("is_wanted", models.BooleanField(default=False, verbose_name="HR selected this row")),
                 (
                     "starter_import",
                     models.ForeignKey(

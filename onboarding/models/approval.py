@@ -19,7 +19,7 @@ class Approval(models.Model):
         )
         BEYOND = "beyond", _("HR allowed one more pass than the limit")
         # One row of the person who asks, and one of the person who agrees: see `onboarding/stops/restarting.py`.
-        RESTART = "restart", _("HR starts again after an emergency stop")
+        RESTART = "restart", _("two people in HR end an emergency stop")
 
     starter = models.ForeignKey("onboarding.Starter", on_delete=models.PROTECT, related_name="approvals")
     why = models.CharField(max_length=8, choices=Why)
@@ -29,7 +29,9 @@ class Approval(models.Model):
     reason = models.CharField(max_length=300)
     at = models.DateTimeField(default=timezone.now)
     voided_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("The onboarding started again after this.")
+        null=True,
+        blank=True,
+        help_text=_("When the onboarding started again. The approval has not been valid since then."),
     )
 
     class Meta:

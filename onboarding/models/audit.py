@@ -36,8 +36,8 @@ class AuditEvent(models.Model):
     event = models.CharField(_("event"), max_length=40, db_index=True)
     starter = models.CharField(_("starter"), max_length=32, blank=True, db_index=True)
     issue = models.CharField(_("pass"), max_length=36, blank=True, db_index=True)
-    facts = models.JSONField(_("facts (no personal details)"), default=dict)
-    commitments = models.JSONField(_("commitments (hashes of personal details)"), default=dict)
+    facts = models.JSONField(_("details of the event (not personal)"), default=dict)
+    commitments = models.JSONField(_("hashes of personal details (commitments)"), default=dict)
     previous = models.CharField(_("hash of the previous event"), max_length=64)
     hash = models.CharField(_("hash of this event"), max_length=64, unique=True)
 
@@ -71,8 +71,8 @@ class AuditOutlet(models.Model):
     """One place outside the database that the audit log goes to, and how far it has arrived there."""
 
     class Name(models.TextChoices):
-        EVENTS = "events", _("events in the log")
-        HEAD_LOG = "head_log", _("signed checkpoints in the log")
+        EVENTS = "events", _("events in the server log")
+        HEAD_LOG = "head_log", _("signed checkpoints in the server log")
         HEAD_FILE = "head_file", _("signed checkpoints in a file")
         HEAD_URL = "head_url", _("signed checkpoints to an address")
 

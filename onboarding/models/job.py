@@ -20,7 +20,9 @@ class Job(models.Model):
         _("job"),
         max_length=100,
         unique=True,
-        help_text=_("The kind of job and what it is about. The portal never queues the same job twice."),
+        help_text=_(
+            "The kind of job, and the record that it concerns. The portal never queues the same job twice."
+        ),
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
     due_at = models.DateTimeField(_("due"))

@@ -19,13 +19,13 @@ class Mail(models.Model):
         """Why it waits: the last failure, as `mail/answers.py` classified it. See also `refused_at`."""
 
         SETUP = "setup", _("the mail server refuses the portal's settings")
-        LATER = "later", _("the mail server cannot accept it now")
+        LATER = "later", _("the mail server cannot accept emails now")
 
     class Calendar(models.TextChoices):
         """What the calendar file does to the reader's calendar (RFC 5546)."""
 
-        REQUEST = "REQUEST", _("creates or changes an entry")
-        CANCEL = "CANCEL", _("cancels the entry")
+        REQUEST = "REQUEST", _("creates or changes a calendar entry")
+        CANCEL = "CANCEL", _("cancels the calendar entry")
 
     class Reader(models.TextChoices):
         MANAGER = "manager", _("the manager")
@@ -50,7 +50,7 @@ class Mail(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text=_("Empty if the portal does not know it."),
+        help_text=_("Empty if the portal does not know the recipient’s object ID."),
     )
     starter = models.ForeignKey(
         "onboarding.Starter",
@@ -76,7 +76,7 @@ class Mail(models.Model):
     written_at = models.DateTimeField(_("written"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     dropped_at = models.DateTimeField(
-        _("dropped as no longer needed"),
+        _("not sent, because no longer needed"),
         null=True,
         blank=True,
         help_text=_("The email was no longer relevant when the portal was about to send it."),
@@ -100,7 +100,13 @@ class Mail(models.Model):
         _("version of the calendar entry"), default=0, db_default=0
     )
     fault = models.CharField(
-        _("fault"), max_length=10, choices=Fault, blank=True, default="", db_default="", editable=False
+        _("kind of failure"),
+        max_length=10,
+        choices=Fault,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
     )
     fault_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     answer = models.CharField(
@@ -149,8 +155,8 @@ class HrMailChoice(models.Model):
     """The mails that one person in HR has chosen, in addition to those to HR's address. Without a row: none."""
 
     class Choice(models.TextChoices):
-        DIGEST = "digest", _("A digest")
-        URGENT = "urgent", _("A digest, and urgent emails immediately")
+        DIGEST = "digest", _("Digest only")
+        URGENT = "urgent", _("Digest and urgent emails")
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -158,9 +164,9 @@ class HrMailChoice(models.Model):
         related_name="hr_mail_choice",
         verbose_name=_("person"),
     )
-    choice = models.CharField(_("choice"), max_length=10, choices=Choice)
+    choice = models.CharField(_("selected emails"), max_length=10, choices=Choice)
     address = models.CharField(
-        _("address"), max_length=254, help_text=_("The address in Entra when the person chose.")
+        _("address"), max_length=254, help_text=_("The person’s address in Entra when they made this choice.")
     )
     chosen_at = models.DateTimeField(_("chosen"))
 

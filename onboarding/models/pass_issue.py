@@ -44,11 +44,11 @@ class PassIssue(models.Model):
         NOT_SEEN = "not_seen", _("the manager did not see the pass")
         LOST = "lost", _("the manager cancelled the pass")
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
-        WITHDRAWN = "withdrawn", _("the starter was withdrawn")
+        WITHDRAWN = "withdrawn", _("HR or another system withdrew the starter")
         FROZEN = "frozen", _("an admin stopped all passes")
         STOPPED = "stopped", _("someone used the emergency stop")
         SESSIONS_ENDED = "sessions_ended", _("an admin ended the manager’s sessions")
-        CHANGED = "changed", _("the starter was changed while the pass was being created")
+        CHANGED = "changed", _("someone changed the starter while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
         NOT_RECORDED = "not_recorded", _("the portal could not save the result")
@@ -63,7 +63,7 @@ class PassIssue(models.Model):
         UNREACHABLE = "unreachable", _("the portal could not reach Microsoft")
         REGISTERED = "registered", _("the starter registered a sign-in method")
         USED = "used", _("the pass was used, but no sign-in method was registered")
-        EXPIRED = "expired", _("it expired")
+        EXPIRED = "expired", _("the pass expired")
         REPLACED = "replaced", _("a pass created outside the portal replaced this pass")
         OVERTAKEN = "overtaken", _("an earlier attempt created a pass after all, which replaced this one")
         GONE = "gone", _("someone deleted the pass outside the portal")
@@ -136,9 +136,7 @@ class PassIssue(models.Model):
         _("first check that found no pass"),
         null=True,
         blank=True,
-        help_text=_(
-            "Microsoft’s answer was unclear, so the portal checked. This is when it first found no pass."
-        ),
+        help_text=_("The time when the portal first found no pass, after an unclear answer from Microsoft."),
     )
     revoking_at = models.DateTimeField(_("cancellation started"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
@@ -188,7 +186,7 @@ class StepUpUsed(models.Model):
     used_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        verbose_name = _("used step-up")
+        verbose_name = _("used an extra sign-in (step-up)")
 
     def __str__(self) -> str:
         return f"step-up used {self.used_at:%Y-%m-%d %H:%M:%S}"

@@ -101,8 +101,8 @@ class PolicySettings(models.Model):
         _("accepted identity checks"),
         default=every_check,
         help_text=_(
-            "When confirming, the manager chooses how they checked the starter’s identity. Untick the identity "
-            "checks that your organisation does not accept."
+            "When a manager confirms the starter’s identity, the manager chooses how they checked it. "
+            "Untick the identity checks that your organisation does not accept."
         ),
     )
 
@@ -175,7 +175,7 @@ class PolicySettings(models.Model):
     )
 
     escalate_to = models.CharField(
-        _("if there is no pass, escalate to"),
+        _("recipient of the escalation email"),
         max_length=8,
         choices=EscalateTo,
         default=EscalateTo.ABOVE,
@@ -188,7 +188,7 @@ class PolicySettings(models.Model):
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
-        _("escalate at (hour, on first day)"),
+        _("time of the escalation email (hour on the first day)"),
         default=11,
         db_default=11,
         validators=value_between(1, 23),
@@ -201,17 +201,17 @@ class PolicySettings(models.Model):
 
     # --- Which accounts ---------------------------------------------------------------------------------------
     new_days_before = models.PositiveSmallIntegerField(
-        _("earliest account creation (days before the start)"),
+        _("earliest creation of the account (days before the start)"),
         default=90,
         validators=value_between(1, 365),
         help_text=_(
-            "The portal creates no pass for an account that was created more than this many days before "
-            "the start, unless the portal knows that nobody has signed in with it and the hire date in "
-            "Entra is near the start. Recommended: 90. A lower number is safer."
+            "The portal creates no pass for an account that was created more than this many days "
+            "before the start. There is one exception: nobody has ever signed in to the account, and "
+            "the hire date in Entra is near the start. Recommended: 90. A lower number is safer."
         ),
     )
     new_days_after = models.PositiveSmallIntegerField(
-        _("latest account creation (days after the start)"),
+        _("latest creation of the account (days after the start)"),
         default=31,
         validators=value_between(0, 90),
         help_text=_(
@@ -231,7 +231,7 @@ class PolicySettings(models.Model):
         ),
     )
     hire_date_days = models.PositiveSmallIntegerField(
-        _("hire date may differ by (days)"),
+        _("allowed difference between hire date and start date (days)"),
         default=31,
         validators=value_between(1, 90),
         help_text=_(
@@ -323,7 +323,7 @@ class PolicySettings(models.Model):
 
     # --- For whom -----------------------------------------------------------------------------------------------
     scope_domains = models.TextField(
-        _("only these domains"),
+        _("allowed domains"),
         blank=True,
         default="",
         help_text=_(
@@ -332,7 +332,7 @@ class PolicySettings(models.Model):
         ),
     )
     scope_departments = models.TextField(
-        _("only these departments"),
+        _("allowed departments"),
         blank=True,
         default="",
         help_text=_(
@@ -341,7 +341,7 @@ class PolicySettings(models.Model):
         ),
     )
     scope_groups = models.TextField(
-        _("only members of these groups"),
+        _("allowed groups"),
         blank=True,
         default="",
         help_text=_(
@@ -498,18 +498,19 @@ class PolicySettings(models.Model):
         db_default=0,
         validators=value_between(0, 90),
         help_text=_(
-            "Every hour the portal reads the hire dates in Entra and proposes each allowed account that starts "
-            "within this many days. HR accepts the proposals. 0 turns this off. Recommended: 0, or 14 if your "
-            "HR system sets hire dates."
+            "Every hour, the portal reads the hire dates in Entra. It proposes a starter for each "
+            "allowed account with a hire date within this many days, and HR accepts the proposals. 0 "
+            "turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates."
         ),
     )
     accept_proposals = models.BooleanField(
-        _("accept these proposals automatically"),
+        _("accept proposals automatically"),
         default=False,
         db_default=False,
         help_text=_(
-            "The portal accepts a proposal without HR if it has no warning. The two admins who agreed to this "
-            "setting then count as the people who added the starter. Recommended: no."
+            "The portal accepts each proposal that has no warning, without asking HR. The two admins "
+            "who agreed to this setting then count as the people who added the starter. Recommended: "
+            "no."
         ),
     )
     hook_hosts = models.TextField(

@@ -28,12 +28,12 @@ class Ticket(models.Model):
         help_text=_("The application that added the starter."),
     )
     # What the caller sent, which an answer repeats. An answer never has more about a person.
-    account = models.CharField(_("account as sent"), max_length=320)
-    start_date = models.DateField(_("start date as sent"), null=True, blank=True)
-    start_time = models.TimeField(_("start time as sent"), null=True, blank=True)
-    time_zone = models.CharField(_("time zone as sent"), max_length=64, blank=True, default="")
-    note = models.CharField(_("note as sent"), max_length=500, blank=True, default="")
-    requested_by = models.CharField(_("requested by, as sent"), max_length=320, blank=True, default="")
+    account = models.CharField(_("account in the ticket"), max_length=320)
+    start_date = models.DateField(_("start date in the ticket"), null=True, blank=True)
+    start_time = models.TimeField(_("start time in the ticket"), null=True, blank=True)
+    time_zone = models.CharField(_("time zone in the ticket"), max_length=64, blank=True, default="")
+    note = models.CharField(_("note in the ticket"), max_length=500, blank=True, default="")
+    requested_by = models.CharField(_("requester in the ticket"), max_length=320, blank=True, default="")
     requested_by_id = models.CharField(_("object ID of the requester"), max_length=36, blank=True, default="")
     requested_by_name = models.CharField(_("requested by"), max_length=256, blank=True, default="")
     created_at = models.DateTimeField(_("added"), default=timezone.now)
@@ -143,7 +143,7 @@ class HookDelivery(models.Model):
     class Status(models.TextChoices):
         WAITING = "waiting", _("waiting")
         DELIVERED = "delivered", _("delivered")
-        GIVEN_UP = "given_up", _("given up")
+        GIVEN_UP = "given_up", _("failed for good")
         CANCELLED = "cancelled", _("cancelled, because the webhook ended")
 
     message_id = models.CharField(
@@ -165,7 +165,7 @@ class HookDelivery(models.Model):
     body = models.TextField(_("content"), blank=True, default="")
     created_at = models.DateTimeField(_("time of the event"), default=timezone.now)
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.WAITING)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
     give_up_at = models.DateTimeField(_("portal stops trying at"))
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)

@@ -33,7 +33,10 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
     ("readonly database", _("the database file is not writable")),
     ("locked", _("another process has locked the database")),
     ("server closed the connection", _("the database closed the connection")),
-    ("did not issue a token", _("Microsoft Entra did not issue a token for it; the log says why")),
+    (
+        "did not issue a token",
+        _("Microsoft Entra did not issue a token for the database; see the server log"),
+    ),
     ("deadline", _("the database does not answer in time")),
 )
 

@@ -111,7 +111,7 @@ def activate_on_console(number: int, *, reason: str, operator: str) -> datetime 
         return None
     if other := PolicyVersion.objects.scheduled(now).first():
         raise CannotActivate(
-            gettext("Version %(number)s already waits to come into force. Stop it first.")
+            gettext("Version %(number)s is already scheduled to come into force. Stop that version first.")
             % {"number": other.number}
         )
     in_force_at = now + CONSOLE_DELAY
@@ -138,7 +138,7 @@ def stop_version(number: int, *, by: Admin | None, reason: str, operator: str = 
     scheduled = PolicyVersion.objects.scheduled(clock.now()).select_related("activation", "created_by")
     version = scheduled.filter(pk=number).first()
     if version is None:
-        raise CannotActivate(gettext("This version does not wait to come into force."))
+        raise CannotActivate(gettext("This version is not scheduled to come into force."))
     who = by.name if by else _console_name(operator)
     _stop(version, by=by, by_name=who, reason=reason, personal=_personal(reason, operator))
     return version
@@ -235,7 +235,9 @@ def _put_in_force(
 
 def _stop_scheduled(*, superseded_by: PolicyVersion) -> None:
     """Stop what was to come into force later: it would silently undo the version that is in force now."""
-    reason = gettext("Version %(number)s came into force first.") % {"number": superseded_by.number}
+    reason = gettext("Version %(number)s came into force before this version.") % {
+        "number": superseded_by.number
+    }
     for version in list_scheduled():
         facts = {"superseded_by": superseded_by.number}
         _stop(version, by=None, by_name=superseded_by.by_name, reason=reason, personal={}, facts=facts)

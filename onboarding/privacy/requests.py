@@ -36,18 +36,21 @@ from onboarding.sessions.second_person import are_two_people
 ASKED, DONE = audit.ERASURE_ASKED, audit.ERASURE_DONE
 VALID_FOR = timedelta(days=14)
 IS_A_STARTER = _(
-    "This person is a starter whose onboarding is not finished. Withdraw the starter first, or wait until it ends."
+    "This person is a starter whose onboarding is not finished. Withdraw the starter first, or wait "
+    "until the onboarding is finished."
 )
 TAKES_PART = _(
-    "This person takes part in the onboarding of a starter that is not finished, as manager, stand-in or HR. Wait until "
-    "it ends."
+    "This person is the manager, stand-in or HR contact of a starter whose onboarding is not finished. "
+    "Wait until the onboarding is finished."
 )
 HAS_A_PASS = _(
-    "This person may still have a pass that works. Wait until the starter’s history says that the pass is over."
+    "This person may still have a valid pass. Wait until the starter’s history shows that the pass is "
+    "no longer valid."
 )
 IS_STOPPED = _("An emergency stop is in force for this person. Two people in HR must end it first.")
 IS_BEHIND_THE_POLICY = _(
-    "This person wrote, activated or stopped a version of the policy that is still needed, or was an admin recently."
+    "This person wrote, activated or stopped a policy version that the portal still needs, or was "
+    "recently an admin."
 )
 
 
@@ -115,7 +118,7 @@ def ask_for_erasure(typed: str, *, by: Any, reason: str) -> int:
         _require_possible(person)
         if any(person.identifiers and one.person in person.identifiers for one in list_requests()):
             raise ErasureRefused(
-                gettext("An admin has already asked for this. Another admin must carry it out.")
+                gettext("An admin has already requested this erasure. Another admin must carry it out.")
             )
         personal = {"person": typed.strip().lower(), "reason": reason}
         event = audit.record(ASKED, by=by, personal=personal)
@@ -131,9 +134,14 @@ def carry_out(number: int, *, by: Any) -> dict[str, int]:
         _require_admin(by)
         request = next((one for one in list_requests() if one.number == number), None)
         if request is None:
-            raise ErasureRefused(gettext("This request was carried out already, or is too old. Ask again."))
+            raise ErasureRefused(
+                gettext(
+                    "This erasure was already carried out, or the request has expired. Request the erasure "
+                    "again if you still need it."
+                )
+            )
         if request.is_of(by):
-            raise ErasureRefused(gettext("You asked for this erasure. Another admin must carry it out."))
+            raise ErasureRefused(gettext("You requested this erasure. Another admin must carry it out."))
         person = search.find_person(request.person)
         _require_possible(person)
         counts = _erase(person, number, by=by)
@@ -144,7 +152,7 @@ def carry_out(number: int, *, by: Any) -> dict[str, int]:
 
 def _require_admin(by: Any) -> None:
     if not by.is_admin:
-        raise ErasureRefused(gettext("Only an admin can erase a person."))
+        raise ErasureRefused(gettext("Only an admin can erase a person’s data."))
 
 
 def _require_other_person(number: int, by: Any) -> None:
@@ -157,14 +165,15 @@ def _require_other_person(number: int, by: Any) -> None:
         except graph.GraphError:
             raise ErasureRefused(
                 gettext(
-                    "Microsoft Entra did not answer whether you and the other admin are two people. Nothing was "
-                    "erased. Try again."
+                    "The portal could not check in Microsoft Entra that you and the other admin are "
+                    "different people, so nothing was erased. Try again."
                 )
             ) from None
         if not is_another:
             raise ErasureRefused(
                 gettext(
-                    "You and the admin who asked have the same employee number. Another person must carry it out."
+                    "You and the admin who requested the erasure have the same employee number, so you "
+                    "count as one person. Another admin must carry out the erasure."
                 )
             )
 

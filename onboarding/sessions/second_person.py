@@ -35,13 +35,16 @@ def _require_other_person(author: str, activator: str) -> None:
     except graph.GraphError:
         raise policy.CannotActivate(
             gettext(
-                "Microsoft Entra did not answer whether you and the author are two people. Nothing was changed. "
-                "Try again."
+                "The portal could not check in Microsoft Entra that you and the author are different "
+                "people, so nothing was changed. Try again."
             )
         ) from None
     if not is_another:
         raise policy.CannotActivate(
-            gettext("You and the author have the same employee number. Another person must activate it.")
+            gettext(
+                "You and the author have the same employee number, so you count as one person. Another "
+                "admin must activate this version."
+            )
             if author != activator
             else gettext("You wrote this version. Another admin must activate it.")
         )

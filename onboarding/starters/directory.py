@@ -328,7 +328,7 @@ def _list_warnings(account: graph.Account, manager: graph.Manager | None, record
             account.enabled is not True,
             gettext("The account is disabled. Ask IT to enable it before the start date."),
         ),
-        (account.kind != "member", gettext("This is a guest account. It cannot get a pass.")),
+        (account.kind != "member", gettext("This is a guest account. Guests cannot get a pass.")),
         (
             manager is None,
             gettext("No manager is set in Entra. Without a manager, no one can create a pass."),

@@ -53,8 +53,8 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
             ],
             options={
-                "verbose_name": "claims seen",
-                "verbose_name_plural": "claims seen",
+                "verbose_name": "claims in the last sign-ins",
+                "verbose_name_plural": "claims in the last sign-ins",
                 "constraints": [
                     models.CheckConstraint(condition=models.Q(("id", 1)), name="one_row_of_claims_seen")
                 ],

@@ -26,8 +26,8 @@ class Migration(migrations.Migration):
                 ("sid_hash", models.CharField(db_index=True, max_length=64)),
             ],
             options={
-                "verbose_name": "session of Entra",
-                "verbose_name_plural": "sessions of Entra",
+                "verbose_name": "Entra session",
+                "verbose_name_plural": "Entra sessions",
             },
         ),
         migrations.AddField(

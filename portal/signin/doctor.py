@@ -204,7 +204,7 @@ def claims_are_present(visit: Any) -> Finding:
     else:
         return (
             "unknown",
-            gettext("Not known until someone signs in."),
+            gettext("The portal can check this only after someone has signed in."),
             gettext("Sign in once, then run the doctor again."),
         )
     # A token has acrs only if the sign-in requested it, so its absence there proves nothing.

@@ -89,7 +89,7 @@ def test_the_same_place_writes_a_draft_that_ends_the_freeze(person, browser_of):
 
     draft = PolicyVersion.objects.drafts().get()
     assert (draft.frozen, draft.reason, policy.for_site().frozen) == (False, "It is over", True)
-    assert f"Version {draft.number} is a draft" in page
+    assert f"Version {draft.number} was saved as a draft" in page
 
 
 def test_a_freeze_without_a_reason_changes_nothing(browser_of):

@@ -297,7 +297,7 @@ EMPTY_FUNCTION = "CREATE OR REPLACE FUNCTION onboarding_refuse() RETURNS trigger
 ADDED = "only ever added"
 ERASED = "can only be erased"
 ANOTHER_HEAD = "does not contain the event whose hash you saved"
-WITHOUT_EVENT = "its details were erased, but no event records the erasure"
+WITHOUT_EVENT = "the details of this event were erased, but no event records the erasure"
 
 EVENTS = (
     *change(
@@ -362,7 +362,7 @@ EVENTS = (
         f"UPDATE {EVENT} SET facts = '{{}}' WHERE seq = $invited",
         hash_again("invited"),
         refused=ADDED,
-        found="was changed, and its hash calculated again: event",
+        found="this event was changed, and its hash was calculated again: event",
     ),
     *change(
         EVENT,
@@ -370,7 +370,7 @@ EVENTS = (
         f"UPDATE {EVENT} SET facts = '{{\"a\": 1}}' WHERE seq = $looked_up",
         hash_again("looked_up"),
         refused=ADDED,
-        found="it does not match the head",
+        found="does not match the head",
     ),
     *change(
         EVENT,
@@ -399,21 +399,21 @@ EVENTS = (
         "the last is deleted",
         *delete_events("= $last")[::-1],
         refused=ADDED,
-        found="cut off at the end",
+        found="the end of the log was cut off",
     ),
     *change(
         EVENT,
         "the end is deleted",
         *delete_events(">= $intent")[::-1],
         refused=ADDED,
-        found="cut off at the end",
+        found="the end of the log was cut off",
     ),
     *change(
         EVENT,
         "all are deleted",
         *delete_events("> 0")[::-1],
         refused=ADDED,
-        found="cut off at the end: events 1 to",
+        found="the end of the log was cut off: events 1 to",
     ),
     *change(
         EVENT,
@@ -428,7 +428,7 @@ EVENTS = (
         "the table is emptied",
         f"TRUNCATE {EVENT} CASCADE",
         refused="never emptied",
-        found="cut off at the end: events 1 to",
+        found="the end of the log was cut off: events 1 to",
         database=POSTGRESQL,
     ),
 )
@@ -470,7 +470,7 @@ EVENTS_MOVED = (
         EVENT,
         (shift("seq > $intent", 1), add("mail.refused", "$intent")),
         Outcome.FOUND,
-        "was inserted: the next event follows the one before it",
+        "this event was inserted: the next event follows the previous event",
         Triggers.DROPPED,
     ),
     Tampering(
@@ -478,7 +478,7 @@ EVENTS_MOVED = (
         EVENT,
         (*delete_events("= $shown"), add("mail.refused", "$intent")),
         Outcome.FOUND,
-        "and its hash calculated again",
+        "and its hash was calculated again",
         Triggers.DROPPED,
     ),
     unguarded(
@@ -494,14 +494,14 @@ EVENTS_MOVED = (
         "one is inserted at the end without details, and the head moved",
         add("mail.refused", with_details=False),
         move_head,
-        found="its details are missing",
+        found="the details of this event are missing",
     ),
     unguarded(
         EVENT,
         "a withdrawal is forged at the end, and the head moved",
         add("starter.withdrawn", state="withdrawn"),
         move_head,
-        found="“state” is not what event",
+        found="“state” differs from event",
     ),
     unguarded(
         EVENT,
@@ -531,21 +531,21 @@ DETAILS = (
         "all values are changed",
         f'UPDATE {DETAIL} SET "values" = \'{{"by": "x"}}\' WHERE event_id = $intent',
         refused=ERASED,
-        found="its details were changed",
+        found="the details of this event were changed",
     ),
     *change(
         DETAIL,
         "the salt is changed",
         f"UPDATE {DETAIL} SET salt = 'another' WHERE event_id = $intent",
         refused=ERASED,
-        found="its details were changed",
+        found="the details of this event were changed",
     ),
     *change(
         DETAIL,
         "only the salt is blanked",
         f"UPDATE {DETAIL} SET salt = '' WHERE event_id = $intent",
         refused=ERASED,
-        found="its details were changed",
+        found="the details of this event were changed",
     ),
     *change(
         DETAIL,
@@ -559,35 +559,35 @@ DETAILS = (
         "those of two events are swapped",
         swap_details,
         refused=ERASED,
-        found="its details were changed",
+        found="the details of this event were changed",
     ),
     *change(
         DETAIL,
         "erased ones get a value again",
         f'UPDATE {DETAIL} SET salt = \'x\', "values" = \'{{"by_name": "Somebody"}}\' WHERE event_id = $erasure - 3',
         refused=ERASED,
-        found="its details were changed",
+        found="the details of this event were changed",
     ),
     *change(
         DETAIL,
         "those of one event are deleted",
         f"DELETE FROM {DETAIL} WHERE event_id = $intent",
         refused="never deleted",
-        found="its details are missing",
+        found="the details of this event are missing",
     ),
     *change(
         DETAIL,
         "all are deleted",
         f"DELETE FROM {DETAIL}",
         refused="never deleted",
-        found="its details are missing",
+        found="the details of this event are missing",
     ),
     *change(
         DETAIL,
         "a row is replaced",
         replace_row(DETAIL, "salt", "'another'", "event_id = $intent"),
         refused="never replaced",
-        found="its details were changed",
+        found="the details of this event were changed",
         database=SQLITE,
     ),
     *change(
@@ -595,7 +595,7 @@ DETAILS = (
         "the table is emptied",
         f"TRUNCATE {DETAIL}",
         refused="never emptied",
-        found="its details are missing",
+        found="the details of this event are missing",
         database=POSTGRESQL,
     ),
     unguarded(
@@ -623,14 +623,14 @@ DETAILS = (
         DETAIL,
         "details of an event that does not exist are inserted",
         f"INSERT INTO {DETAIL} (event_id, salt, \"values\") VALUES (5000, 'x', '{{}}')",
-        found="its details were inserted: there is no such event",
+        found="details were inserted for an event that does not exist",
         database=SQLITE,
     ),
     unguarded(
         DETAIL,
         "a starter's are erased too early, with a correct event",
         forge_erasure(),
-        found="erased personal details too early",
+        found="this event erased personal details too early",
     ),
     unguarded(
         DETAIL,
@@ -642,14 +642,14 @@ DETAILS = (
         DETAIL,
         "an erasure is forged that covers later events",
         forge_erasure(last="99999", starter="noor_id"),
-        found="erased details of events that did not exist yet",
+        found="this event erased details of events that did not exist yet",
     ),
     rewritten(
         DETAIL,
         "a value is changed, with its commitment, and the hash of the event",
         commit_again("intent", by_name="Somebody Else"),
         hash_again("intent"),
-        found="and its hash calculated again",
+        found="and its hash was calculated again",
         outcome=Outcome.FOUND,
     ),
     rewritten(
@@ -686,7 +686,7 @@ HEADS = (
         "it is moved far forward",
         f"UPDATE {HEAD} SET seq = seq + 9, hash = '{'a' * 64}'",
         refused="only moves forward",
-        found="cut off at the end",
+        found="the end of the log was cut off",
     ),
     *change(
         HEAD,
@@ -718,7 +718,7 @@ HEADS = (
         HEAD,
         "it is moved one forward without an event",
         f"UPDATE {HEAD} SET seq = seq + 1, hash = '{'a' * 64}'",
-        found="cut off at the end",
+        found="the end of the log was cut off",
     ),
 )
 VERSIONS = (
@@ -741,7 +741,7 @@ VERSIONS = (
         "a setting that may name a person is changed",
         f"UPDATE {VERSION} SET security_address = 'other@example.com' WHERE number = $changed_version",
         refused=ADDED,
-        found="all settings together",
+        found="all settings",
     ),
     *change(
         VERSION,
@@ -755,49 +755,49 @@ VERSIONS = (
         "its author is changed",
         f"UPDATE {VERSION} SET created_by_id = $maria WHERE number = $changed_version",
         refused=ADDED,
-        found="“written by” is not what event",
+        found="“written by” differs from event",
     ),
     *change(
         VERSION,
         "its author is removed",
         f"UPDATE {VERSION} SET created_by_id = NULL WHERE number = $changed_version",
         refused=ADDED,
-        found="“written by” is not what event",
+        found="“written by” differs from event",
     ),
     *change(
         VERSION,
         "its reason is changed",
         f"UPDATE {VERSION} SET reason = 'Another' WHERE number = $changed_version",
         refused=ADDED,
-        found="“reason for the change” is not what event",
+        found="“reason for the change” differs from event",
     ),
     *change(
         VERSION,
         "its time is changed",
         f"UPDATE {VERSION} SET created_at = '2020-01-01 00:00:00+00' WHERE number = $changed_version",
         refused=ADDED,
-        found="“created” is not what event",
+        found="“created” differs from event",
     ),
     *change(
         VERSION,
         "a draft is activated",
         f"UPDATE {VERSION} SET needs_second = FALSE WHERE number = $draft",
         refused=ADDED,
-        found="“needs a second admin” is not what event",
+        found="“needs a second admin” differs from event",
     ),
     *change(
         VERSION,
         "it is given to a department",
         f"UPDATE {VERSION} SET department = 'legal' WHERE number = $changed_version",
         refused=ADDED,
-        found="“department” is not what event",
+        found="“department” differs from event",
     ),
     *change(
         VERSION,
         "one is deleted",
         f"DELETE FROM {VERSION} WHERE number = $draft",
         refused=ADDED,
-        found="says that it was added, but it is missing",
+        found="records that this row was added, but the row is missing",
     ),
     *change(
         VERSION,
@@ -812,14 +812,14 @@ VERSIONS = (
         "the table is emptied",
         f"TRUNCATE {VERSION} CASCADE",
         refused="never emptied",
-        found="says that it was added, but it is missing",
+        found="records that this row was added, but the row is missing",
         database=POSTGRESQL,
     ),
     unguarded(
         VERSION,
         "one is inserted",
         copy_row(VERSION, "number = $changed_version", number="98"),
-        found="policy version 98: no event says that it was added",
+        found="policy version 98: no event records that this row was added",
     ),
     rewritten(
         VERSION,
@@ -835,35 +835,35 @@ ACTIVATIONS = (
         "another person activated it",
         f"UPDATE {ACTIVATION} SET by_id = $ada",
         refused=ADDED,
-        found="“activated by” is not what event",
+        found="“activated by” differs from event",
     ),
     *change(
         ACTIVATION,
         "its time is changed",
         f"UPDATE {ACTIVATION} SET at = '2020-01-01 00:00:00+00'",
         refused=ADDED,
-        found="“activated at” is not what event",
+        found="“activated at” differs from event",
     ),
     *change(
         ACTIVATION,
         "it names another version",
         f"UPDATE {ACTIVATION} SET version_id = $draft",
         refused=ADDED,
-        found="“activated” is not what event",
+        found="“activated” differs from event",
     ),
     *change(
         ACTIVATION,
         "one is deleted",
         f"DELETE FROM {ACTIVATION}",
         refused=ADDED,
-        found="“activated” is not what event",
+        found="“activated” differs from event",
     ),
     *change(
         ACTIVATION,
         "a row is replaced",
         replace_row(ACTIVATION, "by_id", "(SELECT MIN(id) FROM portal_user)", "1 = 1"),
         refused="never replaced",
-        found="“activated by” is not what event",
+        found="“activated by” differs from event",
         database=SQLITE,
     ),
     *change(
@@ -871,14 +871,14 @@ ACTIVATIONS = (
         "the table is emptied",
         f"TRUNCATE {ACTIVATION} CASCADE",
         refused="never emptied",
-        found="“activated” is not what event",
+        found="“activated” differs from event",
         database=POSTGRESQL,
     ),
     unguarded(
         ACTIVATION,
         "a draft is activated",
         copy_row(ACTIVATION, "id > 0", id="99", version_id="$draft"),
-        found="“activated” is not what event",
+        found="“activated” differs from event",
     ),
 )
 
@@ -888,7 +888,7 @@ def starter(name: str, change: str, found: str, whose: str = "$liam") -> Tamperi
         STARTER,
         name,
         f"UPDATE {STARTER} SET {change} WHERE id = {whose}",
-        found=f"“{found}” is not what event",
+        found=f"“{found}” differs from event",
     )
 
 
@@ -897,13 +897,13 @@ def approval(name: str, change: str, found: str, whose: str = "$liam") -> Tamper
         APPROVAL,
         name,
         f"UPDATE {APPROVAL} SET {change} WHERE starter_id = {whose}",
-        found=f"“{found}” is not what event",
+        found=f"“{found}” differs from event",
     )
 
 
 def issue(name: str, change: str, found: str) -> Tampering:
     return unguarded(
-        ISSUE, name, f"UPDATE {ISSUE} SET {change} WHERE id = '$issue'", found=f"“{found}” is not what event"
+        ISSUE, name, f"UPDATE {ISSUE} SET {change} WHERE id = '$issue'", found=f"“{found}” differs from event"
     )
 
 
@@ -948,41 +948,41 @@ STARTERS = (
         STARTER,
         "the public id is changed",
         f"UPDATE {STARTER} SET public_id = 'another' WHERE id = $nadia",
-        found="starter another: no event says that it was added",
+        found="starter another: no event records that this row was added",
     ),
     unguarded(
         STARTER,
         "one is deleted",
         "DELETE FROM onboarding_starterword WHERE starter_id = $nadia",
         f"DELETE FROM {STARTER} WHERE id = $nadia",
-        found="says that it was added, but it is missing",
+        found="records that this row was added, but the row is missing",
     ),
     unguarded(
         STARTER,
         "one is inserted",
         copy_row(STARTER, "id = $nadia", id="99", public_id="'another'", account_id="'another'"),
-        found="starter another: no event says that it was added",
+        found="starter another: no event records that this row was added",
     ),
 )
 APPROVALS = (
     approval("the approver is changed", "by_id = $hanna", "approved by"),
     approval("its reason is changed", "reason = 'Another'", "reason"),
     approval("its time is changed", "at = '2020-01-01 00:00:00+00'", "approved at"),
-    approval("its kind is changed", "why = 'beyond'", "why it is needed"),
+    approval("its kind is changed", "why = 'beyond'", "reason for the approval"),
     approval("it counts for another occasion", "occasion = 'another'", "what was approved"),
-    approval("it no longer counts", "voided_at = '2020-01-01 00:00:00+00'", "no longer counts since"),
+    approval("it no longer counts", "voided_at = '2020-01-01 00:00:00+00'", "no longer valid since"),
     approval("one whose reason was erased gets one again", "reason = 'Another'", "reason", whose="$noor"),
     unguarded(
         APPROVAL,
         "it is given to another starter",
         f"UPDATE {APPROVAL} SET starter_id = $nadia WHERE starter_id = $liam",
-        found="no event says that it was added",
+        found="no event records that this row was added",
     ),
     unguarded(
         APPROVAL,
         "one is deleted",
         f"DELETE FROM {APPROVAL} WHERE starter_id = $liam",
-        found="says that it was added, but it is missing",
+        found="records that this row was added, but the row is missing",
     ),
     unguarded(
         APPROVAL,
@@ -1021,13 +1021,13 @@ ISSUES = (
         ISSUE,
         "one is deleted",
         f"DELETE FROM {ISSUE} WHERE id = '$issue'",
-        found="says that it was added, but it is missing",
+        found="records that this row was added, but the row is missing",
     ),
     unguarded(
         ISSUE,
         "one is inserted",
         copy_row(ISSUE, "id = '$issue'", id=f"'{'a' * 32}'", number="2", state="'void'"),
-        found="no event says that it was added",
+        found="no event records that this row was added",
     ),
     Tampering(
         "the actor is changed where retention has erased the details",
@@ -1062,7 +1062,7 @@ WHOLE = (
         "the chain is written again after an event was changed that a row tells of",
         act_as("intent", "hanna"),
         write_again("$intent"),
-        found="“identity confirmed by” is not what event",
+        found="“identity confirmed by” differs from event",
         outcome=Outcome.FOUND,
     ),
     rewritten(
@@ -1083,7 +1083,7 @@ WHOLE = (
         "the end is cut off with the head, and the rows stay",
         *delete_events("> $intent"),
         head_to_last,
-        found="is not what event",
+        found="differs from event",
         outcome=Outcome.FOUND,
     ),
     rewritten(EVENT, "an old backup is restored", put_backup_back),

@@ -161,4 +161,4 @@ def test_the_daily_check_logs_a_broken_chain(caplog):
     (record,) = caplog.records
     fields = vars(record)
     assert (record.levelname, fields["event.action"]) == ("ERROR", "audit-chain-broken")
-    assert fields["portal.audit.faults"] == ["event 2: was changed"]
+    assert fields["portal.audit.faults"] == ["event 2: this event was changed"]

@@ -168,7 +168,7 @@ TAMPERINGS = {
     "The details of this event were changed.": alter_values,
     "The details of this event are missing.": lambda event: AuditDetail.objects.filter(event=event).delete(),
     "This event was changed.": lambda event: AuditEvent.objects.filter(pk=event.pk).update(facts={}),
-    "This event does not follow the event before it.": lambda event: AuditEvent.objects.filter(
+    "This event does not follow the previous event.": lambda event: AuditEvent.objects.filter(
         pk=event.pk - 1
     ).update(hash="0" * 64),
 }
@@ -182,7 +182,7 @@ def test_a_changed_event_says_so(audrey, emma, words):
 
     page = search(audrey, event="starter.withdrawn")
     assert words in page
-    assert "1 event on this page is not as the portal recorded it" in page
+    assert "1 event on this page differs from what the portal recorded" in page
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def test_an_impossible_month_leads_to_this_month(audrey, month):
 
 
 CHANGES = {
-    "The audit log has another identity check.": {"identity_check": "known"},
-    "The audit log names another manager.": {"actor": "tom"},
-    "The audit log names another starter.": {"starter": "emma"},
+    "The audit log has a different identity check.": {"identity_check": "known"},
+    "The audit log has a different manager.": {"actor": "tom"},
+    "The audit log has a different starter.": {"starter": "emma"},
 }
 
 

@@ -221,7 +221,7 @@ def test_a8_one_admin_alone_loosens_nothing(ada):
 
     now = policy.for_site()
     assert (now.lifetime_minutes, now.same_manager, now.security_address) == (60, True, "")
-    assert "is a draft" in page.content.decode()
+    assert "was saved as a draft" in page.content.decode()
 
 
 def test_a8_a_changed_address_is_mailed_to_the_one_before(ada, browser_of, tenant):

@@ -40,11 +40,11 @@ def test_an_admin_closes_it_with_a_reason(found, browser_of):
     )
     assert "Noor de Vries" in page and f"Event {found.event}" in page
 
-    browser.post(close, form.fill({"What you found out": ""}))
+    browser.post(close, form.fill({"What did you find out?": ""}))
     assert DirectoryFinding.objects.get().closed_at is None
-    answer = browser.post(close, form.fill({"What you found out": "The help desk did"}), follow=True)
+    answer = browser.post(close, form.fill({"What did you find out?": "The help desk did"}), follow=True)
 
-    assert "Closed. The audit log has your reason." in answer.content.decode()
+    assert "Marked as resolved. The audit log contains your reason." in answer.content.decode()
     event = AuditEvent.objects.get(event=findings.CLOSED)
     assert event.facts == {"finding": found.event, "kind": "by_another"}
     assert event.detail.values["reason"] == "The help desk did"
@@ -58,7 +58,7 @@ def test_auditors_see_it_and_cannot_close_it(found, browser_of):
 
     assert "/close/" not in browser.get("/admin/").content.decode()
     assert "Noor de Vries" in browser.get("/admin/").content.decode()
-    assert "Entra’s audit log and this one do not agree" in browser.get("/audit/").content.decode()
+    assert "Entra’s audit log and this audit log differ" in browser.get("/audit/").content.decode()
     assert browser.post(f"/admin/onboarding/directoryfinding/{found.pk}/close/").status_code == 403
 
 

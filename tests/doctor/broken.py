@@ -229,7 +229,9 @@ OWN_SIDE = (
     Broken(
         "a place without heads", "audit.outside", head_not_sent, says="a file (OSError: the disk is full)"
     ),
-    Broken("no head was sent", "audit.outside", head_never_sent, says="no worker has sent one"),
+    Broken(
+        "no head was sent", "audit.outside", head_never_sent, says="no worker has sent a signed checkpoint"
+    ),
     Broken(
         "a pass that the portal did not create",
         "audit.directory",

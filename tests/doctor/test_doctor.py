@@ -334,7 +334,7 @@ def test_before_the_first_sign_in_claims_and_roles_are_unknown(well, look):
 
     assert seen.wrong == []
     assert seen.of("unknown") == ["signin.claims", "signin.roles"]
-    assert "Not known until someone signs in" in seen.text
+    assert "The portal can check this only after someone has signed in" in seen.text
 
 
 def test_an_unclear_sign_in_page_is_unknown(well, look):
@@ -384,7 +384,7 @@ def test_the_doctor_says_when_a_head_was_sent_last(well, look, settings):
     seen = look()
 
     assert seen.states["audit.outside"] == "ok"
-    assert "The last signed checkpoint was sent at " in seen.text
+    assert "The worker sent the last signed checkpoint at " in seen.text
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):

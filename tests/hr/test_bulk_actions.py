@@ -141,7 +141,7 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
     trips = [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
     assert len(trips) == len(four)  # the guards' facts are read for each
     assert told.pop("Ben Carter") == "The link was not sent. No manager is set in Entra."
-    assert set(told.values()) == {"The link is on its way to the manager."}
+    assert set(told.values()) == {"The portal is emailing the link to the manager."}
     assert Mail.objects.filter(kind="invitation").count() == 3
     assert Starter.objects.filter(state="invited").count() == 3
 

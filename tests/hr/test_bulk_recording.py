@@ -265,7 +265,7 @@ def test_possible_duplicate_has_a_warning_and_is_unselected(browser_of, record, 
     known = f"{before.account_id}:{before.public_id}"
     hanna.post("/hr/new/several/", form_with("noor", step="save", take=[known]))
 
-    assert "Added before? Same account" in rows_of(page)[name("noor")]
+    assert "Possible duplicate. Same account" in rows_of(page)[name("noor")]
     assert ticks_of(page) == ticks_of(without) == {known: False}
     assert Starter.objects.filter(state="recorded").count() == 1
 
@@ -308,7 +308,7 @@ def test_two_starters_of_one_name_need_confirmation(browser_of, tenant):
     left = page_of(hanna.post("/hr/new/several/", form_with(*both, step="save", take=list(ticks_of(first)))))
     assert "A colleague has just added this person" in rows_of(left)[name("liam")]
     again = page_of(hanna.post("/hr/new/several/", form_with("liam", shown=shown_of(left))))
-    assert "Added before? Same name, different account" in rows_of(again)[name("liam")]
+    assert "Possible duplicate. Same name, different account" in rows_of(again)[name("liam")]
 
     hanna.post("/hr/new/several/", form_with("liam", step="save", take=list(ticks_of(again))))
     assert Starter.objects.filter(display_name=BY_KEY["noor"].name).count() == 2

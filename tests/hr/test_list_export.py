@@ -74,5 +74,5 @@ def test_list_that_is_too_long_gives_no_file(browser_of, listed, monkeypatch):
     answer = download(hanna, "csv", "state=all")
 
     assert answer["Location"] == "/hr/?state=all"
-    assert "A file can have at most 3 starters" in hanna.get("/hr/?state=all").content.decode()
+    assert "A file can contain at most 3 starters" in hanna.get("/hr/?state=all").content.decode()
     assert not AuditEvent.objects.filter(event="list.exported").exists()

@@ -134,7 +134,7 @@ def test_history_describes_the_first_day_newest_first(browser_of, held):
         ("The manager received the pass", "The portal"),
         ("The portal sent the pass to the manager’s page", "Maria Lindqvist"),
         ("The manager confirmed and requested a pass", "Maria Lindqvist"),
-        ("The portal queued the email with the link to the manager", "Hanna Reuter"),
+        ("The portal queued the email to the manager with the link", "Hanna Reuter"),
         ("Added", "Hanna Reuter"),
     ]
 

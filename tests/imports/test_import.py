@@ -251,8 +251,8 @@ def test_the_columns_are_asked_and_remembered(hanna):
     stored = hanna.upload(("Noor", BY_KEY["noor"].user_principal_name, "", "03/04/2027", "41"))
     address = f"/hr/import/{stored.public_id}/columns/"
     asked = hanna.client.post(address, CHOSEN | START | {"column-4": ""})
-    assert asked.status_code == 400 and "Choose what this column is" in words_of(asked)
-    assert "Choose the order of the dates." in words_of(asked)
+    assert asked.status_code == 400 and "Choose what this column contains" in words_of(asked)
+    assert "Choose whether the day or the month comes first." in words_of(asked)
     hanna.client.post(address, CHOSEN | START | {"day_order": "dmy"})
 
     again = hanna.client.get(f"/hr/import/{hanna.upload(row_of('noor')).public_id}/columns/")
@@ -340,7 +340,7 @@ def test_only_the_uploader_changes_a_list_and_hr_reads_it(hanna, browser_of):
     address, henry, maria = f"/hr/import/{stored.public_id}/", browser_of("henry"), browser_of("maria")
 
     assert henry.get(address).status_code == 200 and henry.get(f"{address}rest/").status_code == 200
-    assert "Add 1 good row" not in words_of(henry.get(address))
+    assert "Add 1 row that is ready" not in words_of(henry.get(address))
     for step in ("columns/", "add/", "delete/"):
         assert henry.post(f"{address}{step}", {"group": "good"}).status_code == 404
         assert maria.post(f"{address}{step}", {"group": "good"}).status_code == 403

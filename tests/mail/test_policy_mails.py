@@ -124,7 +124,7 @@ def test_a_departments_change_goes_to_its_own_hr_address(addresses, adopt, perso
     policy.add_version(change(**own, attempts=1), by=person("ada"))
 
     assert {to for kind, to in mails() if kind == "policy_changed"} == {SECURITY, "legal@contoso.example"}
-    assert "It is for the department “legal”." in Mail.objects.last().text
+    assert "This version is for the department “legal”." in Mail.objects.last().text
 
 
 def test_one_address_for_both_gets_one_mail(addresses, policy_says, person):
@@ -160,4 +160,4 @@ def test_a_mail_does_not_list_emergency_accounts(addresses, person):
     policy.add_version(change(deny_list=emergency), by=person("ada"))
 
     assert all(emergency not in mail.text + mail.html for mail in Mail.objects.all())
-    assert all("another list" in mail.text for mail in Mail.objects.all())
+    assert all("the new list" in mail.text for mail in Mail.objects.all())

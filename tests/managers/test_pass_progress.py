@@ -93,7 +93,7 @@ def test_expired_pass_can_still_turn_out_used(held):
         (Reason.NOT_SEEN, "You did not see the pass."),
         (Reason.LOST, "You cancelled the pass."),
         (Reason.TAKEN_BACK, "HR cancelled the pass."),
-        (Reason.WITHDRAWN, "HR withdrew this starter."),
+        (Reason.WITHDRAWN, "HR or another system withdrew this starter."),
     ],
 )
 def test_cancelled_pass_shows_why_and_is_gone_only_after_deletion(held, reason, says):

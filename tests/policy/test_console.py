@@ -159,7 +159,7 @@ def test_one_version_waits_at_a_time(scheduled, person):
     policy.add_version(PolicyVersion(attempts=5, reason="More"), by=person("ada"))
     other = PolicyVersion.objects.drafts().get()
 
-    with pytest.raises(CommandError, match=f"Version {scheduled.number} already waits"):
+    with pytest.raises(CommandError, match=f"Version {scheduled.number} is already scheduled"):
         call_command("activate_policy", str(other.number), "--reason", REASON)
 
 
@@ -193,7 +193,7 @@ def test_any_admin_can_stop_a_version(scheduled, browser_of, person, later):
 
     answer = browser_of("ada").post(f"{page}stop/", {"reason": "I did not ask for this"}, follow=True)
 
-    assert f"Version {scheduled.number} is stopped" in answer.content.decode()
+    assert f"Version {scheduled.number} was stopped" in answer.content.decode()
     assert "stopped, never in force" in answer.content.decode()
     assert PolicyStop.objects.get().by == person("ada")
     later(CONSOLE_DELAY + A_MOMENT)
@@ -221,7 +221,7 @@ def test_only_an_admin_stops_a_version(scheduled, browser_of, person, key):
 def test_a_version_in_force_cannot_be_stopped(scheduled, person, later):
     later(CONSOLE_DELAY + A_MOMENT)
 
-    with pytest.raises(policy.CannotActivate, match="does not wait"):
+    with pytest.raises(policy.CannotActivate, match="is not scheduled"):
         policy.stop_version(scheduled.number, by=person("amir"), reason="Too late")
     assert policy.for_site().lifetime_minutes == 90
 

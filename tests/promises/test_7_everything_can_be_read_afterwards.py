@@ -157,7 +157,7 @@ def test_details_blanked_by_sql_are_reported(finished):
 
     AuditDetail.objects.filter(event=3).update(salt="", values={})
 
-    assert faults() == ["its details were erased, but no event records the erasure"]
+    assert faults() == ["the details of this event were erased, but no event records the erasure"]
     with pytest.raises(CommandError, match="was changed"):
         call_command("verify_audit")
 
@@ -170,7 +170,7 @@ def test_details_blanked_beyond_an_erasure_are_reported(finished):
 
     AuditDetail.objects.filter(event=later).update(salt="", values={})
 
-    assert faults() == ["its details were erased, but no event records the erasure"]
+    assert faults() == ["the details of this event were erased, but no event records the erasure"]
 
 
 def test_an_erasure_before_its_time_is_reported(finished):
@@ -178,7 +178,7 @@ def test_an_erasure_before_its_time_is_reported(finished):
 
     audit.erase_details(starter, kept_days=365)
 
-    assert faults() == ["erased personal details too early"]
+    assert faults() == ["this event erased personal details too early"]
 
 
 def test_an_erasure_of_an_unfinished_starter_is_reported(invite, time_machine):
@@ -187,7 +187,7 @@ def test_an_erasure_of_an_unfinished_starter_is_reported(invite, time_machine):
 
     audit.erase_details(starter, kept_days=365)
 
-    assert faults() == ["erased personal details too early"]
+    assert faults() == ["this event erased personal details too early"]
 
 
 def test_an_erasure_by_another_period_is_reported(finished):
@@ -195,7 +195,9 @@ def test_an_erasure_by_another_period_is_reported(finished):
 
     audit.erase_details(starter, kept_days=30)
 
-    assert faults() == ["erased personal details after a period that does not match the policy of that day"]
+    assert faults() == [
+        "this event erased personal details after a period that does not match the policy of that day"
+    ]
 
 
 def test_the_period_of_the_day_of_the_erasure_counts(finished, policy_says, time_machine):
@@ -208,7 +210,9 @@ def test_the_period_of_the_day_of_the_erasure_counts(finished, policy_says, time
     assert faults() == []
 
 
-@pytest.mark.parametrize(("days", "found"), [(366, []), (364, ["erased personal details too early"])])
+@pytest.mark.parametrize(
+    ("days", "found"), [(366, []), (364, ["this event erased personal details too early"])]
+)
 def test_look_ups_are_erased_when_due(person, time_machine, days, found):
     with audit.transaction():
         seq = audit.record("account.looked_up", by=person("hanna"), personal={"account": "an id"}).seq

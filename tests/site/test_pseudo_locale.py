@@ -744,6 +744,8 @@ def test_a_mail(preview):
         "Sam Bakker (invented)",
         "Europe/Amsterdam",
         "This is where the reason stands, in a sentence or two.",
+        "fido2",
+        "example",
     )
 
     assert {part: forgotten(text, *data) for part, text in written.items() if forgotten(text, *data)} == {}

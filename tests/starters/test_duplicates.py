@@ -68,7 +68,7 @@ def create_another(starter, **differently):
 def test_the_same_account_is_shown_when_it_is_looked_up(browser_of, withdrawn):
     page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
-    assert "Added before?" in page and "Same account" in page
+    assert "Possible duplicate" in page and "Same account" in page
     assert f'href="/hr/{withdrawn.public_id}/"' in page and "Withdrawn." in page
     assert known_on(page) == withdrawn.public_id and " checked" not in page
 
@@ -137,7 +137,7 @@ def test_starter_with_nothing_in_common_is_no_duplicate(browser_of, record, tena
 
     page = page_of(browser_of("hanna").post("/hr/new/", form_with()))
 
-    assert "Added before?" not in page
+    assert "Possible duplicate" not in page
 
 
 def test_an_expected_name_that_was_recorded_before_is_warned_of(browser_of, withdrawn):

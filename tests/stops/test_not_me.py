@@ -260,8 +260,11 @@ def test_security_reads_what_entra_still_needs(invite, person, held):
 
     assert [method["id"] for method in methods] == ["new", "timeless"]
     mail = Mail.objects.get(kind="stopped", recipient="security")
-    assert "Maria Lindqvist got an email" in mail.text
-    order = [mail.text.index(words) for words in ("Block sign-in", "Revoke all its sessions", "Remove these")]
+    assert "Maria Lindqvist used the emergency stop" in mail.text
+    order = [
+        mail.text.index(words)
+        for words in ("Block sign-in", "Revoke all sessions of the account", "Remove these")
+    ]
     assert order == sorted(order)
     assert f"fido2, added {methods[0]['at']}" in mail.text and "softwareOath, time not known" in mail.text
     assert methods[0]["at"] and starter.account_name in mail.text

@@ -134,7 +134,7 @@ def test_five_tries_per_address_and_hour(invite, browser_of, settings):
         clock.shift(timedelta(minutes=59))
         refused = enter(code, address=from_one)
         assert refused.status_code == 429 and refused["Retry-After"] == "60"
-        assert "too many tries" in words_of(refused) and Starter.objects.get().stopped_at is None
+        assert "oo many attempts" in words_of(refused) and Starter.objects.get().stopped_at is None
         assert enter("nonsense", address=from_one).status_code == 400  # no code at all is no try
         assert enter("0" * 12, address=from_other).status_code == 400
         clock.shift(timedelta(minutes=1))

@@ -22,5 +22,5 @@ def read_next_token(record: Record) -> str:
         query = []
     tokens = [value for name, value in query if name.casefold() == "$skiptoken"]
     if len(tokens) != 1 or len(tokens[0]) > LONGEST_TOKEN:
-        raise record.incomplete(_("the rest of its list"))
+        raise record.incomplete(_("the rest of the list"))
     return tokens[0]

@@ -20,7 +20,7 @@ from onboarding.imports import uploads
 from onboarding.models import StarterImport
 from onboarding.starters.input_rules import DEFAULT_START_TIME
 
-ORDERS = (("dmy", _("Day first")), ("mdy", _("Month first")))
+ORDERS = (("dmy", _("Day first, like 31/12")), ("mdy", _("Month first, like 12/31")))
 
 
 class FileForm(forms.Form):
@@ -29,7 +29,9 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         allow_empty_file=True,  # the portal's own error says more
-        help_text=_("CSV, text with tabs, or an Excel workbook (.xlsx), with at most 10,000 rows and 5 MB."),
+        help_text=_(
+            "CSV, tab-separated text or an Excel workbook (.xlsx), with at most 10,000 rows and 5 MB."
+        ),
         widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
         error_messages={"required": _("Choose a file.")},
     )
@@ -41,7 +43,7 @@ class PasteForm(forms.Form):
     pasted = forms.CharField(
         label=_("Rows"),
         strip=False,
-        help_text=_("Copy the rows in Excel or another program, with their header, and paste them here."),
+        help_text=_("Copy the rows and their header from Excel or another program, then paste them here."),
         widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false", "wrap": "off"}),
         error_messages={"required": _("Paste the rows.")},
     )
@@ -51,18 +53,18 @@ class ColumnsForm(forms.Form):
     """What each column is, the order of day and month, and the start of rows without a time or zone."""
 
     day_order = forms.ChoiceField(
-        label=_("Order of day and month"),
+        label=_("Order of day and month in the dates"),
         choices=ORDERS,
         widget=forms.RadioSelect,
-        error_messages={"required": _("Choose the order of the dates.")},
+        error_messages={"required": _("Choose whether the day or the month comes first.")},
     )
     start_time = forms.TimeField(
-        label=_("Start time of rows without a time"),
+        label=_("Start time for rows without a time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("Local time where the starter works."),
     )
     time_zone = forms.ChoiceField(
-        label=_("Time zone of rows without a zone"), choices=ZONES, widget=ZoneSelect
+        label=_("Time zone for rows without a time zone"), choices=ZONES, widget=ZoneSelect
     )
 
     def __init__(self, data: Any = None, *, stored: StarterImport) -> None:
@@ -83,7 +85,7 @@ class ColumnsForm(forms.Form):
                 required=False,
             )
         self.fields["ignore_rest"] = forms.BooleanField(
-            label=_("Do not use the columns for which nothing is chosen"), required=False
+            label=_("Ignore the columns that have no choice above"), required=False
         )
         self.date_order = uploads.find_date_order(stored, self._chosen_fields(suggested))
         self._set_up_order()
@@ -97,7 +99,7 @@ class ColumnsForm(forms.Form):
         order = self.fields["day_order"]
         order.required = bool(self.date_order.ambiguous)
         order.help_text = format_lazy(
-            _("The list has dates that could be read either way, such as {example}."),
+            _("Some dates in the list, such as {example}, can mean two different days."),
             example=self.date_order.ambiguous,
         )
         if not self.initial["day_order"] and len(self.date_order.certain) == 1:
@@ -111,15 +113,16 @@ class ColumnsForm(forms.Form):
         cleaned = super().clean() or {}
         chosen = [cleaned.get(f"column-{number}", "") for number in range(len(self._titles))]
         if not {names.ACCOUNT, names.MAIL} & set(chosen):
-            self.add_error(None, gettext("Choose the column with the account or the email address."))
+            self.add_error(None, gettext("Choose which column contains the account or the email address."))
         if names.START_DATE not in chosen:
-            self.add_error(None, gettext("Choose the column with the start date."))
+            self.add_error(None, gettext("Choose which column contains the start date."))
         self._refuse_twice(chosen)
         for number, name in enumerate(chosen):
             if not name and not cleaned.get("ignore_rest"):
                 self.add_error(
                     f"column-{number}",
-                    gettext("Choose what this column is, or “%(nothing)s”.") % {"nothing": DO_NOT_USE},
+                    gettext("Choose what this column contains, or choose “%(nothing)s”.")
+                    % {"nothing": DO_NOT_USE},
                 )
         return cleaned
 

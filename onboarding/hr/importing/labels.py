@@ -25,7 +25,7 @@ FIELD_LABELS: dict[str, Words] = {
     names.NOTE: pgettext_lazy("title of a column", "Note"),
     names.MANAGER: pgettext_lazy("title of a column", "Manager"),
 }
-DO_NOT_USE = _("Do not use")
+DO_NOT_USE = _("Ignore this column")
 # How HR tells the fields apart in the choice.
 FIELD_CHOICES: tuple[tuple[str, Words], ...] = (
     *((name, label) for name, label in FIELD_LABELS.items() if name not in {names.NOTE, names.MANAGER}),
@@ -37,36 +37,35 @@ PROBLEMS_TITLE = pgettext_lazy("title of a column", "Problems (ignored)")
 
 # The groups of rows, in the order in which HR works through them: the address, the status, the kind of question, words.
 GROUPS: tuple[tuple[str, str, str, Words], ...] = (
-    ("errors", Status.ERROR, "", _("To correct")),
-    ("good", Status.GOOD, "", _("Good")),
+    ("errors", Status.ERROR, "", _("Needs correction")),
+    ("good", Status.GOOD, "", _("Ready to add")),
     ("expected", Status.QUESTION, "expected", _("No account yet")),
-    ("start", Status.QUESTION, "moved", _("New start or note")),
-    ("earlier", Status.QUESTION, "rehire", _("Added before?")),
+    ("start", Status.QUESTION, "moved", _("New start date or note")),
+    ("earlier", Status.QUESTION, "rehire", _("Possible duplicate")),
     ("differs", Status.QUESTION, "differs", _("Differs from Entra")),
     ("warned", Status.QUESTION, "warned", _("Warnings")),
-    ("several", Status.QUESTION, "several", _("Several questions")),
-    ("unchanged", Status.UNCHANGED, "", _("Nothing to do")),
+    ("several", Status.QUESTION, "several", _("More than one question")),
+    ("unchanged", Status.UNCHANGED, "", _("Already added")),
     ("added", Status.ADDED, "", _("Added")),
     ("changed", Status.MOVED, "", _("Changed")),
 )
 # The question about a group, and what the button does.
 QUESTIONS: dict[str, Words] = {
     "expected": _(
-        "These accounts do not exist yet. If you add the starters now, the portal looks for the accounts, and you "
-        "accept each account when it appears."
+        "These accounts do not exist yet. If you add the starters now, the portal keeps looking for "
+        "the accounts. When an account appears, you accept it."
     ),
     "start": _(
-        "These starters were added before. The list has another start or note. Should the portal change them? It "
-        "emails the new start to managers who already have the link."
+        "These starters were added before, but the list has a different start date, start time or "
+        "note. If you change the starters, the portal emails the new start to managers who already "
+        "have the link."
     ),
     "earlier": _(
-        "Perhaps these people were added before, for example because they come back. Check each one."
+        "HR may have added these people before, for example if they worked here earlier. Check each person."
     ),
-    "differs": _("Something in the list is different in Entra. Check that each account is the right one."),
-    "warned": _(
-        "As things are, these starters could not get a pass, or the portal could not check everything."
-    ),
-    "several": _("There is more than one question about each of these rows."),
+    "differs": _("Some details in the list differ from Entra. Check that each account is the right one."),
+    "warned": _("These starters cannot get a pass at the moment, or the portal could not check everything."),
+    "several": _("Each of these rows needs more than one check by HR."),
 }
 # Every row of these groups has the same question, so HR can answer it once.
 ANSWERED_TOGETHER = {"expected", "start"}

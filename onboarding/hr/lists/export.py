@@ -49,7 +49,11 @@ def export_list(request: HttpRequest) -> HttpResponse:
     except TooManyRows:
         limit = {"limit": f"{MAX_ROWS:,}"}
         messages.error(
-            request, gettext("A file can have at most %(limit)s starters. Choose more filters first.") % limit
+            request,
+            gettext(
+                "A file can contain at most %(limit)s starters. Use the filters to make the list shorter."
+            )
+            % limit,
         )
         return redirect(filters.url_with())
     facts = {"format": kind, "rows": len(starters), "filters": sorted(filters.used_filters)}

@@ -38,7 +38,7 @@ def send_link(request: HttpRequest, public_id: str) -> HttpResponse:
             else gettext("No email was sent, because the manager has no mailbox.")
         )
 
-    run_and_report(request, send_or_explain, gettext("The link is on its way to the manager."))
+    run_and_report(request, send_or_explain, gettext("The portal is emailing the link to the manager."))
     return redirect("hr:starter", public_id=public_id)
 
 

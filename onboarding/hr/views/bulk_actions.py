@@ -142,7 +142,7 @@ def _send_links(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dic
         return describe_recent_link(sent_at) if sent_at else None
 
     return [
-        _run_for_one(request, starter, send_one, gettext("The link is on its way to the manager."))
+        _run_for_one(request, starter, send_one, gettext("The portal is emailing the link to the manager."))
         for starter in chosen
     ]
 

@@ -134,7 +134,11 @@ def restore_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         def restore_with_reason() -> None:
             withdrawal.restore_starter(starter=starter, by=request.user, reason=reason)
 
-        if run_and_report(request, restore_with_reason, gettext("Restored. The manager is not invited yet.")):
+        if run_and_report(
+            request,
+            restore_with_reason,
+            gettext("You restored the starter. The manager has not been invited yet."),
+        ):
             return redirect("hr:starter", public_id=public_id)
         form = RestoreForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {

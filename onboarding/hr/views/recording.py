@@ -34,7 +34,7 @@ DAILY_LIMIT_REACHED = _(
     "ask an admin to raise the limit."
 )
 DUPLICATES_NOT_CONFIRMED = _(
-    "Perhaps this person was added before. Check the starters shown, then confirm that this is not a "
+    "This person may have been added before. Check the starters shown, then confirm that this is not a "
     "duplicate."
 )
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         try:
             if stop:
                 policy.stop_version(number, by=None, reason=reason.strip(), operator=operator)
-                self.stdout.write(f"Version {number} is stopped. It does not come into force.")
+                self.stdout.write(f"Version {number} was stopped and will not come into force.")
                 return
             in_force_at = policy.activate_on_console(number, reason=reason.strip(), operator=operator)
         except policy.CannotActivate as why:

@@ -12,7 +12,7 @@ from onboarding.audit import database_role
 
 class Command(BaseCommand):
     help = (
-        "Print the SQL that gives a PostgreSQL role the rights that the portal needs, and takes all others away. Run it "
+        "Print the SQL that gives a PostgreSQL role the rights that the portal needs, and removes all other rights. Run it "
         "as the owner of the tables, after each migration."
     )
 

@@ -31,5 +31,7 @@ class Command(BaseCommand):
                 f"{word}, event {finding.event}: {finding.describe()} ({finding.at:%Y-%m-%d %H:%M} UTC)"
             )
         if alarms:
-            raise CommandError(f"Open alarms: {alarms}. An admin closes them in the administration.")
-        self.stdout.write("Entra's audit log has no pass that the portal's does not explain.")
+            raise CommandError(
+                f"Open alarms: {alarms}. An admin must mark them as resolved in the administration."
+            )
+        self.stdout.write("The portal's audit log explains every pass in Entra's audit log.")

@@ -14,7 +14,7 @@ from onboarding.worker.audit_outlets import HeadNotSent, send_head
 
 class Command(BaseCommand):
     help = (
-        "Sign the last event of the audit log (the head) with the key in AUDIT_SIGNING_KEY_FILE. Send it to the log, "
+        "Sign the last event of the audit log (the head) with the key in AUDIT_SIGNING_KEY_FILE. Send it to the server log, "
         "AUDIT_HEAD_FILE and AUDIT_HEAD_URL, and print it. The worker does the same every hour."
     )
 

@@ -55,7 +55,7 @@ class DirectoryFinding(models.Model):
 
     # The id of the entry in Entra's log, or of the attempt.
     key = models.CharField(_("entry or attempt"), max_length=150, unique=True)
-    kind = models.CharField(_("finding"), max_length=12, choices=Kind)
+    kind = models.CharField(_("difference"), max_length=12, choices=Kind)
     at = models.DateTimeField(_("pass created"))
     found_at = models.DateTimeField(_("found"))
     event = models.BigIntegerField(_("audit event"))
@@ -66,13 +66,13 @@ class DirectoryFinding(models.Model):
         related_name="+",
         verbose_name=_("starter"),
     )
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_at = models.DateTimeField(_("resolved"), null=True)
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
         related_name="+",
-        verbose_name=_("closed by"),
+        verbose_name=_("resolved by"),
     )
 
     class Meta:

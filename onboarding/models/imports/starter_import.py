@@ -17,7 +17,7 @@ class StarterImport(models.Model):
 
     class Phase(models.TextChoices):
         READING = "reading", _("being read")
-        COLUMNS = "columns", _("waits for the columns")
+        COLUMNS = "columns", _("waiting for HR to choose the columns")
         CHECKING = "checking", _("being checked")
         CHECKED = "checked", _("checked")
         ADDING = "adding", _("being added")
@@ -29,16 +29,18 @@ class StarterImport(models.Model):
     )
     uploaded_at = models.DateTimeField(_("imported"), default=timezone.now)
     touched_at = models.DateTimeField(_("last changed"), default=timezone.now)
-    phase = models.CharField(_("phase"), max_length=10, choices=Phase, default=Phase.READING)
+    phase = models.CharField(_("step"), max_length=10, choices=Phase, default=Phase.READING)
     file_name = models.CharField(_("file"), max_length=120, blank=True, default="")
     # How the file was read (`Table` and `Layout` in onboarding/imports), and what HR chose.
     source = models.JSONField(_("format of the file"), default=dict)
     layout = models.JSONField(_("columns of the file"), default=dict)
-    choices = models.JSONField(_("choices of HR"), default=dict)
+    choices = models.JSONField(_("column choices"), default=dict)
     row_count = models.PositiveIntegerField(_("rows"), default=0)
-    failures = models.PositiveSmallIntegerField(_("failed reads in a row"), default=0)
+    failures = models.PositiveSmallIntegerField(_("failed checks in a row"), default=0)
     # Why adding stopped before all wanted rows were added; a code of `adding.STOPS`.
-    stopped = models.CharField(_("why adding stopped"), max_length=20, blank=True, default="")
+    stopped = models.CharField(
+        _("reason why the portal stopped adding"), max_length=20, blank=True, default=""
+    )
 
     class Meta:
         ordering = ["-uploaded_at", "-id"]
@@ -58,27 +60,27 @@ class ImportRow(models.Model):
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("not checked yet")
-        GOOD = "good", _("good")
-        QUESTION = "question", _("question")
+        GOOD = "good", _("ready to add")
+        QUESTION = "question", _("needs a decision by HR")
         ERROR = "error", _("error")
-        UNCHANGED = "unchanged", _("nothing to do")
+        UNCHANGED = "unchanged", _("no change needed")
         ADDED = "added", _("added")
         MOVED = "moved", _("changed")
 
     starter_import = models.ForeignKey(
         StarterImport, on_delete=models.CASCADE, related_name="rows", verbose_name=_("import")
     )
-    number = models.PositiveIntegerField(_("row in the file"))
+    number = models.PositiveIntegerField(_("row number in the file"))
     cells = models.JSONField(_("cells"))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
     question = models.CharField(_("kind of question"), max_length=12, blank=True, default="")
     values: Any = models.JSONField(_("values"), default=dict)
     findings = models.JSONField(_("findings"), default=list)
     # What HR is shown: the account, its manager, earlier starters. Adding compares it with a new check.
-    shown = models.JSONField(_("details that HR is shown"), default=dict)
+    shown = models.JSONField(_("details shown to HR"), default=dict)
     identity = models.CharField(_("account"), max_length=320, blank=True, default="")
     starter_id = models.CharField(_("ID of the starter"), max_length=32, blank=True, default="")
-    is_wanted = models.BooleanField(_("HR wants it added"), default=False)
+    is_wanted = models.BooleanField(_("HR selected this row"), default=False)
 
     class Meta:
         ordering = ["number"]
@@ -99,13 +101,13 @@ class ImportRow(models.Model):
 class ImportColumns(models.Model):
     """What HR chose for the columns of a kind of file, for the next one with the same titles. Nothing personal."""
 
-    signature = models.CharField(_("hash of the titles"), max_length=64, unique=True)
-    choices = models.JSONField(_("choices of HR"), default=dict)
+    signature = models.CharField(_("hash of the column titles"), max_length=64, unique=True)
+    choices = models.JSONField(_("column choices"), default=dict)
     changed_at = models.DateTimeField(_("last changed"), default=timezone.now)
 
     class Meta:
-        verbose_name = _("remembered columns")
-        verbose_name_plural = _("remembered columns")
+        verbose_name = _("saved column choices")
+        verbose_name_plural = _("saved column choices")
 
     def __str__(self) -> str:
         return self.signature[:8]

@@ -15,11 +15,11 @@ class StopCodeTries(models.Model):
     GROUPS = 16_384
 
     address_group = models.PositiveIntegerField(_("group of addresses"), primary_key=True)
-    last_at = models.DateTimeField(_("last try"))
-    count = models.PositiveSmallIntegerField(_("tries"), default=0)
+    last_at = models.DateTimeField(_("last attempt"))
+    count = models.PositiveSmallIntegerField(_("attempts"), default=0)
 
     class Meta:
-        verbose_name = _("tries of stop codes")
+        verbose_name = _("attempts to enter a stop code")
 
     def __str__(self) -> str:
         return f"{self.address_group}: {self.count}"

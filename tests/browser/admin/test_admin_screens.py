@@ -36,7 +36,7 @@ def test_what_an_admin_opens_fits(looks, someone_is_known):
     looks.at_djangos("admin-one-person", "/admin/one-person/")
     looks.someone.page.get_by_label("Object ID").fill(someone_is_known.account)
     looks.someone.press("Search")
-    looks.someone.page.get_by_role("heading", name="What was found").wait_for()
+    looks.someone.page.get_by_role("heading", name="Search results").wait_for()
     looks.at_djangos("admin-one-person-found")
     looks.at_djangos("admin-mails", "/admin/mails/")
     looks.at_djangos("admin-policy-add", "/admin/onboarding/policyversion/add/")

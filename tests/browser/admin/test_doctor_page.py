@@ -26,7 +26,7 @@ def test_admin_runs_the_doctor_with_one_click(site: Any, tab: Any) -> None:
         ada.page.get_by_label(re.compile("test account")).fill(BY_KEY["noor"].user_principal_name)
         ada.page.get_by_role("button", name="Run the checks").click()
         rows = ada.page.get_by_role("row")
-        wrong = rows.filter(has=ada.page.get_by_role("cell", name="wrong", exact=True))
+        wrong = rows.filter(has=ada.page.get_by_role("cell", name="problem", exact=True))
         expect(wrong).to_have_count(1)
     finally:
         site.change(policy={"state": "enabled"})

@@ -47,7 +47,7 @@ def write_draft(admin):
     """Write the draft that ends the freeze, on the first page."""
     admin.page.get_by_label("Reason").fill("The phone is found")
     admin.submits("Write a draft that ends the freeze")
-    expect(admin.page.locator(".messagelist")).to_contain_text("is a draft")
+    expect(admin.page.locator(".messagelist")).to_contain_text("was saved as a draft")
 
 
 def test_freeze_stops_a_manager_on_the_page_with_a_reason(site, tab, admin):
@@ -110,5 +110,5 @@ def test_an_admin_stops_a_version_that_waits(site, tab, admin):
     admin.page.get_by_label("Reason").fill("Nobody asked me")
     admin.submits(f"Stop version {number}")
 
-    expect(admin.page.locator(".success")).to_contain_text(f"Version {number} is stopped")
+    expect(admin.page.locator(".success")).to_contain_text(f"Version {number} was stopped")
     expect(admin.page.locator(".banner.frozen")).to_contain_text(WHY)

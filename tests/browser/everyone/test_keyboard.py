@@ -154,7 +154,7 @@ def test_hr_adds_a_starter_with_the_keyboard(site, hr):
     tabs_to(hr, "Send the link now", most=40)
     hr.page.keyboard.press("Enter")
 
-    expect(hr.page.get_by_role("status").filter(has_text="The link is on its way")).to_be_visible()
+    expect(hr.page.get_by_role("status").filter(has_text="The portal is emailing the link")).to_be_visible()
 
 
 def test_hr_withdraws_a_starter_with_the_keyboard(site, hr):

@@ -28,7 +28,7 @@ def test_the_page_follows_the_check_to_its_result(tab, site):
     expect(hr.page.get_by_text("21 rows").first).to_be_visible()
     expect(hr.page.get_by_role("heading", name="december.csv")).to_be_visible()
 
-    hr.press("Add 1 good row")
+    hr.press("Add 1 row that is ready")
 
     added = hr.page.get_by_role("link", name="Added")
     expect(added).to_contain_text("1")

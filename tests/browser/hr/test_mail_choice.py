@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 URGENT = (
-    "The digest, plus an urgent email immediately when a starter needs attention on or after the start date"
+    "The digest and urgent emails: you also get an email immediately when a starter needs attention on or "
+    "after the start date"
 )
 
 

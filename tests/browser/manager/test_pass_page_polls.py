@@ -78,7 +78,7 @@ def test_p1_pass_of_a_withdrawn_starter_leaves_the_page(site, manager):
     site.hr.get(f"{manager.starter.hr_path}withdraw/")
     site.hr.send(site.hr.form_with("reason"), reason="The contract was not signed")
 
-    expect(manager.page.get_by_role("alert")).to_contain_text("HR withdrew this starter.")
+    expect(manager.page.get_by_role("alert")).to_contain_text("HR or another system withdrew this starter.")
     is_wiped(manager, code)
     expect(manager.page.get_by_role("alert")).to_contain_text("The pass is no longer on the account")
 
