@@ -20,7 +20,7 @@ CLAIMED, SHOWN = "issue.intent", "issue.shown"
 
 def is_by_portal(entry: Entry, principal: str) -> bool:
     """Whether the portal's identity created it. `principal` is the object id of its service principal."""
-    return entry.principal_id == principal or entry.application_id == settings.AZURE_CLIENT_ID.lower()
+    return entry.principal_id == principal or entry.application_id == settings.GRAPH_APPLICATION_ID.lower()
 
 
 @audit.transaction()
