@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 
 from django.conf import settings
@@ -131,7 +132,7 @@ def check_token_identity(run: DoctorRun) -> Finding:
     )
 
 
-def _another_identity(who: dict[str, Words]) -> Finding:
+def _another_identity(who: Mapping[str, Words]) -> Finding:
     setting = "GRAPH_CLIENT_ID" if settings.GRAPH_CLIENT_ID else "AZURE_CLIENT_ID"
     return Finding(
         "wrong",

@@ -59,7 +59,9 @@ class Installation:
     resource_group: str = RESOURCE_GROUP
     authentication_context: bool = False
     api: bool = False
-    graph_registration: bool = False  # an app registration calls Graph, with the managed identity as its credential
+    graph_registration: bool = (
+        False  # an app registration calls Graph, with the managed identity as its credential
+    )
     trusted: tuple[str, ...] = ()
     role_groups: tuple[tuple[str, str], ...] = ()  # an app role and a group's object id or display name
 

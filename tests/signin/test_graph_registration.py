@@ -91,7 +91,10 @@ def test_a_new_grant_counts_with_the_next_token(sandbox: Sandbox) -> None:
 def assertion_of(sandbox: Sandbox, **changed: Any) -> str:
     """The managed identity's token for the exchange, with some claims changed."""
     claims = app_claims(
-        sandbox.tenant, sandbox.tenant.options.identity_client_id, TOKEN_EXCHANGE_AUDIENCE, IDENTITY_PRINCIPAL_ID
+        sandbox.tenant,
+        sandbox.tenant.options.identity_client_id,
+        TOKEN_EXCHANGE_AUDIENCE,
+        IDENTITY_PRINCIPAL_ID,
     )
     return sandbox.tenant.keys.sign_token({**claims, **changed})
 

@@ -184,8 +184,7 @@ def test_graph_registration_gets_the_permissions_and_the_identity_none(setter: S
     assert {*made["other_grants"]} == {principal["id"]}
     assert {*made["other_grants"][principal["id"]]} == {permission.name for permission in PERMISSIONS}
     assert [
-        (each["issuer"], each["subject"], each["audiences"])
-        for each in made["federated"][registration["id"]]
+        (each["issuer"], each["subject"], each["audiences"]) for each in made["federated"][registration["id"]]
     ] == [(setter.options.issuer, IDENTITY_PRINCIPAL_ID, [TOKEN_EXCHANGE_AUDIENCE])]
     assert registration["passwordCredentials"] == registration["keyCredentials"] == []
     assert f"New-ServicePrincipal -AppId {registration['appId']} -ObjectId {principal['id']} " in done.stderr
