@@ -38,8 +38,8 @@ def clean_up_later(probe_id: str) -> datetime | None:
 
 
 def open_probes() -> list[ProbePass]:
-    """Return the probe passes that are not seen gone, the newest first: a list that shows it is newer than the others."""
-    return list(ProbePass.objects.filter(ended_at=None).order_by("-intended_at"))
+    """Return the probe passes that are not seen gone, the oldest first: the list may still show what replaced it."""
+    return list(ProbePass.objects.filter(ended_at=None).order_by("intended_at"))
 
 
 def clean_up(probe: ProbePass) -> bool:

@@ -150,7 +150,8 @@ def delete_all(run: ProofRun) -> list[ProbePass]:
     """Delete the probe passes of this and of earlier runs. Returns those that are not seen gone; the worker continues."""
     for _ in range(LOOKS):
         left = [probe for probe in cleaning.open_probes() if not _is_gone(run, probe)]
-        if not left or all(probe.answer != Answer.CREATED for probe in left):
+        # A pass of a request without an answer may appear for a quarter of an hour: that is for the worker.
+        if all(not probe.method_id and probe.answer in {Answer.NONE, Answer.UNKNOWN} for probe in left):
             return left
         run.pause(LOOK_AGAIN)
     return left
@@ -158,9 +159,11 @@ def delete_all(run: ProofRun) -> list[ProbePass]:
 
 def _is_gone(run: ProofRun, probe: ProbePass) -> bool:
     try:
-        return cleaning.clean_up(probe)
-    except JobPostponed as later:
-        run.pause(later.delay.total_seconds())
+        for _ in range(LOOKS):
+            try:
+                return cleaning.clean_up(probe)
+            except JobPostponed as later:  # no call is free
+                run.pause(later.delay.total_seconds())
     except graph.Throttled as error:
         run.pause(error.retry_after)
     except graph.GraphError:

@@ -26,6 +26,9 @@ class Reply:
 
     @classmethod
     def of_answer(cls, answer: Answer) -> Reply:
+        """Raises Throttled, and Unavailable for an answer that says nothing about the tenant."""
+        if answer.status == 429 or answer.status >= 500:
+            raise answer.to_error()
         ids = answer.ids
         return cls(answer.status, ids["code"], ids["request_id"], ids["client_request_id"])
 
