@@ -88,7 +88,7 @@ def _is_probe(entry: Entry) -> bool:
         intended_at__lte=entry.at + BEFORE_THE_CLAIM,
     )
     claims = AuditEvent.objects.select_related("detail").filter(event="probe.intent")
-    return any(_says(claims.filter(facts__probe=str(probe.pk)).first(), entry) for probe in near)
+    return any(_says(claims.filter(issue=str(probe.pk)).first(), entry) for probe in near)
 
 
 def _is_claimed_in_trail(issue: PassIssue, entry: Entry) -> bool:

@@ -181,7 +181,7 @@ def _refusal_of(probe: ProbePass) -> str:
 
 def _event_of(probe: ProbePass) -> dict[str, object]:
     """Return the facts of what Microsoft answered, as the audit log has them."""
-    found = AuditEvent.objects.filter(event=f"probe.{probe.answer}", facts__probe=str(probe.pk)).last()
+    found = AuditEvent.objects.filter(event=f"probe.{probe.answer}", issue=str(probe.pk)).last()
     return dict(found.facts) if found else {}
 
 

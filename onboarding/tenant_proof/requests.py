@@ -113,4 +113,4 @@ def _record_answer(
 
 def record_event(probe: ProbePass, event: str, **facts: Any) -> None:
     """Record an event of this probe pass. The account is a personal detail."""
-    audit.record(event, facts={"probe": str(probe.pk), **facts}, personal={"account": probe.account_id})
+    audit.record(event, issue=probe, facts=facts, personal={"account": probe.account_id})

@@ -129,7 +129,7 @@ def test_an_assertion_with_another_signature_gives_no_token(
         identity.workload_identity().graph_token()
 
 
-def test_a_registration_that_does_not_trust_the_identity_gets_no_token(sandbox: Sandbox) -> None:
+def test_without_trust_in_the_identity_there_is_no_token(sandbox: Sandbox) -> None:
     sandbox.tenant.registrations.federated.clear()
 
     with pytest.raises(identity.TokenUnavailable, match="AADSTS700213"):

@@ -100,6 +100,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "starters": ("SQLite", "Services over the ORM; tests of constraints carry the mark for both."),
     "stops": ("SQLite", "Services over the ORM; tests of counters and constraints carry the mark for both."),
     "tenant": ("SQLite", "A script against the sandbox; no database."),
+    "tenant_proof": ("SQLite", "Microsoft's answers decide. The audit lock that serialises claims runs on both, in promise 6."),
     "worker/test_lapsing.py": ("SQLite", "Time decides."),
     "worker/test_retention.py": ("SQLite", "Time decides."),
     "worker/test_worker.py": ("SQLite", "Time and the directory decide. Claiming jobs runs on both, in test_jobs.py."),

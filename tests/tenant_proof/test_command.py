@@ -177,7 +177,7 @@ def test_a_hand_over_that_stops_says_where(prove, record, events, state, answer)
     assert (found.state, found.answer) == (state, answer)
 
 
-def test_what_a_person_must_do_is_never_answered_by_itself(prove):
+def test_what_a_person_must_do_stays_open(prove):
     found = prove("handover", "grant")
 
     assert {finding.state for finding in found.values()} == {State.PERSON}

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             metavar="NAME_OR_ID",
             help="a test account that the policy names: passes are created for it, seen by nobody, and deleted",
         )
-        parser.add_argument("--mail", action="store_true", help="send one mail to the portal's own mailbox")
+        parser.add_argument("--mail", action="store_true", help="send one email to the portal's own mailbox")
         parser.add_argument(
             "--watch-grant",
             default="",
