@@ -238,7 +238,7 @@ CHECKS = (
     ),
     Check(
         "identity.who",
-        _("The token belongs to the identity that is set"),
+        _("The token belongs to the configured identity"),
         check_token_identity,
         needs=("identity.token",),
     ),
