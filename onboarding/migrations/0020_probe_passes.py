@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("method_id", models.CharField(blank=True, default="", max_length=128)),
+                ("listed_seconds", models.PositiveSmallIntegerField(null=True)),
                 ("answered_at", models.DateTimeField(null=True)),
                 ("ended_at", models.DateTimeField(null=True)),
                 (

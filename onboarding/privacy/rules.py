@@ -513,7 +513,7 @@ RULES: tuple[TableRule, ...] = (
         ),
         (
             "id", "check_name", "lifetime_minutes", "policy", "intended_at", "lease_until", "seen_before", "answer",
-            "method_id", "answered_at", "ended_at",
+            "method_id", "listed_seconds", "answered_at", "ended_at",
         ),
     ),
     TableRule(

@@ -16,6 +16,12 @@ from onboarding.tenant_proof import guarding
 from onboarding.tenant_proof.run import ProofRun
 
 Answer = ProbePass.Answer
+ANSWERED = {
+    Answer.CREATED: "probe.created",
+    Answer.REFUSED: "probe.refused",
+    Answer.UNKNOWN: "probe.unknown",
+    Answer.NOT_SENT: "probe.not_sent",
+}
 
 
 class ProbeRefused(Exception):
@@ -108,7 +114,7 @@ def _record_answer(
         reply = Reply.of_error(error)
         facts |= {"graph": reply.code, "graph_request_id": reply.request_id, "status": reply.status}
         facts |= {"refusal": error.reason} if isinstance(error, graph.Refused) else {}
-    record_event(probe, f"probe.{answer}", **facts)
+    record_event(probe, ANSWERED[answer], **facts)
 
 
 def record_event(probe: ProbePass, event: str, **facts: Any) -> None:

@@ -27,6 +27,7 @@ from onboarding.models import (
     ProbePass,
 )
 from onboarding.models.policy_settings import SETTING_NAMES
+from onboarding.passes import creation
 from onboarding.passes.confirmation import Shown
 from onboarding.passes.errors import PageOutdated
 from onboarding.tenant_proof import cleaning, guarding, requests
@@ -417,3 +418,22 @@ def test_a_row_without_an_event_explains_no_pass(tenant, named):
         reading.read_to_the_end(free_quota)
 
     assert DirectoryFinding.objects.get().kind == "no_trail"
+
+
+# --- What is learned -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("learned", "seconds"), [(None, 3), (0, 3), (1, 3), (12, 13), (500, 30)])
+def test_what_was_learned_only_lengthens_a_wait(db, learned, seconds):
+    ProbePass.objects.filter(pk=open_probe().pk).update(listed_seconds=learned)
+
+    assert creation.list_check_delay() == timedelta(seconds=seconds)
+
+
+def test_the_list_check_learns_how_late_the_list_is(tenant, prove, named, fault):
+    named("noor")
+    fault(method="POST", hide_for=2, skip=0)
+
+    prove("creation", "listing", probe="noor")
+
+    assert ProbePass.objects.get().listed_seconds is not None

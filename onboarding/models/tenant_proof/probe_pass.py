@@ -34,6 +34,7 @@ class ProbePass(models.Model):
     seen_before = models.JSONField(default=list)  # ids of passes that the account had before
     answer = models.CharField(max_length=10, choices=Answer, default=Answer.NONE, blank=True)
     method_id = models.CharField(max_length=128, blank=True, default="")
+    listed_seconds = models.PositiveSmallIntegerField(null=True)  # after which the list showed the pass
     answered_at = models.DateTimeField(null=True)  # of a refusal, by Microsoft's clock
     ended_at = models.DateTimeField(null=True)  # Microsoft's list was seen without the pass
 
