@@ -7,6 +7,7 @@ pass and nobody sees it, so there is no manager, and HR added nobody.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 
 from onboarding import clock, graph, guards, jobs, policy
 from onboarding.graph.diagnostics.probe_results import Outcome
@@ -95,10 +96,16 @@ def _holds(guard: guards.Guard, question: Question) -> bool:
     if guard.code not in ABOUT_ROLES:
         return verdict in {Verdict.HOLDS, Verdict.SKIPPED, Verdict.OFF}
     if verdict == Verdict.OFF:  # asked all the same
-        return guard.passes(question) is True
+        asked = guards.evaluate_guard(replace(guard, setting=""), question)
+        verdict = Verdict.SKIPPED if asked == Verdict.UNREAD else asked
     if verdict == Verdict.SKIPPED:
         return _lacks_licence(question, PART_OF.get(guard.code, ""))
     return verdict == Verdict.HOLDS
+
+
+def list_unchecked_codes(question: Question) -> list[str]:
+    """Return the codes of the guards that the policy switched off or skips, as the audit log has them for each pass."""
+    return [code for code in guards.list_unchecked_codes(question) if code not in ABOUT_PEOPLE | ABOUT_ROLES]
 
 
 def _lacks_licence(question: Question, part: str) -> bool:

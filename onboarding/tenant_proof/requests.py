@@ -76,8 +76,15 @@ def _claim(facts: graph.Facts, check: str, minutes: int) -> ProbePass:
         lease_until=now + settings.PASS_LEASE,
         seen_before=[live.method_id for live in facts.passes or ()],
     )
+    unchecked = guarding.list_unchecked_codes(guarding.build_question(facts))
     record_event(
-        probe, "probe.intent", check=check, policy=rules.number, lifetime_minutes=probe.lifetime_minutes
+        probe,
+        "probe.intent",
+        **({"not_checked": unchecked} if unchecked else {}),
+        check=check,
+        policy=rules.number,
+        lifetime_minutes=probe.lifetime_minutes,
+        single_use=True,
     )
     jobs.enqueue_job(f"probe:{probe.pk}", priority=Job.Priority.PASS, due_at=probe.lease_until)
     return probe
