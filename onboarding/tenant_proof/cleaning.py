@@ -15,6 +15,11 @@ from onboarding.jobs import JobPostponed, job_handler
 from onboarding.models import ProbePass
 from onboarding.passes import graph_quota
 from onboarding.passes.recognition import is_of_probe
+from onboarding.passes.reconciler.late_passes import (
+    SWEEP_AFTER_REFUSAL,
+    SWEEP_BEYOND_LIFETIME,
+    SWEEP_INTERVAL,
+)
 from onboarding.tenant_proof.requests import record_event
 
 Answer = ProbePass.Answer
@@ -27,14 +32,42 @@ MARGIN = timedelta(minutes=2)
 def clean_up_later(probe_id: str) -> datetime | None:
     """Delete one probe pass, and return when to try again. None: it is gone."""
     probe = ProbePass.objects.get(pk=probe_id)
-    if probe.ended_at is not None:
-        return None
     try:
+        if probe.ended_at is not None:
+            return _sweep(probe, probe.ended_at)
         is_gone = clean_up(probe)
     except graph.Throttled as error:
         graph_quota.back_off(error.retry_after)
         raise JobPostponed(error.retry_after) from None
-    return None if is_gone else clock.now() + AGAIN
+    if not is_gone:
+        return clock.now() + AGAIN
+    return clock.now() + SWEEP_INTERVAL if _may_come_late(probe) else None
+
+
+def _may_come_late(probe: ProbePass) -> timedelta | None:
+    """Return for how long a pass of this request may still appear after the list was seen without one."""
+    if probe.method_id or probe.answer == Answer.NOT_SENT:
+        return None
+    if probe.answer == Answer.REFUSED:
+        return SWEEP_AFTER_REFUSAL
+    return timedelta(minutes=probe.lifetime_minutes) + SWEEP_BEYOND_LIFETIME
+
+
+def _sweep(probe: ProbePass, ended_at: datetime) -> datetime | None:
+    """Look for a pass that appeared late, less and less often, and open its row again to delete it."""
+    span, since = _may_come_late(probe), clock.now() - ended_at
+    if span is None:
+        return None
+    if seconds := graph_quota.acquire_for_worker(1, yields=False):
+        raise JobPostponed(seconds)
+    try:
+        late = next((live for live in _list_passes(probe) if is_of_probe(probe, live)), None)
+    finally:
+        graph_quota.mark_answered()
+    if late is not None:
+        _record_found(probe, late)
+        return clock.now()
+    return None if since > span else clock.now() + max(SWEEP_INTERVAL, since)
 
 
 def open_probes() -> list[ProbePass]:
@@ -116,14 +149,15 @@ def _record_found(probe: ProbePass, live: graph.LivePass) -> None:
     """Record a pass that the list shows and no answer named, before it is deleted."""
     if probe.method_id == live.method_id:
         return
-    probe.method_id = live.method_id
-    probe.save(update_fields=["method_id"])
-    record_event(probe, "probe.found", method_id=live.method_id)
+    probe.method_id, probe.ended_at = live.method_id, None
+    if ProbePass.objects.filter(pk=probe.pk, method_id="").update(method_id=live.method_id, ended_at=None):
+        record_event(probe, "probe.found", method_id=live.method_id)
 
 
 @audit.transaction()
 def _end(probe: ProbePass, how: str) -> bool:
     probe.ended_at = clock.now()
-    probe.save(update_fields=["ended_at"])
-    record_event(probe, "probe.gone", method_id=probe.method_id, how=how)
+    # The command and the worker may see it at the same time.
+    if ProbePass.objects.filter(pk=probe.pk, ended_at=None).update(ended_at=probe.ended_at):
+        record_event(probe, "probe.gone", method_id=probe.method_id, how=how)
     return True

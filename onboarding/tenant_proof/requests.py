@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -92,6 +93,12 @@ def _claim(facts: graph.Facts, check: str, minutes: int) -> ProbePass:
 
 def _send(run: ProofRun, probe: ProbePass) -> None:
     """Send the one request. Its code is overwritten unread inside the Graph client."""
+    margin = timedelta(seconds=settings.GRAPH_CONNECT_TIMEOUT + settings.GRAPH_READ_TIMEOUT + 5)
+    if (
+        clock.now() + min(margin, settings.PASS_LEASE / 2) > probe.lease_until
+    ):  # this process was stopped for too long
+        _record_answer(probe, Answer.NOT_SENT, ended_at=clock.now())
+        return
     try:
         method_id = run.client.create_pass_unread(
             probe.account_id, lifetime_minutes=probe.lifetime_minutes, request_id=probe.pk
