@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from onboarding import audit
@@ -40,6 +43,14 @@ def test_it_lists_all_checks():
     status, said = run_command(list=True)
 
     assert status == 0 and [line.split()[0] for line in said.splitlines()] == [check.name for check in CHECKS]
+
+
+def test_the_page_lists_each_check_with_its_question():
+    page = (Path(settings.BASE_DIR) / "docs/how-to/prove-the-tenant.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| (.+?\?)", page, re.M))
+
+    shown = {check.name: check.question for check in CHECKS if check.group != "person"}
+    assert rows == shown
 
 
 READ_ONLY = (
