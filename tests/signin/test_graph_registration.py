@@ -52,7 +52,7 @@ def test_the_registration_gets_an_hour_and_the_permissions(sandbox: Sandbox) -> 
 def test_without_the_variable_the_identity_calls_graph_itself(tenant: Sandbox) -> None:
     claims = claims_of(identity.workload_identity().graph_token())
 
-    assert claims["appid"] == tenant.options.identity_client_id
+    assert claims["appid"] == tenant.tenant.options.identity_client_id
     assert claims["exp"] - claims["iat"] > 20 * HOUR
 
 
