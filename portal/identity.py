@@ -142,9 +142,13 @@ class ManagedIdentity(WorkloadIdentity):
 class Registration(WorkloadIdentity):
     """An application (or user-assigned identity) in Entra, which the portal proves to be with `_credential`."""
 
+    @property
+    def _client_id(self) -> str:
+        return str(settings.AZURE_CLIENT_ID)
+
     def _build_application(self) -> msal.ConfidentialClientApplication:
         return msal.ConfidentialClientApplication(
-            settings.AZURE_CLIENT_ID,
+            self._client_id,
             authority=f"{settings.AUTHORITY_HOST}/{settings.TENANT_ID}",
             client_credential=self._credential(),
             http_client=http_session(),
@@ -182,6 +186,35 @@ class Certificate(Registration):
 
     def _credential(self) -> dict[str, Any]:
         return certificate_credential(settings.AZURE_CLIENT_CERTIFICATE_PATH)
+
+
+class RegistrationOfManagedIdentity(Registration):
+    """An app registration whose only credential is the managed identity: it trusts the identity's tokens.
+
+    The identity's token for the token exchange is the client assertion (Microsoft Entra, "Configure an application to
+    trust a managed identity"). Graph sees the registration. The database and the sign-in registration see the identity.
+    """
+
+    kind = _("app registration with the managed identity as its credential")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._identity = ManagedIdentity()
+
+    def clear_tokens(self) -> None:
+        super().clear_tokens()
+        self._identity.clear_tokens()
+
+    @sensitive_variables()
+    def database_token(self) -> str:
+        return self._identity.database_token()
+
+    @property
+    def _client_id(self) -> str:
+        return str(settings.GRAPH_CLIENT_ID)
+
+    def _credential(self) -> dict[str, Any]:
+        return self._identity._credential()
 
 
 @sensitive_variables()
@@ -258,4 +291,4 @@ def _kind_offered() -> type[WorkloadIdentity]:
         return FederatedTokenFile
     if settings.AZURE_CLIENT_CERTIFICATE_PATH:
         return Certificate
-    return ManagedIdentity
+    return RegistrationOfManagedIdentity if settings.GRAPH_CLIENT_ID else ManagedIdentity

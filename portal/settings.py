@@ -91,6 +91,23 @@ if API_CLIENT_ID and API_CLIENT_ID in (SIGN_IN_CLIENT_ID, AZURE_CLIENT_ID):
         "must differ from SIGN_IN_CLIENT_ID and AZURE_CLIENT_ID, because their tokens must not open the API",
         "77777777-8888-9999-aaaa-000000000000",
     )
+# An app registration that calls Graph, with the managed identity in AZURE_CLIENT_ID as its only credential.
+GRAPH_CLIENT_ID = env.guid("GRAPH_CLIENT_ID")
+if GRAPH_CLIENT_ID and GRAPH_CLIENT_ID in (AZURE_CLIENT_ID, SIGN_IN_CLIENT_ID, API_CLIENT_ID):
+    raise invalid_setting(
+        "GRAPH_CLIENT_ID",
+        "must differ from AZURE_CLIENT_ID, SIGN_IN_CLIENT_ID and API_CLIENT_ID, because it is a registration of its "
+        "own, with the permissions in Graph",
+        "88888888-9999-aaaa-bbbb-000000000000",
+    )
+for name in ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"):
+    if GRAPH_CLIENT_ID and env.text(name):
+        raise ImproperlyConfigured(
+            f"GRAPH_CLIENT_ID needs a managed identity, but {name} is set. Remove GRAPH_CLIENT_ID, and set AZURE_CLIENT_ID "
+            "to the app registration that has the permissions in Graph."
+        )
+# The application that Graph sees: who creates the passes in Entra's logs.
+GRAPH_APPLICATION_ID = GRAPH_CLIENT_ID or AZURE_CLIENT_ID
 # The audience of Graph tokens; the sandbox plays the global cloud.
 GRAPH_RESOURCE = "https://graph.microsoft.com" if SANDBOX else GRAPH_URL
 _other_clouds = {

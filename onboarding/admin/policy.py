@@ -52,7 +52,7 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
             "restricted_unit", "phones_beforehand", "sign_ins", "eligible_roles", "eligible_groups", "pass_policy",
         ),
     ),
-    (_("Allowed and blocked accounts"), ("scope_domains", "scope_departments", "scope_groups", "deny_list")),
+    (_("Allowed and blocked accounts"), ("scope_domains", "scope_departments", "scope_groups", "deny_list", "probe_accounts")),
     (
         _("Other systems"),
         (

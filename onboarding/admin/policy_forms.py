@@ -20,8 +20,8 @@ from onboarding.models.policy_settings import DEPARTMENT_SETTINGS, SETTING_NAMES
 from onboarding.policy import format_setting, setting_field, validation
 
 LISTS = (
-    "scope_domains", "scope_departments", "scope_groups", "deny_list", "api_applications", "api_trusted_sources",
-    "hook_hosts", "hook_private_ranges",
+    "scope_domains", "scope_departments", "scope_groups", "deny_list", "probe_accounts", "api_applications",
+    "api_trusted_sources", "hook_hosts", "hook_private_ranges",
 )  # fmt: skip
 
 

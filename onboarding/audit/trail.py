@@ -20,7 +20,7 @@ from django.db import transaction as db_transaction
 from django.db.transaction import TransactionManagementError
 
 from onboarding import clock, locks
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, Starter, Ticket
+from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, ProbePass, Starter, Ticket
 
 GENESIS = "0" * 64
 
@@ -109,7 +109,7 @@ def record(
     *,
     by: Person | None = None,
     starter: Starter | None = None,
-    issue: PassIssue | None = None,
+    issue: PassIssue | ProbePass | None = None,
     facts: Mapping[str, Any] | None = None,
     personal: Mapping[str, str] | None = None,
 ) -> AuditEvent:

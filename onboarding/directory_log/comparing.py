@@ -11,7 +11,7 @@ from onboarding import audit
 from onboarding.directory_log.findings import Kind, record_finding
 from onboarding.graph.listing.audit_log import LoggedPass as Entry
 from onboarding.lifecycle import IssueState
-from onboarding.models import AuditEvent, LoggedPass, PassIssue, Starter
+from onboarding.models import AuditEvent, LoggedPass, PassIssue, ProbePass, Starter
 
 # The trail has the claim before the request is sent. Both clocks may be wrong, and Microsoft may act late.
 BEFORE_THE_CLAIM, AFTER_THE_CLAIM = timedelta(minutes=15), timedelta(minutes=45)
@@ -20,7 +20,7 @@ CLAIMED, SHOWN = "issue.intent", "issue.shown"
 
 def is_by_portal(entry: Entry, principal: str) -> bool:
     """Whether the portal's identity created it. `principal` is the object id of its service principal."""
-    return entry.principal_id == principal or entry.application_id == settings.AZURE_CLIENT_ID.lower()
+    return entry.principal_id == principal or entry.application_id == settings.GRAPH_APPLICATION_ID.lower()
 
 
 @audit.transaction()
@@ -31,7 +31,7 @@ def compare_entry(entry: Entry, principal: str) -> None:
     by_portal = is_by_portal(entry, principal)
     starter = _find_starter(entry)
     issue = _find_attempt(entry) if by_portal else None
-    if not by_portal and starter is None:
+    if (not by_portal and starter is None) or (by_portal and issue is None and _is_probe(entry)):
         return
     LoggedPass.objects.create(
         entry_id=entry.entry_id,
@@ -80,9 +80,25 @@ def _find_attempt(entry: Entry) -> PassIssue | None:
     return min(claims.values(), key=lambda issue: abs(issue.intended_at - entry.at), default=None)
 
 
+def _is_probe(entry: Entry) -> bool:
+    """Whether the trail has a request for a probe pass for this account at that time."""
+    near = ProbePass.objects.filter(
+        account_id=entry.account_id,
+        intended_at__gte=entry.at - AFTER_THE_CLAIM,
+        intended_at__lte=entry.at + BEFORE_THE_CLAIM,
+    )
+    claims = AuditEvent.objects.select_related("detail").filter(event="probe.intent")
+    return any(_says(claims.filter(issue=str(probe.pk)).first(), entry) for probe in near)
+
+
 def _is_claimed_in_trail(issue: PassIssue, entry: Entry) -> bool:
     """Whether the trail says that a pass for this account was asked for at that time: the row alone proves nothing."""
-    claim = AuditEvent.objects.select_related("detail").filter(event=CLAIMED, issue=str(issue.pk)).first()
+    claims = AuditEvent.objects.select_related("detail").filter(event=CLAIMED, issue=str(issue.pk))
+    return _says(claims.first(), entry)
+
+
+def _says(claim: AuditEvent | None, entry: Entry) -> bool:
+    """Whether this event is about the account and the time of the entry."""
     if claim is None:
         return False
     salt = claim.detail.salt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 
 from django.conf import settings
@@ -98,7 +99,8 @@ def check_token(run: DoctorRun) -> Finding:
             gettext(
                 "Check AZURE_CLIENT_ID. Then check the credential that you use: the managed identity attached to "
                 "this machine, the projected token file, or the certificate. A certificate must be registered and "
-                "must not have expired. Look up AADSTS error codes at https://login.microsoftonline.com/error."
+                "must not have expired. With GRAPH_CLIENT_ID, that app registration must trust the managed identity. "
+                "Look up AADSTS error codes at https://login.microsoftonline.com/error."
             ),
         )
     return Finding("ok", gettext("The portal authenticates with: %(kind)s.") % {"kind": identity.kind})
@@ -111,19 +113,8 @@ def check_token_identity(run: DoctorRun) -> Finding:
         "object_id": identity.object_id or nothing,
         "kind": identity.kind,
     }
-    if identity.application_id != settings.AZURE_CLIENT_ID:
-        return Finding(
-            "wrong",
-            gettext(
-                "The token is for another identity: application ID %(application_id)s, object ID "
-                "%(object_id)s. But AZURE_CLIENT_ID is set to %(expected)s."
-            )
-            % {**who, "expected": settings.AZURE_CLIENT_ID},
-            gettext(
-                "Set AZURE_CLIENT_ID to the identity that has the permissions, and attach that identity to this "
-                "machine."
-            ),
-        )
+    if identity.application_id != settings.GRAPH_APPLICATION_ID:
+        return _another_identity(who)
     if identity.tenant_id != settings.TENANT_ID:
         return Finding(
             "wrong",
@@ -138,6 +129,27 @@ def check_token_identity(run: DoctorRun) -> Finding:
             "%(kind)s."
         )
         % who,
+    )
+
+
+def _another_identity(who: Mapping[str, Words]) -> Finding:
+    setting = "GRAPH_CLIENT_ID" if settings.GRAPH_CLIENT_ID else "AZURE_CLIENT_ID"
+    return Finding(
+        "wrong",
+        gettext(
+            "The token is for another identity: application ID %(application_id)s, object ID "
+            "%(object_id)s. But %(setting)s is set to %(expected)s."
+        )
+        % {**who, "setting": setting, "expected": settings.GRAPH_APPLICATION_ID},
+        gettext(
+            "Set GRAPH_CLIENT_ID to the app registration that has the permissions and trusts the managed identity in "
+            "AZURE_CLIENT_ID. Attach that identity to this machine."
+        )
+        if settings.GRAPH_CLIENT_ID
+        else gettext(
+            "Set AZURE_CLIENT_ID to the identity that has the permissions, and attach that identity to this "
+            "machine."
+        ),
     )
 
 
@@ -226,7 +238,7 @@ CHECKS = (
     ),
     Check(
         "identity.who",
-        _("The token belongs to the identity set in AZURE_CLIENT_ID"),
+        _("The token belongs to the configured identity"),
         check_token_identity,
         needs=("identity.token",),
     ),

@@ -278,6 +278,13 @@ class Graph:
             raise answer.to_write_error()
         return parsing.created_pass(answer, object_id=object_id.lower(), lifetime_minutes=lifetime_minutes)
 
+    @sensitive_variables()
+    def create_pass_unread(self, object_id: str, *, lifetime_minutes: int, request_id: UUID) -> str:
+        """Create a pass as `create_pass` does, and overwrite its code, which nobody reads. Returns the id of the pass."""
+        created = self.create_pass(object_id, lifetime_minutes=lifetime_minutes, request_id=request_id)
+        created.code.wipe()
+        return created.method_id
+
     def list_passes(self, object_id: str) -> tuple[LivePass, ...]:
         """List the account's passes, including used and expired ones."""
         answer = self.transport.get(passes_path(object_id))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from onboarding import clock
 from onboarding.lifecycle import IssueState
-from onboarding.models import ApiUsage, EffectivePolicy, PassIssue, SitePolicy, Starter, Ticket
+from onboarding.models import ApiUsage, EffectivePolicy, PassIssue, ProbePass, SitePolicy, Starter, Ticket
 
 
 class DailyLimitReached(Exception):
@@ -43,7 +43,12 @@ def is_manager_below_limit(person: Any, rules: EffectivePolicy) -> bool:
 
 
 def is_site_below_limit(rules: EffectivePolicy) -> bool:
-    return bool(_passes_today().count() < rules.site_daily)
+    return bool(_passes_today().count() + _probes_today() < rules.site_daily)
+
+
+def are_probes_below_limit(rules: EffectivePolicy) -> bool:
+    """All probe passes of a day together may be as many as the passes of one manager. They also count for the site."""
+    return is_site_below_limit(rules) and _probes_today() < rules.manager_daily
 
 
 def is_recorder_below_limit(person: Any, rules: EffectivePolicy) -> bool:
@@ -98,6 +103,11 @@ def today() -> date:
 def seconds_until_tomorrow() -> int:
     """When the daily limits begin again, for `Retry-After`."""
     return math.ceil((start_of_day() + timedelta(days=1) - clock.now()).total_seconds())
+
+
+def _probes_today() -> int:
+    """Return the number of today's requests for probe passes, also refused ones."""
+    return ProbePass.objects.filter(intended_at__gte=start_of_day()).count()
 
 
 def _passes_today() -> Any:

@@ -81,6 +81,13 @@ EVENTS: dict[str, Words] = {
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
+    "probe.intent": _("The command that proves the tenant requested a probe pass"),
+    "probe.created": _("Microsoft created a probe pass, which nobody sees"),
+    "probe.refused": _("Microsoft refused a probe pass"),
+    "probe.unknown": _("The portal is checking whether a probe pass was created"),
+    "probe.not_sent": _("The request for a probe pass was not sent"),
+    "probe.found": _("The portal found a probe pass, and is deleting it"),
+    "probe.gone": _("The probe pass no longer exists"),
     "account.looked_up": _("HR looked up an account that only IT can help with"),
     "directory.pass_without_trail": _(
         "Entra’s audit log lists a pass by the portal’s identity that is missing from this audit log"

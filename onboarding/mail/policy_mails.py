@@ -19,7 +19,7 @@ from onboarding.models import Job, PolicyVersion
 from onboarding.policy import ChangeKind, PolicyChange, SettingChange
 
 # Object ids of emergency accounts: a mail says only that the list changed.
-WITHOUT_VALUES = frozenset({"deny_list"})
+WITHOUT_VALUES = frozenset({"deny_list", "probe_accounts"})
 
 
 def follow_policy_changes() -> None:

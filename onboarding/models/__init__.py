@@ -14,6 +14,7 @@ from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicySt
 from onboarding.models.starter import Starter
 from onboarding.models.starter_search import StarterWord
 from onboarding.models.stops.code_tries import StopCodeTries
+from onboarding.models.tenant_proof.probe_pass import ProbePass
 from onboarding.models.ticket import ApiUsage, Hook, HookDelivery, Ticket
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "PolicyActivation",
     "PolicyStop",
     "PolicyVersion",
+    "ProbePass",
     "SignInBudget",
     "SitePolicy",
     "Starter",

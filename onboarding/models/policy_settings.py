@@ -358,6 +358,17 @@ class PolicySettings(models.Model):
             "settings."
         ),
     )
+    probe_accounts = models.TextField(
+        _("test accounts for probe passes (for one hour)"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two "
+            "admins agreed, the command can create passes for these accounts. Nobody sees such a pass, and the portal "
+            "deletes it. Recommended: leave empty."
+        ),
+    )
 
     # --- How many -----------------------------------------------------------------------------------------------
     manager_daily = models.PositiveIntegerField(
@@ -633,4 +644,6 @@ DEPARTMENT_SETTINGS = (
 )  # fmt: skip
 SETTING_NAMES = tuple(field.name for field in PolicySettings._meta.local_fields if field.editable)
 # Settings that may name a person. The audit log is never erased, so it says only that they changed.
-REDACTED_SETTINGS = frozenset({"deny_list", "hr_address", "security_address", "duty_address"})
+REDACTED_SETTINGS = frozenset(
+    {"deny_list", "probe_accounts", "hr_address", "security_address", "duty_address"}
+)

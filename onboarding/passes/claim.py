@@ -12,7 +12,7 @@ from django.db import DatabaseError, IntegrityError
 from onboarding import audit, clock, graph, guards, jobs, policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import daily_limits, emergency_stop, step_up
-from onboarding.models import EffectivePolicy, PassIssue, Starter
+from onboarding.models import EffectivePolicy, PassIssue, ProbePass, Starter
 from onboarding.models.job import Job
 from onboarding.passes import sign_ins
 from onboarding.passes.confirmation import Confirmation
@@ -32,6 +32,8 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
             _recheck_daily_limits(confirmation, rules)
             if emergency_stop.is_account_stopped(starter.account_id, starter.account_name):
                 raise ConcurrentUpdate("somebody has just used the emergency stop")
+            if ProbePass.objects.filter(account_id=starter.account_id, ended_at=None).exists():
+                raise ConcurrentUpdate("a probe pass of the same account is not gone yet")
             issue = PassIssue(
                 starter=starter,
                 account_id=starter.account_id,

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.db.models import Max
 from django.views.decorators.debug import sensitive_variables
 
 from onboarding import audit, clock, graph, jobs
 from onboarding.errors import ConcurrentUpdate
 from onboarding.lifecycle import IssueState
 from onboarding.mail import notifications
-from onboarding.models import PassIssue
+from onboarding.models import PassIssue, ProbePass
 from onboarding.models.job import Job
 from onboarding.passes.errors import PassNotCreated
 from onboarding.transitions import move_issue
@@ -24,6 +25,7 @@ Reason = PassIssue.Reason
 
 # After Microsoft refused, its list of passes is read this much later. The manager waits, and the page updates.
 LIST_CHECK_AFTER = timedelta(seconds=3)
+LONGEST_LIST_CHECK = timedelta(seconds=30)  # whatever `prove_tenant` learned
 PAUSE_MARGIN = timedelta(seconds=1)  # a check that comes a moment too early would have to be repeated
 
 
@@ -51,13 +53,22 @@ def create_pass(issue: PassIssue) -> graph.CreatedPass:
     except graph.Unavailable as error:
         settle_without_pass(issue, IssueState.REJECTED, Reason.UNREACHABLE, error)  # nothing was sent
     except graph.NotFound as error:  # the account was read a moment ago: it is not known everywhere yet
-        _settle_refusal(issue, Reason.NOT_KNOWN_YET, error, LIST_CHECK_AFTER)
+        _settle_refusal(issue, Reason.NOT_KNOWN_YET, error, list_check_delay())
     except graph.Refused as error:
-        _settle_refusal(issue, Reason.REFUSED, error, LIST_CHECK_AFTER)
+        _settle_refusal(issue, Reason.REFUSED, error, list_check_delay())
     except BaseException:  # whatever else ends this thread: the POST may have been made
         settle_without_pass(issue, IssueState.UNKNOWN, Reason.CRASHED)
         raise
     raise PassNotCreated(issue)
+
+
+def list_check_delay() -> timedelta:
+    """Return how long to wait for Microsoft's list after a refusal: longer where `prove_tenant` saw it come later."""
+    try:
+        learned = ProbePass.objects.aggregate(longest=Max("listed_seconds"))["longest"] or 0
+    except DatabaseError:
+        return LIST_CHECK_AFTER
+    return min(max(LIST_CHECK_AFTER, timedelta(seconds=learned) + PAUSE_MARGIN), LONGEST_LIST_CHECK)
 
 
 def _settle_refusal(issue: PassIssue, reason: str, error: graph.GraphError, check_after: timedelta) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from onboarding import graph
 from onboarding.lifecycle import OPEN_ISSUE, IssueState
-from onboarding.models import PassIssue
+from onboarding.models import PassIssue, ProbePass
 
 # Clocks of two machines may differ by this much. A pass that was created later after the lease is not ours.
 SKEW = timedelta(minutes=15)
@@ -53,7 +53,22 @@ def _has_our_shape(issue: PassIssue, live: graph.LivePass) -> bool:
 def _is_of_another_request(issue: PassIssue, live: graph.LivePass) -> bool:
     """Whether the pass was on the account before the request, or another issue has its id."""
     known = PassIssue.objects.filter(method_id=live.method_id).exclude(pk=issue.pk)
-    return live.method_id in issue.seen_before or known.exists()
+    is_probe = ProbePass.objects.filter(method_id=live.method_id).exists
+    return live.method_id in issue.seen_before or known.exists() or is_probe()
+
+
+def is_of_probe(probe: ProbePass, live: graph.LivePass) -> bool:
+    """Whether this request for a probe pass created the pass: by id, or because nothing contradicts it."""
+    if probe.method_id:
+        return live.method_id == probe.method_id
+    others = ProbePass.objects.filter(method_id=live.method_id).exclude(pk=probe.pk)
+    if live.method_id in probe.seen_before or others.exists():
+        return False
+    if PassIssue.objects.filter(method_id=live.method_id).exists():
+        return False
+    has_our_shape = live.usable_once is not False and live.lifetime_minutes == probe.lifetime_minutes
+    latest = probe.answered_at + AFTER_REFUSAL if probe.answered_at else probe.lease_until + SKEW
+    return has_our_shape and live.created_at <= latest
 
 
 def _made_in_time(issue: PassIssue, live: graph.LivePass) -> bool:

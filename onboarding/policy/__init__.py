@@ -49,6 +49,7 @@ from onboarding.policy.descriptions import SettingChange, describe_changes, form
 from onboarding.policy.destinations import allowed_ranges, is_allowed_host
 from onboarding.policy.followers import ChangeKind, PolicyChange, add_follower
 from onboarding.policy.loosening import list_loosened
+from onboarding.policy.probe_accounts import find_end_of_probes
 
 __all__ = [
     "CONSOLE_DELAY",
@@ -75,6 +76,7 @@ __all__ = [
     "describe_changes",
     "effective_before",
     "effective_with",
+    "find_end_of_probes",
     "find_freeze",
     "find_two_people",
     "find_versions_since",

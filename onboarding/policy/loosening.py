@@ -120,6 +120,7 @@ RULES: dict[str, Rule] = {
     "scope_departments": Rule(WIDER, "More accounts can get a pass."),
     "scope_groups": Rule(WIDER, "More accounts can get a pass."),
     "deny_list": Rule(FEWER, "An account that never got a pass can get one."),
+    "probe_accounts": Rule(MORE, "The command that proves the tenant can create a pass for another account."),
     "manager_daily": Rule(HIGHER, "One manager can create more passes."),
     "hr_daily": Rule(HIGHER, "One person in HR can add more starters."),
     "import_daily": Rule(HIGHER, "One person in HR can look up more accounts."),

@@ -154,6 +154,7 @@ def _check_addresses(rules: PolicySettings) -> Iterator[tuple[str, str]]:
 def _check_lists(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     shapes: tuple[tuple[str, Callable[[str], object], str], ...] = (
         ("deny_list", OBJECT_ID.fullmatch, gettext("an object ID")),
+        ("probe_accounts", OBJECT_ID.fullmatch, gettext("an object ID")),
         ("scope_groups", OBJECT_ID.fullmatch, gettext("an object ID")),
         ("scope_domains", DOMAIN.fullmatch, gettext("a domain")),
     )

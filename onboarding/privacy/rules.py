@@ -498,6 +498,25 @@ RULES: tuple[TableRule, ...] = (
         ("id", "key", "kind", "at", "found_at", "event", "starter", "closed_at"),
     ),
     TableRule(
+        "onboarding.ProbePass",
+        "Probe passes, which `manage.py prove_tenant` created for a test account and deleted.",
+        "90 days after the pass was seen gone.",
+        (
+            Personal(
+                ("account_id",),
+                "object id of the test account",
+                "The worker deletes a pass that the command left behind.",
+                "90 days after the pass was seen gone",
+                WITH_THE_ROW,
+                Link.OBJECT_ID,
+            ),
+        ),
+        (
+            "id", "check_name", "lifetime_minutes", "policy", "intended_at", "lease_until", "seen_before", "answer",
+            "method_id", "listed_seconds", "answered_at", "ended_at",
+        ),
+    ),
+    TableRule(
         "onboarding.HireListing",
         "How far the accounts with a hire date were read.",
         "One row.",
@@ -513,7 +532,7 @@ RULES: tuple[TableRule, ...] = (
             _reference("created_by", what="who wrote it", why="The author cannot create passes, nor activate it."),
             Personal(
                 ("reason", *sorted(REDACTED_SETTINGS)),
-                "why it was written, addresses of teams, and object ids of accounts that never get a pass",
+                "why it was written, addresses of teams, and object ids of test accounts and of accounts that never get a pass",
                 "Each pass names the version under which it was created, and every version can be read again.",
                 "as long as the portal",
                 "not erased",

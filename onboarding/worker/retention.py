@@ -27,6 +27,7 @@ from onboarding.models import (
     HookDelivery,
     Job,
     Mail,
+    ProbePass,
     SitePolicy,
     Starter,
     StarterImport,
@@ -58,6 +59,7 @@ def run_retention(_: str) -> datetime:
     ApiUsage.objects.filter(day__lt=now.date() - timedelta(days=2)).delete()
     step_up.delete_used_proofs(now)
     findings.delete_old_rows(now)
+    ProbePass.objects.filter(ended_at__lt=now - findings.KEPT).delete()
     call_command("clearsessions")
     for step in map(import_string, settings.RETENTION_STEPS):
         step()

@@ -19,7 +19,7 @@ from portal.sandbox.clock import graph_time, parse_time
 from portal.sandbox.entra.assertions import projected_token
 from portal.sandbox.identity import PIPELINE_CLIENT_ID, administrator_token
 from portal.sandbox.methods import new_method
-from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID
+from portal.sandbox.options import GRAPH_RESOURCE
 from portal.sandbox.records import Account, Pass
 from portal.sandbox.resources import AUDIENCE as AZURE_RESOURCE
 from portal.sandbox.resources import SUBSCRIPTION_ID
@@ -269,7 +269,7 @@ def _log_pass(tenant: Tenant, key: str, wanted: Json) -> Json:
         activity,
         f"{who} registered {PASS} method for user",
         tenant.accounts[key],
-        by=IDENTITY_PRINCIPAL_ID if by == "portal" else doer,
+        by=tenant.options.portal_principal_id if by == "portal" else doer,
     )
     return entry.as_graph()
 

@@ -83,8 +83,8 @@ def access_token(tenant: Tenant, client_id: str, resource: str) -> dict[str, Any
 
 
 def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) -> dict[str, Any]:
-    """An app-only token. Only the workload identity has rights in Graph; only a Graph token names them."""
-    named = audience == GRAPH_RESOURCE and client_id == tenant.options.identity_client_id
+    """An app-only token. Only a Graph token contains permissions: those of the application's service principal."""
+    permissions = tenant.permissions_of(principal) if audience == GRAPH_RESOURCE else set()
     return {
         "aud": audience,
         "iss": tenant.options.issuer,
@@ -98,7 +98,7 @@ def app_claims(tenant: Tenant, client_id: str, audience: str, principal: str) ->
         "tid": tenant.options.tenant_id,
         "ver": "2.0",
         "generation": tenant.token_generation,
-        **({"roles": sorted(tenant.granted)} if named and tenant.granted else {}),
+        **({"roles": sorted(permissions)} if permissions else {}),
     }
 
 

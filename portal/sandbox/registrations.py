@@ -17,7 +17,12 @@ from portal.sandbox.api_registration import (
 from portal.sandbox.api_registration import (
     APPLICATION as OTHER_PRODUCT,
 )
-from portal.sandbox.options import IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE, Options
+from portal.sandbox.options import (
+    GRAPH_REGISTRATION_PRINCIPAL_ID,
+    IDENTITY_PRINCIPAL_ID,
+    TOKEN_EXCHANGE_AUDIENCE,
+    Options,
+)
 from portal.sandbox.people import Group
 from portal.sandbox.web import Json
 
@@ -43,6 +48,7 @@ APPLICATION: Json = {
 }
 SIGN_IN_APPLICATION_ID = "5a4d0b0c-0000-4000-8000-0000000000b0"
 SIGN_IN_PRINCIPAL_ID = "5a4d0b0c-0000-4000-8000-0000000000b2"
+GRAPH_REGISTRATION_ID = "5a4d0b0c-0000-4000-8000-0000000000c5"
 ROLES = ("HR", "Admin", "Auditor")
 
 
@@ -138,18 +144,34 @@ def prepared_registrations(options: Options) -> Registrations:
         )
     ]
     made.principals[-1]["appRoles"] = made.applications[0]["appRoles"]
-    made.federated[SIGN_IN_APPLICATION_ID] = [
-        {
-            "id": str(uuid.uuid4()),
-            "name": "workload-identity",
-            "issuer": options.issuer,
-            "subject": IDENTITY_PRINCIPAL_ID,
-            "audiences": [TOKEN_EXCHANGE_AUDIENCE],
-            "description": None,
-        }
-    ]
+    made.federated[SIGN_IN_APPLICATION_ID] = [_trust_in_identity(options)]
+    if options.graph_client_id:
+        _add_graph_registration(made, options)
     _add_api(made, options)
     return made
+
+
+def _trust_in_identity(options: Options) -> Json:
+    return {
+        "id": str(uuid.uuid4()),
+        "name": "workload-identity",
+        "issuer": options.issuer,
+        "subject": IDENTITY_PRINCIPAL_ID,
+        "audiences": [TOKEN_EXCHANGE_AUDIENCE],
+        "description": None,
+    }
+
+
+def _add_graph_registration(made: Registrations, options: Options) -> None:
+    """Add an app registration that calls Graph, with the managed identity as its only credential."""
+    name = "Starter passes, Microsoft Graph"
+    made.applications.append(
+        new_application({"displayName": name}, options.graph_client_id, GRAPH_REGISTRATION_ID)
+    )
+    made.principals.append(
+        new_principal(options.graph_client_id, name, object_id=GRAPH_REGISTRATION_PRINCIPAL_ID)
+    )
+    made.federated[GRAPH_REGISTRATION_ID] = [_trust_in_identity(options)]
 
 
 def _add_api(made: Registrations, options: Options) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from portal.sandbox.audit_log import AuditLog, LoggedActivity, application_initiator, person_initiator
 from portal.sandbox.clock import Clock, graph_seconds
 from portal.sandbox.faults import Faults
-from portal.sandbox.options import IDENTITY_PRINCIPAL_ID, Limit, Options
+from portal.sandbox.options import Limit, Options
 from portal.sandbox.people import CAST, EVERYONE, GROUPS, NO_PASSES, Group, starter_person
 from portal.sandbox.records import Account, Mail, Pass, account_of, digest_of, help_desk_code, new_salt
 from portal.sandbox.registrations import Registrations, prepared_registrations
@@ -115,6 +115,12 @@ class Tenant:
 
     # --- Looking things up ------------------------------------------------------------------------------
 
+    def permissions_of(self, principal_id: str) -> set[str]:
+        """The permissions in Graph of an application, by its service principal. Those of the portal can change."""
+        if principal_id == self.options.portal_principal_id:
+            return self.granted
+        return set(self.registrations.other_grants.get(principal_id, []))
+
     def find_account(self, name: str) -> Account | None:
         """By object id or user principal name, as Graph does; an expected account is not found yet."""
         wanted = name.lower()
@@ -184,7 +190,7 @@ class Tenant:
     ) -> LoggedActivity:
         """Write to Entra's audit log what `by`, the object id of a person or an application, did to an account."""
         doer = next((found for found in self.accounts.values() if found.id == by), None)
-        name = "Starter pass portal" if by == IDENTITY_PRINCIPAL_ID else "Another application"
+        name = "Starter pass portal" if by == self.options.portal_principal_id else "Another application"
         return self.audit_log.add(
             self.clock.now(),
             activity,

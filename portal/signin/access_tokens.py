@@ -123,7 +123,12 @@ def check_issue(claims: dict[str, Any]) -> None:
         )
     if "nonce" in claims:
         raise invalid("the token is an id token (nonce)")
-    own = {settings.API_CLIENT_ID, settings.SIGN_IN_CLIENT_ID, settings.AZURE_CLIENT_ID}
+    own = {
+        settings.API_CLIENT_ID,
+        settings.SIGN_IN_CLIENT_ID,
+        settings.AZURE_CLIENT_ID,
+        settings.GRAPH_APPLICATION_ID,
+    }
     if guid_claim(claims, "azp") in own:
         raise invalid("the token was issued to one of the portal's own registrations")
 

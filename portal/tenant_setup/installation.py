@@ -53,11 +53,15 @@ class Installation:
     identity_client_id: str
     sign_in_client_id: str
     api_client_id: str
+    graph_client_id: str
     permissions: tuple[Permission, ...]
     identity_name: str = IDENTITY
     resource_group: str = RESOURCE_GROUP
     authentication_context: bool = False
     api: bool = False
+    graph_registration: bool = (
+        False  # an app registration calls Graph, with the managed identity as its credential
+    )
     trusted: tuple[str, ...] = ()
     role_groups: tuple[tuple[str, str], ...] = ()  # an app role and a group's object id or display name
 
@@ -99,6 +103,7 @@ def this_installation(
     resource_group: str,
     authentication_context: bool,
     api: bool = False,
+    graph_registration: bool = False,
     trusted: Iterable[str] = (),
     role_groups: Iterable[tuple[str, str]] = (),
 ) -> Installation:
@@ -118,11 +123,13 @@ def this_installation(
         identity_client_id=settings.AZURE_CLIENT_ID,
         sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
         api_client_id=settings.API_CLIENT_ID,
+        graph_client_id=settings.GRAPH_CLIENT_ID,
         permissions=tuple(import_string(settings.GRAPH_PERMISSIONS)),
         identity_name=identity,
         resource_group=resource_group,
         authentication_context=authentication_context,
         api=api,
+        graph_registration=graph_registration or bool(settings.GRAPH_CLIENT_ID),
         trusted=tuple(object_id.strip().lower() for object_id in trusted),
         role_groups=tuple((role, in_one_line(group)) for role, group in role_groups),
     )

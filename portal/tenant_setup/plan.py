@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.tenant_setup import registration
 from portal.tenant_setup.api import api_registration, api_steps
+from portal.tenant_setup.graph_registration import PRINCIPAL, graph_registration, graph_registration_steps
 from portal.tenant_setup.installation import OBJECT_ID, Installation
 from portal.tenant_setup.steps import (
     ByHand,
@@ -43,6 +44,7 @@ def setup_plan(here: Installation) -> tuple[Step, ...]:
         registration.enterprise_application(),
         *([role_assignments_step(groups)] if groups else []),
         registration.federated_credential(here),
+        *(graph_registration_steps(here) if here.graph_registration else []),
         permissions_step(here),
         onboarding_group(here),
         privileged_unit(here),
@@ -116,6 +118,7 @@ def holders_step(here: Installation) -> Holders:
         ),
         applications=(
             registration.sign_in_registration(here),
+            *([graph_registration(here)] if here.graph_registration else []),
             *([api_registration(here)] if here.api else []),
         ),
         groups=(onboarding_group(here),),
@@ -131,7 +134,9 @@ def identity_step(here: Installation) -> Identity:
     return Identity(
         name="the workload identity",
         words=(
-            "The portal creates passes with it. It has no password and no secret.",
+            "The registration for Microsoft Graph trusts it. It has no password, no secret and no permissions in Graph."
+            if here.graph_registration
+            else "The portal creates passes with it. It has no password and no secret.",
             known if here.identity_client_id else made,
             "Attach it to the machine that the portal runs on.",
         ),
@@ -142,12 +147,21 @@ def identity_step(here: Installation) -> Identity:
 
 
 def permissions_step(here: Installation) -> Grants:
+    only = "These application permissions and no others. You can remove the optional ones from the script."
+    if here.graph_registration:
+        return Grants(
+            name="the registration's permissions in Microsoft Graph",
+            words=(
+                only,
+                "The portal's tokens contain them after an hour at most.",
+                "If the workload identity has such permissions, remove them once the portal uses the registration.",
+            ),
+            permissions=here.permissions,
+            holder=PRINCIPAL,
+        )
     return Grants(
         name="the workload identity's permissions in Microsoft Graph",
-        words=(
-            "These application permissions and no others. You can remove the optional ones from the script.",
-            "It can take up to a day until the identity's tokens contain them.",
-        ),
+        words=(only, "It can take up to a day until the identity's tokens contain them."),
         permissions=here.permissions,
     )
 
@@ -229,11 +243,14 @@ def pass_policy_step(here: Installation) -> PassPolicy:
 
 def mailbox_step(here: Installation) -> Mailbox:
     address = quote_for_powershell(here.mailbox)
+    sender = "registration for Microsoft Graph" if here.graph_registration else "workload identity"
+    client_id = reference_to("graph_client_id" if here.graph_registration else "client_id")
+    principal = reference_to(PRINCIPAL if here.graph_registration else "principal")
     return Mailbox(
         name="the mailbox",
         words=(
             (
-                f"RBAC for Applications in Exchange Online lets the workload identity send only as "
+                f"RBAC for Applications in Exchange Online lets the {sender} send only as "
                 f"{here.mailbox}. Set it up in Exchange Online PowerShell, because the script cannot."
             ),
             "The change takes effect within two hours. The last line checks that it works.",
@@ -241,16 +258,16 @@ def mailbox_step(here: Installation) -> Mailbox:
         lines=(
             "Connect-ExchangeOnline",
             (
-                f"New-ServicePrincipal -AppId {reference_to('client_id')} -ObjectId {reference_to('principal')} "
+                f"New-ServicePrincipal -AppId {client_id} -ObjectId {principal} "
                 "-DisplayName 'Starter pass portal'"
             ),
             "New-ManagementScope -Name 'Starter pass portal' -RecipientRestrictionFilter "
             + quote_for_powershell(f"PrimarySmtpAddress -eq {address}"),
             (
-                f"New-ManagementRoleAssignment -App {reference_to('principal')} -Role 'Application Mail.Send' "
+                f"New-ManagementRoleAssignment -App {principal} -Role 'Application Mail.Send' "
                 "-CustomResourceScope 'Starter pass portal'"
             ),
-            f"Test-ServicePrincipalAuthorization -Identity {reference_to('principal')} -Resource {address}",
+            f"Test-ServicePrincipalAuthorization -Identity {principal} -Resource {address}",
         ),
     )
 
@@ -290,6 +307,7 @@ def variables_step(here: Installation) -> Variables:
         variables=(
             ("AZURE_TENANT_ID", here.tenant_id),
             ("AZURE_CLIENT_ID", reference_to("client_id")),
+            *([("GRAPH_CLIENT_ID", reference_to("graph_client_id"))] if here.graph_registration else []),
             ("SIGN_IN_CLIENT_ID", reference_to("sign_in_client_id")),
             *([("API_CLIENT_ID", reference_to("api_client_id"))] if here.api else []),
             ("PORTAL_URL", here.portal_url),

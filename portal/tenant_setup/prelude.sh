@@ -180,11 +180,11 @@ check_identity() {
   principal=$found
   kind=$(read_of "/servicePrincipals/$principal" servicePrincipalType) || exit 1
   if [ "$kind" != ManagedIdentity ]; then
-    stop 'The identity is not a managed identity, so the sign-in registration cannot trust it. See docs/how-to/install.md.'
+    stop 'The identity is not a managed identity, so the registrations cannot trust it. See docs/how-to/install.md.'
   fi
 }
 
-# ID NAME NEED: one right of the workload identity in Graph; given holds what it has.
+# ID NAME NEED: one right of grantee in Graph; given holds what it has.
 grant() {
   case $given in
     *"$1"*)
@@ -200,7 +200,7 @@ grant() {
     return 0
   fi
   graph post "/servicePrincipals/$microsoft_graph/appRoleAssignedTo" --headers Content-Type=application/json \
-    --body '{"principalId": "'"$principal"'", "resourceId": "'"$microsoft_graph"'", "appRoleId": "'"$1"'"}' \
+    --body '{"principalId": "'"$grantee"'", "resourceId": "'"$microsoft_graph"'", "appRoleId": "'"$1"'"}' \
     --output none || exit 1
   made=$((made + 1))
   say "$2: granted"

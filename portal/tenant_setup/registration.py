@@ -136,24 +136,32 @@ def enterprise_application() -> Thing:
 
 
 def federated_credential(here: Installation) -> Thing:
-    """By the object id of the identity: with its client id Entra would take it now and refuse it at each sign-in."""
-    place = f"/applications/{reference_to('registration')}/federatedIdentityCredentials"
-    return Thing(
-        name="the trust in the workload identity",
-        words=(
-            (
-                "A federated credential of the sign-in registration instead of a secret. It trusts only the "
-                "workload identity, by its object (principal) id."
-            ),
-        ),
+    return trust_in_identity(
+        here,
+        registration="registration",
         key="trust",
+        name="the trust in the workload identity",
+        words="A federated credential of the sign-in registration instead of a secret.",
+        description="The starter pass portal signs people in as this registration, without a secret.",
+    )
+
+
+def trust_in_identity(
+    here: Installation, *, registration: str, key: str, name: str, words: str, description: str
+) -> Thing:
+    """By the object id of the identity: with its client id Entra would take it now and refuse it at each sign-in."""
+    place = f"/applications/{reference_to(registration)}/federatedIdentityCredentials"
+    return Thing(
+        name=name,
+        words=(f"{words} It trusts only the workload identity, by its object (principal) id.",),
+        key=key,
         called=CREDENTIAL_NAME,
         place=place,
         look="",
         pick=f"value[?subject=='{reference_to('principal')}' || name=='{CREDENTIAL_NAME}'].id",
         body={
             "name": CREDENTIAL_NAME,
-            "description": "The starter pass portal signs people in as this registration, without a secret.",
+            "description": description,
             "issuer": here.issuer,
             "subject": reference_to("principal"),
             "audiences": [here.audience],

@@ -204,7 +204,8 @@ def _(step: Grants) -> str:
     return "\n".join(
         [
             begin_call(step),
-            """given=$(all_of "/servicePrincipals/$principal/appRoleAssignments" \\""",
+            f"grantee=${step.holder}",
+            """given=$(all_of "/servicePrincipals/$grantee/appRoleAssignments" \\""",
             """  "value[?resourceId=='$microsoft_graph'].appRoleId") || exit 1""",
             *(
                 line

@@ -121,7 +121,10 @@ class Holders(Step):
 
 @dataclass(frozen=True, slots=True)
 class Grants(Step):
+    """Permissions in Graph for the service principal of an earlier step; `holder` is its key."""
+
     permissions: tuple[Permission, ...]
+    holder: str = "principal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "scope_departments": ("legal", "legal\nit"),
     "scope_groups": (ONE, ""),
     "deny_list": (f"{ONE}\n{TWO}", ONE),
+    "probe_accounts": (ONE, f"{ONE}\n{TWO}"),
     "manager_daily": (10, 20),
     "hr_daily": (10, 500),
     "import_daily": (10, 2000),

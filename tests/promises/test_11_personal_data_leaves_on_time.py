@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from onboarding import audit
+from onboarding import audit, policy
 from onboarding.guards import approvals
 from onboarding.models import (
     ApiUsage,
@@ -21,6 +21,7 @@ from onboarding.models import (
     Job,
     Mail,
     PolicyVersion,
+    ProbePass,
     Starter,
     StarterImport,
     Ticket,
@@ -113,6 +114,10 @@ def add_rows_of_other_tables(person, noor):
     Ticket.objects.create(
         starter=noor, source="servicenow", number="RITM1", account=noor.account_name, note="Rex", requested_by="Rex",
         requested_by_id="Rex", requested_by_name="Rex",
+    )  # fmt: skip
+    ProbePass.objects.create(
+        account_id=BY_KEY["liam"].object_id, check_name="creation", lifetime_minutes=10, lease_until=now, ended_at=now,
+        policy_id=policy.for_site().number,
     )  # fmt: skip
     Turn.objects.create(starter=noor, person=maria, opens_at=now, lapses_at=now)
     ApiUsage.objects.create(caller=maria.oid, day=now.date(), count=1)

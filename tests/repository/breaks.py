@@ -303,6 +303,41 @@ BREAKS = (
         '    "shaped_by": [],\n', "",
         "tests/promises/test_11_personal_data_leaves_on_time.py::test_after_800_days_only_the_rules_let_data_stay",
     ),
+    Break(
+        4, "roles do not matter for a probe pass", "onboarding/tenant_proof/guarding.py",
+        "if guard.code not in ABOUT_ROLES:", "if guard.code:",
+        "tests/tenant_proof/test_probe_passes.py::test_unread_roles_refuse_although_the_policy_continues_without_them",
+    ),
+    Break(
+        5, "a named test account stays named", "onboarding/policy/probe_accounts.py",
+        " and now < until else None", " else None",
+        "tests/tenant_proof/test_probe_passes.py::test_the_hour_ends_although_another_version_follows",
+    ),
+    Break(
+        5, "the console names a test account", "onboarding/policy/probe_accounts.py",
+        " or activation.by is None:", ":",
+        "tests/tenant_proof/test_probe_passes.py::test_the_console_is_not_an_admin",
+    ),
+    Break(
+        2, "the code of a probe pass is recorded", "onboarding/graph/client.py",
+        "created.code.wipe()\n        return created.method_id", "return created.code.reveal()",
+        "tests/tenant_proof/test_probe_passes.py::test_no_report_no_log_and_no_row_has_it",
+    ),
+    Break(
+        9, "an answer to the deletion of a probe pass is believed", "onboarding/tenant_proof/cleaning.py",
+        "    if mine is not None:", "    if mine is not None and not is_deleted:",
+        "tests/tenant_proof/test_probe_passes.py::test_a_deletion_that_is_only_said_does_not_count",
+    ),
+    Break(
+        9, "nobody deletes the probe pass of a killed run", "onboarding/tenant_proof/requests.py",
+        'jobs.enqueue_job(f"probe:{probe.pk}", priority=Job.Priority.PASS, due_at=probe.lease_until)', "pass",
+        "tests/tenant_proof/test_probe_passes.py::test_a_run_that_is_killed_leaves_no_pass",
+    ),
+    Break(
+        8, "the sandbox takes the assertion of another identity", "portal/sandbox/entra/assertions.py",
+        "if not by_cluster and not trusted:", "if False:",
+        "tests/signin/test_graph_registration.py::test_a_wrong_assertion_gives_no_token",
+    ),
 )  # fmt: skip
 
 

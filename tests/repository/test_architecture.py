@@ -82,6 +82,7 @@ ALLOWED: dict[str, set[str]] = {
         "audit", "clock", "graph", "guards", "hooks", "i18n", "inputs", "jobs", "mail", "models", "passes", "policy",
         "starters",
     },
+    "tenant_proof": {"audit", "clock", "graph", "guards", "jobs", "lifecycle", "models", "passes", "policy"},
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {
@@ -105,7 +106,8 @@ ALLOWED: dict[str, set[str]] = {
     "context_processors": {"directory_log", "policy"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "imports", "inputs", "jobs",
-        "lifecycle", "mail", "models", "operations", "passes", "policy", "privacy", "proposals", "stops", "worker",
+        "lifecycle", "mail", "models", "operations", "passes", "policy", "privacy", "proposals", "stops", "tenant_proof",
+        "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},

@@ -17,7 +17,7 @@ from portal.views import summarise_csp_report
 
 TOP = Path(settings.BASE_DIR)
 EVENT = re.compile(
-    r"(?:account|audit|database|directory|hook|import|issue|list|mail|person|policy|session|starter)\.[a-z_]+"
+    r"(?:account|audit|database|directory|hook|import|issue|list|mail|person|policy|probe|session|starter)\.[a-z_]+"
 )
 
 

@@ -26,6 +26,7 @@ from portal.environment import Environment
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / "portal" / "settings.py"
 EXAMPLE = ROOT / ".env.example"
+OTHER_ID = "88888888-2222-3333-4444-555555555555"
 REAL = {
     "AZURE_TENANT_ID": "11111111-2222-3333-4444-555555555555",
     "AZURE_CLIENT_ID": "22222222-2222-3333-4444-555555555555",
@@ -158,6 +159,19 @@ NONSENSE = {
     "one registration for the API and Graph": (
         "API_CLIENT_ID",
         REAL | {"API_CLIENT_ID": REAL["AZURE_CLIENT_ID"]},
+    ),
+    "a registration for Graph that is no id": ("GRAPH_CLIENT_ID", REAL | {"GRAPH_CLIENT_ID": "portal"}),
+    "one registration for Graph and sign-in": (
+        "GRAPH_CLIENT_ID",
+        REAL | {"GRAPH_CLIENT_ID": REAL["SIGN_IN_CLIENT_ID"]},
+    ),
+    "the identity as its own registration for Graph": (
+        "GRAPH_CLIENT_ID",
+        REAL | {"GRAPH_CLIENT_ID": REAL["AZURE_CLIENT_ID"].upper()},
+    ),
+    "a registration for Graph without a managed identity": (
+        "GRAPH_CLIENT_ID",
+        REAL | {"GRAPH_CLIENT_ID": OTHER_ID, "AZURE_FEDERATED_TOKEN_FILE": os.devnull},
     ),
     "the sandbox's API with its sign-in registration": (
         "API_CLIENT_ID",

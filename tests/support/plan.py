@@ -38,6 +38,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "faults/test_canary.py": ("PostgreSQL", "Looks for a pass in all that is written; PostgreSQL also writes a log ahead."),
     "faults/test_canary_memory.py": ("PostgreSQL", "Looks into the memory of processes; the database plays no part."),
     "faults/test_disk_full.py": ("SQLite", "A full disk under a PostgreSQL server is a lost server: test_postgresql_lost.py."),
+    "faults/test_killed_probe.py": ("SQLite", "One kill of the command; kills of the worker run on both, in hooks."),
     "faults/test_killed_webhooks.py": ("PostgreSQL", "Kills of the worker; those in hooks/test_kills.py run on both."),
     "faults/test_postgresql_lost.py": ("PostgreSQL", "Loses a PostgreSQL server."),
     "graph": ("SQLite", "HTTP towards Microsoft Graph; no database."),
@@ -100,6 +101,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "starters": ("SQLite", "Services over the ORM; tests of constraints carry the mark for both."),
     "stops": ("SQLite", "Services over the ORM; tests of counters and constraints carry the mark for both."),
     "tenant": ("SQLite", "A script against the sandbox; no database."),
+    "tenant_proof": ("SQLite", "Microsoft's answers decide. The audit lock that serialises claims runs on both, in promise 6."),
     "worker/test_lapsing.py": ("SQLite", "Time decides."),
     "worker/test_retention.py": ("SQLite", "Time decides."),
     "worker/test_worker.py": ("SQLite", "Time and the directory decide. Claiming jobs runs on both, in test_jobs.py."),
@@ -217,6 +219,8 @@ LONG_RUN: dict[str, str] = {
         "Each environment of CI is installed from the lock file with its hashes.",
     "faults/test_canary_memory.py::test_passes_stay_in_memory_without_serves_memory_settings":
         "Another control: a value that processes do keep in memory is found.",
+    "faults/test_killed_probe.py::test_a_killed_command_leaves_no_probe_pass":
+        "A run that ends at the same moment, in one process, in tests/tenant_proof.",
 }  # fmt: skip
 
 

@@ -170,3 +170,34 @@ def test_organisation_name_is_quoted_for_powershell(setter: Setter, settings: La
         rf"New-ServicePrincipal -AppId {setter.options.identity_client_id} -ObjectId {IDENTITY_PRINCIPAL_ID} ",
         said,
     )
+
+
+def test_graph_registration_gets_the_permissions_and_the_identity_none(setter: Setter) -> None:
+    done = setter.run(setter.script("--graph-registration"))
+    printed, made = variables(done.stdout), setter.made()
+
+    assert done.returncode == 0, done.stderr
+    registration = made["applications"][1]
+    principal = next(each for each in made["principals"] if each["appId"] == registration["appId"])
+    assert printed["GRAPH_CLIENT_ID"] == registration["appId"] != printed["SIGN_IN_CLIENT_ID"]
+    assert made["permissions"] == []  # the identity's own
+    assert {*made["other_grants"]} == {principal["id"]}
+    assert {*made["other_grants"][principal["id"]]} == {permission.name for permission in PERMISSIONS}
+    assert [
+        (each["issuer"], each["subject"], each["audiences"]) for each in made["federated"][registration["id"]]
+    ] == [(setter.options.issuer, IDENTITY_PRINCIPAL_ID, [TOKEN_EXCHANGE_AUDIENCE])]
+    assert registration["passwordCredentials"] == registration["keyCredentials"] == []
+    assert f"New-ServicePrincipal -AppId {registration['appId']} -ObjectId {principal['id']} " in done.stderr
+    assert "Nothing was changed" in setter.run(setter.script("--graph-registration")).stderr
+
+
+@pytest.mark.parametrize("part", ["issuer", "subject", "audiences"])
+def test_a_graph_registration_that_trusts_something_else_is_reported(setter: Setter, part: str) -> None:
+    setter.run(setter.script("--graph-registration"))
+    registrations = setter.sandbox.tenant.registrations
+    (credential,) = registrations.federated[registrations.applications[1]["id"]]
+    credential[part] = ["api://other"] if part == "audiences" else "https://other.example"
+
+    done = setter.run(setter.script("--graph-registration"))
+
+    assert done.returncode == 2 and f"DIFFERS, not changed: {part.removesuffix('s')}" in done.stderr

@@ -70,6 +70,7 @@ class Identity:
     tenant_id: str
     permissions: frozenset[str]
     issued_at: datetime | None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,10 @@ class AccountParts:
         )
 
 
+def _moment_of(claim: object) -> datetime | None:
+    return datetime.fromtimestamp(claim, UTC) if type(claim) is int else None
+
+
 class Diagnosis:
     """Sends the doctor's requests with the transport of the portal's own calls."""
 
@@ -126,7 +130,8 @@ class Diagnosis:
             permissions=frozenset(str(role)[:100] for role in roles if isinstance(role, str))
             if isinstance(roles, list)
             else frozenset(),
-            issued_at=datetime.fromtimestamp(issued, UTC) if type(issued) is int else None,
+            issued_at=_moment_of(issued),
+            expires_at=_moment_of(claims.get("exp")),
         )
 
     def read_pass_rules(self) -> tuple[ReadResult, PassRules | None]:

@@ -24,6 +24,7 @@ from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
 from onboarding.proposals import reading as proposals
 from onboarding.stops import security_mail
+from onboarding.tenant_proof import cleaning
 from onboarding.worker import audit_outlets, retention, starter_checks
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ HANDLERS = (
     audit_outlets.check_end,
     directory_log.read_log,
     proposals.read_proposals,
+    cleaning.clean_up_later,
 )
 
 

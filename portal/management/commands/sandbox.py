@@ -44,6 +44,7 @@ class Command(BaseCommand):
             identity_client_id=settings.AZURE_CLIENT_ID,
             sign_in_client_id=settings.SIGN_IN_CLIENT_ID,
             api_client_id=settings.API_CLIENT_ID,
+            graph_client_id=settings.GRAPH_CLIENT_ID,
             portal_url=settings.PORTAL_URL,
             mailbox=settings.MAIL_FROM,
             tap_limit=parse_limit(throttle),

@@ -56,6 +56,12 @@ class Command(BaseCommand):
             help="also plan the registration of the API for service desks; not planned without this option",
         )
         parser.add_argument(
+            "--graph-registration",
+            action="store_true",
+            help="let an app registration call Microsoft Graph, with the managed identity as its only credential: its "
+            "tokens last an hour, and Conditional Access for workload identities applies to it",
+        )
+        parser.add_argument(
             "--trusted",
             metavar="OBJECT-ID",
             action="append",
@@ -81,6 +87,7 @@ class Command(BaseCommand):
         resource_group: str,
         acrs: bool,
         api: bool,
+        graph_registration: bool,
         trusted: list[str],
         **more: Any,
     ) -> None:
@@ -93,6 +100,7 @@ class Command(BaseCommand):
                 resource_group=resource_group,
                 authentication_context=acrs,
                 api=api,
+                graph_registration=graph_registration,
                 trusted=trusted,
                 role_groups=groups,
             )

@@ -42,10 +42,10 @@ def authenticated_client(tenant: Tenant, request: Request) -> str:
     assertion = form["client_assertion"]
     try:
         issuer = jwt.decode(assertion, options={"verify_signature": False}).get("iss")
-        if issuer in (options.issuer, CLUSTER_ISSUER):
-            _check_federated_credential(tenant, client_id, assertion, issuer)
-        else:
+        if str(issuer).lower() == client_id:
             _check_certificate(tenant, client_id, assertion)
+        else:
+            _check_federated_credential(tenant, client_id, assertion, str(issuer))
     except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
         raise TokenRefused(
             "invalid_client", 700024, "Client assertion is not within its valid time range.", 401
@@ -81,7 +81,15 @@ def _check_secret(tenant: Tenant, client_id: str, secret: str) -> None:
 
 
 def _check_federated_credential(tenant: Tenant, client_id: str, assertion: str, issuer: str) -> None:
-    """Accept the registration's federated credentials, and the cluster's service account."""
+    """Accept the registration's federated credentials, and the cluster's service account.
+
+    Entra compares issuer, audience and subject with each credential, and has an error of its own for each (AADSTS700211,
+    700212 and 700213).
+    """
+    if issuer not in (tenant.options.issuer, CLUSTER_ISSUER):
+        raise TokenRefused(
+            "invalid_client", 700211, "No matching federated identity record found for the issuer.", 401
+        )
     claims = jwt.decode(
         assertion,
         tenant.keys.private_key.public_key(),

@@ -21,7 +21,7 @@ from portal.sandbox.entra.assertions import authenticated_client
 from portal.sandbox.entra.errors import TokenRefused
 from portal.sandbox.entra.id_token import id_token
 from portal.sandbox.identity import app_claims
-from portal.sandbox.options import GRAPH_RESOURCE, IDENTITY_PRINCIPAL_ID, TOKEN_EXCHANGE_AUDIENCE
+from portal.sandbox.options import GRAPH_RESOURCE, TOKEN_EXCHANGE_AUDIENCE
 from portal.sandbox.records import Account
 from portal.sandbox.sessions import Grant
 from portal.sandbox.tenant import Tenant
@@ -94,10 +94,13 @@ def _issue_application_token(tenant: Tenant, request: Request, client_id: str) -
         raise TokenRefused(
             "invalid_scope", 70011, "The scope must be a known resource followed by /.default."
         )
-    mine = client_id == tenant.options.identity_client_id
-    principal = IDENTITY_PRINCIPAL_ID if mine else "5a4d0b0c-0000-4000-8000-0000000000b2"
+    principal = tenant.registrations.principal_of(client_id)
+    if principal is None:
+        raise TokenRefused(
+            "invalid_client", 7000229, f"The client application '{client_id}' is missing service principal."
+        )
     seconds = min(tenant.token_lifetime, ACCESS_TOKEN_SECONDS)
-    claims = app_claims(tenant, client_id, resource, principal)
+    claims = app_claims(tenant, client_id, resource, principal["id"])
     claims["exp"] = claims["iat"] + seconds
     return {"token_type": "Bearer", "expires_in": seconds, "access_token": tenant.keys.sign_token(claims)}
 

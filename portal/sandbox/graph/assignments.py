@@ -13,7 +13,6 @@ from portal.sandbox.graph.bodies import bad_request, check_properties, read_guid
 from portal.sandbox.graph.call import Call, Page
 from portal.sandbox.graph.odata import filter_items
 from portal.sandbox.graph.principals import find_principal
-from portal.sandbox.options import IDENTITY_PRINCIPAL_ID
 from portal.sandbox.tenant import Tenant
 from portal.sandbox.web import Json, Response, json_answer
 
@@ -59,7 +58,7 @@ def assign_role(call: Call, principal: str) -> Response:
     given = permissions_of(call.tenant, receiver["id"])
     if name in given:
         raise bad_request("Permission being assigned already exists on the object")
-    if receiver["id"] == IDENTITY_PRINCIPAL_ID:
+    if receiver["id"] == call.tenant.options.portal_principal_id:
         call.tenant.granted.add(name)
     else:
         call.tenant.registrations.other_grants.setdefault(receiver["id"], []).append(name)
@@ -95,9 +94,7 @@ def _assign_role_of_application(
 
 
 def permissions_of(tenant: Tenant, principal: str) -> set[str]:
-    if principal == IDENTITY_PRINCIPAL_ID:
-        return {name for name in tenant.granted if name in app_roles.APP_ROLES}
-    return set(tenant.registrations.other_grants.get(principal, []))
+    return {name for name in tenant.permissions_of(principal) if name in app_roles.APP_ROLES}
 
 
 def _assignments_of_people(tenant: Tenant, resource: Json) -> list[Json]:

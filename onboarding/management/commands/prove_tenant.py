@@ -1,0 +1,109 @@
+"""`manage.py prove_tenant`: find out in a real tenant what no test can know."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+
+from onboarding import clock, graph
+from onboarding.tenant_proof import report
+from onboarding.tenant_proof.findings import Check, Finding
+from onboarding.tenant_proof.run import ProofRun
+from onboarding.tenant_proof.runner import choose_checks, is_proven, list_checks, run_checks
+
+
+class Command(BaseCommand):
+    help = (
+        "Ask this tenant what no test can know. Without --probe and --mail it only reads. Exit status: 0 every question has "
+        "an answer, 1 something needs attention or has no answer, 2 the command could not run."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("checks", nargs="*", metavar="CHECK", help="only these checks; --list shows all")
+        parser.add_argument("--list", action="store_true", help="list the checks and stop")
+        parser.add_argument(
+            "--account",
+            action="append",
+            default=[],
+            metavar="NAME_OR_ID",
+            help="an account to read; can be repeated",
+        )
+        parser.add_argument(
+            "--probe",
+            default="",
+            metavar="NAME_OR_ID",
+            help="a test account that the policy names: passes are created for it, seen by nobody, and deleted",
+        )
+        parser.add_argument("--mail", action="store_true", help="send one email to the portal's own mailbox")
+        parser.add_argument(
+            "--watch-grant",
+            default="",
+            metavar="PERMISSION",
+            help="wait until a token contains this permission",
+        )
+        parser.add_argument(
+            "--watch-handover",
+            default="",
+            metavar="NAME_OR_ID",
+            help="watch a real hand-over to this starter",
+        )
+        parser.add_argument("--minutes", type=int, default=30, help="how long to watch (default %(default)s)")
+        parser.add_argument(
+            "--report", default="", metavar="FILE", help="write the report to FILE.md and FILE.json"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["list"]:
+            self.stdout.write("\n".join(list_checks()))
+            return
+        # Commands always speak English, because people search for their texts and machines read them.
+        with translation.override(settings.LANGUAGE_CODE):
+            try:
+                choose_checks(options["checks"])
+                run = self.build_run(options)
+            except (ValueError, graph.GraphError) as error:
+                raise CommandError(str(error), returncode=2) from None
+            results = run_checks(run, options["checks"], follow=self.print_result)
+        self.write_report(options["report"], results)
+        if not is_proven(results):
+            sys.exit(1)
+
+    def build_run(self, options: dict[str, Any]) -> ProofRun:
+        """Find the object ids of the accounts. Raises GraphError."""
+        return ProofRun(
+            accounts=tuple(find_object_id(name) for name in options["account"]),
+            probe_account=find_object_id(options["probe"]),
+            sends_mail=options["mail"],
+            watched_permission=options["watch_grant"],
+            watched_starter=find_object_id(options["watch_handover"]),
+            watch_seconds=60.0 * options["minutes"],
+            say=self.stdout.write,
+        )
+
+    def print_result(self, check: Check, finding: Finding) -> None:
+        self.stdout.write(
+            f"{finding.state:<12}  {check.question} {finding.answer}\n              {finding.words}"
+        )
+
+    def write_report(self, file: str, results: Any) -> None:
+        if not file:
+            return
+        stem = Path(file).with_suffix("") if Path(file).suffix in {".md", ".json"} else Path(file)
+        texts = {".md": report.as_markdown, ".json": report.as_json}
+        try:
+            for suffix, render in texts.items():
+                text = render(results, tenant_id=settings.TENANT_ID, at=clock.now())
+                stem.with_name(stem.name + suffix).write_text(text, encoding="utf-8")
+        except OSError as problem:
+            raise CommandError(f"Could not write {file}: {problem.strerror}.", returncode=2) from None
+        self.stdout.write(f"The report is in {stem}.md and {stem}.json.")
+
+
+def find_object_id(name: str) -> str:
+    """Return the object id of an account, nothing for an empty name. Raises GraphError."""
+    return graph.client().look_up(name)[0].object_id if name else ""
