@@ -11,7 +11,7 @@ from django.db import IntegrityError
 
 from onboarding import audit, clock, jobs
 from onboarding.errors import ConcurrentUpdate
-from onboarding.guards.approvals import NotAnotherPerson, can_approve
+from onboarding.guards.approvals import NotAnotherPerson, is_uninvolved
 from onboarding.models import Approval, Starter
 from onboarding.models.job import Job
 from onboarding.sessions.freshness import require_enabled_account, require_fresh_sign_in
@@ -62,7 +62,7 @@ def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
     Raises SignInNotFresh, ActorDisabled, NotAnotherPerson, ConcurrentUpdate, GraphError.
     """
     require_fresh_sign_in(by, starter)
-    if not can_approve(starter, by) or not directory.is_another_person(by, starter):
+    if not is_uninvolved(starter, by) or not directory.is_another_person(by, starter):
         raise NotAnotherPerson
     require_enabled_account(by)
     with audit.transaction():
