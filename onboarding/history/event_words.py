@@ -56,6 +56,7 @@ EVENTS: dict[str, Words] = {
     "starter.restart_asked": _("HR asked to end the emergency stop"),
     "starter.started_again": _("An HR colleague agreed, and the emergency stop ended"),
     "starter.erased": _("Personal details erased"),
+    "starter.kept_stop_ended": _("The emergency stop of an erased starter ended"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(

@@ -101,4 +101,5 @@ def draw_qr_code(address: str) -> SafeString:
 
 
 def _format_stop(starter: Starter) -> str:
-    return date_format(localtime(starter.stopped_at), "AGREED") if starter.stopped_at else ""
+    since = restarting.find_stop(starter)
+    return date_format(localtime(since), "AGREED") if since else ""
