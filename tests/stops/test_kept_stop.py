@@ -89,9 +89,7 @@ def test_every_entrance_refuses_the_account(erased, tenant, record, confirmation
     assert creations(tenant) == [] and not PassIssue.objects.filter(starter=again).exclude(state="refused")
 
 
-def test_two_people_end_it_on_the_page_of_the_new_starter(
-    erased, record, browser_of, confirmation, run_jobs
-):
+def test_two_people_end_it_on_the_new_starters_page(erased, record, browser_of, confirmation, run_jobs):
     again = record("noor")
     run_jobs()
     hanna, henry = browser_of("hanna"), browser_of("henry")
