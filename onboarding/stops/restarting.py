@@ -14,10 +14,11 @@ from typing import Any
 from django.db import IntegrityError
 
 from onboarding import audit, clock, jobs, obstacles
+from onboarding.audit.rows.starter_rows import CONTRIBUTIONS
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import emergency_stop
 from onboarding.guards.approvals import NotAnotherPerson, is_uninvolved
-from onboarding.models import Approval, Starter
+from onboarding.models import Approval, AuditDetail, Starter
 from onboarding.models.job import Job
 from onboarding.sessions.freshness import require_enabled_account, require_fresh_sign_in
 from onboarding.starters import directory
@@ -73,12 +74,12 @@ def ask_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
 
 
 def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
-    """The second person, who had no part in the starter. The stop ends, also one that an erased starter left.
+    """The second person, who had no part in the starter but for ending earlier stops. The stop ends, also one that an erased starter left.
 
     Raises SignInNotFresh, ActorDisabled, NotAnotherPerson, ConcurrentUpdate, GraphError.
     """
     require_fresh_sign_in(by, starter)
-    if not is_uninvolved(starter, by) or not directory.is_another_person(by, starter):
+    if not _is_second_person(starter, by) or not directory.is_another_person(by, starter):
         raise NotAnotherPerson
     require_enabled_account(by)
     with audit.transaction():
@@ -104,6 +105,24 @@ def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
         for earlier in emergency_stop.find_kept_stops(starter.account_id):
             kept.end_kept_stop(earlier, why=kept.Why.TWO_PEOPLE)
         jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK)
+
+
+def _is_second_person(starter: Starter, by: Any) -> bool:
+    """Return whether this person had no part in the starter, but for ending earlier stops.
+
+    Otherwise a second stop would need a third and a fourth person in HR, and many organisations have two.
+    """
+    if is_uninvolved(starter, by):
+        return True
+    asked = find_request(starter)
+    if not by.is_hr or by.oid in {starter.manager_id, starter.stand_in_id, starter.account_id}:
+        return False
+    if asked is None or asked.by_id == by.pk or starter.recorded_by_id == by.pk:
+        return False
+    other = CONTRIBUTIONS - {"starter.restart_asked", "starter.started_again"}
+    theirs = AuditDetail.objects.filter(event__starter=starter.public_id, event__event__in=other)
+    has_ended_a_stop = starter.approvals.filter(why=Approval.Why.RESTART, by=by).exists()
+    return has_ended_a_stop and not theirs.filter(values__by=f"{by.tid}/{by.oid}").exists()
 
 
 def _require_stopped(starter: Starter) -> None:

@@ -74,7 +74,9 @@ def _action_urls(starter: Starter) -> dict[str, str | None]:
     state, issue = StarterState(starter.state), starter.open_issue()
     possible = {
         "edit": starter.is_unfinished and state != StarterState.ISSUED,
-        "send": bool(starter.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
+        "send": bool(starter.account_id)
+        and starter.stopped_at is None
+        and state in {StarterState.RECORDED, StarterState.INVITED},
         "withdraw": starter.is_unfinished,
         "stop_code": codes.can_create_code(starter),
         "allow": attempts.can_allow_another(starter),
