@@ -89,8 +89,8 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
     issue = starter.open_issue()
     if issue is not None and issue.state in ISSUE_IN_PROGRESS:
         return _next_step_of_issue(issue)
-    if starter.stopped_at is not None:
-        return _next_step_after_stop(starter)
+    if starter.stopped_at is not None or starter.erased_at is not None:
+        return _next_step_after_stop(starter) if starter.erased_at is None else _next_step_of_erased(starter)
     _, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.is_unfinished and now > closes and issue is None:
         return gettext("It is too late to create a pass. Change the start date, or withdraw the starter.")
@@ -107,6 +107,15 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
             return gettext("Nothing. The time for a pass ended without a result.")
         case _:
             return gettext("Nothing. The onboarding was stopped.")
+
+
+def _next_step_of_erased(starter: Starter) -> str:
+    if starter.stopped_at is not None and starter.account_id:
+        return gettext(
+            "Nothing. The personal details of this starter were erased, but the emergency stop still holds for the "
+            "account. If HR adds the account again, two people in HR can end the stop on that page."
+        )
+    return gettext("Nothing. The personal details of this starter were erased.")
 
 
 def _next_step_after_stop(starter: Starter) -> str:

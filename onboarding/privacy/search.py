@@ -58,7 +58,8 @@ class FoundTable:
         rows = [{name: value for name, value in row.items() if name in named} for row in readable]
         names = self._names_of_people(rows)
         return [
-            [(self._label(name), names.get((name, value), value)) for name, value in _flatten(row)] for row in rows
+            [(self._label(name), names.get((name, value), value)) for name, value in _flatten(row)]
+            for row in rows
         ]
 
     def _names_of_people(self, rows: list[dict[str, Any]]) -> dict[tuple[str, Any], str]:

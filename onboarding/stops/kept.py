@@ -24,7 +24,9 @@ class Why(StrEnum):
 
 def find_over(erased_before: datetime) -> QuerySet[Starter]:
     """Return the erased starters whose stop has been kept long enough."""
-    return Starter.objects.filter(stopped_at__isnull=False, erased_at__lt=erased_before).exclude(account_id="")
+    return Starter.objects.filter(stopped_at__isnull=False, erased_at__lt=erased_before).exclude(
+        account_id=""
+    )
 
 
 @audit.transaction()

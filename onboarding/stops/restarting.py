@@ -74,7 +74,9 @@ def ask_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
 
 
 def agree_to_restart(*, starter: Starter, by: Any, reason: str) -> None:
-    """The second person, who had no part in the starter but for ending earlier stops. The stop ends, also one that an erased starter left.
+    """The second person, who had no part in the starter but for ending earlier stops.
+
+    The stop ends, also one that an erased starter left.
 
     Raises SignInNotFresh, ActorDisabled, NotAnotherPerson, ConcurrentUpdate, GraphError.
     """

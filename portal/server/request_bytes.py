@@ -47,7 +47,9 @@ class RequestScanner:
     def __init__(self) -> None:
         self._scanned = 0  # the end of what was searched
         self._line_end = -1  # of the first line
-        self._body: tuple[int, int, Progress] | None = None  # where it ends, its size, and the answer until then
+        self._body: tuple[int, int, Progress] | None = (
+            None  # where it ends, its size, and the answer until then
+        )
         self.examined = 0
 
     def inspect(self, received: bytearray) -> Progress:
@@ -95,7 +97,9 @@ class RequestScanner:
     def _progress_of_body(self, received: bytearray) -> Progress:
         assert self._body is not None  # noqa: S101 (asked only after the head)
         size, body_size, until_then = self._body
-        return Progress(is_ready=True, size=size, body_size=body_size) if len(received) >= size else until_then
+        return (
+            Progress(is_ready=True, size=size, body_size=body_size) if len(received) >= size else until_then
+        )
 
 
 def inspect(received: bytearray) -> Progress:

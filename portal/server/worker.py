@@ -58,7 +58,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.waiting: dict[Connection, None] = {}  # in the order in which they began to wait
-        self.arriving: dict[Connection, None] = {}  # those that sent part of a request, in the order of its first byte
+        self.arriving: dict[
+            Connection, None
+        ] = {}  # those that sent part of a request, in the order of its first byte
         self.bytes_kept = 0  # over all connections; only the main loop counts
         self.next_sweep = 0.0
 

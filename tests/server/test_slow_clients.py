@@ -196,7 +196,9 @@ def test_all_waiting_requests_share_one_budget_of_memory(
     answers = [client.recv(65536).decode() for client in slow[:2]]
 
     for answer in answers:  # the oldest are given up first
-        assert answer.startswith("HTTP/1.1 503 Service Unavailable\r\n") and "\r\nRetry-After: 5\r\n" in answer
+        assert (
+            answer.startswith("HTTP/1.1 503 Service Unavailable\r\n") and "\r\nRetry-After: 5\r\n" in answer
+        )
         assert "The portal is busy" in answer and "Connection: close" in answer
     assert all(map(is_open, (idle, *slow[2:], newest))) and worker.bytes_kept <= 1000
     newest.setblocking(True)

@@ -109,6 +109,13 @@ def test_two_people_end_it_on_the_new_starters_page(erased, record, browser_of, 
     handover.confirm(confirmation(now_of(again))).code.wipe()
 
 
+def test_the_old_page_says_that_the_stop_holds(erased, browser_of):
+    page = " ".join(page_of(browser_of("hanna"), erased).split())
+
+    assert "the emergency stop still holds for the account" in page
+    assert "End the emergency stop…" not in page and NOOR.name not in page
+
+
 def test_it_ends_when_its_time_is_over(erased, time_machine):
     kept = timedelta(days=policy.for_site().audit_days)
     time_machine.move_to(erased.erased_at + kept - timedelta(hours=1))

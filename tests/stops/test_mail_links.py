@@ -112,9 +112,7 @@ def replaced(invite, person, tenant, run_jobs):
     tenant.tenant.accounts["liam"].manager = "tom"
     found = FoundAccount(*graph.client().look_up(LIAM.object_id))
     entry = AccountEntry.from_look_up(found, typed="")
-    accounts.replace_account(
-        starter=now_of(starter), entry=entry, by=person("hanna"), acknowledged_ids=()
-    )
+    accounts.replace_account(starter=now_of(starter), entry=entry, by=person("hanna"), acknowledged_ids=())
     run_jobs()
     return now_of(starter)
 

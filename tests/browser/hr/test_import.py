@@ -18,7 +18,9 @@ MOST_FOR_UPLOAD = 25_000
 def uploads(hr: Tab) -> None:
     """Click the button, and see the next page of the portal. If the upload fails, say how, and wait no longer."""
     failed: list[str] = []
-    hr.page.on("requestfailed", lambda request: failed.append(f"{request.method} {request.url}: {request.failure}"))
+    hr.page.on(
+        "requestfailed", lambda request: failed.append(f"{request.method} {request.url}: {request.failure}")
+    )
     try:
         with hr.page.expect_navigation(timeout=MOST_FOR_UPLOAD):
             hr.press("Upload")
