@@ -97,8 +97,9 @@ def is_uninvolved(starter: Starter, person: Any) -> bool:
     An emergency stop also ends before HR accepts the starter: the second person must differ from the one who asked, who
     is a contributor, and not from a recorder.
     """
+    took_part = starter.contributor_ids
     theirs = {starter.manager_id, starter.stand_in_id, starter.account_id}
-    return bool(person.is_hr) and person.oid not in starter.contributor_ids | theirs
+    return bool(person.is_hr) and person.oid not in took_part | theirs
 
 
 @audit.transaction()

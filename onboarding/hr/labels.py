@@ -112,8 +112,8 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
 def _next_step_of_erased(starter: Starter) -> str:
     if starter.stopped_at is not None and starter.account_id:
         return gettext(
-            "Nothing. The personal details of this starter were erased, but the emergency stop still holds for the "
-            "account. If HR adds the account again, two people in HR can end the stop on that page."
+            "Nothing. The personal details of this starter were erased, but the emergency stop for the account is still in "
+            "force. If HR adds the account again, two people in HR can end the stop on that page."
         )
     return gettext("Nothing. The personal details of this starter were erased.")
 

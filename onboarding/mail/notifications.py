@@ -375,7 +375,7 @@ def write_stop_to_hr(starter: Starter, *, by_name: str, is_former: bool) -> date
         starter,
         key=f"hr:{_stop_key(starter)}",
         reason=_("Someone used the emergency stop."),
-        urgent=True,
+        urgency=Urgency.NOW,
         details={"by_name": by_name, "is_former": is_former},
     )
 
@@ -428,16 +428,18 @@ def _write_to_hr(
     key: str,
     reason: Words = "",
     urgent: bool | None = None,
+    urgency: Urgency | None = None,
     occasion: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> datetime | None:
     """To HR's address, and to each person in HR who chose mail. A mail that is not urgent waits for its batch.
 
-    By default a mail is urgent once the starter's window is open. Returns when the mail to HR's address was written.
+    `urgency` goes before `urgent`. By default a mail is urgent once the starter's window is open. Returns when the mail to
+    HR's address was written.
     """
     if urgent is None:
         urgent = clock.now() >= starter.starts_at - policy.for_starter(starter).opens_before
-    urgency = Urgency.SOON if urgent else Urgency.NORMAL
+    urgency = urgency or (Urgency.SOON if urgent else Urgency.NORMAL)
     address = hr_address(starter)
     written = outbox.write_mail(
         kind,

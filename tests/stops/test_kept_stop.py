@@ -112,7 +112,7 @@ def test_two_people_end_it_on_the_new_starters_page(erased, record, browser_of, 
 def test_the_old_page_says_that_the_stop_holds(erased, browser_of):
     page = " ".join(page_of(browser_of("hanna"), erased).split())
 
-    assert "the emergency stop still holds for the account" in page
+    assert "the emergency stop for the account is still in force" in page
     assert "End the emergency stop…" not in page and NOOR.name not in page
 
 
