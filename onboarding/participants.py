@@ -6,7 +6,7 @@ for both. A number that is not known is no proof either way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -41,11 +41,14 @@ def hr_participant_ids(starter: Starter) -> set[str]:
     return starter.contributor_ids | approver_ids(starter)
 
 
-def approver_ids(starter: Starter) -> set[str]:
-    """Return the object ids of all who approved, including approvals that were voided since."""
+def approver_ids(starter: Starter, *, excluding: Collection[str] = ()) -> set[str]:
+    """Return the object ids of all who approved, including approvals that were voided since.
+
+    `excluding` has kinds of approvals that do not count.
+    """
     if starter._state.adding:  # still being recorded
         return set()
-    return {approval.by.oid for approval in starter.approvals.all()}
+    return {approval.by.oid for approval in starter.approvals.all() if approval.why not in excluding}
 
 
 class AdminInvolvement(StrEnum):

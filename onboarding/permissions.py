@@ -123,10 +123,10 @@ MAIL_LINK_VALID_FOR = timedelta(days=30)
 
 
 def starter_of_mail_reader(user: Any, public_id: str) -> Starter:
-    """Return the starter if this person got a mail about it as its manager or stand-in, now or before.
+    """Return the starter if this person got a mail about it as one of its managers or stand-in, now or before.
 
     Raises Http404 for everybody else, as for a starter that does not exist. It asks nobody: a stop must work while Entra
-    does not respond, and for a person who is no longer the manager.
+    does not respond, and for a person who is no longer the manager. Show them nothing unless `may_know_account`.
     """
     starter = Starter.objects.filter(public_id=public_id, erased_at=None).first()
     if starter is None or not user.oid or not _recent_mails(starter, user.oid).exists():
@@ -134,18 +134,26 @@ def starter_of_mail_reader(user: Any, public_id: str) -> Starter:
     return starter
 
 
+def may_know_account(starter: Starter, user: Any) -> bool:
+    """Return whether this person got a recent mail about the account that the starter has now.
+
+    Somebody whose mails are older, because HR chose another account, must learn nothing about that account.
+    """
+    replaced = AuditEvent.objects.filter(starter=starter.public_id, event="starter.account_replaced")
+    mails = _recent_mails(starter, user.oid)
+    if last := replaced.order_by("seq").last():
+        mails = mails.filter(written_at__gt=datetime.fromisoformat(last.at)).exclude(kind="account_replaced")
+    return mails.exists()
+
+
 def _recent_mails(starter: Starter, reader_id: str) -> QuerySet[Mail]:
-    """The mails of the last days about the account that the starter has now. A mail that waits counts as sent now."""
+    """The mails of the last days to this reader, also about an account before. A mail that waits counts as sent now."""
     since = clock.now() - MAIL_LINK_VALID_FOR
     kept = Q(dropped_at=None)
     if starter.stopped_at is not None:  # a stop drops what waits, and its page must stay open
         kept |= Q(dropped_at__gte=starter.stopped_at)
     theirs = starter.mails.filter(kept, reader_id=reader_id, recipient__in=Mail.TO_MANAGERS)
-    recent = theirs.filter(Q(sent_at__gt=since) | Q(sent_at=None, written_at__gt=since))
-    replaced = AuditEvent.objects.filter(starter=starter.public_id, event="starter.account_replaced")
-    if last := replaced.order_by("seq").last():
-        recent = recent.filter(written_at__gt=datetime.fromisoformat(last.at))
-    return recent
+    return theirs.filter(Q(sent_at__gt=since) | Q(sent_at=None, written_at__gt=since))
 
 
 def _require_manager_now(user: Any, starter: Starter, *, with_facts: bool) -> None:

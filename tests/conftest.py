@@ -46,7 +46,7 @@ from onboarding.transitions import move_starter
 from onboarding.worker import starter_checks
 from portal import identity
 from portal.demo.process import free_port
-from portal.limits.points import limiter
+from portal.limits.points import failures, sign_ins_begun
 from portal.models import User
 from portal.sandbox.people import CAST
 from portal.sandbox.server import Sandbox
@@ -258,7 +258,8 @@ def travelling_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 @pytest.fixture(autouse=True)
 def no_points_used() -> None:
     """All tests visit from one address."""
-    limiter.clear()
+    failures.clear()
+    sign_ins_begun.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -117,6 +117,7 @@ NOTICES: dict[str, dict[str, Any]] = {
 DETAILS: dict[str, dict[str, Any]] = {
     "stopped": {
         "by_name": "Sam Bakker (invented)",
+        "is_former": False,
         "account_name": "robin.adler@contoso.example",
         "methods": [{"type": "fido2", "id": "example", "at": "2 Sep 2030, 09:12"}],
     },

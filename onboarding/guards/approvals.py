@@ -88,9 +88,18 @@ def can_approve(starter: Starter, person: Any) -> bool:
 
     What another system added must be accepted first: until then it has no recorder to differ from.
     """
+    return not starter.awaits_acceptance and is_uninvolved(starter, person)
+
+
+def is_uninvolved(starter: Starter, person: Any) -> bool:
+    """Return whether this HR person had no part in the starter, and is neither the manager nor the starter.
+
+    An emergency stop also ends before HR accepts the starter: the second person must differ from the one who asked, who
+    is a contributor, and not from a recorder.
+    """
     took_part = starter.contributor_ids
     theirs = {starter.manager_id, starter.stand_in_id, starter.account_id}
-    return bool(person.is_hr) and not starter.awaits_acceptance and person.oid not in took_part | theirs
+    return bool(person.is_hr) and person.oid not in took_part | theirs
 
 
 @audit.transaction()

@@ -1,10 +1,14 @@
-"""The guard that holds an emergency stop: no pass until two people in HR start again (`onboarding/stops/`)."""
+"""The guard that holds an emergency stop: no pass until two people in HR start again (`onboarding/stops/`).
+
+A stop outlives the details of its starter. When they are erased, the row keeps the account's object id, and every entrance
+goes on refusing. `onboarding/stops/kept.py` ends such a stop.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.graph import Account
@@ -13,7 +17,7 @@ from onboarding.models import Starter
 
 
 def is_account_stopped(account_id: str, account_name: str = "") -> bool:
-    """Return whether a stop is in force for any starter with this account, also one that HR withdrew.
+    """Return whether a stop is in force for any starter with this account, also one that is withdrawn or erased.
 
     A starter who was stopped before the account existed has only its name.
     """
@@ -21,9 +25,15 @@ def is_account_stopped(account_id: str, account_name: str = "") -> bool:
     return bool(account_id) and Starter.objects.filter(same, stopped_at__isnull=False).exists()
 
 
+def find_kept_stops(account_id: str) -> QuerySet[Starter]:
+    """Return the erased starters whose stop is still in force for this account, the last stop first."""
+    kept = Starter.objects.filter(stopped_at__isnull=False, erased_at__isnull=False).exclude(account_id="")
+    return kept.filter(account_id=account_id).order_by("-stopped_at")
+
+
 def find_stopped_accounts(accounts: Collection[Account]) -> frozenset[str]:
     """Return the object ids of those of these accounts for which a stop is in force, with one query."""
-    stopped = Starter.objects.filter(stopped_at__isnull=False, erased_at=None)
+    stopped = Starter.objects.filter(stopped_at__isnull=False)
     rows = list(stopped.values_list("account_id", "account_name"))
     ids = {account_id for account_id, _ in rows}
     names = {name.lower() for account_id, name in rows if not account_id}
@@ -51,6 +61,7 @@ NOT_STOPPED = Guard(
     ),
     _(
         "An emergency stop is in force for this starter. Ask the security team what happened. Then two "
-        "people in HR can end it, on the page of the starter that was stopped."
+        "people in HR can end it, on the page of the starter that was stopped. If the details of that starter "
+        "have been erased, they can end it on this page."
     ),
 )

@@ -60,6 +60,7 @@ EVENTS: dict[str, Words] = {
     "starter.restart_asked": _("HR asked to end the emergency stop"),
     "starter.started_again": _("An HR colleague agreed, and the emergency stop ended"),
     "starter.erased": _("Personal details erased"),
+    "starter.kept_stop_ended": _("The emergency stop of an erased starter ended"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(
@@ -129,6 +130,14 @@ EVENTS: dict[str, Words] = {
 }
 
 
+# How somebody used the emergency stop: `way` of the event (`onboarding/stops/stopping.py`).
+STOP_WAYS = {
+    "mail": _("from an email to a manager"),
+    "former_mail": _("from an email to a manager about the account before HR chose another one"),
+    "code": _("with the stop code of the starter’s letter"),
+}
+
+
 def describe_event(event: AuditEvent, personal: Mapping[str, str]) -> str:
     """Describe an event for HR. It hides why IT handles an account."""
     words = str(EVENTS.get(event.event, event.event))
@@ -145,6 +154,8 @@ def describe_event(event: AuditEvent, personal: Mapping[str, str]) -> str:
         start = date_format(datetime.fromisoformat(event.facts["start"]), "STAMP")
         details = {"what": words, "day": start, "zone": event.facts.get("zone", "")}
         return gettext("%(what)s. Start: %(day)s (%(zone)s)") % details
+    if event.event == "starter.stopped" and (way := STOP_WAYS.get(event.facts.get("way", ""))):
+        return f"{words}: {way}"
     if reason and reason in PassIssue.Reason.values:
         words += f": {PassIssue.Reason(reason).label}"
     return f"{words}: {personal['reason']}" if "reason" in personal else words

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding import guards, obstacles, policy
 from onboarding.guards import CANNOT
+from onboarding.guards.emergency_stop import find_kept_stops
 from onboarding.i18n import Words, join_sentences
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import EffectivePolicy, PassIssue, Starter
@@ -173,11 +174,21 @@ FIXES: dict[str, ActionNeeded] = {
 }
 
 
+def is_stopped(starter: Starter) -> bool:
+    """Return whether a stop is in force that HR can end on this starter's page.
+
+    Also one of an earlier starter with the same account, whose details were erased: the last check found it.
+    """
+    if starter.erased_at is not None or starter.stopped_at is not None:
+        return starter.erased_at is None
+    return "not_stopped" in starter.refused_for and find_kept_stops(starter.account_id).exists()
+
+
 def find_action_needed(starter: Starter, rules: EffectivePolicy, now: datetime) -> ActionNeeded | None:
     """Return what HR has to do for this starter, or None."""
     if not starter.is_unfinished:
         return None
-    if starter.stopped_at is not None:
+    if is_stopped(starter):
         return EMERGENCY_STOP
     issue = starter.open_issue()
     if issue is not None and issue.state in {IssueState.SHOWN, IssueState.REVOKING}:

@@ -17,6 +17,7 @@ from onboarding.history.event_words import describe_event
 from onboarding.lifecycle import IssueState, StarterState
 from onboarding.models import AuditDetail, AuditEvent, EffectivePolicy, PassIssue, Starter
 from onboarding.starters.duplicates import Duplicate
+from onboarding.stops import restarting
 
 TONES = {
     StarterState.RECORDED: "wait",
@@ -88,8 +89,8 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
     issue = starter.open_issue()
     if issue is not None and issue.state in ISSUE_IN_PROGRESS:
         return _next_step_of_issue(issue)
-    if starter.stopped_at is not None:
-        return gettext("Two people in HR must end the emergency stop before anyone can create a pass.")
+    if starter.stopped_at is not None or starter.erased_at is not None:
+        return _next_step_after_stop(starter) if starter.erased_at is None else _next_step_of_erased(starter)
     _, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if starter.is_unfinished and now > closes and issue is None:
         return gettext("It is too late to create a pass. Change the start date, or withdraw the starter.")
@@ -106,6 +107,23 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
             return gettext("Nothing. The starter did not complete the first sign-in in time.")
         case _:
             return gettext("Nothing. The onboarding was stopped.")
+
+
+def _next_step_of_erased(starter: Starter) -> str:
+    if starter.stopped_at is not None and starter.account_id:
+        return gettext(
+            "Nothing. The personal details of this starter were erased, but the emergency stop for the account is still in "
+            "force. If HR adds the account again, two people in HR can end the stop on that page."
+        )
+    return gettext("Nothing. The personal details of this starter were erased.")
+
+
+def _next_step_after_stop(starter: Starter) -> str:
+    if asked := restarting.find_request(starter):
+        return gettext(
+            "%(name)s asked to end the emergency stop. A colleague in HR who has not worked on this starter must agree."
+        ) % {"name": asked.by.name}
+    return gettext("Two people in HR must end the emergency stop before anyone can create a pass.")
 
 
 def _next_step_of_issue(issue: PassIssue) -> str:
@@ -167,6 +185,12 @@ def _issue_words(issue: PassIssue) -> str:
     return f"{capfirst(issue.get_state_display())}{reason}. {issue.get_identity_check_display()}."
 
 
+def _name_actor(event: AuditEvent) -> str:
+    """Name who acted if the event names no person. A stop code says nothing about who entered it."""
+    is_code = event.event == "starter.stopped" and event.facts.get("way") == "code"
+    return gettext("Not known") if is_code else gettext("The portal")
+
+
 def describe_history(starter: Starter) -> list[dict[str, Any]]:
     """Return the audit events of a starter, newest first."""
     events = list(AuditEvent.objects.filter(starter=starter.public_id).order_by("-seq")[:200])
@@ -174,7 +198,7 @@ def describe_history(starter: Starter) -> list[dict[str, Any]]:
     return [
         {
             "at": datetime.fromisoformat(event.at),
-            "who": details.get(event.seq, {}).get("by_name", gettext("The portal")),
+            "who": details.get(event.seq, {}).get("by_name") or _name_actor(event),
             "words": describe_event(event, details.get(event.seq, {})),
         }
         for event in events

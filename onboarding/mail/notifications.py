@@ -101,7 +101,6 @@ def write_account_replaced(starter: Starter) -> None:
         key=str(starter.version),
         recipient=Reader.FORMER,
         reader_id=starter.confirmer_id,
-        details={"stop_link": ""},  # they must learn nothing about the other account
     )
 
 
@@ -366,24 +365,27 @@ def write_registered(starter: Starter) -> None:
     _write_to_hr("registered", starter, key=f"hr:{key}", urgent=False)
 
 
-def write_stop_to_hr(starter: Starter, *, by_name: str) -> datetime | None:
-    """To HR: somebody used the emergency stop. `by_name` is the manager, empty for the holder of the stop code."""
+def write_stop_to_hr(starter: Starter, *, by_name: str, is_former: bool) -> datetime | None:
+    """To HR: somebody used the emergency stop. `by_name` is the manager, empty for the holder of the stop code.
+
+    `is_former`: their mail was about the account before HR chose another one.
+    """
     return _write_to_hr(
         STOPPED,
         starter,
         key=f"hr:{_stop_key(starter)}",
         reason=_("Someone used the emergency stop."),
-        urgent=True,
-        details={"by_name": by_name},
+        urgency=Urgency.NOW,
+        details={"by_name": by_name, "is_former": is_former},
     )
 
 
 def write_stop_to_security(
-    starter: Starter, *, by_name: str, methods: list[dict[str, str]] | None, key: str
+    starter: Starter, *, by_name: str, is_former: bool, methods: list[dict[str, str]] | None, key: str
 ) -> None:
     """To security: what Entra still needs. `methods` were registered in between; None if they could not be read.
 
-    `key` differs for each different list.
+    `by_name` and `is_former` are as in the mail to HR. `key` differs for each different list.
     """
     outbox.write_mail(
         STOPPED,
@@ -391,7 +393,12 @@ def write_stop_to_security(
         to=security_address(),
         key=f"security:{_stop_key(starter)}:{key}",
         recipient=Reader.SECURITY,
-        details={"by_name": by_name, "methods": methods, "account_name": starter.account_name},
+        details={
+            "by_name": by_name,
+            "is_former": is_former,
+            "methods": methods,
+            "account_name": starter.account_name,
+        },
     )
 
 
@@ -421,16 +428,18 @@ def _write_to_hr(
     key: str,
     reason: Words = "",
     urgent: bool | None = None,
+    urgency: Urgency | None = None,
     occasion: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> datetime | None:
     """To HR's address, and to each person in HR who chose mail. A mail that is not urgent waits for its batch.
 
-    By default a mail is urgent once the starter's window is open. Returns when the mail to HR's address was written.
+    `urgency` goes before `urgent`. By default a mail is urgent once the starter's window is open. Returns when the mail to
+    HR's address was written.
     """
     if urgent is None:
         urgent = clock.now() >= starter.starts_at - policy.for_starter(starter).opens_before
-    urgency = Urgency.SOON if urgent else Urgency.NORMAL
+    urgency = urgency or (Urgency.SOON if urgent else Urgency.NORMAL)
     address = hr_address(starter)
     written = outbox.write_mail(
         kind,

@@ -28,7 +28,7 @@ class Urgency(Enum):
     SOON = (
         "at once, unless the reader got a mail a moment ago: the first day is here, and they have no link yet"
     )
-    NOW = "at once: somebody in HR asked for it, and may be on the telephone with the manager"
+    NOW = "at once: an emergency stop, or somebody in HR asked for it and may be on the telephone with the manager"
 
 
 def earliest_send_time(mail: Mail, urgency: Urgency, now: datetime) -> datetime:

@@ -37,8 +37,8 @@ class Mail(models.Model):
         SECURITY = "security", _("the security team")
         PERSON = "person", _("the person themselves")
 
-    # Readers who manage or managed the starter, or stand in. Their mails have the link "That was not me".
-    TO_MANAGERS = frozenset({Reader.MANAGER, Reader.STAND_IN, Reader.FORMER})
+    # Readers who manage or managed the starter, stand in, or manage the manager. Their mails have the link "That was not me".
+    TO_MANAGERS = frozenset({Reader.MANAGER, Reader.STAND_IN, Reader.FORMER, Reader.ABOVE})
 
     kind = models.CharField(_("kind"), max_length=20)
     recipient = models.CharField(

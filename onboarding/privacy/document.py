@@ -29,7 +29,8 @@ result. While the portal does not know yet whether a pass exists, it does not la
 OUTSIDE = """\
 ## Outside the database
 
-**In the memory of the site.** How many requests an address without a session has made in the last minute; no row, no file.
+**In the memory of the site.** How many requests of an address without a session have failed in the last minute, and how many
+sign-ins it has begun; hashes of sign-ins that came back from Microsoft in the last ten minutes. No row, no file.
 
 **In the browser.** Cookies for the session, a sign-in in progress (encrypted, ten minutes), the forms, the language and, on
 the auditors' pages, the time zone, all from the portal itself. Signing out clears them.

@@ -102,7 +102,7 @@ def find_reason_against(person: OnePerson) -> Words:
         return TAKES_PART
     if PassIssue.objects.filter(starter__in=person.starters, state__in=list(OPEN_ISSUE)).exists():
         return HAS_A_PASS
-    if person.starters.filter(stopped_at__isnull=False).exists():
+    if person.starters.filter(stopped_at__isnull=False, erased_at=None).exists():
         return IS_STOPPED
     if person.users.filter(people_behind_policies(clock.now())).exists():
         return IS_BEHIND_THE_POLICY

@@ -26,6 +26,10 @@ def _everywhere() -> Q:
     return Q()
 
 
+def _stopped() -> Q:
+    return Q(stopped_at__isnull=False, erased_at__isnull=False)
+
+
 def _reference(*fields: str, what: str, why: str) -> Personal:
     """A reference to a person's row."""
     return Personal(fields, what, why, AFTER_THE_LAST_SIGN_IN, WITH_THE_PERSON, Link.USER)
@@ -39,12 +43,23 @@ RULES: tuple[TableRule, ...] = (
         "The row stays. It then says only that somebody started, when, and how it went.",
         (
             Personal(
-                ("account_name", "account_id", "found_account_id"),
+                ("account_name", "found_account_id"),
                 "the starter's account",
                 "The pass is created for this account.",
                 AFTER_THE_END,
                 "emptied; the account name is replaced",
                 Link.ADDRESS,
+            ),
+            Personal(
+                ("account_id",),
+                "object id of the starter's account",
+                "The pass is created for this account. While an emergency stop is in force, nobody can create a pass for it, "
+                "also if HR adds it again.",
+                f"{AFTER_THE_END}. With an emergency stop in force: until two people in HR end it, or `audit_days` after the "
+                "other details were erased. An erasure on request does not end it earlier",
+                "emptied",
+                Link.ADDRESS,
+                stays=_stopped,
             ),
             Personal(
                 ("display_name", "job_title", "department", "employee_id", "hire_date"),

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
@@ -20,6 +21,7 @@ from django.db.models.functions import Cast
 from django.utils.text import capfirst
 
 from onboarding.models import AuditDetail, HrMailChoice, PolicyVersion, Starter
+from onboarding.models.hire_date import hire_day
 from onboarding.models.starter import StarterQuerySet
 from onboarding.privacy.rule_types import Link, Personal, TableRule, is_erased_value
 from onboarding.privacy.rules import RULES
@@ -52,14 +54,30 @@ class FoundTable:
         """
         personal = {name for one in self.rule.personal for name in one.fields} - {"starter", "html"}
         named = personal | {"event", "at", "what"}
-        rows = [{name: value for name, value in row.items() if name in named} for row in self.rows[:most]]
-        return [[(self._label(name), value) for name, value in _flatten(row)] for row in rows]
+        readable = map(_with_hire_day, self.rows[:most])
+        rows = [{name: value for name, value in row.items() if name in named} for row in readable]
+        names = self._names_of_people(rows)
+        return [
+            [(self._label(name), names.get((name, value), value)) for name, value in _flatten(row)]
+            for row in rows
+        ]
+
+    def _names_of_people(self, rows: list[dict[str, Any]]) -> dict[tuple[str, Any], str]:
+        """Names for references to people's rows: the number of a row says nothing to a reader."""
+        fields = {
+            field.name
+            for field in self.rule.model._meta.concrete_fields
+            if field.related_model is get_user_model()
+        }
+        numbers = {(name, row[name]) for row in rows for name in fields & row.keys() if row[name]}
+        people = get_user_model().objects.in_bulk({number for _, number in numbers})
+        return {(name, number): people[number].name for name, number in numbers if number in people}
 
     def _label(self, name: str) -> str:
         try:
             return capfirst(str(self.rule.model._meta.get_field(name).verbose_name))  # type: ignore[union-attr]
-        except FieldDoesNotExist:  # a value of an audit event
-            return name
+        except FieldDoesNotExist:  # a value of an audit event, or of the details that HR checked
+            return capfirst(name.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -156,6 +174,13 @@ def find_sessions(person: OnePerson) -> list[str]:
     wanted = {str(pk) for pk in person.user_ids}
     sessions = Session.objects.order_by("expire_date").iterator()
     return [one.session_key for one in sessions if one.get_decoded().get("_auth_user_id") in wanted]
+
+
+def _with_hire_day(row: dict[str, Any]) -> dict[str, Any]:
+    """A hire date is a day, although Graph has a time."""
+    if not row.get("hire_date"):
+        return row
+    return row | {"hire_date": hire_day(row["hire_date"], ZoneInfo(row["time_zone"]))}
 
 
 def _flatten(row: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,8 @@
-"""Erasing who a starter was. That somebody started, when, and how it went, is kept."""
+"""Erasing who a starter was. That somebody started, when, and how it went, is kept.
+
+While an emergency stop is in force, the object id of the account is kept too: without it, the stop would end here, and one
+person could add the account again. `onboarding/stops/kept.py` erases it when the stop ends.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,10 @@ EMPTY_MAIL = dict.fromkeys(("to", "reader_id", "box", "subject", "text", "html",
 
 @audit.transaction()
 def erase_starter(starter: Starter) -> None:
-    """Erase the starter, and what passes, approvals, tickets and mails say about them."""
-    now = clock.now()
+    """Erase the starter, and what passes, approvals, tickets and mails say about them. A stop stays in force."""
+    now, stopped_id = clock.now(), _stopped_account(starter)
     Starter.objects.filter(pk=starter.pk).update(
-        **dict.fromkeys(Starter.PERSONAL_FIELDS, ""),
+        **{**dict.fromkeys(Starter.PERSONAL_FIELDS, ""), "account_id": stopped_id},
         **EMPTY_FIELDS,
         account_name=f"{ERASED}{starter.public_id}",
         erased_at=now,
@@ -38,7 +42,21 @@ def erase_starter(starter: Starter) -> None:
     Ticket.objects.filter(starter=starter).update(**dict.fromkeys(Ticket.PERSONAL_FIELDS, ""))
     PassIssue.objects.filter(starter=starter).update(account_id="", methods_before=[])
     erase_mails(Mail.objects.filter(starter=starter))
-    audit.record("starter.erased", starter=starter)
+    if stopped_id:
+        audit.record(
+            "starter.erased", starter=starter, facts={"stop_kept": True}, personal={"account": stopped_id}
+        )
+    else:
+        audit.record("starter.erased", starter=starter)
+
+
+def _stopped_account(starter: Starter) -> str:
+    """Return the object id of the account for which a stop is in force; empty without one.
+
+    The lock of the audit trail is held, so the stop cannot change until this is committed.
+    """
+    row = Starter.objects.get(pk=starter.pk)
+    return (row.account_id or row.found_account_id) if row.stopped_at is not None else ""
 
 
 def erase_more_of_erased_starters() -> None:

@@ -16,6 +16,7 @@ from onboarding.jobs import job_handler
 from onboarding.mail import notifications
 from onboarding.models import AuditEvent, PassIssue, Starter
 from onboarding.passes.reconciler.reading import spend_quota
+from onboarding.stops.stopping import Way
 
 # Every account has a password, and the portal deletes its own passes.
 NOT_LISTED = frozenset({"password", "temporaryAccessPass"})
@@ -67,12 +68,19 @@ def describe_methods(starter: Starter, found: Iterable[graph.Method]) -> Iterato
 @audit.transaction()
 def _write_mail(starter: Starter, methods: list[dict[str, str]] | None) -> None:
     key = hashlib.sha256(json.dumps(methods).encode()).hexdigest()[:16]
-    notifications.write_stop_to_security(starter, by_name=_stopped_by(starter), methods=methods, key=key)
+    by_name, is_former = _stopped_by(starter)
+    notifications.write_stop_to_security(
+        starter, by_name=by_name, is_former=is_former, methods=methods, key=key
+    )
 
 
-def _stopped_by(starter: Starter) -> str:
-    """Return the name of the manager who stopped the starter; empty if it was done with the stop code."""
+def _stopped_by(starter: Starter) -> tuple[str, bool]:
+    """Return the name of the manager who stopped the starter, and whether their mail was about an earlier account.
+
+    The name is empty if it was done with the stop code.
+    """
     events = AuditEvent.objects.filter(starter=starter.public_id, event="starter.stopped")
     last = events.select_related("detail").order_by("seq").last()
     detail = getattr(last, "detail", None)
-    return str(detail.values.get("by_name", "")) if detail else ""
+    is_former = last is not None and last.facts.get("way") == Way.FORMER_MAIL
+    return str(detail.values.get("by_name", "")) if detail else "", is_former

@@ -18,6 +18,7 @@ class Way(StrEnum):
     """How somebody could stop the starter. The audit event has it."""
 
     MAIL = "mail"  # a mail to a manager, who signed in
+    FORMER_MAIL = "former_mail"  # the same, but the mail was about the account before HR chose another one
     CODE = "code"  # the starter's stop code, which says nothing about who entered it
 
 
@@ -48,7 +49,9 @@ def stop_starter(starter: Starter, *, way: Way, by: Any | None = None) -> bool:
     if issue is not None and issue.state in {IssueState.SHOWN, IssueState.HELD}:
         cancel_pass(issue, reason=PassIssue.Reason.STOPPED, by=by)
     notifications.cancel_unsent(starter)
-    written = notifications.write_stop_to_hr(starter, by_name=by.name if by else "")
+    written = notifications.write_stop_to_hr(
+        starter, by_name=by.name if by else "", is_former=way == Way.FORMER_MAIL
+    )
     Starter.objects.filter(pk=starter.pk).update(hr_notified_at=written)
     jobs.enqueue_job(f"stopped:{starter.pk}", priority=Job.Priority.MAIL)
     return True

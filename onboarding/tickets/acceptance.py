@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from onboarding import audit, clock, jobs, obstacles, participants, policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import approvals, daily_limits
-from onboarding.models import Starter, Ticket
+from onboarding.models import Approval, Starter, Ticket
 from onboarding.models.job import Job
 from onboarding.models.starter import IS_OPEN
 from onboarding.starters import directory, duplicates
@@ -58,7 +58,8 @@ def accept_starter(*, starter: Starter, shown: str, by: Any, acknowledged_ids: C
     theirs |= {found.account.object_id} if found else set()
     if by.oid in theirs:
         raise OwnStarter
-    if by.oid in participants.approver_ids(starter):
+    # Those who ended an emergency stop have only found that the account is safe.
+    if by.oid in participants.approver_ids(starter, excluding=[Approval.Why.RESTART]):
         raise approvals.NotAnotherPerson
     person = found.account if found else starter.account_name
     before = {duplicate.starter.public_id for duplicate in duplicates.find_duplicates(person)}

@@ -37,6 +37,7 @@ from onboarding.models import (
 from onboarding.privacy.needed import find_needed_policy_events
 from onboarding.privacy.people import erase_person, find_forgotten_people
 from onboarding.privacy.starters import erase_mails, erase_more_of_erased_starters, erase_starter
+from onboarding.stops import kept
 from onboarding.worker import lapsing
 
 MAIL_TEXT_KEPT = timedelta(days=7)
@@ -68,6 +69,7 @@ def run_retention(_: str) -> datetime:
     most = [
         lapsing.lapse_starters(now),
         _erase_starters(now, rules),
+        _end_kept_stops(now, rules),
         _erase_details_of_starters(now, rules),
         _erase_other_details(now, rules),
         _erase_people(now),
@@ -115,6 +117,12 @@ def _erase_starters(now: datetime, rules: SitePolicy) -> int:
         now, rules.retention_period
     )
     return _each(Starter.objects.filter(over, erased_at=None), erase_starter)
+
+
+def _end_kept_stops(now: datetime, rules: SitePolicy) -> int:
+    """Stops whose starters were erased so long ago that the object id of the account goes too."""
+    over = kept.find_over(now - timedelta(days=rules.audit_days))
+    return _each(over, lambda starter: kept.end_kept_stop(starter, why=kept.Why.TIME))
 
 
 def _erase_details_of_starters(now: datetime, rules: SitePolicy) -> int:

@@ -39,10 +39,12 @@ REFUSALS: dict[str, dict[str, object]] = {
     "403_elsewhere.html": {},
     "404.html": {},
     "405.html": {},
+    "408.html": {},
     "413.html": {},
     "429.html": {},
     "500.html": {},
     "503.html": {},
+    "503_arriving.html": {},
     "managers/unavailable.html": {
         "title": "Microsoft Entra does not respond",
         "text": "The portal cannot check at the moment whether you are this person's manager.",

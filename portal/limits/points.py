@@ -1,4 +1,7 @@
-"""Points that network addresses have used up in the last minute. Each process counts for itself, and stores nothing."""
+"""Points that network addresses have used up in the last minute. Each process counts for itself, and stores nothing.
+
+There are two counts of each address, so that one kind of request never uses up what the other needs: see `middleware.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
 
 MINUTE = 60.0  # seconds
-# 500 managers behind one address sign in within a minute: that many sign-ins can be in progress, and some of them fail.
-MOST_POINTS = 1000
+# 500 managers behind one address sign in within a minute: that many sign-ins can be in progress, and some never finish.
+MOST_POINTS = 1000  # of each count
 MOST_ADDRESSES = 20_000  # that are remembered; the one whose minute began first is forgotten first
 
 
@@ -74,4 +77,4 @@ def address_group(address: str) -> str:
     return str(found)
 
 
-limiter = PointsLimiter()
+sign_ins_begun, failures = PointsLimiter(), PointsLimiter()

@@ -15,6 +15,9 @@ POLICY_OF_PAGE = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+# What the page says; of all other answers, that the request could not be read.
+PAGES = {408: "408.html", 503: "503_arriving.html"}
+RETRY_AFTER = 5  # seconds, with a 503: an overload by slow clients ends as soon as they are given up
 POLICY_OF_DATA = "default-src 'none'; frame-ancestors 'none'"
 
 # The first bytes of the request that this thread works on. They say who reads the answer: a person or a program.
@@ -41,7 +44,8 @@ def refusal(status: int, *, is_api: bool) -> bytes:
     from portal.views import static_page
 
     with translation.override(settings.ORGANISATION_LANGUAGE):
-        answer = problem_response(HttpResponse(status=status)) if is_api else static_page("400.html", status)
+        page = PAGES.get(status, "400.html")
+        answer = problem_response(HttpResponse(status=status)) if is_api else static_page(page, status)
     headers = {
         "Content-Type": answer["Content-Type"],
         "Content-Length": str(len(answer.content)),
@@ -49,6 +53,8 @@ def refusal(status: int, *, is_api: bool) -> bytes:
         "Connection": "close",
         **HEADERS,
     }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER)
     if settings.SECURE_HSTS_SECONDS:
         headers["Strict-Transport-Security"] = (
             f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"

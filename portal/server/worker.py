@@ -24,7 +24,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from portal.server.refusals import current_request, is_api_request, refusal
-from portal.server.request_bytes import inspect
+from portal.server.request_bytes import RequestScanner
 
 REQUEST_SECONDS = 20.0  # for a whole request, from its first byte
 UPLOAD_SECONDS = 60.0  # for the large body of an upload, which a thread reads
@@ -33,6 +33,9 @@ SEND_BUFFER = 256 * 1024  # bytes
 CLOSING_SECONDS = 2.0  # until the client has read the answer and closed its side
 SWEEP_SECONDS = 0.5
 SPARE_FILES = 200  # file descriptors for all else: the database, Microsoft, static files
+# Bytes of requests that one process keeps, over all its connections: those that are still arriving, those that wait for a
+# thread, and those that a thread works on. One request is up to 96 kB, so 4,000 of them could take 384 MB.
+MOST_BYTES = 32 * 1024 * 1024
 GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
 
 
@@ -42,6 +45,8 @@ class Connection:
     def __init__(self, sock: socket.socket, client: Any, server: Any) -> None:
         self.sock, self.client, self.server = sock, client, server
         self.received = bytearray()
+        self.scanner = RequestScanner()  # of the request that is arriving
+        self.counted = 0  # bytes of this connection in the worker's count
         self.deadline = 0.0  # of what it waits for, by the monotonic clock
         self.is_closing = False
         self.was_continued = False
@@ -53,6 +58,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.waiting: dict[Connection, None] = {}  # in the order in which they began to wait
+        self.arriving: dict[
+            Connection, None
+        ] = {}  # those that sent part of a request, in the order of its first byte
+        self.bytes_kept = 0  # over all connections; only the main loop counts
         self.next_sweep = 0.0
 
     def init_process(self) -> None:
@@ -86,7 +95,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if not self.alive and not conn.received:
             conn.deadline = min(conn.deadline, time.monotonic() + STOP_KEEPALIVE_LINGER)
         self.watch(conn, self.on_readable)
+        self.count_bytes(conn)
         if conn.received:  # it sent a request before the answer to the last one
+            self.arriving[conn] = None
             self.look_at(conn)
 
     def watch(self, conn: Connection, callback: Callable[[Connection, Any], None]) -> None:
@@ -105,8 +116,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return
         if not conn.received:
             conn.deadline = time.monotonic() + REQUEST_SECONDS
+            self.arriving[conn] = None
         conn.received += data
-        self.look_at(conn)
+        self.count_bytes(conn)
+        self.make_room()
+        if conn in self.waiting:
+            self.look_at(conn)
 
     def receive(self, conn: Connection) -> bytes | None:
         """What has arrived; None if nothing has, and empty if the connection is over."""
@@ -119,13 +134,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def look_at(self, conn: Connection) -> None:
         """Hand the request to a thread as soon as no more of it is needed."""
-        progress = inspect(conn.received)
+        progress = conn.scanner.inspect(conn.received)
         if progress.is_too_long:
             self.refuse(conn, 431)
         elif progress.is_ready:
             self.unwatch(conn)
             size = len(conn.received) if progress.size is None else progress.size
             conn.request, conn.received = bytes(conn.received[:size]), conn.received[size:]
+            conn.scanner = RequestScanner()
             conn.body_size = None if progress.size is None else progress.body_size
             self.enqueue_req(conn)
         elif progress.awaits_continue and not conn.was_continued:
@@ -137,6 +153,23 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             conn.sock.send(answer)
         except OSError:
             self.drop(conn)
+
+    # --- The memory of requests: in the main loop ------------------------------------------------------------------
+
+    def count_bytes(self, conn: Connection) -> None:
+        """Count what this connection keeps now. A thread empties `request`, so the main loop counts again after it."""
+        now = len(conn.received) + len(conn.request)
+        self.bytes_kept, conn.counted = self.bytes_kept + now - conn.counted, now
+
+    def make_room(self) -> None:
+        """Give up requests until the rest fits into the budget: first the one that began to arrive first.
+
+        It is the slowest, so this hits clients that hold many requests open before it hits a person, whose request
+        arrives at once. Each that is given up gets a 503. A request that waits for a thread is whole, and stays: if such
+        requests alone fill the budget, the next one to arrive is given up.
+        """
+        while self.bytes_kept > MOST_BYTES and self.arriving:
+            self.refuse(next(iter(self.arriving)), 503)
 
     # --- The end of a connection ----------------------------------------------------------------------------------
 
@@ -160,7 +193,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.forget(conn)
             return
         conn.is_closing, conn.deadline = True, time.monotonic() + CLOSING_SECONDS
-        conn.received.clear()
+        conn.received = bytearray()
+        self.count_bytes(conn)
         self.watch(conn, self.on_closing)
 
     def on_closing(self, conn: Connection, _sock: Any) -> None:
@@ -169,6 +203,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def unwatch(self, conn: Connection) -> None:
         del self.waiting[conn]
+        self.arriving.pop(conn, None)
         self.poller.unregister(conn.sock)
 
     def drop(self, conn: Connection) -> None:
@@ -177,6 +212,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def forget(self, conn: Connection) -> None:
         self.nr_conns -= 1
+        conn.received, conn.request = bytearray(), b""
+        self.count_bytes(conn)
         conn.sock.close()
 
     def drop_longest_waiting(self) -> None:

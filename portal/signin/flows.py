@@ -21,6 +21,7 @@ from portal.models import SignIn, User
 from portal.signin import flow_cookies
 from portal.signin.app import browser_url, msal_application
 from portal.signin.step_up import claims_challenge
+from portal.signin.used_flows import used_flows
 
 LONGEST_PATH = 2000  # bytes as JSON, so that a sign-in fits into a cookie
 
@@ -74,6 +75,12 @@ def read_sign_in(request: HttpRequest, state: str) -> SignIn | None:
         return None
     created_at = datetime.fromisoformat(begun.pop("created_at"))
     return SignIn(state_hash=state_hash, created_at=created_at, **begun)
+
+
+def is_own_sign_in(request: HttpRequest, state: str) -> bool:
+    """Return whether this browser began the sign-in, and has not come back with it before. It asks no database."""
+    state_hash = hash_of(state)
+    return not used_flows.is_used(state_hash) and flow_cookies.read_flow(request, state_hash) is not None
 
 
 def delete_expired_sign_ins() -> None:

@@ -26,6 +26,7 @@ from portal.signin.failure_pages import failure_page_of
 from portal.signin.session import begin_session, renew_check
 from portal.signin.step_up import asked_for
 from portal.signin.tokens import Person, TokenRefused
+from portal.signin.used_flows import used_flows
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def sign_in_callback(request: HttpRequest) -> HttpResponse:
     if any(len(values) > 1 for _, values in request.GET.lists()):
         return failure_page(request, "not_genuine")
     begun = flows.read_sign_in(request, answer.get("state", ""))
-    if begun is None:
+    if begun is None or not used_flows.use(begun.state_hash):
         return failure_page(request, "over")
     finish = finish_check if begun.purpose == SignIn.Purpose.SILENT else finish_proof
     response = finish(request, begun, answer)

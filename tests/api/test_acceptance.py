@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from onboarding import graph, guards, policy
+from onboarding import audit, graph, guards, policy
 from onboarding.guards import approvals
 from onboarding.models import AuditEvent, Mail, Starter
 from onboarding.passes import handover
@@ -18,6 +18,7 @@ from onboarding.starters import rescheduling
 from onboarding.starters.errors import LinkNotSent
 from onboarding.starters.invitations import send_link
 from onboarding.starters.rescheduling import Schedule
+from onboarding.stops.stopping import Way, stop_starter
 from onboarding.tickets import acceptance
 from onboarding.worker import starter_checks
 from tests.conftest import BY_KEY
@@ -246,6 +247,24 @@ def test_nobody_approves_before_hr_accepts(policy_says, allowed, add, person):
     assert not approvals.can_approve(current(), person("hanna"))
     with pytest.raises(approvals.NotAnotherPerson):
         approvals.approve_missing(starter=current(), by=person("hanna"), reason="x")
+
+
+def test_two_people_end_a_stop_before_hr_accepts(add, accept, browser_of, person, settings):
+    settings.GRAPH_BUDGET_CALLS = settings.GRAPH_SIGN_IN_CALLS = 1000
+    add()
+    assert stop_starter(current(), way=Way.CODE)
+    page = f"/hr/{current().public_id}/restart/"
+    form = {"reason": "Security says so", "step": "asked"}
+
+    browser_of("hanna").post(page, form | {"version": current().version})
+    again = browser_of("hanna").post(page, form | {"step": "agreed", "version": current().version})
+    assert again.status_code == 200 and current().stopped_at is not None  # one person alone
+    browser_of("henry").post(page, form | {"step": "agreed", "version": current().version})
+
+    assert current().stopped_at is None and current().awaits_acceptance
+    assert accept(current(), by="henry").status_code == 302  # they have only found that the account is safe
+    assert "not_stopped" not in guards_refusing(current(), person("maria"))
+    assert list(audit.compare_rows()) == []
 
 
 def test_who_approved_cannot_accept_after_a_change(policy_says, allowed, add, accept, person):

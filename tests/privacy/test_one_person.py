@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -96,6 +97,9 @@ def test_the_page_lists_exports_and_records(record, browser_of):
     exported = ada.post(url, typed | {"action": "export"})
 
     assert NOOR.name in page and "You cannot erase this data now." in page
+    shown = re.sub(r"<[^>]+>", " ", page)
+    assert re.search(r"Hire date\s+\d+ \w+ \d{4}\s*\n", shown)  # a day, without a time
+    assert re.search(rf"Added by\s+{HANNA.name}", shown)
     assert "attachment" in exported["Content-Disposition"] and NOOR.name in exported.content.decode()
     kinds = AuditEvent.objects.filter(event__startswith="person.").values_list("event", flat=True)
     assert sorted(kinds) == ["person.exported", "person.searched"]

@@ -74,7 +74,7 @@ ALLOWED: dict[str, set[str]] = {
     "privacy": {"audit", "clock", "errors", "graph", "i18n", "lifecycle", "mail", "models", "policy", "sessions"},
     "worker": {
         "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail",
-        "models", "obstacles", "passes", "policy", "privacy", "starters", "transitions",
+        "models", "obstacles", "passes", "policy", "privacy", "starters", "stops", "transitions",
     },
     "guidance": {"i18n", "stops"},
     "operations": {"audit", "clock", "jobs", "models", "starters"},

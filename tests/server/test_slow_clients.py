@@ -24,7 +24,7 @@ from django.conf import settings
 from portal.demo.process import free_port, is_up, wait_for
 from portal.middleware import HEADERS
 from portal.server import worker as server_worker
-from portal.server.request_bytes import LONGEST_BODY, LONGEST_HEAD, Progress, inspect
+from portal.server.request_bytes import LONGEST_BODY, LONGEST_HEAD, Progress, RequestScanner, inspect
 from portal.server.worker import REQUEST_SECONDS, Connection, PatientWorker
 from tests.support.databases import give_static_files
 
@@ -124,6 +124,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[PatientWorker]:
     built = PatientWorker.__new__(PatientWorker)
     built.cfg, built.log = SimpleNamespace(keepalive=75, threads=2), Log()
     built.poller, built.alive, built.waiting, built.nr_conns = selectors.DefaultSelector(), True, {}, 0
+    built.arriving, built.bytes_kept = {}, 0
     built.worker_connections, built.next_sweep, built.keepalived_conns = 6, 0.0, deque()
     built.tasks, built.clients, built.now = [], [], 1000.0
     built.enqueue_req = built.tasks.append
@@ -157,6 +158,7 @@ def test_client_that_takes_too_long_gets_408(worker: PatientWorker) -> None:
 
     answer = slow.recv(65536).decode()
     assert answer.startswith("HTTP/1.1 408 Request Timeout\r\n") and "Connection: close" in answer
+    assert "The request took too long" in answer
     assert is_open(idle)
     worker.now += 2.1  # it does not close its side
     worker.murder_keepalived()
@@ -177,6 +179,52 @@ def test_full_worker_drops_who_has_waited_longest(worker: PatientWorker) -> None
     assert read_all(waiting[0]) == "" and all(map(is_open, waiting[1:]))
     assert [conn.request for conn in worker.tasks] == [LIVE + b"\r\n"]
     newest.close()
+
+
+PART = A_FORM + b"Content-Length: 400\r\n\r\n"
+
+
+def test_all_waiting_requests_share_one_budget_of_memory(
+    worker: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_worker, "MOST_BYTES", 1000)
+    idle = join(worker)
+    slow = [join(worker, PART + b"a" * 100) for _ in range(4)]  # of about 200 bytes each
+    assert worker.bytes_kept == 4 * (len(PART) + 100) and all(map(is_open, slow))
+
+    newest = join(worker, PART + b"a" * 300)
+    answers = [client.recv(65536).decode() for client in slow[:2]]
+
+    for answer in answers:  # the oldest are given up first
+        assert (
+            answer.startswith("HTTP/1.1 503 Service Unavailable\r\n") and "\r\nRetry-After: 5\r\n" in answer
+        )
+        assert "The portal is busy" in answer and "Connection: close" in answer
+    assert all(map(is_open, (idle, *slow[2:], newest))) and worker.bytes_kept <= 1000
+    newest.setblocking(True)
+    newest.sendall(b"a" * 100)  # who goes on is worked on
+    worker.wait_for_and_dispatch_events(1)
+    assert [len(conn.request) for conn in worker.tasks] == [len(PART) + 400]
+    worker.now += REQUEST_SECONDS + 1
+    worker.murder_keepalived()
+    assert worker.bytes_kept == len(PART) + 400  # of those that were given up, nothing is left
+
+
+def test_whole_requests_that_wait_for_a_thread_count_too(
+    worker: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_worker, "MOST_BYTES", 1000)
+    whole = PART + b"a" * 400
+    first, second = join(worker, whole), join(worker, whole)
+
+    assert (len(worker.tasks), worker.bytes_kept) == (1, len(whole))
+    assert is_open(first) and second.recv(65536).startswith(b"HTTP/1.1 503 ")
+    conn = worker.tasks[0]
+    conn.request = b""  # as the thread leaves it
+    worker.finish_request(conn, SimpleNamespace(cancelled=lambda: False, result=lambda: True))
+    assert worker.bytes_kept == 0
+    join(worker, whole)
+    assert len(worker.tasks) == 2
 
 
 # --- Where a request ends -----------------------------------------------------------------------------------------
@@ -211,6 +259,41 @@ def test_a_request_is_ready_with_its_last_byte(name: str) -> None:
 @pytest.mark.parametrize("name", NEVER_FINISHED)
 def test_nothing_can_follow_a_request_without_a_clear_end(name: str) -> None:
     assert inspect(bytearray(NEVER_FINISHED[name])) == Progress(is_ready=True, size=None)
+
+
+SINGLE_BYTES = {
+    "a head": LIVE + b"X: " + b"y" * 20_000,
+    "a body": A_FORM + b"Content-Length: %d\r\n\r\n" % LONGEST_BODY + b"a" * LONGEST_BODY,
+    "a first line": b"GET /" + b"a" * 4000,
+}
+
+
+@pytest.mark.parametrize("name", SINGLE_BYTES)
+def test_a_client_that_sends_single_bytes_costs_no_more(name: str) -> None:
+    request = SINGLE_BYTES[name]
+    scanner, received = RequestScanner(), bytearray()
+
+    for byte in request:
+        received.append(byte)
+        progress = scanner.inspect(received)
+
+    assert progress == inspect(bytearray(request))
+    # A search goes back by three bytes, where an end may have arrived in two parts. It never begins again.
+    assert scanner.examined <= 5 * len(request)
+
+
+def test_parts_of_any_size_have_the_same_end() -> None:
+    for request in (*(request for request, _ in TO_FINISH.values()), *NEVER_FINISHED.values()):
+        whole = inspect(bytearray(request))
+        for size in (1, 2, 3, 7):
+            scanner, received = RequestScanner(), bytearray()
+            progress = None
+            for begin in range(0, len(request), size):
+                received += request[begin : begin + size]
+                progress = scanner.inspect(received)
+                if progress.is_ready:
+                    break
+            assert progress == whole
 
 
 def test_an_endless_head_and_a_waiting_client_are_noticed() -> None:

@@ -744,8 +744,7 @@ def test_a_mail(preview):
         "Sam Bakker (invented)",
         "Europe/Amsterdam",
         "This is where the reason stands, in a sentence or two.",
-        "fido2",
-        "example",
+        *("fido2", "2 Sep 2030, 09:12", "example"),  # a sign-in method, as Microsoft names it
     )
 
     assert {part: forgotten(text, *data) for part, text in written.items() if forgotten(text, *data)} == {}

@@ -76,6 +76,17 @@ def test_one_click_stops_everything(tenant, held, browser_of, run_jobs):
     assert "End the emergency stop…" in text_of(browser_of("hanna").get(f"/hr/{starter.public_id}/"))
 
 
+def test_the_mails_about_a_stop_wait_for_no_others(invite, person, run_jobs):
+    stop_starter(invite("liam"), way=Way.CODE)
+    run_jobs()
+    stop_starter(invite("noor"), way=Way.CODE)  # HR got a mail a moment ago
+    run_jobs()
+
+    mails = Mail.objects.filter(kind="stopped")
+    assert sorted(mails.values_list("recipient", flat=True)) == ["hr", "hr", "security", "security"]
+    assert not mails.filter(sent_at=None).exists()
+
+
 def test_a_second_click_changes_nothing(held, browser_of):
     starter, maria = held("noor").starter, browser_of("maria")
     maria.post(page(starter))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 import pytest
+from django.utils import timezone
 
 from onboarding import audit
 from onboarding.errors import ConcurrentUpdate
@@ -102,6 +103,22 @@ def test_a_stop_outlives_withdrawal_and_restoring(stopped, person, run_jobs):
 
     again = now_of(stopped)
     assert again.stopped_at is not None and again.problem == Starter.Problem.STOPPED
+
+
+def test_the_same_two_people_can_end_another_stop(stopped, person, browser_of):
+    hanna, henry = browser_of("hanna"), browser_of("henry")
+    submit(hanna, stopped)
+    submit(henry, stopped)
+    assert stop_starter(now_of(stopped), way=Way.CODE)
+
+    submit(henry, stopped)
+    assert "You have already worked on this starter" in submit(henry, stopped)  # not alone
+    assert "You have already worked on this starter" in submit(hanna, stopped)  # she added the starter
+    assert now_of(stopped).stopped_at is not None
+    Starter.objects.update(stopped_at=timezone.now())  # a third stop
+
+    submit(hanna, stopped)
+    assert "The emergency stop has ended" in submit(henry, stopped)
 
 
 @pytest.mark.both_databases

@@ -18,6 +18,7 @@ from onboarding.models import AuditEvent, Starter
 
 RECORDED = "starter.recorded"
 ACCEPTED_BY_RULE = "starter.accepted_by_rule"
+KEPT_STOP_ENDED = "starter.kept_stop_ended"
 FINISHED = frozenset({"registered", "withdrawn", "lapsed"})
 # Who does one of these took part, and can neither confirm nor approve.
 CONTRIBUTIONS = frozenset(
@@ -172,6 +173,10 @@ def _started_again(told: Expectations, event: AuditEvent) -> None:
     told.expect(event, stopped_at=None)
 
 
+def _kept_stop_ended(told: Expectations, event: AuditEvent) -> None:
+    told.expect(event, stopped_at=None)
+
+
 def _erased(told: Expectations, event: AuditEvent) -> None:
     told.expect_time(event, "erased_at")
 
@@ -196,16 +201,21 @@ EVENTS: dict[str, Callable[[Expectations, AuditEvent], None]] = {
     "starter.stopped": _stopped,
     "starter.started_again": _started_again,
     "starter.erased": _erased,
+    KEPT_STOP_ENDED: _kept_stop_ended,
 }
 
 
 def _expect_erased(told: Expectations, starter: Starter, events: Sequence[AuditEvent]) -> None:
-    """An erased starter has no personal values; that they were erased is the last thing known of them."""
+    """An erased starter has no personal values, but for the account's object id while an emergency stop is in force."""
     erased = next((event for event in reversed(events) if event.event == "starter.erased"), None)
     if erased is None:
         return  # `erased_at` differs, and that is reported
     told.expect(erased, account_name=f"erased-{starter.public_id}", seen={}, hire_date=None)
     told.expect(erased, **dict.fromkeys(Starter.PERSONAL_FIELDS, ""))
+    if erased.facts.get("stop_kept") and not any(event.event == KEPT_STOP_ENDED for event in events):
+        told.expect_that(
+            erased, "account_id", lambda kept: bool(kept) and is_personal_value(erased, "account", kept)
+        )
 
 
 def _missing_contributors(starter: Starter, events: Sequence[AuditEvent]) -> list[Difference]:

@@ -42,9 +42,7 @@ def restart_page(request: HttpRequest, public_id: str) -> HttpResponse:
                     "You asked to end the emergency stop. An HR colleague must agree on this page."
                 )
             restarting.agree_to_restart(starter=starter, by=request.user, reason=reason)
-            return gettext(
-                "The emergency stop has ended. When the manager can continue, send the link again."
-            )
+            return gettext("The emergency stop has ended. The manager’s link works again.")
 
         if run_and_report(request, ask_or_agree):
             return redirect("hr:starter", public_id=public_id)
@@ -103,4 +101,5 @@ def draw_qr_code(address: str) -> SafeString:
 
 
 def _format_stop(starter: Starter) -> str:
-    return date_format(localtime(starter.stopped_at), "AGREED") if starter.stopped_at else ""
+    since = restarting.find_stop(starter)
+    return date_format(localtime(since), "AGREED") if since else ""

@@ -26,7 +26,7 @@ def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
     rules, now = policy.for_starter(starter), clock.now()
     action = attention.find_action_needed(starter, rules, now)
-    if starter.stopped_at is not None and starter.erased_at is None:
+    if attention.is_stopped(starter):
         action = attention.EMERGENCY_STOP  # also of a starter who is finished
     changes = review.review_context(starter, request.user)
     found = bool(starter.is_unfinished and starter.found_account_id and not starter.account_id)
@@ -74,7 +74,9 @@ def _action_urls(starter: Starter) -> dict[str, str | None]:
     state, issue = StarterState(starter.state), starter.open_issue()
     possible = {
         "edit": starter.is_unfinished and state != StarterState.ISSUED,
-        "send": bool(starter.account_id) and state in {StarterState.RECORDED, StarterState.INVITED},
+        "send": bool(starter.account_id)
+        and starter.stopped_at is None
+        and state in {StarterState.RECORDED, StarterState.INVITED},
         "withdraw": starter.is_unfinished,
         "stop_code": codes.can_create_code(starter),
         "allow": attempts.can_allow_another(starter),

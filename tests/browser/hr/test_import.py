@@ -5,9 +5,29 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
+
+from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
+# Milliseconds for the upload and the page after it. A server that does not read an upload to its end answers early and closes,
+# or never answers: neither can be mended by waiting, and a tab waits five minutes for a button that never comes.
+MOST_FOR_UPLOAD = 25_000
+
+
+def uploads(hr: Tab) -> None:
+    """Click the button, and see the next page of the portal. If the upload fails, say how, and wait no longer."""
+    failed: list[str] = []
+    hr.page.on(
+        "requestfailed", lambda request: failed.append(f"{request.method} {request.url}: {request.failure}")
+    )
+    try:
+        with hr.page.expect_navigation(timeout=MOST_FOR_UPLOAD):
+            hr.press("Upload")
+    except Error as error:
+        pytest.fail(f"the upload did not lead to a page: {failed or error.message}")
+    answer = f"{hr.page.url}: {hr.page.title()}"
+    assert not failed and hr.page.get_by_role("button", name="Check the rows").count(), f"{answer} {failed}"
 
 
 def test_the_page_follows_the_check_to_its_result(tab, site):
@@ -22,7 +42,7 @@ def test_the_page_follows_the_check_to_its_result(tab, site):
     hr.page.get_by_label("File").set_input_files(
         {"name": "december.csv", "mimeType": "text/csv", "buffer": table.encode("utf-8-sig")}
     )
-    hr.press("Upload")
+    uploads(hr)
     hr.press("Check the rows")
     hr.reads("This is not an account name or an email address.")
     expect(hr.page.get_by_text("21 rows").first).to_be_visible()
