@@ -326,6 +326,8 @@ STEP_UP_CONTEXT = "onboarding.guards.step_up.context_for"
 HAS_QUEUE_POSITION = "onboarding.passes.graph_quota.has_queue_position"
 # The function that ends all sessions of a person, for an admin.
 END_SESSIONS = "onboarding.sessions.ending.end_sessions"
+# The function that ends other sessions of the person who acts.
+END_OWN_SESSIONS = "onboarding.sessions.ending.end_own_sessions"
 # What the site deletes of its own tables, once a day with the rest of retention.
 RETENTION_STEPS = ["portal.signin.flows.delete_expired_sign_ins"]
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
