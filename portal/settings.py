@@ -438,9 +438,10 @@ if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"visitors_fault": {"()": "portal.logs.handlers.VisitorsFaultFilter"}},
     "formatters": {"json": {"()": "portal.logs.log_format.JsonFormatter"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["visitors_fault"]},
         "audit": {"class": "portal.logs.handlers.RaisingStreamHandler", "formatter": "json"},
     },
     "root": {

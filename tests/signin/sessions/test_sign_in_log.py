@@ -61,7 +61,7 @@ def test_each_sign_out_is_one_line_with_its_person(hanna, told):
     assert told()[-1] == ("Signed out", HANNA, "")
 
 
-def test_a_sign_out_at_microsoft_is_one_line_with_its_person(hanna, told):
+def test_a_sign_out_at_microsoft_names_its_person(hanna, told):
     signs_out(sid_at_microsoft(hanna))
 
     assert told()[-1] == ("Entra ended a session", HANNA, "")
