@@ -48,6 +48,6 @@ def end_sessions_of(sid: str, *, issuer: str) -> None:
     if not sid or len(sid) > LONGEST_SID or issuer != issuer_url():
         return
     for session in Session.objects.filter(entrasession__sid_hash=hash_of(sid)):
-        person = User.objects.filter(pk=session.get_decoded().get(SESSION_KEY)).first()
+        person = User.objects.filter(pk=str(session.get_decoded().get(SESSION_KEY, 0))).first()
         session.delete()
         logger.info("Entra ended a session", extra={"oid": person.oid if person else ""})
