@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse pictures tampering privacy docs lint types format lock messages sbom licences run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy docs lint types format lock messages sbom licences run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ dev-environment:
 	@$(PYTHON) requirements/install.py dev
 
 page-tools:
-	@$(PYTHON) requirements/node.py pages
+	@$(PYTHON) requirements/node.py pages && $(PYTHON) requirements/node.py queries
 
 demo: run-environment  ## try the portal against a sandbox tenant (PORT=9000 for another port, PEOPLE=1 to list everybody)
 	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} AUDIT_TO_LOG=$${AUDIT_TO_LOG:-off} exec $(RUN) manage.py demo $(if $(PEOPLE),--people)
@@ -104,6 +104,9 @@ mutants: dev-environment  ## make every small mistake in the heart, and see that
 
 lighthouse: dev-environment  ## what Lighthouse says of the main pages (needs Node.js, npm and Chromium)
 	@$(PYTHON) requirements/node.py lighthouse && $(DEV) -m tests.browser.lighthouse
+
+scan: dev-environment  ## what the scanners Wapiti and sqlmap find in the running demo (needs both; a quarter of an hour)
+	@$(DEV) -m tests.scanning
 
 connectors: dev-environment  ## write connectors/openapi.json and connectors/swagger.json from the code
 	@$(DEV) -m tests.connectors.written

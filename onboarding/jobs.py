@@ -117,12 +117,28 @@ def run_job(job: Job) -> None:
     except JobPostponed as postponed:
         _finish_job(job, due_at=clock.now() + postponed.delay)
     except Exception as error:  # after any error: back off, and show the job once it has failed for long
-        log.exception("job failed", extra={"job": job.key})
+        _log_failure(job, error)
         _record_failure(job, error)
     else:
         _finish_job(job, due_at=run_again_at, attempts=0, last_error="")
+        if job.attempts:
+            log.info("a job that had failed works again", extra={"job": job.key, "failures": job.attempts})
         if kind in _retried and job.attempts and _is_given_up_after(kind, job.attempts - 1):
             _failed_jobs(kind).update(failed_at=None, due_at=clock.now())
+
+
+def _log_failure(job: Job, error: Exception) -> None:
+    """Log a failure with its stack. One whose text says all, such as a silent Microsoft, is one warning an outage.
+
+    Its later tries are of level info. Doctor and metrics show each job that goes on failing.
+    """
+    if not getattr(error, "is_explained", False):
+        log.exception("job failed", extra={"job": job.key})
+        return
+    level = logging.INFO if job.attempts else logging.WARNING
+    log.log(
+        level, "a job will be tried again: %s", error, extra={"job": job.key, "failures": job.attempts + 1}
+    )
 
 
 def _finish_job(job: Job, *, due_at: datetime | None, **values: object) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.core.exceptions import DisallowedHost
 from django.http import (
@@ -29,6 +28,7 @@ from django.utils import timezone
 from portal.impossible_input import forget_impossible_cookies, impossible_part, is_upload
 from portal.signin.checking import is_navigation, is_queueing
 from portal.signin.front_channel import FRONT_CHANNEL_PATH
+from portal.signin.session_times import is_too_old, session_time
 from portal.signin.step_up import step_up_proofs
 from portal.views import PLAIN, session_over, static_page, unreadable_request
 
@@ -277,11 +277,6 @@ def is_activity(request: HttpRequest) -> bool:
     return request.method != "HEAD" and is_navigation(request) and "reloaded" not in request.GET
 
 
-def is_too_old(session: SessionBase, now: datetime) -> bool:
-    began = session_time(session.get("signed_in_at"))
-    return began is None or now - began >= settings.SESSION_ABSOLUTE_AGE
-
-
 def stay_signed_in(request: HttpRequest, now: datetime) -> None:
     """Extend the idle limit after activity, and for a manager in the queue, whose page polls until their turn.
 
@@ -296,16 +291,6 @@ def stay_signed_in(request: HttpRequest, now: datetime) -> None:
     # A plain read first: on SQLite even an update of no row waits for the one writer.
     if due.exists() and (is_active or is_queueing(request)):
         due.update(expire_date=ends)
-
-
-def session_time(seconds: object) -> datetime | None:
-    """The time of a session value in seconds since 1970; None where it is invalid."""
-    if not isinstance(seconds, int):
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

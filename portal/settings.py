@@ -343,6 +343,8 @@ STEP_UP_CONTEXT = "onboarding.guards.step_up.context_for"
 HAS_QUEUE_POSITION = "onboarding.passes.graph_quota.has_queue_position"
 # The function that ends all sessions of a person, for an admin.
 END_SESSIONS = "onboarding.sessions.ending.end_sessions"
+# The function that ends other sessions of the person who acts.
+END_OWN_SESSIONS = "onboarding.sessions.ending.end_own_sessions"
 # What the site deletes of its own tables, once a day with the rest of retention.
 RETENTION_STEPS = ["portal.signin.flows.delete_expired_sign_ins"]
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -453,9 +455,10 @@ if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"visitors_fault": {"()": "portal.logs.handlers.VisitorsFaultFilter"}},
     "formatters": {"json": {"()": "portal.logs.log_format.JsonFormatter"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["visitors_fault"]},
         "audit": {"class": "portal.logs.handlers.RaisingStreamHandler", "formatter": "json"},
     },
     "root": {

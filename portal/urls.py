@@ -7,10 +7,12 @@ from django.urls import include, path
 
 from portal import languages, views
 from portal.branding.style_guide import style_guide
+from portal.own_sessions.views import own_sessions_page
 
 urlpatterns = [
     path("", include("onboarding.urls")),
     path("", include("portal.signin.urls")),
+    path("sessions/", own_sessions_page, name="own-sessions"),
     path("admin/", admin.site.urls),
     path("language/", languages.choose_language, name="language"),
     path("csp-report", views.csp_report, name="csp-report"),

@@ -57,10 +57,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
 
 
 def resend_context(request: HttpRequest) -> dict[str, Any]:
-    """Context for offering the form again: only the forms of HR and admins, never a confirmation. And only if the browser
-    says that our own page sent it; otherwise one click would complete a forged request."""
+    """Context for offering the form again: only the forms of HR, admins and auditors, never a confirmation.
+
+    And only if the browser says that our own page sent it; otherwise one click would complete a forged request.
+    """
     fields: list[tuple[str, str]] = []
-    if request.path.startswith(("/hr/", "/admin/")) and is_same_origin(request):
+    if request.path.startswith(("/hr/", "/admin/", "/audit/")) and is_same_origin(request):
         fields = [
             (name, value)
             for name, values in request.POST.lists()

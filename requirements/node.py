@@ -1,6 +1,6 @@
-"""Install what looks at pages from a lock file with hashes; do nothing when it is already there.
+"""Install what looks at pages and parses queries from a lock file with hashes; do nothing when it is already there.
 
-Usage: python3 requirements/node.py pages|lighthouse|docs
+Usage: python3 requirements/node.py pages|queries|lighthouse|docs
 
 `npm ci` checks each package against the hash in the lock. Scripts of packages are not run: none is needed, and one
 would fetch a Java. Where npm is missing that is said, and no failure: the tests that need it say that they are skipped.
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-SETS = ("pages", "lighthouse", "docs")
+SETS = ("pages", "queries", "lighthouse", "docs")
 NPM = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
 

@@ -25,6 +25,8 @@ class GraphError(Exception):
     The text of the exception is English, for logs and failed jobs. `words` is the same text, translated for pages.
     """
 
+    is_explained = True  # the text says all: a log line needs no stack (`onboarding/jobs.py`)
+
     def __init__(self, message: str | Promise, **ids: Unpack[Ids]) -> None:
         with translation.override(settings.LANGUAGE_CODE):
             super().__init__(str(message))

@@ -41,6 +41,7 @@ _WHY_CANCELLED: dict[str, Promise] = {
     Reason.STOPPED: _("Someone used the emergency stop."),
     Reason.FROZEN: _("An admin stopped all passes."),
     Reason.SESSIONS_ENDED: _("An admin ended your sessions."),
+    Reason.OWN_SESSION_ENDED: _("You ended another session of your own."),
 }
 
 

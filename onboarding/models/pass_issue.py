@@ -48,6 +48,7 @@ class PassIssue(models.Model):
         FROZEN = "frozen", _("an admin stopped all passes")
         STOPPED = "stopped", _("someone used the emergency stop")
         SESSIONS_ENDED = "sessions_ended", _("an admin ended the manager’s sessions")
+        OWN_SESSION_ENDED = "own_session_ended", _("the manager ended another session of their own")
         CHANGED = "changed", _("someone changed the starter while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")

@@ -8,14 +8,15 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.views.decorators.debug import sensitive_variables
 
 from onboarding import audit, clock, graph, jobs, obstacles, policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import emergency_stop
 from onboarding.lifecycle import IssueState, StarterState
-from onboarding.models import PassIssue
+from onboarding.models import AuditEvent, PassIssue
+from onboarding.models.audit import ActorKey
 from onboarding.models.job import Job
 from onboarding.passes.confirmation import Shown
 from onboarding.passes.creation import settle_without_pass
@@ -28,6 +29,10 @@ Reason = PassIssue.Reason
 
 class SessionsEnded(ConcurrentUpdate):
     """An admin ended all sessions of the manager while this pass was being created."""
+
+
+class OwnSessionEnded(ConcurrentUpdate):
+    """The manager ended another session of their own while this pass was being created."""
 
 
 class StarterStopped(ConcurrentUpdate):
@@ -52,6 +57,8 @@ def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
                 raise StarterStopped("somebody used the emergency stop meanwhile")
             if _have_sessions_ended(issue):
                 raise SessionsEnded("an admin ended the manager's sessions meanwhile")
+            if _has_own_session_ended(issue):
+                raise OwnSessionEnded("the manager ended another session meanwhile")
             now = clock.now()
             move_issue(
                 issue,
@@ -91,14 +98,28 @@ def _have_sessions_ended(issue: PassIssue) -> bool:
     return people.filter(pk=issue.actor_id, sessions_ended_at__gte=issue.intended_at).exists()
 
 
+def _has_own_session_ended(issue: PassIssue) -> bool:
+    """Whether the person who confirmed ended another session of theirs after the click: it may have been made there.
+
+    The trail is asked, because only it says when. Its transactions run one after another.
+    """
+    intent = AuditEvent.objects.filter(event="issue.intent", issue=str(issue.pk)).values("seq")
+    ended = AuditEvent.objects.filter(event="session.ended_own", seq__gt=Subquery(intent[:1]))
+    actor = f"{issue.actor.tid}/{issue.actor.oid}"
+    return ended.annotate(actor=ActorKey("detail__values")).filter(actor=actor).exists()
+
+
+REASONS: tuple[tuple[type[ConcurrentUpdate], Reason], ...] = (
+    (IssuingFrozen, Reason.FROZEN),
+    (StarterStopped, Reason.STOPPED),
+    (SessionsEnded, Reason.SESSIONS_ENDED),
+    (OwnSessionEnded, Reason.OWN_SESSION_ENDED),
+    (ConcurrentUpdate, Reason.CHANGED),
+)
+
+
 def _reason_of(error: Exception) -> str:
-    if isinstance(error, IssuingFrozen):
-        return Reason.FROZEN
-    if isinstance(error, StarterStopped):
-        return Reason.STOPPED
-    if isinstance(error, SessionsEnded):
-        return Reason.SESSIONS_ENDED
-    return Reason.CHANGED if isinstance(error, ConcurrentUpdate) else Reason.NOT_RECORDED
+    return next((reason for kind, reason in REASONS if isinstance(error, kind)), Reason.NOT_RECORDED)
 
 
 def _delete_unrecorded_pass(issue: PassIssue, method_id: str, reason: str) -> None:

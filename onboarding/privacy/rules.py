@@ -419,8 +419,9 @@ RULES: tuple[TableRule, ...] = (
         (
             Personal(
                 ("session_key", "session_data"),
-                "who is signed in, since when, and when Entra last confirmed it",
-                "A person stays signed in.",
+                "who is signed in, since when, with which browser and system, from which network address, and when Entra "
+                "last confirmed it",
+                "A person stays signed in, and sees where.",
                 "until the session ends: [sessions](../explanation/sessions.md)",
                 WITH_THE_ROW,
                 is_secret=True,

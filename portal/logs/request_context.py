@@ -82,8 +82,10 @@ def _find_person(request: HttpRequest) -> str:
 
 
 def _hash_session(request: HttpRequest) -> str:
-    """A keyed hash: it links the lines of one session, and nobody can make a cookie from it."""
     key = getattr(getattr(request, "session", None), "session_key", None)
-    if not key:
-        return ""
+    return hash_session_key(key) if key else ""
+
+
+def hash_session_key(key: str) -> str:
+    """A keyed hash: it names one session, for example in its lines of the log. Nobody can make a cookie from it."""
     return salted_hmac("portal.logs.session", key, algorithm="sha256").hexdigest()[:SESSION_HASH_LENGTH]

@@ -10,11 +10,13 @@ import logging
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from portal.models import User
 from portal.signin.app import browser_url, issuer_url
 from portal.signin.flows import hash_of
 
@@ -45,6 +47,7 @@ def front_channel_sign_out(request: HttpRequest) -> HttpResponse:
 def end_sessions_of(sid: str, *, issuer: str) -> None:
     if not sid or len(sid) > LONGEST_SID or issuer != issuer_url():
         return
-    ended, _ = Session.objects.filter(entrasession__sid_hash=hash_of(sid)).delete()
-    if ended:
-        logger.info("Entra ended a session")
+    for session in Session.objects.filter(entrasession__sid_hash=hash_of(sid)):
+        person = User.objects.filter(pk=str(session.get_decoded().get(SESSION_KEY, 0))).first()
+        session.delete()
+        logger.info("Entra ended a session", extra={"oid": person.oid if person else ""})

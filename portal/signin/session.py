@@ -11,6 +11,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from portal.models import EntraSession
+from portal.own_sessions.browsers import describe_client
 from portal.signin.flows import hash_of
 from portal.signin.step_up import keep_proof
 from portal.signin.tokens import Person
@@ -71,3 +72,4 @@ def _remember_entra_session(request: HttpRequest, person: Person) -> None:
 @receiver(user_logged_in, dispatch_uid="portal.session_began")
 def record_session_start(request: HttpRequest, **_: Any) -> None:
     request.session["signed_in_at"] = request.session["checked_at"] = int(time.time())
+    request.session["client"] = describe_client(request)  # its person sees it: portal/own_sessions

@@ -126,7 +126,7 @@ def finish_proof(request: HttpRequest, begun: SignIn, answer: dict[str, str]) ->
         return failure_page(request, "over")
     begin_session(request, person, made_for=begun.made_for)
     request.has_signed_in = begun.purpose == SignIn.Purpose.SIGN_IN  # type: ignore[attr-defined]  # for the limits
-    logger.info("Signed in", extra={"tid": person.tid, "oid": person.oid, "purpose": begun.purpose})
+    log_sign_in(begun, person)
     return redirect(begun.next_path)
 
 
@@ -149,7 +149,24 @@ def finish_check(request: HttpRequest, begun: SignIn, answer: dict[str, str]) ->
     if not flows.finish_sign_in(begun):
         return failure_page(request, "over", begun.next_path)
     renew_check(request, person)
+    log_sign_in(begun, person)
     return redirect(begun.next_path)
+
+
+def log_sign_in(begun: SignIn, person: Person) -> None:
+    """One line for each sign-in that Entra confirmed: whose, what kind, and which authentication contexts it met.
+
+    Which factors were used is in Entra's own log: its tokens do not say.
+    """
+    logger.info(
+        "Signed in",
+        extra={
+            "tid": person.tid,
+            "oid": person.oid,
+            "purpose": begun.purpose,
+            "contexts": list(person.contexts),
+        },
+    )
 
 
 def token_person(begun: SignIn, answer: dict[str, str]) -> Person:
@@ -221,8 +238,10 @@ def failure_page(
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the portal's session and offer a link that ends Microsoft's. A link, because the CSP forbids a form."""
-    login_hint = request.session.get("login_hint", "")
+    login_hint, oid = request.session.get("login_hint", ""), silent.oid_of(request)
     logout(request)
+    if oid:
+        logger.info("Signed out", extra={"oid": oid})
     back_to = settings.PORTAL_URL + reverse("signin:signed_out")
     context = {"end_session_url": end_session_url(back_to=back_to, login_hint=login_hint)}
     response = render(request, "signin/signed_out.html", context)

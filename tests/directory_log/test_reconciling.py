@@ -160,6 +160,25 @@ def test_reading_goes_on_where_a_worker_stopped(shown, log_pass, tenant, monkeyp
     assert DirectoryLog.objects.get().read_at is not None
 
 
+def test_an_outage_is_one_warning_and_its_end_one_line(tenant, policy_says, run_jobs, caplog):
+    """Microsoft is away for three tries. A job that goes on failing is shown by doctor and metrics (tests/worker)."""
+    caplog.set_level("INFO", logger="onboarding.jobs")
+    tenant.tenant.faults.add({"path": "/auditLogs/directoryAudits", "status": 503, "times": 12})
+    reading.enqueue_reading()
+
+    with time_machine.travel(timezone.now() + LATER) as traveller:
+        for _ in range(20):
+            run_jobs()
+            traveller.move_to(Job.objects.get(key=reading.JOB_KEY).due_at + timedelta(seconds=1))
+            if any("works again" in record.message for record in caplog.records):
+                break
+
+    lines = [(record.levelname, record.exc_info is None) for record in caplog.records]
+    assert lines[0] == ("WARNING", True) and set(lines[1:]) == {("INFO", True)} and len(lines) > 2
+    assert caplog.records[-1].message == "a job that had failed works again"
+    assert caplog.records[-1].failures == len(lines) - 1
+
+
 def test_a_token_that_became_too_old_begins_again(log_pass, tenant, reconcile):
     for _ in range(3):
         log_pass("liam")

@@ -175,6 +175,29 @@ def test_a_malformed_request_logs_no_error_and_not_itself(served, name):
         assert set(line) >= ALWAYS
 
 
+# What Django counts in a form, and refuses.
+TOO_MANY = {
+    "files": {"files": [(f"file{n}", ("a.txt", SECRET)) for n in range(3)], "data": {"note": SECRET}},
+    "fields": {"data": {f"field{n}": SECRET for n in range(1200)}},
+}
+
+
+@pytest.mark.parametrize("what", TOO_MANY)
+def test_too_much_in_a_form_logs_no_error(served, what):
+    """Wapiti found this: a form with files, where the portal takes one or none."""
+    hanna = Visitor(served.url)
+    hanna.sign_in("hanna", "/hr/new/")
+    token = hanna.form_with("csrfmiddlewaretoken").fields["csrfmiddlewaretoken"]
+    sent = {**TOO_MANY[what], "data": {"csrfmiddlewaretoken": token, **TOO_MANY[what]["data"]}}
+
+    lines = lines_after(served, lambda: hanna.http.post(f"{served.url}/hr/new/", timeout=60, **sent))
+
+    (line,) = answered(lines)
+    assert line["http.response.status_code"] == 400
+    assert {line["log.level"] for line in lines} <= LEVELS
+    assert SECRET not in json.dumps(lines)
+
+
 def test_a_malformed_request_is_logged_with_its_error(served):
     (line,) = lines_after(served, lambda: served.send_raw(RAW["SSH"]))
 

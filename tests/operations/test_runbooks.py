@@ -44,13 +44,13 @@ def reader(browser_of):
 def sends(tenant):
     """An administrator of the tenant sends a request that a guide prints."""
 
-    def send(line: str, rights: list[str], method_id: str = "") -> requests.Response:
+    def send(line: str, rights: list[str], method_id: str = "", body: str = "") -> requests.Response:
         method, path = line.split()
         path = path.replace("ACCOUNT", BY_KEY["noor"].user_principal_name).replace("METHOD", method_id)
         asked = {"administrator": rights}
         mine = requests.post(f"{tenant.url}/_control/change", json=asked, timeout=30).json()["administrator"]
-        headers = {"Authorization": f"Bearer {mine['graph']}"}
-        return requests.request(method, f"{tenant.url}{path}", headers=headers, timeout=30)
+        headers = {"Authorization": f"Bearer {mine['graph']}", "Content-Type": "application/json"}
+        return requests.request(method, f"{tenant.url}{path}", headers=headers, data=body, timeout=30)
 
     return send
 
@@ -78,7 +78,8 @@ def protected_tables():
 
 def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_tables):
     settings.GRAPH_BUDGET_CALLS = 1000
-    public_id = str(held("noor").starter.public_id)
+    issue = held("noor")
+    public_id, maria_id = str(issue.starter.public_id), issue.actor_id
     hanna, maria, ada, henry = reader("hanna"), reader("maria"), reader("ada"), reader("henry")
     settings.HR_ADDRESS = settings.SECURITY_ADDRESS = "team@contoso.example"
 
@@ -107,20 +108,34 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         link = guide.quotes("Stop everything for this starter")
         assert link in Mail.objects.filter(kind="invitation").first().html
 
-        # 3. What happened can be read.
+        # 4. The person's sessions end: an admin ends all, and the person sees their own.
+        assert guide.says("Where you are signed in") in maria.page.links
+        ada.open(guide.address("/admin/portal/user/"))
+        ada.open(f"/admin/portal/user/{maria_id}/change/")
+        ada.click(guide.says("End all sessions…"))
+        assert "signed out of the portal in every browser" in ada.page.text
+
+        # 5. What happened can be read, and kept.
         assert guide.quotes("The audit log is unchanged") in what_prints(guide.blocks()[0])
         assert guide.says("History") in hanna.page.text
-        passes = ada.open(guide.address("/admin/onboarding/passissue/"))
-        assert guide.says("Identity confirmed by") in passes.text and "Maria Lindqvist" in passes.text
         audrey = reader("audrey")
         assert guide.says("Starter") in audrey.open(guide.address("/audit/")).text
         audrey.click(guide.says("Search"), starter="noor")
+        assert guide.says("Export as CSV") in audrey.page.buttons
         audrey.click("Noor de Vries")
         assert "The portal sent the pass to the manager’s page" in audrey.page.text
         events = guide.address("/admin/onboarding/auditevent/?q=STARTER").replace("STARTER", public_id)
         assert {"issue.shown", "issue.revoked"} <= set(ada.open(events).text.split())
 
-        # 5. Two people in HR end the stop, and the manager creates another.
+        # 6. Other passes.
+        passes = ada.open(guide.address("/admin/onboarding/passissue/"))
+        assert guide.says("Identity confirmed by") in passes.text and "Maria Lindqvist" in passes.text
+        for state in ("held", "shown"):
+            ada.open(guide.address(f"/admin/onboarding/passissue/?state__exact={state}"))
+            assert "Maria Lindqvist" not in ada.page.text  # the only pass is cancelled
+        ada.open(guide.address("/admin/onboarding/directoryfinding/"))
+
+        # 7. Two people in HR end the stop, and the manager creates another.
         for somebody, button in ((hanna, "Ask to end the emergency stop"), (henry, "End the emergency stop")):
             somebody.open(f"/hr/{public_id}/")
             somebody.click(guide.says("End the emergency stop…"))
@@ -150,19 +165,25 @@ def test_the_thief_loses_methods_and_sessions(tenant, sends, settings, shown, ru
     thief = uses_the_pass(tenant, outcome.code.reveal())
     assert "You are signed in" in thief.get(f"{tenant.url}/mysignins/done", timeout=30).text
     guide = Runbook("a-pass-was-stolen")
-    lines = guide.blocks("http")[0].splitlines()
+    block, listing, deletions, revoke = guide.blocks("http")
     rights = re.findall(r"`(User\w*[.][\w.]+)`", guide.text.split("## 2.")[1].split("\n## ")[0])
-    assert rights == ["UserAuthenticationMethod.ReadWrite.All", "User.RevokeSessions.All"]
+    assert rights[-2:] == ["UserAuthenticationMethod.ReadWrite.All", "User.RevokeSessions.All"]
 
-    listed = sends(lines[0], rights).json()["value"]
+    line, _, body = block.partition("\n")
+    assert sends(line, rights, body=body).ok
+    form = {"account": BY_KEY["noor"].user_principal_name, "pass": outcome.code.reveal()}
+    answer = requests.post(f"{tenant.url}/mysignins", data=form, timeout=30)
+    assert "You are signed in" not in answer.text
+    listed = sends(listing, rights).json()["value"]
     found = {kind_of(method): method["id"] for method in listed}
     assert {"fido2", "temporaryAccessPass"} <= set(found)
-    for line in lines[1:]:
+    for line in deletions.splitlines():
         kind = re.search(r"/(\w+)Methods/METHOD", line)
-        if kind is None or kind[1] in found:
-            assert sends(line, rights, found[kind[1]] if kind else "").ok, line
+        if kind[1] in found:
+            assert sends(line, rights, found[kind[1]]).ok, line
+    assert sends(revoke, rights).ok
 
-    assert {kind_of(method) for method in sends(lines[0], rights).json()["value"]} == {"password"}
+    assert {kind_of(method) for method in sends(listing, rights).json()["value"]} == {"password"}
     assert "You are signed in" not in thief.get(f"{tenant.url}/mysignins/done", timeout=30).text
     run_jobs()
     assert live_passes(tenant) == []

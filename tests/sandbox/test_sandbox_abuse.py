@@ -21,10 +21,10 @@ def visitor() -> Iterator[Visitor]:
         yield someone
 
 
-def ask(visitor: Visitor, method: str, path: str, *rights: str) -> requests.Response:
+def ask(visitor: Visitor, method: str, path: str, *rights: str, json: object = None) -> requests.Response:
     token = visitor.change(administrator=list(rights))["administrator"]["graph"]
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.request(method, f"{visitor.url}/v1.0{path}", headers=headers, timeout=30)
+    return requests.request(method, f"{visitor.url}/v1.0{path}", headers=headers, json=json, timeout=30)
 
 
 def methods(visitor: Visitor) -> dict[str, str]:
@@ -84,3 +84,16 @@ def test_the_portals_identity_can_do_neither(visitor: Visitor) -> None:
 
     assert visitor.graph("DELETE", f"{NOOR}/authentication/fido2Methods/{key}").status_code == 403
     assert visitor.graph("POST", f"{NOOR}/revokeSignInSessions").status_code == 403
+
+
+def test_an_account_is_blocked_and_enabled_again(visitor: Visitor) -> None:
+    enable = "User.EnableDisableAccount.All"
+    off, on = {"accountEnabled": False}, {"accountEnabled": True}
+
+    assert ask(visitor, "PATCH", NOOR, "User.Read.All", json=off).status_code == 403
+    assert ask(visitor, "PATCH", NOOR, enable, json={"displayName": "x"}).status_code == 400
+    assert ask(visitor, "PATCH", NOOR, enable, json=off).status_code == 204
+    account = f"{NOOR}?$select=accountEnabled"
+    assert ask(visitor, "GET", account, "User.Read.All").json()["accountEnabled"] is False
+    assert ask(visitor, "PATCH", NOOR, enable, json=on).status_code == 204
+    assert ask(visitor, "GET", account, "User.Read.All").json()["accountEnabled"] is True

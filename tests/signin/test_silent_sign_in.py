@@ -315,6 +315,18 @@ def test_late_form_is_kept_and_continues_after_the_check(hanna):
     assert found.status_code == 200 and "Noor de Vries" in text_of(found)
 
 
+def test_late_search_of_an_auditor_is_kept(signed_in):
+    audrey = signed_in("audrey", "/audit/")
+    audrey.wait(6)
+
+    page = audrey.post("/audit/", {"starter": "Noor de Vries", "since": "2026-05-01"})
+
+    text = page.content.decode()
+    assert page.status_code == 401
+    assert 'name="starter" value="Noor de Vries"' in text and 'name="since" value="2026-05-01"' in text
+    assert not AuditEvent.objects.filter(event="audit.searched").exists()
+
+
 def test_late_form_of_a_removed_role_does_nothing(hanna, tenant):
     hanna.get("/hr/new/")
     tenant.state.accounts["hanna"].app_roles = []

@@ -154,6 +154,7 @@ OURS = {
     "signin:again": Rule(look=SIGNED_IN, shows="302"),
     "signin:check": Rule(look=SIGNED_IN, shows="302"),
     "signin:front_channel": Rule(look=ANYONE, **OPEN),  # it ends a session that the visitor can name
+    "own-sessions": Rule(look=SIGNED_IN, act=SIGNED_IN, does="302 403"),  # 403 asks for a fresh sign-in
     "signin:out": Rule(act=ANYONE, does="200", **OPEN),
     "signin:signed_out": Rule(look=ANYONE, **OPEN),
     "language": Rule(act=ANYONE, needs_token=False, **OPEN),  # it only sets a cookie with the language

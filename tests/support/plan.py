@@ -95,6 +95,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "proposals": ("SQLite", "The directory decides. The constraint on tickets runs on PostgreSQL, in api."),
     "repository": ("SQLite", "Source and documents; no database."),
     "sandbox": ("SQLite", "The sandbox has no database."),
+    "scanning": ("SQLite", "Texts of the scanners and of the log; no database."),
     "server": ("SQLite", "Sockets; no database."),
     "signin": ("SQLite", "Tokens and sessions."),
     "site": ("SQLite", "Headers, languages, branding, routes and settings."),

@@ -45,12 +45,13 @@ ROUTES: list[tuple[str, re.Pattern[str], Handler]] = [
         ("GET", f"{USER}/ownedObjects/microsoft.graph.group", groups.owned_groups),
         ("GET", f"{USER}/transitiveMemberOf/microsoft.graph.directoryRole", roles.member_of),
         ("GET", f"{USER}/authentication/methods", methods.list_methods),
-        # After abuse, an administrator uses these two: docs/how-to/a-pass-was-stolen.md.
+        # After abuse, an administrator uses these three: docs/how-to/a-pass-was-stolen.md.
         (
             "DELETE",
             rf"{USER}/authentication/(?P<kind>{'|'.join(methods.DELETABLE)})Methods/(?P<method_id>[^/]+)",
             methods.delete_method,
         ),
+        ("PATCH", USER, users.block_or_unblock),
         ("POST", f"{USER}/revokeSignInSessions", methods.revoke_sessions),
         ("GET", PASSES, passes.list_passes),
         ("POST", PASSES, passes.create_pass),

@@ -17,6 +17,7 @@ from portal.sandbox.records import Account
 from portal.sandbox.web import Json, Response, json_answer
 
 READ = ("User.Read.All", "Directory.Read.All", "User.ReadWrite.All")
+BLOCK = ("User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 # Whatever is not here must be asked for by name.
 DEFAULT = (
     "businessPhones",
@@ -42,6 +43,16 @@ def read_user(call: Call, user: str) -> Response:
         return mailboxes.read_shared_mailbox(call)
     account = call.get_account(user)
     return json_answer({"@odata.context": f"{CONTEXT}#users/$entity", **_user_as_graph(call, account)})
+
+
+def block_or_unblock(call: Call, user: str) -> Response:
+    """Enable or disable an account, the only change of an account that the sandbox knows. Sessions stay."""
+    call.require_any(*BLOCK)
+    wanted = call.json()
+    if set(wanted) != {"accountEnabled"} or not isinstance(wanted["accountEnabled"], bool):
+        raise Refusal(400, "Request_BadRequest", "The sandbox changes accountEnabled only.")
+    call.get_account(user).properties["accountEnabled"] = wanted["accountEnabled"]
+    return Response(204)
 
 
 def read_me(call: Call) -> Response:

@@ -44,6 +44,7 @@ def test_a_managers_pages_fit(looks, site, starters):
     manager, starter = looks.someone, site.starter(display_name="Ng")
     manager.is_signed_in("maria")
     looks("manager-home", "/starters/")
+    looks("own-sessions", "/sessions/")
     looks("manager-early", starters[1].path)
     looks("manager-confirm", starters[0].path)
     looks("manager-nobody", "/starters/nobody/")

@@ -1,0 +1,1 @@
+"""`make scan`: what two public scanners, Wapiti and sqlmap, find in the running demo."""

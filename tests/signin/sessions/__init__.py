@@ -1,0 +1,1 @@
+"""What a person sees and what the log says of sessions and sign-ins."""
