@@ -10,7 +10,7 @@ from threading import Barrier, Lock
 import pytest
 
 from onboarding import graph
-from onboarding.graph.client import TRIPS_AT_ONCE
+from onboarding.graph.client import TRIPS_AT_ONCE, Graph
 from portal.settings import GRAPH_AT_ONCE
 from tests.conftest import BY_KEY
 
@@ -58,7 +58,7 @@ def test_an_empty_list_makes_no_call(tenant):
 
 @pytest.mark.parametrize(("fault", "error"), [({"status": 429}, "Throttled"), ({"status": 403}, "Refused")])
 def test_busy_graph_is_left_alone_and_found_accounts_are_kept(tenant, monkeypatch, fault, error):
-    monkeypatch.setattr("onboarding.graph.client.TRIPS_AT_ONCE", 1)  # so that one is the first
+    monkeypatch.setitem(Graph.look_up_several.__globals__, "TRIPS_AT_ONCE", 1)  # so that one is the first
     names = [NOOR.user_principal_name, *[f"person.{n:03}@contoso.example" for n in range(29)]]
     tenant.tenant.faults.add([{"path": r"/\$batch", "times": None, "skip": 1, **fault}])
 
