@@ -52,8 +52,12 @@ from onboarding.graph.responses import IDENTIFIER, Answer
 from onboarding.graph.transport import TokenSource, Transport
 
 FACTS_AT_ONCE = 2  # people in one `$batch` that reads all facts for a pass
-KNOWN_AT_ONCE = 3  # the same where account and manager are known already: six requests for each, and two for all
-TRIPS_AT_ONCE = 7  # of long lists, in one process; three of its slots for Graph are always left to everybody else
+KNOWN_AT_ONCE = (
+    3  # the same where account and manager are known already: six requests for each, and two for all
+)
+TRIPS_AT_ONCE = (
+    7  # of long lists, in one process; three of its slots for Graph are always left to everybody else
+)
 ADDRESSES_AT_ONCE = 20  # mail addresses in one `$batch`
 PEOPLE_AT_ONCE = 10  # people in one `$batch`: it holds twenty requests, and a look-up takes two
 SIGN_INS_AT_ONCE = 15  # accounts in one list: the most values that Graph accepts in one `in` of a filter
@@ -125,7 +129,7 @@ class Graph:
                 return read(some)
 
         several = list(batches)
-        if len(several) < 2:  # noqa: PLR2004 (one needs no thread)
+        if len(several) < 2:
             return read_in_turn(several[0]) if several else {}
         with ThreadPoolExecutor(TRIPS_AT_ONCE) as threads:
             return {name: one for found in threads.map(read_in_turn, several) for name, one in found.items()}
@@ -253,7 +257,7 @@ class Graph:
                 broken.set()
                 return {}
 
-        size = KNOWN_AT_ONCE if known and len(employee_number_paths(people)) < 2 else FACTS_AT_ONCE  # noqa: PLR2004
+        size = KNOWN_AT_ONCE if known and len(employee_number_paths(people)) < 2 else FACTS_AT_ONCE
         return self._read_at_once(read, split_into_batches(dict.fromkeys(object_ids), size))
 
     def _issue_facts_some(

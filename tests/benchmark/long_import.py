@@ -60,13 +60,15 @@ def check_list(site: Portal, rows: int) -> Run:
     table = "Account;Start date\n" + "".join(f"{name};{start}\n" for name in names)
     hanna.get("/hr/import/")
     token = hanna.form_with("pasted").fields["csrfmiddlewaretoken"]
-    hanna.page = hanna.http.post(
+    stored = hanna.http.post(
         f"{hanna.portal_url}/hr/import/",
         data={"csrfmiddlewaretoken": token},
         files={"file": ("long.csv", table.encode())},
         headers={"Origin": hanna.portal_url, "Sec-Fetch-Site": "same-origin"},
         timeout=120,
+        allow_redirects=False,
     )
+    hanna.get(stored.headers["Location"])
     hanna.send(hanna.form_with("time_zone"))
     return _follow(site, hanna, rows)
 
