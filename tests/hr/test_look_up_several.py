@@ -108,7 +108,7 @@ def test_what_a_look_up_read_is_not_read_again(tenant):
     assert facts == plain and len(batches(tenant)) == 2
 
 
-def test_two_hundred_accounts_take_few_round_trips_side_by_side(tenant, monkeypatch):
+def test_two_hundred_accounts_take_thirteen_rounds(tenant, monkeypatch):
     """With Graph at 0.3 s a round trip, thirteen one after the other are 3.9 s. It counts round trips, not time."""
     client, gate, at_once, lock = graph.client(), Barrier(TRIPS_AT_ONCE), Counter(), Lock()
     trips, plain = [], client.transport.batch
@@ -140,7 +140,7 @@ def test_two_hundred_accounts_take_few_round_trips_side_by_side(tenant, monkeypa
     assert GRAPH_AT_ONCE - TRIPS_AT_ONCE >= 3  # slots for managers meanwhile
 
 
-def test_two_long_lists_share_the_same_round_trips(tenant, monkeypatch):
+def test_long_lists_share_the_same_round_trips(tenant, monkeypatch):
     client, under_way, most, lock = graph.client(), [], [], Lock()
     plain = client.transport.batch
 

@@ -36,7 +36,7 @@ def test_zones_are_written_as_django_writes_them(form, chosen):
 
 
 @pytest.mark.parametrize("chosen", ["Europe/Amsterdam", "Asia/Tokyo"])
-def test_one_option_is_selected_even_if_the_zone_is_in_both_groups(chosen):
+def test_zone_in_both_groups_is_selected_once(chosen):
     assert str(RecordForm({"time_zone": chosen})["time_zone"]).count(" selected") == 1
 
 
@@ -50,7 +50,7 @@ def test_zones_in_use_come_first(record, settings):
     assert every.count("<option") == len(ZONES)
 
 
-def test_few_zones_come_first_and_one_query_finds_them(django_assert_num_queries, monkeypatch, record):
+def test_few_zones_come_first_from_one_query(django_assert_num_queries, monkeypatch, record):
     record("noor")
     monkeypatch.setattr(
         "onboarding.hr.forms.Counter",
@@ -64,7 +64,7 @@ def test_few_zones_come_first_and_one_query_finds_them(django_assert_num_queries
     assert written.partition("</optgroup>")[0].count("<option") == MOST_IN_USE + 1
 
 
-def test_the_letters_of_a_city_find_it_in_the_list():
+def test_letters_of_a_city_find_its_zone():
     assert name_zone("America/Argentina/Buenos_Aires") == "Buenos Aires (America/Argentina)"
     assert name_zone("UTC") == "UTC"
     assert [label for _, label in ZONES] == sorted((label for _, label in ZONES), key=str.casefold)

@@ -125,14 +125,14 @@ def test_letters_in_a_field_stay_letters(hr, starters):
     expect(hr.page.locator("[data-rows] :checked")).to_have_count(0)
 
 
-def test_the_bar_stays_in_sight_while_somebody_selects(hr, starters):
+def test_bar_stays_in_sight_while_somebody_selects(hr, starters):
     hr.page.set_viewport_size({"width": 1440, "height": 420})
     found(hr).first.get_by_role("checkbox").check()
 
     expect(hr.page.get_by_role("button", name="Change the start date…")).to_be_in_viewport()
 
 
-def test_the_head_of_the_page_is_as_wide_as_the_list(hr, starters):
+def test_page_head_is_as_wide_as_the_list(hr, starters):
     hr.page.set_viewport_size({"width": 1440, "height": 900})
     edges = hr.page.evaluate(
         "['.masthead > div', 'main', '.colophon > div'].map((part) => {"
@@ -165,7 +165,7 @@ def test_filters_are_saved_and_deleted_by_keyboard(hr):
 # --- The day ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_day_groups_by_manager_and_follows_without_a_reload(tab, site, starters):
+def test_day_groups_by_manager_and_follows_without_reload(tab, site, starters):
     hr = tab()
     hr.page.clock.install()
     hr.is_signed_in("hanna")

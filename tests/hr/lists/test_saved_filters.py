@@ -77,7 +77,7 @@ def test_the_same_name_takes_the_new_filters(browser_of):
         ("All", "q=noor", "Choose a filter"),
     ],
 )
-def test_what_cannot_be_saved_is_an_error_and_keeps_the_list(browser_of, name, query, error):
+def test_unusable_filter_is_an_error_and_keeps_the_list(browser_of, name, query, error):
     response = browser_of("hanna").post("/hr/saved/", {"name": name, "query": query}, follow=True)
 
     assert error in response.content.decode() and not SavedFilter.objects.exists()
