@@ -47,9 +47,9 @@ def test_each_person_sees_and_deletes_only_their_own(browser_of):
     saved = SavedFilter.objects.get()
 
     assert chips(list_page(henry)) == []
-    assert henry.post(f"/hr/saved/{saved.pk}/delete/").status_code == 404
+    assert henry.post("/hr/saved/delete/", {"filter": saved.pk}).status_code == 404
     assert SavedFilter.objects.exists()
-    hanna.post(f"/hr/saved/{saved.pk}/delete/")
+    hanna.post("/hr/saved/delete/", {"filter": saved.pk})
     assert not SavedFilter.objects.exists()
 
 
