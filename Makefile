@@ -84,6 +84,7 @@ test-faults: dev-environment  ## processes killed at exact moments, databases he
 
 bench: dev-environment  ## measure passes, pages, the API, lists of a million, imports, memory and start-up, on both databases
 	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark && $(DEV) -m tests.benchmark.imported
+	@DATABASE_URL= $(DEV) -m tests.benchmark.profiled && DATABASE_URL= $(DEV) -m tests.benchmark.long_import
 	@$(DEV) -m tests.support.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.benchmark
 

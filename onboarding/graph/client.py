@@ -6,10 +6,11 @@ import json
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -43,6 +44,7 @@ from onboarding.graph.paths import (
     lookup_path,
     mail_owner_path,
     passes_path,
+    privilege_paths,
     split_into_batches,
     user_path,
 )
@@ -50,11 +52,17 @@ from onboarding.graph.responses import IDENTIFIER, Answer
 from onboarding.graph.transport import TokenSource, Transport
 
 FACTS_AT_ONCE = 2  # people in one `$batch` that reads all facts for a pass
-TRIPS_AT_ONCE = 4  # less than half of a process's slots for Graph
+KNOWN_AT_ONCE = (
+    3  # the same where account and manager are known already: six requests for each, and two for all
+)
+TRIPS_AT_ONCE = (
+    7  # of long lists, in one process; three of its slots for Graph are always left to everybody else
+)
 ADDRESSES_AT_ONCE = 20  # mail addresses in one `$batch`
 PEOPLE_AT_ONCE = 10  # people in one `$batch`: it holds twenty requests, and a look-up takes two
 SIGN_INS_AT_ONCE = 15  # accounts in one list: the most values that Graph accepts in one `in` of a filter
 DEFAULT_SLOTS = 32
+T = TypeVar("T")
 
 
 class Graph:
@@ -70,6 +78,7 @@ class Graph:
         limiter: ConcurrencyLimiter | None = None,
     ) -> None:
         self._limiter = limiter or ConcurrencyLimiter(DEFAULT_SLOTS, max_waiting=0)
+        self._long_lists = threading.BoundedSemaphore(TRIPS_AT_ONCE)
         self.connection_health = ConnectionHealth()
         self.transport = Transport(
             origin,
@@ -94,18 +103,36 @@ class Graph:
         return _parse_found_account(self.transport.batch(identity_paths(lookup_path(name))), name)
 
     def look_up_several(self, names: Sequence[str]) -> dict[str, tuple[Account, Manager | None] | GraphError]:
-        """Find many accounts, ten in a round trip. An account that failed has its error as the value.
+        """Find many accounts, ten in a round trip, a few round trips at once. A failed account has its error as the value.
 
-        Stop once Graph is busy or cannot be reached: all accounts after that get the same error.
+        No round trip starts once Graph is busy or cannot be reached: the accounts that are left get the same error.
         """
-        found: dict[str, tuple[Account, Manager | None] | GraphError] = {}
-        for batch in split_into_batches(dict.fromkeys(names), PEOPLE_AT_ONCE):
-            found |= self._look_up_some(batch)
-            failures = (result for result in found.values() if isinstance(result, (Unavailable, Throttled)))
-            broken = next(failures, None)
-            if broken is not None:
-                return {name: found.get(name, broken) for name in names}
+        broken: list[GraphError] = []
+
+        def read(some: tuple[str, ...]) -> dict[str, tuple[Account, Manager | None] | GraphError]:
+            if broken:
+                return dict.fromkeys(some, broken[0])
+            found = self._look_up_some(some)
+            broken.extend(error for error in found.values() if isinstance(error, (Unavailable, Throttled)))
+            return found
+
+        found = self._read_at_once(read, split_into_batches(dict.fromkeys(names), PEOPLE_AT_ONCE))
         return {name: found[name] for name in names}
+
+    def _read_at_once(
+        self, read: Callable[[tuple[str, ...]], dict[str, T]], batches: Iterable[tuple[str, ...]]
+    ) -> dict[str, T]:
+        """Read the parts of a list side by side. All lists of the process share the same few round trips."""
+
+        def read_in_turn(some: tuple[str, ...]) -> dict[str, T]:
+            with self._long_lists:
+                return read(some)
+
+        several = list(batches)
+        if len(several) < 2:
+            return read_in_turn(several[0]) if several else {}
+        with ThreadPoolExecutor(TRIPS_AT_ONCE) as threads:
+            return {name: one for found in threads.map(read_in_turn, several) for name, one in found.items()}
 
     def _look_up_some(self, names: Sequence[str]) -> dict[str, tuple[Account, Manager | None] | GraphError]:
         found: dict[str, tuple[Account, Manager | None] | GraphError] = {}
@@ -206,12 +233,18 @@ class Graph:
         )
 
     def issue_facts_several(
-        self, object_ids: Sequence[str], *, seconds: float, people: Sequence[str] = ()
+        self,
+        object_ids: Sequence[str],
+        *,
+        seconds: float,
+        people: Sequence[str] = (),
+        known: Mapping[str, tuple[Account, Manager | None]] | None = None,
     ) -> dict[str, Facts]:
         """Read the facts of many accounts without the scarce call: two in a round trip, a few round trips at once.
 
-        Accounts with an incomplete answer are left out. No round trip starts after this many seconds, or after Graph was
-        busy or could not be reached; the remaining accounts are left out too.
+        `known` has the account and the manager of all of them, as a look-up a moment ago read them: they are not read
+        again, so that three fit in a round trip. Accounts with an incomplete answer are left out. No round trip starts
+        after this many seconds, or after Graph was busy or could not be reached; the remaining accounts are left out too.
         """
         until, broken = time.monotonic() + seconds, threading.Event()
 
@@ -219,30 +252,36 @@ class Graph:
             if broken.is_set() or time.monotonic() > until:
                 return {}
             try:
-                return self._issue_facts_some(some, people)
+                return self._issue_facts_some(some, people, known or {})
             except GraphError:
                 broken.set()
                 return {}
 
-        with ThreadPoolExecutor(TRIPS_AT_ONCE) as threads:
-            pairs = split_into_batches(dict.fromkeys(object_ids), FACTS_AT_ONCE)
-            return {name: facts for found in threads.map(read, pairs) for name, facts in found.items()}
+        size = KNOWN_AT_ONCE if known and len(employee_number_paths(people)) < 2 else FACTS_AT_ONCE
+        return self._read_at_once(read, split_into_batches(dict.fromkeys(object_ids), size))
 
-    def _issue_facts_some(self, object_ids: Sequence[str], people: Sequence[str]) -> dict[str, Facts]:
+    def _issue_facts_some(
+        self,
+        object_ids: Sequence[str],
+        people: Sequence[str],
+        known: Mapping[str, tuple[Account, Manager | None]],
+    ) -> dict[str, Facts]:
         """Raises GraphError only for a problem that concerns all accounts, also the next ones."""
-        parts = {
-            f"{object_id} {what}": path
+        paths = {
+            object_id: privilege_paths(object_id) if known else deciding_paths(object_id)
             for object_id in object_ids
-            for what, path in deciding_paths(object_id).items()
+        }
+        parts = {
+            f"{object_id} {what}": path for object_id in object_ids for what, path in paths[object_id].items()
         }
         shared = employee_number_paths(people) | {"pass_policy": PASS_POLICY}
         answers = self.transport.batch(parts | shared)
         found: dict[str, Facts] = {}
         for object_id in object_ids:
-            own = {what: answers[f"{object_id} {what}"] for what in deciding_paths(object_id)}
+            own = {what: answers[f"{object_id} {what}"] for what in paths[object_id]}
             with suppress(Refused, Incomplete):
                 found[object_id] = parsing.parse_facts(
-                    own | {name: answers[name] for name in shared}, object_id.lower()
+                    own | {name: answers[name] for name in shared}, object_id.lower(), known.get(object_id)
                 )
         return found
 

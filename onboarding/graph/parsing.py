@@ -108,11 +108,16 @@ def live_pass(record: Record) -> LivePass:
     )
 
 
-def parse_facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
-    """Combine the parts of one batch. Raises GraphError if a part failed."""
-    # Check the account first: if it is missing, that is why all other parts are missing. If it exists, a part that is
-    # "not found" could not be read.
-    refuse_unless_read(answers["account"])
+def parse_facts(
+    answers: Mapping[str, Answer],
+    object_id: str,
+    known: tuple[Account, Manager | None] | None = None,
+) -> Facts:
+    """Combine the parts of one batch. `known` are the account and the manager if the batch has no part for them.
+
+    Raises GraphError if a part failed.
+    """
+    person, manager = known or _parse_identity(answers, object_id)
     for name, answer in answers.items():
         if name == "sign_ins":
             continue
@@ -120,9 +125,6 @@ def parse_facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
             raise answer.incomplete(name)
         if not (name in MAY_BE_CLOSED and is_closed(answer)):
             refuse_unless_read(answer, absence_is_fine=name in {"manager", "above"})
-    person = parse_account(answers["account"].record())
-    if person.object_id != object_id:
-        raise answers["account"].incomplete(_("the requested account"))
     methods, passes = (
         methods_and_passes(answers["methods"].record()) if "methods" in answers else (None, None)
     )
@@ -133,7 +135,7 @@ def parse_facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
     }
     return Facts(
         account=person,
-        manager=parse_manager(answers["manager"]),
+        manager=manager,
         methods=methods,
         passes=passes,
         active_roles=tuple(sorted(active)),
@@ -148,6 +150,20 @@ def parse_facts(answers: Mapping[str, Answer], object_id: str) -> Facts:
         sign_ins=_sign_ins_part(answers["sign_ins"], object_id) if "sign_ins" in answers else None,
         numbers=employee_numbers(answers),
     )
+
+
+def _parse_identity(answers: Mapping[str, Answer], object_id: str) -> tuple[Account, Manager | None]:
+    """Read the account and its manager. Raises GraphError.
+
+    The account comes first: if it is missing, that is why all other parts are missing. If it exists, a part that is
+    "not found" could not be read.
+    """
+    refuse_unless_read(answers["account"])
+    refuse_unless_read(answers["manager"], absence_is_fine=True)
+    person = parse_account(answers["account"].record())
+    if person.object_id != object_id:
+        raise answers["account"].incomplete(_("the requested account"))
+    return person, parse_manager(answers["manager"])
 
 
 def _sign_ins_part(answer: Answer, object_id: str) -> SignIns | GraphError:

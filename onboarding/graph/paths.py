@@ -59,12 +59,16 @@ def identity_paths(user: str) -> dict[str, str]:
 
 def deciding_paths(object_id: str) -> dict[str, str]:
     """Return the paths of all facts about one account that every check for a pass needs."""
+    return identity_paths(user_path(object_id)) | privilege_paths(object_id)
+
+
+def privilege_paths(object_id: str) -> dict[str, str]:
+    """Return the same paths without those of the account and of its manager."""
     user, own = user_path(object_id), f"principalId eq '{object_id.lower()}'"
     membership = f"{user}/transitiveMemberOf/microsoft.graph"
     directory = "/roleManagement/directory"
     group = {"count": "true", "select": "id,displayName,isAssignableToRole", "top": WIDEST}
     return {
-        **identity_paths(user),
         "roles": build_path(f"{membership}.directoryRole", count="true", select="id,roleTemplateId"),
         "groups": build_path(f"{membership}.group", **group),
         "owned": build_path(f"{user}/ownedObjects/microsoft.graph.group", **group),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
@@ -10,7 +12,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
@@ -29,29 +31,69 @@ from onboarding.starters.rescheduling import Schedule
 
 MAX_ACCOUNTS = 200  # in one form
 MAX_CHARACTERS = 100_000  # per paste: a table contains much other text
+SHORTEST_NAME, LONGEST_NAME = 2, 64  # letters, and characters
+NO_NAME = re.compile(r"[@<>{}\[\]|\\/:;\"=]|https?:|[0-9]{3}")  # an address, a list, a number
+
+RECENT_STARTERS, MOST_IN_USE = 200, 8  # whose zones come first, and how many zones that are at most
 
 
-ZONES = [(zone, zone.replace("_", " ")) for zone in TIME_ZONES]
+def name_zone(zone: str) -> str:
+    """Write the city first, so that typing its first letters finds it in the list: `Amsterdam (Europe)`."""
+    area, _, city = zone.replace("_", " ").rpartition("/")
+    return f"{city} ({area})" if area else city
+
+
+ZONES = sorted(((zone, name_zone(zone)) for zone in TIME_ZONES), key=lambda choice: choice[1].casefold())
+ZONE_NAMES = dict(ZONES)
 SELECTED = SafeString(" selected")
 
 
+def list_zones_in_use() -> list[str]:
+    """Return the organisation's zone and those of the latest starters, the most frequent first. One short query."""
+    latest = Starter.objects.order_by("-pk").values_list("time_zone", flat=True)[:RECENT_STARTERS]
+    frequent = [zone for zone, _ in Counter(latest).most_common() if zone in ZONE_NAMES]
+    return list(dict.fromkeys([*frequent[:MOST_IN_USE], settings.TIME_ZONE]))
+
+
+Choices = tuple[tuple[str, str], ...]
+
+
 class ZoneSelect(forms.Select):
-    """The same HTML as Django's `Select`, without running a template for each of the six hundred zones."""
+    """The same HTML as Django's `Select`, without running a template for each of the six hundred zones.
+
+    The zones in use are a group of their own before all zones. Browsers search a list by its first letters.
+    """
 
     def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
         return []
+
+    def group_choices(self) -> list[tuple[str, Choices]]:
+        """Return the groups, each with its label; an empty label is no group."""
+        choices = tuple((zone, str(label)) for zone, label in self.choices)
+        other = tuple(choice for choice in choices if choice[0] not in ZONE_NAMES)
+        used = tuple((zone, name_zone(zone)) for zone in list_zones_in_use())
+        every = tuple(choice for choice in choices if choice[0] in ZONE_NAMES)
+        return [("", other), (gettext("In use"), used), (gettext("All time zones"), every)]
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
     ) -> SafeString:
         select, end = super().render(name, value, attrs, renderer), "\n</select>"
-        choices = tuple((zone, str(label)) for zone, label in self.choices)
-        chosen = value if value in dict(choices) else None  # nobody fills the cache with texts of their own
-        return mark_safe(select.removesuffix(end) + zone_options(choices, chosen) + end)  # noqa: S308
+        written = SafeString("")
+        for label, choices in self.group_choices():
+            known = dict(choices)
+            chosen = value if value in known and SELECTED not in written else None
+            options = write_zone_options(choices, chosen)  # nobody fills the cache with texts of their own
+            written += write_group(label, options) if label else options
+        return mark_safe(select.removesuffix(end) + written + end)  # noqa: S308
+
+
+def write_group(label: str, options: SafeString) -> SafeString:
+    return format_html('\n  <optgroup label="{}">{}\n  </optgroup>', label, options)
 
 
 @lru_cache(maxsize=50)
-def zone_options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> SafeString:
+def write_zone_options(choices: Choices, chosen: str | None) -> SafeString:
     """All options, from the cache if possible: most of HR chooses the same zone."""
     return format_html_join(
         "",
@@ -100,7 +142,10 @@ class AccountForm(forms.Form):
     account = forms.CharField(
         label=_("Account"),
         max_length=320,
-        help_text=_("The account name (like noor.devries@contoso.example) or the object ID from Entra."),
+        help_text=_(
+            "The account name (like noor.devries@contoso.example), the object ID from Entra, or the person’s name "
+            "to search for."
+        ),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
@@ -125,6 +170,14 @@ class AccountForm(forms.Form):
     @property
     def is_table(self) -> bool:
         return is_table(self.data.get("account", ""))
+
+    @property
+    def name_to_find(self) -> str:
+        """The typed text if it can be a person's name: no address, one line, and at least two letters. Otherwise empty."""
+        typed = " ".join(str(self.data.get("account", "")).split())
+        letters = sum(character.isalpha() for character in typed)
+        is_name = letters >= SHORTEST_NAME and len(typed) <= LONGEST_NAME and not NO_NAME.search(typed)
+        return typed if is_name and not self.is_table else ""
 
     @property
     def is_object_id(self) -> bool:

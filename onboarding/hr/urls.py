@@ -4,7 +4,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from onboarding.hr import review
-from onboarding.hr.lists import export
+from onboarding.hr.lists import export, saved
 from onboarding.hr.views import (
     acceptance,
     account,
@@ -40,6 +40,8 @@ urlpatterns = [
     path("mail/", mail_choice.choose_mails, name="mail-choice"),
     path("day/", day.day_page, name="today"),
     path("day/<day:day>/", day.day_page, name="day"),
+    path("saved/", saved.save_filter, name="saved"),
+    path("saved/delete/", saved.delete_filter, name="saved-delete"),
     path("export/", export.export_list, name="export"),
     path("together/", bulk_actions.bulk_action, name="together"),
     path("<public_id:public_id>/", starter.starter_page, name="starter"),

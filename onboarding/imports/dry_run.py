@@ -29,7 +29,7 @@ from onboarding.starters.input_rules import OBJECT_ID, check_start_date
 
 log = logging.getLogger(__name__)
 Phase, Status = StarterImport.Phase, ImportRow.Status
-BATCH = 20  # rows in one run: some seconds where Graph is slow
+BATCH = 60  # rows in one run: four round trips one after the other, some seconds where Graph is slow
 FACTS_SECONDS = 10.0
 RETRY_AFTER, MAX_FAILURES = timedelta(seconds=20), 15
 SEVERAL = "several"

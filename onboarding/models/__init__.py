@@ -8,6 +8,7 @@ from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
 from onboarding.models.imports.starter_import import ImportColumns, ImportRow, StarterImport
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
+from onboarding.models.lists.saved_filter import SavedFilter
 from onboarding.models.mail import HrMailChoice, Mail
 from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
@@ -46,6 +47,7 @@ __all__ = [
     "PolicyStop",
     "PolicyVersion",
     "ProbePass",
+    "SavedFilter",
     "SignInBudget",
     "SitePolicy",
     "Starter",

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 
 from onboarding import audit, policy
 from onboarding.audit import Person
-from onboarding.models import HrMailChoice, Turn
+from onboarding.models import HrMailChoice, SavedFilter, Turn
 from onboarding.privacy.needed import needed_people
 from onboarding.privacy.rule_types import ERASED, NO_NAME
 
@@ -43,6 +43,7 @@ def erase_person(person: Any, *, by: Person | None = None, facts: Mapping[str, A
     )
     if erased:
         HrMailChoice.objects.filter(user=person).delete()
+        SavedFilter.objects.filter(owner=person).delete()
         Turn.objects.filter(person=person).delete()
         audit.record(audit.PERSON_ERASED, by=by, facts={"person": person.pk, **(facts or {})})
     return bool(erased)

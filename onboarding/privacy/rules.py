@@ -14,6 +14,7 @@ from onboarding.privacy.rule_types import Link, Personal, TableRule
 
 AFTER_THE_END = "`retention_days` after the end of the onboarding"
 UNTIL_NO_MAIL = "until the person chooses no mail, or the person's row is erased"
+UNTIL_DELETED = "until the person deletes it, or the person's row is erased"
 AFTER_THE_LAST_SIGN_IN = "`audit_days` after the last sign-in, if the person holds nothing open"
 WITH_THE_STARTER = "emptied when the starter is erased"
 WITH_THE_PERSON = "the reference stays; the person's row is erased"
@@ -296,6 +297,25 @@ RULES: tuple[TableRule, ...] = (
         "As long as the portal.",
         (),
         ("id", "signature", "choices", "changed_at"),
+    ),
+    TableRule(
+        "onboarding.SavedFilter",
+        "Filters of HR's list that a person saved under a name. Search words are not saved.",
+        "Until the person deletes them, or the person's row is erased.",
+        (
+            Personal(
+                ("owner",), "who saved them", "Each person sees their own.", UNTIL_DELETED, WITH_THE_ROW, Link.USER
+            ),
+            Personal(
+                ("name", "query"),
+                "the name, and filters: a department, the object id of a manager",
+                "HR opens the same list again.",
+                UNTIL_DELETED,
+                WITH_THE_ROW,
+                Link.TEXT,
+            ),
+        ),
+        ("id", "saved_at"),
     ),
     # --- Mails ----------------------------------------------------------------------------------------------------
     TableRule(

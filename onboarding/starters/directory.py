@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import audit, clock, graph, guards, policy
+from onboarding.graph.listing import people
 from onboarding.guards import emergency_stop, look_up_limit
 from onboarding.models import AuditEvent, EffectivePolicy, Starter
 from onboarding.models.hire_date import hire_day
@@ -22,6 +23,7 @@ from onboarding.participants import Identity
 DirectoryError = graph.GraphError
 
 
+NO_RESPONSE = _("Microsoft Entra does not respond. Your entries are still here. Try again in a minute.")
 NOT_ANSWERED = _("Microsoft Entra did not respond for this account. Try again in a minute.")
 
 
@@ -56,12 +58,32 @@ def look_up(account_name_or_id: str, *, recorder: Any = None) -> LookupResult:
     except graph.NotFound:
         return _find_by_mail([account_name_or_id])[account_name_or_id]
     except graph.GraphError:
-        return LookupResult(
-            error=gettext(
-                "Microsoft Entra does not respond. Your entries are still here. Try again in a minute."
-            )
-        )
+        return LookupResult(error=str(NO_RESPONSE))
     return LookupResult(read_facts(FoundAccount(account, manager), recorder=recorder))
+
+
+@dataclass(frozen=True)
+class NameResult:
+    """Accounts with a name, at most ten. `has_more` says that there are more; `error` that Entra did not respond."""
+
+    accounts: Sequence[people.NamedAccount] = ()
+    has_more: bool = False
+    error: str = ""
+
+
+def find_by_name(name: str, *, recorder: Any) -> NameResult:
+    """Find accounts by the beginning of the words of a name. Every account found counts as a look-up of the `recorder`.
+
+    HR chooses one of them, and that one is looked up again. Raises LookUpLimitReached, and then shows none.
+    """
+    look_up_limit.count_look_ups(1, by=recorder)
+    try:
+        accounts, has_more = people.find_by_name(graph.client(), name)
+    except graph.GraphError:
+        return NameResult(error=str(NO_RESPONSE))
+    if len(accounts) > 1:
+        look_up_limit.count_look_ups(len(accounts) - 1, by=recorder)
+    return NameResult(accounts, has_more)
 
 
 def read_facts(found: FoundAccount, *, recorder: Any = None) -> FoundAccount:
@@ -126,9 +148,14 @@ def _recorder_ids(recorder: Any) -> list[str]:
 def read_facts_of_several(
     found: Sequence[FoundAccount], *, seconds: float, recorder: Any = None
 ) -> list[FoundAccount]:
-    """Read the facts for the guards for several accounts, as far as possible in about `seconds`."""
-    ids = [each.account.object_id for each in found]
-    facts = graph.client().issue_facts_several(ids, seconds=seconds, people=_recorder_ids(recorder))
+    """Read the facts for the guards for several accounts, as far as possible in about `seconds`.
+
+    The accounts were looked up a moment ago, so they and their managers are not read again.
+    """
+    known = {each.account.object_id: (each.account, each.manager) for each in found}
+    facts = graph.client().issue_facts_several(
+        list(known), seconds=seconds, people=_recorder_ids(recorder), known=known
+    )
     return [replace(each, facts=facts.get(each.account.object_id)) for each in found]
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil
+from threading import Barrier, Lock
+
 import pytest
 
 from onboarding import graph
+from onboarding.graph.client import TRIPS_AT_ONCE, Graph
+from portal.settings import GRAPH_AT_ONCE
 from tests.conftest import BY_KEY
 
 NOOR, BEN, LATE = (BY_KEY[key] for key in ("noor", "ben", "late"))
@@ -50,7 +57,8 @@ def test_an_empty_list_makes_no_call(tenant):
 
 
 @pytest.mark.parametrize(("fault", "error"), [({"status": 429}, "Throttled"), ({"status": 403}, "Refused")])
-def test_busy_graph_is_left_alone_and_found_accounts_are_kept(tenant, fault, error):
+def test_busy_graph_is_left_alone_and_found_accounts_are_kept(tenant, monkeypatch, fault, error):
+    monkeypatch.setitem(Graph.look_up_several.__globals__, "TRIPS_AT_ONCE", 1)  # so that one is the first
     names = [NOOR.user_principal_name, *[f"person.{n:03}@contoso.example" for n in range(29)]]
     tenant.tenant.faults.add([{"path": r"/\$batch", "times": None, "skip": 1, **fault}])
 
@@ -86,6 +94,71 @@ def test_what_decides_of_many_is_what_decides_of_each(tenant):
 
     assert len(batches(tenant)) == 3
     assert several == {account_id: graph.client().issue_facts(account_id, scarce=False) for account_id in ids}
+
+
+def test_what_a_look_up_read_is_not_read_again(tenant):
+    """Three accounts fit in a round trip if the account and the manager of each are known."""
+    ids = [BY_KEY[key].object_id for key in ("noor", "ben", "ceo", "eligible")]
+    known = graph.client().look_up_several(ids)
+    plain = graph.client().issue_facts_several(ids, seconds=10, people=[NOOR.object_id])
+    tenant.tenant.requests.clear()
+
+    facts = graph.client().issue_facts_several(ids, seconds=10, people=[NOOR.object_id], known=known)
+
+    assert facts == plain and len(batches(tenant)) == 2
+
+
+def test_two_hundred_accounts_take_thirteen_rounds(tenant, monkeypatch):
+    """With Graph at 0.3 s a round trip, thirteen one after the other are 3.9 s. It counts round trips, not time."""
+    client, gate, at_once, lock = graph.client(), Barrier(TRIPS_AT_ONCE), Counter(), Lock()
+    trips, plain = [], client.transport.batch
+
+    def batch(paths, **more):
+        with lock:
+            trips.append(len(paths))
+            at_once["now"] += 1
+            at_once["most"] = max(at_once["now"], at_once["most"])
+            is_first = len(trips) <= TRIPS_AT_ONCE
+        if is_first:
+            gate.wait(30)  # so many are under way together, or this fails
+        answers = plain(paths, **more)
+        with lock:
+            at_once["now"] -= 1
+        return answers
+
+    monkeypatch.setattr(client.transport, "batch", batch)
+    names = [tenant.tenant.add_starter(f"p{n}", f"Pasted Person{n}").user_principal_name for n in range(200)]
+
+    known = client.look_up_several(names)
+    looked_up = len(trips)
+    ids = {account.object_id: (account, manager) for account, manager in known.values()}
+    facts = client.issue_facts_several(list(ids), seconds=60, people=[NOOR.object_id], known=ids)
+
+    rounds = ceil(looked_up / TRIPS_AT_ONCE) + ceil((len(trips) - looked_up) / TRIPS_AT_ONCE)
+    assert (len(facts), looked_up, len(trips), rounds) == (200, 20, 87, 13)
+    assert at_once["most"] == TRIPS_AT_ONCE and max(trips) <= 20  # Graph takes at most twenty parts
+    assert GRAPH_AT_ONCE - TRIPS_AT_ONCE >= 3  # slots for managers meanwhile
+
+
+def test_long_lists_share_the_same_round_trips(tenant, monkeypatch):
+    client, under_way, most, lock = graph.client(), [], [], Lock()
+    plain = client.transport.batch
+
+    def batch(paths, **more):
+        with lock:
+            under_way.append(1)
+            most.append(len(under_way))
+        answers = plain(paths, **more)
+        with lock:
+            under_way.pop()
+        return answers
+
+    monkeypatch.setattr(client.transport, "batch", batch)
+    names = [f"person.{n:03}@contoso.example" for n in range(200)]
+    with ThreadPoolExecutor(3) as people:
+        list(people.map(client.look_up_several, [names] * 3))
+
+    assert len(most) == 60 and max(most) <= TRIPS_AT_ONCE
 
 
 def test_the_scarce_call_is_left_alone(tenant):

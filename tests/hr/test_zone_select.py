@@ -1,22 +1,29 @@
-"""The list of time zones is the HTML that Django would write, made faster."""
+"""The list of time zones: those in use first, then all, in the HTML that Django would write, made faster."""
 
 from __future__ import annotations
+
+import re
+from collections import Counter
 
 import pytest
 from django import forms
 from django.utils.translation import override
 
-from onboarding.hr.forms import BulkRescheduleForm, RecordForm, ZoneSelect
+from onboarding.hr.forms import MOST_IN_USE, ZONES, BulkRescheduleForm, RecordForm, ZoneSelect, name_zone
+from onboarding.models import Starter
+
+pytestmark = pytest.mark.django_db
 
 
 def as_django_writes_it(field: forms.BoundField) -> str:
-    plain = forms.Select(attrs=field.field.widget.attrs, choices=field.field.choices)
+    (_, other), *groups = field.field.widget.group_choices()
+    plain = forms.Select(attrs=field.field.widget.attrs, choices=[*other, *groups])
     plain.is_required = field.field.required
     return field.as_widget(plain)
 
 
 @pytest.mark.parametrize("form", [RecordForm, BulkRescheduleForm])
-@pytest.mark.parametrize("chosen", ["Europe/Amsterdam", "", '"><b>'])
+@pytest.mark.parametrize("chosen", ["Europe/Amsterdam", "Asia/Tokyo", "", '"><b>'])
 def test_zones_are_written_as_django_writes_them(form, chosen):
     with override("nl"):
         for field in (
@@ -28,9 +35,43 @@ def test_zones_are_written_as_django_writes_them(form, chosen):
             assert str(field).count("<option") > 400
 
 
+@pytest.mark.parametrize("chosen", ["Europe/Amsterdam", "Asia/Tokyo"])
+def test_zone_in_both_groups_is_selected_once(chosen):
+    assert str(RecordForm({"time_zone": chosen})["time_zone"]).count(" selected") == 1
+
+
+def test_zones_in_use_come_first(record, settings):
+    starter = record("noor")
+    Starter.objects.filter(pk=starter.pk).update(time_zone="Asia/Tokyo")
+
+    in_use, every = re.findall(r"<optgroup.*?</optgroup>", str(RecordForm()["time_zone"]), re.S)
+
+    assert re.findall(r'value="([^"]*)"', in_use) == ["Asia/Tokyo", settings.TIME_ZONE]
+    assert every.count("<option") == len(ZONES)
+
+
+def test_few_zones_come_first_from_one_query(django_assert_num_queries, monkeypatch, record):
+    record("noor")
+    monkeypatch.setattr(
+        "onboarding.hr.forms.Counter",
+        lambda rows: Counter([zone for zone, _ in ZONES[:20]] if list(rows) else ()),
+    )
+    with django_assert_num_queries(0):
+        RecordForm()
+    with django_assert_num_queries(1):
+        written = str(RecordForm()["time_zone"])
+
+    assert written.partition("</optgroup>")[0].count("<option") == MOST_IN_USE + 1
+
+
+def test_letters_of_a_city_find_its_zone():
+    assert name_zone("America/Argentina/Buenos_Aires") == "Buenos Aires (America/Argentina)"
+    assert name_zone("UTC") == "UTC"
+    assert [label for _, label in ZONES] == sorted((label for _, label in ZONES), key=str.casefold)
+
+
 def test_choices_are_escaped():
     choices = [("<a>", "<b>"), ('"', "&")]
     written = ZoneSelect(choices=choices).render("zone", '"')
 
-    assert written == forms.Select(choices=choices).render("zone", '"')
-    assert "<b>" not in written
+    assert "<b>" not in written and '<option value="&quot;" selected>&amp;</option>' in written

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 
+from onboarding.hr.forms import name_zone
 from portal.sandbox.people import CAST
 
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -96,7 +97,15 @@ SHAPES = re.compile(
 )
 ZONES = re.compile(
     "|".join(
-        sorted((re.escape(zone.replace("_", " ")) for zone in available_timezones()), key=len, reverse=True)
+        sorted(
+            (
+                re.escape(name)
+                for zone in available_timezones()
+                for name in (zone.replace("_", " "), name_zone(zone))
+            ),
+            key=len,
+            reverse=True,
+        )
     )
 )
 

@@ -126,6 +126,8 @@ OURS = {
     "hr:import-delete": Rule(act=HR, does="302 404"),
     "hr:today": Rule(look=HR),
     "hr:to-accept": Rule(look=HR, act=HR, does="400 409"),  # nothing chosen, or gone meanwhile
+    "hr:saved": Rule(act=HR, does="302"),
+    "hr:saved-delete": Rule(act=HR, does="404"),
     "hr:mail-choice": Rule(look=HR, act=HR),
     "hr:day": Rule(look=HR),
     "hr:export": Rule(act=HR, does="200"),

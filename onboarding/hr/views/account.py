@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -9,10 +11,10 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from onboarding.guards.look_up_limit import LookUpLimitReached
-from onboarding.hr import labels
+from onboarding.hr import choosing, labels
 from onboarding.hr.forms import ReplaceAccountForm
 from onboarding.hr.views.feedback import run_and_report, starter_or_404, wait_until_tomorrow
-from onboarding.hr.views.recording import DUPLICATES_NOT_CONFIRMED, choose_account
+from onboarding.hr.views.recording import DUPLICATES_NOT_CONFIRMED
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
@@ -26,9 +28,11 @@ def replace_account(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
     if request.method != "POST":
         return _render_page(request, starter, ReplaceAccountForm(initial={"version": starter.version}))
-    choose_account(request)
+    choosing.apply_choice(request)
     form = ReplaceAccountForm(request.POST)
     if not form.is_valid():
+        if request.POST.get("step") == "look" and form.name_to_find:
+            return _show_named_accounts(request, starter, form)
         return _render_page(request, starter, form, status=400)
     try:
         looked = directory.look_up(form.cleaned_data["account"], recorder=request.user)
@@ -48,6 +52,12 @@ def replace_account(request: HttpRequest, public_id: str) -> HttpResponse:
         return _save_account(request, starter, form, looked.found)
     shown = {"seen": looked.found.account.object_id if looked.found else ""}
     return _render_page(request, starter, ReplaceAccountForm({**request.POST.dict(), **shown}), looked=looked)
+
+
+def _show_named_accounts(request: HttpRequest, starter: Starter, form: ReplaceAccountForm) -> HttpResponse:
+    named, status = choosing.find_named_accounts(form, request.user)
+    page = _render_page(request, starter, form, named=named, status=status)
+    return wait_until_tomorrow(page) if status == HTTPStatus.TOO_MANY_REQUESTS else page
 
 
 def _save_account(
@@ -90,6 +100,7 @@ def _render_page(
     form: ReplaceAccountForm,
     *,
     looked: directory.LookupResult | None = None,
+    named: directory.NameResult | None = None,
     known_error: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -107,6 +118,7 @@ def _render_page(
         "found": found,
         "is_expected": looked is not None and looked.found is None and not looked.owners,
         "owners": looked.owners if looked else (),
+        "named": named,
         "duplicates": before,
         "duplicate_ids": " ".join(duplicate["public_id"] for duplicate in before),
         "known_error": known_error,

@@ -14,6 +14,7 @@ from onboarding.hr.counts import MOST, format_count
 from onboarding.hr.filters import LONG_PAGE_SIZE, PAGE_SIZE, SORTS, StarterFilters
 from onboarding.hr.lists.reading import Page, read_page
 from onboarding.hr.lists.rows import build_rows
+from onboarding.hr.lists.saved import list_saved, without_search
 from onboarding.mail import health
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
@@ -41,6 +42,9 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         "source_choices": filters.source_choices(),
         "sort_choices": SORTS,
         "column_heads": filters.column_heads(),
+        "saved_filters": list_saved(request.user, filters),
+        "savable_query": without_search(filters).query_string,
+        "saved_url": reverse("hr:saved"),
         "new_url": reverse("hr:record"),
         "several_url": reverse("hr:several"),
         "bulk_url": reverse("hr:together"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from onboarding.guards import daily_limits
 from onboarding.guards.look_up_limit import LookUpLimitReached
-from onboarding.hr import labels
+from onboarding.hr import choosing, labels
 from onboarding.hr.filters import StarterFilters
 from onboarding.hr.forms import RecordForm
 from onboarding.hr.views.feedback import wait_until_tomorrow
@@ -45,10 +46,12 @@ def record_starter(request: HttpRequest) -> HttpResponse:
     """Look up the account, then save what HR was shown. Each step shows the form again with all entries."""
     if request.method != "POST":
         return _record_page(request, RecordForm(initial=kept_schedule(request)))
-    choose_account(request)
+    choosing.apply_choice(request)
     form = RecordForm(request.POST)
     looking = request.POST.get("step") == "look"
     is_complete = form.is_valid() or (looking and form.is_valid_for_look_up())
+    if looking and "account" in form.errors and form.name_to_find:
+        return _show_named_accounts(request, form)
     if not is_complete and not _was_looked_up(request, form):
         return _record_page(request, form, status=400)
     try:
@@ -84,13 +87,10 @@ def _show_missing_fields(
     return _record_page(request, shown, found=looked.found, status=400)
 
 
-def choose_account(request: HttpRequest) -> None:
-    """Look up the chosen account instead of the typed email address, after a click on "Use this account"."""
-    if chosen := request.POST.get("use"):
-        posted = request.POST.copy()
-        for name, value in (("account", chosen), ("seen", ""), ("step", "look")):
-            posted[name] = value
-        request.POST = posted  # type: ignore[assignment]  # Django's own is immutable
+def _show_named_accounts(request: HttpRequest, form: RecordForm) -> HttpResponse:
+    named, status = choosing.find_named_accounts(form, request.user)
+    page = _record_page(request, form, named=named, status=status)
+    return wait_until_tomorrow(page) if status == HTTPStatus.TOO_MANY_REQUESTS else page
 
 
 def kept_schedule(request: HttpRequest) -> dict[str, str]:
@@ -167,6 +167,7 @@ def _record_page(
     found: directory.FoundAccount | None = None,
     expected: bool = False,
     owners: Sequence[Any] = (),
+    named: directory.NameResult | None = None,
     known_error: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -175,13 +176,17 @@ def _record_page(
         found.account if found else form.cleaned_data["account"] if expected else None
     )
     before = labels.describe_duplicates(duplicates.find_duplicates(who)) if who else []
+    details = (
+        directory.describe_account(found, recorder=request.user, when=form.cleaned_data) if found else {}
+    )
+    typed = form.cleaned_data.get("start_date") if form.is_bound else None
     context = {
         "form": form,
-        "found": directory.describe_account(found, recorder=request.user, when=form.cleaned_data)
-        if found
-        else None,
+        "found": details or None,
+        "hire_date": choosing.offer_hire_date(details.get("hired_on"), typed),
         "is_expected": expected,
         "owners": owners,
+        "named": named,
         "duplicates": before,
         "duplicate_ids": " ".join(duplicate["public_id"] for duplicate in before),
         "known_error": known_error,

@@ -90,3 +90,114 @@ def test_without_scripts_all_of_it_is_a_button_away(tab, starters):
     hr.press("Change the start date…")
 
     hr.title("Change the start date of 1 starter")
+
+
+# --- By keyboard ------------------------------------------------------------------------------------------------------
+
+
+def test_keys_find_walk_and_select(hr, starters):
+    keyboard, search = hr.page.keyboard, hr.page.get_by_label("Find a starter")
+    keyboard.press("/")
+    expect(search).to_be_focused()
+    keyboard.press("ArrowDown")
+    first = found(hr).first
+    expect(first.get_by_role("link")).to_be_focused()
+
+    keyboard.press("x")
+
+    expect(first.get_by_role("checkbox")).to_be_checked()
+    expect(hr.page.locator(".bulk [data-chosen]")).to_have_text("Selected: 1")
+    keyboard.press("ArrowDown")
+    keyboard.press("x")
+    expect(hr.page.locator(".bulk [data-chosen]")).to_have_text("Selected: 2")
+    keyboard.press("x")
+    expect(hr.page.locator(".bulk [data-chosen]")).to_have_text("Selected: 1")
+    keyboard.press("ArrowUp")
+    keyboard.press("ArrowUp")
+    expect(search).to_be_focused()
+
+
+def test_letters_in_a_field_stay_letters(hr, starters):
+    search = hr.page.get_by_label("Find a starter")
+    search.press_sequentially("x/x")
+
+    expect(search).to_have_value("x/x")
+    expect(hr.page.locator("[data-rows] :checked")).to_have_count(0)
+
+
+def test_bar_stays_in_sight_while_somebody_selects(hr, starters):
+    hr.page.set_viewport_size({"width": 1440, "height": 420})
+    found(hr).first.get_by_role("checkbox").check()
+
+    expect(hr.page.get_by_role("button", name="Change the start date…")).to_be_in_viewport()
+
+
+def test_page_head_is_as_wide_as_the_list(hr, starters):
+    hr.page.set_viewport_size({"width": 1440, "height": 900})
+    edges = hr.page.evaluate(
+        "['.masthead > div', 'main', '.colophon > div'].map((part) => {"
+        " const box = document.querySelector(part).getBoundingClientRect(); return [box.left, box.right]; })"
+    )
+
+    assert edges[0] == edges[1] == edges[2]
+
+
+# --- Saved filters ------------------------------------------------------------------------------------------------------
+
+
+def test_filters_are_saved_and_deleted_by_keyboard(hr):
+    hr.page.get_by_label("Mine", exact=True).check()
+    expect(hr.page).to_have_url(re.compile(r"mine=1"))
+    hr.page.get_by_text("Saved filters…").focus()
+    hr.page.keyboard.press("Enter")
+    hr.page.keyboard.press("Tab")
+    hr.page.keyboard.type("My own")
+    hr.page.keyboard.press("Enter")
+
+    chip = hr.page.get_by_role("navigation", name="Saved filters").get_by_role("link", name="My own")
+    expect(chip).to_have_attribute("aria-current", "true")
+    hr.page.get_by_text("Saved filters…").click()
+    hr.page.get_by_role("button", name="Delete the saved filter My own").press("Enter")
+    hr.reads("The saved filter “My own” was deleted.")
+    assert hr.complaints() == []
+
+
+# --- The day ------------------------------------------------------------------------------------------------------------
+
+
+def test_day_groups_by_manager_and_follows_without_reload(tab, site, starters):
+    hr = tab()
+    hr.page.clock.install()
+    hr.is_signed_in("hanna")
+    hr.page.goto("/hr/day/")
+    expect(hr.page.locator(".by-manager .group").filter(has_text="Maria Lindqvist")).to_have_count(1)
+    hr.page.evaluate("window.isTheSamePage = true")
+    newcomer = site.starter()
+
+    hr.page.clock.run_for(61_000)
+
+    expect(hr.page.locator(".by-manager").get_by_text(newcomer.name)).to_be_visible()
+    assert hr.page.evaluate("window.isTheSamePage")
+
+
+# --- While adding -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_name_finds_the_account_by_keyboard(tab, site, scripts):
+    _, name, account = site.newcomer()
+    hr = tab(java_script_enabled=scripts)
+    hr.is_signed_in("hanna")
+    hr.page.goto("/hr/new/")
+    hr.page.get_by_label("Account", exact=True).fill(name)
+    hr.page.get_by_label("Note for the manager").fill("Bring cake")
+    hr.page.get_by_label("Account", exact=True).press("Enter")
+    hr.reads(account)
+    hr.page.get_by_role("button", name=f"Use this account: {account}").press("Enter")
+
+    hr.reads("Account details")
+    expect(hr.page.get_by_label("Account", exact=True)).to_have_value(account)
+    expect(hr.page.get_by_label("Start date", exact=True)).to_have_value("")
+    expect(hr.page.get_by_label("Note for the manager")).to_have_value("Bring cake")
+    hr.press("Use it as the start date")
+    expect(hr.page.get_by_label("Start date", exact=True)).not_to_have_value("")

@@ -1,0 +1,1 @@
+"""What people keep about HR's list."""

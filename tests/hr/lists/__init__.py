@@ -1,0 +1,1 @@
+"""What a person in HR keeps about the list."""
