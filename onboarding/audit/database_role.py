@@ -18,8 +18,8 @@ DELETED_TABLES = frozenset(
     {
         "django_session", "onboarding_apiusage", "onboarding_auditword", "onboarding_directoryfinding", "onboarding_hook",
         "onboarding_hookdelivery", "onboarding_hrmailchoice", "onboarding_importrow", "onboarding_job", "onboarding_loggedpass",
-        "onboarding_probepass", "onboarding_savedfilter", "onboarding_starterimport", "onboarding_starterword", "onboarding_stepupused",
-        "onboarding_turn", "portal_entrasession", "portal_signin",
+        "onboarding_probepass", "onboarding_savedfilter", "onboarding_starterimport", "onboarding_starterword",
+        "onboarding_stepupused", "onboarding_turn", "portal_entrasession", "portal_signin",
     }
 )  # fmt: skip
 # Tables of Django that only migrations write.

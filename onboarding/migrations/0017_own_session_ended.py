@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                     ("stopped", "someone used the emergency stop"),
                     ("sessions_ended", "an admin ended the manager’s sessions"),
                     ("own_session_ended", "the manager ended another session of their own"),
-                    ("changed", "the starter was changed while the pass was being created"),
+                    ("changed", "someone changed the starter while the pass was being created"),
                     ("no_answer", "Microsoft did not respond"),
                     ("strange_answer", "Microsoft’s response was not usable"),
                     ("not_recorded", "the portal could not save the result"),

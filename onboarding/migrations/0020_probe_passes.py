@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0016_list_indexes"),
+        ("onboarding", "0017_own_session_ended"),
     ]
 
     operations = [

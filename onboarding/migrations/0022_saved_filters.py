@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0016_list_indexes"),
+        ("onboarding", "0020_probe_passes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
