@@ -106,7 +106,7 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
         case StarterState.LAPSED:
             return gettext("Nothing. The starter did not complete the first sign-in in time.")
         case _:
-            return gettext("Nothing. The onboarding was stopped.")
+            return gettext("Nothing. HR or another system withdrew the starter.")
 
 
 def _next_step_of_erased(starter: Starter) -> str:

@@ -110,13 +110,13 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     if issue is not None:
         if issue.valid_until is None:
             return gettext(
-                "If the starter does not use the pass in time, it stops working. The manager can then "
-                "create another one with the same link."
+                "If the starter does not use the pass in time, the pass expires. The manager can then "
+                "create a new pass with the same link."
             )
         until = date_format(issue.valid_until.astimezone(starter.zone_info), "CLOCK")
         return gettext(
-            "If the starter does not use the pass by %(time)s, it stops working. The manager can then "
-            "create another one with the same link."
+            "If the starter does not use the pass by %(time)s, the pass expires. The manager can then "
+            "create a new pass with the same link."
         ) % {"time": until}
     match StarterState(starter.state):
         case StarterState.RECORDED:

@@ -1600,7 +1600,7 @@ class Migration(migrations.Migration):
                 ("message_id", models.CharField(max_length=200, unique=True, verbose_name="Message-ID")),
                 (
                     "written_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="written"),
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="written at"),
                 ),
                 ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent")),
                 (

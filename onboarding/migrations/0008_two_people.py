@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "stop of a policy version",
+                "verbose_name": "cancellation of a policy version",
             },
         ),
     ]

@@ -73,7 +73,7 @@ class Mail(models.Model):
     text = models.TextField(_("text"), blank=True)
     html = models.TextField(_("HTML"), blank=True)
     message_id = models.CharField(_("Message-ID"), max_length=200, unique=True)
-    written_at = models.DateTimeField(_("written"), default=timezone.now)
+    written_at = models.DateTimeField(_("written at"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     dropped_at = models.DateTimeField(
         _("not sent, because no longer needed"),

@@ -65,7 +65,7 @@ def test_the_facts_are_those_of_the_directory_and_of_hr(browser_of, record):
         ("invited", "The manager can create the pass from"),
         ("issued", "The starter signs in with the pass"),
         ("registered", "Nothing. The starter can sign in."),
-        ("withdrawn", "Nothing. The onboarding was stopped."),
+        ("withdrawn", "Nothing. HR or another system withdrew the starter."),
     ],
 )
 def test_page_describes_the_next_step(browser_of, record, state, next_step):
