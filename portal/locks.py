@@ -44,7 +44,7 @@ def lock_database(connection: BaseDatabaseWrapper) -> Iterator[None]:
     # In a transaction of another connection: a pooler keeps no lock of a session.
     holder = connection.copy()
     try:
-        holder.lift_time_limit()
+        holder.lift_time_limit()  # type: ignore[attr-defined]
         with transaction_of(holder), holder.cursor() as cursor:
 
             def try_database_lock() -> bool:

@@ -112,7 +112,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 cursor.execute(NO_TIME_LIMIT.format(scope="SESSION"))
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs leave it out
         if not autocommit and not self.has_time_limit:
             with self.wrap_database_errors:
                 self.connection.execute(NO_TIME_LIMIT.format(scope="LOCAL"))
