@@ -21,8 +21,8 @@ from portal.environment import Environment
 from portal.locks import lock_database
 from portal.postgresql.base import DatabaseWrapper
 from portal.supervisor import manage_command
-from tests.support.pgbouncer import Pooler, pgbouncer
-from tests.support.postgresql_cluster import cluster
+from tests.postgresql.clusters import cluster
+from tests.postgresql.pgbouncer import Pooler, pgbouncer
 
 TIMEOUTS = {name: str(value) for name, value in settings.DATABASE_TIMEOUTS.items()}
 READ = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
@@ -67,9 +67,7 @@ def all_but_one_busy(pooler: Pooler, busy: int) -> Iterator[None]:
             connection.close()
 
 
-def test_a_pooler_without_the_roles_timeouts_is_refused_with_what_to_do(
-    pooler, monkeypatch, django_db_blocker
-):
+def test_a_pooler_without_the_roles_timeouts_is_refused(pooler, monkeypatch, django_db_blocker):
     pooler.server.execute("ALTER ROLE portal IN DATABASE portal RESET ALL")
     pooler.console("RECONNECT")
 
@@ -83,7 +81,7 @@ def test_a_pooler_without_the_roles_timeouts_is_refused_with_what_to_do(
     assert "database_role --timeouts" in database_error_text(refused.value)
 
 
-def test_each_of_the_servers_connections_has_the_timeouts_and_utc(pooler, database):
+def test_each_connection_of_the_server_has_the_timeouts(pooler, database):
     seen = {}
     for busy in range(4):
         with all_but_one_busy(pooler, busy), database.cursor() as cursor:
@@ -97,7 +95,7 @@ def test_each_of_the_servers_connections_has_the_timeouts_and_utc(pooler, databa
     assert list(seen.values()) == [(TIMEOUTS, "UTC")] * 4
 
 
-def test_a_statement_that_takes_too_long_ends_on_each_connection(pooler, database, monkeypatch):
+def test_a_statement_that_takes_too_long_is_ended(pooler, database, monkeypatch):
     """Seen, not only read: with a shorter timeout at the role, the server itself ends a statement."""
     pooler.server.execute("ALTER ROLE portal IN DATABASE portal SET statement_timeout = 100")
     pooler.console("RECONNECT")
@@ -111,7 +109,7 @@ def test_a_statement_that_takes_too_long_ends_on_each_connection(pooler, databas
             cursor.execute("SELECT pg_sleep(30)")
 
 
-def test_nothing_is_left_behind_on_a_connection_of_the_server(pooler, database):
+def test_nothing_is_left_behind_on_a_connection(pooler, database):
     """The portal connects, reads in chunks and locks for a migration. The next client finds a clean connection."""
     with database.cursor() as cursor:
         cursor.execute("CREATE TABLE IF NOT EXISTS many AS SELECT generate_series(1, 500) AS n")
@@ -138,7 +136,7 @@ def test_nothing_is_left_behind_on_a_connection_of_the_server(pooler, database):
     assert list(seen.values()) == [((0, 0, 0, 0, 0), TIMEOUTS)] * 4
 
 
-def test_one_migration_at_a_time_through_the_pooler_and_without_time_limit(pooler, database, monkeypatch):
+def test_one_migration_at_a_time_through_the_pooler(pooler, database, monkeypatch):
     def take_lock() -> bool:
         with portal_connection(pooler.url, monkeypatch) as other, lock_database(other):
             return True

@@ -16,8 +16,8 @@ from django.db import OperationalError, connections
 from onboarding.operations.unreachable import database_error_text
 from portal.environment import Environment
 from portal.postgresql.base import DatabaseWrapper
-from tests.support.pgbouncer import Pooler, pgbouncer
-from tests.support.postgresql_cluster import cluster
+from tests.postgresql.clusters import cluster
+from tests.postgresql.pgbouncer import Pooler, pgbouncer
 
 NAME = "db.contoso.example"
 
@@ -71,7 +71,7 @@ def connect(monkeypatch, django_db_blocker) -> Iterator[Callable[[str], bool]]:
             wrapper.close()
 
 
-def test_a_server_on_the_network_is_verified_without_any_option(monkeypatch):
+def test_a_server_on_the_network_is_verified(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", f"postgres://portal@{NAME}/portal")
 
     options = Environment().database("DATABASE_URL", Path("unused"))["OPTIONS"]
@@ -110,7 +110,7 @@ def test_an_unknown_issuer_is_refused_and_explained(connect, pooler):
     assert "?sslrootcert=" in database_error_text(refused.value)
 
 
-def test_a_named_issuer_is_accepted_for_the_name_in_the_certificate_only(connect, pooler):
+def test_a_named_issuer_is_accepted_for_its_name(connect, pooler):
     port, issuer = pooler[0].port, pooler[1]
 
     assert connect(f"postgres://portal@{NAME}:{port}/portal?sslrootcert={issuer}")

@@ -15,7 +15,7 @@ import pytest
 
 from portal.demo.process import free_port, wait_for
 from portal.supervisor import manage_command
-from tests.support.postgresql_cluster import Cluster, as_server, put
+from tests.postgresql.clusters import Cluster, as_server, put
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 
