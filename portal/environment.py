@@ -27,12 +27,25 @@ from portal.service_urls import (
     fault_of_entra_login,
     fault_of_mail_url,
     fault_of_options,
+    is_reached_over_network,
 )
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 ORIGIN = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST})(?::(?P<port>\d{{1,5}}))?")
 LINK = re.compile(rf"https://{HOST}(?::\d{{1,5}})?(?:[/?#]\S*)?")
+
+
+# What libpq needs to accept only a server whose certificate and name it has verified.
+VERIFIED_TLS = {"sslmode": "verify-full", "sslrootcert": certifi.where()}
+
+
+def _verified_tls(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of DATABASE_URL, with verified TLS unless they, or libpq's own variables, say otherwise."""
+    if "sslmode" in options or os.environ.get("PGSSLMODE"):
+        return options
+    issuers = {} if os.environ.get("PGSSLROOTCERT") else {"sslrootcert": VERIFIED_TLS["sslrootcert"]}
+    return {"sslmode": VERIFIED_TLS["sslmode"], **issuers, **options}
 
 
 class Environment(environ.Env):  # type: ignore[misc]  # it has no types
@@ -83,7 +96,9 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
             raise invalid_setting(name, fault, example)
         config: dict[str, Any] = self.db_url_config(url)
         if fault := fault_of_options(config.get("OPTIONS", {})):
-            raise invalid_setting(name, fault, f"{example}?sslmode=require")
+            raise invalid_setting(name, fault, f"{example}?sslmode=verify-full")
+        if is_reached_over_network(config):
+            config["OPTIONS"] = _verified_tls(config.get("OPTIONS", {}))
         return config
 
     def database_login(self, name: str, database: dict[str, Any]) -> str:
@@ -94,8 +109,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
                 raise invalid_setting(
                     "DATABASE_URL", fault, "postgres://role@name.postgres.database.azure.com/portal"
                 )
-            options = {"sslmode": "verify-full", "sslrootcert": certifi.where()}
-            database["OPTIONS"] = options | database.get("OPTIONS", {})
+            database["OPTIONS"] = VERIFIED_TLS | database.get("OPTIONS", {})
         return login
 
     def mail_server(self, name: str) -> dict[str, Any]:

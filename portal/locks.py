@@ -39,21 +39,32 @@ def lock_database(connection: BaseDatabaseWrapper) -> Iterator[None]:
         with lock_folder(folder):
             yield
         return
-    with connection.cursor() as cursor:
-        connection.connection.answer_seconds = None
-        # A migration may take its time. It must not wait for a lock: all other queries would queue behind it.
-        cursor.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+    # A migration may take its time. It must not wait for a lock: all other queries would queue behind it.
+    connection.lift_time_limit()  # type: ignore[attr-defined]  # portal.postgresql has it
+    # In a transaction of another connection: a pooler keeps no lock of a session.
+    holder = connection.copy()
+    try:
+        holder.lift_time_limit()  # type: ignore[attr-defined]
+        with transaction_of(holder), holder.cursor() as cursor:
 
-        def try_database_lock() -> bool:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [MIGRATION_LOCK])
-            return bool(cursor.fetchone()[0])
+            def try_database_lock() -> bool:
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+                return bool(cursor.fetchone()[0])
 
-        _wait_for(try_database_lock, "the database")
+            _wait_for(try_database_lock, "the database")
+            yield
+    finally:
+        holder.close()
+
+
+@contextmanager
+def transaction_of(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """A transaction of a connection that Django does not manage. It changes nothing, and is rolled back at the end."""
+    connection.set_autocommit(False)
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
+        connection.rollback()
 
 
 def _try_lock(handle: int) -> bool:

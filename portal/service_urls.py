@@ -25,6 +25,7 @@ PERCENT_CODES = (
     "Special characters in user and password need % codes (# is %23, / is %2F, @ is %40, ? is %3F)"
 )
 LAST_PORT = 65535
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
 def fault_of_database_url(url: str) -> str:
@@ -46,6 +47,14 @@ def fault_of_options(options: dict[str, object]) -> str:
     except psycopg.Error:
         return "has an option after the ? that PostgreSQL does not know"
     return ""
+
+
+def is_reached_over_network(database: Mapping[str, Any]) -> bool:
+    """Whether Django's settings name a PostgreSQL server that is not on this machine. A folder is that of a socket."""
+    if database["ENGINE"].endswith("sqlite3"):
+        return False
+    hosts = str(database.get("OPTIONS", {}).get("host") or database["HOST"]).split(",")
+    return any(host and not host.startswith(("/", "@")) and host not in THIS_MACHINE for host in hosts)
 
 
 def fault_of_entra_login(database: Mapping[str, Any]) -> str:

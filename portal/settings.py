@@ -236,6 +236,12 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["ENGINE"] = "portal.postgresql"  # with deadlines and timeouts of its own
+# In milliseconds, as the server counts: portal/postgresql sets them on each connection.
+DATABASE_TIMEOUTS = {
+    "statement_timeout": 5000,
+    "lock_timeout": 3000,
+    "idle_in_transaction_session_timeout": 10000,
+}
 DATABASE_LOGIN = env.database_login("DATABASE_LOGIN", DATABASES["default"])
 _database_resources = {
     "https://login.microsoftonline.us": "https://ossrdbms-aad.database.usgovcloudapi.net",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 
 from onboarding.audit.triggers import APPEND_ONLY_TABLES, DETAILS, HEAD, PROTECTED_TABLES
@@ -54,6 +55,15 @@ def list_grants(role: str) -> Iterator[str]:
     for table in list_tables():
         yield f"GRANT {table_rights(table)} ON {table} TO {name};"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name};"
+
+
+def list_timeouts(role: str) -> Iterator[str]:
+    """The SQL that gives a role the portal's timeouts, for a pooler. The role itself may run it."""
+    name, database = (
+        connection.ops.quote_name(text) for text in (role, str(connection.settings_dict["NAME"]))
+    )
+    for setting, milliseconds in settings.DATABASE_TIMEOUTS.items():
+        yield f"ALTER ROLE {name} IN DATABASE {database} SET {setting} = {milliseconds};"
 
 
 def find_excessive_rights() -> list[str]:

@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import islice
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
@@ -47,11 +48,12 @@ def find_people(typed: str) -> list[str]:
     ways = [way for way in folded_words.search_alternatives(typed) if way]
     if not ways:
         return []
-    found = [
-        f"{tid}/{oid}"
-        for tid, oid, *names in people.values_list("tid", "oid", "name", "user_principal_name").iterator()
-        if _matches(ways, names)
-    ]
+    with transaction.atomic():  # in which PostgreSQL returns the rows in chunks
+        found = [
+            f"{tid}/{oid}"
+            for tid, oid, *names in people.values_list("tid", "oid", "name", "user_principal_name").iterator()
+            if _matches(ways, names)
+        ]
     if len(found) > MAX_PEOPLE:
         raise TooManyFound(gettext("Too many people have this name. Enter more of the name."))
     return found

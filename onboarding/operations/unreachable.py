@@ -21,8 +21,32 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
     ("password authentication failed", _("the database does not accept this user and password")),
     ("no password supplied", _("the database requires a password, and DATABASE_URL contains none")),
     ("no pg_hba.conf entry", _("the database does not accept this user from this machine")),
-    ("certificate", _("the portal does not accept the certificate of the database")),
+    (
+        "does not match host name",
+        _("the certificate of the database is for another name. Use the name in the certificate as the host"),
+    ),
+    (
+        "certificate",
+        _(
+            "the portal does not accept the certificate of the database. With an issuer of your own, name its file: "
+            "?sslrootcert=/etc/portal/issuer.pem"
+        ),
+    ),
+    (
+        "server does not support ssl",
+        _(
+            "the database offers no TLS. Turn TLS on there. Only if nobody else can read the network between: "
+            "?sslmode=disable"
+        ),
+    ),
     ("ssl", _("the database does not support the requested kind of TLS")),
+    (
+        "timeouts of the role",
+        _(
+            "a connection pooler is in between, and the role has no timeouts. Run what manage.py database_role "
+            "--timeouts prints, and reconnect the pooler"
+        ),
+    ),
     ("unsupported startup parameter", _("a connection pooler refuses the portal's connection options")),
     ("too many clients", _("the database has no free connections")),
     ("remaining connection slots", _("the database has no free connections")),

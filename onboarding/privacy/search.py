@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.exceptions import FieldDoesNotExist
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.text import capfirst
@@ -172,8 +173,9 @@ def describe_export(typed: str, person: OnePerson, tables: Collection[FoundTable
 def find_sessions(person: OnePerson) -> list[str]:
     """The keys of the sessions of this person. Only decoding shows whose a session is."""
     wanted = {str(pk) for pk in person.user_ids}
-    sessions = Session.objects.order_by("expire_date").iterator()
-    return [one.session_key for one in sessions if one.get_decoded().get("_auth_user_id") in wanted]
+    with transaction.atomic():  # in which PostgreSQL returns the rows in chunks
+        sessions = Session.objects.order_by("expire_date").iterator()
+        return [one.session_key for one in sessions if one.get_decoded().get("_auth_user_id") in wanted]
 
 
 def _with_hire_day(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 The server's own `statement_timeout` ends what it works on too long. One that is frozen, or lost behind a network that
 swallows packets, ends nothing: without a deadline here each page would wait for it.
+
+A pooler in transaction mode, such as PgBouncer, gives each transaction to whichever connection of the server is free.
+What `SET` changed stays behind on another one. So there the timeouts come from the role, which each of them begins with.
 """
 
 from __future__ import annotations
@@ -19,14 +22,8 @@ from portal.postgresql.entra_login import database_token
 
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 8.0  # longer than the server's statement_timeout, so that the server's error comes first
-# In milliseconds, as the server counts. By `SET`: PgBouncer refuses what is set at the start of a connection.
-TIMEOUTS = {
-    "statement_timeout": 5000,
-    "lock_timeout": 3000,
-    "idle_in_transaction_session_timeout": 10000,
-}
-SET_ALL = "; ".join(f"SET {name} = {milliseconds}" for name, milliseconds in TIMEOUTS.items())
-READ_ALL = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+READ_ALL = "SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)"
+NO_TIME_LIMIT = "SET {scope} statement_timeout = 0; SET {scope} idle_in_transaction_session_timeout = 0"
 
 
 def wait_until_deadline(waiting: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:
@@ -68,7 +65,11 @@ class Driver:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection that waits for nothing too long, and that leaves nothing behind on a pooler's connections."""
+
     Database = Driver()  # type: ignore[assignment]  # it answers as the module does
+    is_pooled = False
+    has_time_limit = True
 
     def get_connection_params(self) -> dict[str, Any]:
         return {"connect_timeout": CONNECT_SECONDS, **super().get_connection_params()}
@@ -81,10 +82,41 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_new_connection(conn_params)
 
     def init_connection_state(self) -> None:
-        """Set the timeouts and check them, because a pooler can drop them silently."""
+        """Set the timeouts and check them. Through a pooler, check only: the role must have them.
+
+        Raises OperationalError if they do not hold.
+        """
         super().init_connection_state()
+        wanted = {name: str(value) for name, value in settings.DATABASE_TIMEOUTS.items()}
         with self.connection.cursor() as cursor:
-            cursor.execute(SET_ALL)
-            cursor.execute(READ_ALL, [list(TIMEOUTS)])
-            if dict(cursor.fetchall()) != {name: str(value) for name, value in TIMEOUTS.items()}:
-                raise psycopg.OperationalError("the timeouts of a connection do not hold")
+            cursor.execute("SELECT pg_backend_pid()")
+            # A pooler tells a client another number than that of the server's process.
+            self.is_pooled = cursor.fetchone()[0] != self.connection.info.backend_pid
+            if not self.is_pooled:
+                cursor.execute("; ".join(f"SET {name} = {value}" for name, value in wanted.items()))
+            cursor.execute(READ_ALL, [list(wanted)])
+            rows = cursor.fetchall()
+        if {name: now for name, now, _at_start in rows} != wanted:
+            what = "role" if self.is_pooled else "connection"
+            raise psycopg.OperationalError(f"the timeouts of the {what} do not hold")
+        if self.is_pooled and {name: at_start for name, _now, at_start in rows} != wanted:
+            raise psycopg.OperationalError("the timeouts of the role do not hold")
+
+    def lift_time_limit(self) -> None:
+        """Let this connection take as long as it needs, for a migration. Through a pooler: in its transactions only."""
+        self.ensure_connection()
+        self.connection.answer_seconds = None
+        self.has_time_limit = False
+        if not self.is_pooled:
+            with self.cursor() as cursor:
+                cursor.execute(NO_TIME_LIMIT.format(scope="SESSION"))
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs leave it out
+        if not autocommit and not self.has_time_limit:
+            with self.wrap_database_errors:
+                self.connection.execute(NO_TIME_LIMIT.format(scope="LOCAL"))
+
+    def chunked_cursor(self) -> Any:
+        """A cursor of the server's within a transaction only: outside, a pooler would lose it between two chunks."""
+        return super().chunked_cursor() if self.in_atomic_block else self.cursor()

@@ -82,6 +82,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "passes/test_every_status.py": ("SQLite", "Graph's answers decide. The claims and locks run on both, in promise 6."),
     "passes/reconciler": ("SQLite", "Graph's answers decide."),
     "policy/test_loosening.py": ("SQLite", "A table of settings. Versions and their races run on both, beside it."),
+    "postgresql": ("PostgreSQL", "SQLite has no server."),
     "promises/test_1_nothing_before_the_manager_asks.py": ("SQLite", "Time and state decide, not the database."),
     "promises/test_2_the_pass_is_written_nowhere.py": ("SQLite", "Types and texts. test_canary.py searches PostgreSQL."),
     "promises/test_3_only_the_manager_can_ask.py": ("SQLite", "The directory decides."),
@@ -216,6 +217,8 @@ LONG_RUN: dict[str, str] = {
         "The answer without a session is in signin/test_sessions.py.",
     "browser/manager/test_the_pass_leaves_the_screen.py::test_page_announces_five_minutes_and_one_minute_left":
         "The page counts down and clears at the expiry.",
+    "postgresql/test_pooler.py::test_portal_migrates_and_works_through_the_pooler":
+        "What each of its connections has, and a migration's lock, are tested beside it.",
     "operations/test_serve.py::test_packages_that_do_not_match_their_hash_are_not_installed":
         "Each environment of CI is installed from the lock file with its hashes.",
     "faults/test_canary_memory.py::test_passes_stay_in_memory_without_serves_memory_settings":

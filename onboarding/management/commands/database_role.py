@@ -19,6 +19,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--role", required=True, help="the role under which the portal runs")
         parser.add_argument(
+            "--timeouts",
+            action="store_true",
+            help="print the SQL that gives the role the portal's timeouts, for a pooler such as PgBouncer",
+        )
+        parser.add_argument(
             "--apply",
             action="store_true",
             help="run the SQL instead of printing it; this needs the owner's login",
@@ -29,6 +34,10 @@ class Command(BaseCommand):
             raise CommandError(
                 "SQLite has no roles. Use PostgreSQL, or limit who can write the database file."
             )
+        if options["timeouts"]:
+            for statement in database_role.list_timeouts(options["role"]):
+                self.stdout.write(statement)
+            return
         if options["apply"]:
             self.apply(options["role"])
             return
