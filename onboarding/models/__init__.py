@@ -9,6 +9,7 @@ from onboarding.models.imports.starter_import import ImportColumns, ImportRow, S
 from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
 from onboarding.models.mail import HrMailChoice, Mail
+from onboarding.models.metrics.metric_count import MetricCount
 from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
@@ -40,6 +41,7 @@ __all__ = [
     "Job",
     "LoggedPass",
     "Mail",
+    "MetricCount",
     "PassIssue",
     "PolicyActivation",
     "PolicyStop",
