@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy docs lint types format lock messages sbom licences run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy metrics docs lint types format lock messages sbom licences run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ tampering: dev-environment  ## write docs/reference/tampering.md from the table 
 
 privacy: dev-environment  ## write docs/reference/data-kept.md from the rules about personal data
 	@$(DEV) manage.py shell -v 0 --no-imports -c "from onboarding.privacy import document; document.save_page()"
+
+metrics: dev-environment  ## write docs/reference/metrics.md from the table of metrics
+	@$(DEV) manage.py shell -v 0 --no-imports -c "from onboarding.metrics import document; document.save_page()"
 
 pictures: dev-environment  ## take the pictures of docs/pictures anew, from the running demo
 	@$(DEV) -m tests.browser.pictures

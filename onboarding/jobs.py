@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from onboarding import clock
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 LOCK_DURATION = timedelta(seconds=120)  # longer than any handler may take
 HEARTBEAT_VALID_FOR = timedelta(seconds=90)  # a heartbeat older than this counts as none
+HEARTBEAT_KEPT_FOR = timedelta(hours=1)  # then a worker that is still alive deletes it
+# A job about a pass that was due so long ago: no worker finishes such jobs, although one may still have a heartbeat.
+# Longer than a lock, and a job that fails or has to wait gets a new due time.
+PASS_JOB_OVERDUE_AFTER = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=24)
 FAILING_SHOWN_AFTER = timedelta(hours=1)  # of failures in a row, longer than a restart or a short outage
 # The longest delay between two tries, in seconds. Jobs about a pass are retried more often: a pass may still be usable.
@@ -222,5 +226,23 @@ def record_heartbeat(worker: str, *, clock_skew: int | None = None) -> None:
     Heartbeat.objects.update_or_create(worker=worker, defaults=values)
 
 
+def delete_dead_heartbeats() -> None:
+    """Delete the heartbeats of workers that died long ago: each restart of a container is a worker with a new name."""
+    try:
+        Heartbeat.objects.filter(beat_at__lt=clock.now() - HEARTBEAT_KEPT_FOR).delete()
+    except ProgrammingError:  # the worker has more important work
+        log.warning("the database role may not delete heartbeats: run `manage.py database_role --apply` again")
+
+
+def worker_state() -> str:
+    """`alive`; `missing` without a recent heartbeat; `late` if a worker has one, but finishes no jobs about passes."""
+    now = clock.now()
+    if not Heartbeat.objects.filter(beat_at__gt=now - HEARTBEAT_VALID_FOR).exists():
+        return "missing"
+    waiting = Job.objects.filter(priority=Job.Priority.PASS, done_at=None, failed_at=None)
+    return "late" if waiting.filter(due_at__lt=now - PASS_JOB_OVERDUE_AFTER).exists() else "alive"
+
+
 def has_live_worker() -> bool:
-    return Heartbeat.objects.filter(beat_at__gt=clock.now() - HEARTBEAT_VALID_FOR).exists()
+    """Whether a worker would delete a pass that nobody saw. Only then is a pass created."""
+    return worker_state() == "alive"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -191,6 +192,19 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
             )
         return value
 
+    def listen_address(self, name: str) -> tuple[str, int] | None:
+        """Where to listen: a port of this machine's loopback address, or an IP address and a port. None if it is empty."""
+        value = self.text(name)
+        if not value:
+            return None
+        host, _, port = value.rpartition(":") if not value.isdigit() else ("127.0.0.1", "", value)
+        host = "127.0.0.1" if host == "localhost" else host
+        if not is_ip_address(host) or not port.isascii() or not port.isdigit() or len(port) > 5:
+            raise invalid_setting(name, "must be a port, or an IP address and a port", "127.0.0.1:9464")
+        if int(port) not in range(1, 65536):
+            raise invalid_setting(name, "must have a port from 1 to 65535", "127.0.0.1:9464")
+        return host.strip("[]"), int(port)
+
     def file_to_append(self, name: str) -> str:
         """The path of a file that this process can append to, or create."""
         value = self.text(name)
@@ -245,6 +259,15 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
 
 def invalid_setting(name: str, complaint: str, example: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} {complaint}. Example: {name}={example}")
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether it is an IPv4 address, or an IPv6 address in square brackets."""
+    try:
+        address = ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return (address.version == 6) == (host[:1] + host[-1:] == "[]")
 
 
 def read_key_file(name: str, path: str) -> str:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import sys
+from importlib import import_module
 from typing import Any
+
+from django.conf import settings
+from django.urls import get_resolver
+from django.utils.translation import gettext, override
 
 from portal.logs.gunicorn_log import JsonLogger
 from portal.logs.uncaught import log_uncaught_errors
@@ -44,11 +50,35 @@ def on_starting(_server: Any) -> None:
     log_uncaught_errors()
 
 
+def when_ready(_server: Any) -> None:
+    """Load once what each process needs, and keep it out of garbage collection, which would write into shared memory."""
+    get_resolver().url_patterns  # noqa: B018 (imports all pages)
+    for language, _ in settings.LANGUAGES:
+        with override(language):
+            gettext(language)  # any text: the first one loads the language
+    metrics_service()
+    gc.collect()
+    gc.freeze()
+
+
 def post_fork(_server: Any, _worker: Any) -> None:
     """Protect this process's memory: no core file, no tracing by the same user."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+    if metrics := metrics_service():
+        metrics.start()
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Keep what this process counted."""
+    if metrics := metrics_service():
+        metrics.stop()
+
+
+def metrics_service() -> Any:
+    """The module that answers monitoring, if that is on."""
+    return import_module(settings.METRICS_SERVICE) if getattr(settings, "METRICS_ADDRESS", None) else None
 
 
 refusals.install()

@@ -162,6 +162,12 @@ if BEHIND_PROXY:
 # So many proxies in front add to X-Forwarded-For. Only then does the log take a client's address and a request's id from them.
 TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 1 if BEHIND_PROXY else 0, low=0, high=5)
 
+# --- Monitoring ---------------------------------------------------------------------------------------------
+# Host and port where monitoring reads numbers, apart from the site's own address; None for nowhere.
+METRICS_ADDRESS = env.listen_address("METRICS_ADDRESS")
+# The module that answers there and stores counts; a setting, so that the site does not import the work.
+METRICS_SERVICE = "onboarding.metrics.service"
+
 # --- Secrets of the site itself (none of them opens Graph) --------------------------------------------------
 SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
 if SECRET_KEY_FILE:
@@ -458,6 +464,7 @@ if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
     )
 
 # --- Logs: one JSON object a line on standard error -------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -469,7 +476,7 @@ LOGGING = {
     },
     "root": {
         "handlers": ["stderr"],
-        "level": env.choice("LOG_LEVEL", "INFO", among=("DEBUG", "INFO", "WARNING", "ERROR")),
+        "level": LOG_LEVEL,
     },
     "loggers": {
         # The audit log's lines are written at any LOG_LEVEL, and the worker must learn of one that was not.

@@ -70,9 +70,19 @@ def check_database_clock(_run: DoctorRun) -> Finding:
 
 
 def check_worker(_run: DoctorRun) -> Finding:
-    if jobs.has_live_worker():
+    state = jobs.worker_state()
+    if state == "alive":
         return Finding(
             "ok", gettext("The worker, which runs in the background, was active in the last 90 seconds.")
+        )
+    if state == "late":
+        return Finding(
+            "wrong",
+            gettext(
+                "A worker is active, but a job about a pass has waited for more than ten minutes. Until such jobs are "
+                "done, the portal creates no passes."
+            ),
+            gettext("Read the worker's log, then restart the worker."),
         )
     return Finding(
         "wrong",

@@ -22,6 +22,8 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util.retry import Retry
 
+from onboarding import counters
+from onboarding.graph.calls import NO_ANSWER, name_call, name_status
 from onboarding.graph.concurrency import ConcurrencyLimiter
 from onboarding.graph.connection_health import ConnectionHealth
 from onboarding.graph.errors import OutcomeUnknown, Unavailable
@@ -133,6 +135,8 @@ class Transport:
         names = sorted(name for name, _ in answered)
         if names != sorted(paths) and names != sorted(set(paths) - {may_lack}):
             raise outer.incomplete(_("a response of the batch"))
+        for name, answer in answered:
+            _count_call("GET", paths[name], answer.status)
         return dict(answered)
 
     @sensitive_variables()
@@ -152,7 +156,7 @@ class Transport:
             try:
                 answer = self._send(session, "POST", path, token, headers, content, limit=LARGEST_WRITE)
             except Exception as error:  # after any error, the request may have arrived
-                self._connection_health.record_failure()
+                self._record_failure("POST", path)
                 # Keep only texts: a reference to the error would form a cycle with this frame and keep the body alive.
                 sent, problem, name = (
                     not was_never_sent(error),
@@ -183,7 +187,7 @@ class Transport:
         try:
             return self._send(self._session, method, path, token, headers, content, limit=LARGEST_READ)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            self._connection_health.record_failure()
+            self._record_failure(method, path)
             problem = _describe_failure(error)
         raise Unavailable(problem, client_request_id=headers["client-request-id"])
 
@@ -210,15 +214,21 @@ class Transport:
             stream=True,
         ) as response:
             self._connection_health.record_answer(response.status_code, response.headers.get("Date"))
+            content = _parse_json(_read_body(response, limit=limit, seconds=self._timeout[1]))
+            _count_call(method, path, response.status_code)
             return Answer(
                 status=response.status_code,
-                content=_parse_json(_read_body(response, limit=limit, seconds=self._timeout[1])),
+                content=content,
                 retry_after=read_retry_after(response.headers.get("Retry-After")),
                 request_id=_valid_request_id(response.headers.get("request-id")),
                 client_request_id=headers["client-request-id"],
                 date=header_date(response.headers.get("Date")),
                 location=response.headers.get("Location", ""),
             )
+
+    def _record_failure(self, method: str, path: str) -> None:
+        self._connection_health.record_failure()
+        counters.count("graph_calls", name_call(method, path), NO_ANSWER)
 
     @property
     def identity_kind(self) -> object:
@@ -243,6 +253,10 @@ class Transport:
         except ConnectionError as error:
             problem = getattr(error, "words", str(error))
         raise Unavailable(problem)
+
+
+def _count_call(method: str, path: str, status: int) -> None:
+    counters.count("graph_calls", name_call(method, path), name_status(status))
 
 
 def was_never_sent(error: Exception) -> bool:

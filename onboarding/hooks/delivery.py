@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, clock, jobs, policy
+from onboarding import audit, clock, counters, jobs, policy
 from onboarding.hooks import sending, subscriptions
 from onboarding.hooks.following import GIVE_UP_AFTER
 from onboarding.hooks.sealing import Unreadable
@@ -80,6 +80,7 @@ def _store_outcome(hook: Hook, delivery: HookDelivery, outcome: Outcome) -> None
     now = clock.now()
     mine = HookDelivery.objects.filter(pk=delivery.pk, status=Status.WAITING)
     seen: dict[str, Any] = {"tries": F("tries") + 1, "http_status": outcome.status, "error": outcome.error}
+    counters.count("webhooks", "delivered" if outcome.is_delivered else "failed")
     if outcome.is_delivered:
         mine.update(**seen, status=Status.DELIVERED, ended_at=now, next_try_at=None)
         if hook.failures:
@@ -123,6 +124,7 @@ def _give_up(hook: Hook, overdue: QuerySet[HookDelivery], now: datetime) -> None
         count = overdue.update(status=Status.GIVEN_UP, ended_at=now, next_try_at=None)
         facts = {"hook": hook.public_id, "host": hook.host, "first": first.message_id, "count": count}
         audit.record("hook.given_up", facts=facts)
+    counters.count("webhooks", "given_up", amount=count)
 
 
 def replay_delivery(delivery: HookDelivery, *, by: Any) -> bool:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Min, Q, QuerySet
 
-from onboarding import audit, clock, graph
+from onboarding import audit, clock, counters, graph
 from onboarding.inputs.addresses import single_address
 from onboarding.jobs import JobPostponed, job_handler
 from onboarding.lifecycle import UNFINISHED
@@ -85,6 +85,7 @@ def send_mail(mail_id: str) -> None:
         return
     if not keep_relevant_parts(mail):
         cancel_mails([mail])
+        counters.count("mails", "dropped")
         return
     try:
         _build_message(mail).send()
@@ -93,12 +94,14 @@ def send_mail(mail_id: str) -> None:
     except Exception as error:
         answer = classify_failure(error)
         _save_answer(mail, answer)
+        counters.count("mails", "refused" if answer.kind == Kind.ADDRESS else "failed")
         if answer.kind == Kind.ADDRESS:
             _mark_refused(mail)
             return
         _show_failure_to_hr(mail)
         raise MailNotAccepted(str(answer)) from error
     _mail_and_parts(mail).update(sent_at=clock.now(), fault="")
+    counters.count("mails", "sent")
     if mail.recipient in {"", *CONFIRMERS}:  # that HR got a mail proves nothing about the manager's address
         _starters_of(mail).filter(problem__in=FIXED_BY_A_MAIL).update(problem=Problem.NONE)
 

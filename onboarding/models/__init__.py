@@ -10,6 +10,7 @@ from onboarding.models.installation import Installation
 from onboarding.models.job import Heartbeat, Job
 from onboarding.models.lists.saved_filter import SavedFilter
 from onboarding.models.mail import HrMailChoice, Mail
+from onboarding.models.metrics.metric_count import MetricCount
 from onboarding.models.pass_issue import PassIssue, StepUpUsed
 from onboarding.models.policy import EffectivePolicy, PolicyActivation, PolicyStop, PolicyVersion, SitePolicy
 from onboarding.models.starter import Starter
@@ -42,6 +43,7 @@ __all__ = [
     "Job",
     "LoggedPass",
     "Mail",
+    "MetricCount",
     "PassIssue",
     "PolicyActivation",
     "PolicyStop",

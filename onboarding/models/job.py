@@ -58,7 +58,8 @@ class Job(models.Model):
                 fields=["priority", "due_at"],
                 name="job_waiting",
                 condition=Q(done_at__isnull=True, failed_at__isnull=True),
-            )
+            ),
+            models.Index(fields=["failed_at"], name="job_failed", condition=Q(failed_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

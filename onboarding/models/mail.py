@@ -145,6 +145,11 @@ class Mail(models.Model):
                 name="mail_failing",
                 condition=Q(sent_at=None, dropped_at=None, refused_at=None) & ~Q(fault=""),
             ),
+            models.Index(
+                fields=["written_at"],
+                name="mail_waiting",
+                condition=Q(sent_at=None, dropped_at=None, refused_at=None),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -146,6 +146,7 @@ class PassIssue(models.Model):
         ordering = ["-intended_at"]
         verbose_name = _("pass attempt")
         verbose_name_plural = _("pass attempts")
+        indexes = [models.Index(fields=["state", "reason"], name="issue_by_outcome")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account_id"],

@@ -244,14 +244,35 @@ def back_off(seconds: float) -> None:
         row.save(update_fields=["paused_until"])
 
 
+@dataclass(frozen=True)
+class QuotaUsage:
+    """One quota at this moment. `paused` is the seconds until Microsoft accepts calls again, 0 if it does."""
+
+    limit: int
+    used: int
+    paused: float
+
+
+def read_usage() -> QuotaUsage:
+    """Read the quota without a lock, for monitoring. A pass that is being created can change it meanwhile."""
+    row, now = _set_limits(GraphBudget.objects.get(id=1)), clock.now()
+    paused = (_paused_until(row, now) - now).total_seconds()
+    return QuotaUsage(row.calls, len(_recent_calls(row, now)), paused)
+
+
 def _locked_row() -> GraphBudget:
     locks.acquire_in_order(locks.LockQueue.GRAPH_BUDGET)
     return GraphBudget.objects.select_for_update().get(id=1)
 
 
 def _row_with_limits() -> GraphBudget:
-    """Return the one row, locked, with the limit from the policy, or else from the settings."""
-    row, rules = _locked_row(), policy.for_site()
+    """Return the one row, locked, with its limit."""
+    return _set_limits(_locked_row())
+
+
+def _set_limits(row: GraphBudget) -> GraphBudget:
+    """Set the limit from the policy, or else from the settings."""
+    rules = policy.for_site()
     row.calls = rules.graph_calls or settings.GRAPH_BUDGET_CALLS
     row.span = timedelta(seconds=rules.graph_seconds or settings.GRAPH_BUDGET_SECONDS)
     return row

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, clock, graph, jobs, participants, policy
+from onboarding import audit, clock, counters, graph, jobs, participants, policy
 from onboarding.lifecycle import StarterState
 from onboarding.models import EffectivePolicy, Starter
 from onboarding.models.job import Job
@@ -25,7 +27,14 @@ from onboarding.passes import graph_quota, recognition, sign_in_quota, sign_ins
 from onboarding.passes.claim import claim_issue, sign_ins_read_before
 from onboarding.passes.confirmation import Confirmation, Shown
 from onboarding.passes.creation import create_pass
-from onboarding.passes.errors import PageOutdated, PassNotIssued, Queued, TryAgainLater
+from onboarding.passes.errors import (
+    PageOutdated,
+    PassNotCreated,
+    PassNotIssued,
+    Queued,
+    RefusedByGuards,
+    TryAgainLater,
+)
 from onboarding.passes.foreign_passes import calls_to_replace, replace_foreign_passes
 from onboarding.passes.recording import record_pass
 from onboarding.passes.refusal import (
@@ -41,11 +50,42 @@ log = logging.getLogger(__name__)
 # A request waits this long for the quota before the manager is sent to the queue, if at most so many are ahead.
 HOLD_SECONDS = 2.0
 MOST_AHEAD_OF_HELD = 1
+# How a request that gave no pass is counted. The first match counts.
+OUTCOMES: tuple[tuple[type[PassNotIssued], str], ...] = (
+    (RefusedByGuards, "refused"),
+    (Queued, "queued"),
+    (TryAgainLater, "try_later"),
+    (PageOutdated, "outdated"),
+    (PassNotCreated, "not_created"),
+    (PassNotIssued, "other"),
+)
 
 
 @sensitive_variables()
 def confirm(confirmation: Confirmation) -> Shown:
     """Create one pass for one starter, and return it to be shown. Raises PassNotIssued, which says why there is none."""
+    with _count_request():
+        return _confirm(confirmation)
+
+
+@contextmanager
+def _count_request() -> Iterator[None]:
+    """Count how the request ended, and how long it took if it ended with a pass."""
+    began = time.monotonic()
+    try:
+        yield
+    except PassNotIssued as ended:
+        counters.count("pass_requests", next(name for kind, name in OUTCOMES if isinstance(ended, kind)))
+        raise
+    except Exception:
+        counters.count("pass_requests", "error")
+        raise
+    counters.count("pass_requests", "shown")
+    counters.observe("pass_seconds", time.monotonic() - began)
+
+
+@sensitive_variables()
+def _confirm(confirmation: Confirmation) -> Shown:
     try:
         # One slot for all calls: a confirmation that has begun is never turned away. The calls are booked at the end,
         # because a process that stops while it books would hold up every manager.
@@ -75,7 +115,9 @@ def check_ready(
     require_sign_in(confirmation, rules)
     require_below_refusal_limit(confirmation.person, rules)
     if not jobs.has_live_worker():
-        log.error("no worker is running: passes are refused, since nothing would delete an unseen pass")
+        log.error(
+            "no worker finishes jobs about passes: passes are refused, since nothing would delete an unseen pass"
+        )
         raise TryAgainLater("no_worker")
     try:
         graph.client().ensure_token()

@@ -15,7 +15,7 @@ from django.db import DatabaseError, transaction
 
 from onboarding import clock, locks
 from onboarding.models import SignInBudget
-from onboarding.passes.graph_quota import IN_FLIGHT_TIMEOUT, MAX_PAUSE, times_within
+from onboarding.passes.graph_quota import IN_FLIGHT_TIMEOUT, MAX_PAUSE, QuotaUsage, times_within
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,13 @@ def has_room_for_click() -> bool:
     """Whether a call is free for a manager who clicks now. Takes no call."""
     row = SignInBudget.objects.filter(id=1).first()
     return row is None or _seconds_to_wait(row, clock.now(), CLICKS_LEAVE) == 0
+
+
+def read_usage() -> QuotaUsage:
+    """Read the quota without a lock, for monitoring."""
+    row, now = SignInBudget.objects.filter(id=1).first() or SignInBudget(), clock.now()
+    paused = (_paused_until(row, now) - now).total_seconds()
+    return QuotaUsage(settings.GRAPH_SIGN_IN_CALLS, len(_calls_of_last_minute(row, now)), paused)
 
 
 def mark_answered() -> None:

@@ -665,6 +665,13 @@ RULES: tuple[TableRule, ...] = (
         ("id", "worker", "beat_at", "clock_skew"),
     ),
     TableRule(
+        "onboarding.MetricCount",
+        "How often something happened, such as calls to Microsoft, for monitoring.",
+        "One row per kind and result. No row is about a person.",
+        (),
+        ("series", "value"),
+    ),
+    TableRule(
         "onboarding.GraphBudget",
         "Recent calls in Graph's quota.",
         "One row.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from portal.locks import lock_folder
 from portal.management.static_files import are_collected, collect_static_files
-from portal.supervisor import CLEAN_MEMORY, port_is_free
+from portal.supervisor import CLEAN_MEMORY
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:portal.gunicorn_conf"]
 
@@ -31,6 +33,39 @@ def free_address(bind: str) -> str:
             f"The portal cannot listen on {address}. The port may be in use. Choose another with --bind."
         )
     return address
+
+
+def refuse_metrics_address(site: str) -> None:
+    """Refuse an address for metrics that is the site's own, or that this machine does not have.
+
+    A port in use is no fault: another process of the portal may answer there.
+    """
+    if settings.METRICS_ADDRESS is None:
+        return
+    host, port = settings.METRICS_ADDRESS
+    if port == int(site.rpartition(":")[2]):
+        raise CommandError(f"METRICS_ADDRESS must have another port than the site, which uses {port}.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise CommandError(
+                f"METRICS_ADDRESS: the portal cannot listen on {host}, port {port}: {error.strerror}. Use an address of "
+                "this machine. Example: METRICS_ADDRESS=127.0.0.1:9464"
+            ) from None
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def prepare_folders() -> None:

@@ -7,6 +7,7 @@ SECRET_KEY = "nothing is signed here, and nobody signs in: this is only measured
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 ROOT_URLCONF = "tests.benchmark.bare"
 WSGI_APPLICATION = "tests.benchmark.bare.application"
+LANGUAGES = [("en", "English")]
 MIDDLEWARE: list[str] = []
 
 

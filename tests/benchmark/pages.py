@@ -100,5 +100,8 @@ def start_up(site: Portal) -> tuple[float, float]:
     site.replicas.append(site.launch("serve", "--bind", f"127.0.0.1:{port}"))
     wait_for(lambda: is_up(site.urls[0]), "the site")
     answers = time.perf_counter() - began
-    wait_for(lambda: requests.get(f"{site.urls[0]}/readyz", timeout=10).ok, "the site to be ready")
+    wait_for(
+        lambda: requests.get(f"{site.urls[0]}/readyz", timeout=10).json()["status"] == "ready",
+        "the site to be ready",
+    )
     return answers, time.perf_counter() - began

@@ -69,6 +69,7 @@ def test_every_object_is_valid(cluster):
     kinds = sorted(kind for kind, _ in cluster)
     assert kinds == [
         "ConfigMap", "Deployment", "Deployment", "Job", "Namespace", "NetworkPolicy", "NetworkPolicy", "NetworkPolicy",
+        "NetworkPolicy",
         "PodDisruptionBudget", "PodDisruptionBudget", "Service", "ServiceAccount", "ServiceAccount",
     ]  # fmt: skip
 
@@ -149,6 +150,25 @@ def test_probes_ask_the_health_addresses(cluster):
         3,
     )
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_only_monitoring_reaches_the_metrics(cluster):
+    address = cluster["ConfigMap", "settings"]["data"]["METRICS_ADDRESS"]
+    port = int(address.rpartition(":")[2])
+    (rule,) = cluster["NetworkPolicy", "metrics-from-monitoring"]["spec"]["ingress"]
+    others = [cluster["Service", "web"], cluster["NetworkPolicy", "web-from-ingress"]]
+
+    for name in ("web", "worker"):
+        (container,) = containers_of(cluster["Deployment", name])
+        assert {"name": "metrics", "containerPort": port} in container["ports"]
+        labels = cluster["Deployment", name]["spec"]["template"]["metadata"]["labels"]
+        (chosen,) = cluster["NetworkPolicy", "metrics-from-monitoring"]["spec"]["podSelector"][
+            "matchExpressions"
+        ]
+        assert labels[chosen["key"]] in chosen["values"]
+    assert rule["ports"] == [{"port": port, "protocol": "TCP"}]
+    assert [list(place) for place in rule["from"]] == [["namespaceSelector"]]
+    assert str(port) not in str(others) and "metrics" not in str(others)
 
 
 def test_only_names_the_database_and_public_https_can_be_reached(cluster):

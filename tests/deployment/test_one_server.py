@@ -131,6 +131,13 @@ def test_visitors_reach_the_portal_only_through_the_proxy(services):
     assert used and all(folder in certificate for folder in used)
 
 
+def test_metrics_are_not_published(services):
+    for name in ("web", "worker"):
+        port = services[name]["environment"]["METRICS_ADDRESS"].rpartition(":")[2]
+        assert not [published for published in services[name].get("ports", []) if port in published]
+    assert port not in (DEPLOY / "nginx.conf").read_text()
+
+
 def test_compose_has_no_secret_of_its_own(services):
     text = (DEPLOY / "compose.yaml").read_text()
 

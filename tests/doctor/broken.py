@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from onboarding import migrations, policy
+from onboarding import jobs, migrations, policy
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.hooks import sealing
@@ -168,6 +168,11 @@ def head_never_sent(it: Installation) -> None:
     it.settings.AUDIT_SIGNING_KEY_FILE = "/run/secrets/audit-signing-key.pem"
 
 
+def pass_job_waits(_it: Installation) -> None:
+    overdue = timezone.now() - jobs.PASS_JOB_OVERDUE_AFTER - timedelta(seconds=1)
+    Job.objects.create(key="issue:1", priority=Job.Priority.PASS, due_at=overdue)
+
+
 def no_worker(_it: Installation) -> None:
     Heartbeat.objects.all().delete()
 
@@ -202,6 +207,7 @@ OWN_SIDE = (
         "worker.alive",
         lambda _it: Heartbeat.objects.update(beat_at=timezone.now() - timedelta(minutes=5)),
     ),
+    Broken("a worker that finishes nothing", "worker.alive", pass_job_waits, says="more than ten minutes"),
     Broken("a migration is missing", "database.migrations", unmigrated, says=LAST_MIGRATION),
     Broken("the database's clock is late", "database.clock", database_clock_off, says="300 seconds behind"),
     Broken("the database role is a superuser", "database.role", database_role_too_strong, says="SUPERUSER"),

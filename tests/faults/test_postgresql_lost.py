@@ -11,9 +11,10 @@ import psycopg
 import pytest
 import requests
 
-from portal.demo.process import wait_for
+from portal.demo.process import free_port, wait_for
 from tests.faults.postgresql_proxy import Proxy, proxy
 from tests.faults.replicas import Database, Person, Portal, portal
+from tests.metrics.page import value_of
 from tests.support.with_postgresql import Server, server
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
@@ -35,7 +36,8 @@ def site() -> Iterator[Site]:
         with psycopg.connect(postgresql.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE portal")
         database = Database(f"postgres://postgres@127.0.0.1:{between.port}/portal")
-        with portal(database=database, GRAPH_READ_TIMEOUT_SECONDS="20", PASS_LEASE_SECONDS="6") as running:
+        quick = {"GRAPH_READ_TIMEOUT_SECONDS": "20", "PASS_LEASE_SECONDS": "6"}
+        with portal(database=database, METRICS_ADDRESS=str(free_port()), **quick) as running:
             yield Site(running, postgresql, between, running.person("maria"))
 
 
@@ -57,13 +59,20 @@ def test_an_unrecorded_pass_is_not_shown_and_is_deleted(site: Site, _round: int)
     assert running.live() == held(running, by=site)
     assert requests.get(f"{running.urls[0]}/livez", timeout=30).status_code == 200
     assert requests.get(f"{running.urls[0]}/readyz", timeout=30).json()["database"] == "no answer"
+    assert value_of(metrics_of(running), "up") == 0
+    assert value_of(metrics_of(running), "database_problem", reason="no_answer") == 1
     site.server.find()
     wait_for(lambda: requests.get(f"{running.urls[0]}/readyz", timeout=30).ok, "the portal to be ready again")
+    wait_for(lambda: value_of(metrics_of(running), "up") == 1, "the metrics to come back")
     running.settle()
     assert running.issues(starter)[0][0] in {"void", "revoked"}
     assert running.click(site.maria, starter, receipt=True).code
     running.assert_sound()
     assert not [line for line in running.complaints() if "Traceback" in line]
+
+
+def metrics_of(running: Portal) -> str:
+    return requests.get(f"http://127.0.0.1:{running.environment['METRICS_ADDRESS']}/metrics", timeout=30).text
 
 
 def held(running: Portal, *, by: Site) -> list[str]:

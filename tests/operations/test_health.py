@@ -19,7 +19,7 @@ from onboarding import clock, graph, jobs
 from onboarding.graph import connection_health
 from onboarding.graph.concurrency import CHECK_INTERVAL, ConcurrencyLimiter
 from onboarding.managers import saved_choice
-from onboarding.models import Heartbeat, PassIssue
+from onboarding.models import Heartbeat, Job, PassIssue
 from onboarding.operations import health
 from onboarding.passes import handover
 from onboarding.passes.claim import claim_issue
@@ -46,7 +46,7 @@ def nobody_asked_before(monkeypatch: pytest.MonkeyPatch) -> health.DatabaseProbe
 
 @pytest.mark.django_db
 def test_a_process_that_answers_is_alive(client, monkeypatch):
-    monkeypatch.setattr(jobs, "has_live_worker", away)
+    monkeypatch.setattr(jobs, "worker_state", away)
 
     answer = client.get("/livez")
 
@@ -70,12 +70,29 @@ def test_a_process_with_database_migrations_and_worker_is_ready(client, tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_without_a_worker_is_not_ready(client, tenant):
+def test_a_process_without_a_worker_keeps_its_visitors(client, tenant):
+    """All servers share the workers: without one, a load balancer that takes them out takes out all of them."""
     Heartbeat.objects.create(worker="one of yesterday", beat_at=clock.now() - timedelta(days=1))
 
     answer = client.get("/readyz")
 
-    assert (answer.status_code, answer.json()["worker"]) == (503, "missing")
+    assert (answer.status_code, answer.json()["status"], answer.json()["worker"]) == (
+        200,
+        "degraded",
+        "missing",
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_finishes_nothing_makes_it_degraded(client, tenant):
+    """It has a heartbeat, as one that is restarted again and again, but a job about a pass is long overdue."""
+    jobs.record_heartbeat("a worker")
+    due = clock.now() - jobs.PASS_JOB_OVERDUE_AFTER - timedelta(seconds=1)
+    jobs.enqueue_job("issue:1", priority=Job.Priority.PASS, due_at=due)
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"], answer.json()["worker"]) == (200, "degraded", "late")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -90,7 +107,7 @@ def test_a_process_with_a_missing_migration_is_not_ready(client, tenant, monkeyp
 
 @pytest.mark.django_db(transaction=True)
 def test_a_process_without_its_database_is_not_ready(client, tenant, monkeypatch):
-    monkeypatch.setattr(jobs, "has_live_worker", away)
+    monkeypatch.setattr(jobs, "worker_state", away)
 
     answer = client.get("/readyz")
 
@@ -99,15 +116,15 @@ def test_a_process_without_its_database_is_not_ready(client, tenant, monkeypatch
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hanging_database_holds_one_thread_and_no_request(client, tenant, monkeypatch):
+def test_a_hanging_database_holds_one_thread_and_no_request(client, tenant, monkeypatch, nobody_asked_before):
     hanging, asked = threading.Event(), []
 
-    def hang() -> bool:
+    def hang() -> str:
         asked.append(threading.current_thread().name)
-        return hanging.wait(60)
+        return "alive" if hanging.wait(60) else "missing"
 
-    monkeypatch.setattr(jobs, "has_live_worker", hang)
-    monkeypatch.setattr(health, "TIMEOUT", 0.2)
+    monkeypatch.setattr(jobs, "worker_state", hang)
+    monkeypatch.setattr(nobody_asked_before, "timeout", 0.2)
     try:
         answers = [client.get("/readyz").status_code for _ in range(5)]
         assert answers == [503] * 5

@@ -381,6 +381,19 @@ def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
     assert GraphBudget.objects.get().recent == []
 
 
+def test_no_pass_is_created_while_a_worker_finishes_nothing(tenant, invite, browser_of):
+    """Its heartbeat is fresh, but nothing would delete an unseen pass: an earlier one still waits for that."""
+    starter = invite("noor")
+    overdue = timezone.now() - jobs.PASS_JOB_OVERDUE_AFTER - timedelta(seconds=1)
+    jobs.enqueue_job("issue:of another starter", priority=jobs.Job.Priority.PASS, due_at=overdue)
+
+    answer = browser_of("maria").post(page_of(starter), form_of(starter))
+
+    assert answer.status_code == 503
+    assert "a part of it is not running" in words(answer)
+    assert creations(tenant) == []
+
+
 def test_nothing_is_claimed_without_a_token_for_graph(tenant, fault, invite, confirmation):
     click = confirmation(invite("noor"))
     identity.forget_workload_identity()

@@ -11,6 +11,8 @@ from django.conf import settings
 
 from onboarding.admin import mail_previews
 from onboarding.history.event_words import EVENTS
+from onboarding.metrics import document
+from onboarding.metrics.catalogue import METRICS
 from onboarding.policy.loosening import RULES
 from portal.logs.log_format import field_name
 from portal.views import summarise_csp_report
@@ -97,3 +99,8 @@ def test_the_log_fields_are_those_that_the_code_writes():
     written = set(logged_fields()) | {field_name(key) for key in summarise_csp_report(b"{}")}
     assert len(names) == len(set(names))
     assert set(names) == written
+
+
+def test_the_metrics_page_is_the_one_of_the_catalogue():
+    assert document.page_path().read_text() == document.build_page(), "run make metrics"
+    assert len(first_column("metrics.md")) >= len(METRICS)

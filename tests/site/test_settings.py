@@ -103,6 +103,20 @@ def test_only_tenant_set_up_runs_without_the_ids(start, monkeypatch):
         start(**without, AZURE_CLIENT_ID="nonsense")
 
 
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("", None),
+        ("9464", ("127.0.0.1", 9464)),
+        ("localhost:9464", ("127.0.0.1", 9464)),
+        ("10.1.2.3:9464", ("10.1.2.3", 9464)),
+        ("[::1]:9464", ("::1", 9464)),
+    ],
+)
+def test_metrics_are_off_or_at_one_address(start, value, address):
+    assert start(**REAL | {"METRICS_ADDRESS": value})["METRICS_ADDRESS"] == address
+
+
 def test_cookies_are_bound_to_the_host_and_to_tls(start):
     started = start(**REAL)
 
@@ -190,6 +204,11 @@ NONSENSE = {
     "sign-in without TLS": ("AZURE_AUTHORITY_HOST", REAL | {"AZURE_AUTHORITY_HOST": "http://login.example"}),
     "Graph with a version": ("GRAPH_URL", REAL | {"GRAPH_URL": "https://graph.microsoft.com/v1.0"}),
     "no key": ("SECRET_KEY", REAL | {"SECRET_KEY": ""}),
+    "metrics at a name": ("METRICS_ADDRESS", REAL | {"METRICS_ADDRESS": "monitoring.contoso.example:9464"}),
+    "metrics without a port": ("METRICS_ADDRESS", REAL | {"METRICS_ADDRESS": "127.0.0.1"}),
+    "metrics at a port that is none": ("METRICS_ADDRESS", REAL | {"METRICS_ADDRESS": "127.0.0.1:70000"}),
+    "metrics at port 0": ("METRICS_ADDRESS", REAL | {"METRICS_ADDRESS": "0"}),
+    "metrics at half an IPv6 address": ("METRICS_ADDRESS", REAL | {"METRICS_ADDRESS": "[::1:9464"}),
     "a short key": ("SECRET_KEY", REAL | {"SECRET_KEY": "short"}),
     "a dull key": ("SECRET_KEY", REAL | {"SECRET_KEY": "a" * 64}),
     "Django's own key": ("SECRET_KEY", REAL | {"SECRET_KEY": "django-insecure-" + REAL["SECRET_KEY"]}),

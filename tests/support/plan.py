@@ -56,6 +56,9 @@ ONCE: dict[str, tuple[Database, str]] = {
     "imports": ("SQLite", "Files, and pages over the ORM. Checking and adding rows carry the mark for both."),
     "mail": ("SQLite", "SMTP and texts. The jobs that send mail run on both, in worker."),
     "managers": ("SQLite", "Texts and signed values."),
+    "metrics/test_counts.py": ("SQLite", "Counters in memory; the update that adds them runs on both, by its mark."),
+    "metrics/test_monitoring_files.py": ("SQLite", "Files; no database."),
+    "metrics/test_service.py": ("SQLite", "Sockets and processes. What is read runs on both, in test_samples.py."),
     "mutation": ("SQLite", "Python source; no database."),
     "api/test_running_api.py::test_one_ticket_sent_in_parallel_adds_one_starter": (
         "PostgreSQL", "The constraint on tickets; SQLite has one writer at a time."),
@@ -65,6 +68,7 @@ ONCE: dict[str, tuple[Database, str]] = {
         "PostgreSQL", "Processes that wait for Microsoft; no lock is held meanwhile."),
     "operations/test_installation.py": ("PostgreSQL", "One row against the settings; what an installation has."),
     "operations/test_log_lines.py": ("SQLite", "Lines on two streams. What the portal stores is tested elsewhere."),
+    "operations/test_memory.py": ("SQLite", "Memory of processes; `make bench` measures it on both."),
     "operations/test_restart.py::test_a_running_release_works_on_the_next_releases_schema": (
         "PostgreSQL", "An upgrade without a break is for several servers; SQLite serves one."),
     "operations/test_restart.py::test_a_stop_lets_clicks_and_jobs_finish": (

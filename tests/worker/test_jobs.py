@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from onboarding import jobs
@@ -381,12 +381,48 @@ def test_each_worker_has_one_heartbeat_row():
     assert Heartbeat.objects.count() == 2
 
 
+def test_a_worker_that_finishes_no_job_about_a_pass_is_late(time_machine):
+    jobs.enqueue_job("issue:1", priority=Job.Priority.PASS)
+    jobs.enqueue_job("mail:1", priority=Job.Priority.MAIL, due_at=timezone.now() - timedelta(days=1))
+    jobs.record_heartbeat("one")
+    before = jobs.worker_state()
+
+    time_machine.move_to(timezone.now() + jobs.PASS_JOB_OVERDUE_AFTER + timedelta(seconds=1))
+    jobs.record_heartbeat("one")
+
+    assert (before, jobs.worker_state(), jobs.has_live_worker()) == ("alive", "late", False)
+
+
 @pytest.fixture
 def worker_here(monkeypatch):
     """The worker's command inside this test, with the test's connection and without signal handlers."""
     monkeypatch.setattr(worker, "close_old_connections", lambda: None)
     monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
     monkeypatch.setattr(worker.time, "sleep", lambda _: None)
+
+
+def test_heartbeats_of_dead_workers_are_deleted(worker_here, time_machine):
+    jobs.record_heartbeat("a pod of the last release")
+    time_machine.move_to(timezone.now() + jobs.HEARTBEAT_KEPT_FOR - timedelta(seconds=10))
+    jobs.record_heartbeat("one that has just died")
+    time_machine.move_to(timezone.now() + timedelta(seconds=20))
+
+    call_command("worker", "--once")
+
+    names = {beat.worker for beat in Heartbeat.objects.all()}
+    assert len(names) == 2 and "one that has just died" in names and "a pod of the last release" not in names
+
+
+def test_a_worker_that_may_not_delete_heartbeats_works_on(done, worker_here, monkeypatch):
+    def refuse(*_):
+        raise ProgrammingError("permission denied for table onboarding_heartbeat")
+
+    monkeypatch.setattr(jobs.Heartbeat.objects, "filter", refuse)
+    ask("x")
+
+    call_command("worker", "--once")
+
+    assert done == ["x"]
 
 
 def test_the_worker_runs_due_jobs_and_queues_retention(done, worker_here):

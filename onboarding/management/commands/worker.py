@@ -19,6 +19,7 @@ from onboarding.hooks import delivery as hook_delivery
 from onboarding.hooks import subscriptions
 from onboarding.imports import adding, dry_run
 from onboarding.mail import delivery, policy_mails
+from onboarding.metrics import service as metrics
 from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
@@ -29,6 +30,7 @@ from onboarding.worker import audit_outlets, retention, starter_checks
 
 log = logging.getLogger(__name__)
 BEAT_EVERY = 5.0  # seconds
+CLEAN_EVERY = 600.0
 # Ten times as often as Graph's quota allows (five calls in ten seconds). Where thousands of passes are out and the
 # quota is larger, following them must not slow down managers' requests or mails.
 WATCH_EVERY = 0.2  # seconds
@@ -57,7 +59,7 @@ HANDLERS = (
 class Command(BaseCommand):
     stopping = False
     watch_every = WATCH_EVERY
-    beats_at = watches_at = 0.0  # by the monotonic clock
+    beats_at = cleans_at = watches_at = 0.0  # by the monotonic clock
 
     help = "Run the background jobs: send mail, resolve unclear passes, read accounts from Entra."
 
@@ -79,6 +81,8 @@ class Command(BaseCommand):
         directory_log.enqueue_reading()
         proposals.enqueue_proposals()
         subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
+        if not options["once"]:
+            metrics.start()
         log.info("worker started", extra={"worker": name})
         while not self.stopping:
             idle = not self.run_one_job(name)
@@ -86,6 +90,7 @@ class Command(BaseCommand):
                 return
             if idle:
                 time.sleep(self.seconds_until_watch() or options["pause"])
+        metrics.stop()
         log.info("worker stopped", extra={"worker": name})
 
     def run_one_job(self, name: str) -> bool:
@@ -109,6 +114,9 @@ class Command(BaseCommand):
         if time.monotonic() >= self.beats_at:
             jobs.record_heartbeat(name, clock_skew=graph.client().connection_health.clock_skew)
             self.beats_at = time.monotonic() + BEAT_EVERY
+        if time.monotonic() >= self.cleans_at:
+            jobs.delete_dead_heartbeats()
+            self.cleans_at = time.monotonic() + CLEAN_EVERY
 
     def claim_job(self) -> Job | None:
         """Claim the most urgent job; when a watch is due, a pass that was handed over comes before mails and checks."""

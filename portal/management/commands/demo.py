@@ -19,9 +19,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from portal.management.commands.serve import site_and_worker
-from portal.management.start import prepare_everything, prepare_folders, refuse_foreign_database
+from portal.management.start import (
+    port_is_free,
+    prepare_everything,
+    prepare_folders,
+    refuse_foreign_database,
+)
 from portal.sandbox.people import BY_KEY, CAST
-from portal.supervisor import Program, Supervisor, manage_command, port_is_free
+from portal.supervisor import Program, Supervisor, manage_command
 
 NOOR = BY_KEY["noor"]
 ASK_FOR_PEOPLE = "All people you can sign in as:           PEOPLE=1 make demo\n"
@@ -64,7 +69,8 @@ class Command(BaseCommand):
         tenant = Program(
             "The sandbox tenant", manage_command("sandbox", "--verbosity", "0", *kept, "--throttle", throttle)
         )
-        supervisor = Supervisor([tenant, *site_and_worker(f"127.0.0.1:{site.port or 80}", 2, key=key)])
+        programs = [tenant, *site_and_worker(f"127.0.0.1:{site.port or 80}", 2, key=key)]
+        supervisor = Supervisor(programs, logs=settings.LOG_LEVEL != "ERROR")
         supervisor.start()
         words = (
             "" if quiet else describe_main_job() + (list_people() if people else ASK_FOR_PEOPLE) + LAST_WORDS

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import connections
 
 from portal.management import start
-from portal.supervisor import Program, Supervisor, manage_command
+from portal.supervisor import Program, become_supervisor, manage_command
 
 
 class Command(BaseCommand):
@@ -28,15 +28,15 @@ class Command(BaseCommand):
 
     def handle(self, *, bind: str, processes: int, prepare: bool, **_: Any) -> None:
         address = start.free_address(bind)
+        start.refuse_metrics_address(address)
         start.prepare_folders()
         start.refuse_foreign_database()
         if prepare:
             start.prepare_everything()
         start.refuse_unprepared("serve")
         made_up = {"SECRET_KEY": settings.SECRET_KEY} if settings.SECRET_KEY_IS_MADE_UP else {}
-        supervisor = Supervisor(site_and_worker(address, processes, key=made_up))
-        supervisor.start()
-        sys.exit(supervisor.run())
+        connections.close_all()
+        become_supervisor(site_and_worker(address, processes, key=made_up), log_level=settings.LOG_LEVEL)
 
 
 def site_and_worker(address: str, processes: int, *, key: Mapping[str, str]) -> list[Program]:

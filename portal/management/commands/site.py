@@ -24,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *, bind: str, processes: int, **_: Any) -> None:
         address = start.free_address(bind)
+        start.refuse_metrics_address(address)
         start.prepare_folders()
         start.refuse_foreign_database()
         start.refuse_unprepared("site")
