@@ -231,7 +231,9 @@ def delete_dead_heartbeats() -> None:
     try:
         Heartbeat.objects.filter(beat_at__lt=clock.now() - HEARTBEAT_KEPT_FOR).delete()
     except ProgrammingError:  # the worker has more important work
-        log.warning("the database role may not delete heartbeats: run `manage.py database_role --apply` again")
+        log.warning(
+            "the database role may not delete heartbeats: run `manage.py database_role --apply` again"
+        )
 
 
 def worker_state() -> str:

@@ -17,10 +17,11 @@ from onboarding.audit.triggers import APPEND_ONLY_TABLES, DETAILS, HEAD, PROTECT
 # Rows that the portal deletes: what is done, has expired, or is written again. Everything else is kept, or erased in place.
 DELETED_TABLES = frozenset(
     {
-        "django_session", "onboarding_apiusage", "onboarding_auditword", "onboarding_directoryfinding", "onboarding_heartbeat",
-        "onboarding_hook", "onboarding_hookdelivery", "onboarding_hrmailchoice", "onboarding_importrow", "onboarding_job", "onboarding_loggedpass",
-        "onboarding_probepass", "onboarding_savedfilter", "onboarding_starterimport", "onboarding_starterword",
-        "onboarding_stepupused", "onboarding_turn", "portal_entrasession", "portal_signin",
+        "django_session", "onboarding_apiusage", "onboarding_auditword", "onboarding_directoryfinding",
+        "onboarding_heartbeat", "onboarding_hook", "onboarding_hookdelivery", "onboarding_hrmailchoice",
+        "onboarding_importrow", "onboarding_job", "onboarding_loggedpass", "onboarding_probepass",
+        "onboarding_savedfilter", "onboarding_starterimport", "onboarding_starterword", "onboarding_stepupused",
+        "onboarding_turn", "portal_entrasession", "portal_signin",
     }
 )  # fmt: skip
 # Tables of Django that only migrations write.

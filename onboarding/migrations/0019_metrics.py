@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("onboarding", "0016_list_indexes")]
+    dependencies = [("onboarding", "0022_saved_filters")]
 
     operations = [
         migrations.CreateModel(
