@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
+from portal.management.commands.migrate import FIRST_OF_BEFORE, refuse_tables_of_before
 from portal.supervisor import manage_command
 from tests.support.databases import KIND, fresh_database
 
@@ -34,3 +38,13 @@ def test_the_squashed_migrations_create_the_same_schema(tmp_path):
 def tables(dump: str) -> list[str]:
     """The lines about our tables, without their triggers: each `migrate` creates them, and promise 7 tests them."""
     return [line for line in dump.splitlines() if line.startswith(OURS) and " trigger " not in line]
+
+
+@pytest.mark.django_db
+def test_a_database_of_before_the_first_release_is_refused():
+    refuse_tables_of_before(connection)  # these tables are of now
+
+    MigrationRecorder(connection).record_applied(*FIRST_OF_BEFORE)
+
+    with pytest.raises(CommandError, match="make demo-reset"):
+        refuse_tables_of_before(connection)

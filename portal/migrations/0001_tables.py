@@ -1,14 +1,36 @@
-"""Who signed in, and which claims Microsoft sent."""
+"""Who signed in, their sessions, and which claims Microsoft sent."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [
+        ("sessions", "0001_initial"),
+    ]
 
     operations = [
+        migrations.CreateModel(
+            name="EntraSession",
+            fields=[
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="sessions.session",
+                    ),
+                ),
+                ("sid_hash", models.CharField(db_index=True, max_length=64)),
+            ],
+            options={
+                "verbose_name": "Entra session",
+                "verbose_name_plural": "Entra sessions",
+            },
+        ),
         migrations.CreateModel(
             name="User",
             fields=[
@@ -31,6 +53,12 @@ class Migration(migrations.Migration):
                     "last_admin_at",
                     models.DateTimeField(
                         blank=True, editable=False, null=True, verbose_name="last seen as an admin"
+                    ),
+                ),
+                (
+                    "sessions_ended_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="sessions ended by an admin"
                     ),
                 ),
             ],
@@ -75,7 +103,10 @@ class Migration(migrations.Migration):
                 ("next_path", models.CharField(max_length=2000)),
                 (
                     "purpose",
-                    models.CharField(choices=[("sign in", "Sign In"), ("step up", "Step Up")], max_length=10),
+                    models.CharField(
+                        choices=[("sign in", "Sign In"), ("step up", "Step Up"), ("silent", "Silent")],
+                        max_length=10,
+                    ),
                 ),
                 ("expected_oid", models.CharField(blank=True, max_length=36)),
                 ("made_for", models.CharField(blank=True, default="", max_length=64)),
