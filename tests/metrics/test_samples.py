@@ -206,7 +206,7 @@ def test_stops_and_a_freeze_are_shown(record, policy_says):
 # --- What it costs, and what it never has -------------------------------------------------------------------------
 
 
-def test_a_scrape_makes_the_same_few_queries_over_any_rows(issue_of):
+def test_a_scrape_makes_few_queries_over_any_rows(issue_of):
     jobs.record_heartbeat("a worker")
     with CaptureQueriesContext(connection) as few:
         page()
@@ -240,7 +240,7 @@ def test_the_page_has_no_names_and_no_ids(record, issue_of):
         assert secret.casefold() not in text, secret
 
 
-def test_a_label_that_the_catalogue_does_not_have_is_never_shown():
+def test_a_label_outside_the_catalogue_is_never_shown():
     metric = catalogue.BY_NAME["mails_total"]
 
     with pytest.raises(UnknownLabel):

@@ -80,6 +80,33 @@ def test_another_process_takes_over_the_address(site):
     assert number(site, "up") == 1
 
 
+def test_a_process_waits_for_the_address(monkeypatch):
+    monkeypatch.setattr(scrape, "read_samples", list)
+    monkeypatch.setattr(service, "BIND_EVERY", 0.05)
+    tried, port = threading.Event(), free_port()
+    original = service.MetricsServer
+
+    def try_to_listen(host: str, number: int) -> MetricsServer:
+        try:
+            return original(host, number)
+        finally:
+            tried.set()
+
+    monkeypatch.setattr(service, "MetricsServer", try_to_listen)
+
+    with socket.create_server(("127.0.0.1", port)):
+        threading.Thread(target=service._answer, args=("127.0.0.1", port), daemon=True).start()
+        assert tried.wait(60)
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).ok
+        except requests.ConnectionError:
+            return False
+
+    wait_for(answers, "the waiting process to answer")
+
+
 def test_the_public_address_has_no_metrics(site):
     answer = requests.get(f"{site.urls[0]}/metrics", timeout=30)
 
@@ -154,6 +181,7 @@ def test_a_hanging_database_delays_only_this_page(server, monkeypatch):
 def test_silent_clients_do_not_keep_others_out(server, monkeypatch):
     monkeypatch.setattr(scrape, "read_samples", list)
     monkeypatch.setattr(service, "CONNECTION_SECONDS", 0.2)
+    monkeypatch.setattr(service.MetricsHandler, "timeout", 600.0)  # as if they sent a byte now and then
     silent = [socket.create_connection(server.server_address) for _ in range(3 * service.MOST_CONNECTIONS)]
 
     def answers() -> bool:
@@ -165,6 +193,9 @@ def test_silent_clients_do_not_keep_others_out(server, monkeypatch):
     try:
         wait_for(answers, "the silent ones to be cut off")
         assert len(server._began) <= service.MOST_CONNECTIONS
+        for connection in silent:
+            connection.settimeout(20)
+            assert connection.recv(1) == b"", "still open"
     finally:
         for connection in silent:
             connection.close()

@@ -309,6 +309,7 @@ ASKS_FOR_THE_SITES_POLICY = {
     "onboarding/hooks/subscriptions.py",
     "onboarding/imports/uploads.py",  # how many rows a day
     "onboarding/mail/notifications.py",  # security's address
+    "onboarding/metrics/samples.py",  # a freeze, as a number
     "onboarding/passes/graph_quota.py",  # the size of the quota
     "onboarding/passes/recording.py",  # a freeze, at the last moment
     "onboarding/policy/agreements.py",  # which proposals two people accept by a rule

@@ -503,7 +503,7 @@ def test_quick_part_tries_valid_and_ended_sessions(monkeypatch):
 @pytest.mark.parametrize("visitor", VISITORS, ids=lambda visitor: visitor.who)
 def test_visitors_get_exactly_what_the_table_allows(world, person, visitor, monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # thousands of refusals
-    monkeypatch.setattr(health, "TIMEOUT", 0.05)  # this test does not check the answer
+    monkeypatch.setattr(health.DatabaseProbe, "timeout", 0.05)  # this test does not check the answer
     monkeypatch.setattr(points, "MOST_POINTS", 1_000_000)  # strangers ask more often than one address may
     walk = Walk(world, visitor, person(visitor.key) if visitor.key else None)
 

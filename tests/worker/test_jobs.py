@@ -381,7 +381,7 @@ def test_each_worker_has_one_heartbeat_row():
     assert Heartbeat.objects.count() == 2
 
 
-def test_a_worker_that_finishes_no_job_about_a_pass_is_late(time_machine):
+def test_a_worker_that_finishes_no_pass_job_is_late(time_machine):
     jobs.enqueue_job("issue:1", priority=Job.Priority.PASS)
     jobs.enqueue_job("mail:1", priority=Job.Priority.MAIL, due_at=timezone.now() - timedelta(days=1))
     jobs.record_heartbeat("one")
@@ -414,7 +414,7 @@ def test_heartbeats_of_dead_workers_are_deleted(worker_here, time_machine):
 
 
 def test_a_worker_that_may_not_delete_heartbeats_works_on(done, worker_here, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise ProgrammingError("permission denied for table onboarding_heartbeat")
 
     monkeypatch.setattr(jobs.Heartbeat.objects, "filter", refuse)
