@@ -6,6 +6,7 @@ the password. The messages contain no part of the address.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,10 +51,20 @@ def fault_of_options(options: dict[str, object]) -> str:
 
 
 def is_reached_over_network(database: Mapping[str, Any]) -> bool:
-    """Whether Django's settings name a PostgreSQL server that is not on this machine. A folder is that of a socket."""
+    """Whether the portal reaches its PostgreSQL server over a network. A folder is that of a socket.
+
+    What the settings leave out, PostgreSQL's own client library takes from its variables.
+    """
     if database["ENGINE"].endswith("sqlite3"):
         return False
-    hosts = str(database.get("OPTIONS", {}).get("host") or database["HOST"]).split(",")
+    options = database.get("OPTIONS", {})
+    if options.get("service") or os.environ.get("PGSERVICE"):
+        return True  # its file can name any server
+    host = options.get("host") or database["HOST"] or os.environ.get("PGHOST")
+    addresses = options.get("hostaddr") or os.environ.get(
+        "PGHOSTADDR"
+    )  # libpq connects to these, if there are any
+    hosts = f"{addresses or host or ''}".split(",")
     return any(host and not host.startswith(("/", "@")) and host not in THIS_MACHINE for host in hosts)
 
 

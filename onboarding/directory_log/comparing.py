@@ -19,8 +19,12 @@ CLAIMED, SHOWN = "issue.intent", "issue.shown"
 
 
 def is_by_portal(entry: Entry, principal: str) -> bool:
-    """Whether the portal's identity created it. `principal` is the object id of its service principal."""
-    return entry.principal_id == principal or entry.application_id == settings.GRAPH_APPLICATION_ID.lower()
+    """Whether one of the portal's identities created it. `principal` is the object id of its service principal.
+
+    A managed identity whose registration calls Graph may still have rights of its own, and made the passes before.
+    """
+    own = {settings.GRAPH_APPLICATION_ID.lower(), settings.AZURE_CLIENT_ID.lower()}
+    return entry.principal_id == principal or entry.application_id in own
 
 
 @audit.transaction()

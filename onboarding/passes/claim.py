@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, IntegrityError
 
 from onboarding import audit, clock, graph, guards, jobs, policy
@@ -29,6 +31,7 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
     try:
         with audit.transaction():
             now = clock.now()
+            _recheck_session(confirmation)
             _recheck_daily_limits(confirmation, rules)
             if emergency_stop.is_account_stopped(starter.account_id, starter.account_name):
                 raise ConcurrentUpdate("somebody has just used the emergency stop")
@@ -72,6 +75,20 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
         log.exception("could not save the attempt; no request was sent")
         raise TryAgainLater("busy") from None
     return issue
+
+
+def _recheck_session(confirmation: Confirmation) -> None:
+    """Check that nobody ended the session of this click, or all sessions of the person, since the click began.
+
+    An end after this is seen when the pass is recorded. Both take the audit lock, so none falls in between.
+    """
+    person = confirmation.person
+    ended_at = get_user_model().objects.filter(pk=person.pk).values_list("sessions_ended_at", flat=True)
+    if list(ended_at) != [person.sessions_ended_at]:
+        raise ConcurrentUpdate("the sessions of this person were ended")
+    key = confirmation.session_key
+    if key is not None and not Session.objects.filter(session_key=key).exists():
+        raise ConcurrentUpdate("this session was ended")
 
 
 def _recheck_daily_limits(confirmation: Confirmation, rules: EffectivePolicy) -> None:

@@ -23,6 +23,7 @@ class Confirmation:
     policy_key: int
     replacing: frozenset[str] = frozenset()  # passes of other tools, by method id
     proof: Proof | None = None  # of a sign-in for this starter, if the policy asks for one
+    session_key: str | None = None  # of the click; None if it came from no browser
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,13 +93,13 @@ def record_pass(issue: PassIssue, made: graph.CreatedPass) -> Shown:
 
 
 def _have_sessions_ended(issue: PassIssue) -> bool:
-    """Whether an admin ended the sessions of the person who confirmed, after the click."""
+    """Whether an admin ended the sessions of the person who confirmed, after the intent was recorded."""
     people = get_user_model().objects
     return people.filter(pk=issue.actor_id, sessions_ended_at__gte=issue.intended_at).exists()
 
 
 def _has_own_session_ended(issue: PassIssue) -> bool:
-    """Whether the person who confirmed ended another session of theirs after the click: it may have been made there.
+    """Whether the person who confirmed ended another session of theirs after the intent: it may have been made there.
 
     The trail is asked, because only it says when. Its transactions run one after another.
     """

@@ -30,7 +30,10 @@ EMPTY_MAIL = dict.fromkeys(("to", "reader_id", "box", "subject", "text", "html",
 
 @audit.transaction()
 def erase_starter(starter: Starter) -> None:
-    """Erase the starter, and what passes, approvals, tickets and mails say about them. A stop stays in force."""
+    """Erase the starter, and what passes, approvals, tickets and mails say about them.
+
+    A stop stays in force if the starter's account was ever found. Without an account there is nothing to keep it by.
+    """
     now, stopped_id = clock.now(), _stopped_account(starter)
     Starter.objects.filter(pk=starter.pk).update(
         **{**dict.fromkeys(Starter.PERSONAL_FIELDS, ""), "account_id": stopped_id},

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Q
 
 from onboarding import audit, clock, jobs, obstacles
-from onboarding.audit.rows.starter_rows import CONTRIBUTIONS
+from onboarding.audit.rows.starter_rows import ACCEPTED_BY_RULE, CONTRIBUTIONS
 from onboarding.errors import ConcurrentUpdate
 from onboarding.guards import emergency_stop
 from onboarding.guards.approvals import NotAnotherPerson, is_uninvolved
@@ -124,7 +125,10 @@ def _is_second_person(starter: Starter, by: Any) -> bool:
     other = CONTRIBUTIONS - {"starter.restart_asked", "starter.started_again"}
     theirs = AuditDetail.objects.filter(event__starter=starter.public_id, event__event__in=other)
     has_ended_a_stop = starter.approvals.filter(why=Approval.Why.RESTART, by=by).exists()
-    return has_ended_a_stop and not theirs.filter(values__by=f"{by.tid}/{by.oid}").exists()
+    accepted = AuditDetail.objects.filter(event__starter=starter.public_id, event__event=ACCEPTED_BY_RULE)
+    made_the_rule = accepted.filter(Q(values__author=by.oid) | Q(values__second=by.oid)).exists()
+    took_part = theirs.filter(values__by=f"{by.tid}/{by.oid}").exists()
+    return has_ended_a_stop and not took_part and not made_the_rule
 
 
 def _require_stopped(starter: Starter) -> None:

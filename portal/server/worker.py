@@ -248,6 +248,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             conn.sock.settimeout(SEND_SECONDS)
             req = next(http.get_parser(self.cfg, read_request(conn), conn.client))
             has_all = is_whole(req, conn.body_size)
+            if not has_all:
+                req.force_close()  # the answer says so, and the client sends its next request on another connection
             return bool(self.handle_request(req, conn)) and has_all
         except (NoMoreData, StopIteration) as error:
             self.log.debug("Closing connection. %s", error)

@@ -63,7 +63,7 @@ def connect(monkeypatch, django_db_blocker) -> Iterator[Callable[[str], bool]]:
         made[-1].ensure_connection()
         return bool(made[-1].connection.pgconn.ssl_in_use)
 
-    for name in ("PGSSLMODE", "PGSSLROOTCERT"):
+    for name in ("PGSSLMODE", "PGSSLROOTCERT", "PGHOST", "PGHOSTADDR", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
     with django_db_blocker.unblock():
         yield try_url
@@ -91,6 +91,24 @@ def test_a_server_on_this_machine_needs_no_certificate(monkeypatch, url):
     monkeypatch.setenv("DATABASE_URL", url)
 
     assert "sslmode" not in Environment().database("DATABASE_URL", Path("unused")).get("OPTIONS", {})
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "value"),
+    [
+        ("postgres:///portal", "PGHOST", NAME),
+        ("postgres://portal@localhost/portal", "PGHOSTADDR", "192.0.2.1"),
+        ("postgres://portal@localhost/portal?hostaddr=192.0.2.1", "", ""),
+        ("postgres:///portal", "PGSERVICE", "portal"),
+        ("postgres:///portal?service=portal", "", ""),
+    ],
+)
+def test_a_server_that_is_named_elsewhere_is_verified_too(monkeypatch, url, variable, value):
+    monkeypatch.setenv("DATABASE_URL", url)
+    if variable:
+        monkeypatch.setenv(variable, value)
+
+    assert Environment().database("DATABASE_URL", Path("unused"))["OPTIONS"]["sslmode"] == "verify-full"
 
 
 def test_what_the_installer_chose_stays(monkeypatch):

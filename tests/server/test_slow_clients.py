@@ -320,6 +320,18 @@ def test_body_of_a_refused_request_is_no_second_request(port: int) -> None:
         assert len(re.findall(r"^HTTP/1.1 ", answers, re.M)) == 1
 
 
+def test_the_answer_to_an_upload_says_that_the_connection_closes(port: int) -> None:
+    """The main loop does not know where an upload ends. A client that was told to go on would lose its next request."""
+    body = b"a" * (LONGEST_BODY + 1)
+    head = (
+        f"POST {sorted(settings.UPLOAD_PATHS)[0]} HTTP/1.1\r\nContent-Length: {len(body)}\r\n".encode() + HOST
+    )
+
+    answer = ask(port, head + b"\r\n" + body)
+
+    assert "\r\nconnection: close\r\n" in answer.partition("\r\n\r\n")[0].lower() + "\r\n"
+
+
 def test_client_that_waits_is_told_to_send_the_body(port: int) -> None:
     client = connect(port, A_FORM + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n")
 

@@ -70,6 +70,7 @@ def confirm_pass(request: HttpRequest, starter: Starter) -> HttpResponse:
         policy_key=form.cleaned_data["policy"],
         replacing=frozenset(filter(None, [form.cleaned_data["replace"]])),
         proof=proof_of(request, starter),
+        session_key=request.session.session_key,
     )
     try:
         shown = handover.confirm(confirmation)

@@ -14,8 +14,8 @@ from django.utils import timezone
 from onboarding import graph
 from onboarding.models import AuditEvent, PassIssue
 from onboarding.passes import handover
-from onboarding.passes.errors import PassNotIssued
-from onboarding.sessions.ending import end_own_sessions
+from onboarding.passes.errors import PageOutdated, PassNotIssued
+from onboarding.sessions.ending import end_own_sessions, end_sessions
 from onboarding.sessions.freshness import SignInNotFresh
 from portal.models import User
 from portal.own_sessions.browsers import name_browser
@@ -273,6 +273,24 @@ def test_pass_that_is_being_created_is_not_shown(
     run_jobs(timedelta(minutes=5))
     assert live_passes(tenant) == []
     assert PassIssue.objects.get().reason == "own_session_ended"
+
+
+@pytest.mark.parametrize("ended", ["this session", "all sessions"])
+def test_a_session_that_ends_before_the_intent_creates_no_pass(
+    tenant, invite, confirmation, browser_of, person, ended
+):
+    """The click has begun: the person and the session were known. Then somebody ends them."""
+    session = browser_of("maria").session
+    click = confirmation(invite("noor"), session_key=session.session_key)
+    if ended == "this session":
+        session.flush()
+    else:
+        end_sessions(person("maria"), by=person("ada"), reason="Her laptop was stolen")
+
+    with pytest.raises(PageOutdated):
+        handover.confirm(click)
+
+    assert live_passes(tenant) == [] and not PassIssue.objects.exists()
 
 
 def test_an_earlier_end_does_not_hold_up_a_pass(tenant, browser_of, shown):
