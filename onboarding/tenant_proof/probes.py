@@ -44,7 +44,7 @@ Run = Callable[[ProofRun], Finding]
 
 
 def needs_probe_account(check: Run) -> Run:
-    """Skip the check without a test account, and say why where the portal itself refuses."""
+    """Skip the check without a test account. Where the portal itself refuses, the question has no answer: say why."""
 
     @wraps(check)
     def checked(run: ProofRun) -> Finding:
@@ -54,7 +54,7 @@ def needs_probe_account(check: Run) -> Run:
             return check(run)
         except ProbeRefused as refusal:
             words = f"The portal refuses a probe pass. {guarding.describe(refusal.codes)}"
-            return Finding(State.SKIPPED, "refused by the portal", words, {"refused_by": refusal.codes})
+            return Finding(State.OPEN, "refused by the portal", words, {"refused_by": refusal.codes})
 
     return checked
 
