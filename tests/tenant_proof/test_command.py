@@ -121,7 +121,7 @@ def test_the_report_is_written_twice(tenant, tmp_path, name):
         assert words in page and words in report["for_a_person"]
 
 
-def test_a_report_that_cannot_be_written_stops_the_run_before_any_check(tenant, tmp_path):
+def test_without_a_place_for_the_report_no_check_runs(tenant, tmp_path):
     before = len(tenant.tenant.requests)
     with pytest.raises(CommandError, match="Could not write") as error:
         run_command("hire_dates", report=str(tmp_path / "missing" / "proof"))
@@ -129,7 +129,7 @@ def test_a_report_that_cannot_be_written_stops_the_run_before_any_check(tenant, 
     assert error.value.returncode == 2 and len(tenant.tenant.requests) == before
 
 
-def test_a_probe_pass_that_the_portal_refuses_is_an_open_question(tenant, worker_alive, tmp_path):
+def test_a_refused_probe_pass_is_an_open_question(tenant, worker_alive, tmp_path):
     checks = ("refused_lifetime", "creation", "listing", "second_post", "deletion")
     status, said = run_command(*checks, probe=NOOR.user_principal_name, report=str(tmp_path / "proof"))
 
