@@ -16,7 +16,7 @@ from onboarding.tenant_proof.run import ProofRun
 
 Answer = ProbePass.Answer
 FIRST = "the first probe pass"
-NEEDS_FIRST = "The check before this one created no pass."
+NEEDS_FIRST = "The check `creation` created no pass in this run."
 NO_PROBE = "Name a test account for probe passes with --probe."
 TOO_SHORT = 5  # minutes: less than Microsoft allows anywhere
 LOOK_AGAIN, LOOKS = 2.0, 30
@@ -76,7 +76,7 @@ def check_listing(run: ProofRun) -> Finding:
     """
     probe = run.notes.get(FIRST)
     if not isinstance(probe, ProbePass):
-        return skipped(NEEDS_FIRST)
+        return Finding(State.OPEN, "no pass", NEEDS_FIRST)
     for _ in range(LOOKS):
         with run.method_calls():
             listed = run.client.list_passes(probe.account_id)
@@ -103,7 +103,7 @@ def check_second_post(run: ProofRun) -> Finding:
     """Microsoft's documents and field reports differ: does a second POST replace the pass, or is it refused?"""
     first = run.notes.get(FIRST)
     if not isinstance(first, ProbePass):
-        return skipped(NEEDS_FIRST)
+        return Finding(State.OPEN, "no pass", NEEDS_FIRST)
     second = request_pass(run, run.probe_account, check="second_post")
     if second.answer == Answer.REFUSED:
         words = f"While a pass is valid, a second POST is refused. {_words_of(second)}"
