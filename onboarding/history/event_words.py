@@ -42,7 +42,7 @@ EVENTS: dict[str, Words] = {
     "starter.lapsed": _(
         "The starter did not complete the first sign-in in time, so the portal ended the onboarding"
     ),
-    "starter.brought_back": _("HR restored the starter"),
+    "starter.brought_back": _("HR undid the withdrawal"),
     "starter.account_replaced": _("HR chose another account"),
     "starter.acceptance_cancelled": _(
         "The other system changed the starter’s details, so HR must accept the starter again"

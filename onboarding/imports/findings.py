@@ -78,7 +78,9 @@ NOTICES: dict[str, Words] = {
         "The manager has no mailbox, so the portal cannot email the link. The manager can find the starter on the "
         "portal’s home page."
     ),
-    "already": _("This starter has already been added with the same start. Nothing will change."),
+    "already": _(
+        "This starter has already been added with the same start date and time. Nothing will change."
+    ),
 }
 WORDS = ERRORS | QUESTIONS | NOTICES
 GUARD = "guard:"  # the rest of the code is a guard's

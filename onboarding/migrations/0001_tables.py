@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
                             ("events", "events in the server log"),
                             ("head_log", "signed checkpoints in the server log"),
                             ("head_file", "signed checkpoints in a file"),
-                            ("head_url", "signed checkpoints to an address"),
+                            ("head_url", "signed checkpoints sent to a web address"),
                         ],
                         max_length=20,
                         primary_key=True,
@@ -682,11 +682,15 @@ class Migration(migrations.Migration):
                         choices=[
                             ("nobody", "nobody"),
                             ("above", "the manager’s manager"),
-                            ("duty", "the duty address"),
+                            ("duty", "the on-call address"),
                         ],
                         db_default="above",
                         default="above",
-                        help_text="If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. If you choose the manager’s manager but Entra has no email address for them, the email goes to the duty address. If there is no duty address, it goes to HR. Recommended: the manager’s manager, who can act if the manager is ill.",
+                        help_text="If there is no pass yet on the first day, the portal sends one email to the "
+                        "recipient chosen here. If you choose the manager’s manager but Entra has no "
+                        "email address for them, the email goes to the on-call address. If there is no "
+                        "on-call address, it goes to HR. Recommended: the manager’s manager, who can "
+                        "act if the manager is ill.",
                         max_length=8,
                         verbose_name="recipient of the escalation email",
                     ),
@@ -1160,7 +1164,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="The address of a team, such as the service desk, that can find a stand-in on the first day. Leave empty to use HR's address.",
                         max_length=254,
-                        verbose_name="duty address",
+                        verbose_name="on-call address",
                     ),
                 ),
                 (
@@ -2284,7 +2288,7 @@ class Migration(migrations.Migration):
                             ("stand-in", "the stand-in"),
                             ("former manager", "the former manager or stand-in"),
                             ("above", "the manager’s manager"),
-                            ("duty", "the duty address"),
+                            ("duty", "the on-call address"),
                             ("hr", "HR"),
                             ("security", "the security team"),
                             ("person", "the person themselves"),

@@ -74,7 +74,7 @@ class AuditOutlet(models.Model):
         EVENTS = "events", _("events in the server log")
         HEAD_LOG = "head_log", _("signed checkpoints in the server log")
         HEAD_FILE = "head_file", _("signed checkpoints in a file")
-        HEAD_URL = "head_url", _("signed checkpoints to an address")
+        HEAD_URL = "head_url", _("signed checkpoints sent to a web address")
 
     name = models.CharField(max_length=20, primary_key=True, choices=Name)
     seq = models.BigIntegerField(default=0)  # the last event that arrived, or that a head was of

@@ -32,7 +32,7 @@ class Mail(models.Model):
         STAND_IN = "stand-in", _("the stand-in")
         FORMER = "former manager", _("the former manager or stand-in")
         ABOVE = "above", _("the manager’s manager")
-        DUTY = "duty", _("the duty address")
+        DUTY = "duty", _("the on-call address")
         HR = "hr", _("HR")
         SECURITY = "security", _("the security team")
         PERSON = "person", _("the person themselves")

@@ -45,7 +45,7 @@ class HireDate(models.TextChoices):
 class EscalateTo(models.TextChoices):
     NOBODY = "nobody", _("nobody")
     ABOVE = "above", _("the manager’s manager")
-    DUTY = "duty", _("the duty address")
+    DUTY = "duty", _("the on-call address")
 
 
 class SecondAdmin(models.TextChoices):
@@ -181,10 +181,10 @@ class PolicySettings(models.Model):
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
-            "If there is no pass yet on the first day, the portal sends one email to the recipient chosen "
-            "here. If you choose the manager’s manager but Entra has no email address for them, the email "
-            "goes to the duty address. If there is no duty address, it goes to HR. Recommended: the "
-            "manager’s manager, who can act if the manager is ill."
+            "If there is no pass yet on the first day, the portal sends one email to the recipient "
+            "chosen here. If you choose the manager’s manager but Entra has no email address for them, "
+            "the email goes to the on-call address. If there is no on-call address, it goes to HR. "
+            "Recommended: the manager’s manager, who can act if the manager is ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -584,7 +584,7 @@ class PolicySettings(models.Model):
         ),
     )
     duty_address = models.EmailField(
-        _("duty address"),
+        _("on-call address"),
         blank=True,
         default="",
         db_default="",

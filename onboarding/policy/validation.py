@@ -126,7 +126,7 @@ def _check_escalation(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if rules.escalate_to == EscalateTo.DUTY and not rules.duty_address:
         yield (
             "duty_address",
-            gettext("Enter the duty address, or choose another recipient for the escalation."),
+            gettext("Enter the on-call address, or choose another recipient for the escalation."),
         )
     if rules.escalate_to != EscalateTo.NOBODY and not rules.remind_on_day:
         yield (

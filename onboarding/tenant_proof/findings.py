@@ -11,8 +11,8 @@ from typing import Any
 class State(StrEnum):
     ANSWERED = "answered"  # the tenant answered, and the portal can work with the answer
     ATTENTION = "attention"  # the tenant answered, and somebody must do something about it
-    OPEN = "no answer"  # the tenant did not answer: run the check again
-    SKIPPED = "skipped"  # the check did not run, and `words` says why
+    OPEN = "no answer"  # the question was asked and is open, as `words` says: run the check again
+    SKIPPED = "skipped"  # nobody asked this question, or there is nothing to ask about: `words` says which
     PERSON = "for a person"  # only a person can find this out
 
 

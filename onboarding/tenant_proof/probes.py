@@ -16,7 +16,7 @@ from onboarding.tenant_proof.run import ProofRun
 
 Answer = ProbePass.Answer
 FIRST = "the first probe pass"
-NEEDS_FIRST = "The check before this one created no pass."
+NEEDS_FIRST = "The check `creation` created no pass in this run."
 NO_PROBE = "Name a test account for probe passes with --probe."
 TOO_SHORT = 5  # minutes: less than Microsoft allows anywhere
 LOOK_AGAIN, LOOKS = 2.0, 30
@@ -44,7 +44,7 @@ Run = Callable[[ProofRun], Finding]
 
 
 def needs_probe_account(check: Run) -> Run:
-    """Skip the check without a test account, and say why where the portal itself refuses."""
+    """Skip the check without a test account. Where the portal itself refuses, the question has no answer: say why."""
 
     @wraps(check)
     def checked(run: ProofRun) -> Finding:
@@ -54,7 +54,7 @@ def needs_probe_account(check: Run) -> Run:
             return check(run)
         except ProbeRefused as refusal:
             words = f"The portal refuses a probe pass. {guarding.describe(refusal.codes)}"
-            return Finding(State.SKIPPED, "refused by the portal", words, {"refused_by": refusal.codes})
+            return Finding(State.OPEN, "refused by the portal", words, {"refused_by": refusal.codes})
 
     return checked
 
@@ -76,7 +76,7 @@ def check_listing(run: ProofRun) -> Finding:
     """
     probe = run.notes.get(FIRST)
     if not isinstance(probe, ProbePass):
-        return skipped(NEEDS_FIRST)
+        return Finding(State.OPEN, "no pass", NEEDS_FIRST)
     for _ in range(LOOKS):
         with run.method_calls():
             listed = run.client.list_passes(probe.account_id)
@@ -103,7 +103,7 @@ def check_second_post(run: ProofRun) -> Finding:
     """Microsoft's documents and field reports differ: does a second POST replace the pass, or is it refused?"""
     first = run.notes.get(FIRST)
     if not isinstance(first, ProbePass):
-        return skipped(NEEDS_FIRST)
+        return Finding(State.OPEN, "no pass", NEEDS_FIRST)
     second = request_pass(run, run.probe_account, check="second_post")
     if second.answer == Answer.REFUSED:
         words = f"While a pass is valid, a second POST is refused. {_words_of(second)}"

@@ -567,7 +567,7 @@ def test_list_of_only_finished_starters_explains_why_it_is_empty(browser_of, rec
 
     page = browser_of("hanna").get("/hr/").content.decode()
 
-    assert "No unfinished starters" in page
+    assert "No onboarding in progress" in page
     assert "No starters yet" not in page
 
 

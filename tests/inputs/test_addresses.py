@@ -83,7 +83,7 @@ def test_policy_form_saves_an_international_domain_in_ascii(browser_of):
     shown = ShownForm(browser.get(ADD).content.decode(), "policyversion_form")
     typed = {"Reason for the change": "New addresses", "HR's email address": "hr@münchen.example"}
 
-    body = shown.fill({**typed, "Duty address": '"desk"@contoso.example'})
+    body = shown.fill({**typed, "On-call address": '"desk"@contoso.example'})
     refused = browser.post(ADD, body)
     saved = browser.post(ADD, body | {"duty_address": ["desk@contoso.example"]})
 

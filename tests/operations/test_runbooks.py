@@ -18,12 +18,12 @@ from django.conf import settings as running
 from django.core.management import call_command
 from django.db import connection
 
-from onboarding import policy
+from onboarding import clock, policy
 from onboarding.audit import triggers
 from onboarding.hooks import subscriptions
 from onboarding.lifecycle import StarterState
 from onboarding.management.commands import worker
-from onboarding.models import AuditEvent, Hook, Mail, PolicyVersion, Starter
+from onboarding.models import AuditEvent, DirectoryFinding, Hook, Mail, PolicyVersion, Starter
 from onboarding.passes.receipt import confirm_receipt
 from onboarding.tickets.request import Application
 from portal.sandbox.people import BY_KEY
@@ -102,7 +102,7 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         assert Mail.objects.filter(kind="stopped", recipient="hr").exists()
         assert hanna.client.get(guide.address("/sheet/stop/")).status_code == 200
         hanna.open(f"/hr/{public_id}/")
-        hanna.click("Create a stop code")
+        hanna.click(guide.says("Create a stop code"))
         hanna.open(f"/hr/{public_id}/")
         assert guide.says("Create a new stop code") in hanna.page.buttons
         link = guide.quotes("Stop everything for this starter")
@@ -133,7 +133,13 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         for state in ("held", "shown"):
             ada.open(guide.address(f"/admin/onboarding/passissue/?state__exact={state}"))
             assert "Maria Lindqvist" not in ada.page.text  # the only pass is cancelled
-        ada.open(guide.address("/admin/onboarding/directoryfinding/"))
+        DirectoryFinding.objects.create(
+            key="entry", kind="no_trail", event=1, at=clock.now(), found_at=clock.now()
+        )
+        assert "no_trail" in ada.open(guide.address("/admin/onboarding/directoryfinding/")).html
+        assert guide.says("What did you find out?") in ada.open("/admin/").text
+        ada.click(guide.says("Mark as resolved"), reason="A test of the service desk")
+        assert DirectoryFinding.objects.get().closed_at
 
         # 7. Two people in HR end the stop, and the manager creates another.
         for somebody, button in ((hanna, "Ask to end the emergency stop"), (henry, "End the emergency stop")):
@@ -146,6 +152,7 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         maria.open(f"/starters/{public_id}/")
         maria.click(guide.says(CONFIRM), identity_check="in_person")
         assert "data-secret" in maria.page.html
+        assert guide.says("I did not see the pass") in maria.page.buttons
         assert len(creations(tenant)) == 2
 
 

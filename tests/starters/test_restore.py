@@ -58,7 +58,7 @@ def test_restored_starter_has_person_and_reason_in_audit_log(browser_of, record,
     assert event.detail.values["by_name"] == "Henry Osei"
     assert event.detail.values["reason"] == "Coming after all" and "after all" not in str(event.facts)
     page = henry.get(response["Location"]).content.decode()
-    assert "HR restored the starter: Coming after all" in page
+    assert "HR undid the withdrawal: Coming after all" in page
 
 
 def test_the_link_and_what_was_allowed_do_not_come_back(invite, person, tenant):

@@ -121,11 +121,24 @@ def test_the_report_is_written_twice(tenant, tmp_path, name):
         assert words in page and words in report["for_a_person"]
 
 
-def test_a_report_that_cannot_be_written_is_an_error(tenant, tmp_path):
+def test_without_a_place_for_the_report_no_check_runs(tenant, tmp_path):
+    before = len(tenant.tenant.requests)
     with pytest.raises(CommandError, match="Could not write") as error:
         run_command("hire_dates", report=str(tmp_path / "missing" / "proof"))
 
-    assert error.value.returncode == 2
+    assert error.value.returncode == 2 and len(tenant.tenant.requests) == before
+
+
+def test_a_refused_probe_pass_is_an_open_question(tenant, worker_alive, tmp_path):
+    checks = ("refused_lifetime", "creation", "listing", "second_post", "deletion")
+    status, said = run_command(*checks, probe=NOOR.user_principal_name, report=str(tmp_path / "proof"))
+
+    report = json.loads((tmp_path / "proof.json").read_text())
+    states = {check["name"]: check["state"] for check in report["checks"]}
+    assert status == 1 and report["proven"] is False, said
+    assert states == {**dict.fromkeys(checks, State.OPEN), "deletion": State.SKIPPED}
+    assert "Nothing needs attention" not in (tmp_path / "proof.md").read_text()
+    assert creations(tenant) == [] and not ProbePass.objects.exists()
 
 
 def test_the_report_has_no_name_of_a_person(tenant, tmp_path):

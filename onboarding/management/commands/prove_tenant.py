@@ -65,6 +65,7 @@ class Command(BaseCommand):
         with translation.override(settings.LANGUAGE_CODE):
             try:
                 choose_checks(options["checks"])
+                refuse_unwritable(options["report"])
                 run = self.build_run(options)
             except (ValueError, graph.GraphError) as error:
                 raise CommandError(str(error), returncode=2) from None
@@ -93,15 +94,36 @@ class Command(BaseCommand):
     def write_report(self, file: str, results: Any) -> None:
         if not file:
             return
-        stem = Path(file).with_suffix("") if Path(file).suffix in {".md", ".json"} else Path(file)
-        texts = {".md": report.as_markdown, ".json": report.as_json}
+        pages, data = report_files(file)
         try:
-            for suffix, render in texts.items():
+            for path, render in ((pages, report.as_markdown), (data, report.as_json)):
                 text = render(results, tenant_id=settings.TENANT_ID, at=clock.now())
-                stem.with_name(stem.name + suffix).write_text(text, encoding="utf-8")
+                path.write_text(text, encoding="utf-8")
         except OSError as problem:
             raise CommandError(f"Could not write {file}: {problem.strerror}.", returncode=2) from None
-        self.stdout.write(f"The report is in {stem}.md and {stem}.json.")
+        self.stdout.write(f"The report is in {pages} and {data}.")
+
+
+def report_files(file: str) -> tuple[Path, Path]:
+    """Return the report for people, and the one for machines."""
+    stem = Path(file).with_suffix("") if Path(file).suffix in {".md", ".json"} else Path(file)
+    return stem.with_name(stem.name + ".md"), stem.with_name(stem.name + ".json")
+
+
+def refuse_unwritable(file: str) -> None:
+    """Before any check, see that the report can be written: a probe costs passes and minutes. Raises CommandError."""
+    if not file:
+        return
+    try:
+        for path in report_files(file):
+            is_new = not path.exists()
+            path.open("a", encoding="utf-8").close()
+            if is_new:
+                path.unlink()
+    except OSError as problem:
+        raise CommandError(
+            f"Could not write {file}: {problem.strerror}. No check ran.", returncode=2
+        ) from None
 
 
 def find_object_id(name: str) -> str:

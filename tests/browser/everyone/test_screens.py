@@ -101,7 +101,7 @@ def test_hrs_pages_for_many_fit(looks, site, starters):
     looks("hr-account", f"{starters[0].hr_path}account/")
     hr.page.goto("/hr/new/several/")
     hr.page.get_by_label("Accounts").fill(f"{starters[0].account}\nben.carter@contoso.example\nwhat is this")
-    hr.submits("Look up all")
+    hr.submits("Look up these accounts")
     hr.reads("2 accounts cannot be added and are listed first")
     looks("hr-several")
     looks("hr-import", "/hr/import/")
