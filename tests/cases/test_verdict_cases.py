@@ -578,7 +578,7 @@ def every_other_mail(starter):
         notifications.write_account_found(now)
         notifications.write_problem(now, Starter.Problem.NO_MANAGER)
         notifications.write_registered(now)
-        notifications.write_stop_to_hr(now, by_name="Maria")
+        notifications.write_stop_to_hr(now, by_name="Maria", is_former=False)
         notifications.write_invitation(now, number=99)
         if (issue := now.last_issue()) is not None:
             notifications.write_pass_cancelled(issue)
@@ -630,6 +630,7 @@ def has_a_pass(maria, starter):
 
 
 METHODS = ("GET", "POST")
+WITHOUT_STARTER = {"saved", "saved-delete"}  # filters of a list; the import has no starter either
 
 
 def hr_pages(starter):
@@ -641,7 +642,7 @@ def hr_pages(starter):
     )
     given = {"public_id": starter.public_id, "day": str(starter.start_date)}
     for entry in hr.url_patterns:
-        if isinstance(entry, URLResolver):  # the import, which has no starter
+        if isinstance(entry, URLResolver) or entry.name in WITHOUT_STARTER:
             continue
         wanted = {name: given[name] for name in entry.pattern.converters}
         yield f"hr:{entry.name}", reverse(f"hr:{entry.name}", kwargs=wanted)

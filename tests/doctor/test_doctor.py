@@ -468,7 +468,7 @@ def test_the_exit_status_shows_whether_something_is_wrong(well):
 
     status, said = run("--account", NOOR)
     assert status == 1
-    assert "✗ wrong     Permission GroupMember.Read.All" in said
+    assert "✗ problem   Permission GroupMember.Read.All" in said
     assert "1 of " in said and " checks found a problem" in said
 
 
@@ -547,7 +547,7 @@ def test_the_page_shows_faults_in_words_and_by_shape(well, browser_of):
     answer = browser_of("ada").post("/admin/doctor/").content.decode()
 
     row = " ".join(re.search(r'<tr data-state="wrong".*?</tr>', answer, re.DOTALL)[0].split())
-    assert '<span aria-hidden="true">✗</span> wrong' in row
+    assert '<span aria-hidden="true">✗</span> problem' in row
     assert "What to do:</strong> Enable it" in row
     assert answer.count('data-state="wrong"') == 1
 

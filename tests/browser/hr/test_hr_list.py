@@ -146,7 +146,7 @@ def test_page_head_is_as_wide_as_the_list(hr, starters):
 
 
 def test_filters_are_saved_and_deleted_by_keyboard(hr):
-    hr.page.get_by_label("Mine", exact=True).check()
+    hr.page.get_by_label("Starters that I added", exact=True).check()
     expect(hr.page).to_have_url(re.compile(r"mine=1"))
     hr.page.get_by_text("Saved filters…").focus()
     hr.page.keyboard.press("Enter")
