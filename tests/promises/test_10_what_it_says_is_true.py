@@ -66,6 +66,10 @@ BY_FUNCTION = {
     "The portal is deleting %(count)s pass that nobody had seen yet.": (
         "portal/admin.py", "describe_end", "passes",
     ),
+    "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that it arrived.": (
+        "portal/own_sessions/views.py", "describe_end", "passes",
+    ),
+    "The saved filter “%(name)s” was deleted.": ("onboarding/hr/lists/saved.py", "delete_filter", "saved.delete"),
     "The starter has been withdrawn.": ("onboarding/hr/views/editing.py", "withdraw_starter", "withdraw_starter"),
     "Withdrawn.": ("onboarding/hr/views/bulk_actions.py", "_withdraw_all", "withdraw_starter"),
     "The link was not sent. %(why)s.": ("onboarding/starters/errors.py", "LinkNotSent", "problem"),

@@ -22,6 +22,7 @@ from onboarding.models import (
     Mail,
     PolicyVersion,
     ProbePass,
+    SavedFilter,
     Starter,
     StarterImport,
     Ticket,
@@ -128,6 +129,7 @@ def add_rows_of_other_tables(person, noor):
     HrMailChoice.objects.create(
         user=person("hanna"), choice="digest", address="hanna@rex.example", chosen_at=now
     )
+    SavedFilter.objects.create(owner=person("hanna"), name="Rex", query="department=Rex")
     hook = Hook.objects.create(source="servicenow", host="rex.example")
     HookDelivery.objects.create(
         hook=hook,
