@@ -55,7 +55,7 @@ def test_the_managers_manager_is_notified_once(late, tenant, run_jobs, time_mach
     assert event.detail.values["manager"] == BY_KEY["tom"].object_id
 
 
-def test_the_escalation_says_what_to_do_and_links_only_the_stop(late):
+def test_the_escalation_has_no_link_but_the_stop(late):
     late()
 
     mail = Mail.objects.get(kind="escalation")
