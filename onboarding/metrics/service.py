@@ -52,7 +52,7 @@ class MetricsHandler(BaseHTTPRequestHandler):
 
 
 class MetricsServer(ThreadingHTTPServer):
-    """A few connections at a time, each for some seconds at most: whoever reaches the address cannot hold up the process."""
+    """Takes a few connections at a time and ends each after some seconds, so that no client can hold up the process."""
 
     daemon_threads = True
     block_on_close = False
