@@ -58,7 +58,7 @@ def check_directory_log(_run: DoctorRun) -> Finding:
 CHECKS = (
     Check(
         "audit.directory",
-        _("Entra’s audit log has no pass that the portal did not create"),
+        _("Comparison with Entra’s audit log"),
         check_directory_log,
         ("database.migrations",),
     ),

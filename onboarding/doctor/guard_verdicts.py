@@ -185,7 +185,7 @@ def _build_manager(run: DoctorRun) -> Any:
 CHECKS = (
     Check(
         f"guard.{guards.HANDLED_BY_IT}",
-        _("The portal can create passes for this kind of account"),
+        _("Kind of account"),
         check_handled_by_it,
         needs=("fact.account",),
     ),

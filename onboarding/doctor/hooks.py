@@ -91,9 +91,7 @@ def _name(hosts: list[str]) -> str:
 
 
 CHECKS = (
-    Check("hooks.keys", _("The webhooks can be read"), check_keys, needs=("database.migrations",)),
-    Check("hooks.delivered", _("Webhooks are delivered"), check_deliveries, needs=("database.migrations",)),
-    Check(
-        "hooks.network", _("Webhooks go to public addresses"), check_network, needs=("database.migrations",)
-    ),
+    Check("hooks.keys", _("Access to stored webhooks"), check_keys, needs=("database.migrations",)),
+    Check("hooks.delivered", _("Delivery of webhooks"), check_deliveries, needs=("database.migrations",)),
+    Check("hooks.network", _("Network addresses of webhooks"), check_network, needs=("database.migrations",)),
 )

@@ -238,37 +238,37 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
 
 
 CHECKS = (
-    Check("database.reach", _("The database answers"), check_database),
+    Check("database.reach", _("Connection to the database"), check_database),
     Check(
         "database.migrations",
-        _("The database has the tables and columns of this version"),
+        _("Tables and columns of the database"),
         check_migrations,
         needs=("database.reach",),
     ),
     Check(
         "database.clock",
-        _("The database's clock is correct"),
+        _("Clock of the database"),
         check_database_clock,
         needs=("database.reach",),
     ),
     Check(
         "database.role",
-        _("The database role has few rights"),
+        _("Rights of the database role"),
         check_database_role,
         needs=("database.migrations",),
     ),
-    Check("worker.alive", _("A worker is running"), check_worker, needs=("database.migrations",)),
+    Check("worker.alive", _("Worker"), check_worker, needs=("database.migrations",)),
     Check("jobs.given_up", _("No failed jobs"), check_failed_jobs, needs=("database.migrations",)),
-    Check("jobs.failing", _("No job keeps failing"), check_failing_jobs, needs=("database.migrations",)),
+    Check("jobs.failing", _("Jobs that keep failing"), check_failing_jobs, needs=("database.migrations",)),
     Check(
         "audit.end",
-        _("The latest events in the audit log are unchanged"),
+        _("Latest events in the audit log"),
         check_audit_end,
         needs=("database.migrations",),
     ),
     Check(
         "audit.outside",
-        _("Signed checkpoints of the audit log are sent to another system"),
+        _("Sending of signed checkpoints"),
         check_audit_outside,
         needs=("database.migrations",),
     ),

@@ -200,9 +200,9 @@ OTHER_FIX = _(
 CHECKS = (
     Check(
         "mail.sender",
-        _("The portal finds its mailbox or mail server"),
+        _("Mailbox or mail server"),
         check_sender,
         needs=("database.migrations",),
     ),
-    Check("mail.right", _("The portal can send mail"), check_mail_right, needs=("database.migrations",)),
+    Check("mail.right", _("Sending of emails"), check_mail_right, needs=("database.migrations",)),
 )

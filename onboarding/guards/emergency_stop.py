@@ -54,7 +54,7 @@ def not_stopped(q: Question) -> bool:
 
 NOT_STOPPED = Guard(
     "not_stopped",
-    _("No emergency stop is in force"),
+    _("Emergency stop"),
     not_stopped,
     _(
         "An emergency stop is in force for this starter. Nobody can create a pass until two people in HR end it."

@@ -135,5 +135,5 @@ def live_probe_ids(account_id: str) -> frozenset[str]:
 
 def describe(codes: list[str]) -> str:
     """Return a sentence for the operator, for each code."""
-    titles = {guard.code: f"This does not hold: {guard.title}." for guard in guards.GUARDS}
+    titles = {guard.code: f"This check refuses a pass: {guard.title}." for guard in guards.GUARDS}
     return " ".join(OWN_RULES.get(code) or titles.get(code, code) for code in codes)

@@ -363,7 +363,7 @@ def webhook(tenant, policy_says):
 
 def doctor_says(guide: Runbook, line: str) -> str:
     """What the doctor says at the line that the guide names."""
-    printed = what_prints(line).split(guide.says("The webhooks can be read"))[1]
+    printed = what_prints(line).split(guide.says("Access to stored webhooks"))[1]
     return printed.split("\n✓")[0].split("\n✗")[0].split("\n?")[0].split("\n–")[0]
 
 
