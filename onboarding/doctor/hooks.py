@@ -24,7 +24,7 @@ def check_keys(_run: DoctorRun) -> Finding:
     if lost := [host for host, key in keys if key == "lost"]:
         return Finding(
             "wrong",
-            gettext("The portal cannot read the address or secret of the webhooks to: %(hosts)s.")
+            gettext("The portal cannot read the address or secret of these webhooks: %(hosts)s.")
             % {"hosts": _name(lost)},
             gettext(
                 "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the portal, or "
@@ -50,7 +50,7 @@ def check_deliveries(_run: DoctorRun) -> Finding:
         return Finding("ok", gettext("No delivery has waited for an hour or longer."))
     return Finding(
         "wrong",
-        gettext("The portal has been unable to deliver webhooks for at least an hour to: %(hosts)s.")
+        gettext("For at least an hour, the portal has been unable to deliver webhooks to: %(hosts)s.")
         % {"hosts": _name(hosts)},
         gettext(
             "Open “Webhook deliveries” in the administration to see the HTTP status and last error of each "

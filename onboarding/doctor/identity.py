@@ -202,7 +202,9 @@ def check_excess_permissions(run: DoctorRun) -> Finding:
             % {"permissions": ", ".join(wide)},
         )
     if others:
-        words = gettext("The portal’s own identity also has these read permissions: %(permissions)s.")
+        words = gettext(
+            "The portal’s own identity has these read permissions, which it does not need: %(permissions)s."
+        )
         return Finding("ok", words % {"permissions": ", ".join(others)})
     return Finding("ok", gettext("The portal’s own identity has only the permissions that the portal needs."))
 

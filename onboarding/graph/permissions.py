@@ -88,16 +88,14 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
         "UserAuthenticationMethod.ReadWrite.All": _(
             "lets the portal change all sign-in methods of all accounts, not only passes"
         ),
-        "User.ReadWrite.All": _(
-            "lets the portal change accounts and their managers, although its own checks rely on this data"
-        ),
+        "User.ReadWrite.All": _("lets the portal change the account and manager data that it checks"),
         "User.EnableDisableAccount.All": _("lets the portal enable and disable accounts"),
         "User.ManageIdentities.All": _("lets the portal change the sign-in identities of accounts"),
         "User.RevokeSessions.All": _("lets the portal end the sessions of all users"),
         "User.Invite.All": _("lets the portal invite guests"),
         "User-PasswordProfile.ReadWrite.All": _("lets the portal change all passwords"),
         "Directory.ReadWrite.All": _(
-            "lets the portal change accounts, managers and groups, although its own checks rely on this data"
+            "lets the portal change the account, manager and group data that it checks"
         ),
         "Group.ReadWrite.All": _(
             "lets the portal add any account to any group, including the group that can get passes"

@@ -42,7 +42,7 @@ ENABLED = Guard(
     _("Status of the account"),
     is_enabled,
     _("The account is not enabled yet."),
-    _("The account is disabled. Ask IT to enable it. The manager can then create a pass."),
+    _("The account is disabled. Ask IT to enable it."),
     resolves_itself=True,
 )
 
@@ -167,8 +167,8 @@ IN_SCOPE = Guard(
     in_scope,
     _("The portal is not allowed to create passes for this account."),
     _(
-        "The account is not in the groups, domains or departments that the policy allows. Ask IT to add it "
-        "to the right group, or ask an admin to change the policy."
+        "The account is not in the groups, domains or departments that the policy allows. Ask IT to "
+        "correct the account’s group, domain or department, or ask an admin to change the policy."
     ),
     resolves_itself=True,
 )

@@ -60,8 +60,8 @@ NOT_STOPPED = Guard(
         "An emergency stop is in force for this starter. Nobody can create a pass until two people in HR end it."
     ),
     _(
-        "An emergency stop is in force for this starter. Ask the security team what happened. Then two "
-        "people in HR can end it, on the page of the starter that was stopped. If the details of that starter "
-        "have been erased, they can end it on this page."
+        "An emergency stop is in force for this account. Ask the security team what happened. Two people "
+        "in HR can then end the stop on the page of the starter for whom it was used. If that starter’s "
+        "details were erased, they can end it on this page."
     ),
 )

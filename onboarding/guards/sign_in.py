@@ -168,8 +168,8 @@ NO_FOREIGN_PASS = Guard(
     no_foreign_pass,
     _("This account already has a pass that was created outside the portal."),
     _(
-        "This account already has a valid pass that was created outside the portal. Ask IT to delete that "
-        "pass. The manager can then create a pass."
+        "This account already has a valid pass that was created outside the portal. The manager can "
+        "replace it on the starter’s page, or IT can delete it."
     ),
     alarming=True,
     scarce=True,

@@ -52,10 +52,7 @@ SIGN_IN_PROBLEMS = (
     SignInProblem(
         "used",
         _("The pass has already been used"),
-        _(
-            "A pass works only once. Someone signed in with this pass but did not add a passkey within ten "
-            "minutes."
-        ),
+        _("A pass works only once, and someone has already signed in with this one."),
         (
             _("If you are still signed in on another device, add the passkey there."),
             NEW_PASS,

@@ -47,25 +47,25 @@ LATE = ActionNeeded(
     _("Change the start date"),
 )
 USED_UP = ActionNeeded(
-    _("The manager has used all the passes allowed for this starter."),
+    _("The maximum number of passes for this starter has been reached."),
     _("Call the manager. If the starter is with the manager, allow another pass."),
     label=_("Allow another pass"),
 )
-UNCONFIRMED = _("The portal created a pass, but the manager’s page did not confirm that the pass arrived.")
+UNCONFIRMED = _("The portal created a pass, but no page confirmed that the pass arrived.")
 # The pass may still work until Microsoft's list no longer shows it.
 NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
     _(
         "You do not need to do anything. The portal will delete the pass. Until then, the pass may still "
-        "work. The manager’s page will show when the pass is gone and what the manager can do next."
+        "work. The starter’s page will show the manager or stand-in what to do next."
     ),
 )
 NOT_REGISTERED = ActionNeeded(
-    _("The starter used the pass but did not register a sign-in method."),
+    _("The pass was used, but no sign-in method was registered."),
     _(
         "Ask the manager to create another pass with the same link, while the starter is with them. The "
-        "starter must register a passkey within ten minutes of signing in. An email address or a phone "
-        "number is not enough."
+        "starter must set up a sign-in method, such as a passkey, within ten minutes of signing in. An "
+        "email address or a phone number is not enough."
     ),
 )
 EMERGENCY_STOP = ActionNeeded(

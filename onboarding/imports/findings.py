@@ -48,9 +48,11 @@ ERRORS: dict[str, Words] = {
     "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
     "no_answer": _("Microsoft Entra did not respond. Check the rows again later."),
     "in_progress": _(
-        "The manager has already requested a pass for this starter, so you can no longer change the start."
+        "Someone has already requested a pass for this starter, so you can no longer change the start."
     ),
-    "changed": _("The account in Entra or the starter has changed since the check. Check the rows again."),
+    "changed": _(
+        "The account in Entra or the starter’s details have changed since the check. Check the rows again."
+    ),
 }
 # Questions: HR decides about the row.
 QUESTIONS: dict[str, Words] = {

@@ -90,7 +90,7 @@ def _state_when_over(starter: Starter) -> PageState | None:
     if starter.state == StarterState.WITHDRAWN:
         return PageState(
             "withdrawn",
-            gettext("HR has stopped the onboarding of this starter"),
+            gettext("This starter has been withdrawn"),
             (gettext("There is nothing for you to do."),),
             "stopped",
         )
@@ -146,7 +146,8 @@ def _state_of_issue(issue: PassIssue, starter: Starter) -> PageState:
         case _:
             lines: tuple[str, ...] = (
                 gettext(
-                    "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here."
+                    "Do not use this pass. The portal is deleting it. When it is gone, this page shows "
+                    "what you can do."
                 ),
                 gettext("Reason: %(reason)s.") % {"reason": issue.get_reason_display()}
                 if issue.reason
@@ -173,8 +174,8 @@ def _unknown_state(issue: PassIssue, starter: Starter) -> PageState:
         )
         % {"time": _clock_time(issue.intended_at, starter)},
         gettext(
-            "The check takes about three minutes, or longer if Microsoft does not respond. You can "
-            "then create a new pass here."
+            "The check takes about three minutes, or longer if Microsoft does not respond. After that, "
+            "this page shows what you can do."
         ),
     )
     return PageState("unknown", gettext("We are checking what happened"), lines, refresh_seconds=10)
@@ -195,11 +196,12 @@ def _handed_over_state(issue: PassIssue, starter: Starter) -> PageState:
         % {"time": _clock_time(issue.held_at, starter), "until": _clock_time(issue.valid_until, starter)},
         (
             gettext(
-                "%(name)s has signed in with the pass and must set up a passkey within ten minutes of "
-                "signing in."
+                "The pass was used. %(name)s must set up a sign-in method within ten minutes of signing in."
             )
             if used
-            else gettext("Next, %(name)s signs in and sets up a passkey. This page updates automatically.")
+            else gettext(
+                "Next, %(name)s signs in and sets up a sign-in method. This page updates automatically."
+            )
         )
         % {"name": starter.name},
     )
@@ -273,9 +275,7 @@ def _stopped_state() -> PageState:
 
 
 def _not_ready_state() -> PageState:
-    lines = (
-        gettext("HR has not finished adding this starter. If the starter begins today, ask HR to finish."),
-    )
+    lines = (gettext("HR has not finished adding this starter. Ask HR to finish."),)
     return PageState("early", gettext("HR has not finished yet"), lines)
 
 
@@ -294,7 +294,7 @@ def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
         gettext("You could create the pass until %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
-        gettext("Ask HR to change the start date. You can then create the pass here."),
+        gettext("Ask HR to change the start date. This page then shows when you can create the pass."),
     )
     return PageState("late", gettext("It is too late to create the pass"), lines, "stopped")
 
@@ -348,8 +348,8 @@ def _describe_last_pass(starter: Starter) -> tuple[str, ...]:
     return (
         gone % details,
         gettext(
-            "This time, make sure that the starter sets up a passkey within ten minutes. An email address or a "
-            "phone number is not enough."
+            "This time, make sure that the starter sets up a sign-in method, such as a passkey, within ten "
+            "minutes. An email address or a phone number is not enough."
         ),
     )
 
@@ -396,7 +396,7 @@ _WHY_UNAVAILABLE = {
     "not_checkable": _("The portal could not check the account. Try again in a minute."),
     "account_gone": _("Microsoft did not find the account. Try again in a minute."),
     "queue_limit": _(
-        "You are already in the queue for three starters. Create the pass for one of them first."
+        "You are already in the queue for three starters. Wait until it is your turn for one of them."
     ),
     "refusal_limit": format_lazy(
         _(
@@ -539,8 +539,8 @@ _WHY_FAILED = {
         "this pass without showing it."
     ),
     PassIssue.Reason.CHANGED: _(
-        "HR changed this starter while Microsoft was creating the pass. The portal is deleting the pass "
-        "without showing it."
+        "Someone changed this starter’s details while Microsoft was creating the pass. The portal is "
+        "deleting the pass without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
         "The portal could not save the pass. The portal is deleting the pass without showing it."

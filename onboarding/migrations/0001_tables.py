@@ -660,7 +660,7 @@ class Migration(migrations.Migration):
                     "remind_days_before",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="The portal sends the manager a reminder this many days before the starter’s first day. 0 means no reminder. Recommended: 1 if the invitation is sent more than three days before, otherwise 0.",
+                        help_text="The number of days before the first day on which the manager gets a reminder. 0 means no reminder. Recommended: 0, or 1 if the invitation is sent more than three days before the first day.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -899,8 +899,8 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two admins agreed, the command can create passes for these accounts. Nobody sees such a pass, and the portal deletes it. Recommended: leave empty.",
-                        verbose_name="test accounts for probe passes (for one hour)",
+                        help_text="For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two admins agreed, the command can create passes for these accounts. The portal never shows the code of such a pass, and deletes the pass. Recommended: leave empty.",
+                        verbose_name="test accounts for test passes (for one hour)",
                     ),
                 ),
                 (
@@ -1022,7 +1022,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         help_text="The manager can create a pass only after a second person in HR approves and gives a reason. The person who added the starter cannot approve. Recommended for sensitive departments only.",
-                        verbose_name="an HR colleague approves every starter",
+                        verbose_name="a second person in HR approves every starter",
                     ),
                 ),
                 (
@@ -1030,7 +1030,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         help_text="If HR accepts a new manager or assigns a stand-in, a second person in HR must approve this.",
-                        verbose_name="an HR colleague approves a changed manager",
+                        verbose_name="a second person in HR approves a changed manager",
                     ),
                 ),
                 (
@@ -1038,7 +1038,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         help_text="If HR allows another pass, a second person in HR must approve this.",
-                        verbose_name="an HR colleague approves a pass beyond the limit",
+                        verbose_name="a second person in HR approves a pass beyond the limit",
                     ),
                 ),
                 (
@@ -2515,15 +2515,15 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("", ""),
-                            ("no_receipt", "the manager’s page did not confirm that the pass arrived"),
-                            ("not_seen", "the manager did not see the pass"),
-                            ("lost", "the manager cancelled the pass"),
+                            ("no_receipt", "the page did not confirm that the pass arrived"),
+                            ("not_seen", "the manager or stand-in did not see the pass"),
+                            ("lost", "the manager or stand-in cancelled the pass"),
                             ("taken_back", "HR cancelled the pass"),
                             ("withdrawn", "HR or another system withdrew the starter"),
                             ("frozen", "an admin stopped all passes"),
                             ("stopped", "someone used the emergency stop"),
-                            ("sessions_ended", "an admin ended the manager’s sessions"),
-                            ("own_session_ended", "the manager ended another session of their own"),
+                            ("sessions_ended", "an admin ended the sessions of the manager or stand-in"),
+                            ("own_session_ended", "the manager or stand-in ended another of their sessions"),
                             ("changed", "someone changed the starter while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
@@ -2543,7 +2543,7 @@ class Migration(migrations.Migration):
                             ("replaced", "a pass created outside the portal replaced this pass"),
                             (
                                 "overtaken",
-                                "an earlier attempt created a pass after all, which replaced this one",
+                                "an earlier attempt created a pass after all, and that pass replaced this one",
                             ),
                             ("gone", "someone deleted the pass outside the portal"),
                         ],
@@ -2790,7 +2790,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "probe pass",
+                "verbose_name": "test pass",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("ended_at", None)), fields=["account_id"], name="probe_pass_open"

@@ -40,15 +40,15 @@ class PassIssue(models.Model):
         """Why an issue is in its state."""
 
         NONE = "", ""
-        NO_RECEIPT = "no_receipt", _("the manager’s page did not confirm that the pass arrived")
-        NOT_SEEN = "not_seen", _("the manager did not see the pass")
-        LOST = "lost", _("the manager cancelled the pass")
+        NO_RECEIPT = "no_receipt", _("the page did not confirm that the pass arrived")
+        NOT_SEEN = "not_seen", _("the manager or stand-in did not see the pass")
+        LOST = "lost", _("the manager or stand-in cancelled the pass")
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("HR or another system withdrew the starter")
         FROZEN = "frozen", _("an admin stopped all passes")
         STOPPED = "stopped", _("someone used the emergency stop")
-        SESSIONS_ENDED = "sessions_ended", _("an admin ended the manager’s sessions")
-        OWN_SESSION_ENDED = "own_session_ended", _("the manager ended another session of their own")
+        SESSIONS_ENDED = "sessions_ended", _("an admin ended the sessions of the manager or stand-in")
+        OWN_SESSION_ENDED = "own_session_ended", _("the manager or stand-in ended another of their sessions")
         CHANGED = "changed", _("someone changed the starter while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
@@ -66,7 +66,10 @@ class PassIssue(models.Model):
         USED = "used", _("the pass was used, but no sign-in method was registered")
         EXPIRED = "expired", _("the pass expired")
         REPLACED = "replaced", _("a pass created outside the portal replaced this pass")
-        OVERTAKEN = "overtaken", _("an earlier attempt created a pass after all, which replaced this one")
+        OVERTAKEN = (
+            "overtaken",
+            _("an earlier attempt created a pass after all, and that pass replaced this one"),
+        )
         GONE = "gone", _("someone deleted the pass outside the portal")
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)

@@ -163,9 +163,9 @@ class PolicySettings(models.Model):
         default=0,
         validators=value_between(0, 29),
         help_text=_(
-            "The portal sends the manager a reminder this many days before the starter’s first day. 0 "
-            "means no reminder. Recommended: 1 if the invitation is sent more than three days before, "
-            "otherwise 0."
+            "The number of days before the first day on which the manager gets a reminder. 0 means no "
+            "reminder. Recommended: 0, or 1 if the invitation is sent more than three days before the "
+            "first day."
         ),
     )
     remind_on_day = models.BooleanField(
@@ -359,14 +359,14 @@ class PolicySettings(models.Model):
         ),
     )
     probe_accounts = models.TextField(
-        _("test accounts for probe passes (for one hour)"),
+        _("test accounts for test passes (for one hour)"),
         blank=True,
         default="",
         db_default="",
         help_text=_(
-            "For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two "
-            "admins agreed, the command can create passes for these accounts. Nobody sees such a pass, and the portal "
-            "deletes it. Recommended: leave empty."
+            "For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour "
+            "after two admins agreed, the command can create passes for these accounts. The portal never "
+            "shows the code of such a pass, and deletes the pass. Recommended: leave empty."
         ),
     )
 
@@ -455,7 +455,7 @@ class PolicySettings(models.Model):
         ),
     )
     approve_all = models.BooleanField(
-        _("an HR colleague approves every starter"),
+        _("a second person in HR approves every starter"),
         default=False,
         help_text=_(
             "The manager can create a pass only after a second person in HR approves and gives a reason. "
@@ -463,14 +463,14 @@ class PolicySettings(models.Model):
         ),
     )
     approve_manager = models.BooleanField(
-        _("an HR colleague approves a changed manager"),
+        _("a second person in HR approves a changed manager"),
         default=False,
         help_text=_(
             "If HR accepts a new manager or assigns a stand-in, a second person in HR must approve this."
         ),
     )
     approve_beyond = models.BooleanField(
-        _("an HR colleague approves a pass beyond the limit"),
+        _("a second person in HR approves a pass beyond the limit"),
         default=False,
         help_text=_("If HR allows another pass, a second person in HR must approve this."),
     )

@@ -104,7 +104,7 @@ SITUATIONS: dict[str, tuple[str, str, str]] = {
     "after a lost answer": ("ready", "did not create a pass: Microsoft did not respond", "Create the pass"),
     "after a deletion": ("ready", "no longer works", "Create the pass"),
     "registered": ("registered", "There is nothing left for you to do", ""),
-    "withdrawn": ("withdrawn", "HR has stopped the onboarding of this starter", ""),
+    "withdrawn": ("withdrawn", "This starter has been withdrawn", ""),
 }
 BUTTONS = (
     "Create the pass and show it once",

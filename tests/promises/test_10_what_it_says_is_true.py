@@ -41,9 +41,9 @@ BY_FUNCTION = {
     "The pass was deleted. The manager can create another one with the same link.": (
         "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
     ),
-    "HR has stopped the onboarding of this starter": ("onboarding/managers/page_state.py", "_state_when_over", "WITHDRAWN"),
+    "This starter has been withdrawn": ("onboarding/managers/page_state.py", "_state_when_over", "WITHDRAWN"),
     "The pass is being cancelled": ("onboarding/managers/page_state.py", "_state_of_issue", "issue.state"),
-    "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here.": (
+    "Do not use this pass. The portal is deleting it. When it is gone, this page shows what you can do.": (
         "onboarding/managers/page_state.py", "_state_of_issue", "issue.state",
     ),
     "Do not use the pass. The portal is deleting it.": (
@@ -104,9 +104,10 @@ NO_CLAIM = {
     ),
     "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or ask an "
     "admin to raise the limit.": "raised before the email is written",
-    "The link was not sent, because there are already several emails with it today. You can send it again tomorrow.": (
-        "raised before the email is written, by the number of emails"
-    ),
+    (
+        "The link was not sent, because there are already several emails with this link today. You can send "
+        "it again tomorrow."
+    ): ("raised before the email is written, by the number of emails"),
     "No pass was created, and the existing pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",
     "withdrawn": "a number of starters, counted by their state",

@@ -35,7 +35,7 @@ def test_manager_confirms_the_pass_without_scripts(site, manager):
 
 def wait_until_held(site, manager):
     manager.waits_for(
-        lambda: "The manager’s page confirmed that the pass arrived" in site.told_to_hr(manager.starter),
+        lambda: "The page confirmed that the pass arrived" in site.told_to_hr(manager.starter),
         "the receipt",
     )
 
