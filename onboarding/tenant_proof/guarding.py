@@ -38,7 +38,7 @@ NOT_NAMED, FROZEN, NO_WORKER, IS_A_STARTER, NO_ROOM = (
 )  # fmt: skip
 OWN_RULES = {
     NOT_NAMED: (
-        "The policy does not name this account. An admin adds it to “test accounts for probe passes”, and a second admin "
+        "The policy does not name this account. An admin adds it to “test accounts for test passes”, and a second admin "
         "activates that version. That counts for one hour."
     ),
     FROZEN: "The portal is frozen.",

@@ -94,7 +94,7 @@ def test_day_lists_each_starter_and_who_must_act_next(today, record, invite, hel
     }
     waits = "5 starters on this day: 1 waiting for the manager, 1 waiting for the starter to sign in, 1 waiting for the portal"
     assert waits in page
-    assert "The manager can create the pass now" in rows["Liam O'Brien"]
+    assert "The manager or stand-in can create the pass now" in rows["Liam O'Brien"]
     assert "No starter needs attention." in page
 
 

@@ -62,7 +62,7 @@ def test_the_facts_are_those_of_the_directory_and_of_hr(browser_of, record):
     ("state", "next_step"),
     [
         ("recorded", "The manager will get the link on"),
-        ("invited", "The manager can create the pass from"),
+        ("invited", "The manager or stand-in can create the pass from"),
         ("issued", "The starter signs in with the pass"),
         ("registered", "Nothing. The starter can sign in."),
         ("withdrawn", "Nothing. HR or another system withdrew the starter."),
