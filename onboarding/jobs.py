@@ -230,7 +230,7 @@ def delete_dead_heartbeats() -> None:
     """Delete the heartbeats of workers that died long ago: each restart of a container is a worker with a new name."""
     try:
         Heartbeat.objects.filter(beat_at__lt=clock.now() - HEARTBEAT_KEPT_FOR).delete()
-    except ProgrammingError:  # the worker has more important work
+    except ProgrammingError:  # a missing DELETE right must not stop the worker
         log.warning(
             "the database role may not delete heartbeats: run `manage.py database_role --apply` again"
         )

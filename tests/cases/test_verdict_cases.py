@@ -292,7 +292,7 @@ def signed_in_before(tenant):
     ],
     ids=["outside the pass policy", "an account signed in before", "an admin as manager"],
 )
-def test_f5_opening_a_page_shows_only_recorded_facts(
+def test_f5_page_claims_hr_notified_only_afterwards(
     key, manager, happens, invite, browser_of, tenant, run_jobs
 ):
     starter, browser = invite(key), browser_of(manager)
