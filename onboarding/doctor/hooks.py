@@ -27,8 +27,9 @@ def check_keys(_run: DoctorRun) -> Finding:
             gettext("The portal cannot read the address or secret of these webhooks: %(hosts)s.")
             % {"hosts": _name(lost)},
             gettext(
-                "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the portal, or "
-                "revoke these webhooks in the administration and let the other systems add them again."
+                "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the "
+                "portal. Or revoke these webhooks in the administration and let the other systems add them "
+                "again."
             ),
         )
     if any(key == "earlier" for _, key in keys):

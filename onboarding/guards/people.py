@@ -20,9 +20,9 @@ _WROTE_POLICY = _(
     "You wrote or activated the policy that applies to this starter, so you cannot create the pass."
 )
 _WROTE_POLICY_HR = _(
-    "The manager wrote or activated the current version of the policy, so they cannot create passes while "
-    "it is in force. Assign the manager’s manager as stand-in, or ask another admin to write and activate "
-    "a new version."
+    "The manager wrote or activated the current version of the policy. They cannot create passes while it "
+    "is in force. Assign the manager’s manager as stand-in, or ask another admin to write and activate a "
+    "new version."
 )
 _WAS_ADMIN = _("You were an admin in the last {days} days, so you cannot create passes.")
 _WAS_ADMIN_HR = _(

@@ -91,24 +91,22 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.ACCOUNT_FOUND: ActionNeeded(
         _("An account with the expected name now exists."),
         _(
-            "Check that the account belongs to the starter, then accept it. The portal will then invite the "
-            "manager."
+            "Check that the account belongs to the starter, then accept it. Until then, the portal does "
+            "not invite the manager."
         ),
         label=_("View details"),
     ),
     Problem.ACCOUNT_GONE: ActionNeeded(
         _("The account is no longer in Entra."),
-        _(
-            "Ask IT whether they deleted the account by mistake. If there is a new account, choose the new "
-            "account."
-        ),
+        _("Ask IT whether the account was deleted by mistake. If there is a new account, choose it."),
         "account",
         _("Choose another account"),
     ),
     Problem.ACCOUNT_CHANGED: ActionNeeded(
         _("The account has changed since HR checked it."),
         _(
-            "Check what changed. If it is still the right person, confirm the changes. If not, choose another account."
+            "Check what changed. If this is still the right person, confirm the changes. If not, choose "
+            "another account."
         ),
         label=_("View details"),
     ),
@@ -124,15 +122,13 @@ FIXES: dict[str, ActionNeeded] = {
         _("No manager is set in Entra."),
         _(
             "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If "
-            "IT has just set the manager and you do not want to wait, send the link: the portal then reads "
-            "Entra immediately."
+            "IT has just done this, you can send the link: the portal then reads Entra immediately."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(
         _("The manager has no mailbox, so the portal cannot email the link."),
         _(
-            "Give the manager the link yourself. The manager can also find the starter on their home page in "
-            "the portal."
+            "Give the manager the link yourself. The starter is also on the manager’s home page in the portal."
         ),
         label=_("Show the link"),
     ),

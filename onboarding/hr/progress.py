@@ -119,8 +119,8 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     match StarterState(starter.state):
         case StarterState.RECORDED:
             return gettext(
-                "If the manager does not get the email, send the link from this page or give the manager "
-                "the link yourself."
+                "If the manager does not get the email, send the link from this page. You can also give "
+                "them the link yourself."
             )
         case StarterState.INVITED if now < starter.starts_at - rules.opens_before:
             return gettext(

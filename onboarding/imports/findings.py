@@ -77,8 +77,8 @@ QUESTIONS: dict[str, Words] = {
 }
 NOTICES: dict[str, Words] = {
     "no_mailbox": _(
-        "The manager has no mailbox, so the portal cannot email the link. The manager can find the starter on the "
-        "portal’s home page."
+        "The manager has no mailbox, so the portal cannot email the link. The starter is on the manager’s "
+        "home page in the portal."
     ),
     "already": _(
         "This starter has already been added with the same start date and time. Nothing will change."

@@ -192,7 +192,7 @@ def _shown_state(issue: PassIssue, starter: Starter) -> PageState:
 def _handed_over_state(issue: PassIssue, starter: Starter) -> PageState:
     used = issue.used_at is not None
     lines = (
-        gettext("The pass was shown at %(time)s. It can be used once, until %(until)s.")
+        gettext("The pass was shown at %(time)s. It works once, until %(until)s.")
         % {"time": _clock_time(issue.held_at, starter), "until": _clock_time(issue.valid_until, starter)},
         (
             gettext(
@@ -309,7 +309,7 @@ def _sign_in_state(before: tuple[str, ...], *, is_queued: bool) -> PageState:
         gettext("Sign in again before you create the pass. You will return to this page."),
     )
     if is_queued:
-        lines = (*lines, gettext("It will be your turn within a minute. You keep your place in the queue."))
+        lines = (*lines, gettext("Your turn comes within a minute. You keep your place in the queue."))
     return PageState("sign_in", gettext("First, confirm it is you"), (*before, *lines), "todo", "sign_in")
 
 
@@ -446,12 +446,11 @@ def foreign_pass_state(live: ForeignPass, starter: Starter) -> PageState:
     lines = (
         (
             gettext(
-                "This pass was created outside the portal on %(day)s at %(time)s. It can be used once, until "
-                "%(until)s."
+                "This pass was created outside the portal on %(day)s at %(time)s. It works once, until %(until)s."
             )
             if live.once
             else gettext(
-                "This pass was created outside the portal on %(day)s at %(time)s. It can be used more than once, "
+                "This pass was created outside the portal on %(day)s at %(time)s. It works more than once, "
                 "until %(until)s."
             )
         )

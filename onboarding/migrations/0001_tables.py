@@ -597,7 +597,7 @@ class Migration(migrations.Migration):
                     "sign_in_minutes",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="If the manager signed in more than this many minutes ago, they must sign in again before they can create a pass. Recommended: 5.",
+                        help_text="If the manager signed in more than this many minutes ago, they must sign in again to create a pass. Recommended: 5.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(60),
@@ -610,7 +610,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="For example c1. If you enter a context, the manager must sign in again for each pass and meet the conditions of the context. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
+                        help_text="For example c1. With a context, the manager must sign in again for each pass and meet its conditions. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
                         max_length=3,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -686,11 +686,7 @@ class Migration(migrations.Migration):
                         ],
                         db_default="above",
                         default="above",
-                        help_text="If there is no pass yet on the first day, the portal sends one email to the "
-                        "recipient chosen here. If you choose the manager’s manager but Entra has no "
-                        "email address for them, the email goes to the on-call address. If there is no "
-                        "on-call address, it goes to HR. Recommended: the manager’s manager, who can "
-                        "act if the manager is ill.",
+                        help_text="If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. If Entra has no email address for the manager’s manager, the email goes to the on-call address. If there is no on-call address, it goes to HR. Recommended: the manager’s manager, who can act if the manager is ill.",
                         max_length=8,
                         verbose_name="recipient of the escalation email",
                     ),
@@ -741,7 +737,7 @@ class Migration(migrations.Migration):
                             ("required", "check, and refuse the pass if Entra has no hire date"),
                         ],
                         default="known",
-                        help_text="If the hire date in Entra is far from the start date, HR may have chosen the wrong account or the wrong year.",
+                        help_text="A hire date in Entra that is far from the start date can mean that HR chose the wrong account or year.",
                         max_length=8,
                         verbose_name="hire date matches the start date",
                     ),
@@ -853,7 +849,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Normally the portal creates no pass for an account with a phone number, because a phone can be a sign-in method. Turn this setting on only if HR or IT registers phone numbers before the first day. The portal will then accept any phone on a new account, which is less safe.",
+                        help_text="A phone can be a sign-in method, so the portal normally creates no pass for an account with a phone number. Turn this setting on only if HR or IT registers phone numbers before the first day. The portal will then accept any phone on a new account, which is less safe.",
                         verbose_name="HR registers phones before the first day",
                     ),
                 ),
@@ -1057,7 +1053,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="One system per line. The portal accepts a starter automatically if the requester works in HR and signed in to the portal in the last 90 days. The requester then counts as the person who added the starter. Recommended: leave empty.",
+                        help_text="One system per line. The portal accepts a starter automatically if the requester works in HR and recently signed in to the portal (in the last 90 days). The requester then counts as the person who added the starter. Recommended: leave empty.",
                         verbose_name="systems whose starters can be accepted automatically",
                     ),
                 ),
@@ -1075,7 +1071,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=0,
                         default=0,
-                        help_text="Every hour, the portal reads the hire dates in Entra. It proposes a starter for each allowed account with a hire date within this many days, and HR accepts the proposals. 0 turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates.",
+                        help_text="Every hour, the portal reads the hire dates in Entra. It proposes a starter for each allowed account with a hire date within this many days. HR accepts the proposals. 0 turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
@@ -1151,7 +1147,7 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or for an account that is already in use. Leave empty to use the address set at installation.",
+                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or one already in use. Leave empty to use the address set at installation.",
                         max_length=254,
                         verbose_name="security team's email address",
                     ),

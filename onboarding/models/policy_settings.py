@@ -112,8 +112,8 @@ class PolicySettings(models.Model):
         default=5,
         validators=value_between(1, 60),
         help_text=_(
-            "If the manager signed in more than this many minutes ago, they must sign in again before they "
-            "can create a pass. Recommended: 5."
+            "If the manager signed in more than this many minutes ago, they must sign in again to create a "
+            "pass. Recommended: 5."
         ),
     )
     step_up_context = models.CharField(
@@ -125,9 +125,9 @@ class PolicySettings(models.Model):
             RegexValidator(r"\Ac[1-9][0-9]?\Z", _("Enter an authentication context from c1 to c99."))
         ],
         help_text=_(
-            "For example c1. If you enter a context, the manager must sign in again for each pass and meet the "
-            "conditions of the context. First assign a Conditional Access policy to the context. Without such a "
-            "policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
+            "For example c1. With a context, the manager must sign in again for each pass and meet its "
+            "conditions. First assign a Conditional Access policy to the context. Without such a policy, "
+            "Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
         ),
     )
 
@@ -181,10 +181,10 @@ class PolicySettings(models.Model):
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
-            "If there is no pass yet on the first day, the portal sends one email to the recipient "
-            "chosen here. If you choose the manager’s manager but Entra has no email address for them, "
-            "the email goes to the on-call address. If there is no on-call address, it goes to HR. "
-            "Recommended: the manager’s manager, who can act if the manager is ill."
+            "If there is no pass yet on the first day, the portal sends one email to the recipient chosen "
+            "here. If Entra has no email address for the manager’s manager, the email goes to the on-call "
+            "address. If there is no on-call address, it goes to HR. Recommended: the manager’s manager, "
+            "who can act if the manager is ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -226,8 +226,7 @@ class PolicySettings(models.Model):
         choices=HireDate,
         default=HireDate.KNOWN,
         help_text=_(
-            "If the hire date in Entra is far from the start date, HR may have chosen the wrong account or the "
-            "wrong year."
+            "A hire date in Entra that is far from the start date can mean that HR chose the wrong account or year."
         ),
     )
     hire_date_days = models.PositiveSmallIntegerField(
@@ -315,8 +314,8 @@ class PolicySettings(models.Model):
         default=False,
         db_default=False,
         help_text=_(
-            "Normally the portal creates no pass for an account with a phone number, because a phone can be a "
-            "sign-in method. Turn this setting on only if HR or IT registers phone numbers before the first "
+            "A phone can be a sign-in method, so the portal normally creates no pass for an account with a "
+            "phone number. Turn this setting on only if HR or IT registers phone numbers before the first "
             "day. The portal will then accept any phone on a new account, which is less safe."
         ),
     )
@@ -493,8 +492,8 @@ class PolicySettings(models.Model):
         db_default="",
         help_text=_(
             "One system per line. The portal accepts a starter automatically if the requester works in HR "
-            "and signed in to the portal in the last 90 days. The requester then counts as the person who "
-            "added the starter. Recommended: leave empty."
+            "and recently signed in to the portal (in the last 90 days). The requester then counts as the "
+            "person who added the starter. Recommended: leave empty."
         ),
     )
     api_agents = models.BooleanField(
@@ -509,9 +508,9 @@ class PolicySettings(models.Model):
         db_default=0,
         validators=value_between(0, 90),
         help_text=_(
-            "Every hour, the portal reads the hire dates in Entra. It proposes a starter for each "
-            "allowed account with a hire date within this many days, and HR accepts the proposals. 0 "
-            "turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates."
+            "Every hour, the portal reads the hire dates in Entra. It proposes a starter for each allowed "
+            "account with a hire date within this many days. HR accepts the proposals. 0 turns proposals "
+            "off. Recommended: 0, or 14 if your HR system sets hire dates."
         ),
     )
     accept_proposals = models.BooleanField(
@@ -579,8 +578,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "This address gets an email as soon as someone requests a pass for a privileged account or for an "
-            "account that is already in use. Leave empty to use the address set at installation."
+            "This address gets an email as soon as someone requests a pass for a privileged account or one "
+            "already in use. Leave empty to use the address set at installation."
         ),
     )
     duty_address = models.EmailField(

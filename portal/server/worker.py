@@ -221,7 +221,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.drop(next(iter(self.waiting)))
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """End the connections whose time is over; gunicorn's loop calls this. One that sent part of a request gets an answer first."""
+        """End the connections whose time is over; gunicorn's loop calls this.
+
+        One that sent part of a request gets an answer first.
+        """
         now = time.monotonic()
         if now < self.next_sweep and not force:
             return

@@ -53,7 +53,7 @@ BY_FUNCTION = {
     "no email was sent": ("onboarding/hr/mail_log.py", "link_status", "starter.mails"),
     "sent as part of a digest email": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
     "sent": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
-    "The link was sent at %(time)s. You can send it again ten minutes after that time.": (
+    "The link was sent at %(time)s. You can send it again ten minutes later.": (
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
     # The result of a service that returned without an error. Its event is in the same transaction.
