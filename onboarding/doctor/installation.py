@@ -142,7 +142,9 @@ CONSEQUENCES = {
     "audit_events": _("The server log does not receive the events of the audit log."),
     "proposals": _("The portal cannot propose new starters from the hire dates in Entra."),
     "directory_log": _("The portal does not see passes that others create with the portal’s identity."),
-    "audit_head": _("Not all destinations receive the signed checkpoints of the audit log."),
+    "audit_head": _(
+        "Not all destinations receive the signed checkpoints (the number and hash of the newest event)."
+    ),
 }
 
 

@@ -78,7 +78,9 @@ def check_policy_targets(run: DoctorRun) -> Finding:
             gettext(
                 "The tenant's Temporary Access Pass policy includes no accounts, so Entra refuses every pass."
             ),
-            gettext("Include the group of current starters in the policy (%(where)s, Enable and target).")
+            gettext(
+                "In Entra, include the group of current starters in the policy (%(where)s, Enable and target)."
+            )
             % {"where": ADMIN_CENTRE_PATH},
         )
     words = (

@@ -36,7 +36,7 @@ EVENTS: dict[str, Words] = {
     "starter.another_allowed": _("HR allowed another pass"),
     "starter.issued": _("A pass was created"),
     "starter.opened_again": _("A new pass is needed"),
-    "starter.registered": _("The starter registered a sign-in method"),
+    "starter.registered": _("A sign-in method was registered"),
     "starter.withdrawal_asked": _("Withdrawal requested"),
     "starter.withdrawn": _("Withdrawn"),
     "starter.lapsed": _(
@@ -45,14 +45,14 @@ EVENTS: dict[str, Words] = {
     "starter.brought_back": _("HR undid the withdrawal"),
     "starter.account_replaced": _("HR chose another account"),
     "starter.acceptance_cancelled": _(
-        "The other system changed the starter’s details, so HR must accept the starter again"
+        "The other system changed the starter’s details. HR must accept the starter again"
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
     "starter.accepted_by_rule": _(
         "The portal accepted its own proposal automatically, as two admins had allowed in the policy"
     ),
     "starter.requester_changed": _(
-        "The requester in the other system changed, so HR must accept the starter again"
+        "The requester in the other system changed. HR must accept the starter again"
     ),
     "starter.stopped": _("Someone used the emergency stop"),
     "starter.stop_code_made": _("HR created a stop code for the starter"),
@@ -100,9 +100,7 @@ EVENTS: dict[str, Words] = {
     "directory.finding_closed": _(
         "An admin resolved a difference between Entra’s audit log and this audit log"
     ),
-    "directory.not_read": _(
-        "The portal could not compare a part of Entra’s audit log, because Entra no longer has that part"
-    ),
+    "directory.not_read": _("A part of Entra’s audit log was not compared, because Entra no longer has it"),
     "import.checked": _("HR imported a list, and the portal looked up its accounts"),
     "import.added": _("HR added starters from an imported list"),
     "account.look_ups_counted": _("HR looked up accounts"),

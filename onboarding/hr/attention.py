@@ -236,7 +236,8 @@ def _action_for_unconfirmed(last: PassIssue | None) -> ActionNeeded | None:
     if last is None or last.reason != Reason.NO_RECEIPT or last.state != IssueState.REVOKED:
         return None
     return ActionNeeded(
-        UNCONFIRMED, _("The pass was deleted. The manager can create another one with the same link.")
+        UNCONFIRMED,
+        _("The pass was deleted. The manager or stand-in can create another one with the same link."),
     )
 
 

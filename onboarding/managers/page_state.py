@@ -107,11 +107,7 @@ def _state_when_over(starter: Starter) -> PageState | None:
         return PageState(
             "registered",
             gettext("%(name)s can sign in") % {"name": starter.name},
-            (
-                gettext(
-                    "The starter has set up their own sign-in method. There is nothing left for you to do."
-                ),
-            ),
+            (gettext("The starter now has their own sign-in method. There is nothing left for you to do."),),
             "done",
         )
     return None
@@ -400,8 +396,8 @@ _WHY_UNAVAILABLE = {
     ),
     "refusal_limit": format_lazy(
         _(
-            "Too many of your requests were refused today. Ask HR or {contact} to fix the problem. You can try "
-            "again tomorrow."
+            "The portal refused too many of your requests today. Ask HR or {contact} to fix the problem. "
+            "You can try again tomorrow."
         ),
         contact=settings.SUPPORT_CONTACT,
     ),

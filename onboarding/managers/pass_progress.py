@@ -80,7 +80,7 @@ def _progress_after_use(issue: PassIssue) -> Progress:
 
 
 def _progress_registered(issue: PassIssue) -> Progress:
-    line = gettext("%(name)s has set up their own sign-in method. There is nothing left for you to do.")
+    line = gettext("%(name)s now has their own sign-in method. There is nothing left for you to do.")
     lines = (line % {"name": issue.starter.name},)
     return Progress("registered", gettext("You are done"), lines, "done", is_final=True)
 

@@ -53,7 +53,7 @@ class PassIssue(models.Model):
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
         NOT_RECORDED = "not_recorded", _("the portal could not save the result")
-        CRASHED = "crashed", _("the portal stopped before it had a result")
+        CRASHED = "crashed", _("the portal was stopped before the result was known")
         THROTTLED = "throttled", _("Microsoft asked the portal to wait")
         REFUSED = "refused", _("Microsoft refused")
         NOT_KNOWN_YET = "not_known_yet", _("Microsoft did not know the account yet")
@@ -62,7 +62,7 @@ class PassIssue(models.Model):
             _("the portal could not delete a pass that was created outside the portal"),
         )
         UNREACHABLE = "unreachable", _("the portal could not reach Microsoft")
-        REGISTERED = "registered", _("the starter registered a sign-in method")
+        REGISTERED = "registered", _("a sign-in method was registered")
         USED = "used", _("the pass was used, but no sign-in method was registered")
         EXPIRED = "expired", _("the pass expired")
         REPLACED = "replaced", _("a pass created outside the portal replaced this pass")
@@ -132,7 +132,7 @@ class PassIssue(models.Model):
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
     shown_at = models.DateTimeField(_("shown"), null=True, blank=True)
     receipt_until = models.DateTimeField(
-        _("deadline for the manager’s page to confirm that it showed the pass"), null=True, blank=True
+        _("time by which the page must confirm that it showed the pass"), null=True, blank=True
     )
     held_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     used_at = models.DateTimeField(_("used"), null=True, blank=True)

@@ -406,7 +406,7 @@ def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):
         controller.stop()
 
     assert seen.wrong == []
-    assert "No test email was sent" in seen.text
+    assert "The doctor does not send a test email" in seen.text
     assert got == []
 
 

@@ -113,7 +113,7 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         ada.open(guide.address("/admin/portal/user/"))
         ada.open(f"/admin/portal/user/{maria_id}/change/")
         ada.click(guide.says("End all sessions…"))
-        assert "signed out of the portal in every browser" in ada.page.text
+        assert "signs this person out in every browser" in ada.page.text
 
         # 5. What happened can be read, and kept.
         assert guide.quotes("The audit log is unchanged") in what_prints(guide.blocks()[0])

@@ -38,7 +38,7 @@ CLAIM = re.compile(
 BY_FUNCTION = {
     "HR was notified on %(moment)s.": ("onboarding/managers/page_state.py", "_hr_notified_line", "hr_notified_at"),
     "HR has been notified.": ("onboarding/managers/page_state.py", "_describe_last_pass", "_hr_was_notified"),
-    "The pass was deleted. The manager can create another one with the same link.": (
+    "The pass was deleted. The manager or stand-in can create another one with the same link.": (
         "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
     ),
     "This starter has been withdrawn": ("onboarding/managers/page_state.py", "_state_when_over", "WITHDRAWN"),
@@ -90,8 +90,6 @@ BY_MAIL = {
 
 # Texts that claim no action of the portal, and why.
 NO_CLAIM = {
-    "%(server)s answers and uses TLS. No test email was sent.": "the doctor sends nothing",
-    "%(server)s answers but does not use TLS. No test email was sent.": "the doctor sends nothing",
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
     "Check whether the object was deleted.": "a question",
