@@ -72,7 +72,7 @@ class StarterLinkLimitReached(OnboardingError):
 
 
 class OwnStarter(OnboardingError):
-    """An HR person acts on a starter whom they manage."""
+    """An HR person acts on a starter that they manage."""
 
     message = _("You are this person’s manager, so you cannot do this. Ask an HR colleague to do it.")
 

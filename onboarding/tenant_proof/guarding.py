@@ -85,7 +85,7 @@ def build_question(facts: graph.Facts, ours: frozenset[str] = frozenset()) -> Qu
 
 
 def find_refusals(question: Question) -> list[str]:
-    """Return the codes of the guards that refuse, and of the rules that probe passes have besides."""
+    """Return the codes of the guards that refuse, and of the extra rules for probe passes."""
     asked = [guard for guard in guards.GUARDS if guard.code not in ABOUT_PEOPLE]
     return [guard.code for guard in asked if not _holds(guard, question)]
 
@@ -128,7 +128,7 @@ def find_own_refusals(account_id: str, rules: EffectivePolicy) -> list[str]:
 
 
 def live_probe_ids(account_id: str) -> frozenset[str]:
-    """Return the ids in Entra of this account's probe passes that are not seen gone yet."""
+    """Return the ids in Entra of this account's probe passes that Microsoft's list may still show."""
     rows = ProbePass.objects.filter(account_id=account_id, ended_at=None).exclude(method_id="")
     return frozenset(rows.values_list("method_id", flat=True))
 

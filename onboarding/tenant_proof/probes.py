@@ -23,7 +23,7 @@ LOOK_AGAIN, LOOKS = 2.0, 30
 
 
 def check_eligibility(run: ProofRun) -> Finding:
-    """For whom is a pass refused? The guards answer for each account, and nothing is sent to Microsoft but reads."""
+    """Ask the guards for each account whether a pass is refused. Sends only reads to Microsoft."""
     if not run.all_accounts:
         return skipped("Name accounts with --account.")
     refused: dict[str, list[str]] = {}
@@ -151,7 +151,7 @@ def check_deletion(run: ProofRun) -> Finding:
 
 
 def delete_all(run: ProofRun) -> list[ProbePass]:
-    """Delete the probe passes of this and of earlier runs. Returns those that are not seen gone; the worker continues."""
+    """Delete the probe passes of this and of earlier runs. Returns those still listed; the worker continues."""
     for _ in range(LOOKS):
         left = [probe for probe in cleaning.open_probes() if not _is_gone(run, probe)]
         # A pass of a request without an answer may appear for a quarter of an hour: that is for the worker.
@@ -208,11 +208,11 @@ def _facts_of(probe: ProbePass) -> dict[str, object]:
 
 
 PROBES = (
-    Check("eligibility", "For whom does the portal refuse a pass?", check_eligibility, "reads"),
+    Check("eligibility", "For which accounts does the portal refuse a pass?", check_eligibility, "reads"),
     # First, because with a valid pass on the account Microsoft might refuse for that.
     Check("refused_lifetime", "Does the portal recognise why Microsoft refuses?", check_refused_lifetime, "probes"),
     Check("creation", "Does Microsoft create a pass?", check_creation, "probes"),
     Check("listing", "How long until the list shows a new pass?", check_listing, "probes"),
     Check("second_post", "What does a second POST do?", check_second_post, "probes"),
-    Check("deletion", "Is a deleted pass seen gone?", check_deletion, "probes"),
+    Check("deletion", "Does the list stop showing a deleted pass?", check_deletion, "probes"),
 )  # fmt: skip

@@ -74,7 +74,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # --- Waiting for a client: in the main loop -----------------------------------------------------------------
 
     def accept(self, listener: socket.socket) -> None:
-        """Accept a connection. If there are too many, the one that has waited longest makes room."""
+        """Accept a connection. If there are too many, close the one that has been idle longest."""
         if self.nr_conns >= self.worker_connections - 1:
             self.drop_longest_waiting()
         try:

@@ -40,7 +40,7 @@ def wait_until_held(site, manager):
     )
 
 
-def test_the_pass_is_masked_until_it_is_asked_for(manager):
+def test_the_pass_is_masked_until_the_person_shows_it(manager):
     manager.presses_the_button()
     code = manager.code()
 
