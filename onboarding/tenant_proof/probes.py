@@ -15,9 +15,9 @@ from onboarding.tenant_proof.requests import ProbeRefused, request_pass
 from onboarding.tenant_proof.run import ProofRun
 
 Answer = ProbePass.Answer
-FIRST = "the first probe pass"
+FIRST = "the first test pass"
 NEEDS_FIRST = "The check `creation` created no pass in this run."
-NO_PROBE = "Name a test account for probe passes with --probe."
+NO_PROBE = "Name a test account for test passes with --probe."
 TOO_SHORT = 5  # minutes: less than Microsoft allows anywhere
 LOOK_AGAIN, LOOKS = 2.0, 30
 
@@ -53,7 +53,7 @@ def needs_probe_account(check: Run) -> Run:
         try:
             return check(run)
         except ProbeRefused as refusal:
-            words = f"The portal refuses a probe pass. {guarding.describe(refusal.codes)}"
+            words = f"The portal refuses a test pass. {guarding.describe(refusal.codes)}"
             return Finding(State.OPEN, "refused by the portal", words, {"refused_by": refusal.codes})
 
     return checked
@@ -141,9 +141,9 @@ def check_deletion(run: ProofRun) -> Finding:
     seconds = round((clock.now() - began).total_seconds())
     facts = {"asked": asked, "left": [str(probe.pk) for probe in left], "seconds": seconds}
     if not asked:
-        return skipped("There is no probe pass to delete.")
+        return skipped("There is no test pass to delete.")
     if left:
-        words = "Microsoft's list does not show yet that all probe passes are gone. The worker continues."
+        words = "Microsoft's list does not show yet that all test passes are gone. The worker continues."
         return Finding(State.ATTENTION, "not seen", words, facts)
     return Finding(
         State.ANSWERED, "seen", f"All are deleted. The list shows none of them after {seconds} s.", facts
