@@ -85,7 +85,7 @@ def enqueue_job(key: str, *, priority: Job.Priority, due_at: datetime | None = N
     job, made = Job.objects.get_or_create(key=key, defaults={"priority": priority, "due_at": due})
     if not made:
         waiting = Job.objects.filter(pk=job.pk)
-        # A running job may have read the state before this change, so it runs once more.
+        # A running job may have read the state before this change, so it runs again.
         late = Q(due_at__gt=due) | Q(locked_until__gt=now)
         ended = Q(done_at__isnull=False) | Q(failed_at__isnull=False)
         waiting.filter(late | ended | ~Q(priority=priority)).update(
@@ -148,7 +148,7 @@ def _log_failure(job: Job, error: Exception) -> None:
 def _finish_job(job: Job, *, due_at: datetime | None, **values: object) -> None:
     mine = Job.objects.filter(pk=job.pk, claim=job.claim)
     done = {"done_at": clock.now()} if due_at is None else {"due_at": due_at}
-    # A job that was brought forward while it ran keeps its new due time, and runs once more.
+    # A job that was brought forward while it ran keeps its new due time, and runs again.
     if mine.filter(due_at=job.due_at).update(locked_until=None, **done, **values) != 1:
         mine.update(locked_until=None, **values)
 
@@ -230,7 +230,7 @@ def delete_dead_heartbeats() -> None:
     """Delete the heartbeats of workers that died long ago: each restart of a container is a worker with a new name."""
     try:
         Heartbeat.objects.filter(beat_at__lt=clock.now() - HEARTBEAT_KEPT_FOR).delete()
-    except ProgrammingError:  # the worker has more important work
+    except ProgrammingError:  # a missing DELETE right must not stop the worker
         log.warning(
             "the database role may not delete heartbeats: run `manage.py database_role --apply` again"
         )

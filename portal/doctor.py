@@ -26,4 +26,4 @@ def settings_make_sense(_visit: Any) -> tuple[str, str, str]:
     return "ok", words, ""
 
 
-CHECKS = (("settings.sense", _("The settings are valid"), settings_make_sense, ()),)
+CHECKS = (("settings.sense", _("Settings"), settings_make_sense, ()),)

@@ -485,7 +485,7 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "NOTSET", "propagate": True},
         # A refused request is one line already: portal.logs.access. This one says it again, for a scanner thousands of times.
         "django.request": {"level": "ERROR"},
-        # Their DEBUG lines hold addresses, headers and statements; no level of ours turns them on.
+        # Their DEBUG lines contain URLs, headers and SQL; LOG_LEVEL never enables them.
         "urllib3": {"level": "ERROR"},  # a warning about a header names the whole address
         "msal": {"level": "WARNING"},
         "django.db.backends": {"level": "WARNING"},

@@ -42,7 +42,7 @@ class HookAdmin(ReadOnly):
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
         for hook in queryset:
             subscriptions.end_hook(hook, ended_by=Hook.EndedBy.ADMIN, by=request.user)
-        messages.success(request, gettext("The portal sends nothing more to these webhooks."))
+        messages.success(request, gettext("Webhooks revoked. The portal no longer sends to them."))
 
 
 @admin.register(HookDelivery)

@@ -67,7 +67,7 @@ NAMES = {
     "policy_draft": _("Policy draft"),
     "problem": _("Starter needs attention"),
     "refused": _("Starter cannot get a pass"),
-    "registered": _("Starter registered a sign-in method"),
+    "registered": _("Sign-in method registered"),
     "reminder": _("Reminder on the first day"),
     "reminder_ahead": _("Reminder before the first day"),
     "sessions_ended": _("Sessions ended"),

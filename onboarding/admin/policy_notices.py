@@ -1,4 +1,4 @@
-"""What admins read about the policy: that a draft waits, and who hears of a change."""
+"""What admins read about the policy: that a draft waits, and who is notified of a change."""
 
 from __future__ import annotations
 

@@ -100,7 +100,8 @@ MEANINGS = {
     "daily": _("The portal has not deleted some personal details on time."),
     "audit_events": _("The portal could not copy the events of the audit log to the server log."),
     "audit_head": _(
-        "The portal could not send a signed checkpoint of the audit log to all of its destinations."
+        "The portal could not send a signed checkpoint (the number and hash of the newest event) to all of "
+        "its destinations."
     ),
     "directory_log": _(
         "The portal could not read Entra’s audit log, so it does not see passes that others create."

@@ -96,7 +96,7 @@ class ChainWalk:
             yield from self._flush_moved()
             yield ChainFault(
                 self._last_seq,
-                gettext("this event was inserted: the next event follows the previous event"),
+                gettext("this event was inserted: the next event’s hash refers to the event before this one"),
                 Kind.INSERTED,
             )
         else:
@@ -121,8 +121,7 @@ class ChainWalk:
         if self._last_seq < 1:
             return ChainFault(row.seq, gettext("this event was changed, and its hash was calculated again"))
         words = gettext(
-            "this event was changed, and its hash was calculated again: event %(next)s does not follow "
-            "this event"
+            "this event was changed, and its hash was calculated again: event %(next)s refers to a different hash"
         )
         return ChainFault(self._last_seq, words % {"next": row.seq})
 

@@ -45,8 +45,8 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
         yield ChainFault(
             walk.expected - 1,
             gettext(
-                "the audit log does not contain the event whose hash you saved, so the log was cut off, written again, "
-                "or restored from an older backup"
+                "the audit log does not contain the event whose hash you saved. The log was cut off, "
+                "written again, or restored from an older backup"
             ),
             Kind.ANOTHER_HEAD,
         )

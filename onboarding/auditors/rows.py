@@ -196,7 +196,7 @@ def find_faults(event: AuditEvent, hash_before: str | None) -> list[str]:
     if audit.hash_event(event) != event.hash:
         found.append(gettext("This event was changed."))
     if event.previous != (audit.GENESIS if event.seq == 1 else hash_before):
-        found.append(gettext("This event does not follow the previous event."))
+        found.append(gettext("This event’s hash does not match the previous event."))
     detail = getattr(event, "detail", None)
     if detail is None:
         found.append(gettext("The details of this event are missing."))

@@ -94,7 +94,7 @@ def read_next_page() -> bool:
 
 
 def _open_window() -> tuple[DirectoryLog, datetime, datetime]:
-    """Return the position, and the beginning and end of the time to read: what is being read, else the next window."""
+    """Return the unfinished window, else the next: the position, its beginning and its end."""
     position, _ = DirectoryLog.objects.get_or_create(id=1)
     if position.window_start and position.window_end:
         return position, position.window_start, position.window_end

@@ -37,26 +37,22 @@ class GuardFact:
 
 
 FACTS = (
-    GuardFact("manager", _("The portal can read the account's manager"), USERS),
-    GuardFact("restricted", _("The portal can read the account's restricted administrative units"), USERS),
-    GuardFact("methods", _("The portal can read the account's sign-in methods"), METHODS),
-    GuardFact("roles", _("The portal can read the account's administrator roles"), ROLES),
-    GuardFact("assignments", _("The portal can read the account's role assignments"), ROLES),
-    GuardFact(
-        "eligible", _("The portal can read the account's eligible roles"), ROLES, "eligible_roles", PIM
-    ),
-    GuardFact("groups", _("The portal can read the account's role-assignable groups"), GROUPS),
-    GuardFact("owned", _("The portal can read which role-assignable groups the account owns"), GROUPS),
+    GuardFact("manager", _("Access to the account’s manager"), USERS),
+    GuardFact("restricted", _("Access to the account’s restricted administrative units"), USERS),
+    GuardFact("methods", _("Access to the account’s sign-in methods"), METHODS),
+    GuardFact("roles", _("Access to the account’s administrator roles"), ROLES),
+    GuardFact("assignments", _("Access to the account’s role assignments"), ROLES),
+    GuardFact("eligible", _("Access to the account’s eligible roles"), ROLES, "eligible_roles", PIM),
+    GuardFact("groups", _("Access to the account’s role-assignable groups"), GROUPS),
+    GuardFact("owned", _("Access to the role-assignable groups that the account owns"), GROUPS),
     GuardFact(
         "eligible_groups",
-        _("The portal can read the account's eligible groups"),
+        _("Access to the account’s eligible groups"),
         ELIGIBLE_GROUPS,
         "eligible_groups",
         PIM,
     ),
-    GuardFact(
-        "sign_ins", _("The portal can read the account's last sign-in"), SIGN_INS, "sign_ins", "Entra ID P1"
-    ),
+    GuardFact("sign_ins", _("Access to the account’s last sign-in"), SIGN_INS, "sign_ins", "Entra ID P1"),
 )
 
 
@@ -144,7 +140,7 @@ def check_account_in_scope(run: DoctorRun) -> Finding:
 CHECKS = (
     Check(
         "fact.account",
-        _("The portal can read the test account"),
+        _("Access to the test account"),
         check_account,
         needs=("graph.reach", "database.migrations", f"permission.{USERS}"),
     ),
@@ -159,7 +155,7 @@ CHECKS = (
     ),
     Check(
         "account.scope",
-        _("The tenant's pass policy includes the test account"),
+        _("Test account in the tenant’s pass policy"),
         check_account_in_scope,
         needs=("policy.on", "policy.scope", "fact.account", "fact.groups"),
     ),

@@ -26,7 +26,7 @@ def check_directory_log(_run: DoctorRun) -> Finding:
             "Entra’s audit log has %(count)s passes that the portal did not create.",
             alarms,
         )
-        fix = gettext("See the administration’s home page for these passes and what to do.")
+        fix = gettext("The administration’s home page lists these passes and says what to do.")
         return Finding("wrong", words % {"count": alarms}, fix)
     if position is not None and position.refused_at:
         words = gettext(
@@ -58,7 +58,7 @@ def check_directory_log(_run: DoctorRun) -> Finding:
 CHECKS = (
     Check(
         "audit.directory",
-        _("Entra’s audit log has no pass that the portal did not create"),
+        _("Comparison with Entra’s audit log"),
         check_directory_log,
         ("database.migrations",),
     ),

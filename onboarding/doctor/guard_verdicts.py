@@ -128,7 +128,7 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("To get a reference number, HR can look up the account in the portal.")
+    hint = gettext("HR gets a reference number by looking up the account in the portal.")
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 
@@ -185,7 +185,7 @@ def _build_manager(run: DoctorRun) -> Any:
 CHECKS = (
     Check(
         f"guard.{guards.HANDLED_BY_IT}",
-        _("The portal can create passes for this kind of account"),
+        _("Kind of account"),
         check_handled_by_it,
         needs=("fact.account",),
     ),

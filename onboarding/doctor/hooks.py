@@ -24,11 +24,12 @@ def check_keys(_run: DoctorRun) -> Finding:
     if lost := [host for host, key in keys if key == "lost"]:
         return Finding(
             "wrong",
-            gettext("The portal cannot read the address or secret of the webhooks to: %(hosts)s.")
+            gettext("The portal cannot read the address or secret of these webhooks: %(hosts)s.")
             % {"hosts": _name(lost)},
             gettext(
-                "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the portal, or "
-                "revoke these webhooks in the administration and let the other systems add them again."
+                "SECRET_KEY has changed. Add the earlier key to SECRET_KEY_FALLBACKS and restart the "
+                "portal. Or revoke these webhooks in the administration and let the other systems add them "
+                "again."
             ),
         )
     if any(key == "earlier" for _, key in keys):
@@ -50,7 +51,7 @@ def check_deliveries(_run: DoctorRun) -> Finding:
         return Finding("ok", gettext("No delivery has waited for an hour or longer."))
     return Finding(
         "wrong",
-        gettext("The portal has been unable to deliver webhooks for at least an hour to: %(hosts)s.")
+        gettext("For at least an hour, the portal has been unable to deliver webhooks to: %(hosts)s.")
         % {"hosts": _name(hosts)},
         gettext(
             "Open “Webhook deliveries” in the administration to see the HTTP status and last error of each "
@@ -91,9 +92,7 @@ def _name(hosts: list[str]) -> str:
 
 
 CHECKS = (
-    Check("hooks.keys", _("The webhooks can be read"), check_keys, needs=("database.migrations",)),
-    Check("hooks.delivered", _("Webhooks are delivered"), check_deliveries, needs=("database.migrations",)),
-    Check(
-        "hooks.network", _("Webhooks go to public addresses"), check_network, needs=("database.migrations",)
-    ),
+    Check("hooks.keys", _("Access to stored webhooks"), check_keys, needs=("database.migrations",)),
+    Check("hooks.delivered", _("Delivery of webhooks"), check_deliveries, needs=("database.migrations",)),
+    Check("hooks.network", _("Network addresses of webhooks"), check_network, needs=("database.migrations",)),
 )

@@ -25,7 +25,7 @@ NEW_GRANTS = _(
     "A new permission takes time to appear in tokens: up to a day for a managed identity, up to an hour "
     "for an app registration."
 )
-NONE_TOO_WIDE = _("No unnecessary permissions")
+NONE_TOO_WIDE = _("Unnecessary permissions")
 READS = re.compile(r"[A-Za-z-]+\.Read(?:Basic)?(?:\.[A-Za-z0-9.]+)?")
 # Permissions that only read the directory, its roles and its rules. Any other unneeded permission is too wide: the portal
 # has no business with mail and files, and reading some data, such as recovery keys, is worse than changing other data.
@@ -202,7 +202,9 @@ def check_excess_permissions(run: DoctorRun) -> Finding:
             % {"permissions": ", ".join(wide)},
         )
     if others:
-        words = gettext("The portal’s own identity also has these read permissions: %(permissions)s.")
+        words = gettext(
+            "The portal’s own identity has these read permissions, which it does not need: %(permissions)s."
+        )
         return Finding("ok", words % {"permissions": ", ".join(others)})
     return Finding("ok", gettext("The portal’s own identity has only the permissions that the portal needs."))
 
@@ -223,22 +225,22 @@ def _permission_title(permission: Permission) -> Words:
 
 
 CHECKS = (
-    Check("graph.reach", _("Microsoft Graph answers"), check_graph_answers),
+    Check("graph.reach", _("Connection to Microsoft Graph"), check_graph_answers),
     Check(
         "graph.clock",
-        _("This machine's clock agrees with Microsoft's"),
+        _("This machine’s clock"),
         check_clock,
         needs=("graph.reach",),
     ),
     Check(
         "identity.token",
-        _("Microsoft Entra gives the portal a token"),
+        _("Token from Microsoft Entra"),
         check_token,
         needs=("graph.reach",),
     ),
     Check(
         "identity.who",
-        _("The token belongs to the configured identity"),
+        _("Identity in the token"),
         check_token_identity,
         needs=("identity.token",),
     ),

@@ -135,14 +135,16 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
 CONSEQUENCES = {
     "daily": _("The portal does not delete personal data on time."),
     "sign_ins": _(
-        "The portal cannot read from Entra when accounts were last used. Until it can, no starter can get "
-        "a first pass."
+        "The portal cannot read the last sign-ins of accounts in Entra. Until it can, some starters cannot "
+        "get their first pass."
     ),
     "issue": _("A pass that should be deleted may still exist."),
     "audit_events": _("The server log does not receive the events of the audit log."),
-    "proposals": _("The portal proposes no new starters by their hire dates."),
+    "proposals": _("The portal cannot propose new starters from the hire dates in Entra."),
     "directory_log": _("The portal does not see passes that others create with the portal’s identity."),
-    "audit_head": _("Not all destinations receive the signed checkpoints of the audit log."),
+    "audit_head": _(
+        "Not all destinations receive the signed checkpoints (the number and hash of the newest event)."
+    ),
 }
 
 
@@ -207,10 +209,9 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
                 "is not set."
             ),
             gettext(
-                "A signed checkpoint is the number and hash of the newest event. Without checkpoints on "
-                "another system, nobody can prove that the audit log was not rewritten as a whole or "
-                "replaced by an old backup. Set AUDIT_SIGNING_KEY_FILE, and AUDIT_HEAD_FILE or "
-                "AUDIT_HEAD_URL."
+                "A signed checkpoint is the number and hash of the newest event. Only checkpoints on "
+                "another system can prove that nobody rewrote the whole audit log or restored an old "
+                "backup. Set AUDIT_SIGNING_KEY_FILE, and AUDIT_HEAD_FILE or AUDIT_HEAD_URL."
             ),
         )
     since = clock.now() - HEAD_LATE_AFTER
@@ -238,37 +239,37 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
 
 
 CHECKS = (
-    Check("database.reach", _("The database answers"), check_database),
+    Check("database.reach", _("Connection to the database"), check_database),
     Check(
         "database.migrations",
-        _("The database has the tables and columns of this version"),
+        _("Tables and columns of the database"),
         check_migrations,
         needs=("database.reach",),
     ),
     Check(
         "database.clock",
-        _("The database's clock is correct"),
+        _("Clock of the database"),
         check_database_clock,
         needs=("database.reach",),
     ),
     Check(
         "database.role",
-        _("The database role has few rights"),
+        _("Rights of the database role"),
         check_database_role,
         needs=("database.migrations",),
     ),
-    Check("worker.alive", _("A worker is running"), check_worker, needs=("database.migrations",)),
+    Check("worker.alive", _("Activity of the worker"), check_worker, needs=("database.migrations",)),
     Check("jobs.given_up", _("No failed jobs"), check_failed_jobs, needs=("database.migrations",)),
-    Check("jobs.failing", _("No job keeps failing"), check_failing_jobs, needs=("database.migrations",)),
+    Check("jobs.failing", _("Jobs that keep failing"), check_failing_jobs, needs=("database.migrations",)),
     Check(
         "audit.end",
-        _("The latest events in the audit log are unchanged"),
+        _("Latest events in the audit log"),
         check_audit_end,
         needs=("database.migrations",),
     ),
     Check(
         "audit.outside",
-        _("Signed checkpoints of the audit log are sent to another system"),
+        _("Sending of signed checkpoints"),
         check_audit_outside,
         needs=("database.migrations",),
     ),

@@ -73,9 +73,9 @@ def _check_mail_server(_run: DoctorRun) -> Finding:
             ),
         )
     words = (
-        gettext("%(server)s answers and uses TLS. No test email was sent.")
+        gettext("%(server)s answers and uses TLS. The doctor does not send a test email.")
         if settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
-        else gettext("%(server)s answers but does not use TLS. No test email was sent.")
+        else gettext("%(server)s answers but does not use TLS. The doctor does not send a test email.")
     )
     return Finding("ok", words % {"server": server})
 
@@ -130,7 +130,10 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
     if not delay.is_refused:
         return (
             gettext("At the moment, the mail server cannot accept emails (%(answer)s).") % values,
-            gettext("The portal will keep trying. Ask your mail administrator for help."),
+            gettext(
+                "The portal will keep trying. If this does not stop, show the answer to your mail "
+                "administrator."
+            ),
         )
     if settings.EMAIL_BACKEND == GRAPH_BACKEND and " 403 " in f"{delay.answer} ":
         words = gettext(
@@ -200,9 +203,9 @@ OTHER_FIX = _(
 CHECKS = (
     Check(
         "mail.sender",
-        _("The portal finds its mailbox or mail server"),
+        _("Mailbox or mail server"),
         check_sender,
         needs=("database.migrations",),
     ),
-    Check("mail.right", _("The portal can send mail"), check_mail_right, needs=("database.migrations",)),
+    Check("mail.right", _("Sending of emails"), check_mail_right, needs=("database.migrations",)),
 )

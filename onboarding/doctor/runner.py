@@ -87,5 +87,8 @@ def _run_check(check: Check, run: DoctorRun, titles: dict[str, str]) -> Finding:
         return Finding(
             "wrong",
             gettext("The check itself failed (%(error)s).") % {"error": type(error).__name__},
-            gettext("See the log, and contact the person or team that maintains the portal."),
+            gettext(
+                "This is an error in the portal. Look for it in the log, and tell the person or team "
+                "that maintains the portal."
+            ),
         )

@@ -78,7 +78,9 @@ def check_policy_targets(run: DoctorRun) -> Finding:
             gettext(
                 "The tenant's Temporary Access Pass policy includes no accounts, so Entra refuses every pass."
             ),
-            gettext("Include the group of current starters in the policy (%(where)s, Enable and target).")
+            gettext(
+                "In Entra, include the group of current starters in the policy (%(where)s, Enable and target)."
+            )
             % {"where": ADMIN_CENTRE_PATH},
         )
     words = (
@@ -132,20 +134,20 @@ def _tenant_rules(run: DoctorRun) -> PassRules:
 CHECKS = (
     Check(
         "policy.read",
-        _("The portal can read the tenant's pass policy"),
+        _("Access to the tenant’s pass policy"),
         check_policy_readable,
         needs=("graph.reach", f"permission.{PERMISSION}"),
     ),
-    Check("policy.on", _("The tenant's pass policy is on"), check_policy_enabled, needs=("policy.read",)),
+    Check("policy.on", _("Status of the tenant’s pass policy"), check_policy_enabled, needs=("policy.read",)),
     Check(
         "policy.bounds",
-        _("The tenant allows the portal's pass lifetime"),
+        _("Pass lifetime that the tenant allows"),
         check_lifetime_bounds,
         needs=("policy.read",),
     ),
     Check(
         "policy.scope",
-        _("The tenant's pass policy includes accounts"),
+        _("Accounts in the tenant’s pass policy"),
         check_policy_targets,
         needs=("policy.read",),
     ),

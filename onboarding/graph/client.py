@@ -210,7 +210,7 @@ class Graph:
     ) -> Facts:
         """Read all facts that decide about a pass, in one round trip.
 
-        One of the calls counts against the small quota for sign-in methods; `scarce=False` leaves it out. `above` is a
+        One of the calls counts against the sign-in-method quota; `scarce=False` leaves it out. `above` is a
         person whose manager is read too. `sign_ins` also reads the sign-in activity, which has its own limit of ten
         calls a minute. `people` are the object ids whose employee numbers are read; more than 45 take more round trips.
         """
@@ -331,7 +331,7 @@ class Graph:
         return tuple(parsing.live_pass(record) for record in answer.record().all_records())
 
     def read_methods(self, object_id: str) -> tuple[tuple[Method, ...], tuple[LivePass, ...]]:
-        """Read the account's sign-in methods and passes, in one call of the small quota."""
+        """Read the account's sign-in methods and passes, in one call of the sign-in-method quota."""
         answer = self.transport.get(f"{user_path(object_id)}/authentication/methods")
         parsing.refuse_unless_read(answer)
         return parsing.methods_and_passes(answer.record())

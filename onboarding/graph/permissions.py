@@ -49,16 +49,17 @@ PERMISSIONS: tuple[Permission, ...] = (
         "RoleManagement.Read.Directory",
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
         _(
-            "see active and eligible administrator roles (if the tenant has no licence for eligible roles, "
-            "change the portal’s policy so that it allows passes without this check)"
+            "see active and eligible administrator roles (without a licence for eligible roles, allow "
+            "passes without this check in the policy)"
         ),
     ),
     Permission(
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
         _(
-            "check that nobody has signed in to the account, and compare Entra’s audit log with the portal’s (needs "
-            "Entra ID P1; without this licence, only accounts created around the start date count as new)"
+            "check that nobody has signed in to the account, and compare Entra’s audit log with the "
+            "portal’s (needs Entra ID P1, otherwise only accounts created around the start date count as "
+            "new)"
         ),
         optional=True,
     ),
@@ -66,8 +67,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "Policy.Read.AuthenticationMethod",
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
         _(
-            "check whether Entra allows the pass for the account (without this permission, change the "
-            "portal’s policy so that it allows passes without this check)"
+            "check whether Entra allows the pass for the account (without this permission, allow passes "
+            "without this check in the policy)"
         ),
         optional=True,
     ),
@@ -75,8 +76,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who can join a group through PIM (needs Entra ID P2; without this licence, change the portal’s "
-            "policy so that it allows passes without this check)"
+            "see who can join a group through PIM (needs Entra ID P2; without it, allow passes without "
+            "this check in the policy)"
         ),
         optional=True,
     ),
@@ -88,16 +89,14 @@ TOO_WIDE: Mapping[str, str | Promise] = MappingProxyType(
         "UserAuthenticationMethod.ReadWrite.All": _(
             "lets the portal change all sign-in methods of all accounts, not only passes"
         ),
-        "User.ReadWrite.All": _(
-            "lets the portal change accounts and their managers, although its own checks rely on this data"
-        ),
+        "User.ReadWrite.All": _("lets the portal change the account and manager data that it checks"),
         "User.EnableDisableAccount.All": _("lets the portal enable and disable accounts"),
         "User.ManageIdentities.All": _("lets the portal change the sign-in identities of accounts"),
         "User.RevokeSessions.All": _("lets the portal end the sessions of all users"),
         "User.Invite.All": _("lets the portal invite guests"),
         "User-PasswordProfile.ReadWrite.All": _("lets the portal change all passwords"),
         "Directory.ReadWrite.All": _(
-            "lets the portal change accounts, managers and groups, although its own checks rely on this data"
+            "lets the portal change the account, manager and group data that it checks"
         ),
         "Group.ReadWrite.All": _(
             "lets the portal add any account to any group, including the group that can get passes"

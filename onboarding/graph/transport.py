@@ -173,7 +173,7 @@ class Transport:
         raise OutcomeUnknown(message, client_request_id=request_id)
 
     def _send_repeatable(self, method: str, path: str, content: bytes | None = None) -> Answer:
-        """Send a request that is safe to repeat. Graph does not carry out a 401, so try once more with a fresh token."""
+        """Send a request that is safe to repeat. Graph does not carry out a 401, so try again with a fresh token."""
         with self._limiter.acquire_for_request():
             answer = self._send_once(method, path, self.fetch_token(), content)
             if answer.status == 401:

@@ -22,7 +22,7 @@ def same_account(q: Question) -> bool:
 
 SAME_ACCOUNT = Guard(
     "same_account",
-    _("The account is the one that HR added"),
+    _("Same account as HR added"),
     same_account,
     _("The account in Entra is not the one that HR added."),
     _(
@@ -39,10 +39,10 @@ def is_enabled(q: Question) -> bool:
 
 ENABLED = Guard(
     "enabled",
-    _("The account is enabled"),
+    _("Status of the account"),
     is_enabled,
     _("The account is not enabled yet."),
-    _("The account is disabled. Ask IT to enable it. The manager can then create a pass."),
+    _("The account is disabled. Ask IT to enable it."),
     resolves_itself=True,
 )
 
@@ -53,7 +53,7 @@ def internal_member(q: Question) -> bool:
 
 INTERNAL_MEMBER = Guard(
     "internal_member",
-    _("The account is an internal member"),
+    _("Internal member or guest"),
     internal_member,
     _("This is a guest account. Guests sign in with the account of their own organisation."),
     _("The account is a guest account. Only internal members can get a pass."),
@@ -87,7 +87,7 @@ def is_new(q: Question) -> bool:
 
 IS_NEW = Guard(
     "is_new",
-    _("The account is new"),
+    _("Age of the account"),
     is_new,
     _("This account does not look new."),
     _(
@@ -109,7 +109,7 @@ def same_person(q: Question) -> bool:
 
 SAME_PERSON = Guard(
     "same_person",
-    _("Name and employee number have not changed"),
+    _("Changes to name and employee number"),
     same_person,
     _("This account has changed since HR checked it."),
     _(
@@ -141,7 +141,7 @@ def hire_date_agrees(q: Question) -> bool:
 
 HIRE_DATE_AGREES = Guard(
     "hire_date_agrees",
-    _("The hire date matches the start date"),
+    _("Hire date and start date"),
     hire_date_agrees,
     _("The start date does not match the hire date in Entra."),
     _("The hire date in Entra is missing or far from the start date. Check the account and the start date."),
@@ -163,12 +163,12 @@ def in_scope(q: Question) -> bool:
 
 IN_SCOPE = Guard(
     "in_scope",
-    _("The portal’s policy allows passes for this account"),
+    _("Domains, departments and groups in the portal’s policy"),
     in_scope,
     _("The portal is not allowed to create passes for this account."),
     _(
-        "The account is not in the groups, domains or departments that the policy allows. Ask IT to add it "
-        "to the right group, or ask an admin to change the policy."
+        "The account is not in the groups, domains or departments that the policy allows. Ask IT to "
+        "correct the account’s group, domain or department, or ask an admin to change the policy."
     ),
     resolves_itself=True,
 )
@@ -185,7 +185,7 @@ def in_pass_policy(q: Question) -> bool:
 
 IN_PASS_POLICY = Guard(
     "in_pass_policy",
-    _("The tenant’s pass policy includes the account"),
+    _("Account in the tenant’s pass policy"),
     in_pass_policy,
     _("Microsoft does not allow a pass for this account yet."),
     _(

@@ -54,14 +54,14 @@ def not_stopped(q: Question) -> bool:
 
 NOT_STOPPED = Guard(
     "not_stopped",
-    _("No emergency stop is in force"),
+    _("Emergency stop"),
     not_stopped,
     _(
         "An emergency stop is in force for this starter. Nobody can create a pass until two people in HR end it."
     ),
     _(
-        "An emergency stop is in force for this starter. Ask the security team what happened. Then two "
-        "people in HR can end it, on the page of the starter that was stopped. If the details of that starter "
-        "have been erased, they can end it on this page."
+        "An emergency stop is in force for this account. Ask the security team what happened. Two people "
+        "in HR can then end the stop on the page of the starter that it was used for. If that starter’s "
+        "details were erased, they can end it on this page."
     ),
 )

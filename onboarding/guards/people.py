@@ -20,8 +20,9 @@ _WROTE_POLICY = _(
     "You wrote or activated the policy that applies to this starter, so you cannot create the pass."
 )
 _WROTE_POLICY_HR = _(
-    "The manager wrote or activated the current version of the policy, so they cannot create passes under "
-    "it. Assign the manager’s manager as stand-in, or ask another admin to write and activate a new version."
+    "The manager wrote or activated the current version of the policy. They cannot create passes while it "
+    "is in force. Assign the manager’s manager as stand-in, or ask another admin to write and activate a "
+    "new version."
 )
 _WAS_ADMIN = _("You were an admin in the last {days} days, so you cannot create passes.")
 _WAS_ADMIN_HR = _(
@@ -37,7 +38,7 @@ def same_manager(q: Question) -> bool:
 
 SAME_MANAGER = Guard(
     "same_manager",
-    _("The manager has not changed"),
+    _("Change of manager"),
     same_manager,
     _("The manager in Entra has changed since HR checked the account."),
     _(
@@ -55,7 +56,7 @@ def manager_now(q: Question) -> bool:
 
 MANAGER_NOW = Guard(
     "manager_now",
-    _("The person who creates the pass is the manager or the stand-in"),
+    _("Person who creates the pass"),
     manager_now,
     _("You are no longer this person’s manager in Entra."),
     _(
@@ -75,7 +76,7 @@ def manager_enabled(q: Question) -> bool:
 
 MANAGER_ENABLED = Guard(
     "manager_enabled",
-    _("The manager’s account is enabled"),
+    _("Status of the manager’s account"),
     manager_enabled,
     _("Your account is disabled or is a guest account, so you cannot create passes."),
     _(
@@ -102,7 +103,7 @@ def three_people(q: Question) -> bool:
 
 THREE_PEOPLE = Guard(
     "three_people",
-    _("HR, manager and starter are three different people"),
+    _("Three different people: HR, manager and starter"),
     three_people,
     _("You added or changed this starter, so you cannot create the pass."),
     _(
@@ -119,7 +120,7 @@ def recorder_is_a_person(q: Question) -> bool:
 
 RECORDER_IS_A_PERSON = Guard(
     "recorder_is_a_person",
-    _("A person in HR added or accepted the starter"),
+    _("Starter added or accepted by HR"),
     recorder_is_a_person,
     _("HR must accept this starter first."),
     _("Another system added this starter. Accept the starter under “Starters to accept”."),
@@ -138,7 +139,7 @@ def is_approved(q: Question) -> bool:
 
 APPROVED = Guard(
     "approved",
-    _("A second person in HR has approved"),
+    _("Approval by a second person in HR"),
     is_approved,
     _("A second person in HR must approve first."),
     _("An HR colleague who did not add or change this starter must approve on the starter’s page."),
@@ -169,7 +170,7 @@ def _explain_admin(q: Question) -> tuple[Words, Words]:
 
 NOT_AN_ADMIN = Guard(
     "not_an_admin",
-    _("The manager is not an admin of the portal"),
+    _("Manager’s role as admin"),
     not_an_admin,
     _IS_ADMIN,
     _(
@@ -187,7 +188,7 @@ def manager_has_room(q: Question) -> bool:
 
 MANAGER_HAS_ROOM = Guard(
     "manager_has_room",
-    _("The manager is below the daily limit"),
+    _("Manager’s daily limit"),
     manager_has_room,
     _("You have reached the daily limit of passes for one manager."),
     _(
@@ -206,7 +207,7 @@ def site_has_room(q: Question) -> bool:
 
 SITE_HAS_ROOM = Guard(
     "site_has_room",
-    _("The organisation is below the daily limit"),
+    _("Organisation’s daily limit"),
     site_has_room,
     _("The portal has reached the daily limit of passes for the whole organisation."),
     _(

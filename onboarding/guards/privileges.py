@@ -14,7 +14,7 @@ def not_denied(q: Question) -> bool:
 
 NOT_DENIED = Guard(
     "not_denied",
-    _("The account is not on the deny list"),
+    _("Deny list in the policy"),
     not_denied,
     _("IT handles passes for this kind of account."),
     _(
@@ -31,7 +31,7 @@ def no_active_role(q: Question) -> bool:
 
 NO_ACTIVE_ROLE = Guard(
     "no_active_role",
-    _("The account has no administrator role"),
+    _("Administrator roles of the account"),
     no_active_role,
     _("IT handles passes for this kind of account."),
     _(
@@ -48,7 +48,7 @@ def no_eligible_role(q: Question) -> bool:
 
 NO_ELIGIBLE_ROLE = Guard(
     "no_eligible_role",
-    _("The account cannot activate an administrator role"),
+    _("Administrator roles that the account can activate"),
     no_eligible_role,
     _("IT handles passes for this kind of account."),
     _(
@@ -68,7 +68,7 @@ def no_role_group(q: Question) -> bool:
 
 NO_ROLE_GROUP = Guard(
     "no_role_group",
-    _("The account is not in a role-assignable group"),
+    _("Role-assignable groups of the account"),
     no_role_group,
     _("IT handles passes for this kind of account."),
     _("The account is in a group that can have administrator roles. Ask IT to create the pass."),
@@ -83,7 +83,7 @@ def no_eligible_group(q: Question) -> bool:
 
 NO_ELIGIBLE_GROUP = Guard(
     "no_eligible_group",
-    _("The account cannot join a group through PIM"),
+    _("Groups that the account can join through PIM"),
     no_eligible_group,
     _("IT handles passes for this kind of account."),
     _(
@@ -102,7 +102,7 @@ def not_restricted(q: Question) -> bool:
 
 NOT_RESTRICTED = Guard(
     "not_restricted",
-    _("The account is not in a restricted administrative unit"),
+    _("Restricted administrative units of the account"),
     not_restricted,
     _("IT handles passes for this kind of account."),
     _(

@@ -48,7 +48,7 @@ def are_sign_ins_unreadable(q: Question) -> bool:
 
 NEVER_SIGNED_IN = Guard(
     "never_signed_in",
-    _("Nobody has signed in with the account before"),
+    _("Earlier sign-ins with the account"),
     never_signed_in,
     _("Someone has already signed in with this account."),
     _(
@@ -103,7 +103,7 @@ def is_sign_in_fresh(signed_in_at: datetime | None, policy: EffectivePolicy, now
 
 NO_OWN_METHOD = Guard(
     "no_own_method",
-    _("The account has no sign-in method yet"),
+    _("Sign-in methods of the account"),
     no_own_method,
     _("This account already has a sign-in method, so the portal cannot create a pass."),
     _(
@@ -122,7 +122,7 @@ def sign_in_is_fresh(q: Question) -> bool:
 
 SIGN_IN_IS_FRESH = Guard(
     "sign_in_is_fresh",
-    _("The manager has signed in recently"),
+    _("Manager’s last sign-in"),
     sign_in_is_fresh,
     _("No pass was created, because you signed in too long ago. Sign in again, then create the pass."),
     _("The manager signed in too long ago. The portal asks them to sign in again."),
@@ -137,7 +137,7 @@ def step_up_is_for_this(q: Question) -> bool:
 
 STEP_UP_IS_FOR_THIS = Guard(
     "step_up_is_for_this",
-    _("The manager has signed in for this pass"),
+    _("Manager’s sign-in for this pass"),
     step_up_is_for_this,
     _(
         "No pass was created, because you must sign in from this page for each pass. Sign in again, then "
@@ -164,12 +164,12 @@ def foreign_passes(q: Question) -> list[LivePass]:
 
 NO_FOREIGN_PASS = Guard(
     "no_foreign_pass",
-    _("The account has no pass that was created outside the portal"),
+    _("Passes created outside the portal"),
     no_foreign_pass,
     _("This account already has a pass that was created outside the portal."),
     _(
-        "This account already has a valid pass that was created outside the portal. Ask IT to delete that "
-        "pass. The manager can then create a pass."
+        "This account already has a valid pass that was created outside the portal. The manager can "
+        "replace it on the starter’s page, or IT can delete it."
     ),
     alarming=True,
     scarce=True,

@@ -104,8 +104,7 @@ DEVICES = (
             ),
         ),
         _(
-            "On a computer that is already set up, the lock screen accepts a pass only if IT has turned on “Web "
-            "sign-in”."
+            "On a computer that is already set up, the lock screen accepts a pass only if “Web sign-in” is turned on."
         ),
     ),
 )

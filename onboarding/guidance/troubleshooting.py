@@ -30,8 +30,8 @@ SIGN_IN_PROBLEMS = (
         "not-accepted",
         _("The pass is not accepted or not found"),
         _(
-            "There is a typing error in the pass or account name, the pass is very new, or a newer pass "
-            "has replaced it."
+            "Possible causes: a typing error in the pass or account name, a very new pass, or a newer pass "
+            "that replaced this one."
         ),
         (
             _(
@@ -52,10 +52,7 @@ SIGN_IN_PROBLEMS = (
     SignInProblem(
         "used",
         _("The pass has already been used"),
-        _(
-            "A pass works only once. Someone signed in with this pass but did not add a passkey within ten "
-            "minutes."
-        ),
+        _("A pass works only once, and someone has already signed in with this one."),
         (
             _("If you are still signed in on another device, add the passkey there."),
             NEW_PASS,
@@ -97,8 +94,8 @@ SIGN_IN_PROBLEMS = (
         (
             _("Do not enter a password. Choose “Other ways to sign in”, then the Temporary Access Pass."),
             _(
-                "If you do not see that choice, close the window, wait half a minute and try again in a private "
-                "window."
+                "If you do not see that choice, close the window. Wait half a minute, then try again in a "
+                "private window."
             ),
             _("Check the account name. If the name is wrong, the screen also asks for a password."),
         ),

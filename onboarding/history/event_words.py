@@ -20,7 +20,7 @@ EVENTS: dict[str, Words] = {
     "starter.account_found": _("The portal found an account with the expected name"),
     "starter.account_accepted": _("HR accepted the account"),
     "starter.rescheduled": _("Start date or note changed"),
-    "starter.invited": _("The portal queued the email to the manager with the link"),
+    "starter.invited": _("The portal queued the email with the link"),
     "starter.link_sent": _("The portal queued another email with the link"),
     "starter.manager_changed": _("The manager in Entra changed"),
     "starter.looked_again": _("HR confirmed that the changes in Entra are right"),
@@ -32,12 +32,12 @@ EVENTS: dict[str, Words] = {
     "starter.routing_void": _("The portal removed the stand-in, because the manager changed"),
     "starter.escalated": _("On the first day, nobody requested a pass in time"),
     "mail.refused": _("An email address did not accept an email"),
-    "starter.approved": _("An HR colleague approved"),
+    "starter.approved": _("A second person in HR approved"),
     "starter.another_allowed": _("HR allowed another pass"),
-    "starter.issued": _("The manager received the pass"),
-    "starter.opened_again": _("The manager can create a new pass"),
-    "starter.registered": _("The starter registered a sign-in method"),
-    "starter.withdrawal_asked": _("HR requested the withdrawal"),
+    "starter.issued": _("A pass was created"),
+    "starter.opened_again": _("A new pass is needed"),
+    "starter.registered": _("A sign-in method was registered"),
+    "starter.withdrawal_asked": _("Withdrawal requested"),
     "starter.withdrawn": _("Withdrawn"),
     "starter.lapsed": _(
         "The starter did not complete the first sign-in in time, so the portal ended the onboarding"
@@ -45,30 +45,30 @@ EVENTS: dict[str, Words] = {
     "starter.brought_back": _("HR undid the withdrawal"),
     "starter.account_replaced": _("HR chose another account"),
     "starter.acceptance_cancelled": _(
-        "The other system changed the starter’s details, so HR must accept the starter again"
+        "The other system changed the starter’s details. HR must accept the starter again"
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
     "starter.accepted_by_rule": _(
         "The portal accepted its own proposal automatically, as two admins had allowed in the policy"
     ),
     "starter.requester_changed": _(
-        "The requester in the other system changed, so HR must accept the starter again"
+        "The requester in the other system changed. HR must accept the starter again"
     ),
     "starter.stopped": _("Someone used the emergency stop"),
     "starter.stop_code_made": _("HR created a stop code for the starter"),
     "starter.stop_kept": _("The pass no longer exists, and the emergency stop stays in force"),
     "starter.restart_asked": _("HR asked to end the emergency stop"),
-    "starter.started_again": _("An HR colleague agreed, and the emergency stop ended"),
+    "starter.started_again": _("A second person in HR agreed, and the emergency stop ended"),
     "starter.erased": _("Personal details erased"),
     "starter.kept_stop_ended": _("The emergency stop of an erased starter ended"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(
-        "The manager chose to replace a pass created outside the portal, and the portal deleted that pass"
+        "The portal deleted a pass that was created outside the portal, to replace it"
     ),
-    "issue.intent": _("The manager confirmed and requested a pass"),
-    "issue.shown": _("The portal sent the pass to the manager’s page"),
-    "issue.held": _("The manager’s page confirmed that the pass arrived"),
+    "issue.intent": _("Identity confirmed and pass requested"),
+    "issue.shown": _("The portal sent the pass to the page that requested it"),
+    "issue.held": _("The page confirmed that the pass arrived"),
     "issue.rejected": _("Microsoft did not create a pass"),
     "issue.unknown": _("The portal is checking whether a pass was created"),
     "issue.used_early": _("The pass was used before the start time"),
@@ -77,18 +77,18 @@ EVENTS: dict[str, Words] = {
     "issue.closed": _("The pass is no longer valid"),
     "issue.revoking": _("The pass is being cancelled"),
     "issue.revoked": _("The pass no longer exists"),
-    "issue.found": _("The portal found a pass that it had not shown to the manager"),
+    "issue.found": _("The portal found a pass that it had never shown"),
     "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
-    "probe.intent": _("The command that proves the tenant requested a probe pass"),
-    "probe.created": _("Microsoft created a probe pass, which nobody sees"),
-    "probe.refused": _("Microsoft refused a probe pass"),
-    "probe.unknown": _("The portal is checking whether a probe pass was created"),
-    "probe.not_sent": _("The request for a probe pass was not sent"),
-    "probe.found": _("The portal found a probe pass, and is deleting it"),
-    "probe.gone": _("The probe pass no longer exists"),
+    "probe.intent": _("`manage.py prove_tenant` requested a test pass"),
+    "probe.created": _("Microsoft created a test pass (its code is never shown)"),
+    "probe.refused": _("Microsoft refused a test pass"),
+    "probe.unknown": _("The portal is checking whether a test pass was created"),
+    "probe.not_sent": _("The request for a test pass was not sent"),
+    "probe.found": _("The portal found a test pass and is deleting it"),
+    "probe.gone": _("The test pass no longer exists"),
     "account.looked_up": _("HR looked up an account that only IT can help with"),
     "directory.pass_without_trail": _(
         "Entra’s audit log lists a pass by the portal’s identity that is missing from this audit log"
@@ -100,9 +100,7 @@ EVENTS: dict[str, Words] = {
     "directory.finding_closed": _(
         "An admin resolved a difference between Entra’s audit log and this audit log"
     ),
-    "directory.not_read": _(
-        "The portal could not compare a part of Entra’s audit log, because Entra no longer has that part"
-    ),
+    "directory.not_read": _("A part of Entra’s audit log was not compared, because Entra no longer has it"),
     "import.checked": _("HR imported a list, and the portal looked up its accounts"),
     "import.added": _("HR added starters from an imported list"),
     "account.look_ups_counted": _("HR looked up accounts"),
@@ -123,7 +121,7 @@ EVENTS: dict[str, Words] = {
     "person.erased": _("The portal erased the sign-in data of a person"),
     "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),
-    "session.ended_own": _("A person ended other sessions of their own"),
+    "session.ended_own": _("A person ended their other sessions"),
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),
     "audit.starter_opened": _("An auditor opened the events of a starter"),
@@ -133,9 +131,9 @@ EVENTS: dict[str, Words] = {
 
 # How somebody used the emergency stop: `way` of the event (`onboarding/stops/stopping.py`).
 STOP_WAYS = {
-    "mail": _("from an email to a manager"),
-    "former_mail": _("from an email to a manager about the account before HR chose another one"),
-    "code": _("with the stop code of the starter’s letter"),
+    "mail": _("from an email about the starter"),
+    "former_mail": _("from an email about the account that HR later replaced"),
+    "code": _("with the stop code from the starter’s letter"),
 }
 
 

@@ -47,25 +47,25 @@ LATE = ActionNeeded(
     _("Change the start date"),
 )
 USED_UP = ActionNeeded(
-    _("The manager has used all the passes allowed for this starter."),
+    _("The maximum number of passes for this starter has been reached."),
     _("Call the manager. If the starter is with the manager, allow another pass."),
     label=_("Allow another pass"),
 )
-UNCONFIRMED = _("The portal created a pass, but the manager’s page did not confirm that the pass arrived.")
+UNCONFIRMED = _("The portal created a pass, but no page confirmed that the pass arrived.")
 # The pass may still work until Microsoft's list no longer shows it.
 NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
     _(
         "You do not need to do anything. The portal will delete the pass. Until then, the pass may still "
-        "work. The manager’s page will show when the pass is gone and what the manager can do next."
+        "work. The starter’s page will show the manager or stand-in what to do next."
     ),
 )
 NOT_REGISTERED = ActionNeeded(
-    _("The starter used the pass but did not register a sign-in method."),
+    _("The pass was used, but no sign-in method was registered."),
     _(
         "Ask the manager to create another pass with the same link, while the starter is with them. The "
-        "starter must register a passkey within ten minutes of signing in. An email address or a phone "
-        "number is not enough."
+        "starter must set up a sign-in method, such as a passkey, within ten minutes of signing in. An "
+        "email address or a phone number is not enough."
     ),
 )
 EMERGENCY_STOP = ActionNeeded(
@@ -91,24 +91,22 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.ACCOUNT_FOUND: ActionNeeded(
         _("An account with the expected name now exists."),
         _(
-            "Check that the account belongs to the starter, then accept it. The portal will then invite the "
-            "manager."
+            "Check that the account belongs to the starter, then accept it. Until then, the portal does "
+            "not invite the manager."
         ),
         label=_("View details"),
     ),
     Problem.ACCOUNT_GONE: ActionNeeded(
         _("The account is no longer in Entra."),
-        _(
-            "Ask IT whether they deleted the account by mistake. If there is a new account, choose the new "
-            "account."
-        ),
+        _("Ask IT whether the account was deleted by mistake. If there is a new account, choose it."),
         "account",
         _("Choose another account"),
     ),
     Problem.ACCOUNT_CHANGED: ActionNeeded(
         _("The account has changed since HR checked it."),
         _(
-            "Check what changed. If it is still the right person, confirm the changes. If not, choose another account."
+            "Check what changed. If this is still the right person, confirm the changes. If not, choose "
+            "another account."
         ),
         label=_("View details"),
     ),
@@ -124,15 +122,13 @@ FIXES: dict[str, ActionNeeded] = {
         _("No manager is set in Entra."),
         _(
             "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If "
-            "IT has just set the manager and you do not want to wait, send the link: the portal then reads "
-            "Entra immediately."
+            "IT has just done this, you can send the link: the portal then reads Entra immediately."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(
         _("The manager has no mailbox, so the portal cannot email the link."),
         _(
-            "Give the manager the link yourself. The manager can also find the starter on their home page in "
-            "the portal."
+            "Give the manager the link yourself. The starter is also on the manager’s home page in the portal."
         ),
         label=_("Show the link"),
     ),
@@ -240,7 +236,8 @@ def _action_for_unconfirmed(last: PassIssue | None) -> ActionNeeded | None:
     if last is None or last.reason != Reason.NO_RECEIPT or last.state != IssueState.REVOKED:
         return None
     return ActionNeeded(
-        UNCONFIRMED, _("The pass was deleted. The manager can create another one with the same link.")
+        UNCONFIRMED,
+        _("The pass was deleted. The manager or stand-in can create another one with the same link."),
     )
 
 

@@ -143,8 +143,7 @@ class AccountForm(forms.Form):
         label=_("Account"),
         max_length=320,
         help_text=_(
-            "The account name (like noor.devries@contoso.example), the object ID from Entra, or the person’s name "
-            "to search for."
+            "The account name (like noor.devries@contoso.example), the object ID from Entra, or the person’s name."
         ),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}

@@ -36,14 +36,14 @@ ISSUE_IN_PROGRESS = {
         "delete any pass that it finds. This takes a few minutes."
     ),
     IssueState.SHOWN: _(
-        "The pass was sent to the manager's page. The portal is waiting for the page to confirm that the "
+        "The portal sent the pass to the page that requested it. The page has not yet confirmed that the "
         "pass arrived."
     ),
     IssueState.REVOKING: _("The portal is deleting the pass."),
 }
 ISSUE_DENIED = _(
-    "Microsoft answered that it did not create a pass. The portal is checking this. After the check, the "
-    "manager can try again."
+    "Microsoft answered that it did not create a pass. The portal is checking this. After that, this page "
+    "shows the next step."
 )
 
 
@@ -112,8 +112,9 @@ def describe_next_step(starter: Starter, rules: EffectivePolicy, now: datetime) 
 def _next_step_of_erased(starter: Starter) -> str:
     if starter.stopped_at is not None and starter.account_id:
         return gettext(
-            "Nothing. The personal details of this starter were erased, but the emergency stop for the account is still in "
-            "force. If HR adds the account again, two people in HR can end the stop on that page."
+            "Nothing. The personal details of this starter were erased, but the emergency stop for the "
+            "account is still in force. If HR adds the account again, two people in HR can end the stop on "
+            "the page of the new starter."
         )
     return gettext("Nothing. The personal details of this starter were erased.")
 
@@ -149,19 +150,19 @@ def _next_step_before_link(starter: Starter, rules: EffectivePolicy, now: dateti
 
 def _next_step_after_link(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
     if obstacles.stops_a_pass(starter):
-        return gettext("The manager can create the pass when the problem is fixed.")
+        return gettext("The manager or stand-in can create the pass when the problem is fixed.")
     if policy.attempts_left(starter, rules) <= 0:
         return gettext(
-            "The manager has used all the passes allowed for this starter. If the starter is with the "
+            "The maximum number of passes for this starter has been reached. If the starter is with the "
             "manager, allow another pass."
         )
     opens, closes = starter.pass_window(rules.opens_before, rules.closes_after)
     if now >= opens:
         return gettext(
-            "The manager can create the pass now, until %(closes)s. The starter must be with them."
+            "The manager or stand-in can create the pass now, until %(closes)s. The starter must be with them."
         ) % {"closes": _format_local(closes, starter)}
     return gettext(
-        "The manager can create the pass from %(opens)s to %(closes)s. The starter must be with them."
+        "The manager or stand-in can create the pass from %(opens)s to %(closes)s. The starter must be with them."
     ) % {"opens": _format_local(opens, starter), "closes": _format_local(closes, starter)}
 
 

@@ -110,19 +110,17 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     if issue is not None:
         if issue.valid_until is None:
             return gettext(
-                "If the starter does not use the pass in time, the pass expires. The manager can then "
-                "create a new pass with the same link."
+                "If the starter does not use the pass in time, the pass expires. This page then shows the next step."
             )
         until = date_format(issue.valid_until.astimezone(starter.zone_info), "CLOCK")
         return gettext(
-            "If the starter does not use the pass by %(time)s, the pass expires. The manager can then "
-            "create a new pass with the same link."
+            "If the starter does not use the pass by %(time)s, the pass expires. This page then shows the next step."
         ) % {"time": until}
     match StarterState(starter.state):
         case StarterState.RECORDED:
             return gettext(
-                "If the manager does not get the email, send the link from this page or give the manager "
-                "the link yourself."
+                "If the manager does not get the email, send the link from this page. You can also give "
+                "them the link yourself."
             )
         case StarterState.INVITED if now < starter.starts_at - rules.opens_before:
             return gettext(
@@ -130,13 +128,12 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
             )
         case StarterState.INVITED:
             return gettext(
-                "If the starter does not come, change the start date. If the manager cannot continue, see "
-                "the reason in the history."
+                "If the start is postponed, change the start date. If this person will not start, withdraw "
+                "the starter. If the manager cannot continue, see the reason in the history."
             )
         case StarterState.ISSUED:
             return gettext(
-                "If the starter does not register a sign-in method, the manager can create another pass "
-                "with the same link."
+                "If the starter does not register a sign-in method, this page will show the next step."
             )
         case StarterState.REGISTERED:
             return gettext("If the starter cannot sign in, the service desk can help.")

@@ -126,7 +126,9 @@ def approve_starter(request: HttpRequest, public_id: str) -> HttpResponse:
             approvals.approve_missing(starter=starter, by=request.user, reason=form.cleaned_data["reason"])
 
         if run_and_report(
-            request, approve_with_reason, gettext("You approved the starter. The manager can continue.")
+            request,
+            approve_with_reason,
+            gettext("You approved the starter. If nothing else is wrong, the manager can continue."),
         ):
             return redirect("hr:starter", public_id=public_id)
         form = ApproveForm({**request.POST.dict(), "version": starter_or_404(public_id).version})

@@ -48,9 +48,11 @@ ERRORS: dict[str, Words] = {
     "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
     "no_answer": _("Microsoft Entra did not respond. Check the rows again later."),
     "in_progress": _(
-        "The manager has already requested a pass for this starter, so you can no longer change the start."
+        "Someone has already requested a pass for this starter, so you can no longer change the start."
     ),
-    "changed": _("The account in Entra or the starter has changed since the check. Check the rows again."),
+    "changed": _(
+        "The account in Entra or the starter’s details have changed since the check. Check the rows again."
+    ),
 }
 # Questions: HR decides about the row.
 QUESTIONS: dict[str, Words] = {
@@ -75,8 +77,8 @@ QUESTIONS: dict[str, Words] = {
 }
 NOTICES: dict[str, Words] = {
     "no_mailbox": _(
-        "The manager has no mailbox, so the portal cannot email the link. The manager can find the starter on the "
-        "portal’s home page."
+        "The manager has no mailbox, so the portal cannot email the link. The starter is on the manager’s "
+        "home page in the portal."
     ),
     "already": _(
         "This starter has already been added with the same start date and time. Nothing will change."

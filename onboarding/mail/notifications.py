@@ -334,10 +334,17 @@ MICROSOFT_REFUSALS: dict[str, Words] = {
         "The organisation’s settings in Entra do not allow passes for this account. IT must add the account "
         "to the Temporary Access Pass policy."
     ),
-    "guest": _("The account is a guest account from another organisation."),
+    "guest": _(
+        "The account is a guest account from another organisation. Only internal accounts can get a pass."
+    ),
     "exists": _("The account already has a pass."),
-    "forbidden": _("The portal has no permission to create a pass for this account."),
-    "unauthorised": _("The portal could not sign in to Microsoft."),
+    "forbidden": _(
+        "The portal has no permission to create a pass for this account. IT must check the "
+        "portal’s permissions."
+    ),
+    "unauthorised": _(
+        "The portal could not sign in to Microsoft. IT must check the portal’s identity in Entra."
+    ),
     "unusable": _(
         "Microsoft created a pass that nobody can use. The portal will delete it. IT must check the "
         "Temporary Access Pass policy."

@@ -46,7 +46,7 @@ def write_policy_mails(change: PolicyChange) -> None:
 
 @job_handler("policy-in-force")
 def write_when_in_force(number: str) -> None:
-    """Say that the time of a version has come. Nobody hears of a version that was stopped before."""
+    """Say that the time of a version has come. Nobody is notified of a version that was stopped before."""
     with audit.transaction():
         came = PolicyVersion.objects.ever_active(clock.now()).select_related("created_by")
         if version := came.filter(pk=number).first():
@@ -56,7 +56,7 @@ def write_when_in_force(number: str) -> None:
 
 
 def list_recipients(rules: PolicyVersion) -> dict[Reader, str]:
-    """The addresses that hear of a change of this policy; each address once. Empty if none is set."""
+    """The addresses that get a change of this policy; each address once. Empty if none is set."""
     security = rules.security_address or settings.SECURITY_ADDRESS
     hr = rules.hr_address or settings.HR_ADDRESS
     found = {Reader.SECURITY: security, Reader.HR: "" if hr.casefold() == security.casefold() else hr}

@@ -90,7 +90,7 @@ def _state_when_over(starter: Starter) -> PageState | None:
     if starter.state == StarterState.WITHDRAWN:
         return PageState(
             "withdrawn",
-            gettext("HR has stopped the onboarding of this starter"),
+            gettext("This starter has been withdrawn"),
             (gettext("There is nothing for you to do."),),
             "stopped",
         )
@@ -107,11 +107,7 @@ def _state_when_over(starter: Starter) -> PageState | None:
         return PageState(
             "registered",
             gettext("%(name)s can sign in") % {"name": starter.name},
-            (
-                gettext(
-                    "The starter has set up their own sign-in method. There is nothing left for you to do."
-                ),
-            ),
+            (gettext("The starter now has their own sign-in method. There is nothing left for you to do."),),
             "done",
         )
     return None
@@ -146,7 +142,8 @@ def _state_of_issue(issue: PassIssue, starter: Starter) -> PageState:
         case _:
             lines: tuple[str, ...] = (
                 gettext(
-                    "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here."
+                    "Do not use this pass. The portal is deleting it. When it is gone, this page shows "
+                    "what you can do."
                 ),
                 gettext("Reason: %(reason)s.") % {"reason": issue.get_reason_display()}
                 if issue.reason
@@ -173,8 +170,8 @@ def _unknown_state(issue: PassIssue, starter: Starter) -> PageState:
         )
         % {"time": _clock_time(issue.intended_at, starter)},
         gettext(
-            "The check takes about three minutes, or longer if Microsoft does not respond. You can "
-            "then create a new pass here."
+            "The check takes about three minutes, or longer if Microsoft does not respond. After that, "
+            "this page shows what you can do."
         ),
     )
     return PageState("unknown", gettext("We are checking what happened"), lines, refresh_seconds=10)
@@ -191,15 +188,16 @@ def _shown_state(issue: PassIssue, starter: Starter) -> PageState:
 def _handed_over_state(issue: PassIssue, starter: Starter) -> PageState:
     used = issue.used_at is not None
     lines = (
-        gettext("The pass was shown at %(time)s. It can be used once, until %(until)s.")
+        gettext("The pass was shown at %(time)s. It works once, until %(until)s.")
         % {"time": _clock_time(issue.held_at, starter), "until": _clock_time(issue.valid_until, starter)},
         (
             gettext(
-                "%(name)s has signed in with the pass and must set up a passkey within ten minutes of "
-                "signing in."
+                "The pass was used. %(name)s must set up a sign-in method within ten minutes of signing in."
             )
             if used
-            else gettext("Next, %(name)s signs in and sets up a passkey. This page updates automatically.")
+            else gettext(
+                "Next, %(name)s signs in and sets up a sign-in method. This page updates automatically."
+            )
         )
         % {"name": starter.name},
     )
@@ -273,9 +271,7 @@ def _stopped_state() -> PageState:
 
 
 def _not_ready_state() -> PageState:
-    lines = (
-        gettext("HR has not finished adding this starter. If the starter begins today, ask HR to finish."),
-    )
+    lines = (gettext("HR has not finished adding this starter. Ask HR to finish."),)
     return PageState("early", gettext("HR has not finished yet"), lines)
 
 
@@ -294,7 +290,7 @@ def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
         gettext("You could create the pass until %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
-        gettext("Ask HR to change the start date. You can then create the pass here."),
+        gettext("Ask HR to change the start date. This page then shows when you can create the pass."),
     )
     return PageState("late", gettext("It is too late to create the pass"), lines, "stopped")
 
@@ -309,7 +305,7 @@ def _sign_in_state(before: tuple[str, ...], *, is_queued: bool) -> PageState:
         gettext("Sign in again before you create the pass. You will return to this page."),
     )
     if is_queued:
-        lines = (*lines, gettext("It will be your turn within a minute. You keep your place in the queue."))
+        lines = (*lines, gettext("Your turn comes within a minute. You keep your place in the queue."))
     return PageState("sign_in", gettext("First, confirm it is you"), (*before, *lines), "todo", "sign_in")
 
 
@@ -348,8 +344,8 @@ def _describe_last_pass(starter: Starter) -> tuple[str, ...]:
     return (
         gone % details,
         gettext(
-            "This time, make sure that the starter sets up a passkey within ten minutes. An email address or a "
-            "phone number is not enough."
+            "This time, make sure that the starter sets up a sign-in method, such as a passkey, within ten "
+            "minutes. An email address or a phone number is not enough."
         ),
     )
 
@@ -396,12 +392,12 @@ _WHY_UNAVAILABLE = {
     "not_checkable": _("The portal could not check the account. Try again in a minute."),
     "account_gone": _("Microsoft did not find the account. Try again in a minute."),
     "queue_limit": _(
-        "You are already in the queue for three starters. Create the pass for one of them first."
+        "You are already in the queue for three starters. Wait until it is your turn for one of them."
     ),
     "refusal_limit": format_lazy(
         _(
-            "Too many of your requests were refused today. Ask HR or {contact} to fix the problem. You can try "
-            "again tomorrow."
+            "The portal refused too many of your requests today. Ask HR or {contact} to fix the problem. "
+            "You can try again tomorrow."
         ),
         contact=settings.SUPPORT_CONTACT,
     ),
@@ -446,12 +442,11 @@ def foreign_pass_state(live: ForeignPass, starter: Starter) -> PageState:
     lines = (
         (
             gettext(
-                "This pass was created outside the portal on %(day)s at %(time)s. It can be used once, until "
-                "%(until)s."
+                "This pass was created outside the portal on %(day)s at %(time)s. It works once, until %(until)s."
             )
             if live.once
             else gettext(
-                "This pass was created outside the portal on %(day)s at %(time)s. It can be used more than once, "
+                "This pass was created outside the portal on %(day)s at %(time)s. It works more than once, "
                 "until %(until)s."
             )
         )
@@ -539,8 +534,8 @@ _WHY_FAILED = {
         "this pass without showing it."
     ),
     PassIssue.Reason.CHANGED: _(
-        "HR changed this starter while Microsoft was creating the pass. The portal is deleting the pass "
-        "without showing it."
+        "Someone changed this starter’s details while Microsoft was creating the pass. The portal is "
+        "deleting the pass without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
         "The portal could not save the pass. The portal is deleting the pass without showing it."

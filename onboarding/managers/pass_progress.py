@@ -41,7 +41,7 @@ _WHY_CANCELLED: dict[str, Promise] = {
     Reason.STOPPED: _("Someone used the emergency stop."),
     Reason.FROZEN: _("An admin stopped all passes."),
     Reason.SESSIONS_ENDED: _("An admin ended your sessions."),
-    Reason.OWN_SESSION_ENDED: _("You ended another session of your own."),
+    Reason.OWN_SESSION_ENDED: _("You ended another of your sessions."),
 }
 
 
@@ -75,12 +75,12 @@ def _progress_after_use(issue: PassIssue) -> Progress:
         gettext("The pass works only once, so this page no longer shows it."),
         gettext("If %(name)s did not use the pass, tell IT at once.") % name,
     )
-    title = gettext("%(name)s has signed in and is setting up a passkey") % name
+    title = gettext("The pass was used. %(name)s must now set up a sign-in method") % name
     return Progress("used", title, lines, "wait")
 
 
 def _progress_registered(issue: PassIssue) -> Progress:
-    line = gettext("%(name)s has set up their own sign-in method. There is nothing left for you to do.")
+    line = gettext("%(name)s now has their own sign-in method. There is nothing left for you to do.")
     lines = (line % {"name": issue.starter.name},)
     return Progress("registered", gettext("You are done"), lines, "done", is_final=True)
 
@@ -107,7 +107,7 @@ def _progress_closed(issue: PassIssue) -> Progress:
         case Reason.REGISTERED:
             return _progress_registered(issue)
         case Reason.USED:
-            title = gettext("The pass was used, but no passkey was set up")
+            title = gettext("The pass was used, but no sign-in method was set up")
         case Reason.EXPIRED:
             title = gettext("The pass has expired")
         case Reason.REPLACED:

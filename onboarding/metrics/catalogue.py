@@ -154,7 +154,7 @@ METRICS: tuple[Metric, ...] = (
         "How many events are newer than what was last sent there.",
         _OUTLET,
     ),
-    Metric("stops_in_force", Kind.GAUGE, "Starters for whom an emergency stop is in force."),
+    Metric("stops_in_force", Kind.GAUGE, "Starters with an emergency stop in force."),
     Metric("frozen", Kind.GAUGE, "1 while an admin has stopped all new passes."),
 )  # fmt: skip
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -597,7 +597,7 @@ class Migration(migrations.Migration):
                     "sign_in_minutes",
                     models.PositiveSmallIntegerField(
                         default=5,
-                        help_text="If the manager signed in more than this many minutes ago, they must sign in again before they can create a pass. Recommended: 5.",
+                        help_text="If the manager signed in more than this many minutes ago, they must sign in again to create a pass. Recommended: 5.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(60),
@@ -610,7 +610,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="For example c1. If you enter a context, the manager must sign in again for each pass and meet the conditions of the context. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
+                        help_text="For example c1. With a context, the manager must sign in again for each pass and meet its conditions. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
                         max_length=3,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -660,7 +660,7 @@ class Migration(migrations.Migration):
                     "remind_days_before",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="The portal sends the manager a reminder this many days before the starter’s first day. 0 means no reminder. Recommended: 1 if the invitation is sent more than three days before, otherwise 0.",
+                        help_text="The number of days before the first day on which the manager gets a reminder. 0 means no reminder. Recommended: 0, or 1 if the invitation is sent more than three days before the first day.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -686,11 +686,7 @@ class Migration(migrations.Migration):
                         ],
                         db_default="above",
                         default="above",
-                        help_text="If there is no pass yet on the first day, the portal sends one email to the "
-                        "recipient chosen here. If you choose the manager’s manager but Entra has no "
-                        "email address for them, the email goes to the on-call address. If there is no "
-                        "on-call address, it goes to HR. Recommended: the manager’s manager, who can "
-                        "act if the manager is ill.",
+                        help_text="If there is no pass yet on the first day, the portal sends one email to the recipient chosen here. If Entra has no email address for the manager’s manager, the email goes to the on-call address. If there is no on-call address, it goes to HR. Recommended: the manager’s manager, who can act if the manager is ill.",
                         max_length=8,
                         verbose_name="recipient of the escalation email",
                     ),
@@ -741,7 +737,7 @@ class Migration(migrations.Migration):
                             ("required", "check, and refuse the pass if Entra has no hire date"),
                         ],
                         default="known",
-                        help_text="If the hire date in Entra is far from the start date, HR may have chosen the wrong account or the wrong year.",
+                        help_text="A hire date in Entra that is far from the start date can mean that HR chose the wrong account or year.",
                         max_length=8,
                         verbose_name="hire date matches the start date",
                     ),
@@ -853,7 +849,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Normally the portal creates no pass for an account with a phone number, because a phone can be a sign-in method. Turn this setting on only if HR or IT registers phone numbers before the first day. The portal will then accept any phone on a new account, which is less safe.",
+                        help_text="A phone can be a sign-in method, so the portal normally creates no pass for an account with a phone number. Turn this setting on only if HR or IT registers phone numbers before the first day. The portal will then accept any phone on a new account, which is less safe.",
                         verbose_name="HR registers phones before the first day",
                     ),
                 ),
@@ -899,8 +895,8 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two admins agreed, the command can create passes for these accounts. Nobody sees such a pass, and the portal deletes it. Recommended: leave empty.",
-                        verbose_name="test accounts for probe passes (for one hour)",
+                        help_text="For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two admins agreed, the command can create passes for these accounts. The portal never shows the code of such a pass, and deletes the pass. Recommended: leave empty.",
+                        verbose_name="test accounts for test passes (for one hour)",
                     ),
                 ),
                 (
@@ -1022,7 +1018,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         help_text="The manager can create a pass only after a second person in HR approves and gives a reason. The person who added the starter cannot approve. Recommended for sensitive departments only.",
-                        verbose_name="an HR colleague approves every starter",
+                        verbose_name="a second person in HR approves every starter",
                     ),
                 ),
                 (
@@ -1030,7 +1026,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         help_text="If HR accepts a new manager or assigns a stand-in, a second person in HR must approve this.",
-                        verbose_name="an HR colleague approves a changed manager",
+                        verbose_name="a second person in HR approves a changed manager",
                     ),
                 ),
                 (
@@ -1038,7 +1034,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=False,
                         help_text="If HR allows another pass, a second person in HR must approve this.",
-                        verbose_name="an HR colleague approves a pass beyond the limit",
+                        verbose_name="a second person in HR approves a pass beyond the limit",
                     ),
                 ),
                 (
@@ -1057,7 +1053,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="One system per line. The portal accepts a starter automatically if the requester works in HR and signed in to the portal in the last 90 days. The requester then counts as the person who added the starter. Recommended: leave empty.",
+                        help_text="One system per line. The portal accepts a starter automatically if the requester works in HR and recently signed in to the portal (in the last 90 days). The requester then counts as the person who added the starter. Recommended: leave empty.",
                         verbose_name="systems whose starters can be accepted automatically",
                     ),
                 ),
@@ -1075,7 +1071,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=0,
                         default=0,
-                        help_text="Every hour, the portal reads the hire dates in Entra. It proposes a starter for each allowed account with a hire date within this many days, and HR accepts the proposals. 0 turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates.",
+                        help_text="Every hour, the portal reads the hire dates in Entra. It proposes a starter for each allowed account with a hire date within this many days. HR accepts the proposals. 0 turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
@@ -1151,7 +1147,7 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or for an account that is already in use. Leave empty to use the address set at installation.",
+                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or one already in use. Leave empty to use the address set at installation.",
                         max_length=254,
                         verbose_name="security team's email address",
                     ),
@@ -1967,7 +1963,7 @@ class Migration(migrations.Migration):
                     "voided_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When the onboarding started again. The approval has not been valid since then.",
+                        help_text="The time when the onboarding started again. Since then, the approval is no longer valid.",
                         null=True,
                     ),
                 ),
@@ -2515,20 +2511,20 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("", ""),
-                            ("no_receipt", "the manager’s page did not confirm that the pass arrived"),
-                            ("not_seen", "the manager did not see the pass"),
-                            ("lost", "the manager cancelled the pass"),
+                            ("no_receipt", "the page did not confirm that the pass arrived"),
+                            ("not_seen", "the manager or stand-in did not see the pass"),
+                            ("lost", "the manager or stand-in cancelled the pass"),
                             ("taken_back", "HR cancelled the pass"),
                             ("withdrawn", "HR or another system withdrew the starter"),
                             ("frozen", "an admin stopped all passes"),
                             ("stopped", "someone used the emergency stop"),
-                            ("sessions_ended", "an admin ended the manager’s sessions"),
-                            ("own_session_ended", "the manager ended another session of their own"),
+                            ("sessions_ended", "an admin ended the sessions of the manager or stand-in"),
+                            ("own_session_ended", "the manager or stand-in ended another of their sessions"),
                             ("changed", "someone changed the starter while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
                             ("not_recorded", "the portal could not save the result"),
-                            ("crashed", "the portal stopped before it had a result"),
+                            ("crashed", "the portal was stopped before the result was known"),
                             ("throttled", "Microsoft asked the portal to wait"),
                             ("refused", "Microsoft refused"),
                             ("not_known_yet", "Microsoft did not know the account yet"),
@@ -2537,13 +2533,13 @@ class Migration(migrations.Migration):
                                 "the portal could not delete a pass that was created outside the portal",
                             ),
                             ("unreachable", "the portal could not reach Microsoft"),
-                            ("registered", "the starter registered a sign-in method"),
+                            ("registered", "a sign-in method was registered"),
                             ("used", "the pass was used, but no sign-in method was registered"),
                             ("expired", "the pass expired"),
                             ("replaced", "a pass created outside the portal replaced this pass"),
                             (
                                 "overtaken",
-                                "an earlier attempt created a pass after all, which replaced this one",
+                                "an earlier attempt created a pass after all, and that pass replaced this one",
                             ),
                             ("gone", "someone deleted the pass outside the portal"),
                         ],
@@ -2616,7 +2612,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         blank=True,
                         null=True,
-                        verbose_name="deadline for the manager’s page to confirm that it showed the pass",
+                        verbose_name="time by which the page must confirm that it showed the pass",
                     ),
                 ),
                 ("held_at", models.DateTimeField(blank=True, null=True, verbose_name="handed over")),
@@ -2790,7 +2786,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "probe pass",
+                "verbose_name": "test pass",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("ended_at", None)), fields=["account_id"], name="probe_pass_open"

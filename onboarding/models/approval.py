@@ -31,7 +31,9 @@ class Approval(models.Model):
     voided_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text=_("When the onboarding started again. The approval has not been valid since then."),
+        help_text=_(
+            "The time when the onboarding started again. Since then, the approval is no longer valid."
+        ),
     )
 
     class Meta:

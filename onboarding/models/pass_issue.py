@@ -40,20 +40,20 @@ class PassIssue(models.Model):
         """Why an issue is in its state."""
 
         NONE = "", ""
-        NO_RECEIPT = "no_receipt", _("the manager’s page did not confirm that the pass arrived")
-        NOT_SEEN = "not_seen", _("the manager did not see the pass")
-        LOST = "lost", _("the manager cancelled the pass")
+        NO_RECEIPT = "no_receipt", _("the page did not confirm that the pass arrived")
+        NOT_SEEN = "not_seen", _("the manager or stand-in did not see the pass")
+        LOST = "lost", _("the manager or stand-in cancelled the pass")
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("HR or another system withdrew the starter")
         FROZEN = "frozen", _("an admin stopped all passes")
         STOPPED = "stopped", _("someone used the emergency stop")
-        SESSIONS_ENDED = "sessions_ended", _("an admin ended the manager’s sessions")
-        OWN_SESSION_ENDED = "own_session_ended", _("the manager ended another session of their own")
+        SESSIONS_ENDED = "sessions_ended", _("an admin ended the sessions of the manager or stand-in")
+        OWN_SESSION_ENDED = "own_session_ended", _("the manager or stand-in ended another of their sessions")
         CHANGED = "changed", _("someone changed the starter while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
         NOT_RECORDED = "not_recorded", _("the portal could not save the result")
-        CRASHED = "crashed", _("the portal stopped before it had a result")
+        CRASHED = "crashed", _("the portal was stopped before the result was known")
         THROTTLED = "throttled", _("Microsoft asked the portal to wait")
         REFUSED = "refused", _("Microsoft refused")
         NOT_KNOWN_YET = "not_known_yet", _("Microsoft did not know the account yet")
@@ -62,11 +62,14 @@ class PassIssue(models.Model):
             _("the portal could not delete a pass that was created outside the portal"),
         )
         UNREACHABLE = "unreachable", _("the portal could not reach Microsoft")
-        REGISTERED = "registered", _("the starter registered a sign-in method")
+        REGISTERED = "registered", _("a sign-in method was registered")
         USED = "used", _("the pass was used, but no sign-in method was registered")
         EXPIRED = "expired", _("the pass expired")
         REPLACED = "replaced", _("a pass created outside the portal replaced this pass")
-        OVERTAKEN = "overtaken", _("an earlier attempt created a pass after all, which replaced this one")
+        OVERTAKEN = (
+            "overtaken",
+            _("an earlier attempt created a pass after all, and that pass replaced this one"),
+        )
         GONE = "gone", _("someone deleted the pass outside the portal")
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
@@ -129,7 +132,7 @@ class PassIssue(models.Model):
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
     shown_at = models.DateTimeField(_("shown"), null=True, blank=True)
     receipt_until = models.DateTimeField(
-        _("deadline for the manager’s page to confirm that it showed the pass"), null=True, blank=True
+        _("time by which the page must confirm that it showed the pass"), null=True, blank=True
     )
     held_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     used_at = models.DateTimeField(_("used"), null=True, blank=True)

@@ -112,8 +112,8 @@ class PolicySettings(models.Model):
         default=5,
         validators=value_between(1, 60),
         help_text=_(
-            "If the manager signed in more than this many minutes ago, they must sign in again before they "
-            "can create a pass. Recommended: 5."
+            "If the manager signed in more than this many minutes ago, they must sign in again to create a "
+            "pass. Recommended: 5."
         ),
     )
     step_up_context = models.CharField(
@@ -125,9 +125,9 @@ class PolicySettings(models.Model):
             RegexValidator(r"\Ac[1-9][0-9]?\Z", _("Enter an authentication context from c1 to c99."))
         ],
         help_text=_(
-            "For example c1. If you enter a context, the manager must sign in again for each pass and meet the "
-            "conditions of the context. First assign a Conditional Access policy to the context. Without such a "
-            "policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
+            "For example c1. With a context, the manager must sign in again for each pass and meet its "
+            "conditions. First assign a Conditional Access policy to the context. Without such a policy, "
+            "Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
         ),
     )
 
@@ -163,9 +163,9 @@ class PolicySettings(models.Model):
         default=0,
         validators=value_between(0, 29),
         help_text=_(
-            "The portal sends the manager a reminder this many days before the starter’s first day. 0 "
-            "means no reminder. Recommended: 1 if the invitation is sent more than three days before, "
-            "otherwise 0."
+            "The number of days before the first day on which the manager gets a reminder. 0 means no "
+            "reminder. Recommended: 0, or 1 if the invitation is sent more than three days before the "
+            "first day."
         ),
     )
     remind_on_day = models.BooleanField(
@@ -181,10 +181,10 @@ class PolicySettings(models.Model):
         default=EscalateTo.ABOVE,
         db_default=EscalateTo.ABOVE,
         help_text=_(
-            "If there is no pass yet on the first day, the portal sends one email to the recipient "
-            "chosen here. If you choose the manager’s manager but Entra has no email address for them, "
-            "the email goes to the on-call address. If there is no on-call address, it goes to HR. "
-            "Recommended: the manager’s manager, who can act if the manager is ill."
+            "If there is no pass yet on the first day, the portal sends one email to the recipient chosen "
+            "here. If Entra has no email address for the manager’s manager, the email goes to the on-call "
+            "address. If there is no on-call address, it goes to HR. Recommended: the manager’s manager, "
+            "who can act if the manager is ill."
         ),
     )
     escalate_hour = models.PositiveSmallIntegerField(
@@ -226,8 +226,7 @@ class PolicySettings(models.Model):
         choices=HireDate,
         default=HireDate.KNOWN,
         help_text=_(
-            "If the hire date in Entra is far from the start date, HR may have chosen the wrong account or the "
-            "wrong year."
+            "A hire date in Entra that is far from the start date can mean that HR chose the wrong account or year."
         ),
     )
     hire_date_days = models.PositiveSmallIntegerField(
@@ -315,8 +314,8 @@ class PolicySettings(models.Model):
         default=False,
         db_default=False,
         help_text=_(
-            "Normally the portal creates no pass for an account with a phone number, because a phone can be a "
-            "sign-in method. Turn this setting on only if HR or IT registers phone numbers before the first "
+            "A phone can be a sign-in method, so the portal normally creates no pass for an account with a "
+            "phone number. Turn this setting on only if HR or IT registers phone numbers before the first "
             "day. The portal will then accept any phone on a new account, which is less safe."
         ),
     )
@@ -359,14 +358,14 @@ class PolicySettings(models.Model):
         ),
     )
     probe_accounts = models.TextField(
-        _("test accounts for probe passes (for one hour)"),
+        _("test accounts for test passes (for one hour)"),
         blank=True,
         default="",
         db_default="",
         help_text=_(
-            "For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two "
-            "admins agreed, the command can create passes for these accounts. Nobody sees such a pass, and the portal "
-            "deletes it. Recommended: leave empty."
+            "For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour "
+            "after two admins agreed, the command can create passes for these accounts. The portal never "
+            "shows the code of such a pass, and deletes the pass. Recommended: leave empty."
         ),
     )
 
@@ -455,7 +454,7 @@ class PolicySettings(models.Model):
         ),
     )
     approve_all = models.BooleanField(
-        _("an HR colleague approves every starter"),
+        _("a second person in HR approves every starter"),
         default=False,
         help_text=_(
             "The manager can create a pass only after a second person in HR approves and gives a reason. "
@@ -463,14 +462,14 @@ class PolicySettings(models.Model):
         ),
     )
     approve_manager = models.BooleanField(
-        _("an HR colleague approves a changed manager"),
+        _("a second person in HR approves a changed manager"),
         default=False,
         help_text=_(
             "If HR accepts a new manager or assigns a stand-in, a second person in HR must approve this."
         ),
     )
     approve_beyond = models.BooleanField(
-        _("an HR colleague approves a pass beyond the limit"),
+        _("a second person in HR approves a pass beyond the limit"),
         default=False,
         help_text=_("If HR allows another pass, a second person in HR must approve this."),
     )
@@ -493,8 +492,8 @@ class PolicySettings(models.Model):
         db_default="",
         help_text=_(
             "One system per line. The portal accepts a starter automatically if the requester works in HR "
-            "and signed in to the portal in the last 90 days. The requester then counts as the person who "
-            "added the starter. Recommended: leave empty."
+            "and recently signed in to the portal (in the last 90 days). The requester then counts as the "
+            "person who added the starter. Recommended: leave empty."
         ),
     )
     api_agents = models.BooleanField(
@@ -509,9 +508,9 @@ class PolicySettings(models.Model):
         db_default=0,
         validators=value_between(0, 90),
         help_text=_(
-            "Every hour, the portal reads the hire dates in Entra. It proposes a starter for each "
-            "allowed account with a hire date within this many days, and HR accepts the proposals. 0 "
-            "turns proposals off. Recommended: 0, or 14 if your HR system sets hire dates."
+            "Every hour, the portal reads the hire dates in Entra. It proposes a starter for each allowed "
+            "account with a hire date within this many days. HR accepts the proposals. 0 turns proposals "
+            "off. Recommended: 0, or 14 if your HR system sets hire dates."
         ),
     )
     accept_proposals = models.BooleanField(
@@ -579,8 +578,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "This address gets an email as soon as someone requests a pass for a privileged account or for an "
-            "account that is already in use. Leave empty to use the address set at installation."
+            "This address gets an email as soon as someone requests a pass for a privileged account or one "
+            "already in use. Leave empty to use the address set at installation."
         ),
     )
     duty_address = models.EmailField(

@@ -28,23 +28,23 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
     (
         "certificate",
         _(
-            "the portal does not accept the certificate of the database. With an issuer of your own, name its file: "
-            "?sslrootcert=/etc/portal/issuer.pem"
+            "the portal does not accept the certificate of the database. If you use your own certificate "
+            "authority, set its file: ?sslrootcert=/etc/portal/issuer.pem"
         ),
     ),
     (
         "server does not support ssl",
         _(
-            "the database offers no TLS. Turn TLS on there. Only if nobody else can read the network between: "
-            "?sslmode=disable"
+            "the database offers no TLS. Turn on TLS in the database. Only if nobody else can read the "
+            "network traffic to it, set ?sslmode=disable instead"
         ),
     ),
     ("ssl", _("the database does not support the requested kind of TLS")),
     (
         "timeouts of the role",
         _(
-            "a connection pooler is in between, and the role has no timeouts. Run what manage.py database_role "
-            "--timeouts prints, and reconnect the pooler"
+            "the portal reaches the database through a connection pooler, but the role has no timeouts. "
+            "Run the SQL that manage.py database_role --timeouts prints, then reconnect the pooler"
         ),
     ),
     ("unsupported startup parameter", _("a connection pooler refuses the portal's connection options")),

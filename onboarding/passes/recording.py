@@ -32,7 +32,7 @@ class SessionsEnded(ConcurrentUpdate):
 
 
 class OwnSessionEnded(ConcurrentUpdate):
-    """The manager ended another session of their own while this pass was being created."""
+    """The person who requested the pass ended another of their sessions while it was being created."""
 
 
 class StarterStopped(ConcurrentUpdate):

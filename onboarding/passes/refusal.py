@@ -1,4 +1,7 @@
-"""Refusing a pass: by a missing sign-in, by the guards, or because a fact could not be read. Each is recorded."""
+"""Refusing a pass: by a missing sign-in, by the guards, or because a fact could not be read. Each is recorded.
+
+The texts of a refusal are in the guards: `onboarding/guards/engine.py` says where.
+"""
 
 from __future__ import annotations
 

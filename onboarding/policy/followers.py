@@ -1,4 +1,4 @@
-"""Functions that hear of each change of the policy, in the transaction of the change."""
+"""Functions that run at each change of the policy, in the transaction of the change."""
 
 from __future__ import annotations
 

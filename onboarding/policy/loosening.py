@@ -100,7 +100,7 @@ RULES: dict[str, Rule] = {
     "opens_minutes_before": Rule(HIGHER, "Passes are possible earlier."),
     "closes_days_after": Rule(HIGHER, "Passes are possible longer."),
     "invite_days_before": Rule(LOWER, "The manager has fewer days to notice a wrong starter."),
-    "remind_days_before": Rule(LOWER, "The manager hears of the starter later, or only once."),
+    "remind_days_before": Rule(LOWER, "The portal notifies the manager of the starter later, or only once."),
     "remind_on_day": Rule(OFF, "The manager does not hear when passes become possible."),
     "escalate_to": Rule(ANY, "Other people hear when no pass was created."),
     "escalate_hour": Rule(HIGHER, "Others hear later that no pass was created."),

@@ -165,8 +165,8 @@ def _require_other_person(number: int, by: Any) -> None:
         except graph.GraphError:
             raise ErasureRefused(
                 gettext(
-                    "The portal could not check in Microsoft Entra that you and the other admin are "
-                    "different people, so nothing was erased. Try again."
+                    "Nothing was erased, because the portal could not check in Entra that you and the "
+                    "other admin are different people. Try again."
                 )
             ) from None
         if not is_another:

@@ -536,13 +536,13 @@ RULES: tuple[TableRule, ...] = (
     TableRule(
         "onboarding.ProbePass",
         "Probe passes, which `manage.py prove_tenant` created for a test account and deleted.",
-        "90 days after the pass was seen gone.",
+        "90 days after Microsoft's list no longer showed the pass.",
         (
             Personal(
                 ("account_id",),
                 "object id of the test account",
                 "The worker deletes a pass that the command left behind.",
-                "90 days after the pass was seen gone",
+                "90 days after Microsoft's list no longer showed the pass",
                 WITH_THE_ROW,
                 Link.OBJECT_ID,
             ),

@@ -15,7 +15,7 @@ from onboarding import audit, clock
 from onboarding.models import Approval, Mail, PassIssue, Starter, Ticket
 from onboarding.privacy.rule_types import ERASED
 
-# What else of a starter is emptied, besides `Starter.PERSONAL_FIELDS`.
+# What else of a starter is emptied, in addition to `Starter.PERSONAL_FIELDS`.
 EMPTY_FIELDS: dict[str, Any] = {
     "seen": {},
     "hire_date": None,

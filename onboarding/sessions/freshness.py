@@ -25,7 +25,8 @@ class ActorDisabled(OnboardingError):
     """Entra no longer says that the account of the person who acts is enabled."""
 
     message = _(
-        "Nothing was changed, because Microsoft Entra does not confirm that your account is enabled. Ask IT."
+        "Nothing was changed, because Microsoft Entra does not confirm that your account is enabled. Ask "
+        "IT to check your account."
     )
 
 

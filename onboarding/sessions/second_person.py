@@ -35,8 +35,8 @@ def _require_other_person(author: str, activator: str) -> None:
     except graph.GraphError:
         raise policy.CannotActivate(
             gettext(
-                "The portal could not check in Microsoft Entra that you and the author are different "
-                "people, so nothing was changed. Try again."
+                "Nothing was changed, because the portal could not check in Entra that you and the author "
+                "are different people. Try again."
             )
         ) from None
     if not is_another:

@@ -363,8 +363,8 @@ def _list_warnings(account: graph.Account, manager: graph.Manager | None, record
         (
             manager is not None and not manager.mail,
             gettext(
-                "The manager has no mailbox, so the portal cannot email the link. The manager can find "
-                "the starter on the portal’s home page."
+                "The manager has no mailbox, so the portal cannot email the link. The starter is on the "
+                "manager’s home page in the portal."
             ),
         ),
         (

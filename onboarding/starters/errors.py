@@ -66,15 +66,15 @@ class StarterLinkLimitReached(OnboardingError):
     """The link of this starter was sent as often today as one manager should get it."""
 
     message = _(
-        "The link was not sent, because there are already several emails with it today. You can send it again "
-        "tomorrow."
+        "The link was not sent, because there are already several emails with this link today. You can "
+        "send it again tomorrow."
     )
 
 
 class OwnStarter(OnboardingError):
-    """An HR person acts on a starter whom they manage."""
+    """An HR person acts on a starter that they manage."""
 
-    message = _("You are this person’s manager, so you cannot do this. Ask an HR colleague.")
+    message = _("You are this person’s manager, so you cannot do this. Ask an HR colleague to do it.")
 
 
 class AccountChanged(ConcurrentUpdate):

@@ -1,4 +1,4 @@
-"""Stopping one starter: no further pass, a live pass is deleted, and security and HR are told."""
+"""Stopping one starter: no further pass, a live pass is deleted, and security and HR are notified."""
 
 from __future__ import annotations
 

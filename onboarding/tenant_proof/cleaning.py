@@ -71,7 +71,7 @@ def _sweep(probe: ProbePass, ended_at: datetime) -> datetime | None:
 
 
 def open_probes() -> list[ProbePass]:
-    """Return the probe passes that are not seen gone, the oldest first: the list may still show what replaced it."""
+    """Return the probe passes that may still exist, the oldest first: the list may still show what replaced it."""
     return list(ProbePass.objects.filter(ended_at=None).order_by("intended_at"))
 
 

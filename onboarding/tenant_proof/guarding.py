@@ -38,7 +38,7 @@ NOT_NAMED, FROZEN, NO_WORKER, IS_A_STARTER, NO_ROOM = (
 )  # fmt: skip
 OWN_RULES = {
     NOT_NAMED: (
-        "The policy does not name this account. An admin adds it to “test accounts for probe passes”, and a second admin "
+        "The policy does not name this account. An admin adds it to “test accounts for test passes”, and a second admin "
         "activates that version. That counts for one hour."
     ),
     FROZEN: "The portal is frozen.",
@@ -85,7 +85,7 @@ def build_question(facts: graph.Facts, ours: frozenset[str] = frozenset()) -> Qu
 
 
 def find_refusals(question: Question) -> list[str]:
-    """Return the codes of the guards that refuse, and of the rules that probe passes have besides."""
+    """Return the codes of the guards that refuse, and of the extra rules for probe passes."""
     asked = [guard for guard in guards.GUARDS if guard.code not in ABOUT_PEOPLE]
     return [guard.code for guard in asked if not _holds(guard, question)]
 
@@ -128,12 +128,12 @@ def find_own_refusals(account_id: str, rules: EffectivePolicy) -> list[str]:
 
 
 def live_probe_ids(account_id: str) -> frozenset[str]:
-    """Return the ids in Entra of this account's probe passes that are not seen gone yet."""
+    """Return the ids in Entra of this account's probe passes that Microsoft's list may still show."""
     rows = ProbePass.objects.filter(account_id=account_id, ended_at=None).exclude(method_id="")
     return frozenset(rows.values_list("method_id", flat=True))
 
 
 def describe(codes: list[str]) -> str:
     """Return a sentence for the operator, for each code."""
-    titles = {guard.code: f"This does not hold: {guard.title}." for guard in guards.GUARDS}
+    titles = {guard.code: f"This check refuses a pass: {guard.title}." for guard in guards.GUARDS}
     return " ".join(OWN_RULES.get(code) or titles.get(code, code) for code in codes)

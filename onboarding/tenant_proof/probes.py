@@ -15,15 +15,15 @@ from onboarding.tenant_proof.requests import ProbeRefused, request_pass
 from onboarding.tenant_proof.run import ProofRun
 
 Answer = ProbePass.Answer
-FIRST = "the first probe pass"
+FIRST = "the first test pass"
 NEEDS_FIRST = "The check `creation` created no pass in this run."
-NO_PROBE = "Name a test account for probe passes with --probe."
+NO_PROBE = "Name a test account for test passes with --probe."
 TOO_SHORT = 5  # minutes: less than Microsoft allows anywhere
 LOOK_AGAIN, LOOKS = 2.0, 30
 
 
 def check_eligibility(run: ProofRun) -> Finding:
-    """For whom is a pass refused? The guards answer for each account, and nothing is sent to Microsoft but reads."""
+    """Ask the guards for each account whether a pass is refused. Sends only reads to Microsoft."""
     if not run.all_accounts:
         return skipped("Name accounts with --account.")
     refused: dict[str, list[str]] = {}
@@ -53,7 +53,7 @@ def needs_probe_account(check: Run) -> Run:
         try:
             return check(run)
         except ProbeRefused as refusal:
-            words = f"The portal refuses a probe pass. {guarding.describe(refusal.codes)}"
+            words = f"The portal refuses a test pass. {guarding.describe(refusal.codes)}"
             return Finding(State.OPEN, "refused by the portal", words, {"refused_by": refusal.codes})
 
     return checked
@@ -141,9 +141,9 @@ def check_deletion(run: ProofRun) -> Finding:
     seconds = round((clock.now() - began).total_seconds())
     facts = {"asked": asked, "left": [str(probe.pk) for probe in left], "seconds": seconds}
     if not asked:
-        return skipped("There is no probe pass to delete.")
+        return skipped("There is no test pass to delete.")
     if left:
-        words = "Microsoft's list does not show yet that all probe passes are gone. The worker continues."
+        words = "Microsoft's list does not show yet that all test passes are gone. The worker continues."
         return Finding(State.ATTENTION, "not seen", words, facts)
     return Finding(
         State.ANSWERED, "seen", f"All are deleted. The list shows none of them after {seconds} s.", facts
@@ -151,7 +151,7 @@ def check_deletion(run: ProofRun) -> Finding:
 
 
 def delete_all(run: ProofRun) -> list[ProbePass]:
-    """Delete the probe passes of this and of earlier runs. Returns those that are not seen gone; the worker continues."""
+    """Delete the probe passes of this and of earlier runs. Returns those still listed; the worker continues."""
     for _ in range(LOOKS):
         left = [probe for probe in cleaning.open_probes() if not _is_gone(run, probe)]
         # A pass of a request without an answer may appear for a quarter of an hour: that is for the worker.
@@ -208,11 +208,11 @@ def _facts_of(probe: ProbePass) -> dict[str, object]:
 
 
 PROBES = (
-    Check("eligibility", "For whom does the portal refuse a pass?", check_eligibility, "reads"),
+    Check("eligibility", "For which accounts does the portal refuse a pass?", check_eligibility, "reads"),
     # First, because with a valid pass on the account Microsoft might refuse for that.
     Check("refused_lifetime", "Does the portal recognise why Microsoft refuses?", check_refused_lifetime, "probes"),
     Check("creation", "Does Microsoft create a pass?", check_creation, "probes"),
     Check("listing", "How long until the list shows a new pass?", check_listing, "probes"),
     Check("second_post", "What does a second POST do?", check_second_post, "probes"),
-    Check("deletion", "Is a deleted pass seen gone?", check_deletion, "probes"),
+    Check("deletion", "Does the list stop showing a deleted pass?", check_deletion, "probes"),
 )  # fmt: skip

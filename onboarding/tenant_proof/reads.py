@@ -109,7 +109,7 @@ def check_pass_rules(run: ProofRun) -> Finding:
         return Finding(State.ATTENTION, "off", "Temporary Access Pass is switched off in this tenant.", facts)
     span = f"Passes live from {rules.shortest_minutes} to {rules.longest_minutes} minutes."
     if rules.shortest_minutes > LONGEST_PROBE:
-        words = f"{span} For probe passes, set the minimum in Entra to {LONGEST_PROBE} minutes while you prove the tenant."
+        words = f"{span} For test passes, set the minimum in Entra to {LONGEST_PROBE} minutes while you prove the tenant."
         return Finding(State.ATTENTION, "too long for probes", words, facts)
     return Finding(State.ANSWERED, "on", span, facts)
 

@@ -34,7 +34,7 @@ class ProbeRefused(Exception):
 
 
 def require_guards(run: ProofRun, account_id: str) -> graph.Facts:
-    """Read the facts anew and ask every guard. Raises ProbeRefused, GraphError and QuotaUnavailable."""
+    """Read the facts again and ask every guard. Raises ProbeRefused, GraphError and QuotaUnavailable."""
     if codes := guarding.find_own_refusals(account_id, policy.for_department("")):
         raise ProbeRefused(codes)
     facts = guarding.read_facts(run, account_id)

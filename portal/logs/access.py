@@ -33,7 +33,7 @@ class AccessLogMiddleware:
 
 
 def log_access(request: HttpRequest, response: HttpResponseBase, nanoseconds: int) -> None:
-    """Log successful health checks and static files at DEBUG only: they come by the second, and say nothing."""
+    """Log successful health checks and static files at DEBUG only: they are frequent and uninformative."""
     is_routine = response.status_code < 400 and (
         request.path_info in settings.HEALTH_PATHS or request.path_info.startswith(settings.STATIC_URL)
     )

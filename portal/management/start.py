@@ -111,7 +111,7 @@ def refuse_unprepared(command: str) -> None:
 
 
 def site_environment(address: str, processes: int) -> Mapping[str, str]:
-    """The variables that gunicorn needs besides the portal's own."""
+    """The variables that gunicorn needs in addition to the portal's own."""
     site = {"PORTAL_BIND": address, "PORTAL_PROCESSES": str(processes), **CLEAN_MEMORY}
     # gunicorn finds the portal's modules here, wherever it was started from.
     site["PYTHONPATH"] = os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")]))

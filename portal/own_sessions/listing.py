@@ -24,7 +24,7 @@ from portal.signin.session_times import is_too_old, session_time
 
 @dataclass(frozen=True)
 class OwnSession:
-    """One session of a person. `mark` names it in a form; nobody can make a cookie from it."""
+    """One session of a person. `mark` identifies it in a form without revealing its key."""
 
     key: str = field(repr=False)
     mark: str

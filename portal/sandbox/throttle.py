@@ -12,7 +12,7 @@ SIGN_IN_ACTIVITY_LIMIT: Limit = (10, 60.0)
 
 
 class Window:
-    """A sliding window, by the time of day, so that a test can travel. A refused call does not count."""
+    """A sliding window, by the time of day, so that tests can move the clock. A refused call does not count."""
 
     def __init__(self, limit: Limit | None) -> None:
         self.limit = limit

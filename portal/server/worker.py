@@ -74,7 +74,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     # --- Waiting for a client: in the main loop -----------------------------------------------------------------
 
     def accept(self, listener: socket.socket) -> None:
-        """Accept a connection. If there are too many, the one that has waited longest makes room."""
+        """Accept a connection. If there are too many, close the one that has been idle longest."""
         if self.nr_conns >= self.worker_connections - 1:
             self.drop_longest_waiting()
         try:
@@ -221,7 +221,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.drop(next(iter(self.waiting)))
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """End the connections whose time is over; gunicorn's loop calls this. One that sent part of a request is told."""
+        """End the connections whose time is over; gunicorn's loop calls this.
+
+        One that sent part of a request gets an answer first.
+        """
         now = time.monotonic()
         if now < self.next_sweep and not force:
             return
@@ -265,7 +268,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         return False
 
     def finish_request(self, conn: Connection, future: Future[bool]) -> None:
-        """Back in the main loop, after the answer."""
+        """Keep or close the connection after the response. Runs in the main loop."""
         try:
             is_kept = not future.cancelled() and future.result()
         except BaseException:  # the thread was stopped

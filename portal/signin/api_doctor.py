@@ -100,7 +100,7 @@ def _unreadable() -> Finding:
 
 _KNOWN = ("api.client",)
 CHECKS = (
-    ("api.client", _("The API registration exists"), api_is_known, ("signin.entra",)),
-    ("api.tokens", _("Tokens for the API contain the required claims"), tokens_are_usable, _KNOWN),
-    ("api.roles", _("The API's app roles exist"), api_roles_are_defined, _KNOWN),
+    ("api.client", _("API registration"), api_is_known, ("signin.entra",)),
+    ("api.tokens", _("Claims in tokens for the API"), tokens_are_usable, _KNOWN),
+    ("api.roles", _("App roles of the API"), api_roles_are_defined, _KNOWN),
 )

@@ -38,7 +38,7 @@ def msal_application() -> msal.ConfidentialClientApplication:
 
 
 def clear_metadata_cache() -> None:
-    """Ask Entra for its addresses again, at the next sign-in."""
+    """Clear cached metadata; the next sign-in fetches it again."""
     global _published
     _published = {}
 

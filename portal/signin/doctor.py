@@ -243,37 +243,37 @@ def roles_are_defined(visit: Any) -> Finding:
 
 _KNOWN = ("signin.client",)
 CHECKS = (
-    ("signin.entra", _("Microsoft's sign-in service responds"), entra_answers, ()),
-    ("signin.client", _("The sign-in registration exists"), client_is_known, ("signin.entra",)),
+    ("signin.entra", _("Connection to Microsoft’s sign-in service"), entra_answers, ()),
+    ("signin.client", _("Sign-in registration"), client_is_known, ("signin.entra",)),
     (
         "signin.redirect",
-        _("The redirect URI for sign-in is registered"),
+        _("Redirect URI for sign-in"),
         partial(address_is_registered, "signin:callback"),
         _KNOWN,
     ),
     (
         "signin.signed_out",
-        _("The redirect URI for sign-out is registered"),
+        _("Redirect URI for sign-out"),
         partial(address_is_registered, "signin:signed_out"),
         _KNOWN,
     ),
     (
         "signin.assertion",
-        _("The sign-in registration trusts the portal"),
+        _("Trust of the sign-in registration in the portal"),
         assertion_is_accepted,
         ("identity.token", *_KNOWN),
     ),
     (
         "signin.no_rights",
-        _("The sign-in registration has no permissions in Graph"),
+        _("Permissions of the sign-in registration in Graph"),
         registration_has_no_rights,
         ("signin.assertion",),
     ),
     (
         "signin.claims",
-        _("Sign-ins contain the required claims"),
+        _("Claims in sign-ins"),
         claims_are_present,
         ("database.migrations",),
     ),
-    ("signin.roles", _("The app roles exist"), roles_are_defined, ("database.migrations",)),
+    ("signin.roles", _("App roles"), roles_are_defined, ("database.migrations",)),
 )

@@ -129,7 +129,7 @@ def check_auth_time(auth_time: object) -> None:
 
 
 def contexts_of(acrs: object) -> tuple[str, ...]:
-    """Entra sends one as a string or several as a list; ignore anything else."""
+    """Return the contexts. Entra sends one context as a string or several as a list; ignore anything else."""
     named = acrs if isinstance(acrs, list) else [acrs]
     return tuple(name for name in named if isinstance(name, str) and CONTEXT.fullmatch(name))
 

@@ -101,7 +101,7 @@ def redirect_to_microsoft(request: HttpRequest, **how: Any) -> HttpResponse:
 @login_not_required
 @require_GET
 def sign_in_callback(request: HttpRequest) -> HttpResponse:
-    """The return from Microsoft. The browser forgets the sign-in, whatever its outcome."""
+    """Handle the return from Microsoft. Deletes the sign-in cookie in every case."""
     answer = request.GET.dict()
     if any(len(values) > 1 for _, values in request.GET.lists()):
         return failure_page(request, "not_genuine")

@@ -67,7 +67,7 @@ def refused_by(*codes: str) -> End:
 
 FOREIGN = End(
     403,
-    "It can be used once",
+    "It works once",
     ["no_foreign_pass"],
     {("refused", HR), ("refused", SECURITY)},
     "refused",

@@ -216,11 +216,11 @@ IN_HRS_WORDS = {
     "5": "Microsoft does not allow the pass lifetime that is set in the portal's policy.",
     "6": "Microsoft refused to create a pass that works only once.",
     "7": "IT must add the account to the Temporary Access Pass policy.",
-    "8": "The account is a guest account from another organisation.",
+    "8": "The account is a guest account from another organisation. Only internal accounts can get a pass.",
     "9": "The account already has a pass.",
     "10": "Microsoft refused to create the pass. IT can find the request in Microsoft’s logs by its ID:",
-    "11": "The portal could not sign in to Microsoft.",
-    "12": "The portal has no permission to create a pass for this account.",
+    "11": "The portal could not sign in to Microsoft. IT must check the portal’s identity in Entra.",
+    "12": "The portal has no permission to create a pass for this account. IT must check the portal’s permissions.",
     "25": "The organisation’s settings in Entra do not allow passes for this account.",
 }
 every_row = pytest.mark.parametrize(("row", "answer", "end"), ROWS, ids=[name for name, *_ in ROWS])

@@ -89,7 +89,7 @@ def test_all_that_are_selected_are_accepted_together(add, accept):
     assert not acceptance.waiting_starters().exists()
 
 
-def test_nothing_selected_is_told_on_the_page(add, browser_of):
+def test_page_says_that_nothing_is_selected(add, browser_of):
     add()
 
     answer = browser_of("hanna").post(PAGE, {})

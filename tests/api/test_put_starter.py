@@ -108,7 +108,7 @@ def test_each_wrong_field_has_its_own_error(add, changes, pointer, code):
     assert not Starter.objects.exists()
 
 
-def test_several_wrong_fields_are_told_together(add):
+def test_response_lists_all_wrong_fields(add):
     answer = add(account=None, startDate="x", timeZone=None)
 
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/account", "/startDate", "/timeZone"}
@@ -172,7 +172,7 @@ def test_only_adding_leaves_a_parallel_tickets_starter_as_it_is(call, add, monke
     assert f"{Starter.objects.get().start_time:%H:%M}" == "09:00"
 
 
-def test_another_ticket_for_the_same_account_is_told_its_state(add):
+def test_second_ticket_for_an_account_gets_its_state(add):
     add()
 
     answer = add(ticket="RITM0000002")
@@ -342,7 +342,7 @@ def test_an_erased_starter_is_gone_for_every_method(call, add):
     assert call("GET", PATH).status_code == call("PUT", PATH, starter_body()).status_code == 404
 
 
-def test_a_body_in_chunks_is_told_so(call):
+def test_chunked_body_gets_a_clear_refusal(call):
     answer = call("PUT", PATH, starter_body(), **{"Transfer-Encoding": "chunked"})
 
     assert (answer.status_code, answer.json()["code"]) == (411, "length_required")

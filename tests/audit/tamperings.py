@@ -470,7 +470,7 @@ EVENTS_MOVED = (
         EVENT,
         (shift("seq > $intent", 1), add("mail.refused", "$intent")),
         Outcome.FOUND,
-        "this event was inserted: the next event follows the previous event",
+        "this event was inserted: the next event’s hash refers to the event before this one",
         Triggers.DROPPED,
     ),
     Tampering(

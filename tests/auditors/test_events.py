@@ -168,7 +168,7 @@ TAMPERINGS = {
     "The details of this event were changed.": alter_values,
     "The details of this event are missing.": lambda event: AuditDetail.objects.filter(event=event).delete(),
     "This event was changed.": lambda event: AuditEvent.objects.filter(pk=event.pk).update(facts={}),
-    "This event does not follow the previous event.": lambda event: AuditEvent.objects.filter(
+    "This event’s hash does not match the previous event.": lambda event: AuditEvent.objects.filter(
         pk=event.pk - 1
     ).update(hash="0" * 64),
 }

@@ -79,7 +79,7 @@ def test_a1_every_field_of_a_form_is_on_its_page(ada, path):
 
 
 @pytest.mark.parametrize("name", DEPARTMENT_SETTINGS)
-def test_a1_a_departments_forbidden_value_is_an_error_beside_its_field(ada, name):
+def test_a1_invalid_department_value_is_error_beside_field(ada, name):
     form = opened(ada, f"{DEPARTMENTS}add/")
     body = form.fill({"Department": "Legal", "Reason for the change": "A test"}) | {name: ["99999"]}
 

@@ -199,7 +199,7 @@ def test_sign_in_activity_unread_for_a_day_is_reported(
     time_passes(timedelta(days=1))
 
     state, detail = failing(findings())
-    assert state == "wrong" and "sign_ins" in detail and "no starter can get a first pass" in detail
+    assert state == "wrong" and "sign_ins" in detail and "some starters cannot get their first pass" in detail
 
 
 def test_failing_mails_and_checks_are_reported_once(tenant, worker_alive):

@@ -90,7 +90,7 @@ def test_f8_hrs_pages_agree_with_the_managers_page(started_8_days_ago, browser_o
     own = words_of(page_of(hanna.get(f"/hr/{starter.public_id}/")))
 
     for words in (day, own):
-        assert "The manager can create the pass now" in words
+        assert "The manager or stand-in can create the pass now" in words
         assert "It is too late to create a pass" not in words
 
 
@@ -202,7 +202,7 @@ def test_f4_a_change_after_the_link_reads_alike_everywhere(change, invite, brows
     assert "HR was notified on" in manager
     for page in (listed, day, own):
         assert "The portal cannot create a pass for this account" in page
-        assert "The manager can create the pass now" not in page
+        assert "The manager or stand-in can create the pass now" not in page
     assert len(to_hr()) == 1 and len(to_security()) == alarming
     assert "Nobody has requested a pass since then." in to_hr()[0].text
     event = AuditEvent.objects.get(event="starter.refused")
@@ -292,7 +292,7 @@ def signed_in_before(tenant):
     ],
     ids=["outside the pass policy", "an account signed in before", "an admin as manager"],
 )
-def test_f5_opening_a_page_shows_only_recorded_facts(
+def test_f5_page_claims_hr_notified_only_afterwards(
     key, manager, happens, invite, browser_of, tenant, run_jobs
 ):
     starter, browser = invite(key), browser_of(manager)

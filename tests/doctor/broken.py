@@ -222,7 +222,7 @@ OWN_SIDE = (
         "sign-in activity is not read",
         "jobs.failing",
         job_fails("sign_ins:due", Job.Priority.LOOK, 150),
-        says="The portal cannot read from Entra when accounts were last used.",
+        says="The portal cannot read the last sign-ins of accounts in Entra.",
     ),
     Broken(
         "a pass is not seen to its end",

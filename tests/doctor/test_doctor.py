@@ -406,7 +406,7 @@ def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):
         controller.stop()
 
     assert seen.wrong == []
-    assert "No test email was sent" in seen.text
+    assert "The doctor does not send a test email" in seen.text
     assert got == []
 
 
@@ -510,7 +510,7 @@ def test_checks_skipped_for_one_reason_share_one_text(well):
     guards = [str(check.title) for check in list_checks() if check.id.startswith("guard.")]
     assert all(said.count(f"– skipped   {title}") == 1 for title in guards)
     # Once for the reads and once for the guards, because the check of the account's scope is between them.
-    assert said.count("Skipped: this check depends on “The portal can read the test account”.") == 2
+    assert said.count("Skipped: this check depends on “Access to the test account”.") == 2
 
 
 def test_the_document_explains_every_check():
@@ -562,12 +562,12 @@ def test_the_page_speaks_the_readers_language_and_the_command_english(well, brow
 
     found = {check["id"]: (check["title"], check["state"], check["detail"]) for check in report}
     title, off = (
-        "The tenant's pass policy is on",
+        "Status of the tenant’s pass policy",
         "The tenant's Temporary Access Pass policy is turned off, so Entra refuses every pass.",
     )
     assert found["policy.on"] == (title, "wrong", off)
     assert "on 05 March 2026, 09:00 UTC" in found["mail.right"][2]
-    assert "Het passenbeleid van de tenant staat aan" in page
+    assert "Status van het passenbeleid van de tenant" in page
     assert "1 van de " in page and " controles vond een probleem" in page
     assert (
         "Het beleid voor de tijdelijke toegangspas van de tenant is uitgeschakeld. Daarom weigert Entra elke pas."

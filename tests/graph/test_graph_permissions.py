@@ -27,7 +27,7 @@ def test_the_install_guide_lists_exactly_the_requested_permissions() -> None:
     assert [row.strip() for row in table[1].splitlines()] == rows
 
 
-def test_nothing_that_is_asked_for_is_too_wide() -> None:
+def test_requested_permissions_are_not_too_broad() -> None:
     asked = {permission.name for permission in PERMISSIONS}
 
     assert asked.isdisjoint(TOO_WIDE)

@@ -26,7 +26,7 @@ def test_each_type_and_state_has_its_two_verdicts(kind, state):
 
 @pytest.mark.parametrize("created", [None, WHOLE - SECOND, WHOLE + SECOND], ids=str)
 @pytest.mark.parametrize("kind", [kind for kind, state in TABLE if state == "any"])
-def test_only_an_authenticator_is_judged_by_when_it_was_registered(kind, created):
+def test_registration_time_matters_only_for_an_authenticator(kind, created):
     found = [rules.closes_starter(Method(kind, "m", created), used_from=used) for used in (None, STARTS)]
 
     assert found == list(TABLE[kind, "any"][2:])

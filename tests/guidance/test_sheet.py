@@ -73,7 +73,7 @@ def test_the_sheet_is_the_same_for_everybody(client):
     assert "Maria" not in stranger
 
 
-def test_signed_out_visitor_does_not_see_who_stopped_issuing(client):
+def test_signed_out_visitor_does_not_see_who_froze_the_portal(client):
     ada = User.objects.create(
         tid=running.TENANT_ID, oid="ada", name="Ada Jansen", user_principal_name="ada@x", roles=["Admin"]
     )

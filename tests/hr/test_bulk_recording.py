@@ -129,7 +129,7 @@ def test_account_with_missing_facts_is_named_and_others_are_checked(browser_of, 
     assert ticks_of(page) == {f"{BY_KEY['noor'].object_id}:": True, f"{BY_KEY['ceo'].object_id}:": False}
 
 
-def test_guards_stop_at_their_time_limit_and_unchecked_are_named(browser_of, tenant, monkeypatch):
+def test_guards_stop_at_their_time_limit_and_unchecked_are_counted(browser_of, tenant, monkeypatch):
     monkeypatch.setattr("onboarding.hr.views.bulk_recording.GUARDS_TIME_LIMIT", -1.0)
     hanna = browser_of("hanna")
 

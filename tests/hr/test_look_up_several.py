@@ -21,7 +21,7 @@ def batches(tenant):
     return [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
 
 
-def test_each_has_an_answer_of_its_own(tenant):
+def test_each_account_gets_its_own_answer(tenant):
     names = [NOOR.user_principal_name, BEN.object_id, LATE.user_principal_name, "not an account"]
 
     found = graph.client().look_up_several(names)

@@ -74,7 +74,7 @@ def test_each_step_appears_once_it_is_done(at_nine, browser_of, invite, confirma
     assert [stage for stage, _ in story_of(page)] == ["done", "done", "done", "now"]
     assert story_of(page)[1][1] == "Manager invited Wednesday 25 November, 09:00"
     assert story_of(page)[2][1] == "Pass handed over Wednesday 25 November, 09:00"
-    assert "by 10:00, the pass expires. The manager can then create a new pass" in next_of(page)
+    assert "by 10:00, the pass expires. This page then shows the next step" in next_of(page)
 
 
 def test_at_the_end_all_of_it_is_done(browser_of, held):

@@ -134,7 +134,7 @@ def test_failures_of_a_stranger_delay_no_colleague(entra):
     assert starter.post("/sheet/stop/", {"code": "no code"}, headers=A_PAGE).status_code == 400
 
 
-def test_failed_returns_of_a_stranger_delay_no_colleague(entra):
+def test_one_visitors_failures_do_not_block_a_started_sign_in(entra):
     """The stranger begins each sign-in with a cookie of its own, and makes up the code."""
     stranger, colleague = Client(), Client()
     entra.token_answer = (400, {"error": "invalid_grant"})

@@ -65,7 +65,7 @@ def test_an_activation_names_both_admins(addresses, person):
 
     assert mails() == [("policy_changed", SECURITY), ("policy_changed", HR)]
     text = Mail.objects.first().text
-    assert f"activated version {version.number} of the policy, which Ada Jansen wrote" in text
+    assert f"Ada Jansen wrote version {version.number} of the policy, and" in text
     assert person("amir").name in text
 
 
@@ -113,7 +113,7 @@ def test_the_moment_of_a_scheduled_version_is_mailed(addresses, person, monkeypa
 
     assert (due, early) == (moment, [])
     assert mails() == [("policy_changed", SECURITY), ("policy_changed", HR)]
-    assert "which Ada Jansen wrote, has come into force" in Mail.objects.first().text
+    assert "has come into force. Ada Jansen wrote it." in Mail.objects.first().text
 
 
 def test_a_departments_change_goes_to_its_own_hr_address(addresses, adopt, person):

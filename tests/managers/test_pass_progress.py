@@ -73,7 +73,7 @@ def test_asking_reads_a_few_rows_and_asks_no_directory(held, browser_of, tenant)
 def test_used_pass_names_the_starter_and_is_not_final(held):
     seen = describe_progress(update_issue(held("noor"), used_at=timezone.now()), timezone.now())
 
-    assert seen.title == "Noor de Vries has signed in and is setting up a passkey"
+    assert seen.title == "The pass was used. Noor de Vries must now set up a sign-in method"
     assert "If Noor de Vries did not use the pass, tell IT at once." in seen.lines
     assert not seen.is_final
 

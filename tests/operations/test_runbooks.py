@@ -113,7 +113,7 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         ada.open(guide.address("/admin/portal/user/"))
         ada.open(f"/admin/portal/user/{maria_id}/change/")
         ada.click(guide.says("End all sessions…"))
-        assert "signed out of the portal in every browser" in ada.page.text
+        assert "signs this person out in every browser" in ada.page.text
 
         # 5. What happened can be read, and kept.
         assert guide.quotes("The audit log is unchanged") in what_prints(guide.blocks()[0])
@@ -123,7 +123,7 @@ def test_a_pass_was_stolen(tenant, settings, held, reader, run_jobs, protected_t
         audrey.click(guide.says("Search"), starter="noor")
         assert guide.says("Export as CSV") in audrey.page.buttons
         audrey.click("Noor de Vries")
-        assert "The portal sent the pass to the manager’s page" in audrey.page.text
+        assert "The portal sent the pass to the page that requested it" in audrey.page.text
         events = guide.address("/admin/onboarding/auditevent/?q=STARTER").replace("STARTER", public_id)
         assert {"issue.shown", "issue.revoked"} <= set(ada.open(events).text.split())
 
@@ -363,7 +363,7 @@ def webhook(tenant, policy_says):
 
 def doctor_says(guide: Runbook, line: str) -> str:
     """What the doctor says at the line that the guide names."""
-    printed = what_prints(line).split(guide.says("The webhooks can be read"))[1]
+    printed = what_prints(line).split(guide.says("Access to stored webhooks"))[1]
     return printed.split("\n✓")[0].split("\n✗")[0].split("\n?")[0].split("\n–")[0]
 
 

@@ -94,7 +94,7 @@ SITUATIONS: dict[str, tuple[str, str, str]] = {
     "refused": ("checking", "The portal is making sure that no pass exists", ""),
     "shown": ("shown", "cannot be shown again", "I did not see the pass"),
     "held": ("held", "The pass was shown at", "Cancel this pass"),
-    "used": ("held", "has signed in with the pass and must set up a passkey", "Cancel this pass"),
+    "used": ("held", "must set up a sign-in method within ten minutes", "Cancel this pass"),
     "revoking": ("revoking", "The pass is being cancelled", ""),
     "after a refusal": (
         "ready",
@@ -104,7 +104,7 @@ SITUATIONS: dict[str, tuple[str, str, str]] = {
     "after a lost answer": ("ready", "did not create a pass: Microsoft did not respond", "Create the pass"),
     "after a deletion": ("ready", "no longer works", "Create the pass"),
     "registered": ("registered", "There is nothing left for you to do", ""),
-    "withdrawn": ("withdrawn", "HR has stopped the onboarding of this starter", ""),
+    "withdrawn": ("withdrawn", "This starter has been withdrawn", ""),
 }
 BUTTONS = (
     "Create the pass and show it once",

@@ -156,7 +156,7 @@ def test_a_second_account_of_the_author_activates_nothing(draft, person, browser
     numbers["amir"].properties["employeeId"] = None  # not known, so it proves nothing
     fault(path="batch", status=503, times=None)
     page = amir.post(f"{PAGES}{draft.number}/agree/", follow=True).content.decode()
-    assert "different people, so nothing was changed" in page
+    assert "Nothing was changed, because the portal could not check in Entra" in page
     assert policy.for_site().lifetime_minutes == 60
 
     tenant.tenant.faults.end_all()

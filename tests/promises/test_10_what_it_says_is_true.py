@@ -38,12 +38,12 @@ CLAIM = re.compile(
 BY_FUNCTION = {
     "HR was notified on %(moment)s.": ("onboarding/managers/page_state.py", "_hr_notified_line", "hr_notified_at"),
     "HR has been notified.": ("onboarding/managers/page_state.py", "_describe_last_pass", "_hr_was_notified"),
-    "The pass was deleted. The manager can create another one with the same link.": (
+    "The pass was deleted. The manager or stand-in can create another one with the same link.": (
         "onboarding/hr/attention.py", "_action_for_unconfirmed", "last.state",
     ),
-    "HR has stopped the onboarding of this starter": ("onboarding/managers/page_state.py", "_state_when_over", "WITHDRAWN"),
+    "This starter has been withdrawn": ("onboarding/managers/page_state.py", "_state_when_over", "WITHDRAWN"),
     "The pass is being cancelled": ("onboarding/managers/page_state.py", "_state_of_issue", "issue.state"),
-    "Do not use this pass. The portal is deleting it. When it is gone, you can create a new one here.": (
+    "Do not use this pass. The portal is deleting it. When it is gone, this page shows what you can do.": (
         "onboarding/managers/page_state.py", "_state_of_issue", "issue.state",
     ),
     "Do not use the pass. The portal is deleting it.": (
@@ -53,7 +53,7 @@ BY_FUNCTION = {
     "no email was sent": ("onboarding/hr/mail_log.py", "link_status", "starter.mails"),
     "sent as part of a digest email": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
     "sent": ("onboarding/hr/mail_log.py", "_delivery_status", "mail.sent_at"),
-    "The link was sent at %(time)s. You can send it again ten minutes after that time.": (
+    "The link was sent at %(time)s. You can send it again ten minutes later.": (
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
     # The result of a service that returned without an error. Its event is in the same transaction.
@@ -90,11 +90,10 @@ BY_MAIL = {
 
 # Texts that claim no action of the portal, and why.
 NO_CLAIM = {
-    "%(server)s answers and uses TLS. No test email was sent.": "the doctor sends nothing",
-    "%(server)s answers but does not use TLS. No test email was sent.": "the doctor sends nothing",
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
     "Check whether the object was deleted.": "a question",
+    "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
     "no worker has sent a signed checkpoint": "shown where no place outside has the time of one",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",
@@ -104,9 +103,10 @@ NO_CLAIM = {
     ),
     "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or ask an "
     "admin to raise the limit.": "raised before the email is written",
-    "The link was not sent, because there are already several emails with it today. You can send it again tomorrow.": (
-        "raised before the email is written, by the number of emails"
-    ),
+    (
+        "The link was not sent, because there are already several emails with this link today. You can send "
+        "it again tomorrow."
+    ): ("raised before the email is written, by the number of emails"),
     "No pass was created, and the existing pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",
     "withdrawn": "a number of starters, counted by their state",

@@ -394,7 +394,7 @@ def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser
     later = words(browser_of("maria").get(page_of(starter)))
 
     assert "Do not request it again" in at_once
-    assert "the portal stopped before it had a result" in later
+    assert "the portal was stopped before the result was known" in later
 
 
 # --- The database fails ---------------------------------------------------------------------------------------------
@@ -482,7 +482,7 @@ def test_a_starter_withdrawn_meanwhile_gets_no_pass(
     time_passes(3 * MINUTES)
     assert Starter.objects.get(pk=starter.pk).state == StarterState.WITHDRAWN
     assert starter.issues.get().state == IssueState.REVOKED
-    assert "HR has stopped the onboarding of this starter" in words(browser_of("maria").get(page_of(starter)))
+    assert "This starter has been withdrawn" in words(browser_of("maria").get(page_of(starter)))
     assert_outcomes_known(tenant)
 
 
@@ -630,7 +630,7 @@ def test_an_unacknowledged_pass_is_deleted(tenant, invite, browser_of, time_pass
 
     assert live(tenant) == []
     page = browser_of("maria").get(page_of(starter))
-    assert "the manager’s page did not confirm that the pass arrived" in words(page)
+    assert "the page did not confirm that the pass arrived" in words(page)
     assert_a_new_pass_works(tenant, starter, browser_of("maria"))
 
 

@@ -579,7 +579,7 @@ CASE_BREAKS = (
         "if starter.state == StarterState.INVITED:",
     ),
     CaseBreak(
-        "test_f5_opening_a_page_shows_only_recorded_facts", STARTER_PAGE,
+        "test_f5_page_claims_hr_notified_only_afterwards", STARTER_PAGE,
         "starter.hr_notified_at if is_kept else None", "clock.now()",
     ),
     CaseBreak(
@@ -758,7 +758,7 @@ CASE_BREAKS = (
         'who = ("department", "reason")', 'who = ("reason",)',
     ),
     CaseBreak(
-        "test_a1_a_departments_forbidden_value_is_an_error_beside_its_field", POLICY_FORMS,
+        "test_a1_invalid_department_value_is_error_beside_field", POLICY_FORMS,
         "    made.validators += [check for check in setting_field(name).validators if check not in made.validators]\n", "",
     ),
     CaseBreak(

@@ -262,7 +262,7 @@ def test_duplicate_or_invalid_grant_is_refused(
     assert answer.status_code == status and words in answer.json()["error"]["message"]
 
 
-def test_a_grant_to_another_principal_is_not_the_identitys(someone: Administrator) -> None:
+def test_grant_to_another_principal_is_listed_separately(someone: Administrator) -> None:
     someone.ask("POST", GIVEN, given(SIGN_IN_PRINCIPAL_ID, "Mail.Send"))
 
     state = someone.state()

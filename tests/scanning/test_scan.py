@@ -42,5 +42,5 @@ def test_requests_are_counted_from_the_log(tmp_path):
         ("no report: ", False),
     ],
 )
-def test_only_judged_findings_are_known(finding, known):
+def test_only_accepted_findings_are_ignored(finding, known):
     assert scanning.is_known(finding) is known

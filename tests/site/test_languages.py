@@ -186,4 +186,4 @@ def test_stored_texts_do_not_depend_on_the_readers_language(browser_of, record, 
     ]
     told = str(events)
     assert "starter.withdrawn" in told
-    assert not re.search(r"zurück|ingetrokken|leidinggevende|Führungskraft|Neuzugang", told, re.IGNORECASE)
+    assert not re.search(r"zurück|ingetrokken|leidinggevende|Führungskraft|Teammitglied", told, re.IGNORECASE)

@@ -113,7 +113,7 @@ def test_only_tenant_set_up_runs_without_the_ids(start, monkeypatch):
         ("[::1]:9464", ("::1", 9464)),
     ],
 )
-def test_metrics_are_off_or_at_one_address(start, value, address):
+def test_metrics_address_is_parsed(start, value, address):
     assert start(**REAL | {"METRICS_ADDRESS": value})["METRICS_ADDRESS"] == address
 
 

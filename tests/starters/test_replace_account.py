@@ -121,7 +121,7 @@ def test_an_account_that_does_not_exist_yet_can_be_expected(browser_of, record, 
 # --- All checks start again --------------------------------------------------------------------------------------
 
 
-def test_everything_that_was_judged_of_the_old_account_is_gone(invite, person, tenant):
+def test_results_about_the_old_account_are_deleted(invite, person, tenant):
     starter = invite("noor")
     Starter.objects.update(problem="refused", extra_attempts=1, last_sign_in_at=timezone.now())
 

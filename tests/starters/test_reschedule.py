@@ -326,7 +326,7 @@ def test_nobody_but_hr_moves_a_start(browser_of, record, key):
     assert Starter.objects.get().version == starter.version
 
 
-def test_the_window_is_judged_by_the_policy_in_force(invite, person, confirmation):
+def test_the_window_follows_the_policy_in_force(invite, person, confirmation):
     starter = invite("noor")
     version = policy.for_site()
     move(starter, person, start_date=timezone.localdate() - timedelta(days=version.closes_days_after + 1))

@@ -340,7 +340,7 @@ def test_pass_of_another_tool_is_replaced_only_by_choice(invite, browser_of, ten
     second = maria.post(address, choice)
 
     assert (first.status_code, untouched) == (403, True)
-    assert "already has a pass" in words(first) and "It can be used once" in words(first)
+    assert "already has a pass" in words(first) and "It works once" in words(first)
     assert choice["replace"] == theirs.id and choice["identity_check"] == "in_person"
     assert second.status_code == 200 and b"data-pass" in second.content
     (ours,) = live_passes(tenant, "haspass")
@@ -399,7 +399,7 @@ def test_choice_to_replace_is_kept_during_the_wait(invite, browser_of, tenant, t
 
     assert "Please wait a moment" in words(line) and "Please wait a moment" in words(waiting)
     assert creations(tenant) == [] and live_passes(tenant, "haspass") == [theirs]
-    assert "already has a pass" in words(turn) and "It can be used once" in words(turn)
+    assert "already has a pass" in words(turn) and "It works once" in words(turn)
     address, again = offer_of(turn)
     assert again == choice
     assert b"data-pass" in maria.post(address, again).content

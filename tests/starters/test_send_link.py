@@ -72,7 +72,7 @@ def test_button_label_shows_whether_it_is_the_first_link(browser_of, record, per
     assert "Send the link again" in after and "Send the link now" not in after
 
 
-def test_sending_again_is_a_mail_of_its_own(browser_of, invite, run_jobs, tenant, time_machine):
+def test_resending_sends_second_mail(browser_of, invite, run_jobs, tenant, time_machine):
     starter = invite("noor")
     run_jobs()
     time_machine.move_to(timezone.now() + timedelta(minutes=11))

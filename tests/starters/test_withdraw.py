@@ -226,7 +226,7 @@ def test_only_the_manager_sees_that_it_was_withdrawn(browser_of, invite, person)
     }
 
     assert answers["maria"].status_code == 200
-    assert "HR has stopped the onboarding of this starter" in answers["maria"].content.decode()
+    assert "This starter has been withdrawn" in answers["maria"].content.decode()
     assert [answers[key].status_code for key in ("tom", "outsider")] == [404, 404]
 
 

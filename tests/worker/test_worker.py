@@ -184,7 +184,7 @@ def test_starters_are_checked_often_near_the_start_and_seldom_before(record, run
 
 
 def reminders(tenant):
-    return [mail for mail in tenant.tenant.mails if "waiting to sign in" in mail.subject]
+    return [mail for mail in tenant.tenant.mails if "Create the pass for" in mail.subject]
 
 
 def test_the_manager_is_reminded_once_when_the_window_opens(record, run_jobs, tenant, time_machine):

@@ -110,7 +110,7 @@ def _accepted(told: Expectations, event: AuditEvent) -> None:
 
 
 def _accepted_by_rule(told: Expectations, event: AuditEvent) -> None:
-    """Two admins agreed to the rule. The author counts as recorder, and both took part."""
+    """Expect the rule's author as recorder."""
     told.expect_that(
         event,
         "recorded_by",

@@ -157,7 +157,7 @@ class Diagnosis:
         return parts
 
     def add_methods(self, parts: AccountParts) -> ReadResult:
-        """Read the methods. This is one call of the small quota."""
+        """Read the methods. This is one call of the sign-in-method quota."""
         path = f"{user_path(parts.object_id)}/authentication/methods"
         return parts.read_part("methods", lambda: self.transport.get(path))
 

@@ -54,11 +54,11 @@ class TenantAnswers:
         self.transport = graph.transport
 
     def ask_about_unknown_account(self) -> Reply:
-        """List the passes of an account that does not exist. One call of the small quota."""
+        """List the passes of an account that does not exist. One call of the sign-in-method quota."""
         return Reply.of_answer(self.transport.get(passes_path(str(uuid4()))))
 
     def ask_about_unknown_pass(self, object_id: str) -> Reply:
-        """Read a pass that does not exist. One call of the small quota."""
+        """Read a pass that does not exist. One call of the sign-in-method quota."""
         return Reply.of_answer(self.transport.get(f"{passes_path(object_id)}/{uuid4()}"))
 
     def ask_for_hire_dates(self, operator: str) -> Reply:

@@ -1,6 +1,6 @@
 """Passes in Entra's audit log (`/auditLogs/directoryAudits`). Reading it needs the optional right AuditLog.Read.All.
 
-The calls count against the small quota for sign-in methods: Microsoft has one limit for both.
+The calls count against the sign-in-method quota: Microsoft has one limit for both.
 """
 
 from __future__ import annotations

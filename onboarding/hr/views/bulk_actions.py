@@ -26,7 +26,7 @@ from onboarding.permissions import hr_only
 from onboarding.starters import accounts, invitations, rescheduling, withdrawal
 
 CHANGED_MEANWHILE = _(
-    "Nothing was changed, because this starter’s details changed after you opened the list. Check the "
+    "Nothing was changed, because this starter’s details have changed since you opened the list. Check the "
     "starter, then try again."
 )
 

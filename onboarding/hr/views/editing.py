@@ -101,8 +101,8 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "starter_name": starter.name,
         "back_url": reverse("hr:starter", args=[public_id]),
         "consequence": gettext(
-            "After the withdrawal, the manager can no longer create a pass. The portal will delete any pass "
-            "that already exists. %(way_back)s"
+            "After the withdrawal, nobody can create a pass for this starter. The portal will delete any "
+            "pass that already exists. %(way_back)s"
         )
         % {"way_back": _restore_hint(starter)},
     }

@@ -42,7 +42,7 @@ def restart_page(request: HttpRequest, public_id: str) -> HttpResponse:
                     "You asked to end the emergency stop. An HR colleague must agree on this page."
                 )
             restarting.agree_to_restart(starter=starter, by=request.user, reason=reason)
-            return gettext("The emergency stop has ended. The manager’s link works again.")
+            return gettext("The emergency stop has ended. It no longer prevents a pass.")
 
         if run_and_report(request, ask_or_agree):
             return redirect("hr:starter", public_id=public_id)

@@ -43,7 +43,7 @@ def wait_until_tomorrow(response: HttpResponse) -> HttpResponse:
 
 def describe_recent_link(sent_at: datetime) -> str:
     """Answer a request for a link that was sent a moment ago."""
-    return gettext("The link was sent at %(time)s. You can send it again ten minutes after that time.") % {
+    return gettext("The link was sent at %(time)s. You can send it again ten minutes later.") % {
         "time": date_format(timezone.localtime(sent_at), "CLOCK")
     }
 

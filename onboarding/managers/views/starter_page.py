@@ -219,7 +219,8 @@ def _cancel_actions(request: HttpRequest, starter: Starter, state: PageState) ->
             "url": reverse(name, args=[starter.public_id, issue.pk]),
             "label": gettext("Cancel this pass") if lost else gettext("I did not see the pass"),
             "explain": gettext(
-                "Cancelling deletes the pass, so nobody can use it. You can then create a new one."
+                "Cancelling deletes the pass, so nobody can use it. This page then shows whether you can "
+                "create a new one."
             ),
             "danger": True,
         }

@@ -39,7 +39,7 @@ class ProbePass(models.Model):
     ended_at = models.DateTimeField(null=True)  # Microsoft's list was seen without the pass
 
     class Meta:
-        verbose_name = _("probe pass")
+        verbose_name = _("test pass")
         constraints = [
             models.CheckConstraint(
                 condition=Q(lifetime_minutes__lte=LONGEST_PROBE), name="probe_pass_lives_ten_minutes"

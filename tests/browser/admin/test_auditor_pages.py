@@ -56,7 +56,7 @@ def test_a_search_leads_to_a_starters_story(tab, starter):
     audrey.page.get_by_role("button", name=starter.name).first.click()
 
     audrey.title(starter.name)
-    audrey.reads("The manager confirmed and requested a pass")
+    audrey.reads("Identity confirmed and pass requested")
 
 
 def test_times_are_in_the_zone_of_the_browser(tab):

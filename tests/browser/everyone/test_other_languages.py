@@ -34,7 +34,10 @@ def long_name(site):
 
 @pytest.mark.parametrize(
     ("language", "list_title", "pass_title"),
-    [("nl", "Alle nieuwe medewerkers", "De pas voor"), ("de", "Alle Neuzugänge", "Der Zugangspass für")],
+    [
+        ("nl", "Alle nieuwe medewerkers", "De pas voor"),
+        ("de", "Alle neuen Teammitglieder", "Der Zugangspass für"),
+    ],
 )
 def test_the_main_pages_fit(tab, site, long_name, language, list_title, pass_title):
     hr, manager = tab(locale=language, reduced_motion="reduce"), tab(locale=language, reduced_motion="reduce")

@@ -35,12 +35,12 @@ def test_manager_confirms_the_pass_without_scripts(site, manager):
 
 def wait_until_held(site, manager):
     manager.waits_for(
-        lambda: "The manager’s page confirmed that the pass arrived" in site.told_to_hr(manager.starter),
+        lambda: "The page confirmed that the pass arrived" in site.told_to_hr(manager.starter),
         "the receipt",
     )
 
 
-def test_the_pass_is_masked_until_it_is_asked_for(manager):
+def test_the_pass_is_masked_until_the_person_shows_it(manager):
     manager.presses_the_button()
     code = manager.code()
 

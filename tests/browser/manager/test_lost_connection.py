@@ -58,4 +58,4 @@ def test_p6_cancelling_without_a_connection_changes_nothing(manager):
     assert manager.code() == code
     manager.context.set_offline(False)
     manager.press("I did not see the pass")
-    manager.reads("you can create a new one here.")
+    manager.reads("this page shows what you can do.")

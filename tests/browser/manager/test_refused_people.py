@@ -123,7 +123,7 @@ def test_link_is_not_sent_and_hr_sees_the_fix(records, hr, tab, nothing_made, ke
 def test_managers_page_has_a_reason_and_no_button(records, hr, tab, nothing_made, key):
     path = records(key)
 
-    reads_in_time(hr, "The portal queued the email to the manager with the link")
+    reads_in_time(hr, "The portal queued the email with the link")
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)
@@ -133,7 +133,7 @@ def test_managers_page_has_a_reason_and_no_button(records, hr, tab, nothing_made
 @pytest.mark.parametrize("key", ["passkey", "phoned"])
 def test_account_that_can_sign_in_is_refused_at_the_click(records, hr, tab, nothing_made, key):
     path = records(key)
-    reads_in_time(hr, "The portal queued the email to the manager with the link")
+    reads_in_time(hr, "The portal queued the email with the link")
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)
@@ -146,7 +146,7 @@ def test_account_that_can_sign_in_is_refused_at_the_click(records, hr, tab, noth
 
 def test_pass_of_another_tool_stays_unless_the_manager_chooses(records, hr, tab, site, nothing_made):
     path = records("haspass")
-    reads_in_time(hr, "The portal queued the email to the manager with the link")
+    reads_in_time(hr, "The portal queued the email with the link")
     manager = tab()
     manager.is_signed_in("maria")
     manager.page.goto(path)

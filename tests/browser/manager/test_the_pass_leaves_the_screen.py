@@ -167,6 +167,6 @@ def test_i_did_not_see_it_takes_the_pass_back(site, manager):
 
     manager.press("I did not see the pass")
 
-    manager.reads("you can create a new one here.")
+    manager.reads("this page shows what you can do.")
     assert not manager.holds(code)
     expect(manager.page.locator("[data-polls]")).to_have_count(1)  # the page updates by itself

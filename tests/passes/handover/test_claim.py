@@ -119,9 +119,7 @@ def change_meanwhile(cause: str, click: Confirmation, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("cause", ["another version", "another policy", "another issue"])
-def test_an_outdated_intent_leaves_only_the_used_call(
-    tenant, invite, confirmation, person, monkeypatch, cause
-):
+def test_outdated_click_gives_back_unused_calls(tenant, invite, confirmation, person, monkeypatch, cause):
     click = confirmation(invite("noor"))
     with graph_quota.IssueCalls() as calls:
         version, facts = check_ready(click, calls)

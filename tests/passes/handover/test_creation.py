@@ -113,7 +113,7 @@ def test_hr_gets_microsofts_reason_after_the_list_confirms_it(fault, claimed, mo
 
     assert reload(issue).state == IssueState.REJECTED
     assert (
-        "The portal has no permission to create a pass for this account."
+        "The portal has no permission to create a pass for this account. IT must check the portal’s permissions."
         in Mail.objects.get(kind="refused").text
     )
 
