@@ -19,6 +19,7 @@ from onboarding.audit.reading import (
     record_reading,
     was_recorded,
 )
+from onboarding.audit.rotation import renew_keys
 from onboarding.audit.rows.approval_rows import list_occasions
 from onboarding.audit.rows.expectations import ERASURE_ASKED, ERASURE_DONE, PERSON_ERASED
 from onboarding.audit.rows.policy_rows import hash_redacted_settings, hash_settings
@@ -65,6 +66,7 @@ __all__ = [
     "read_names",
     "record",
     "record_reading",
+    "renew_keys",
     "transaction",
     "verify_chain",
     "verify_last_events",
