@@ -180,8 +180,7 @@ def _write_events(database: Database, numbers: Sequence[int], source: str) -> No
     insert = f"INSERT INTO onboarding_auditevent ({', '.join(EVENT_COLUMNS)}) VALUES ({marks})"  # noqa: S608
     detail = "INSERT INTO onboarding_auditdetail (event_id, salt, \"values\") VALUES (%s, 'salt', '{}')"
     code = (
-        "INSERT INTO onboarding_auditcode (event_id, key, people, code) "
-        f"VALUES (%s, 'bench', '{{}}', '{'0' * 64}')"  # noqa: S608
+        "INSERT INTO onboarding_auditcode (event_id, key, people, code) VALUES (%s, 'bench', '{}', 'no code')"
     )
     move = "UPDATE onboarding_audithead SET seq = %s, hash = %s WHERE id = 1"
     look = "SELECT seq, hash FROM onboarding_audithead WHERE id = 1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from io import StringIO
@@ -212,21 +211,17 @@ def test_what_a_person_must_do_stays_open(prove):
 
 
 HOLD = (
-    "import time; from onboarding.tenant_proof.one_run import only_run\n"
+    "import time; from django.db import connection; from onboarding.tenant_proof.one_run import only_run\n"
+    "connection.settings_dict['NAME'] = {name!r}\n"
     "with only_run(): print('held', flush=True); time.sleep(60)"
 )
 
 
 @pytest.mark.both_databases
-def test_a_second_run_is_refused_until_the_first_is_killed(tenant, tmp_path):
-    database = settings.DATABASES["default"]
-    file = Path(connection.settings_dict["NAME"])
-    if connection.vendor == "postgresql":
-        url = {"DATABASE_URL": os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{database['NAME']}"}
-    else:
-        url = {"DATABASE_URL": f"sqlite:///{file}"}
-    command = manage_command("shell", "-v", "0", "--no-imports", "-c", HOLD)
-    with subprocess.Popen(command, env=os.environ | url, stdout=subprocess.PIPE, text=True) as first:
+def test_a_second_run_is_refused_until_the_first_is_killed(tenant):
+    code = HOLD.format(name=str(connection.settings_dict["NAME"]))
+    command = manage_command("shell", "-v", "0", "--no-imports", "-c", code)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         try:
             assert first.stdout.readline() == "held\n"
             with pytest.raises(CommandError, match="Another prove_tenant is running"):
