@@ -104,6 +104,15 @@ def is_genuine(key: bytes, row: AuditEvent, code: AuditCode) -> bool:
     return hmac.compare_digest(_sign_event(key, row.hash, code.people), code.code)
 
 
+def has_genuine_code(event: AuditEvent) -> bool:
+    """Whether the event has a code that the portal made. Which key was in use is checked by `verify_chain`."""
+    code = getattr(event, "code", None)
+    try:
+        return code is not None and is_genuine(_kept_key(code.key), event, code)
+    except KeyUnreadable:
+        return False
+
+
 def may_be(event: AuditEvent, name: str, value: str) -> bool:
     """Whether the code of this event was made for this value. True if nobody can tell: `verify_chain` reports why."""
     code = getattr(event, "code", None)

@@ -1307,6 +1307,7 @@ WHOLE = (
         EVENT,
         "all is deleted, and the head with it",
         f"DELETE FROM {ISSUE}",
+        f"DELETE FROM {PROBE}",
         f"DELETE FROM {APPROVAL}",
         "DELETE FROM onboarding_starterword",
         f"DELETE FROM {STARTER}",
