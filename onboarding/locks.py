@@ -15,6 +15,7 @@ class LockQueue(IntEnum):
     AUDIT_TRAIL = 1
     GRAPH_BUDGET = 2
     SIGN_IN_BUDGET = 3
+    PROVING_THE_TENANT = 4
 
 
 def acquire_in_order(queue: LockQueue) -> None:

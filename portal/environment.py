@@ -280,6 +280,15 @@ def read_key_file(name: str, path: str) -> str:
         ) from None
 
 
+def read_kept_key(file: Path) -> str:
+    """Return the key that the demo keeps in this file; empty if there is none."""
+    try:
+        key = file.read_text().strip()
+    except (OSError, ValueError):
+        return ""
+    return key if is_random_key(key) else ""
+
+
 def is_ed25519_key(path: Path) -> bool:
     try:
         return isinstance(load_pem_private_key(path.read_bytes(), password=None), Ed25519PrivateKey)

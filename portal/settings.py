@@ -14,13 +14,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy
 
 from portal.branding import colour
-from portal.environment import Environment, invalid_setting, is_random_key, read_key_file
+from portal.environment import Environment, invalid_setting, is_random_key, read_kept_key, read_key_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
 _environment_at_start = {*os.environ}  # before `.env` is read into it
 if (BASE_DIR / ".env").is_file():
     env.file_of_variables(BASE_DIR / ".env")
+
+VAR_DIR = env.folder("PORTAL_DATA_DIR", str(BASE_DIR / "var"))
 
 # --- Which tenant -----------------------------------------------------------------------------------------
 # AZURE_TENANT_ID decides: without it the portal uses its sandbox tenant.
@@ -173,8 +175,9 @@ SECRET_KEY_FILE = env.text("SECRET_KEY_FILE")
 if SECRET_KEY_FILE:
     SECRET_KEY = read_key_file("SECRET_KEY_FILE", SECRET_KEY_FILE)
 else:
-    # The sandbox can use a new key at each start; people then sign in again.
-    SECRET_KEY = env.text("SECRET_KEY") or (secrets.token_urlsafe(50) if SANDBOX or PLANS_THE_TENANT else "")
+    # The sandbox uses the key that the demo keeps, or a new one at each start: people then sign in again.
+    made_up = read_kept_key(VAR_DIR / "secret-key") or secrets.token_urlsafe(50)
+    SECRET_KEY = env.text("SECRET_KEY") or (made_up if SANDBOX or PLANS_THE_TENANT else "")
 if not is_random_key(SECRET_KEY):
     raise invalid_setting(
         "SECRET_KEY",
@@ -226,7 +229,6 @@ SECURITY_ADDRESS = env.mail_address(
 )
 
 # --- Database -----------------------------------------------------------------------------------------------
-VAR_DIR = env.folder("PORTAL_DATA_DIR", str(BASE_DIR / "var"))
 DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "portal.sqlite3")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Tests use a file too: threads and processes meet in it as they do in production.

@@ -147,7 +147,7 @@ def switch_account_url(request: HttpRequest) -> str:
     """Where to sign in with another account and come back to this starter's page. Empty where that makes no sense."""
     if not STARTERS_PAGE.fullmatch(request.path) or not request.user.is_authenticated:
         return ""
-    return f"{reverse('signin:start')}?{urlencode({'next': request.path, 'another': '1'})}"
+    return sign_in_url(request.path)
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:

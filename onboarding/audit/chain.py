@@ -26,6 +26,7 @@ class Kind(StrEnum):
     BLANKED = "blanked"
     ERASED_UNDULY = "erased unduly"
     ANOTHER_HEAD = "another head"
+    NOT_AUTHENTIC = "not authentic"
 
 
 @dataclass(frozen=True)

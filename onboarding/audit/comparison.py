@@ -1,4 +1,4 @@
-"""Comparing the rows of policy, starters and passes with the audit log.
+"""Comparing the rows of policy, starters, passes and probe passes with the audit log.
 
 The hash chain proves the events. This proves the rows that the portal decides by: each must be what its events say.
 Events say much by commitments, so that nothing is known of a value once its details were erased.
@@ -20,9 +20,10 @@ from django.db.models import Max, Model, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.audit.rows import approval_rows, pass_rows, policy_rows, starter_rows
+from onboarding import clock
+from onboarding.audit.rows import approval_rows, pass_rows, policy_rows, probe_rows, starter_rows
 from onboarding.audit.rows.expectations import Difference
-from onboarding.models import AuditEvent, PassIssue, PolicyVersion, Starter
+from onboarding.models import AuditEvent, PassIssue, PolicyVersion, ProbePass, Starter
 
 PAGE = 200
 MOST_TRIES = 20
@@ -47,6 +48,19 @@ APPROVAL_FIELDS = {
     "reason": _("reason"),
     "at": _("approved at"),
     "voided_at": _("no longer valid since"),
+}
+
+
+PROBE_FIELDS = {
+    "account_id": _("object ID of the account"),
+    "lifetime_minutes": _("lifetime in minutes"),
+    "check_name": _("check"),
+    "policy_id": _("policy in force"),
+    "answer": _("answer of Microsoft"),
+    "method_id": _("id of the pass in Entra"),
+    "intended_at": _("requested at"),
+    "answered_at": _("refused by Microsoft at"),
+    "ended_at": _("ended"),
 }
 
 
@@ -130,7 +144,9 @@ class _Table:
     def read_events(self, keys: Sequence[Any]) -> dict[Any, list[AuditEvent]]:
         """The events of these rows, by key, in their order."""
         found = defaultdict(list)
-        for event in AuditEvent.objects.select_related("detail").filter(self.events_of(keys)).order_by("seq"):
+        for event in (
+            AuditEvent.objects.select_related("detail", "code").filter(self.events_of(keys)).order_by("seq")
+        ):
             found[self.key_in(event)].append(event)
         return dict(found)
 
@@ -231,6 +247,36 @@ class _Passes(_Table):
         return pass_rows.compare_pass(row, events)
 
 
+class _Probes(_Table):
+    """Probe passes. Retention deletes their rows, so an event without a row is no fault once that was due."""
+
+    model, related, creating = ProbePass, (), (probe_rows.CLAIMED,)
+
+    def key(self, row: Any) -> Any:
+        return str(row.pk)
+
+    def key_in(self, event: AuditEvent) -> Any:
+        return event.issue
+
+    def events_of(self, keys: Sequence[Any]) -> Q:
+        return Q(issue__in=keys)
+
+    def existing(self, keys: Sequence[Any]) -> set[Any]:
+        valid = [key for key in keys if _is_uuid(key)]
+        found = {str(pk) for pk in ProbePass.objects.filter(pk__in=valid).values_list("pk", flat=True)}
+        events, now = self.read_events([key for key in keys if key not in found]), clock.now()
+        return found | {key for key, mine in events.items() if probe_rows.may_be_deleted(mine, now)}
+
+    def subject(self, key: Any) -> str:
+        return gettext("probe pass %(key)s") % {"key": key}
+
+    def differences(self, row: Any, events: list[AuditEvent]) -> list[Difference]:
+        return probe_rows.compare_probe(row, events)
+
+    def _field_words(self, field: str) -> str:
+        return str(PROBE_FIELDS.get(field) or super()._field_words(field))
+
+
 class _Versions(_Table):
     model, related = PolicyVersion, ("created_by", "activation__by", "activation__stop__by")
     creating = policy_rows.WRITTEN
@@ -287,11 +333,11 @@ class _Versions(_Table):
         return policy_rows.compare_version(row, events, self._before.get(written.facts.get("from")))
 
 
-TABLES = (_Versions, _Starters, _Passes)
+TABLES = (_Versions, _Starters, _Passes, _Probes)
 
 
 def compare_rows() -> Iterator[RowFault]:
-    """Compare each row of policy, starters and passes with the events, and each event that added one with its row."""
+    """Compare each row of policy, starters, passes and probe passes with its events, and each event that added one."""
     for table in (made() for made in TABLES):
         yield from _compare_table(table)
         yield from _find_missing_rows(table)
@@ -320,7 +366,7 @@ def _compare_settled(table: _Table, pks: Sequence[Any]) -> Iterator[RowFault]:
 
 
 def _find_missing_rows(table: _Table) -> Iterator[RowFault]:
-    """Events that say that a row was added which is not there. The portal deletes no such row: it erases names."""
+    """Events that say that a row was added which is not there. Of these tables, retention deletes only probe passes."""
     created = AuditEvent.objects.filter(event__in=table.creating).order_by("seq")
     events = list(created[:PAGE])
     while events:

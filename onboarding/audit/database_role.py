@@ -12,7 +12,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
-from onboarding.audit.triggers import APPEND_ONLY_TABLES, DETAILS, HEAD, PROTECTED_TABLES
+from onboarding.audit.triggers import APPEND_ONLY_TABLES, DETAILS, HEAD, KEYS, PROTECTED_TABLES
 
 # Rows that the portal deletes: what is done, has expired, or is written again. Everything else is kept, or erased in place.
 DELETED_TABLES = frozenset(
@@ -32,7 +32,8 @@ SPECIAL_RIGHTS = {
     **dict.fromkeys(APPEND_ONLY_TABLES, "SELECT, INSERT"),
     **dict.fromkeys(READ_TABLES, "SELECT"),
     DETAILS: 'SELECT, INSERT, UPDATE (salt, "values")',
-    HEAD: "SELECT, UPDATE (seq, hash)",
+    HEAD: "SELECT, UPDATE (seq, hash, key)",
+    KEYS: "SELECT, INSERT, UPDATE (sealed)",
 }
 
 

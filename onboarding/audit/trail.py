@@ -1,4 +1,4 @@
-"""The audit log: append-only, hash-chained over one locked head row, verifiable without a key.
+"""The audit log: append-only, and hash-chained over one locked head row, which anybody can verify without a key.
 
 Personal values are in the chain only as salted commitments. The values themselves are in a second table, and can be
 erased without breaking the chain. Nothing here ever receives a pass.
@@ -20,6 +20,7 @@ from django.db import transaction as db_transaction
 from django.db.transaction import TransactionManagementError
 
 from onboarding import clock, locks
+from onboarding.audit import codes
 from onboarding.models import AuditDetail, AuditEvent, AuditHead, PassIssue, ProbePass, Starter, Ticket
 
 GENESIS = "0" * 64
@@ -123,28 +124,48 @@ def record(
     values = dict(personal or {})
     if by is not None:
         values |= {"by": f"{by.tid}/{by.oid}", "by_name": by.name}
-    salt = secrets.token_hex(16)
     head = AuditHead.objects.select_for_update().get(id=1)
+    if not codes.is_usable(head.key):
+        _begin_key(head)
     row = AuditEvent(
-        seq=head.seq + 1,
-        at=clock.now().astimezone(UTC).isoformat(timespec="milliseconds"),
         event=event,
         starter=starter.public_id if starter else "",
         issue=str(issue.pk) if issue else "",
         facts=dict(facts or {}) | _application_fact(by),
-        commitments={name: make_commitment(salt, value) for name, value in values.items()},
-        previous=head.hash,
     )
-    row.hash = hash_event(row)
-    row.save(force_insert=True)
-    AuditDetail.objects.create(event=row, salt=salt, values=values)
-    head.seq, head.hash = row.seq, row.hash
-    head.save(update_fields=["seq", "hash"])
+    _append(head, row, values, by)
     if starter is not None and starter.source:
         mine = Ticket.objects.filter(starter=starter)
         if mine.update(last_event=row.seq, changed_at=clock.now()):
             _head_lock.followed.append(TicketEvent(row, starter))
     return row
+
+
+def change_key() -> None:
+    """Let all later events have codes of a new key, in a `transaction()`. An event says so."""
+    _begin_key(AuditHead.objects.select_for_update().get(id=1))
+
+
+def _begin_key(head: AuditHead) -> None:
+    """Begin a new key. The first key of a log needs no event."""
+    before, head.key = head.key, codes.create_key()
+    if before:
+        facts = {"before": before, "key": head.key}
+        _append(head, AuditEvent(event=codes.KEY_CHANGED, facts=facts), {}, None)
+
+
+def _append(head: AuditHead, row: AuditEvent, values: dict[str, str], by: Person | None) -> None:
+    """Store an event with its details and its code, and move the head."""
+    salt = secrets.token_hex(16)
+    row.seq, row.previous = head.seq + 1, head.hash
+    row.at = clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+    row.commitments = {name: make_commitment(salt, value) for name, value in values.items()}
+    row.hash = hash_event(row)
+    row.save(force_insert=True)
+    AuditDetail.objects.create(event=row, salt=salt, values=values)
+    codes.make_code(row, head.key, values, actor=by).save(force_insert=True)
+    head.seq, head.hash = row.seq, row.hash
+    head.save(update_fields=["seq", "hash", "key"])
 
 
 def _application_fact(by: Person | None) -> dict[str, str]:

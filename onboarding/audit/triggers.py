@@ -1,7 +1,7 @@
 """Database triggers that protect the audit log and the policy.
 
-No program can change, delete, replace or truncate an audit event, a policy version, an activation or a stop. The details of an
-event can only be erased as a whole, and the head only moves forward by one event.
+No program can change, delete, replace or truncate an audit event, its code, a policy version, an activation or a stop. The
+details of an event can only be erased as a whole, the head only moves forward by one event, and a key is never deleted.
 
 Each `manage.py migrate` installs the triggers again. To change a table on SQLite, Django rebuilds it, and that drops its
 triggers.
@@ -17,12 +17,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 APPEND_ONLY_TABLES = {
     "onboarding_auditevent": "an audit event",
+    "onboarding_auditcode": "an authentication code",
     "onboarding_policyversion": "a policy version",
     "onboarding_policyactivation": "the putting in force of a policy",
     "onboarding_policystop": "the stop of a policy version",
 }
-DETAILS, HEAD = "onboarding_auditdetail", "onboarding_audithead"
-PROTECTED_TABLES = (*APPEND_ONLY_TABLES, DETAILS, HEAD)
+DETAILS, HEAD, KEYS = "onboarding_auditdetail", "onboarding_audithead", "onboarding_auditkey"
+PROTECTED_TABLES = (*APPEND_ONLY_TABLES, DETAILS, HEAD, KEYS)
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,10 @@ def all_triggers(connection: BaseDatabaseWrapper) -> Iterator[Trigger]:
     one_further = "NEW.id = OLD.id AND NEW.seq = OLD.seq + 1 AND NEW.hash <> OLD.hash"
     yield Trigger(HEAD, "update", "the audit head only moves forward", f"NOT ({one_further})")
     yield Trigger(HEAD, "delete", "the audit head is never deleted")
+    yield Trigger(
+        KEYS, "update", "a key of the audit log can only be encrypted again", "NEW.name <> OLD.name"
+    )
+    yield Trigger(KEYS, "delete", "a key of the audit log is never deleted")
     for table in PROTECTED_TABLES:
         if on_postgresql:
             yield Trigger(table, "truncate", "this table is never emptied")

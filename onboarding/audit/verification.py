@@ -1,4 +1,4 @@
-"""Verifying the audit log: the chain of events, their details, and that each erasure was due."""
+"""Verifying the audit log: the chain of events, their codes and details, and that each erasure was due."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from onboarding import clock
 from onboarding.audit.chain import ChainFault, ChainWalk, Kind
+from onboarding.audit.code_walk import CodeWalk, find_loose_codes
 from onboarding.audit.erasure import ERASED
 from onboarding.audit.rows.expectations import ERASURE_ASKED, ERASURE_DONE
 from onboarding.audit.trail import GENESIS, make_commitment
@@ -31,16 +32,19 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
     head after it.
     """
     head, has_head = _read_head(), False
-    walk, has_anchor = ChainWalk(), not anchor or anchor == GENESIS
+    walk, codes, has_anchor = ChainWalk(), CodeWalk(), not anchor or anchor == GENESIS
     for rows in _pages_in_order():
         for row in rows:
             yield from walk.read(row)
+            yield from codes.read(row)
             has_anchor = has_anchor or row.hash == anchor
             has_head = has_head or (row.seq, row.hash) == head
         yield from _verify_details(rows)
     yield from walk.finish()
+    yield from codes.finish(walk.expected - 1)
     yield from _verify_end(walk.expected - 1, head, has_head=has_head)
     yield from _find_loose_details()
+    yield from find_loose_codes()
     if not has_anchor:
         yield ChainFault(
             walk.expected - 1,
@@ -55,13 +59,16 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
 def verify_last_events(events: int) -> Iterator[ChainFault]:
     """Verify only the last events: quick, while `verify_chain` reads them all."""
     head = _read_head()
-    rows = list(AuditEvent.objects.select_related("detail").order_by("-seq")[:events])[::-1]
+    rows = list(AuditEvent.objects.select_related("detail", "code").order_by("-seq")[:events])[::-1]
     is_whole = len(rows) < events
     walk = ChainWalk() if is_whole or not rows else ChainWalk(rows[0].seq, rows[0].previous)
+    codes = CodeWalk(rows[0].seq if rows else 1)
     for row in rows:
         yield from walk.read(row)
+        yield from codes.read(row)
     yield from _verify_details(rows)
     yield from walk.finish()
+    yield from codes.finish(walk.expected - 1)
     yield from _verify_end(walk.expected - 1, head, has_head=any((row.seq, row.hash) == head for row in rows))
 
 
@@ -217,7 +224,7 @@ def _moment_of(seq: int) -> datetime | None:
 
 def _pages_in_order(page: int = PAGE) -> Iterator[list[AuditEvent]]:
     """Read page by page: an open cursor would block SQLite's writers."""
-    events = AuditEvent.objects.select_related("detail").order_by("seq")
+    events = AuditEvent.objects.select_related("detail", "code").order_by("seq")
     rows = list(events[:page])
     while rows:
         yield rows

@@ -11,6 +11,7 @@ from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from onboarding import audit
 from onboarding.auditors.rows import Name, find_starter_names
 from onboarding.models import AuditEvent, PassIssue
 
@@ -94,7 +95,9 @@ def build_attempts(issues: Sequence[PassIssue]) -> list[Attempt]:
 def _read_intents(issues: Iterable[PassIssue]) -> dict[str, AuditEvent]:
     """The events in which the managers confirmed, by pass."""
     numbers = [str(issue.pk) for issue in issues]
-    events = AuditEvent.objects.filter(issue__in=numbers, event="issue.intent").select_related("detail")
+    events = AuditEvent.objects.filter(issue__in=numbers, event="issue.intent").select_related(
+        "detail", "code"
+    )
     return {event.issue: event for event in events}
 
 
@@ -103,14 +106,14 @@ def _compare(issue: PassIssue, intent: AuditEvent | None) -> list[str]:
     if intent is None:
         return [gettext("The audit log has no event for this pass.")]
     found = []
-    values, facts = intent.detail.values, intent.facts
+    facts = intent.facts
     if intent.starter != issue.starter.public_id:
         found.append(gettext("The audit log has a different starter."))
     if facts.get("identity_check") != issue.identity_check:
         found.append(gettext("The audit log has a different identity check."))
     if (facts.get("policy"), facts.get("department_policy")) != (issue.policy_id, issue.override_id):
         found.append(gettext("The audit log has a different policy version."))
-    if "by" in values and values["by"] != f"{issue.actor.tid}/{issue.actor.oid}":
+    if not audit.is_actor(intent, issue.actor):
         found.append(gettext("The audit log has a different manager."))
     return found
 

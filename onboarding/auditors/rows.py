@@ -69,7 +69,7 @@ class EventRow:
 
 def build_rows(numbers: Sequence[int]) -> list[EventRow]:
     """Return these events as rows, in this order. The number of queries does not depend on the number of events."""
-    found = AuditEvent.objects.select_related("detail").in_bulk(list(numbers))
+    found = AuditEvent.objects.select_related("detail", "code").in_bulk(list(numbers))
     events = [found[seq] for seq in numbers if seq in found]
     for event in events:  # only a change outside the portal writes something else
         event.facts = event.facts if isinstance(event.facts, dict) else {"": event.facts}
@@ -197,6 +197,8 @@ def find_faults(event: AuditEvent, hash_before: str | None) -> list[str]:
         found.append(gettext("This event was changed."))
     if event.previous != (audit.GENESIS if event.seq == 1 else hash_before):
         found.append(gettext("This event’s hash does not match the previous event."))
+    if not audit.has_genuine_code(event):
+        found.append(gettext("This event has no valid authentication code."))
     detail = getattr(event, "detail", None)
     if detail is None:
         found.append(gettext("The details of this event are missing."))

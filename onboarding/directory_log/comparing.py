@@ -35,15 +35,17 @@ def compare_entry(entry: Entry, principal: str) -> None:
     by_portal = is_by_portal(entry, principal)
     starter = _find_starter(entry)
     issue = _find_attempt(entry) if by_portal else None
-    if (not by_portal and starter is None) or (by_portal and issue is None and _is_probe(entry)):
+    probe = _find_probe(entry) if by_portal and issue is None else None
+    if not by_portal and starter is None:
         return
     LoggedPass.objects.create(
         entry_id=entry.entry_id,
         at=entry.at,
         by_portal=by_portal,
         issue=issue,
+        probe=probe,
     )
-    if issue is None:
+    if issue is None and probe is None:
         record_finding(
             Kind.NO_TRAIL if by_portal else Kind.BY_ANOTHER,
             key=entry.entry_id,
@@ -84,15 +86,20 @@ def _find_attempt(entry: Entry) -> PassIssue | None:
     return min(claims.values(), key=lambda issue: abs(issue.intended_at - entry.at), default=None)
 
 
-def _is_probe(entry: Entry) -> bool:
-    """Whether the trail has a request for a probe pass for this account at that time."""
+def _find_probe(entry: Entry) -> ProbePass | None:
+    """The probe pass that explains the pass: the nearest in time that explains no other, and that the trail has.
+
+    A request that was not sent, or that Microsoft refused, has created none.
+    """
     near = ProbePass.objects.filter(
         account_id=entry.account_id,
+        logged=None,
         intended_at__gte=entry.at - AFTER_THE_CLAIM,
         intended_at__lte=entry.at + BEFORE_THE_CLAIM,
-    )
+    ).exclude(answer__in=[ProbePass.Answer.NOT_SENT, ProbePass.Answer.REFUSED], method_id="")
     claims = AuditEvent.objects.select_related("detail").filter(event="probe.intent")
-    return any(_says(claims.filter(issue=str(probe.pk)).first(), entry) for probe in near)
+    found = [probe for probe in near if _says(claims.filter(issue=str(probe.pk)).first(), entry)]
+    return min(found, key=lambda probe: abs(probe.intended_at - entry.at), default=None)
 
 
 def _is_claimed_in_trail(issue: PassIssue, entry: Entry) -> bool:

@@ -12,8 +12,8 @@ from onboarding import clock
 from onboarding.doctor.context import DoctorRun
 from onboarding.doctor.runner import Check, Finding
 from onboarding.hooks import sending, subscriptions
-from onboarding.hooks.sealing import Unreadable
 from onboarding.models import Hook, HookDelivery
+from onboarding.sealing import Unreadable
 
 LATE_AFTER = timedelta(hours=1)
 MOST_NAMED = 5

@@ -122,6 +122,7 @@ EVENTS: dict[str, Words] = {
     "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),
     "session.ended_own": _("A person ended their other sessions"),
+    "audit.key_changed": _("New key for the codes of the audit log"),
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),
     "audit.starter_opened": _("An auditor opened the events of a starter"),

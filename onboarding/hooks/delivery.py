@@ -18,12 +18,12 @@ from django.views.decorators.debug import sensitive_variables
 from onboarding import audit, clock, counters, jobs, policy
 from onboarding.hooks import sending, subscriptions
 from onboarding.hooks.following import GIVE_UP_AFTER
-from onboarding.hooks.sealing import Unreadable
 from onboarding.hooks.sending import Outcome
 from onboarding.hooks.signatures import signed_headers
 from onboarding.jobs import job_handler
 from onboarding.models import Hook, HookDelivery
 from onboarding.models.job import Job
+from onboarding.sealing import Unreadable
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from onboarding import audit, clock, policy
-from onboarding.hooks import addresses, sealing
-from onboarding.hooks.sealing import Unreadable
+from onboarding import audit, clock, policy, sealing
+from onboarding.hooks import addresses
 from onboarding.hooks.signatures import new_secret
 from onboarding.models import Hook, HookDelivery
+from onboarding.sealing import Unreadable
 
 log = logging.getLogger(__name__)
 

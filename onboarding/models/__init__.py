@@ -1,7 +1,16 @@
 """The tables. No column anywhere could hold a pass."""
 
 from onboarding.models.approval import Approval
-from onboarding.models.audit import AuditCheck, AuditDetail, AuditEvent, AuditHead, AuditOutlet, AuditWord
+from onboarding.models.audit import (
+    AuditCheck,
+    AuditCode,
+    AuditDetail,
+    AuditEvent,
+    AuditHead,
+    AuditKey,
+    AuditOutlet,
+    AuditWord,
+)
 from onboarding.models.directory.hires import HireListing
 from onboarding.models.directory.log import DirectoryFinding, DirectoryLog, LoggedPass
 from onboarding.models.graph_quota import GraphBudget, SignInBudget, Turn
@@ -23,9 +32,11 @@ __all__ = [
     "ApiUsage",
     "Approval",
     "AuditCheck",
+    "AuditCode",
     "AuditDetail",
     "AuditEvent",
     "AuditHead",
+    "AuditKey",
     "AuditOutlet",
     "AuditWord",
     "DirectoryFinding",

@@ -16,6 +16,7 @@ class AuditHead(models.Model):
 
     seq = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="0" * 64)
+    key = models.CharField(max_length=16, default="")  # the AuditKey of the last event
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_audit_head")]
@@ -114,6 +115,28 @@ class AuditDetail(models.Model):
 
     def __str__(self) -> str:
         return f"detail of {self.event_id}"
+
+
+class AuditKey(models.Model):
+    """A key for authentication codes, encrypted under SECRET_KEY. `onboarding/audit/codes.py` uses it."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    sealed = models.TextField()
+
+    def __str__(self) -> str:
+        return f"key {self.name}"
+
+
+class AuditCode(models.Model):
+    """The authentication code of an event. Only somebody with the key can make one."""
+
+    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, primary_key=True, related_name="code")
+    key = models.CharField(max_length=16)  # the name of the AuditKey
+    people = models.JSONField(default=dict)  # a code for each person of the event, which names nobody
+    code = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"code of {self.event_id}"
 
 
 class AuditWord(models.Model):

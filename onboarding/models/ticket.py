@@ -89,7 +89,7 @@ class ApiUsage(models.Model):
 class Hook(models.Model):
     """A webhook: an address that gets each event of the starters of one source.
 
-    The callback address and the secret are encrypted (`onboarding/hooks/sealing.py`), because either can be enough to
+    The callback address and the secret are encrypted (`onboarding/sealing/__init__.py`), because either can be enough to
     send events in the portal's name. Both are emptied when the webhook ends.
     """
 

@@ -497,7 +497,22 @@ RULES: tuple[TableRule, ...] = (
         ),
         ("id",),
     ),
-    TableRule("onboarding.AuditHead", "The end of the audit chain.", "One row.", (), ("id", "seq", "hash")),
+    TableRule("onboarding.AuditHead", "The end of the audit chain.", "One row.", (), ("id", "seq", "hash", "key")),
+    TableRule(
+        "onboarding.AuditKey",
+        "The keys of the codes below, encrypted under `SECRET_KEY`.",
+        "As long as the portal.",
+        (),
+        ("name", "sealed"),
+    ),
+    TableRule(
+        "onboarding.AuditCode",
+        "A code for each event, which only the portal can make. Of who acted it has only keyed hashes: they answer whether "
+        "somebody did it, and only to who has `SECRET_KEY`.",
+        "As long as the portal.",
+        (),
+        ("event", "key", "people", "code"),
+    ),
     TableRule(
         "onboarding.AuditOutlet",
         "How far the audit log was sent to each place outside the database.",
@@ -524,7 +539,7 @@ RULES: tuple[TableRule, ...] = (
         "Passes in Entra's audit log that were compared.",
         "90 days.",
         (),
-        ("entry_id", "at", "by_portal", "issue"),
+        ("entry_id", "at", "by_portal", "issue", "probe"),
     ),
     TableRule(
         "onboarding.DirectoryFinding",

@@ -34,6 +34,7 @@ from onboarding.models import (
     Turn,
     starter_search,
 )
+from onboarding.models.tenant_proof.probe_pass import PROBES_KEPT
 from onboarding.privacy.needed import find_needed_policy_events
 from onboarding.privacy.people import erase_person, find_forgotten_people
 from onboarding.privacy.starters import erase_mails, erase_more_of_erased_starters, erase_starter
@@ -60,7 +61,7 @@ def run_retention(_: str) -> datetime:
     ApiUsage.objects.filter(day__lt=now.date() - timedelta(days=2)).delete()
     step_up.delete_used_proofs(now)
     findings.delete_old_rows(now)
-    ProbePass.objects.filter(ended_at__lt=now - findings.KEPT).delete()
+    ProbePass.objects.filter(ended_at__lt=now - PROBES_KEPT).delete()
     call_command("clearsessions")
     for step in map(import_string, settings.RETENTION_STEPS):
         step()

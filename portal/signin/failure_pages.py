@@ -16,7 +16,6 @@ class FailurePage:
     status: int
     title: str | Promise
     text: str | Promise
-    another_account: bool = False
     fresh: bool = False  # the next attempt asks for the password or the key even if Microsoft has a session
 
 
@@ -28,14 +27,12 @@ FAILURE_PAGES = {
         403,
         _("Guests cannot use this portal"),
         _("You signed in with a guest account. Only accounts of the organisation itself can use the portal."),
-        another_account=True,
     ),
     "other_tenant": FailurePage(
         REFUSED,
         403,
         _("This account belongs to another organisation"),
         _("The portal accepts only accounts of the organisation that runs it."),
-        another_account=True,
     ),
     "other_person": FailurePage(
         REFUSED,
@@ -51,7 +48,6 @@ FAILURE_PAGES = {
         403,
         _("Your account has no access to this portal"),
         _("Your sign-in worked, but your organisation has not given your account access to the portal."),
-        another_account=True,
     ),
     "cancelled": FailurePage(FAILED, 400, _("You are not signed in"), _("The sign-in was cancelled.")),
     "over": FailurePage(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from hashlib import sha256
+from typing import Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from portal.signin.app import browser_url, msal_application
 from portal.signin.step_up import claims_challenge
 from portal.signin.used_flows import used_flows
 
+# What Entra does before it answers: it asks nothing, lets the person choose an account, or asks who they are.
+Prompt = Literal["none", "select_account", "login"]
 LONGEST_PATH = 2000  # bytes as JSON, so that a sign-in fits into a cookie
 
 
@@ -30,15 +33,20 @@ def begin_sign_in(
     request: HttpRequest,
     *,
     next_path: str,
+    prompt: Prompt,
     max_age: int | None = None,
-    prompt: str | None = None,
     purpose: SignIn.Purpose = SignIn.Purpose.SIGN_IN,
     same: User | None = None,
     made_for: str = "",
     context: str = "",
 ) -> HttpResponse:
     """Let the browser keep the flow, and send it to Microsoft; at a step-up and a check `same` is the person who must sign
-    in, and `context` the authentication context that the purpose `made_for` needs."""
+    in, and `context` the authentication context that the purpose `made_for` needs.
+
+    Raises ValueError for a silent sign-in that is no check, because no session may begin without an action of its person.
+    """
+    if (prompt == "none") != (purpose == SignIn.Purpose.SILENT):
+        raise ValueError("only the check of a session is silent")
     flow = msal_application().initiate_auth_code_flow(
         [],
         redirect_uri=settings.PORTAL_URL + reverse("signin:callback"),

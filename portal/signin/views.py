@@ -57,8 +57,11 @@ CONDITIONS_NOT_MET = {
 @login_not_required
 @require_GET
 def start_sign_in(request: HttpRequest) -> HttpResponse:
-    """`?another=1` lets the person choose an account, `?fresh=1` asks who they are; else Microsoft may sign on silently."""
-    prompt = "select_account" if "another" in request.GET else "login" if "fresh" in request.GET else None
+    """Let the person choose their account at Microsoft, so that each session begins by their own action.
+
+    `?fresh=1` asks for the password or key too.
+    """
+    prompt: flows.Prompt = "login" if "fresh" in request.GET else "select_account"
     longest = int(settings.SESSION_ABSOLUTE_AGE.total_seconds())  # no proof is older than a session may be
     return redirect_to_microsoft(request, max_age=longest, prompt=prompt)
 
@@ -225,8 +228,7 @@ def failure_page(
 ) -> HttpResponse:
     """Show what happened, with a link to try again; after a step-up also a link back, still signed in."""
     end = failure_page_of(reason, step_up=step_up)
-    query = {"next": next_path} | ({"another": "1"} if end.another_account else {})
-    query |= {"fresh": "1"} if end.fresh else {}
+    query = {"next": next_path} | ({"fresh": "1"} if end.fresh else {})
     query |= {"for": made_for} if made_for else {}
     url = f"{reverse('signin:again' if step_up else 'signin:start')}?{urlencode(query)}"
     context = {"title": end.title, "text": end.text, "url": url, "reason": reason}

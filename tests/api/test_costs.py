@@ -7,7 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from onboarding import audit
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, Ticket
+from onboarding.audit import codes
+from onboarding.models import AuditCode, AuditDetail, AuditEvent, AuditHead, Ticket
 from tests.api.conftest import SERVICENOW
 from tests.benchmark.many import EVENT_COLUMNS, events, statements, tickets_statement
 from tests.conftest import BY_KEY
@@ -38,7 +39,9 @@ def many(person):
                 )
             cursor.execute(tickets_statement(0, MANY, "servicenow", SERVICENOW, on_postgresql=on_postgresql))
         AuditDetail.objects.bulk_create(AuditDetail(event_id=row["seq"], salt="salt") for row in written)
-        AuditHead.objects.update(seq=written[-1]["seq"], hash=written[-1]["hash"])
+        key = head.key or codes.create_key()
+        AuditCode.objects.bulk_create(codes.make_code(AuditEvent(**row), key, {}) for row in written)
+        AuditHead.objects.update(seq=written[-1]["seq"], hash=written[-1]["hash"], key=key)
 
     return write
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 from onboarding import audit, jobs, policy
 from onboarding.audit import stream, triggers
 from onboarding.guards import approvals
-from onboarding.models import PolicyVersion, Starter
+from onboarding.models import PolicyVersion, ProbePass, Starter
+from onboarding.tenant_proof.requests import record_event
 from onboarding.worker import retention
 from portal.logs.handlers import RaisingStreamHandler
 from portal.logs.log_format import JsonFormatter
@@ -84,6 +85,7 @@ def build_site(
         )
         liam = approved(invite("liam"))
         record("nadia")
+        _probe()
         backup = Snapshot.take()
         confirm_held(liam)
         for key in ("hanna", "henry"):
@@ -106,6 +108,27 @@ def confirm_held(confirmation: Callable[..., Any]) -> Callable[[Starter], Any]:
         return issue
 
     return confirmed
+
+
+def _probe() -> None:
+    """A probe pass that was created and deleted."""
+    now = timezone.now()
+    probe = ProbePass.objects.create(
+        account_id="an id",
+        check_name="creation",
+        lifetime_minutes=10,
+        policy=PolicyVersion.objects.earliest("pk"),
+        intended_at=now,
+        lease_until=now,
+        answer=ProbePass.Answer.CREATED,
+        method_id="a-pass",
+        ended_at=now,
+    )
+    facts = {"check": "creation", "policy": probe.policy_id, "lifetime_minutes": 10, "single_use": True}
+    with audit.transaction():
+        record_event(probe, "probe.intent", **facts)
+        record_event(probe, "probe.created", method_id="a-pass")
+        record_event(probe, "probe.gone", method_id="a-pass", how="deleted")
 
 
 def _finish_noor(issue: Any, tenant: Any, run_jobs: Callable[..., int]) -> Starter:

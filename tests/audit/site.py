@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
+from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 
 from onboarding import audit
 from onboarding.models import (
     Approval,
+    AuditCode,
     AuditDetail,
     AuditEvent,
     AuditHead,
+    AuditKey,
     PassIssue,
     PolicyActivation,
     PolicyVersion,
+    ProbePass,
     Starter,
     StarterWord,
 )
@@ -25,7 +31,8 @@ from portal.models import User
 
 # Each table that is compared, after those that it refers to.
 TABLES: tuple[type[Model], ...] = (
-    User, PolicyVersion, PolicyActivation, Starter, Approval, PassIssue, AuditEvent, AuditDetail, AuditHead,
+    User, PolicyVersion, PolicyActivation, Starter, Approval, PassIssue, ProbePass, AuditEvent, AuditDetail, AuditKey,
+    AuditCode, AuditHead,
 )  # fmt: skip
 
 
@@ -87,6 +94,7 @@ class Site:
             "noor": str(noor.pk),
             "noor_id": noor.public_id,
             "nadia": str(nadia.pk),
+            "probe": _literal(ProbePass.objects.get()),
             "issue": _literal(issue),
             "old_issue": _literal(old),
             "changed_version": str(PolicyVersion.objects.filter(lifetime_minutes=45).earliest("pk").pk),
@@ -100,7 +108,7 @@ def _events(starter: Starter) -> Sequence[AuditEvent]:
     return AuditEvent.objects.filter(starter=starter.public_id).order_by("seq")
 
 
-def _literal(issue: PassIssue) -> str:
+def _literal(issue: PassIssue | ProbePass) -> str:
     return str(issue.pk) if connection.vendor == "postgresql" else issue.pk.hex
 
 
@@ -114,3 +122,16 @@ def write_chain_again(first: int) -> None:
         AuditEvent.objects.filter(seq=row.seq).update(previous=row.previous, hash=row.hash)
     last = AuditEvent.objects.latest("seq")
     AuditHead.objects.update(seq=last.seq, hash=last.hash)
+
+
+def forget_codes() -> None:
+    """Leave the log as a release without codes left it."""
+    AuditCode.objects.all().delete()
+    AuditKey.objects.all().delete()
+    AuditHead.objects.update(key="")
+
+
+def sign_as_migration() -> None:
+    """Sign the events that are there, as the migration to this release does."""
+    migration = importlib.import_module("onboarding.migrations.0002_codes_and_probes")
+    migration.sign_events(apps, SimpleNamespace(connection=connection))

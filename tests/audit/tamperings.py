@@ -18,15 +18,18 @@ from django.conf import settings
 from django.db import connection
 
 from onboarding import audit
-from onboarding.audit import triggers
-from onboarding.models import AuditDetail, AuditEvent, AuditHead
-from tests.audit.site import Site, write_chain_again
+from onboarding.audit import codes, triggers
+from onboarding.models import AuditCode, AuditDetail, AuditEvent, AuditHead, AuditKey
+from onboarding.privacy import people
+from portal.models import User
+from tests.audit.site import Site, forget_codes, sign_as_migration, write_chain_again
 
 DOCUMENT = Path(settings.BASE_DIR) / "docs" / "reference" / "tampering.md"
 EVENT, DETAIL, HEAD = "onboarding_auditevent", "onboarding_auditdetail", "onboarding_audithead"
+CODE, KEY = "onboarding_auditcode", "onboarding_auditkey"
 VERSION, ACTIVATION = "onboarding_policyversion", "onboarding_policyactivation"
 STARTER, ISSUE = "onboarding_starter", "onboarding_passissue"
-APPROVAL = "onboarding_approval"
+APPROVAL, PROBE = "onboarding_approval", "onboarding_probepass"
 ANY, SQLITE, POSTGRESQL = "both", "sqlite", "postgresql"
 
 
@@ -98,10 +101,11 @@ def unguarded(table: str, name: str, *statements: Statement, found: str, databas
 
 
 def rewritten(
-    table: str, name: str, *statements: Statement, found: str = "", outcome: Outcome = Outcome.WITH_HEAD
+    table: str, name: str, *statements: Statement, found: str = "", outcome: Outcome = Outcome.FOUND
 ) -> Tampering:
     """A change by somebody who drops the triggers and calculates the chain again."""
-    return Tampering(name, table, statements, outcome, found or ANOTHER_HEAD, Triggers.DROPPED)
+    says = ANOTHER_HEAD if outcome is Outcome.WITH_HEAD else WRONG_CODE
+    return Tampering(name, table, statements, outcome, found or says, Triggers.DROPPED)
 
 
 # --- Statements that SQL alone cannot make --------------------------------------------------------------------------
@@ -152,14 +156,18 @@ def shift(events: str, by: int) -> Statement:
         condition = Template(events).substitute(values)
         rows = list(AuditEvent.objects.extra(where=[condition]).order_by("seq"))  # noqa: S610
         details = {detail.pk: detail for detail in AuditDetail.objects.filter(event__in=rows)}
+        coded = {code.pk: code for code in AuditCode.objects.filter(event__in=rows)}
         AuditDetail.objects.filter(pk__in=details).delete()
+        AuditCode.objects.filter(pk__in=coded).delete()
         AuditEvent.objects.filter(pk__in=[row.pk for row in rows]).delete()
         for row in rows:
-            detail = details.get(row.seq)
+            detail, code = details.get(row.seq), coded.get(row.seq)
             row.seq += by
             row.save(force_insert=True)
             if detail:
                 AuditDetail.objects.create(event=row, salt=detail.salt, values=detail.values)
+            if code:
+                AuditCode.objects.create(event=row, key=code.key, people=code.people, code=code.code)
 
     return run
 
@@ -226,9 +234,10 @@ def put_backup_back(site: Site, _values: dict[str, str]) -> None:
     site.backup.put_back()
 
 
-def delete_events(condition: str) -> tuple[str, str]:
+def delete_events(condition: str) -> tuple[str, ...]:
     return (
         f"DELETE FROM {DETAIL} WHERE event_id {condition}",
+        f"DELETE FROM {CODE} WHERE event_id {condition}",
         f"DELETE FROM {EVENT} WHERE seq {condition}",
     )
 
@@ -237,6 +246,46 @@ def head_to_last(_site: Site, _values: dict[str, str]) -> None:
     """Set the head to the last event that is there."""
     last = AuditEvent.objects.order_by("seq").last()
     AuditHead.objects.update(seq=last.seq if last else 0, hash=last.hash if last else audit.GENESIS)
+    if last is None:
+        AuditKey.objects.all().delete()
+        AuditHead.objects.update(key="")
+
+
+def sign_last(key: str = "", *, stored: bool = False) -> Statement:
+    """Add a code to the last event, with a key of one's own. `stored` adds that key to the portal's keys."""
+
+    def run(_site: Site, _values: dict[str, str]) -> None:
+        row = AuditEvent.objects.latest("seq")
+        people, code = codes.sign(bytes(32), row.hash, {})
+        name = key or AuditHead.objects.get().key
+        if stored:
+            AuditKey.objects.create(name=name, sealed=AuditKey.objects.get().sealed)
+        AuditCode.objects.create(event=row, key=name, people=people, code=code)
+
+    return run
+
+
+def change_to_own_key(site: Site, values: dict[str, str]) -> None:
+    """Add the event of a new key, with a key that the portal did not make."""
+    add(codes.KEY_CHANGED, before=AuditHead.objects.get().key, key="own")(site, values)
+    sign_last("own", stored=True)(site, values)
+    last = AuditEvent.objects.latest("seq")
+    AuditHead.objects.update(seq=last.seq, hash=last.hash, key="own")
+
+
+def forget_person(name: str) -> Statement:
+    """Erase this person as retention does, with its event."""
+
+    def run(_site: Site, values: dict[str, str]) -> None:
+        people.erase_person(User.objects.get(pk=int(values[name])), by=None)
+
+    return run
+
+
+def swap_codes(_site: Site, values: dict[str, str]) -> None:
+    first, second = AuditCode.objects.filter(event__in=[values["intent"], values["held"]])
+    for pk, other in ((first.pk, second), (second.pk, first)):
+        AuditCode.objects.filter(pk=pk).update(people=other.people, code=other.code)
 
 
 def swap_details(_site: Site, values: dict[str, str]) -> None:
@@ -297,6 +346,10 @@ EMPTY_FUNCTION = "CREATE OR REPLACE FUNCTION onboarding_refuse() RETURNS trigger
 ADDED = "only ever added"
 ERASED = "can only be erased"
 ANOTHER_HEAD = "does not contain the event whose hash you saved"
+NO_CODE = "this event has no authentication code"
+WRONG_CODE = "the authentication code of this event is wrong"
+OTHER_KEY = "made with a key that was not in use"
+UNREADABLE_KEY = "the authentication code of this event cannot be checked"
 WITHOUT_EVENT = "the details of this event were erased, but no event records the erasure"
 
 EVENTS = (
@@ -510,12 +563,34 @@ EVENTS_MOVED = (
         move_head,
         found="policy version 99: event",
     ),
-    Tampering(
-        "a correct event about no row is added, and the head moved, as the portal does it",
+    unguarded(
         EVENT,
-        (add("mail.refused"), move_head),
-        Outcome.NOT_FOUND,
-        "",
+        "a correct event about no row is added, and the head moved, as the portal does it",
+        add("mail.refused"),
+        move_head,
+        found=NO_CODE,
+    ),
+    unguarded(
+        EVENT,
+        "the same, with a code of the right form",
+        add("mail.refused"),
+        sign_last(),
+        move_head,
+        found=WRONG_CODE,
+    ),
+    unguarded(
+        EVENT,
+        "the same, with a code of a key that the forger adds",
+        add("mail.refused"),
+        sign_last("own", stored=True),
+        move_head,
+        found=OTHER_KEY,
+    ),
+    unguarded(
+        EVENT,
+        "a change of the key is forged, with a key that the forger adds",
+        change_to_own_key,
+        found=UNREADABLE_KEY,
     ),
 )
 DETAILS = (
@@ -662,6 +737,13 @@ DETAILS = (
 HEADS = (
     *change(
         HEAD,
+        "its key is changed",
+        f"UPDATE {HEAD} SET key = 'another'",
+        refused="only moves forward",
+        found="names a key that was not in use",
+    ),
+    *change(
+        HEAD,
         "it is moved back",
         f"UPDATE {HEAD} SET seq = seq - 1",
         refused="only moves forward",
@@ -719,6 +801,86 @@ HEADS = (
         "it is moved one forward without an event",
         f"UPDATE {HEAD} SET seq = seq + 1, hash = '{'a' * 64}'",
         found="the end of the log was cut off",
+    ),
+)
+CODES = (
+    *change(
+        CODE,
+        "it is changed",
+        f"UPDATE {CODE} SET code = '{'0' * 64}' WHERE event_id = $intent",
+        refused=ADDED,
+        found=WRONG_CODE,
+    ),
+    *change(
+        CODE,
+        "the code of the actor is removed from it",
+        f"UPDATE {CODE} SET people = '{{}}' WHERE event_id = $intent",
+        refused=ADDED,
+        found=WRONG_CODE,
+    ),
+    *change(
+        CODE,
+        "it names another key",
+        f"UPDATE {CODE} SET key = 'another' WHERE event_id = $intent",
+        refused=ADDED,
+        found=OTHER_KEY,
+    ),
+    *change(CODE, "those of two events are swapped", swap_codes, refused=ADDED, found=WRONG_CODE),
+    *change(
+        CODE, "one is deleted", f"DELETE FROM {CODE} WHERE event_id = $intent", refused=ADDED, found=NO_CODE
+    ),
+    *change(CODE, "all are deleted", f"DELETE FROM {CODE}", refused=ADDED, found=NO_CODE),
+    *change(
+        CODE,
+        "a row is replaced",
+        replace_row(CODE, "code", "'another'", "event_id = $intent"),
+        refused="never replaced",
+        found=WRONG_CODE,
+        database=SQLITE,
+    ),
+    *change(
+        CODE,
+        "the table is emptied",
+        f"TRUNCATE {CODE} CASCADE",
+        refused="never emptied",
+        found=NO_CODE,
+        database=POSTGRESQL,
+    ),
+    unguarded(
+        CODE,
+        "one for an event that does not exist is inserted",
+        copy_row(CODE, "event_id = $last", event_id="9999"),
+        found="an authentication code was inserted for an event that does not exist",
+        database=SQLITE,
+    ),
+)
+KEYS = (
+    *change(
+        KEY,
+        "it gets another name",
+        f"UPDATE {KEY} SET name = 'another'",
+        refused="can only be encrypted again",
+        found=UNREADABLE_KEY,
+    ),
+    *change(KEY, "it is deleted", f"DELETE FROM {KEY}", refused="never deleted", found=UNREADABLE_KEY),
+    *change(
+        KEY,
+        "it is replaced",
+        replace_row(KEY, "sealed", "'another'", "1 = 1"),
+        refused="never replaced",
+        found=UNREADABLE_KEY,
+        database=SQLITE,
+    ),
+    *change(
+        KEY,
+        "the table is emptied",
+        f"TRUNCATE {KEY} CASCADE",
+        refused="never emptied",
+        found=UNREADABLE_KEY,
+        database=POSTGRESQL,
+    ),
+    unguarded(
+        KEY, "what is encrypted is changed", f"UPDATE {KEY} SET sealed = 'another'", found=UNREADABLE_KEY
     ),
 )
 VERSIONS = (
@@ -1029,12 +1191,25 @@ ISSUES = (
         copy_row(ISSUE, "id = '$issue'", id=f"'{'a' * 32}'", number="2", state="'void'"),
         found="no event records that this row was added",
     ),
-    Tampering(
-        "the actor is changed where retention has erased the details",
+    unguarded(
         ISSUE,
-        (f"UPDATE {ISSUE} SET actor_id = $hanna WHERE id = '$old_issue'",),
-        Outcome.NOT_FOUND,
-        "",
+        "the actor is changed where retention has erased the details",
+        f"UPDATE {ISSUE} SET actor_id = $hanna WHERE id = '$old_issue'",
+        found="“identity confirmed by” differs from event",
+    ),
+    unguarded(
+        ISSUE,
+        "the actor is changed to an erased person where retention has erased the details",
+        forget_person("henry"),
+        f"UPDATE {ISSUE} SET actor_id = $henry WHERE id = '$old_issue'",
+        found="“identity confirmed by” differs from event",
+    ),
+    unguarded(
+        ISSUE,
+        "the actor's row gets another identity where retention has erased the details",
+        "UPDATE portal_user SET oid = '00000000-0000-4000-8000-000000000001' "
+        f"WHERE id = (SELECT actor_id FROM {ISSUE} WHERE id = '$old_issue')",
+        found="“identity confirmed by” differs from event",
     ),
     rewritten(
         ISSUE,
@@ -1044,7 +1219,47 @@ ISSUES = (
         write_again("$intent"),
     ),
 )
+
+
+def probe(name: str, change: str, found: str) -> Tampering:
+    return unguarded(
+        PROBE, name, f"UPDATE {PROBE} SET {change} WHERE id = '$probe'", found=f"“{found}” differs from event"
+    )
+
+
+PROBES = (
+    probe("the account is changed", "account_id = 'another'", "object ID of the account"),
+    probe("the check is changed", "check_name = 'another'", "check"),
+    probe("the policy is changed", "policy_id = $draft", "policy in force"),
+    probe("the lifetime is changed", "lifetime_minutes = 1", "lifetime in minutes"),
+    probe("the time of the request is changed", "intended_at = '2020-01-01 00:00:00+00'", "requested at"),
+    probe("the answer is changed", "answer = 'refused'", "answer of Microsoft"),
+    probe("a refusal gets a time", "answered_at = '2020-01-01 00:00:00+00'", "refused by Microsoft at"),
+    probe("its id in Entra is changed", "method_id = 'another'", "id of the pass in Entra"),
+    probe("its end is changed", "ended_at = '2020-01-01 00:00:00+00'", "ended"),
+    probe("it is open again", "ended_at = NULL", "ended"),
+    unguarded(
+        PROBE,
+        "one is deleted before its time",
+        f"DELETE FROM {PROBE} WHERE id = '$probe'",
+        found="records that this row was added, but the row is missing",
+    ),
+    unguarded(
+        PROBE,
+        "one is inserted",
+        copy_row(PROBE, "id = '$probe'", id=f"'{'a' * 32}'"),
+        found="no event records that this row was added",
+    ),
+)
 WHOLE = (
+    rewritten(
+        EVENT,
+        "the whole chain is written again by somebody who also has `SECRET_KEY`",
+        f"UPDATE {EVENT} SET at = '2020-01-01T00:00:00.000+00:00' WHERE seq = $looked_up",
+        write_again("1"),
+        lambda _site, _values: (forget_codes(), sign_as_migration()),
+        outcome=Outcome.WITH_HEAD,
+    ),
     rewritten(
         EVENT,
         "the chain is written again from an event on",
@@ -1070,6 +1285,7 @@ WHOLE = (
         "one is deleted that no row tells of, and the chain written again",
         *delete_events("= $looked_up"),
         head_to_last,
+        outcome=Outcome.WITH_HEAD,
     ),
     rewritten(
         EVENT,
@@ -1086,11 +1302,12 @@ WHOLE = (
         found="differs from event",
         outcome=Outcome.FOUND,
     ),
-    rewritten(EVENT, "an old backup is restored", put_backup_back),
+    rewritten(EVENT, "an old backup is restored", put_backup_back, outcome=Outcome.WITH_HEAD),
     rewritten(
         EVENT,
         "all is deleted, and the head with it",
         f"DELETE FROM {ISSUE}",
+        f"DELETE FROM {PROBE}",
         f"DELETE FROM {APPROVAL}",
         "DELETE FROM onboarding_starterword",
         f"DELETE FROM {STARTER}",
@@ -1098,6 +1315,15 @@ WHOLE = (
         f"DELETE FROM {VERSION} WHERE number > $first_version",
         *delete_events("> 0"),
         head_to_last,
+        outcome=Outcome.WITH_HEAD,
+    ),
+    rewritten(
+        EVENT,
+        "the whole chain is written again, and the codes deleted",
+        f"UPDATE {EVENT} SET at = '2020-01-01T00:00:00.000+00:00' WHERE seq = $looked_up",
+        write_again("1"),
+        f"DELETE FROM {CODE}",
+        found=NO_CODE,
     ),
 )
 TRIGGERS = (
@@ -1117,7 +1343,8 @@ TRIGGERS = (
 )  # fmt: skip
 
 TAMPERINGS: tuple[Tampering, ...] = (
-    *EVENTS, *EVENTS_MOVED, *DETAILS, *HEADS, *VERSIONS, *ACTIVATIONS, *STARTERS, *APPROVALS, *ISSUES, *WHOLE, *TRIGGERS,
+    *EVENTS, *EVENTS_MOVED, *DETAILS, *HEADS, *CODES, *KEYS, *VERSIONS,
+    *ACTIVATIONS, *STARTERS, *APPROVALS, *ISSUES, *PROBES, *WHOLE, *TRIGGERS,
 )  # fmt: skip
 
 
@@ -1126,24 +1353,26 @@ TAMPERINGS: tuple[Tampering, ...] = (
 HEADER = """# Kinds of tampering
 
 Each kind below is a test (`tests/audit/test_tampering.py`), on SQLite and PostgreSQL, or on the one that is named. The test
-holds the outcome, also where it says that something is *not* found. `make tampering` writes this page from the table of the
+holds the outcome. `make tampering` writes this page from the table of the
 tests.
 
 *Triggers there*: somebody who can write the tables, as the portal can. *Dropped*: somebody who owns the tables, drops the
-triggers first, and creates them again afterwards. [A role without that right](../how-to/limit-the-database-role.md) makes
-that impossible for the portal itself.
+triggers first, and creates them again afterwards. Neither has `SECRET_KEY`, unless it says so. [A role without that
+right](../how-to/limit-the-database-role.md) makes the second impossible for the portal itself.
 """
 LIMITS = """## What cannot be found
 
-* **A person who can write as the portal can add correct events.** The chain shows that nothing was removed or changed. It does
-  not show who added an event. A forged event about a starter, a pass or a policy version is found, because no row matches it.
-* **What retention has erased proves no names.** Once an event's details are erased, nobody can tell who acted in it: that is
-  the purpose. State, times, policy, identity check and number are facts, and stay provable.
-* **Events from before this release have fewer commitments.** An older `policy.changed` has no hash of all settings; each
-  version is compared with the version before and the differences that the events name, except for settings that may name a
-  person. An older `issue.intent` has no commitment to the account, and an older account of a starter none to its manager.
-* **A chain that was written again as a whole is correct in itself.** Only a head that was saved elsewhere shows it:
-  `verify_audit --head`.
+* **A person who also has `SECRET_KEY` can add correct events**, because that key opens the key of the codes. It is not in the
+  database. [Rotate it](../how-to/rotate-the-key.md) when somebody who knew it leaves. The same holds for somebody who runs
+  code of their own inside the portal.
+* **What retention has erased proves no names.** Once an event's details are erased, its code can only say whether somebody was
+  the one who acted. State, times, policy, identity check and number are facts, and stay provable.
+* **Events from before this release have fewer commitments.** The upgrade signs them as it finds them: where retention had
+  erased the details, nobody can tell who acted. An older `policy.changed` has no hash of all settings; each version is compared
+  with the version before and the differences that the events name, except for settings that may name a person. An older
+  `issue.intent` has no commitment to the account, and an older account of a starter none to its manager.
+* **A log that was cut off with its head and its rows, or an old backup, is correct in itself.** Only a head that was saved
+  elsewhere shows it: `verify_audit --head`.
 """
 
 

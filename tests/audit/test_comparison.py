@@ -25,7 +25,7 @@ from onboarding.models import (
 )
 from onboarding.starters import rescheduling, withdrawal
 from onboarding.starters.rescheduling import Schedule
-from tests.audit.site import Site, write_chain_again
+from tests.audit.site import Site, forget_codes, sign_as_migration, write_chain_again
 
 pytestmark = pytest.mark.django_db
 
@@ -108,6 +108,8 @@ def earlier(site: Site) -> Site:
     as_an_earlier_release_wrote_it("policy.changed", "settings", personal="redacted_settings")
     as_an_earlier_release_wrote_it("policy.proposed", "settings", personal="redacted_settings")
     as_an_earlier_release_wrote_it("issue.intent", personal="account")
+    forget_codes()
+    sign_as_migration()
     return site
 
 
@@ -177,6 +179,8 @@ def test_a_voided_approval_never_counts_again(
 
 def test_an_earlier_approval_is_found_by_kind_and_time(earlier: Site) -> None:
     as_an_earlier_release_wrote_it("starter.approved", "approvals", personal="occasions")
+    forget_codes()
+    sign_as_migration()
     assert differences() == []
 
     Approval.objects.filter(starter__display_name__startswith="Liam").delete()

@@ -18,8 +18,9 @@ from django.utils import timezone
 from onboarding import audit, policy
 from onboarding.audit import GENESIS, hash_event, make_commitment, signed_heads
 from onboarding.hooks import sending
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, AuditOutlet
+from onboarding.models import AuditCode, AuditDetail, AuditEvent, AuditHead, AuditOutlet
 from onboarding.worker import audit_outlets
+from tests.audit.site import forget_codes, sign_as_migration
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,7 @@ def record_events(count: int) -> None:
 
 
 def rewrite(change: Callable[[AuditEvent], None]) -> None:
-    """Change events and compute the whole chain again, as somebody with every right in the database can."""
+    """Change events and compute the whole chain again, as somebody with every right in the database and SECRET_KEY can."""
     previous = GENESIS
     for row in AuditEvent.objects.order_by("seq"):
         change(row)
@@ -79,11 +80,14 @@ def rewrite(change: Callable[[AuditEvent], None]) -> None:
             previous=row.previous, hash=row.hash, facts=row.facts, commitments=row.commitments
         )
     AuditHead.objects.update(hash=previous)
+    forget_codes()
+    sign_as_migration()
 
 
 def cut_after(seq: int) -> None:
     """Remove the last events, as a restored backup does."""
     AuditDetail.objects.filter(event__seq__gt=seq).delete()
+    AuditCode.objects.filter(event__seq__gt=seq).delete()
     AuditEvent.objects.filter(seq__gt=seq).delete()
     AuditHead.objects.update(seq=seq, hash=AuditEvent.objects.get(seq=seq).hash)
 
@@ -159,6 +163,7 @@ def test_a_removed_event_is_found_twice(evidence, capsys):
     audit_outlets.send_head()
     record_events(1)
     AuditDetail.objects.filter(event__seq=4).delete()
+    AuditCode.objects.filter(event__seq=4).delete()
     AuditEvent.objects.filter(seq=4).delete()
 
     with pytest.raises(CommandError):

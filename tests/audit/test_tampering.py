@@ -19,6 +19,7 @@ from tests.audit.tamperings import (
     Outcome,
     Tampering,
     Triggers,
+    count_outcomes,
     write_document,
 )
 
@@ -65,6 +66,10 @@ def test_an_untouched_database_is_whole(site: Site) -> None:
 
 def test_at_least_fifty_kinds_have_names_of_their_own() -> None:
     assert len({tampering.id for tampering in TAMPERINGS}) == len(TAMPERINGS) > 150
+
+
+def test_no_kind_is_found_by_nothing() -> None:
+    assert count_outcomes()[Outcome.NOT_FOUND] == 0
 
 
 def test_the_document_lists_each_kind() -> None:

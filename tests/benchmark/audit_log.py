@@ -51,6 +51,7 @@ def fill(events: int) -> None:
     from onboarding.audit import triggers
     from onboarding.models import AuditDetail, AuditEvent, AuditHead, Starter
     from portal.models import User
+    from tests.audit.site import sign_as_migration
 
     tenant = "0000be0a-0000-4000-8000-000000000000"
     people = [User(tid=tenant, oid=_id(0), name="Hanna Reuter", user_principal_name="hanna", roles=["HR"])]
@@ -112,6 +113,7 @@ def fill(events: int) -> None:
             write()
     write()
     AuditHead.objects.filter(id=1).update(seq=seq, hash=previous)
+    sign_as_migration()
     triggers.install_triggers(connection)
     audit.index_erased_starters()
 

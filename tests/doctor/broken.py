@@ -15,10 +15,9 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from onboarding import jobs, migrations, policy
+from onboarding import jobs, migrations, policy, sealing
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
-from onboarding.hooks import sealing
 from onboarding.models import (
     AuditEvent,
     AuditOutlet,

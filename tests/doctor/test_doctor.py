@@ -18,10 +18,10 @@ from django.test import Client
 from django.utils import timezone, translation
 from django.utils.html import escape
 
-from onboarding import graph, jobs
+from onboarding import graph, jobs, sealing
 from onboarding.doctor.runner import is_all_ok, list_checks, run_checks
 from onboarding.graph import GraphError
-from onboarding.hooks import sealing, subscriptions
+from onboarding.hooks import subscriptions
 from onboarding.management.commands.doctor import as_text
 from onboarding.models import AuditOutlet, DirectoryLog, GraphBudget, Hook, Mail, PolicyVersion
 from onboarding.passes.graph_quota import MAX_PAUSE

@@ -10,13 +10,14 @@ from django.apps import apps
 from django.core import serializers
 from django.core.management import call_command
 
-from onboarding.hooks import sealing, subscriptions
+from onboarding import sealing
+from onboarding.hooks import subscriptions
 from onboarding.hooks.addresses import Callback
-from onboarding.hooks.sealing import Unreadable
 from onboarding.management.commands import worker
 from onboarding.models import Hook, HookDelivery, Job, PassIssue, Ticket
 from onboarding.passes import cancellation, handover
 from onboarding.passes.receipt import confirm_receipt
+from onboarding.sealing import Unreadable
 from tests.faults.canary import WORDS, found_in, recognisable
 from tests.hooks.conftest import SERVICENOW, SIG, happen, send_due
 

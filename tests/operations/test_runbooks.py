@@ -18,7 +18,7 @@ from django.conf import settings as running
 from django.core.management import call_command
 from django.db import connection
 
-from onboarding import clock, policy
+from onboarding import audit, clock, policy
 from onboarding.audit import triggers
 from onboarding.hooks import subscriptions
 from onboarding.lifecycle import StarterState
@@ -390,6 +390,8 @@ def test_the_key_is_rotated(tenant, webhook, reader, settings, restart):
         assert [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS] == [key]
         assert is_signed_in(hanna)
         assert subscriptions.unseal_hook(Hook.objects.get())[1]
+        assert AuditEvent.objects.filter(event="audit.key_changed").count() == 1
+        assert list(audit.verify_chain()) == []
 
 
 def test_the_key_has_leaked(tenant, webhook, reader, settings, restart):
@@ -398,7 +400,12 @@ def test_the_key_has_leaked(tenant, webhook, reader, settings, restart):
     key = make_key(Runbook("rotate-the-key", "The usual way").blocks("sh")[0])
 
     with played("rotate-the-key", "The key has leaked") as guide:
-        restart(start_with(guide.blocks("ini")[0], NEW=key))
+        both, alone = guide.blocks("ini")
+        for name, value in start_with(both, NEW=key, EARLIER=settings.SECRET_KEY).items():
+            setattr(settings, name, value)
+        what_prints(guide.blocks("sh")[0])
+        restart(start_with(alone, NEW=key))
+        assert list(audit.verify_chain()) == []
         assert not is_signed_in(hanna) and not is_signed_in(ada)
 
         assert "127.0.0.1" in doctor_says(guide, doctor)

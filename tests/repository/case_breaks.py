@@ -633,7 +633,7 @@ CASE_BREAKS = (
     ),
     CaseBreak(
         "test_p4_switching_from_the_wrong_account_returns_to_the_link", "portal/views.py",
-        "{'next': request.path, 'another': '1'}", "{'next': request.path}",
+        "return sign_in_url(request.path)", 'return sign_in_url("/")',
     ),
     CaseBreak(
         "test_p3_the_managers_list_begins_with_what_needs_them",

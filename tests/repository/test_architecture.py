@@ -24,11 +24,12 @@ ALLOWED: dict[str, set[str]] = {
     "i18n": set(),
     "errors": {"i18n"},
     "exports": set(),
+    "sealing": set(),
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
     "confirmer": {"graph", "models"},
-    "audit": {"clock", "locks", "models"},
+    "audit": {"clock", "locks", "models", "sealing"},
     "permissions": {"clock", "confirmer", "graph", "lifecycle", "models", "participants", "policy"},
     "participants": {"graph", "models", "policy"},
     "policy": {"audit", "clock", "inputs", "models"},
@@ -72,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
         "passes", "policy", "sessions", "starters", "transitions",
     },
     "history": {"guards", "i18n", "models"},
-    "hooks": {"audit", "clock", "counters", "i18n", "jobs", "models", "policy", "tickets"},
+    "hooks": {"audit", "clock", "counters", "i18n", "jobs", "models", "policy", "sealing", "tickets"},
     "privacy": {"audit", "clock", "errors", "graph", "i18n", "lifecycle", "mail", "models", "policy", "sessions"},
     "worker": {
         "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail",
@@ -85,9 +86,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "doctor": {
         "audit", "clock", "graph", "guards", "hooks", "i18n", "inputs", "jobs", "mail", "models", "passes", "policy",
-        "starters",
+        "sealing", "starters",
     },
-    "tenant_proof": {"audit", "clock", "graph", "guards", "jobs", "lifecycle", "models", "passes", "policy"},
+    "tenant_proof": {
+        "audit", "clock", "graph", "guards", "jobs", "lifecycle", "locks", "models", "passes", "policy",
+    },
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {

@@ -15,6 +15,7 @@ from django.urls import URLPattern, get_resolver
 from portal import identity
 from portal.models import SignIn, User
 from portal.sandbox.people import BY_KEY
+from portal.signin import flows
 from tests.support.lying_entra import begun_sign_ins
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,8 @@ def test_guests_and_other_tenants_get_an_explanation(tenant, client, microsoft, 
     response = sign_in(client, microsoft, person)
 
     assert response.status_code == 403 and text in text_of(response)
-    assert "another=1" in text_of(response)
+    again = re.search(r'href="(/signin/[^"]*)"', text_of(response))[1].replace("&amp;", "&")
+    assert start_sign_in(client, again)["prompt"] == "select_account"
     assert signed_in_user(client) is None and not User.objects.exists()
 
 
@@ -258,8 +260,42 @@ def test_a_step_up_needs_a_session(client):
     assert client.get("/signin/again/")["Location"] == "/signin/?next=/signin/again/"
 
 
-def test_another_account_requests_microsofts_account_picker(tenant, client):
-    assert start_sign_in(client, "/signin/?another=1")["prompt"] == "select_account"
+# --- A session begins only by an action ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["", "?next=/hr/", "?another=1", "?fresh=1", "?prompt=none", "?silent=1"])
+def test_each_sign_in_asks_the_person_to_act(tenant, client, query):
+    assert start_sign_in(client, f"/signin/{query}")["prompt"] in {"select_account", "login"}
+
+
+def test_a_person_signed_in_at_microsoft_still_chooses(tenant, client, microsoft):
+    sign_in(client, microsoft, "maria")
+    client.cookies.clear()
+    leaving = client.get("/signin/?next=/starters/")["Location"]
+
+    answer = microsoft.get(leaving, allow_redirects=False)
+
+    assert answer.status_code == 200 and "Pick an account" in answer.text
+    assert signed_in_user(client) is None
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"prompt": "none"},
+        {"prompt": "none", "purpose": SignIn.Purpose.STEP_UP},
+        {"prompt": "select_account", "purpose": SignIn.Purpose.SILENT},
+    ],
+    ids=str,
+)
+def test_only_the_check_of_a_session_is_silent(tenant, rf, how):
+    with pytest.raises(ValueError, match="silent"):
+        flows.begin_sign_in(rf.get("/signin/"), next_path="/", **how)
+
+
+def test_no_sign_in_begins_without_a_prompt(tenant, rf):
+    with pytest.raises(TypeError, match="prompt"):
+        flows.begin_sign_in(rf.get("/signin/"), next_path="/")
 
 
 def test_signing_out_ends_the_session_and_offers_microsofts(tenant, client, microsoft):

@@ -215,7 +215,7 @@ def test_browser_never_bounces_while_entra_refuses(hanna, tenant):
     answer = hanna.portal.get("/hr/")
     assert answer["Location"] == "/signin/?next=/hr/"
     assert hanna.get("/hr/").status_code == 200
-    assert "prompt" not in silent_request(hanna)
+    assert silent_request(hanna)["prompt"] == "select_account"
 
 
 def test_answer_without_a_session_begins_none(hanna):

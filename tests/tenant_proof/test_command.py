@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from onboarding import audit
 from onboarding.lifecycle import StarterState
@@ -20,6 +22,7 @@ from onboarding.tenant_proof.findings import State
 from onboarding.tenant_proof.runner import CHECKS
 from onboarding.transitions import move_starter
 from portal.sandbox.people import BY_KEY
+from portal.supervisor import manage_command
 from tests.conftest import creations
 from tests.tenant_proof.conftest import free_quota
 
@@ -205,3 +208,25 @@ def test_what_a_person_must_do_stays_open(prove):
     found = prove("handover", "grant")
 
     assert {finding.state for finding in found.values()} == {State.PERSON}
+
+
+HOLD = (
+    "import time; from django.db import connection; from onboarding.tenant_proof.one_run import only_run\n"
+    "connection.settings_dict['NAME'] = {name!r}\n"
+    "with only_run(): print('held', flush=True); time.sleep(60)"
+)
+
+
+@pytest.mark.both_databases
+def test_a_second_run_is_refused_until_the_first_is_killed(tenant):
+    code = HOLD.format(name=str(connection.settings_dict["NAME"]))
+    command = manage_command("shell", "-v", "0", "--no-imports", "-c", code)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        try:
+            assert first.stdout.readline() == "held\n"
+            with pytest.raises(CommandError, match="Another prove_tenant is running"):
+                call_command("prove_tenant", "token", stdout=StringIO())
+        finally:
+            first.kill()
+
+    call_command("prove_tenant", "token", stdout=StringIO())

@@ -13,7 +13,7 @@ import time_machine
 from django.core.management import call_command
 from django.utils import timezone
 
-from onboarding import clock, graph, guards, policy
+from onboarding import audit, clock, graph, guards, policy
 from onboarding.directory_log import reading
 from onboarding.jobs import JobPostponed
 from onboarding.management.commands import prove_tenant
@@ -27,6 +27,7 @@ from onboarding.models import (
     ProbePass,
 )
 from onboarding.models.policy_settings import SETTING_NAMES
+from onboarding.models.tenant_proof.probe_pass import PROBES_KEPT
 from onboarding.passes import creation
 from onboarding.passes.confirmation import Shown
 from onboarding.passes.errors import PageOutdated
@@ -435,7 +436,42 @@ def test_entras_log_agrees_about_probe_passes(tenant, prove, named):
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
         reading.read_to_the_end(free_quota)
 
-    assert not DirectoryFinding.objects.exists() and not LoggedPass.objects.exists()
+    assert not DirectoryFinding.objects.exists()
+    assert LoggedPass.objects.get().probe == ProbePass.objects.get()
+
+
+@pytest.mark.parametrize("checks", [["creation"], ["refused_lifetime"]], ids=str)
+def test_a_probe_explains_only_what_it_created(tenant, prove, named, checks):
+    named("noor")
+    prove(*checks, "deletion", probe="noor")
+    created = ProbePass.objects.filter(answer="created").count()
+    graph.client().create_pass_unread(NOOR, lifetime_minutes=10, request_id=ProbePass.objects.get().pk)
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        reading.read_to_the_end(free_quota)
+
+    assert [finding.kind for finding in DirectoryFinding.objects.all()] == ["no_trail"]
+    assert LoggedPass.objects.count() == created + 1
+
+
+def test_the_rows_are_what_their_events_say(tenant, prove, named, fault):
+    named("noor")
+    prove(*PROBES, probe="noor")
+    assert list(audit.compare_rows()) == []
+    fault(method="POST", drop="after")
+    prove("creation", probe="noor")
+
+    assert {*ProbePass.objects.values_list("answer", flat=True)} == {"created", "refused", "unknown"}
+    assert list(audit.compare_rows()) == []
+
+
+def test_rows_that_retention_deleted_are_no_fault(tenant, prove, named):
+    named("noor")
+    prove("creation", "deletion", probe="noor")
+    with time_machine.travel(timezone.now() + timedelta(days=91)):
+        ProbePass.objects.filter(ended_at__lt=clock.now() - PROBES_KEPT).delete()
+        assert not ProbePass.objects.exists()
+        assert list(audit.compare_rows()) == []
 
 
 def test_a_row_without_an_event_explains_no_pass(tenant, named):

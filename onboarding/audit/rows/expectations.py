@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from onboarding.audit import codes
 from onboarding.audit.trail import make_commitment
 from onboarding.models import AuditEvent
 
@@ -89,12 +90,17 @@ def _is_optional_value(event: AuditEvent, name: str, value: str | None) -> bool:
 
 
 def is_actor(event: AuditEvent, person: Any | None) -> bool:
-    """Whether this person acted in the event, or nobody did and `person` is None."""
+    """Whether this person acted in the event, or nobody did and `person` is None.
+
+    Once the details were erased, the code of the event still tells.
+    """
     if person is None:
         return "by" not in event.commitments
-    if "by" not in event.commitments:
+    if "by" not in event.commitments or not codes.may_be(event, codes.ROW, str(person.pk)):
         return False
-    return is_personal_value(event, "by", f"{person.tid}/{person.oid}") or is_erased_person(person)
+    identity = f"{person.tid}/{person.oid}"
+    is_the_same = is_personal_value(event, "by", identity) and codes.may_be(event, codes.BY, identity)
+    return is_the_same or is_erased_person(person)
 
 
 def is_erased_person(person: Any) -> bool:

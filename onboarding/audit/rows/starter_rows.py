@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from onboarding.audit import codes
 from onboarding.audit.rows.expectations import (
     Difference,
     Expectations,
@@ -88,7 +89,9 @@ def _recorded(told: Expectations, event: AuditEvent) -> None:
 
 
 def _is_requester(event: AuditEvent, person: Any) -> bool:
-    return is_personal_value(event, "requested_by", person.oid) or is_erased_person(person)
+    is_the_same = is_personal_value(event, "requested_by", person.oid)
+    is_the_same = is_the_same and codes.may_be(event, codes.REQUESTED_BY, person.oid)
+    return is_the_same or is_erased_person(person)
 
 
 def _rescheduled(told: Expectations, event: AuditEvent) -> None:

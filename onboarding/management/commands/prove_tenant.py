@@ -13,8 +13,14 @@ from django.utils import translation
 from onboarding import clock, graph
 from onboarding.tenant_proof import report
 from onboarding.tenant_proof.findings import Check, Finding
+from onboarding.tenant_proof.one_run import AnotherRunIsGoing, only_run
 from onboarding.tenant_proof.run import ProofRun
 from onboarding.tenant_proof.runner import choose_checks, is_proven, list_checks, run_checks
+
+ANOTHER_RUN = (
+    "Another prove_tenant is running on this database. No check ran: the two would delete each other's probe passes. Wait "
+    "until it has ended, or stop it."
+)
 
 
 class Command(BaseCommand):
@@ -69,7 +75,11 @@ class Command(BaseCommand):
                 run = self.build_run(options)
             except (ValueError, graph.GraphError) as error:
                 raise CommandError(str(error), returncode=2) from None
-            results = run_checks(run, options["checks"], follow=self.print_result)
+            try:
+                with only_run():
+                    results = run_checks(run, options["checks"], follow=self.print_result)
+            except AnotherRunIsGoing:
+                raise CommandError(ANOTHER_RUN, returncode=2) from None
         self.write_report(options["report"], results)
         if not is_proven(results):
             sys.exit(1)

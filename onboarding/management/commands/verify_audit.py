@@ -19,10 +19,10 @@ MOST_LINES = 20
 
 class Command(BaseCommand):
     help = (
-        "Check that no event in the audit log was changed or removed, that each erasure of details was due, that "
-        "policy versions, starters and passes are what the events say, and that the database still refuses changes. "
-        "Prints the hash of the last event (the head). Keep the head elsewhere, and give it to the next run with "
-        "--head."
+        "Check that no event in the audit log was changed, removed or added past the portal, that each erasure of details "
+        "was due, that policy versions, starters, passes and probe passes are what the events say, and that the database "
+        "still refuses changes. Prints the hash of the last event (the head). Keep the head elsewhere, and give it to the "
+        "next run with --head."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         head = AuditHead.objects.get(id=1)
         self.stdout.write(
             f"The audit log is unchanged: {head.seq} events, head {head.hash}. "
-            "Policy versions, starters and passes match it."
+            "Policy versions, starters, passes and probe passes match it."
         )
 
     def _report(self, lines: Iterable[str]) -> list[str]:

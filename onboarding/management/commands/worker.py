@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from onboarding import clock, graph, jobs
+from onboarding import audit, clock, graph, jobs
 from onboarding.directory_log import reading as directory_log
 from onboarding.hooks import delivery as hook_delivery
 from onboarding.hooks import subscriptions
@@ -81,6 +81,7 @@ class Command(BaseCommand):
         directory_log.enqueue_reading()
         proposals.enqueue_proposals()
         subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
+        audit.renew_keys()
         if not options["once"]:
             metrics.start()
         log.info("worker started", extra={"worker": name})

@@ -33,9 +33,12 @@ class LoggedPass(models.Model):
     entry_id = models.CharField(max_length=128, primary_key=True)
     at = models.DateTimeField(db_index=True)
     by_portal = models.BooleanField()
-    # The attempt in the trail that explains it. No attempt explains two passes.
+    # The attempt or the probe pass in the trail that explains it. None explains two passes.
     issue = models.OneToOneField(
         "onboarding.PassIssue", on_delete=models.PROTECT, null=True, related_name="logged"
+    )
+    probe = models.OneToOneField(
+        "onboarding.ProbePass", on_delete=models.SET_NULL, null=True, related_name="logged"
     )
 
     def __str__(self) -> str:

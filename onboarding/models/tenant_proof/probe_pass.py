@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+PROBES_KEPT = timedelta(days=90)  # after the pass was seen gone
 LONGEST_PROBE = 10  # minutes, the shortest lifetime that Microsoft allows
 
 

@@ -1,4 +1,4 @@
-"""Encrypts what must be stored but never shown: secrets and callback addresses.
+"""Encrypts what must be stored but never shown: secrets and callback addresses of webhooks, and keys of the audit log.
 
 AES-256-GCM under a key that HKDF derives from SECRET_KEY. SECRET_KEY_FALLBACKS still open what an earlier key sealed.
 A sealed text belongs to one row and one purpose, so a copy in another row does not open.

@@ -1,0 +1,113 @@
+"""Checking the authentication code of each event: which events did the portal itself not write?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext
+
+from onboarding.audit import codes
+from onboarding.audit.chain import ChainFault, Kind
+from onboarding.models import AuditCode, AuditEvent, AuditHead
+
+MOST_LOOSE = 20
+
+
+@dataclass
+class _Run:
+    """Events in a row that have the same fault."""
+
+    first: int
+    last: int
+    words: str
+
+    def fault(self) -> ChainFault:
+        if self.first == self.last:
+            return ChainFault(self.first, self.words, Kind.NOT_AUTHENTIC)
+        words = gettext("%(what)s (the same up to event %(last)s)") % {"what": self.words, "last": self.last}
+        return ChainFault(self.first, words, Kind.NOT_AUTHENTIC)
+
+
+class CodeWalk:
+    """Reads the events in their order. Events in a row with the same fault are one fault."""
+
+    def __init__(self, first: int = 1) -> None:
+        self._key = _key_before(first)  # the one in use; empty until an event with a code was read
+        self._read_keys: dict[str, bytes | None] = {}
+        self._run: _Run | None = None
+
+    def read(self, row: AuditEvent) -> Iterator[ChainFault]:
+        """Yield the faults of the events before, once this event does not continue them."""
+        words = self._find_fault(row)
+        if self._run and words == self._run.words and row.seq == self._run.last + 1:
+            self._run.last = row.seq
+            return
+        yield from self._flush()
+        self._run = _Run(row.seq, row.seq, words) if words else None
+
+    def finish(self, last: int) -> Iterator[ChainFault]:
+        """Yield what waited for the next event, and whether the head names the key in use."""
+        yield from self._flush()
+        head = AuditHead.objects.filter(id=1).first()
+        if head is not None and head.seq == last and head.key != self._key:
+            words = gettext("the record of the last event (the head) names a key that was not in use")
+            yield ChainFault(last, words, Kind.NOT_AUTHENTIC)
+
+    def _flush(self) -> Iterator[ChainFault]:
+        if self._run:
+            yield self._run.fault()
+        self._run = None
+
+    def _find_fault(self, row: AuditEvent) -> str:
+        code = getattr(row, "code", None)
+        if code is None:
+            return gettext("this event has no authentication code, so the portal did not write it")
+        self._key = self._key or code.key
+        if _begins_key(row, self._key) and row.facts.get("key") == code.key:
+            self._key = code.key
+        if code.key != self._key:
+            return gettext("the authentication code of this event was made with a key that was not in use")
+        key = self._open(code.key)
+        if key is None:
+            return gettext(
+                "the authentication code of this event cannot be checked: the key is missing, was changed, or was "
+                "encrypted under another SECRET_KEY"
+            )
+        if not codes.is_genuine(key, row, code):
+            return gettext(
+                "the authentication code of this event is wrong, so the portal did not write it like this"
+            )
+        return ""
+
+    def _open(self, name: str) -> bytes | None:
+        if name not in self._read_keys:
+            try:
+                self._read_keys[name] = codes.read_key(name)
+            except codes.KeyUnreadable:
+                self._read_keys[name] = None
+        return self._read_keys[name]
+
+
+def _begins_key(row: AuditEvent, before: str) -> bool:
+    return row.event == codes.KEY_CHANGED and row.facts.get("before") == before
+
+
+def _key_before(first: int) -> str:
+    """The key that was in use just before this event; empty for the beginning of the log."""
+    if first <= 1:
+        return ""
+    changes = AuditEvent.objects.filter(event=codes.KEY_CHANGED, seq__lt=first).order_by("-seq")
+    facts = changes.values_list("facts", flat=True).first()
+    if facts is not None:
+        return str(facts.get("key", ""))
+    return AuditCode.objects.order_by("pk").values_list("key", flat=True).first() or ""
+
+
+def find_loose_codes() -> Iterator[ChainFault]:
+    """Codes of events that do not exist. The database refuses them, unless somebody removed its foreign keys."""
+    loose = AuditCode.objects.exclude(Exists(AuditEvent.objects.filter(seq=OuterRef("event_id"))))
+    for seq in loose.order_by("pk").values_list("pk", flat=True)[:MOST_LOOSE]:
+        words = gettext("an authentication code was inserted for an event that does not exist")
+        yield ChainFault(seq, words, Kind.INSERTED)
