@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
+    "restored": {"clock", "models"},
     "confirmer": {"graph", "models"},
     "audit": {"clock", "locks", "models"},
     "permissions": {"clock", "confirmer", "graph", "lifecycle", "models", "participants", "policy"},
@@ -46,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "passes": {
         "audit", "clock", "counters", "errors", "graph", "guards", "jobs", "lifecycle", "locks", "mail", "models", "obstacles",
-        "participants", "policy", "transitions",
+        "participants", "policy", "transitions", "restored",
     },
     "sessions": {
         "audit", "clock", "errors", "graph", "lifecycle", "mail", "models", "participants", "passes", "policy",
@@ -79,15 +80,17 @@ ALLOWED: dict[str, set[str]] = {
         "models", "obstacles", "passes", "policy", "privacy", "starters", "stops", "transitions",
     },
     "guidance": {"i18n", "stops"},
-    "operations": {"audit", "clock", "jobs", "models", "starters"},
+    "operations": {"audit", "clock", "jobs", "models", "starters", "restored"},
     "metrics": {
         "clock", "counters", "graph", "jobs", "lifecycle", "models", "operations", "passes", "policy",
     },
     "doctor": {
         "audit", "clock", "graph", "guards", "hooks", "i18n", "inputs", "jobs", "mail", "models", "passes", "policy",
-        "starters",
+        "starters", "restored",
     },
-    "tenant_proof": {"audit", "clock", "graph", "guards", "jobs", "lifecycle", "models", "passes", "policy"},
+    "tenant_proof": {
+        "audit", "clock", "graph", "guards", "jobs", "lifecycle", "models", "passes", "policy", "restored",
+    },
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {
@@ -108,12 +111,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     # Django finds these by name.
     "apps": {"audit", "hooks", "mail", "operations"},
-    "context_processors": {"directory_log", "policy"},
+    "context_processors": {"directory_log", "policy", "restored"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "imports", "inputs", "jobs",
         "lifecycle", "mail", "metrics", "models", "operations", "passes", "policy", "privacy", "proposals", "stops",
-        "tenant_proof",
-        "worker",
+        "restored", "tenant_proof", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},
