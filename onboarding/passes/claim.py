@@ -37,8 +37,7 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
             _recheck_daily_limits(confirmation, rules)
             if emergency_stop.is_account_stopped(starter.account_id, starter.account_name):
                 raise ConcurrentUpdate("somebody has just used the emergency stop")
-            if ProbePass.objects.filter(account_id=starter.account_id, ended_at=None).exists():
-                raise ConcurrentUpdate("a probe pass of the same account is not gone yet")
+            _recheck_probes(starter)
             issue = PassIssue(
                 starter=starter,
                 account_id=starter.account_id,
@@ -85,6 +84,11 @@ def _recheck_database(starter: Starter) -> None:
         raise TryAgainLater("not_in_use")
     if use.is_unchecked(starter):
         raise ConcurrentUpdate("the starter was not checked since the database was restored")
+
+
+def _recheck_probes(starter: Starter) -> None:
+    if ProbePass.objects.filter(account_id=starter.account_id, ended_at=None).exists():
+        raise ConcurrentUpdate("a probe pass of the same account is not gone yet")
 
 
 def _recheck_session(confirmation: Confirmation) -> None:

@@ -215,7 +215,7 @@ def test_commands_that_act_refuse_a_copy(tenant, copied, words: list[str]) -> No
         (None, "get", "/api/v1/starters"),
     ],
 )
-def test_a_copy_takes_no_form_and_shows_no_manager_a_page(browser_of, copied, who, method, path) -> None:
+def test_a_copy_takes_no_form_and_no_manager(browser_of, copied, who, method, path) -> None:
     browser = browser_of(who) if who else Client()
 
     answer = getattr(browser, method)(path)
