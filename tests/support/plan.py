@@ -98,6 +98,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "promises/test_8_no_secret_opens_graph.py": ("SQLite", "Settings and tokens; no database."),
     "promises/test_9_the_pass_is_removed.py": ("SQLite", "Graph's answers decide."),
     "proposals": ("SQLite", "The directory decides. The constraint on tickets runs on PostgreSQL, in api."),
+    "releases": ("SQLite", "Git and files; no database."),
     "repository": ("SQLite", "Source and documents; no database."),
     "sandbox": ("SQLite", "The sandbox has no database."),
     "scanning": ("SQLite", "Texts of the scanners and of the log; no database."),
