@@ -69,11 +69,13 @@ def back_up_and_restore(count: int, figures: Figures) -> None:
 
 def play_copy(copy: Portal, starters: list[Starter], unknown: set[str], figures: Figures) -> None:
     """A copy does nothing, is adopted, finds what it does not know, and serves those who wait."""
+    in_flight = {row[0] for row in copy.database.rows(restored.IN_FLIGHT)}
     restored.does_nothing(copy, starters[0], figures)
     say("The copy did nothing.")
     restored.adopt(copy, figures)
-    restored.reconcile(copy, unknown, figures)
-    restored.nobody_gets_a_second_pass(copy, [s for s in starters if s.public_id in unknown], figures)
+    restored.reconcile(copy, unknown, in_flight, figures)
+    again = [starter for starter in starters if starter.public_id in unknown - in_flight]
+    restored.nobody_gets_a_second_pass(copy, again, figures)
     manager = copy.person(copy.manager)
     new = copy.starters(3)
     passes = sum(bool(copy.click(manager, starter, receipt=True).code) for starter in new)
@@ -100,9 +102,10 @@ def replica_is_no_copy(figures: Figures) -> None:
         socket = address / ".s.PGSQL.5432"
         socket.symlink_to(primary.folder / f".s.PGSQL.{primary.port}")
         url = f"postgres://postgres@/{NAME}?host={address}&port=5432"
+        replicas: list[clusters.Cluster] = []  # removed after the portal has ended
+        stack.callback(lambda: [clusters.remove(made) for made in replicas])
         site = stack.enter_context(portal(database=Database(url)))
-        replica = primary.replica()
-        stack.callback(clusters.remove, replica)
+        replicas.append(replica := primary.replica())
         (first, second), manager = site.starters(2), site.person(site.manager)
         assert site.click(manager, first, receipt=True).code
         wait = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"

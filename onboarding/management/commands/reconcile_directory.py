@@ -30,7 +30,9 @@ class Command(BaseCommand):
             unread = f"Entra's audit log could not be read to the end: {error}"
         alarms = self.list_findings()
         if unchecked:
-            raise CommandError(f"Starters that could not be checked yet: {unchecked}. The worker tries them again.")
+            raise CommandError(
+                f"Starters that could not be checked yet: {unchecked}. The worker tries them again."
+            )
         if unread:
             raise CommandError(unread)
         if alarms:

@@ -124,7 +124,9 @@ class Command(BaseCommand):
                 heads.keep_head()
                 self.keeps_head_at = time.monotonic() + KEEP_HEAD_EVERY
         if cause is not None and cause != self.cause:
-            log.error("a restored copy of the database: no job runs before `manage.py adopt`: %s", cause.value)
+            log.error(
+                "a restored copy of the database: no job runs before `manage.py adopt`: %s", cause.value
+            )
         self.cause = cause
         if cause is None and not self.has_begun:
             self.begin()
