@@ -100,6 +100,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "proposals": ("SQLite", "The directory decides. The constraint on tickets runs on PostgreSQL, in api."),
     "releases": ("SQLite", "Git and files; no database."),
     "repository": ("SQLite", "Source and documents; no database."),
+    "restored": ("SQLite", "Graph's list decides. How a copy knows that it is one carries the mark for both."),
     "sandbox": ("SQLite", "The sandbox has no database."),
     "scanning": ("SQLite", "Texts of the scanners and of the log; no database."),
     "server": ("SQLite", "Sockets; no database."),
