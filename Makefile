@@ -17,7 +17,7 @@ EACH_ONCE ?=
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy metrics docs lint types format lock messages sbom licences run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour drill release bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy metrics docs lint types format lock messages sbom licences run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ test:  ## run each test once, on the database it depends on, and on both where t
 
 test-all:  ## run everything on both databases, the long runs whole (some hours)
 	@RACE_ROUNDS=20 CANARY_ISSUES=20 API_CASES=900 $(MAKE) --no-print-directory test-sqlite test-postgresql
-	@$(MAKE) --no-print-directory test-faults breaks-all
+	@$(MAKE) --no-print-directory test-faults breaks-all drill
 
 test-sqlite: dev-environment page-tools  ## run all tests on SQLite
 	@echo "Tests on SQLite"; DATABASE_URL= EACH_ONCE=$(EACH_ONCE) $(PYTEST) $(TESTS)
@@ -81,6 +81,12 @@ test-faults: dev-environment  ## processes killed at exact moments, databases he
 	  tests/faults/test_disk_full.py
 	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.support.with_postgresql $(DEV) -m pytest -q tests/faults/test_exact_kills.py \
 	  tests/faults/test_fault_rows.py tests/faults/test_postgresql_lost.py
+
+drill: dev-environment  ## back up under load, restore beside, adopt, reconcile, and upgrade twice (ten minutes; LOAD="--starters 60" for more)
+	@$(DEV) -m tests.drill $(LOAD)
+
+release:  ## commit, tag and archive a version, with notes and checksums (VERSION=1.2.0; DRY_RUN=1 only shows the notes)
+	@$(PYTHON) requirements/release.py $(if $(VERSION),$(VERSION),"") $(if $(DRY_RUN),--dry-run)
 
 bench: dev-environment  ## measure passes, pages, the API, lists of a million, imports, memory and start-up, on both databases
 	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark && $(DEV) -m tests.benchmark.imported

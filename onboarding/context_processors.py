@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import DatabaseError
 from django.http import HttpRequest
 
 from onboarding import policy
 from onboarding.directory_log import findings
+from onboarding.restored import use
 
 
 def onboarding(_request: HttpRequest) -> dict[str, Any]:
@@ -17,4 +19,13 @@ def onboarding(_request: HttpRequest) -> dict[str, Any]:
         "waiting_versions": policy.list_drafts,
         "scheduled_versions": policy.list_scheduled,
         "open_findings": findings.list_open,
+        "not_in_use": is_restored_copy,
     }
+
+
+def is_restored_copy() -> bool:
+    """Whether the database is a copy that nobody has adopted. A database that does not answer is not called one."""
+    try:
+        return use.last_cause() is not None
+    except DatabaseError:
+        return False

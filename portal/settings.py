@@ -295,6 +295,7 @@ MIDDLEWARE = [
     "portal.uploads.middleware.UploadsMiddleware",  # reads a large body only now that the person is known
     "portal.middleware.SignInRequiredMiddleware",  # every page needs sign-in unless marked otherwise
     "portal.signin.checking.SignInCheckMiddleware",  # asks Entra every few minutes if the person may go on
+    "onboarding.restored.middleware.RestoredCopyMiddleware",  # a restored copy takes no form until it is adopted
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -457,6 +458,8 @@ GRAPH_READ_TIMEOUT = env.whole_number("GRAPH_READ_TIMEOUT_SECONDS", 15, low=1, h
 AUDIT_TO_LOG = env.switch("AUDIT_TO_LOG", True)
 AUDIT_SIGNING_KEY_FILE = env.ed25519_key("AUDIT_SIGNING_KEY_FILE")
 AUDIT_HEAD_FILE = env.file_to_append("AUDIT_HEAD_FILE")
+# The last head that a worker of this machine saw: a database without it is an earlier state (`onboarding/restored/`).
+LAST_HEAD_FILE = str(VAR_DIR / "last-head.json")
 AUDIT_HEAD_URL = env.https_link("AUDIT_HEAD_URL")
 if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
     raise invalid_setting(

@@ -37,6 +37,7 @@ from onboarding.operations import installation
 from onboarding.passes import handover
 from onboarding.passes.confirmation import Confirmation, Shown
 from onboarding.passes.receipt import confirm_receipt
+from onboarding.restored import place, use
 from onboarding.starters import invitations, recording
 from onboarding.starters.accounts import AccountEntry
 from onboarding.starters.directory import FoundAccount
@@ -225,10 +226,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Drop the triggers that forbid deletion: they would block the clean-up between tests. Other tests test them."""
     with django_db_blocker.unblock():
         triggers.remove_triggers(connection)
+    yield
+    place.label_file().unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)
@@ -253,6 +256,14 @@ def travelling_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     """Use Python's clock instead of PostgreSQL's, which time travel does not move. One test reads PostgreSQL's."""
     if connection.vendor == "postgresql" and not request.node.get_closest_marker("database_clock"):
         monkeypatch.setattr(clock, "now", timezone.now)
+
+
+@pytest.fixture(autouse=True)
+def no_restored_copy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has another audit log in the same place. tests/restored asks."""
+    settings.LAST_HEAD_FILE = ""
+    monkeypatch.setattr(use._Known, "cause", None)
+    monkeypatch.setattr(use._Known, "until", float("inf"))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ Kind = DirectoryFinding.Kind
 EVENTS = {
     Kind.NO_TRAIL: "directory.pass_without_trail",
     Kind.BY_ANOTHER: "directory.pass_by_another",
+    Kind.RESTORED: "directory.pass_after_restore",
     Kind.NOT_LOGGED: "directory.pass_not_logged",
 }
 CLOSED = "directory.finding_closed"

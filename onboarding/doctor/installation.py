@@ -18,6 +18,7 @@ from onboarding.doctor.context import DoctorRun
 from onboarding.doctor.runner import Check, Finding
 from onboarding.i18n import join_sentences
 from onboarding.models import AuditHead, AuditOutlet, Job
+from onboarding.restored import use
 
 MAX_CLOCK_SKEW = 60.0  # seconds; beyond this a fresh sign-in seems old, and a new pass expired
 LAST_EVENTS = 100
@@ -51,6 +52,26 @@ def check_migrations(_run: DoctorRun) -> Finding:
             gettext("Run `manage.py migrate`."),
         )
     return Finding("ok", gettext("The database tables match this version of the portal."))
+
+
+def check_restored_copy(_run: DoctorRun) -> Finding:
+    cause = use.find_cause()
+    if cause is None:
+        return Finding("ok", gettext("The database is where the portal last used it."))
+    return Finding(
+        "wrong",
+        str(
+            join_sentences(
+                [
+                    use.describe_cause(cause),
+                    gettext("The portal creates no passes, sends no emails and runs no jobs."),
+                ]
+            )
+        ),
+        gettext(
+            "If another portal still runs on the original, leave this one as it is. Otherwise run `manage.py adopt`."
+        ),
+    )
 
 
 def check_database_clock(_run: DoctorRun) -> Finding:
@@ -245,6 +266,12 @@ CHECKS = (
         _("Tables and columns of the database"),
         check_migrations,
         needs=("database.reach",),
+    ),
+    Check(
+        "database.in_use",
+        _("The database is in use, and no restored copy"),
+        check_restored_copy,
+        needs=("database.migrations",),
     ),
     Check(
         "database.clock",

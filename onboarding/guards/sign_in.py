@@ -11,7 +11,7 @@ from onboarding import graph
 from onboarding.graph import Account, LivePass, Method, SignIns
 from onboarding.guards import step_up
 from onboarding.guards.engine import EARLY, Guard, Question
-from onboarding.models import EffectivePolicy, PassIssue
+from onboarding.models import DirectoryFinding, EffectivePolicy, PassIssue
 
 
 def may_never_have_been_used(q: Question) -> bool:
@@ -173,4 +173,27 @@ NO_FOREIGN_PASS = Guard(
     ),
     alarming=True,
     scarce=True,
+)
+
+
+def no_unknown_pass(q: Question) -> bool:
+    """Check that no open alarm says that the portal's identity created a pass which this database does not know.
+
+    So it is after a backup was restored: the starter may have been served already. An admin resolves the alarm.
+    """
+    kinds = [DirectoryFinding.Kind.RESTORED, DirectoryFinding.Kind.NO_TRAIL]
+    alarms = DirectoryFinding.objects.filter(kind__in=kinds, closed_at=None)
+    return not alarms.filter(starter__account_id=q.account.object_id).exists()
+
+
+NO_UNKNOWN_PASS = Guard(
+    "no_unknown_pass",
+    _("The portal knows all passes that it created for the account"),
+    no_unknown_pass,
+    _("This account may have received a pass that the portal does not know. HR has to find out first."),
+    _(
+        "This account may have received a pass that the portal does not know, for example because the portal was "
+        "restored from a backup. Ask the manager whether the starter can already sign in. Then ask an admin to mark the "
+        "alarm as resolved."
+    ),
 )

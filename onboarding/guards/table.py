@@ -42,6 +42,7 @@ GUARDS: tuple[Guard, ...] = (
     sign_in.SIGN_IN_IS_FRESH,
     sign_in.STEP_UP_IS_FOR_THIS,
     sign_in.NO_FOREIGN_PASS,
+    sign_in.NO_UNKNOWN_PASS,
 )
 BY_CODE = {variant.code: variant for guard in GUARDS for variant in (guard, guard.unread_variant)}
 # A new sign-in of the manager is enough to fix these, so HR is not notified.

@@ -96,6 +96,7 @@ EVENTS: dict[str, Words] = {
     "directory.pass_by_another": _(
         "According to Entra’s audit log, someone else created a pass for a starter"
     ),
+    "directory.pass_after_restore": _("Entra has a pass that the restored database does not know"),
     "directory.pass_not_logged": _("A pass that the portal created is missing from Entra’s audit log"),
     "directory.finding_closed": _(
         "An admin resolved a difference between Entra’s audit log and this audit log"
@@ -126,7 +127,8 @@ EVENTS: dict[str, Words] = {
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),
     "audit.starter_opened": _("An auditor opened the events of a starter"),
-    "database.adopted": _("The database was moved to another address or tenant"),
+    "database.adopted": _("A moved or restored database was put into use"),
+    "database.suspended": _("An operator marked the database as restored"),
 }
 
 

@@ -50,7 +50,7 @@ class Metric:
 # A kind of job whose handler is missing here is counted as `other`.
 JOB_KINDS = (
     "audit_check", "audit_events", "audit_head", "daily", "directory_log", "hook", "import-add", "import-check", "issue",
-    "look", "mail", "policy-in-force", "post", "probe", "proposals", "retry", "sign_ins", "stopped",
+    "look", "mail", "policy-in-force", "post", "probe", "proposals", "restored", "retry", "sign_ins", "stopped",
 )  # fmt: skip
 PROBLEMS = ("no_answer", "login", "schema", "error")
 QUOTAS = ("passes", "sign_in_activity")

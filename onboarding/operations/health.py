@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from onboarding import jobs
 from onboarding.operations.shared_check import SharedCheck
+from onboarding.restored import use
 from onboarding.starters import directory
 
 
@@ -27,12 +28,16 @@ class HealthReport:
     database: str = "no answer"
     migrations: str = "unknown"
     worker: str = "unknown"
+    restored: str = "unknown"  # why the database is not in use; `no` if it is
 
     @property
     def status(self) -> str:
-        """`ready`, `not ready`, or `degraded`: pages work, but no pass is created and no mail leaves."""
+        """`ready`, `not ready`, or `degraded`: pages work, but no pass is created and no mail leaves. `not in use`: it is
+        a restored copy."""
         if (self.database, self.migrations) != ("answers", "applied"):
             return "not ready"
+        if self.restored != "no":
+            return "not in use"
         return "ready" if self.worker == "alive" else "degraded"
 
 
@@ -52,7 +57,7 @@ class DatabaseProbe(SharedCheck[HealthReport]):
             self._migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
         if not self._migrated:
             return HealthReport("answers", "missing")
-        return HealthReport("answers", "applied", jobs.worker_state())
+        return HealthReport("answers", "applied", jobs.worker_state(), str(use.find_cause() or "no"))
 
 
 _database_probe = DatabaseProbe()

@@ -7,17 +7,22 @@ address it would send people to the wrong place; with another tenant it would ac
 from __future__ import annotations
 
 import getpass
+import math
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core import checks
 from django.db import DatabaseError, connection
+from django.db.models import Max
 from django.utils.translation import gettext
 
-from onboarding import audit, clock
-from onboarding.models import Installation
+from onboarding import audit, clock, jobs
+from onboarding.models import Heartbeat, Installation, Job, Starter
 from onboarding.operations.unreachable import database_error_text
+from onboarding.restored import place, use
 
 TAG = "installation"
 LOOPBACK_ADDRESS = "this machine"
@@ -38,8 +43,7 @@ def wrong_database_error() -> str:
     return gettext(
         "This database belongs to %(owner)s, but the settings say %(address)s, tenant %(tenant)s. A copy "
         "or a restored backup must not run next to the original portal. If this is a copy, set "
-        "DATABASE_URL to another database. If the portal has moved here, run: manage.py adopt_database "
-        "--reason 'why it moved'"
+        "DATABASE_URL to another database. If the portal has moved here, run: manage.py adopt --reason 'why it moved'"
     ) % {
         "owner": row or gettext("an unknown installation"),
         "address": address,
@@ -64,22 +68,73 @@ def database_is_of_this_installation(**_: Any) -> list[checks.CheckMessage]:
 
 
 def adopt_database(*, reason: str) -> tuple[str, str]:
-    """Make this database belong to these settings. Returns the owner before and the owner now."""
+    """Make this database belong to these settings, where it is now. Returns the owner before and the owner now.
+
+    If it was a copy, every starter who waits is checked for passes that it does not know, and everybody signs in again: a
+    session that was ended after the backup must not come back.
+    """
     tenant, address = configured_owner()
+    here, cause = place.label_place(), use.find_cause()
     with audit.transaction():
         before = Installation.objects.select_for_update().filter(id=1).first()
-        now = Installation(id=1, tenant_id=tenant, address=address, since=clock.now())
+        now = Installation(
+            id=1,
+            tenant_id=tenant,
+            address=address,
+            since=before.since if before else clock.now(),
+            database_id=here.number,
+            database_address=here.address,
+            adopted_at=clock.now(),
+        )
         now.save()
         facts = {
             "tenant": tenant,
             "address": address,
             "tenant_before": before.tenant_id if before else "",
             "address_before": before.address if before else "",
+            "cause": str(cause or "moved"),
         }
         # Nobody is signed in at a command line, so the name of the operating system's user is recorded.
         personal = {"reason": reason, "operator": operator_name()}
         audit.record("database.adopted", facts=facts, personal=personal)
+        if cause is not None:
+            _enqueue_checks()
+            Session.objects.all().delete()
+    use.forget_last_cause()
     return str(before or ""), str(now)
+
+
+def _enqueue_checks() -> None:
+    """Queue one check per starter who waits, those who start first before the others."""
+    waiting = Starter.objects.unfinished().exclude(account_id="").order_by("starts_at")
+    now = clock.now()
+    Job.objects.filter(key__startswith="restored:").delete()
+    Job.objects.bulk_create(
+        (
+            Job(
+                key=use.check_key(starter),
+                priority=Job.Priority.LOOK,
+                due_at=now + timedelta(milliseconds=number),
+            )
+            for number, starter in enumerate(waiting.only("pk").iterator())
+        ),
+        batch_size=500,
+    )
+
+
+def seconds_until_adoptable() -> int:
+    """Seconds until no worker's heartbeat is recent. Until then another portal may be at work on this database."""
+    last = Heartbeat.objects.aggregate(last=Max("beat_at"))["last"]
+    left = last + jobs.HEARTBEAT_VALID_FOR - clock.now() if last else timedelta(0)
+    return max(0, math.ceil(left.total_seconds()))
+
+
+def suspend_database(*, reason: str) -> None:
+    """An operator marks a restored database as one that nobody may use before it is adopted."""
+    with audit.transaction():
+        Installation.objects.filter(id=1).update(suspended=Installation.Suspended.BY_OPERATOR)
+        audit.record("database.suspended", personal={"reason": reason, "operator": operator_name()})
+    use.forget_last_cause()
 
 
 def operator_name() -> str:

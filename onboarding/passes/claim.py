@@ -20,6 +20,7 @@ from onboarding.passes import sign_ins
 from onboarding.passes.confirmation import Confirmation
 from onboarding.passes.errors import PageOutdated, TryAgainLater
 from onboarding.passes.refusal import guard_question, refuse_pass
+from onboarding.restored import use
 from onboarding.transitions import move_starter
 
 log = logging.getLogger(__name__)
@@ -31,12 +32,12 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
     try:
         with audit.transaction():
             now = clock.now()
+            _recheck_database(starter)
             _recheck_session(confirmation)
             _recheck_daily_limits(confirmation, rules)
             if emergency_stop.is_account_stopped(starter.account_id, starter.account_name):
                 raise ConcurrentUpdate("somebody has just used the emergency stop")
-            if ProbePass.objects.filter(account_id=starter.account_id, ended_at=None).exists():
-                raise ConcurrentUpdate("a probe pass of the same account is not gone yet")
+            _recheck_probes(starter)
             issue = PassIssue(
                 starter=starter,
                 account_id=starter.account_id,
@@ -75,6 +76,19 @@ def claim_issue(confirmation: Confirmation, rules: EffectivePolicy, facts: graph
         log.exception("could not save the attempt; no request was sent")
         raise TryAgainLater("busy") from None
     return issue
+
+
+def _recheck_database(starter: Starter) -> None:
+    """Check that the database is no restored copy, and that the starter was checked since it was adopted."""
+    if use.find_cause() is not None:
+        raise TryAgainLater("not_in_use")
+    if use.is_unchecked(starter):
+        raise ConcurrentUpdate("the starter was not checked since the database was restored")
+
+
+def _recheck_probes(starter: Starter) -> None:
+    if ProbePass.objects.filter(account_id=starter.account_id, ended_at=None).exists():
+        raise ConcurrentUpdate("a probe pass of the same account is not gone yet")
 
 
 def _recheck_session(confirmation: Confirmation) -> None:

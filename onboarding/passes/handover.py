@@ -44,6 +44,7 @@ from onboarding.passes.refusal import (
     require_guards,
     require_sign_in,
 )
+from onboarding.restored import use
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ def check_ready(
     _require_current_page(confirmation, rules)
     require_sign_in(confirmation, rules)
     require_below_refusal_limit(confirmation.person, rules)
+    _require_adopted(starter)
     if not jobs.has_live_worker():
         log.error(
             "no worker finishes jobs about passes: passes are refused, since nothing would delete an unseen pass"
@@ -152,6 +154,15 @@ def _require_current_page(confirmation: Confirmation, rules: EffectivePolicy) ->
         raise PageOutdated
     if sign_ins.is_unread(starter):
         sign_ins.request_reading(starter)
+        raise TryAgainLater("not_read_yet")
+
+
+def _require_adopted(starter: Starter) -> None:
+    """Create no pass from a restored copy, nor for a starter who was not checked since the copy was adopted."""
+    if use.find_cause() is not None:
+        raise TryAgainLater("not_in_use")
+    if use.is_unchecked(starter):
+        jobs.enqueue_job(use.check_key(starter), priority=Job.Priority.PASS)
         raise TryAgainLater("not_read_yet")
 
 

@@ -705,7 +705,9 @@ RULES: tuple[TableRule, ...] = (
         "Which portal the database belongs to.",
         "One row.",
         (),
-        ("id", "tenant_id", "address", "since"),
+        (
+            "id", "tenant_id", "address", "since", "database_id", "database_address", "suspended", "adopted_at",
+        ),
     ),
     # --- Django's own, into which the portal writes nothing personal ----------------------------------------------
     TableRule(

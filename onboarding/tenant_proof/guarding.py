@@ -15,6 +15,7 @@ from onboarding.graph.diagnostics.probes import Diagnosis
 from onboarding.guards import Question, Verdict, daily_limits
 from onboarding.models import EffectivePolicy, ProbePass, Starter
 from onboarding.models.tenant_proof.probe_pass import LONGEST_PROBE
+from onboarding.restored import use
 from onboarding.tenant_proof.run import ProofRun
 
 # The guards about the manager who confirms and about HR, who added the starter. A new guard is asked by default.
@@ -33,14 +34,15 @@ ABOUT_ROLES = frozenset(
 # The part of the facts that a tenant without the licence for PIM does not have.
 PART_OF = {"no_eligible_role": "eligible", "no_eligible_group": "eligible_groups"}
 
-NOT_NAMED, FROZEN, NO_WORKER, IS_A_STARTER, NO_ROOM = (
-    "not_named", "frozen", "no_worker", "is_a_starter", "no_room_for_probes",
+NOT_NAMED, NOT_IN_USE, FROZEN, NO_WORKER, IS_A_STARTER, NO_ROOM = (
+    "not_named", "not_in_use", "frozen", "no_worker", "is_a_starter", "no_room_for_probes",
 )  # fmt: skip
 OWN_RULES = {
     NOT_NAMED: (
         "The policy does not name this account. An admin adds it to “test accounts for test passes”, and a second admin "
         "activates that version. That counts for one hour."
     ),
+    NOT_IN_USE: "The database is a restored copy that nobody has adopted yet.",
     FROZEN: "The portal is frozen.",
     NO_WORKER: "No worker runs, so nobody would delete the pass if this command were stopped.",
     IS_A_STARTER: "The account belongs to a starter whose onboarding is going on. Use a test account.",
@@ -119,6 +121,7 @@ def find_own_refusals(account_id: str, rules: EffectivePolicy) -> list[str]:
     starters = Starter.objects.unfinished().filter(account_id=account_id)
     holds = {
         NOT_NAMED: policy.find_end_of_probes(account_id) is not None,
+        NOT_IN_USE: use.find_cause() is None,
         FROZEN: not rules.frozen,
         NO_WORKER: jobs.has_live_worker(),
         IS_A_STARTER: not starters.exists(),

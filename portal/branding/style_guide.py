@@ -45,6 +45,7 @@ REFUSALS: dict[str, dict[str, object]] = {
     "500.html": {},
     "503.html": {},
     "503_arriving.html": {},
+    "not_in_use.html": {},
     "managers/unavailable.html": {
         "title": "Microsoft Entra does not respond",
         "text": "The portal cannot check at the moment whether you are this person's manager.",

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from onboarding import jobs, migrations, policy, sealing
+from onboarding import jobs, migrations, models, policy, sealing
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.models import (
@@ -208,6 +208,12 @@ OWN_SIDE = (
     ),
     Broken("a worker that finishes nothing", "worker.alive", pass_job_waits, says="more than ten minutes"),
     Broken("a migration is missing", "database.migrations", unmigrated, says=LAST_MIGRATION),
+    Broken(
+        "the database is a restored copy",
+        "database.in_use",
+        lambda _it: models.Installation.objects.update(suspended="operator"),
+        says="marked this database as restored",
+    ),
     Broken("the database's clock is late", "database.clock", database_clock_off, says="300 seconds behind"),
     Broken("the database role is a superuser", "database.role", database_role_too_strong, says="SUPERUSER"),
     Broken("a job was given up", "jobs.given_up", job_given_up, says="mail"),

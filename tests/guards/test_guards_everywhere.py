@@ -13,7 +13,7 @@ from django.utils import timezone
 from onboarding import clock, graph, guards, policy
 from onboarding.guards import Place
 from onboarding.lifecycle import StarterState
-from onboarding.models import AuditEvent, Mail, PassIssue, Starter
+from onboarding.models import AuditEvent, DirectoryFinding, Mail, PassIssue, Starter
 from onboarding.passes.confirmation import Shown
 from onboarding.passes.errors import RefusedByGuards, TryAgainLater
 from onboarding.starters import directory, invitations
@@ -70,6 +70,14 @@ class World:
             starter=other, account_id="x", number=1, state="closed", actor=self.person("maria"), lifetime_minutes=60,
             policy_id=policy.for_site().number, lease_until=timezone.now(), identity_check="known",
         )  # fmt: skip
+
+
+def unknown_pass(world: World) -> None:
+    """After a backup was restored, Entra had a pass for this starter that the database does not know."""
+    now = timezone.now()
+    DirectoryFinding.objects.create(
+        key="pass:x", kind="restored", at=now, found_at=now, event=1, starter=world.starter
+    )
 
 
 def stopped_before(world: World) -> None:
@@ -164,6 +172,7 @@ CASES: dict[str, Case] = {
     "sign_in_is_fresh": Case(lambda w: setattr(w, "signed_in_ago", timedelta(hours=1))),
     "step_up_is_for_this": Case(lambda w: w.policy_says(step_up_context="c1")),
     "no_foreign_pass": Case(foreign_pass, "/authentication/methods$"),
+    "no_unknown_pass": Case(unknown_pass),
 }  # fmt: skip
 WITH_FACTS = [code for code, case in CASES.items() if case.part]
 CODES = [guard.code for guard in guards.GUARDS]

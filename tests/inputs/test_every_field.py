@@ -106,7 +106,7 @@ def test_an_emergency_drops_them_and_does_not_wait(browser_of):
 @pytest.mark.django_db
 def test_the_console_names_them(capsys):
     with pytest.raises(CommandError, match=r"U\+200B, zero width space"):
-        call_command("adopt_database", "--reason=We\u200b moved")
+        call_command("adopt", "--yes", "--reason=We\u200b moved")
 
 
 def test_search_words_lose_them():

@@ -65,6 +65,7 @@ def test_a_process_with_database_migrations_and_worker_is_ready(client, tenant):
         "database": "answers",
         "migrations": "applied",
         "worker": "alive",
+        "restored": "no",
         "graph": "not asked",
     }
 

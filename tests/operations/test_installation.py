@@ -74,7 +74,7 @@ def test_a_restored_backup_with_other_settings_refuses_to_start(
 
     assert done.returncode == 1
     assert "belongs to https://starters.contoso.example" in done.stderr
-    assert "adopt_database --reason" in done.stderr
+    assert "adopt --reason" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -102,9 +102,9 @@ def test_the_sandbox_does_not_open_a_real_backup(backup: Copy, tmp_path: Path) -
 
 def test_an_adopted_database_works_with_the_new_settings(backup: Copy) -> None:
     assert run(backup, "check", "--deploy").returncode == 0
-    assert "already belongs" in run(backup, "adopt_database", "--reason", "only to be sure").stdout
+    assert "already belongs" in run(backup, "adopt", "--yes", "--reason", "only to be sure").stdout
 
-    adopted = run(backup, "adopt_database", "--reason", "The site moved to a new host", **ELSEWHERE)
+    adopted = run(backup, "adopt", "--yes", "--reason", "The site moved to a new host", **ELSEWHERE)
 
     assert adopted.returncode == 0, adopted.stderr
     assert "https://starters.contoso.example" in adopted.stdout
@@ -112,7 +112,6 @@ def test_an_adopted_database_works_with_the_new_settings(backup: Copy) -> None:
     assert serves({**backup, **ELSEWHERE})
     assert run(backup, "check", "--deploy").returncode == 1  # the old settings are now refused
     assert run(backup, "verify_audit", **ELSEWHERE).returncode == 0
-    assert run(backup, "adopt_database", "--reason", "and back again, for the other tests").returncode == 0
 
 
 def serves(environment: Copy) -> bool:
@@ -178,6 +177,6 @@ def test_an_adoption_without_a_reason_is_refused(ours, settings, reason):
     settings.LOOPBACK, settings.PORTAL_URL = False, "https://new.contoso.example"
 
     with pytest.raises(CommandError, match="reason"):
-        call_command("adopt_database", reason=reason)
+        call_command("adopt", yes=True, reason=reason)
 
     assert installation.wrong_database_error()

@@ -255,7 +255,7 @@ def test_the_table_contains_every_guard():
         "no_own_method", "no_active_role", "no_eligible_role", "no_role_group", "no_eligible_group", "not_restricted",
         "in_scope", "in_pass_policy", "same_person", "hire_date_agrees", "same_manager", "manager_now", "manager_enabled",
         "recorder_is_a_person", "three_people", "approved", "not_an_admin", "manager_has_room", "site_has_room",
-        "sign_in_is_fresh", "step_up_is_for_this", "no_foreign_pass",
+        "sign_in_is_fresh", "step_up_is_for_this", "no_foreign_pass", "no_unknown_pass",
     ]  # fmt: skip
 
 

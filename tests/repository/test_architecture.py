@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
+    "restored": {"clock", "models"},
     "confirmer": {"graph", "models"},
     "audit": {"clock", "locks", "models", "sealing"},
     "permissions": {"clock", "confirmer", "graph", "lifecycle", "models", "participants", "policy"},
@@ -47,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "passes": {
         "audit", "clock", "counters", "errors", "graph", "guards", "jobs", "lifecycle", "locks", "mail", "models", "obstacles",
-        "participants", "policy", "transitions",
+        "participants", "policy", "transitions", "restored",
     },
     "sessions": {
         "audit", "clock", "errors", "graph", "lifecycle", "mail", "models", "participants", "passes", "policy",
@@ -80,16 +81,16 @@ ALLOWED: dict[str, set[str]] = {
         "models", "obstacles", "passes", "policy", "privacy", "starters", "stops", "transitions",
     },
     "guidance": {"i18n", "stops"},
-    "operations": {"audit", "clock", "jobs", "models", "starters"},
+    "operations": {"audit", "clock", "jobs", "models", "starters", "restored"},
     "metrics": {
         "clock", "counters", "graph", "jobs", "lifecycle", "models", "operations", "passes", "policy",
     },
     "doctor": {
         "audit", "clock", "graph", "guards", "hooks", "i18n", "inputs", "jobs", "mail", "models", "passes", "policy",
-        "sealing", "starters",
+        "restored", "sealing", "starters",
     },
     "tenant_proof": {
-        "audit", "clock", "graph", "guards", "jobs", "lifecycle", "locks", "models", "passes", "policy",
+        "audit", "clock", "graph", "guards", "jobs", "lifecycle", "locks", "models", "passes", "policy", "restored",
     },
     # Entrances: they turn HTTP into calls. None imports `graph` or another entrance.
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
@@ -111,12 +112,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     # Django finds these by name.
     "apps": {"audit", "hooks", "mail", "operations"},
-    "context_processors": {"directory_log", "policy"},
+    "context_processors": {"directory_log", "policy", "restored"},
     "management": {
         "audit", "auditors", "clock", "directory_log", "doctor", "graph", "hooks", "imports", "inputs", "jobs",
         "lifecycle", "mail", "metrics", "models", "operations", "passes", "policy", "privacy", "proposals", "stops",
-        "tenant_proof",
-        "worker",
+        "restored", "tenant_proof", "worker",
     },
     "migrations": {"audit", "models"},
     "urls": {"admin", "api", "auditors", "doctor", "guidance", "hr", "managers", "operations"},

@@ -15,7 +15,7 @@ from django.template import base, engines
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
 # Variables that a template may use although they are undefined.
 ANYWHERE = {
-    "freeze", "keep_page", "messages", "names_nobody", "poll_seconds", "user.is_authenticated",
+    "freeze", "keep_page", "messages", "names_nobody", "not_in_use", "poll_seconds", "user.is_authenticated",
     "request.resolver_match.view_name",
 }  # fmt: skip
 OPTIONAL = {

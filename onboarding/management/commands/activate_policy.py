@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from onboarding import policy
 from onboarding.inputs.fields import plain_argument
 from onboarding.operations import installation
+from onboarding.restored import use
 
 
 class Command(BaseCommand):
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, number: int, reason: str, stop: bool, **options: Any) -> None:
         if len(reason.strip()) < 5:
             raise CommandError("Give a reason that people will understand in a year.")
-        if words := installation.wrong_database_error():
+        if words := installation.wrong_database_error() or use.not_in_use_error():
             raise CommandError(words)
         operator = installation.operator_name()
         try:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from onboarding import policy
 from onboarding.inputs.characters import clean_name
 from onboarding.operations import installation
+from onboarding.restored import use
 
 
 class Command(BaseCommand):
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         reason = clean_name(reason, limit=len(reason))  # an invisible character must not delay this
         if not 5 <= len(reason) <= 300:
             raise CommandError("Give a reason of 5 to 300 characters that people will understand.")
-        if words := installation.wrong_database_error():
+        if words := installation.wrong_database_error() or use.not_in_use_error():
             raise CommandError(words)
         try:
             policy.set_frozen(True, by=None, reason=reason, operator=installation.operator_name())

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 
 from onboarding import clock, graph
+from onboarding.restored import use
 from onboarding.tenant_proof import report
 from onboarding.tenant_proof.findings import Check, Finding
 from onboarding.tenant_proof.one_run import AnotherRunIsGoing, only_run
@@ -67,6 +68,8 @@ class Command(BaseCommand):
         if options["list"]:
             self.stdout.write("\n".join(list_checks()))
             return
+        if words := use.not_in_use_error():
+            raise CommandError(words, returncode=2)
         # Commands always speak English, because people search for their texts and machines read them.
         with translation.override(settings.LANGUAGE_CODE):
             try:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from onboarding.audit.signed_heads import UnusableKey
+from onboarding.restored import use
 from onboarding.worker.audit_outlets import HeadNotSent, send_head
 
 
@@ -21,6 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.AUDIT_SIGNING_KEY_FILE:
             raise CommandError("AUDIT_SIGNING_KEY_FILE is not set, so there is no key to sign with.")
+        if words := use.not_in_use_error():
+            raise CommandError(words)
         try:
             head = send_head()
         except UnusableKey as error:

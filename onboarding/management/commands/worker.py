@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from onboarding import audit, clock, graph, jobs
+from onboarding.directory_log import after_restore
 from onboarding.directory_log import reading as directory_log
 from onboarding.hooks import delivery as hook_delivery
 from onboarding.hooks import subscriptions
@@ -24,6 +25,7 @@ from onboarding.models import Job
 from onboarding.operations import installation
 from onboarding.passes import reconciler, sign_ins
 from onboarding.proposals import reading as proposals
+from onboarding.restored import heads, use
 from onboarding.stops import security_mail
 from onboarding.tenant_proof import cleaning
 from onboarding.worker import audit_outlets, retention, starter_checks
@@ -31,6 +33,7 @@ from onboarding.worker import audit_outlets, retention, starter_checks
 log = logging.getLogger(__name__)
 BEAT_EVERY = 5.0  # seconds
 CLEAN_EVERY = 600.0
+KEEP_HEAD_EVERY = 60.0
 # Ten times as often as Graph's quota allows (five calls in ten seconds). Where thousands of passes are out and the
 # quota is larger, following them must not slow down managers' requests or mails.
 WATCH_EVERY = 0.2  # seconds
@@ -51,6 +54,7 @@ HANDLERS = (
     audit_outlets.send_head_hourly,
     audit_outlets.check_end,
     directory_log.read_log,
+    after_restore.check_starter,
     proposals.read_proposals,
     cleaning.clean_up_later,
 )
@@ -59,7 +63,9 @@ HANDLERS = (
 class Command(BaseCommand):
     stopping = False
     watch_every = WATCH_EVERY
-    beats_at = cleans_at = watches_at = 0.0  # by the monotonic clock
+    has_begun = False
+    cause: use.Cause | None = None  # why the database is not in use, as of the last look
+    beats_at = cleans_at = watches_at = keeps_head_at = 0.0  # by the monotonic clock
 
     help = "Run the background jobs: send mail, resolve unclear passes, read accounts from Entra."
 
@@ -76,12 +82,7 @@ class Command(BaseCommand):
             signal.signal(number, self.stop)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its memory contains tokens
         name = f"{socket.gethostname()}:{os.getpid()}"
-        retention.enqueue_retention()
-        audit_outlets.enqueue_audit_jobs()
-        directory_log.enqueue_reading()
-        proposals.enqueue_proposals()
-        subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
-        audit.renew_keys()
+        use.take_first_place()
         if not options["once"]:
             metrics.start()
         log.info("worker started", extra={"worker": name})
@@ -90,7 +91,7 @@ class Command(BaseCommand):
             if idle and options["once"]:
                 return
             if idle:
-                time.sleep(self.seconds_until_watch() or options["pause"])
+                time.sleep(BEAT_EVERY if self.cause else self.seconds_until_watch() or options["pause"])
         metrics.stop()
         log.info("worker stopped", extra={"worker": name})
 
@@ -98,6 +99,8 @@ class Command(BaseCommand):
         """Record a heartbeat, and run one job if one is due. False: none is due, or the database does not answer."""
         try:
             close_old_connections()
+            if not self.may_work():
+                return False
             self.record_heartbeat(name)
             job = self.claim_job()
             if job is not None:
@@ -110,6 +113,34 @@ class Command(BaseCommand):
             time.sleep(2)
             return False
         return job is not None
+
+    def may_work(self) -> bool:
+        """Whether the database is in use. A worker of a restored copy waits, without a heartbeat, until it is adopted."""
+        cause = use.find_cause()
+        if cause is None and time.monotonic() >= self.keeps_head_at:
+            if use.suspend_if_behind():
+                cause = use.find_cause()
+            else:
+                heads.keep_head()
+                self.keeps_head_at = time.monotonic() + KEEP_HEAD_EVERY
+        if cause is not None and cause != self.cause:
+            log.error(
+                "a restored copy of the database: no job runs before `manage.py adopt`: %s", cause.value
+            )
+        self.cause = cause
+        if cause is None and not self.has_begun:
+            self.begin()
+        return cause is None
+
+    def begin(self) -> None:
+        """Queue what is done again and again."""
+        self.has_begun = True
+        retention.enqueue_retention()
+        audit_outlets.enqueue_audit_jobs()
+        directory_log.enqueue_reading()
+        proposals.enqueue_proposals()
+        subscriptions.reseal_hooks()  # SECRET_KEY changes only at a start
+        audit.renew_keys()
 
     def record_heartbeat(self, name: str) -> None:
         if time.monotonic() >= self.beats_at:

@@ -54,6 +54,7 @@ class DirectoryFinding(models.Model):
             _("the portal’s identity created a pass that the portal’s audit log does not have"),
         )
         BY_ANOTHER = "by_another", _("someone else created a pass for a starter")
+        RESTORED = "restored", _("Entra has a pass that the restored database does not know")
         NOT_LOGGED = "not_logged", _("a pass that the portal created is missing from Entra’s audit log")
 
     # The id of the entry in Entra's log, or of the attempt.
@@ -84,7 +85,8 @@ class DirectoryFinding(models.Model):
         verbose_name_plural = _("differences from Entra’s audit log")
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["no_trail", "by_another", "not_logged"]), name="finding_kind_is_known"
+                condition=Q(kind__in=["no_trail", "by_another", "restored", "not_logged"]),
+                name="finding_kind_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(closed_at=None, closed_by=None)

@@ -1,0 +1,69 @@
+"""`manage.py adopt`: put a restored or moved database into use, with the settings' tenant and address."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from onboarding.inputs.fields import plain_argument
+from onboarding.models import AuditHead, Job
+from onboarding.operations import installation
+from onboarding.restored import use
+
+
+class Command(BaseCommand):
+    help = (
+        "Put a restored or moved database into use, with the tenant and address in the settings. Until then the portal "
+        "does nothing with it. Stop the portal that used the original first."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--reason",
+            required=True,
+            type=plain_argument,
+            help="why it was restored or moved; the audit log keeps this text",
+        )
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+    def handle(self, *args: Any, reason: str, yes: bool, **options: Any) -> None:
+        if len(reason.strip()) < 5:
+            raise CommandError("Give a reason that people will understand in a year.")
+        cause = use.find_cause()
+        if cause is None and not installation.wrong_database_error():
+            self.stdout.write("This database already belongs to these settings. Nothing was changed.")
+            return
+        if seconds := installation.seconds_until_adoptable():
+            raise CommandError(
+                "A worker was at work on this database in the last 90 seconds. Stop the portal that uses it. If the "
+                f"heartbeat came with the backup, run this again in {seconds} seconds."
+            )
+        self._describe(cause)
+        if not yes:
+            self._ask()
+        before, now = installation.adopt_database(reason=reason.strip())
+        due = Job.objects.filter(done_at=None, failed_at=None, due_at__lte=timezone.now())
+        checks = due.filter(key__startswith="restored:").count()
+        self.stdout.write(
+            f"Before: {before or 'not known'}\nNow:    {now}\n"
+            f"Jobs that are due: {due.count() - checks}. Starters to check for passes after the backup: {checks}."
+        )
+
+    def _describe(self, cause: use.Cause | None) -> None:
+        head = AuditHead.objects.get(id=1)
+        if cause is not None:
+            self.stdout.write(use.describe_cause(cause))
+        self.stdout.write(
+            f"The audit log ends with event {head.seq}, head {head.hash}. What happened later is unknown to this "
+            "database: passes, emergency stops, withdrawals, changes of policy. From now on this portal acts."
+        )
+
+    def _ask(self) -> None:
+        """Raises CommandError unless a person at a terminal says yes."""
+        if not sys.stdin.isatty():
+            raise CommandError("Add --yes to adopt the database without a terminal.")
+        if input("Adopt this database? Type yes: ").strip().lower() != "yes":
+            raise CommandError("Nothing was changed.")

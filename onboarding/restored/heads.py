@@ -1,0 +1,92 @@
+"""Heads of the audit log that were kept outside the database: a database that lacks one of them is an earlier state.
+
+Each worker keeps the last head that it saw in its data folder. The worker that signs checkpoints also has AUDIT_HEAD_FILE.
+The first kind counts only for the place where it was seen, and both only since the database was made or last adopted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from onboarding import clock
+from onboarding.models import AuditEvent, AuditHead, Installation
+from onboarding.restored import place
+
+LAST_BYTES = 4096  # of a file of checkpoints: its last line
+
+
+@dataclass(frozen=True)
+class KnownHead:
+    """The number and hash of the last event at one time."""
+
+    seq: int
+    hash: str
+    at: datetime
+
+
+def is_behind(row: Installation) -> bool:
+    """Whether the database lacks an event that was kept outside. Raises DatabaseError."""
+    return any(
+        not AuditEvent.objects.filter(seq=head.seq, hash=head.hash).exists()
+        for head in _list_known_heads()
+        if head.seq and head.at > max(row.since, row.adopted_at or row.since)
+    )
+
+
+def keep_head() -> None:
+    """Keep the present head in the data folder, if it can be written. Raises DatabaseError."""
+    kept: str = settings.LAST_HEAD_FILE
+    if not kept:
+        return
+    head, here = AuditHead.objects.get(id=1), place.read_place()
+    known = {
+        "seq": head.seq,
+        "hash": head.hash,
+        "at": clock.now().isoformat(),
+        "database": f"{here.number} {here.address}",
+    }
+    beside = Path(f"{kept}.{os.getpid()}")
+    try:
+        beside.write_text(json.dumps(known))
+        beside.replace(kept)
+    except OSError:
+        return  # a container without a data folder: checkpoints and the place still tell
+
+
+def _list_known_heads() -> Iterator[KnownHead]:
+    if settings.LAST_HEAD_FILE:
+        here = place.read_place()
+        kept = _read_last_line(Path(settings.LAST_HEAD_FILE))
+        if kept.get("database") == f"{here.number} {here.address}":
+            yield from _parse_head(kept)
+    if settings.AUDIT_HEAD_FILE:
+        yield from _parse_head(_read_last_line(Path(settings.AUDIT_HEAD_FILE)))
+
+
+def _read_last_line(path: Path) -> dict[str, Any]:
+    """The last whole line as JSON; empty if there is none that can be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_BYTES))
+            found = json.loads(file.read().splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _parse_head(found: dict[str, Any]) -> Iterator[KnownHead]:
+    """Nothing if the line is not a head: what cannot be read proves nothing here."""
+    try:
+        head = KnownHead(int(found["seq"]), str(found["hash"]), datetime.fromisoformat(found["at"]))
+    except (KeyError, TypeError, ValueError):
+        return
+    if head.at.tzinfo is not None:
+        yield head

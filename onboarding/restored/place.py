@@ -1,0 +1,89 @@
+"""Where the database is: what a copy of it cannot have in common with the original.
+
+PostgreSQL numbers each server when it is created (the system identifier), and each database in it. A promoted replica keeps
+both. So does a copy of the server's files, which has another address. SQLite has a file beside the database that no backup of
+the database contains.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection
+
+THIS_MACHINE = frozenset({"", "localhost", "127.0.0.1", "::1"})
+MAY_READ = "SELECT has_function_privilege('pg_control_system()', 'execute')"
+SERVER = "SELECT system_identifier::text FROM pg_control_system()"
+DATABASE = "SELECT oid::text FROM pg_database WHERE datname = current_database()"
+_may_read_server: dict[str, bool] = {}
+
+
+@dataclass(frozen=True)
+class Place:
+    """`number` is what the database says of itself, `address` where this process found it."""
+
+    number: str
+    address: str
+
+    def is_same(self, number: str, address: str) -> bool:
+        """Whether a database was at this place. What is not known on one side does not count."""
+        if (number and not self.number) or (address and address != self.address):
+            return False
+        parts = zip(self.number.split("/"), number.split("/"), strict=False)
+        return all(mine == known for mine, known in parts if mine and known)
+
+
+def read_place() -> Place:
+    """Ask the database. Raises DatabaseError."""
+    if connection.vendor == "sqlite":
+        return Place(_read_label(), str(_database_file().resolve()))
+    return Place(f"{_read_server_number()}/{_read_value(DATABASE)}", _server_address())
+
+
+def label_place() -> Place:
+    """The same for a database that is used for the first time: SQLite then gets the file beside it. Raises OSError."""
+    if connection.vendor == "sqlite" and not _read_label():
+        label_file().write_text(secrets.token_hex(16))
+    return read_place()
+
+
+def label_file() -> Path:
+    """The file beside the database, with a random number."""
+    return _database_file().with_name(f"{_database_file().name}.place")
+
+
+def _database_file() -> Path:
+    return Path(connection.settings_dict["NAME"])
+
+
+def _read_label() -> str:
+    try:
+        return label_file().read_text().strip()
+    except OSError:
+        return ""
+
+
+def _read_value(query: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return str(cursor.fetchone()[0])
+
+
+def _read_server_number() -> str:
+    """The system identifier; empty where the role may not read it, which is asked only once."""
+    key = _server_address()
+    if key not in _may_read_server:
+        _may_read_server[key] = _read_value(MAY_READ) == "True"
+    return _read_value(SERVER) if _may_read_server[key] else ""
+
+
+def _server_address() -> str:
+    """Host and name as in DATABASE_URL. The port counts only on this machine, where a copy may have another one."""
+    configured = connection.settings_dict
+    hosts = str(configured["HOST"] or configured.get("OPTIONS", {}).get("host") or "")
+    names = sorted(host.strip().rstrip(".").casefold() for host in hosts.split(","))
+    is_here = any(name in THIS_MACHINE or name.startswith("/") for name in names)
+    port = f":{configured['PORT'] or configured.get('OPTIONS', {}).get('port') or 5432}" if is_here else ""
+    return f"{','.join(names)}{port}/{configured['NAME']}"

@@ -1,0 +1,302 @@
+"""A restored copy of the database does nothing until somebody adopts it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from onboarding import audit, jobs
+from onboarding.management.commands import worker
+from onboarding.models import AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
+from onboarding.operations import health, installation
+from onboarding.passes import handover
+from onboarding.passes.errors import TryAgainLater
+from onboarding.restored import heads, place, use
+from onboarding.restored.place import Place
+from tests.conftest import creations
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+REASON = "--reason=Restored after a disk failed"
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The portal has used its database where it is."""
+    monkeypatch.setattr(use._Known, "until", float("-inf"))
+    Installation.objects.update(since=timezone.now() - timedelta(days=1))
+    use.take_first_place()
+    assert use.find_cause() is None
+    yield place.read_place()
+    use.forget_last_cause()
+
+
+@pytest.fixture
+def copied(home: Place) -> None:
+    """The row as a copy has it: it says that the database is elsewhere."""
+    Installation.objects.update(database_id="7000000000000000001/5", database_address="db.example/portal")
+    use.forget_last_cause()
+
+
+# --- How a copy knows ---------------------------------------------------------------------------------------------
+
+AT_HOME = Place("7001/5", "db.example/portal")
+
+
+@pytest.mark.parametrize(
+    ("number", "address", "same"),
+    [
+        ("7001/5", "db.example/portal", True),
+        ("7001/5", "db-copy.example/portal", False),  # a copy of the server's files, elsewhere
+        ("7002/5", "db.example/portal", False),  # pg_dump into another server
+        ("7001/6", "db.example/portal", False),  # pg_dump into another database of the server
+        ("/5", "db.example/portal", True),  # this role may not read the system identifier
+        ("/6", "db.example/portal", False),
+        ("", "", True),  # never used
+    ],
+)
+def test_a_place_is_the_same_server_database_and_address(number: str, address: str, same: bool) -> None:
+    assert AT_HOME.is_same(number, address) is same
+
+
+def test_a_missing_label_is_another_place(home: Place) -> None:
+    assert not Place("", home.address).is_same(home.number, home.address)
+
+
+def test_a_promoted_replica_is_the_same_place(home: Place) -> None:
+    """It has the system identifier and the oid of its primary, and the portal reaches it under the same address."""
+    row = Installation.objects.get()
+
+    assert home.is_same(row.database_id, row.database_address)
+    use.take_first_place()
+    assert Installation.objects.get().database_id == home.number
+
+
+def test_a_database_behind_a_head_outside_is_suspended(home: Place, settings: Any, tmp_path: Path) -> None:
+    settings.LAST_HEAD_FILE = str(tmp_path / "head.json")
+    record_event()
+    heads.keep_head()
+    assert not use.suspend_if_behind()
+
+    forget_last_event()
+
+    assert use.suspend_if_behind()
+    assert use.find_cause() is use.Cause.BEHIND
+    adopt()
+    assert not use.suspend_if_behind()  # what was seen before the adoption counts no more
+    assert use.find_cause() is None
+
+
+def test_a_checkpoint_file_shows_an_earlier_database(home: Place, settings: Any, tmp_path: Path) -> None:
+    settings.AUDIT_HEAD_FILE = str(tmp_path / "heads.jsonl")
+    later = {"seq": 7, "hash": "f" * 64, "at": (timezone.now() + timedelta(seconds=1)).isoformat()}
+    Path(settings.AUDIT_HEAD_FILE).write_text(f"{{}}\n{json.dumps(later)}\n")
+
+    assert use.suspend_if_behind()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no json", "[]", '{"seq": 7}', '{"seq": 7, "hash": "f", "at": "2030-01-01"}']
+)
+def test_an_unreadable_head_outside_proves_nothing(
+    home: Place, settings: Any, tmp_path: Path, text: str
+) -> None:
+    settings.AUDIT_HEAD_FILE = str(tmp_path / "heads.jsonl")
+    Path(settings.AUDIT_HEAD_FILE).write_text(text)
+
+    assert not use.suspend_if_behind()
+
+
+def test_a_head_of_another_database_proves_nothing(home: Place, settings: Any, tmp_path: Path) -> None:
+    settings.LAST_HEAD_FILE = str(tmp_path / "head.json")
+    record_event()
+    heads.keep_head()
+    file = Path(settings.LAST_HEAD_FILE)
+    known = json.loads(file.read_text())
+    file.write_text(json.dumps(known | {"database": "another"}))
+    forget_last_event()
+
+    assert not use.suspend_if_behind()
+
+
+def record_event() -> None:
+    with audit.transaction():
+        audit.record("audit.searched")
+
+
+def forget_last_event() -> None:
+    """The database is set back by one event."""
+    head = AuditHead.objects.get()
+    last = AuditEvent.objects.get(seq=head.seq)
+    AuditHead.objects.update(seq=head.seq - 1, hash=last.previous)
+    last.detail.delete()
+    last.delete()
+
+
+# --- What it does not do ------------------------------------------------------------------------------------------
+
+
+def test_no_pass_is_created_from_a_copy(tenant, invite, confirmation, worker_alive, copied) -> None:
+    with pytest.raises(TryAgainLater) as refused:
+        handover.confirm(confirmation(invite("noor")))
+
+    assert refused.value.code == "not_in_use"
+    assert creations(tenant) == []
+
+
+def test_a_claim_asks_again_whether_it_is_a_copy(
+    tenant, invite, confirmation, worker_alive, home, monkeypatch
+) -> None:
+    asked: list[Any] = []
+
+    def become_a_copy() -> use.Cause | None:
+        asked.append(1)
+        return use.Cause.ELSEWHERE if len(asked) > 1 else None
+
+    monkeypatch.setattr(use, "find_cause", become_a_copy)
+    with pytest.raises(TryAgainLater) as refused:
+        handover.confirm(confirmation(invite("noor")))
+
+    assert refused.value.code == "not_in_use"
+    assert creations(tenant) == [] and not PassIssue.objects.exists()
+
+
+def test_a_worker_of_a_copy_does_nothing(tenant, record, copied, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "close_old_connections", lambda: None)  # the test's own would be closed
+    record("noor")
+    due = Job.objects.filter(done_at=None).count()
+    mails = Mail.objects.filter(sent_at=None).count()
+
+    call_command("worker", "--once")
+
+    assert Job.objects.filter(done_at=None).count() == due > 0
+    assert Mail.objects.filter(sent_at=None).count() == mails
+    assert not Heartbeat.objects.exists()
+
+
+def test_a_worker_goes_on_after_the_adoption(tenant, copied) -> None:
+    running = worker.Command()
+    assert not running.may_work()
+
+    adopt()
+
+    assert running.may_work()
+    assert Job.objects.filter(key="daily:forget").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["freeze", "--reason=Something is wrong"],
+        ["activate_policy", "1", "--reason=Something is wrong"],
+        ["reconcile_directory"],
+        ["prove_tenant", "doctor"],
+    ],
+)
+def test_commands_that_act_refuse_a_copy(tenant, copied, words: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"manage\.py adopt"):
+        call_command(*words)
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path"),
+    [
+        ("hanna", "post", "/hr/new/"),
+        ("maria", "get", "/starters/"),
+        ("ada", "post", "/admin/onboarding/policyversion/add/"),
+        (None, "post", "/sheet/stop/"),
+        (None, "get", "/api/v1/starters"),
+    ],
+)
+def test_a_copy_takes_no_form_and_no_manager(browser_of, copied, who, method, path) -> None:
+    browser = browser_of(who) if who else Client()
+
+    answer = getattr(browser, method)(path)
+
+    assert answer.status_code == 503
+    if not path.startswith("/api/"):
+        assert "This portal is not in use yet" in answer.content.decode()
+
+
+@pytest.mark.parametrize(("who", "path"), [("hanna", "/hr/"), ("ada", "/admin/")])
+def test_hr_and_admins_read_that_it_is_a_copy(browser_of, copied, who, path) -> None:
+    page = browser_of(who).get(path)
+
+    assert page.status_code == 200
+    assert "This portal was restored from a backup and is not in use yet." in page.content.decode()
+
+
+def test_a_portal_in_use_shows_no_banner(browser_of, home) -> None:
+    assert "not in use yet" not in browser_of("hanna").get("/hr/").content.decode()
+
+
+def test_the_health_check_says_that_it_is_a_copy(copied) -> None:
+    report = health.DatabaseProbe().check()
+
+    assert (report.status, report.restored) == ("not in use", "elsewhere")
+
+
+# --- Adoption -----------------------------------------------------------------------------------------------------
+
+
+def adopt() -> None:
+    call_command("adopt", "--yes", REASON)
+
+
+def test_an_adopted_copy_is_in_use_and_on_record(browser_of, copied) -> None:
+    browser = browser_of("hanna")
+
+    adopt()
+
+    assert use.find_cause() is None
+    event = AuditEvent.objects.select_related("detail").get(event="database.adopted")
+    assert event.facts["cause"] == "elsewhere"
+    assert event.detail.values["reason"] == "Restored after a disk failed"
+    assert list(audit.verify_chain()) == []
+    assert browser.get("/hr/").status_code == 302  # a session of the backup may have been ended since
+
+
+def test_a_database_at_work_elsewhere_is_not_adopted(copied) -> None:
+    jobs.record_heartbeat("another:1")
+
+    with pytest.raises(CommandError, match="A worker was at work"):
+        adopt()
+    assert use.find_cause() is use.Cause.ELSEWHERE
+
+    Heartbeat.objects.update(beat_at=timezone.now() - timedelta(seconds=91))
+    adopt()
+    assert use.find_cause() is None
+
+
+def test_nobody_adopts_by_accident(copied) -> None:
+    with pytest.raises(CommandError, match="--yes"):
+        call_command("adopt", REASON)
+
+    assert use.find_cause() is use.Cause.ELSEWHERE
+
+
+def test_a_suspended_database_waits_for_its_adoption(home) -> None:
+    call_command("suspend", "--reason=Set back to Sunday evening")
+
+    assert use.find_cause() is use.Cause.BY_OPERATOR
+    event = AuditEvent.objects.select_related("detail").get(event="database.suspended")
+    assert event.detail.values["reason"] == "Set back to Sunday evening"
+    adopt()
+    assert use.find_cause() is None
+
+
+def test_a_move_to_another_address_ends_no_session(browser_of, home, settings) -> None:
+    browser = browser_of("hanna")
+    settings.LOOPBACK, settings.PORTAL_URL = False, "https://new.contoso.example"
+
+    installation.adopt_database(reason="The site moved")
+
+    assert AuditEvent.objects.get(event="database.adopted").facts["cause"] == "moved"
+    assert browser.session.session_key and not Job.objects.filter(key__startswith="restored:").exists()
