@@ -38,7 +38,7 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         "state_choices": filters.state_choices(),
         "day_choices": filters.day_choices(),
         "department_choices": filters.department_choices(),
-        "manager_choices": filters.manager_choices(),
+        "managers": filters.manager_choices(page.starters),
         "source_choices": filters.source_choices(),
         "sort_choices": SORTS,
         "column_heads": filters.column_heads(),
