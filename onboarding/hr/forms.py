@@ -130,7 +130,6 @@ class ScheduleForm(forms.Form):
     start_time = forms.TimeField(
         label=_("Start time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text=_("Local time where the starter works."),
     )
     time_zone = ZoneField(label=_("Time zone"))
     note = PlainTextField(

@@ -61,7 +61,6 @@ class ColumnsForm(forms.Form):
     start_time = forms.TimeField(
         label=_("Start time for rows without a time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text=_("Local time where the starter works."),
     )
     time_zone = ZoneField(label=_("Time zone for rows without a time zone"))
 
