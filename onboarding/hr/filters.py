@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -363,6 +364,10 @@ class ManagerChoices:
 
     choices: list[tuple[str, str]]
     is_cut: bool = False
+
+    def name_of(self, person: str) -> str:
+        """Return the name of one of them without the count; empty for nobody."""
+        return re.sub(r" \(\d+\)$", "", dict(self.choices).get(person, ""))
 
 
 def day_range(code: str, today: date) -> tuple[date, date] | None:

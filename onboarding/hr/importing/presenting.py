@@ -11,9 +11,8 @@ from django.utils.formats import date_format
 
 from onboarding.hr.importing.labels import FIELD_LABELS, GROUPS
 from onboarding.i18n import Words
-from onboarding.imports import findings
+from onboarding.imports import findings, uploads
 from onboarding.imports import header_names as names
-from onboarding.imports import uploads
 from onboarding.imports.values import clean_cell
 from onboarding.models import ImportRow, StarterImport
 
