@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "i18n": set(),
     "errors": {"i18n"},
     "exports": set(),
+    "templatetags": set(),
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
@@ -92,7 +93,7 @@ ALLOWED: dict[str, set[str]] = {
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {
         "audit", "clock", "errors", "exports", "guards", "history", "i18n", "imports", "inputs", "lifecycle", "mail",
-        "models", "obstacles", "passes", "permissions", "policy", "starters", "stops", "tickets",
+        "models", "obstacles", "passes", "permissions", "policy", "starters", "stops", "templatetags", "tickets",
     },
     "api": {
         "clock", "errors", "guards", "hooks", "i18n", "inputs", "lifecycle", "models", "policy", "starters",
