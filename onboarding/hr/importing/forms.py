@@ -44,7 +44,7 @@ class PasteForm(forms.Form):
         label=_("Rows"),
         strip=False,
         help_text=_("Copy the rows and their header from Excel or another program, then paste them here."),
-        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false", "wrap": "off"}),
+        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": _("Paste the rows.")},
     )
 
