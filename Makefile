@@ -50,6 +50,7 @@ test:  ## run each test once, on the database it depends on, and on both where t
 
 test-all:  ## run everything on both databases, the long runs whole (some hours)
 	@RACE_ROUNDS=20 CANARY_ISSUES=20 API_CASES=900 $(MAKE) --no-print-directory test-sqlite test-postgresql
+	@DATABASE_URL= $(DEV) -m tests.benchmark.long_import && $(DEV) -m tests.support.with_postgresql $(DEV) -m tests.benchmark.long_import
 	@$(MAKE) --no-print-directory test-faults breaks-all drill
 
 test-sqlite: dev-environment page-tools  ## run all tests on SQLite

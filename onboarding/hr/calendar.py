@@ -37,9 +37,12 @@ class Day:
         return reverse("hr:day", args=[self.day.isoformat()])
 
     @property
+    def shows_month(self) -> bool:
+        return self.day.day == 1 or (self.x, self.y) == (0, HEAD)
+
+    @property
     def label(self) -> str:
-        shows_month = self.day.day == 1 or (self.x, self.y) == (0, HEAD)
-        return date_format(self.day, "SHORT_DAY") if shows_month else str(self.day.day)
+        return date_format(self.day, "SHORT_DAY") if self.shows_month else str(self.day.day)
 
     @property
     def description(self) -> str:

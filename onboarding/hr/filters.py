@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property, reduce
@@ -26,7 +27,7 @@ from onboarding.hr.counts import (
     format_count,
     on_days,
 )
-from onboarding.hr.lists.distinct_values import list_distinct
+from onboarding.hr.lists.distinct_values import list_confirmers, list_distinct
 from onboarding.hr.lists.paging import Order
 from onboarding.inputs.characters import clean_name
 from onboarding.lifecycle import UNFINISHED, StarterState
@@ -311,13 +312,28 @@ class StarterFilters:
         found = [(BY_HR, gettext("HR")), *((name, name) for name in names)] if names else []
         return _include_chosen(found, self.source, counted=False)
 
-    def manager_choices(self) -> list[tuple[str, str]]:
-        """List the people who confirm, a stand-in among them. Empty if more than MOST starters match."""
+    def manager_choices(self, shown: Iterable[Starter]) -> ManagerChoices:
+        """List the people who confirm, a stand-in among them, with their counts. `shown` are the starters on the page.
+
+        If more than MOST starters match, list their names only; and of more than MAX_CHOICES people, those on the page.
+        """
         counted = self.counts.by_confirmer(MAX_CHOICES)
-        if counted is None:
-            return _include_chosen([], self.manager, counted=False)
-        found = [(person, f"{name} ({count})") for person, name, count in counted]
-        return _include_chosen(sorted(found, key=lambda choice: choice[1].casefold()), self.manager)
+        if counted is not None:
+            found = [(person, f"{name} ({count})") for person, name, count in counted]
+            return ManagerChoices(self._include_manager(found, counted=True))
+        every = list_confirmers(MAX_CHOICES)
+        here = {row.confirmer_id: row.confirmer_name or row.confirmer_id for row in shown if row.confirmer_id}
+        people = list(here.items()) if every is None else every
+        return ManagerChoices(self._include_manager(people, counted=False), is_cut=every is None)
+
+    def _include_manager(self, people: list[tuple[str, str]], *, counted: bool) -> list[tuple[str, str]]:
+        """Sort the people by name, and keep the chosen one by name, even if they have no starters here."""
+        people = sorted(people, key=lambda person: person[1].casefold())
+        if not self.manager or self.manager in dict(people):
+            return people
+        rows = Starter.objects.filter(has_confirmer(self.manager)).annotate(confirmer=CONFIRMER_NAME)
+        name = rows.order_by().values_list("confirmer", flat=True).first() or self.manager
+        return [(self.manager, f"{name} (0)" if counted else name), *people]
 
     def column_heads(self) -> list[dict[str, str]]:
         """Return the table head. Sortable columns link to their order and back."""
@@ -340,6 +356,18 @@ class StarterFilters:
             "url": self.url_with(sort=reversed_code) if code else "",
             "direction": "" if self.is_unsorted else direction,
         }
+
+
+@dataclass(frozen=True)
+class ManagerChoices:
+    """`is_cut` says that there are more managers than these."""
+
+    choices: list[tuple[str, str]]
+    is_cut: bool = False
+
+    def name_of(self, person: str) -> str:
+        """Return the name of one of them without the count; empty for nobody."""
+        return re.sub(r" \(\d+\)$", "", dict(self.choices).get(person, ""))
 
 
 def day_range(code: str, today: date) -> tuple[date, date] | None:

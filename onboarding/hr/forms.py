@@ -24,8 +24,9 @@ from onboarding.models import Starter
 from onboarding.starters.input_rules import (
     DEFAULT_START_TIME,
     OBJECT_ID,
-    TIME_ZONES,
     check_start_date,
+    is_known_zone,
+    list_current_zones,
 )
 from onboarding.starters.rescheduling import Schedule
 
@@ -43,7 +44,9 @@ def name_zone(zone: str) -> str:
     return f"{city} ({area})" if area else city
 
 
-ZONES = sorted(((zone, name_zone(zone)) for zone in TIME_ZONES), key=lambda choice: choice[1].casefold())
+ZONES = sorted(
+    ((zone, name_zone(zone)) for zone in list_current_zones()), key=lambda choice: choice[1].casefold()
+)
 ZONE_NAMES = dict(ZONES)
 SELECTED = SafeString(" selected")
 
@@ -59,19 +62,21 @@ Choices = tuple[tuple[str, str], ...]
 
 
 class ZoneSelect(forms.Select):
-    """The same HTML as Django's `Select`, without running a template for each of the six hundred zones.
+    """The same HTML as Django's `Select`, without running a template for each of the four hundred zones.
 
-    The zones in use are a group of their own before all zones. Browsers search a list by its first letters.
+    The zones in use are a group of their own before all zones. Browsers search a list by its first letters. A legacy name
+    is offered only where it is the present value, so that saving the form does not change it.
     """
 
     def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
         return []
 
-    def group_choices(self) -> list[tuple[str, Choices]]:
+    def group_choices(self, value: Any) -> list[tuple[str, Choices]]:
         """Return the groups, each with its label; an empty label is no group."""
         choices = tuple((zone, str(label)) for zone, label in self.choices)
         other = tuple(choice for choice in choices if choice[0] not in ZONE_NAMES)
-        used = tuple((zone, name_zone(zone)) for zone in list_zones_in_use())
+        present = [value] if is_known_zone(value) and value not in ZONE_NAMES else []
+        used = tuple((zone, name_zone(zone)) for zone in dict.fromkeys([*present, *list_zones_in_use()]))
         every = tuple(choice for choice in choices if choice[0] in ZONE_NAMES)
         return [("", other), (gettext("In use"), used), (gettext("All time zones"), every)]
 
@@ -80,12 +85,24 @@ class ZoneSelect(forms.Select):
     ) -> SafeString:
         select, end = super().render(name, value, attrs, renderer), "\n</select>"
         written = SafeString("")
-        for label, choices in self.group_choices():
+        for label, choices in self.group_choices(value):
             known = dict(choices)
             chosen = value if value in known and SELECTED not in written else None
             options = write_zone_options(choices, chosen)  # nobody fills the cache with texts of their own
             written += write_group(label, options) if label else options
         return mark_safe(select.removesuffix(end) + written + end)  # noqa: S308
+
+
+class ZoneField(forms.ChoiceField):
+    """A time zone. It accepts a legacy name too: see `ZoneSelect`."""
+
+    widget = ZoneSelect
+
+    def __init__(self, *, choices: Any = ZONES, **options: Any) -> None:
+        super().__init__(choices=choices, **options)
+
+    def valid_value(self, value: Any) -> bool:
+        return super().valid_value(value) or is_known_zone(value)
 
 
 def write_group(label: str, options: SafeString) -> SafeString:
@@ -113,9 +130,8 @@ class ScheduleForm(forms.Form):
     start_time = forms.TimeField(
         label=_("Start time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text=_("Local time where the starter works."),
     )
-    time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES, widget=ZoneSelect)
+    time_zone = ZoneField(label=_("Time zone"))
     note = PlainTextField(
         label=_("Note for the manager"),
         required=False,
@@ -292,11 +308,8 @@ class BulkRescheduleForm(forms.Form):
         required=False,
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
-    time_zone = forms.ChoiceField(
-        label=_("Time zone"),
-        required=False,
-        choices=[("", _("Keep the current time zone")), *ZONES],
-        widget=ZoneSelect,
+    time_zone = ZoneField(
+        label=_("Time zone"), required=False, choices=[("", _("Keep the current time zone")), *ZONES]
     )
 
     def clean_start_date(self) -> date | None:

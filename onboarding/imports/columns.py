@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from onboarding.imports.errors import UnreadableFile
-from onboarding.imports.header_names import find_field, normalise_title
+from onboarding.imports.header_names import IGNORED, find_field, normalise_title
 from onboarding.imports.limits import MAX_ROWS
 from onboarding.imports.tables import SourceRow, Table
 
@@ -28,10 +28,19 @@ class Layout:
 
     @property
     def signature(self) -> str:
-        """Return a hash of the titles, under which the choices for them are remembered. Empty without a header."""
+        """Return a hash of the titles, under which the choices for them are remembered. Empty without a header.
+
+        The portal's own column of problems is not among them, so that a mended file is read like the first one.
+        """
         if not self.header_row:
             return ""
-        return hashlib.sha256("\n".join(map(normalise_title, self.titles)).encode()).hexdigest()
+        titles = [self.titles[number] for number in self.remembered]
+        return hashlib.sha256("\n".join(map(normalise_title, titles)).encode()).hexdigest()
+
+    @property
+    def remembered(self) -> list[int]:
+        """Return the places of the columns whose choices are remembered."""
+        return [number for number, title in enumerate(self.titles) if find_field(title) != IGNORED]
 
     @property
     def unknown(self) -> list[int]:

@@ -104,8 +104,14 @@ def columns_of(stored: StarterImport) -> Columns:
 def suggest_fields(stored: StarterImport) -> list[str]:
     """Return what each column is: by the last choice for these titles, else by its title. Empty where HR must say it."""
     layout, remembered = layout_of(stored), _remembered_choices(stored)
-    fields = remembered.get("fields", [])
-    return list(fields) if len(fields) == len(layout.titles) else list(layout.fields)
+    kept = remembered.get("fields", [])
+    if len(kept) == len(layout.titles):
+        return list(kept)
+    fields = list(layout.fields)
+    if len(kept) == len(layout.remembered):
+        for number, name in zip(layout.remembered, kept, strict=True):
+            fields[number] = name
+    return fields
 
 
 def suggest_order(stored: StarterImport) -> dates.DayOrder:
@@ -154,11 +160,13 @@ def read_cells(stored: StarterImport) -> Iterator[list[str]]:
 
 def start_check(*, stored: StarterImport, choices: Choices, by: Any) -> None:
     """Keep the choices, remember them for files with the same titles, and queue the check of all rows."""
-    signature = layout_of(stored).signature
+    layout = layout_of(stored)
+    signature = layout.signature
     with audit.transaction():
         stored.choices = choices.as_json()
         if signature:
-            kept = {"fields": choices.fields, "day_order": choices.day_order}
+            fields = [choices.fields[number] for number in layout.remembered]
+            kept = {"fields": fields, "day_order": choices.day_order}
             ImportColumns.objects.update_or_create(
                 signature=signature, defaults={"choices": kept, "changed_at": clock.now()}
             )

@@ -24,7 +24,7 @@ _TEXT_FORMULA = re.compile(r'="(.*)"')  # how a CSV keeps leading zeros in Excel
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘‛´`ʼ＇", "'") | dict.fromkeys("‐‑‒–−", "-") | {"\u00a0": " "})
 _AROUND = re.compile(r"[\s<>()\[\],;|\"/]+")
 _ZONES = {zone.casefold(): zone for zone in TIME_ZONES}
-# Names of Windows for the zones of most European organisations, by the table of Unicode's CLDR.
+# Names of Windows for the zones of most European organisations, by the table of Unicode's CLDR and in today's spelling.
 _WINDOWS_ZONES = {
     "gmt standard time": "Europe/London",
     "w. europe standard time": "Europe/Berlin",
@@ -32,14 +32,14 @@ _WINDOWS_ZONES = {
     "central europe standard time": "Europe/Budapest",
     "central european standard time": "Europe/Warsaw",
     "e. europe standard time": "Europe/Chisinau",
-    "fle standard time": "Europe/Kiev",
+    "fle standard time": "Europe/Kyiv",
     "gtb standard time": "Europe/Bucharest",
     "turkey standard time": "Europe/Istanbul",
     "eastern standard time": "America/New_York",
     "central standard time": "America/Chicago",
     "mountain standard time": "America/Denver",
     "pacific standard time": "America/Los_Angeles",
-    "india standard time": "Asia/Calcutta",
+    "india standard time": "Asia/Kolkata",
     "singapore standard time": "Asia/Singapore",
 }  # fmt: skip
 

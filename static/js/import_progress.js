@@ -5,6 +5,7 @@ const TIMEOUT = 20_000; // of one request
 const box = document.querySelector("[data-import]");
 const bar = box.querySelector("progress");
 const count = box.querySelector("[data-import-done]");
+const all = box.querySelector("[data-import-total]");
 const interval = Number(box.dataset.seconds) * 1000;
 
 async function poll() {
@@ -13,7 +14,7 @@ async function poll() {
     // Done, or signed out. The portal does not count this reload as activity.
     return location.replace(`${box.dataset.address}?reloaded=1`);
   }
-  if (answer) show(answer.headers.get("Import-Done"));
+  if (answer) show(answer.headers.get("Import-Done"), answer.headers.get("Import-Total"));
   setTimeout(poll, interval);
 }
 
@@ -27,9 +28,12 @@ async function ask() {
   }
 }
 
-function show(done) {
+// While starters are added, a row can turn out to need a question: then there are fewer to add.
+function show(done, total) {
   count.textContent = done;
-  if (bar) bar.value = Number(done);
+  all.textContent = total;
+  bar.max = Number(total);
+  bar.value = Number(done);
 }
 
 setTimeout(poll, interval);

@@ -74,7 +74,10 @@ async function find() {
     const found = await read(there);
     if (mine !== asked) return;
     for (const part of document.querySelectorAll("[data-live]")) {
-      part.replaceChildren(...found.getElementById(part.id).childNodes);
+      const next = found.getElementById(part.id);
+      const chosen = next.value; // only a choice has one, and moving its options would choose the last
+      part.replaceChildren(...next.childNodes);
+      if (chosen !== undefined) part.value = chosen;
     }
     history.replaceState(null, "", there);
     offerAll();

@@ -57,6 +57,15 @@ def test_selection_page_lists_starters_and_changes_nothing(browser_of, four):
     assert list(Starter.objects.values()) == before
 
 
+def test_the_result_of_one_starter_is_not_all(browser_of, four):
+    hanna = browser_of("hanna")
+    page = select_starters(hanna, "move", four[0])
+
+    fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat(), "start_time": "", "time_zone": ""}
+
+    assert "<h1>Done</h1>" in page_of(hanna.post("/hr/together/", hidden_of(page) | fields))
+
+
 def test_all_starts_change_and_empty_fields_stay(browser_of, four):
     Starter.objects.filter(pk=four[0].pk).update(start_time=time(7, 30), note="By the side door")
     hanna = browser_of("hanna")

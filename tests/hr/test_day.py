@@ -118,6 +118,13 @@ def test_today_leads_to_those_left_over_from_before(today, many):
     assert 'href="/hr/?day=before">2 starters whose start date has passed</a> is not finished' in today()
 
 
+def test_everything_about_the_day_follows_without_a_reload(today, record):
+    record("noor")
+    live = re.findall(r'<\w+[^>]*\bid="([^"]+)"[^>]*\bdata-live\b', today())
+
+    assert live == ["summary", "attention", "calendar", "starters"]
+
+
 def test_days_lead_to_the_day_before_and_after(browser_of):
     page = page_of(browser_of("hanna").get("/hr/day/2026-03-01/"))
 

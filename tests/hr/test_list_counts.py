@@ -148,7 +148,7 @@ def assert_counts_are_right(filters: StarterFilters, matching: list[Starter]) ->
     )
     chosen = {filters.department: 0, filters.manager: 0} if filters.department or filters.manager else {}
     assert counts_of(filters.department_choices(), chosen) == dict(departments)
-    assert counts_of(filters.manager_choices(), chosen) == dict(managers)
+    assert counts_of(filters.manager_choices(()).choices, chosen) == dict(managers)
 
 
 def counts_of(choices: list[tuple[str, str]], chosen: dict[str, int]) -> dict[str, int]:
@@ -205,6 +205,70 @@ def test_a_count_is_exact_up_to_a_limit(monkeypatch):
         "Legal",
         "Annapolis",
     }
+
+
+# --- Managers, where nobody counts -------------------------------------------------------------------------------------
+
+
+def test_few_managers_are_all_named_if_nobody_counts(monkeypatch):
+    monkeypatch.setattr(counts, "MOST", 10)
+
+    found = StarterFilters.from_query({"state": "all"}).manager_choices(())
+
+    assert found == filters.ManagerChoices([("m-2", "Anna"), ("m-1", "Maria")], is_cut=False)
+
+
+@pytest.mark.parametrize("query", [{"state": "all"}, {"q": "contoso"}])
+def test_of_many_managers_those_of_the_page_are_named(monkeypatch, query):
+    """Beyond a limit, and in a search that nobody counts."""
+    monkeypatch.setattr(counts, "MOST", 10)
+    monkeypatch.setattr(filters, "MAX_FOUND", 3)
+    monkeypatch.setattr(filters, "MAX_CHOICES", 1)
+    looked_up = StarterFilters.from_query(query)
+    page = read_page(looked_up)
+
+    found = looked_up.manager_choices(page.starters[:1])
+
+    first = page.starters[0]
+    assert found.choices == ([(first.confirmer_id, first.confirmer_name)] if first.confirmer_id else [])
+    assert found.is_cut
+    assert {row.confirmer_id for row in page.starters} >= {"m-1", "m-2"}
+
+
+def test_a_manager_without_starters_here_keeps_their_name():
+    Starter.objects.update(manager_id="", stand_in_id="")
+    Starter.objects.filter(display_name="Bo Anna").update(manager_id="m-9", manager_name="Nina")
+
+    found = StarterFilters.from_query({"q": "jansen", "manager": "m-9"})
+
+    assert found.manager_choices(()).choices == [("m-9", "Nina (0)")]
+
+
+def test_page_says_how_to_find_other_managers(browser_of, monkeypatch):
+    hanna, words = browser_of("hanna"), b"For other managers, search for their name"
+    assert words not in hanna.get("/hr/", {"state": "all"}).content
+
+    monkeypatch.setattr(counts, "MOST", 10)
+    monkeypatch.setattr(filters, "MAX_CHOICES", 1)
+
+    assert words in hanna.get("/hr/", {"state": "all"}).content
+
+
+def test_naming_managers_costs_the_same_for_more_starters(monkeypatch, person):
+    monkeypatch.setattr(counts, "MOST", 10)
+    found = StarterFilters.from_query({"state": "all"})
+    found.counts.count_all()
+
+    with CaptureQueriesContext(connection) as asked:
+        found.manager_choices(())
+
+    reads = [query["sql"] for query in asked if "RECURSIVE" in query["sql"]]
+    assert len(asked) == len(reads) == 2  # managers and stand-ins, each from an index
+    with connection.cursor() as cursor:
+        for query in reads if connection.vendor == "sqlite" else ():
+            cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+            plan = [row[3] for row in cursor.fetchall() if "onboarding_starter" in row[3]]
+            assert plan and all("USING" in step and "INDEX starter_by_" in step for step in plan), plan
 
 
 # --- What it costs -------------------------------------------------------------------------------------------------------

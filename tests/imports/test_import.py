@@ -242,7 +242,10 @@ def test_the_rows_to_mend_come_back_as_a_file(hanna):
     hanna.client.post("/hr/import/", {"pasted": mended.replace("'+Liam", BY_KEY["liam"].name)})
     again = StarterImport.objects.latest("pk")
     assert again.layout["fields"][-1] == "ignored"
-    hanna.client.post(f"/hr/import/{again.public_id}/columns/", CHOSEN | START | {"column-5": "ignored"})
+    address, chosen = f"/hr/import/{again.public_id}/columns/", CHOSEN | {"column-5": "ignored"}
+    form = hanna.client.get(address).context["form"]
+    assert {name: form[name].value() for name in chosen} == chosen  # the first file's, with the new column
+    hanna.client.post(address, chosen | START)
     run_jobs()
     assert statuses(again) == ["good", "good"]
 
@@ -296,6 +299,23 @@ def test_nothing_is_added_without_the_role_or_session(hanna, lost):
     assert not Starter.objects.exists()
     stored.refresh_from_db()
     assert stored.stopped == "not_permitted"
+
+
+def test_progress_counts_the_rows_added_so_far(hanna, monkeypatch):
+    stored = hanna.check(row_of("noor"), row_of("liam"), row_of("sofia", account="not an account"))
+    hanna.client.post(f"/hr/import/{stored.public_id}/add/", {"group": "good"})
+    address = f"/hr/import/{stored.public_id}/"
+    monkeypatch.setattr(adding, "BATCH", 1)
+
+    def progress() -> tuple[str, str]:
+        headers = hanna.client.head(address).headers
+        return headers["Import-Done"], headers["Import-Total"]
+
+    assert progress() == ("0", "2") and 'value="0" max="2"' in hanna.client.get(address).content.decode()
+    adding.add_next_rows(str(stored.pk))
+    assert progress() == ("1", "2")
+    run_jobs()
+    assert "2 rows of this list were added or changed." in hanna.page(stored)
 
 
 @pytest.mark.both_databases

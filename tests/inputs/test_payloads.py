@@ -319,7 +319,9 @@ def test_no_payload_does_anything_on_any_page(rows, browser_of, settings, monkey
 
     assert faults == {}
     assert len(payloads()) >= 500 and len(pages) > 80
-    shown = {name for page in pages for name in re.findall(r"«([\w.]+)»", page.body.decode())}
+    shown = {
+        name for page in pages for name in re.findall(r"«([\w.]+)»", page.body.decode().replace("<wbr>", ""))
+    }
     assert {
         f"{model.__name__}.{name}" for model, names in TEXTS.items() for name in names
     } - shown == NEVER_SHOWN

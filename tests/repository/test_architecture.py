@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": {"i18n"},
     "exports": set(),
     "sealing": set(),
+    "templatetags": set(),
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
@@ -96,7 +97,7 @@ ALLOWED: dict[str, set[str]] = {
     "auditors": {"audit", "clock", "exports", "history", "inputs", "models", "permissions", "policy"},
     "hr": {
         "audit", "clock", "errors", "exports", "guards", "history", "i18n", "imports", "inputs", "lifecycle", "mail",
-        "models", "obstacles", "passes", "permissions", "policy", "starters", "stops", "tickets",
+        "models", "obstacles", "passes", "permissions", "policy", "starters", "stops", "templatetags", "tickets",
     },
     "api": {
         "clock", "errors", "guards", "hooks", "i18n", "inputs", "lifecycle", "models", "policy", "starters",

@@ -13,7 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.hr.forms import ZONES, ZoneSelect
+from onboarding.hr.forms import ZoneField
 from onboarding.hr.importing.labels import DO_NOT_USE, FIELD_CHOICES, FIELD_LABELS
 from onboarding.imports import header_names as names
 from onboarding.imports import uploads
@@ -44,7 +44,7 @@ class PasteForm(forms.Form):
         label=_("Rows"),
         strip=False,
         help_text=_("Copy the rows and their header from Excel or another program, then paste them here."),
-        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false", "wrap": "off"}),
+        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": _("Paste the rows.")},
     )
 
@@ -61,11 +61,8 @@ class ColumnsForm(forms.Form):
     start_time = forms.TimeField(
         label=_("Start time for rows without a time"),
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text=_("Local time where the starter works."),
     )
-    time_zone = forms.ChoiceField(
-        label=_("Time zone for rows without a time zone"), choices=ZONES, widget=ZoneSelect
-    )
+    time_zone = ZoneField(label=_("Time zone for rows without a time zone"))
 
     def __init__(self, data: Any = None, *, stored: StarterImport) -> None:
         kept = stored.choices

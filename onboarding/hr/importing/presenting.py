@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 
 from onboarding.hr.importing.labels import FIELD_LABELS, GROUPS
 from onboarding.i18n import Words
-from onboarding.imports import findings
+from onboarding.imports import findings, uploads
 from onboarding.imports import header_names as names
 from onboarding.imports.values import clean_cell
 from onboarding.models import ImportRow, StarterImport
@@ -45,10 +45,13 @@ def list_groups(stored: StarterImport) -> dict[str, Group]:
 
 
 def count_progress(stored: StarterImport) -> tuple[int, int]:
-    """Return how many rows of the running check are done, and how many there are. While adding, how many are left."""
+    """Return how many rows of the running job are done, and how many there are.
+
+    While adding, these are the rows of the list that were added or changed so far, and with those that HR wants.
+    """
     if stored.phase == StarterImport.Phase.ADDING:
-        left = stored.rows.filter(is_wanted=True).count()
-        return left, left
+        done = stored.rows.filter(status__in=uploads.DONE).count()
+        return done, done + stored.rows.filter(is_wanted=True).exclude(status__in=uploads.DONE).count()
     waiting = stored.rows.filter(status=ImportRow.Status.WAITING).count()
     return stored.row_count - waiting, stored.row_count
 

@@ -131,7 +131,8 @@ def import_page(request: HttpRequest, import_id: str) -> HttpResponse:
     done, total = presenting.count_progress(stored)
     is_adding = stored.phase == Phase.ADDING
     if request.method == "HEAD":
-        return HttpResponse(headers={"Import-Phase": stored.phase, "Import-Done": str(done)})
+        counts = {"Import-Done": str(done), "Import-Total": str(total)}
+        return HttpResponse(headers={"Import-Phase": stored.phase, **counts})
     context = {
         "stored": stored,
         "is_adding": is_adding,
@@ -158,6 +159,7 @@ def _results_page(request: HttpRequest, stored: StarterImport) -> HttpResponse:
         "is_question": is_question,
         "is_together": shown.name in labels.ANSWERED_TOGETHER,
         "good_count": groups["good"].count,
+        "done_count": groups["added"].count + groups["changed"].count,
         "rest_count": sum(groups[name].count for name in groups if groups[name].status in REST),
         "table": presenting.show_rows(stored, list(page)),
         "zone": "" if names.TIME_ZONE in stored.choices["fields"] else stored.choices["time_zone"],

@@ -11,8 +11,8 @@ from onboarding.models.starter import StarterQuerySet
 
 # What a row of the list shows. The other columns are long, and some of them are JSON.
 SHOWN_FIELDS = (
-    "public_id", "state", "problem", "account_name", "display_name", "department", "manager_name", "stand_in_id",
-    "stand_in_name", "start_date", "start_time", "time_zone", "starts_at",
+    "public_id", "state", "problem", "account_name", "display_name", "department", "manager_id", "manager_name",
+    "stand_in_id", "stand_in_name", "start_date", "start_time", "time_zone", "starts_at",
 )  # fmt: skip
 # A broad search looks at so many starters, in the order of the list, before it stops for this page.
 LOOKED_AT = (100, 400, 1500)

@@ -14,6 +14,7 @@ from onboarding import clock, policy
 from onboarding.hr import labels
 from onboarding.lifecycle import StarterState
 from onboarding.models import EffectivePolicy, Starter
+from onboarding.templatetags.accounts import mark_breaks
 
 # `get_problem_display` compares all labels in each call, which translates them.
 PROBLEM_LABELS = dict(Starter.Problem.choices)
@@ -40,7 +41,7 @@ class _RowBuilder:
         return {
             "public_id": starter.public_id,
             "name": starter.name,
-            "account_name": starter.account_name,
+            "account_name": mark_breaks(starter.account_name),
             "department": starter.department or "–",
             "manager_name": starter.confirmer_name or "–",
             "away_name": starter.away_name,

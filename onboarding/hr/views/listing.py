@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from onboarding.hr.counts import MOST, format_count
 from onboarding.hr.filters import LONG_PAGE_SIZE, PAGE_SIZE, SORTS, StarterFilters
+from onboarding.hr.lists.printed import describe_fields
 from onboarding.hr.lists.reading import Page, read_page
 from onboarding.hr.lists.rows import build_rows
 from onboarding.hr.lists.saved import list_saved, without_search
@@ -28,6 +29,7 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         return HttpResponse()  # the search checks the session; it would not use the list
     filters = StarterFilters.from_query(request.GET, viewer=request.user.pk or 0)
     page, count = read_page(filters), filters.counts.count_all()
+    managers = filters.manager_choices(page.starters)
     context = {
         "mail_delay": health.read_delay(),
         "waiting_count": 0 if filters.q else acceptance.waiting_starters()[: MOST + 1].count(),
@@ -38,9 +40,10 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         "state_choices": filters.state_choices(),
         "day_choices": filters.day_choices(),
         "department_choices": filters.department_choices(),
-        "manager_choices": filters.manager_choices(),
+        "managers": managers,
         "source_choices": filters.source_choices(),
         "sort_choices": SORTS,
+        "printed_filters": describe_fields(filters, managers),
         "column_heads": filters.column_heads(),
         "saved_filters": list_saved(request.user, filters),
         "savable_query": without_search(filters).query_string,

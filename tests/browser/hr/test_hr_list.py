@@ -44,13 +44,17 @@ def test_search_starts_while_typing(hr, starters):
 
 
 def test_what_is_cleared_brings_everybody_back(hr, starters):
-    search = hr.page.get_by_label("Find a starter")
+    search, manager = hr.page.get_by_label("Find a starter"), hr.page.get_by_label("Manager", exact=True)
     search.fill("nobody is called that")
     hr.reads("No starters found for “nobody is called that”")
+    expect(manager.locator("option")).to_have_text(["All"])
 
     search.fill("")
 
     expect(found(hr).filter(has_text=starters[1].name)).to_have_count(1)
+    expect(manager.locator("option")).to_have_count(2)  # they follow the search, and none is chosen by itself
+    expect(manager).to_have_value("")
+    expect(hr.page).to_have_url(re.compile(r"/hr/$"))
 
 
 def test_a_choice_is_followed_at_once(hr):
@@ -132,6 +136,41 @@ def test_bar_stays_in_sight_while_somebody_selects(hr, starters):
     expect(hr.page.get_by_role("button", name="Change the start date…")).to_be_in_viewport()
 
 
+LONG = "maximiliane-alexandrina.von.wuerttemberg-hohenlohe@contoso.example"
+# The parts of an account name that are on more than one line.
+TORN = """() => [...document.querySelectorAll("[data-rows] .account bdi")].flatMap((name) => [...name.childNodes])
+  .filter((part) => {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    return part.nodeType === Node.TEXT_NODE && range.getClientRects().length > 1;
+  }).map((part) => part.textContent)"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_an_account_is_never_broken_in_mid_word(hr, site, starters, width):
+    known = "UPDATE onboarding_starter SET account_name = %s WHERE account_name = %s"
+    site.database.write(known, LONG, starters[1].account)
+    try:
+        hr.page.set_viewport_size({"width": width, "height": 900})
+        hr.page.reload()
+        expect(found(hr).filter(has_text=LONG)).to_have_count(1)
+
+        assert hr.page.evaluate(TORN) == []
+    finally:
+        site.database.write(known, starters[1].account, LONG)
+
+
+def test_filters_and_rows_are_dense(hr, starters):
+    hr.page.set_viewport_size({"width": 1280, "height": 900})
+    bottoms = (
+        "[...document.querySelectorAll('.toolbar > *')].map((one) => one.getBoundingClientRect().bottom)"
+    )
+    heights = "[...document.querySelectorAll('[data-rows] tbody tr')].map((row) => row.getBoundingClientRect().height)"
+
+    assert len({round(bottom) for bottom in hr.page.evaluate(bottoms)}) == 1
+    assert all(40 <= height <= 44 for height in hr.page.evaluate(heights))
+
+
 def test_page_head_is_as_wide_as_the_list(hr, starters):
     hr.page.set_viewport_size({"width": 1440, "height": 900})
     edges = hr.page.evaluate(
@@ -146,7 +185,7 @@ def test_page_head_is_as_wide_as_the_list(hr, starters):
 
 
 def test_filters_are_saved_and_deleted_by_keyboard(hr):
-    hr.page.get_by_label("Starters that I added", exact=True).check()
+    hr.page.get_by_label("Added by me", exact=True).check()
     expect(hr.page).to_have_url(re.compile(r"mine=1"))
     hr.page.get_by_text("Saved filters…").focus()
     hr.page.keyboard.press("Enter")
