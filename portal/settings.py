@@ -363,7 +363,7 @@ END_SESSIONS = "onboarding.sessions.ending.end_sessions"
 END_OWN_SESSIONS = "onboarding.sessions.ending.end_own_sessions"
 # What the site deletes of its own tables, once a day with the rest of retention.
 RETENTION_STEPS = ["portal.signin.flows.delete_expired_sign_ins"]
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.signin.session_store"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK
 SESSION_COOKIE_HTTPONLY = True

@@ -185,7 +185,7 @@ def describe_issues(starter: Starter) -> list[dict[str, Any]]:
             "when": issue.intended_at.astimezone(starter.zone_info),
             "words": _issue_words(issue),
         }
-        for issue in starter.issues.select_related("actor").order_by("-number")
+        for issue in sorted(starter.issues.all(), key=lambda issue: -issue.number)
     ]
 
 
