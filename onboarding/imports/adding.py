@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -36,6 +36,8 @@ from onboarding.starters.errors import OwnStarter, UnacknowledgedDuplicate
 
 Phase, Status = StarterImport.Phase, ImportRow.Status
 ADDABLE = (Status.GOOD, Status.QUESTION)
+# The worker checks the starters of an import later, because the next rows would wait until it has checked those before.
+CHECK_AFTER = timedelta(minutes=1)
 # Why adding stopped early.
 STOPS: dict[str, Words] = {
     "daily_limit": _(
@@ -147,7 +149,8 @@ def _add_batch(stored: StarterImport, rows: list[ImportRow]) -> None:
 def _add_together(candidates: list[Candidate], before: dict[int, Any], by: Any) -> None:
     """Add rows in one transaction. Each has a savepoint, so the others stay if one fails. Raises DailyLimitReached."""
     reached: DailyLimitReached | None = None
-    with recording.save_together([_entry_of(candidate) for candidate in candidates]) as together:
+    entries = [_entry_of(candidate) for candidate in candidates]
+    with recording.save_together(entries, check_after=CHECK_AFTER) as together:
         for candidate in candidates:
             row = candidate.row
             row.is_wanted = False

@@ -36,15 +36,18 @@ class Together:
 
     duplicates: duplicates.DuplicateSearch
     stopped: frozenset[str]
+    check_after: timedelta
 
 
 @contextmanager
-def save_together(entries: Sequence[AccountEntry]) -> Iterator[Together]:
+def save_together(
+    entries: Sequence[AccountEntry], *, check_after: timedelta = CHECK_LIST_AFTER
+) -> Iterator[Together]:
     """Record at most SAVED_TOGETHER starters in one transaction. Each has a savepoint: one that fails undoes only itself."""
     with audit.transaction(), policy.read_once():
         accounts = [entry.found.account for entry in entries if entry.found]
         search = duplicates.DuplicateSearch([entry.account_or_name for entry in entries])
-        yield Together(search, emergency_stop.find_stopped_accounts(accounts))
+        yield Together(search, emergency_stop.find_stopped_accounts(accounts), check_after)
 
 
 def record_starter(
@@ -73,7 +76,7 @@ def record_starter(
             starter.save(force_insert=True)
             _record_event(starter, by, refusing, duplicates_before)
             notifications.alarm_security_when_added(starter, refusing)
-            due_at = clock.now() + CHECK_LIST_AFTER if together else None
+            due_at = clock.now() + together.check_after if together else None
             jobs.enqueue_job(f"look:{starter.pk}", priority=Job.Priority.LOOK, due_at=due_at)
     except IntegrityError:
         raise AlreadyRecorded(entry.account_name) from None
