@@ -307,7 +307,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
-            "loaders": [("portal.template_loader.ConstantsLoader", TEMPLATE_FOLDERS)],
+            "loaders": [("portal.rendering.template_loader.ConstantsLoader", TEMPLATE_FOLDERS)],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

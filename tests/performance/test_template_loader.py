@@ -12,10 +12,10 @@ from django.template.base import Node, NodeList
 from django.test import RequestFactory
 from django.utils import translation
 
-from portal.template_loader import ChoiceNode, ConstantNode
+from portal.rendering.template_loader import ChoiceNode, ConstantNode
 from tests.site import template_variables
 
-OWN = "portal.template_loader.ConstantsLoader"
+OWN = "portal.rendering.template_loader.ConstantsLoader"
 DJANGOS = "django.template.loaders.cached.Loader"
 PIECES = {
     "labels": '{% load i18n static %}<a href="{% url "hr:list" %}">{% translate "Name" %} &amp; {{ _("Yes") }}</a>',
