@@ -50,7 +50,10 @@ def hr_only(view: View) -> View:
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_record(request.user):
             raise PermissionDenied("This page is for HR.")
-        return view(request, *args, **kwargs)
+        if request.method not in {"GET", "HEAD"}:  # an act reads the policy again, in its transaction
+            return view(request, *args, **kwargs)
+        with policy.read_once():
+            return view(request, *args, **kwargs)
 
     return wrapper
 

@@ -286,6 +286,9 @@ def stay_signed_in(request: HttpRequest, now: datetime) -> None:
     if not (is_active or request.path_info.startswith(MANAGERS_PREFIX)):
         return
     ends = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    expires_at = request.session.expires_at  # type: ignore[attr-defined]  # our own session store
+    if expires_at is not None and expires_at >= ends - timedelta(minutes=1):
+        return
     key = request.session.session_key
     due = Session.objects.filter(session_key=key, expire_date__lt=ends - timedelta(minutes=1))
     # A plain read first: on SQLite even an update of no row waits for the one writer.

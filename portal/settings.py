@@ -301,12 +301,16 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATE_FOLDERS = [
+    "django.template.loaders.filesystem.Loader",
+    "django.template.loaders.app_directories.Loader",
+]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [("portal.rendering.template_loader.ConstantsLoader", TEMPLATE_FOLDERS)],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -362,7 +366,7 @@ END_SESSIONS = "onboarding.sessions.ending.end_sessions"
 END_OWN_SESSIONS = "onboarding.sessions.ending.end_own_sessions"
 # What the site deletes of its own tables, once a day with the rest of retention.
 RETENTION_STEPS = ["portal.signin.flows.delete_expired_sign_ins"]
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.signin.session_store"
 SESSION_COOKIE_NAME = "sid" if LOOPBACK else "__Host-sid"
 SESSION_COOKIE_SECURE = not LOOPBACK
 SESSION_COOKIE_HTTPONLY = True

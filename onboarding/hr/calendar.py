@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from html import escape
 from typing import Any
 
 from django.db.models import Count, Q
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
+from django.utils.translation.trans_real import catalog
 
 from onboarding.lifecycle import StarterState
 from onboarding.models import Starter
@@ -17,6 +22,7 @@ from onboarding.models.starter import needs_attention
 
 WEEKS, SIDE, HEAD, GAP = 6, 52, 24, 4
 LEVELS = 4  # shades for days with starters
+KIND = ("has_count", "has_attention", "is_shown", "is_today", "shows_month")  # what makes squares differ
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,7 @@ class Day:
     y: int
     is_shown: bool
     is_today: bool
-
-    @property
-    def url(self) -> str:
-        return reverse("hr:day", args=[self.day.isoformat()])
+    url: str
 
     @property
     def shows_month(self) -> bool:
@@ -42,11 +45,11 @@ class Day:
 
     @property
     def label(self) -> str:
-        return date_format(self.day, "SHORT_DAY") if self.shows_month else str(self.day.day)
+        return _format_day(catalog(), self.day, "SHORT_DAY") if self.shows_month else str(self.day.day)
 
     @property
     def description(self) -> str:
-        day = date_format(self.day, "WEEKDAY_DAY")
+        day = _format_day(catalog(), self.day, "WEEKDAY_DAY")
         if not self.count:
             return gettext("%(day)s: no starters") % {"day": day}
         description = ngettext("%(day)s: %(count)s starter", "%(day)s: %(count)s starters", self.count)
@@ -59,6 +62,11 @@ class Day:
         }
 
 
+@lru_cache(maxsize=1024)
+def _format_day(_language: object, day: date, form: str) -> str:
+    return date_format(day, form)
+
+
 def build_calendar(shown: date, today: date, lapsed: Q) -> dict[str, Any]:
     """Return six weeks from this week, or from the week of the shown day if that is another one.
 
@@ -69,9 +77,11 @@ def build_calendar(shown: date, today: date, lapsed: Q) -> dict[str, Any]:
         first = _monday_of(shown)
     counts = _count_by_day(first, first + span, lapsed)
     most = max((n for n, _ in counts.values()), default=0)
-    days = [_build_day(first, number, counts, most, shown, today) for number in range(7 * WEEKS)]
+    base = reverse("hr:today")  # the pages of the days are below it
+    days = [_build_day(base, first, number, counts, most, shown, today) for number in range(7 * WEEKS)]
     return {
         "days": days,
+        "squares": _draw_squares(days),
         "busy": [day for day in days if day.count],
         "names": [
             {"word": date_format(first + timedelta(days=n), "WEEKDAY"), "x": n * SIDE + SIDE // 2}
@@ -79,7 +89,6 @@ def build_calendar(shown: date, today: date, lapsed: Q) -> dict[str, Any]:
         ],
         "width": 7 * SIDE,
         "height": HEAD + WEEKS * SIDE,
-        "side": SIDE - GAP,
         "first": first,
         "last": days[-1].day,
     }
@@ -97,8 +106,37 @@ def _count_by_day(first: date, end: date, lapsed: Q) -> dict[date, tuple[int, in
     return {row["start_date"]: (row["n"], row["attention"]) for row in counted}
 
 
+def _draw_squares(days: list[Day]) -> SafeString:
+    """The squares as SVG. The template is rendered once for each kind of square, and every value is escaped here."""
+    frames: dict[tuple[bool, ...], str] = {}
+    drawn = []
+    for day in days:
+        kind = (day.count > 0, day.attention_count > 0, day.is_shown, day.is_today, day.shows_month)
+        if kind not in frames:
+            given = dict(zip(KIND, kind, strict=True))
+            frames[kind] = render_to_string("hr/day_square.html", given)
+        values = {
+            "url": day.url,
+            "description": day.description,
+            "level": day.level,
+            "x": day.x,
+            "y": day.y,
+            "side": SIDE - GAP,
+            "label": day.label,
+            "count": day.count,
+        }
+        drawn.append(frames[kind].format(**{name: escape(str(value)) for name, value in values.items()}))
+    return SafeString("".join(drawn))
+
+
 def _build_day(
-    first: date, number: int, counts: dict[date, tuple[int, int]], most: int, shown: date, today: date
+    base: str,
+    first: date,
+    number: int,
+    counts: dict[date, tuple[int, int]],
+    most: int,
+    shown: date,
+    today: date,
 ) -> Day:
     day = first + timedelta(days=number)
     count, attention_count = counts.get(day, (0, 0))
@@ -111,6 +149,7 @@ def _build_day(
         y=HEAD + number // 7 * SIDE,
         is_shown=day == shown,
         is_today=day == today,
+        url=f"{base}{day.isoformat()}/",
     )
 
 

@@ -110,10 +110,13 @@ class StarterFilters:
 
     def url_with(self, **changes: str) -> str:
         """Return the URL of this list with changes. The place in the list is kept only where it is one of the changes."""
-        values: dict[str, Any] = {"after": "", "before": "", **changes}
-        changed = replace(self, **values)
-        given = {name: value for name in QUERY_FIELDS if (value := getattr(changed, name))}
-        return reverse("hr:list") + (f"?{urlencode(given)}" if given else "")
+        values = {**vars(self), "after": "", "before": "", **changes}
+        given = {name: value for name in QUERY_FIELDS if (value := values[name])}
+        return self._list_url + (f"?{urlencode(given)}" if given else "")
+
+    @cached_property
+    def _list_url(self) -> str:
+        return reverse("hr:list")
 
     def at_start(self) -> StarterFilters:
         """The same list from its first page."""

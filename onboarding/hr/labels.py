@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.urls import reverse
@@ -11,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation.trans_real import catalog
 
 from onboarding import obstacles, policy
 from onboarding.history.event_words import describe_event
@@ -58,7 +60,14 @@ def format_time(local: datetime) -> str:
 
 
 def format_start(starter: Starter) -> str:
-    return date_format(starter.start_local, "LISTED")
+    # Without its zone: two starts at one moment in different zones are equal otherwise.
+    return _format_listed(catalog(), starter.start_local.replace(tzinfo=None))
+
+
+@lru_cache(maxsize=4096)
+def _format_listed(_language: object, local: datetime) -> str:
+    """Many starters begin at the same moment, and formatting one takes longer than showing a row."""
+    return date_format(local, "LISTED")
 
 
 DUPLICATE_MATCHES = {
@@ -177,7 +186,7 @@ def describe_issues(starter: Starter) -> list[dict[str, Any]]:
             "when": issue.intended_at.astimezone(starter.zone_info),
             "words": _issue_words(issue),
         }
-        for issue in starter.issues.select_related("actor").order_by("-number")
+        for issue in sorted(starter.issues.all(), key=lambda issue: -issue.number)
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -36,6 +36,8 @@ from onboarding.starters.errors import OwnStarter, UnacknowledgedDuplicate
 
 Phase, Status = StarterImport.Phase, ImportRow.Status
 ADDABLE = (Status.GOOD, Status.QUESTION)
+# The worker checks the starters of an import later, because the next rows would wait until it has checked those before.
+CHECK_AFTER = timedelta(minutes=1)
 # Why adding stopped early.
 STOPS: dict[str, Words] = {
     "daily_limit": _(
@@ -138,17 +140,36 @@ def _finish(stored: StarterImport, *, stopped: str = "") -> None:
 def _add_batch(stored: StarterImport, rows: list[ImportRow]) -> None:
     """Raises DailyLimitReached, DirectorySilent."""
     before = {row.pk: (row.status, row.findings, row.shown, row.values) for row in rows}
-    for candidate in check_rows(stored, rows):
-        row = candidate.row
-        row.is_wanted = False
-        if (row.status, row.findings, row.shown, row.values) == before[row.pk] and row.status in ADDABLE:
-            _add_row(candidate, stored.uploaded_by)
-        else:
-            save_rows([row])
+    candidates = check_rows(stored, rows)
+    for first in range(0, len(candidates), recording.SAVED_TOGETHER):
+        together = candidates[first : first + recording.SAVED_TOGETHER]
+        _add_together(together, before, stored.uploaded_by)
 
 
-def _add_row(candidate: Candidate, by: Any) -> None:
-    """Record the row and its result in one transaction. Raises DailyLimitReached."""
+def _add_together(candidates: list[Candidate], before: dict[int, Any], by: Any) -> None:
+    """Add rows in one transaction. Each has a savepoint, so the others stay if one fails. Raises DailyLimitReached."""
+    reached: DailyLimitReached | None = None
+    entries = [_entry_of(candidate) for candidate in candidates]
+    with recording.save_together(entries, check_after=CHECK_AFTER) as together:
+        for candidate in candidates:
+            row = candidate.row
+            row.is_wanted = False
+            if (row.status, row.findings, row.shown, row.values) != before[
+                row.pk
+            ] or row.status not in ADDABLE:
+                save_rows([row])
+                continue
+            try:
+                _add_row(candidate, by, together)
+            except DailyLimitReached as error:
+                reached = error
+                break
+    if reached:
+        raise reached
+
+
+def _add_row(candidate: Candidate, by: Any, together: recording.Together) -> None:
+    """Record the row and its result together, or neither. Raises DailyLimitReached."""
     row = candidate.row
     try:
         with audit.transaction():
@@ -156,7 +177,7 @@ def _add_row(candidate: Candidate, by: Any) -> None:
             if row.starter_id:
                 _move_starter(candidate, by)
             else:
-                row.starter_id = _record_starter(candidate, by).public_id
+                row.starter_id = _record_starter(candidate, by, together).public_id
             row.question, row.findings = "", []
             save_rows([row])
     except OwnStarter:
@@ -170,13 +191,18 @@ def _refuse(row: ImportRow, finding: Finding) -> None:
     save_rows([row])
 
 
-def _record_starter(candidate: Candidate, by: Any) -> Starter:
+def _entry_of(candidate: Candidate) -> AccountEntry:
+    return AccountEntry.from_look_up(candidate.found, typed=candidate.typed)
+
+
+def _record_starter(candidate: Candidate, by: Any, together: recording.Together) -> Starter:
     return recording.record_starter(
-        entry=AccountEntry.from_look_up(candidate.found, typed=candidate.typed),
+        entry=_entry_of(candidate),
         schedule=comparison.schedule_of(candidate.values),
         note=candidate.values.get(NOTE, ""),
         by=by,
         acknowledged_ids=candidate.row.shown["known"],
+        together=together,
     )
 
 

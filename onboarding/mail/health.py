@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from onboarding import clock
 from onboarding.models import Mail
 
@@ -28,11 +30,17 @@ class Delay:
 
 def read_delay() -> Delay | None:
     """Why mail is delayed now, or None; a refused set-up counts before a busy server."""
+    if not _waiting_mails().filter(fault__in=(Fault.SETUP, Fault.LATER)).exists():
+        return None
     return _read_delay_by(Fault.SETUP) or _read_delay_by(Fault.LATER)
 
 
+def _waiting_mails() -> QuerySet[Mail]:
+    return Mail.objects.filter(sent_at=None, dropped_at=None, refused_at=None)
+
+
 def _read_delay_by(fault: str) -> Delay | None:
-    waiting = Mail.objects.filter(sent_at=None, dropped_at=None, refused_at=None, fault=fault)
+    waiting = _waiting_mails().filter(fault=fault)
     oldest = waiting.order_by("written_at").first()
     if oldest is None or (fault == Fault.LATER and not _is_nothing_sent_since(oldest.written_at)):
         return None

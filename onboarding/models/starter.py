@@ -361,7 +361,9 @@ class Starter(models.Model):
         self.starts_at = self.start_local.astimezone(ZoneInfo("UTC"))
         with transaction.atomic(savepoint=False):
             super().save(*args, **kwargs)
-            if kwargs.get("update_fields") is None or NAME_FIELDS & set(kwargs["update_fields"]):
+            if kwargs.get("force_insert"):
+                starter_search.index_new_starter(self)
+            elif kwargs.get("update_fields") is None or NAME_FIELDS & set(kwargs["update_fields"]):
                 starter_search.index_starters(Starter.objects.filter(pk=self.pk))
 
     def save_check_result(self) -> None:

@@ -149,6 +149,12 @@ def index_starters(starters: QuerySet[Starter]) -> None:
         StarterWord.objects.using(using).bulk_create(rows, batch_size=BATCH_SIZE, ignore_conflicts=True)
 
 
+def index_new_starter(starter: Starter) -> None:
+    """Store the words of a starter that was inserted in this transaction."""
+    rows = [StarterWord(starter_id=starter.pk, word=word) for word in sorted(words_of_starter(starter))]
+    StarterWord.objects.using(starter._state.db).bulk_create(rows, ignore_conflicts=True)
+
+
 def index_all_starters(using: str = DEFAULT_DB_ALIAS) -> None:
     """Update the words of all unfinished starters, and of all starters without words.
 

@@ -43,6 +43,7 @@ from onboarding.policy.current import (
     normalise_department,
     only_stops_passes,
     pass_lifetime_minutes,
+    read_once,
     version_at,
 )
 from onboarding.policy.descriptions import SettingChange, describe_changes, format_setting, setting_field
@@ -100,6 +101,7 @@ __all__ = [
     "normalise_department",
     "only_stops_passes",
     "pass_lifetime_minutes",
+    "read_once",
     "record_version",
     "set_frozen",
     "setting_field",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -218,7 +220,31 @@ def _copy_of(version: PolicyVersion) -> PolicyVersion:
     return copied
 
 
+_read_once: ContextVar[list[list[_VersionKey]] | None] = ContextVar("policy_read_once", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Read only once which versions are in force, for a page that changes nothing. All its parts then say the same."""
+    token = _read_once.set([])
+    try:
+        yield
+    finally:
+        _read_once.reset(token)
+
+
 def _newest_keys() -> list[_VersionKey]:
+    """The newest active version of the site and of each department, read now or, within `read_once`, before."""
+    kept = _read_once.get()
+    if kept:
+        return kept[0]
+    keys = _read_newest_keys()
+    if kept is not None:
+        kept.append(keys)
+    return keys
+
+
+def _read_newest_keys() -> list[_VersionKey]:
     """The newest active version of the site and of each department.
 
     Most versions are in force at once. The others have a moment, and the clock is asked only while the newest has not

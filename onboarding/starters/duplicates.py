@@ -24,22 +24,33 @@ class Duplicate:
     match: Match
 
 
-def find_duplicates(person: AccountOrName) -> list[Duplicate]:
-    return find_duplicates_of_several([person])[duplicate_key(person)]
-
-
-def find_duplicates_of_several(people: Sequence[AccountOrName]) -> dict[str, list[Duplicate]]:
-    """Return the possible duplicates of each person by `duplicate_key`, latest first, in one query.
+class DuplicateSearch:
+    """The starters that can be duplicates of these people, read in one query.
 
     An unfinished starter with the same account is left out: the account cannot be added again anyway.
     """
-    rows = list(_candidate_rows(people))
-    return {
-        duplicate_key(person): [found for row in rows if (found := _match_duplicate(row, person))][
-            :MOST_DUPLICATES
-        ]
-        for person in people
-    }
+
+    def __init__(self, people: Sequence[AccountOrName]) -> None:
+        self.rows = list(_candidate_rows(people))
+
+    def find(self, person: AccountOrName) -> list[Duplicate]:
+        """Return the possible duplicates of one of the people, latest first."""
+        found = (_match_duplicate(row, person) for row in self.rows)
+        return [duplicate for duplicate in found if duplicate][:MOST_DUPLICATES]
+
+    def add(self, starter: Starter) -> None:
+        """Take into account a starter that was added after the query."""
+        self.rows.insert(0, starter)
+
+
+def find_duplicates(person: AccountOrName) -> list[Duplicate]:
+    return DuplicateSearch([person]).find(person)
+
+
+def find_duplicates_of_several(people: Sequence[AccountOrName]) -> dict[str, list[Duplicate]]:
+    """Return the possible duplicates of each person by `duplicate_key`, latest first, in one query."""
+    search = DuplicateSearch(people)
+    return {duplicate_key(person): search.find(person) for person in people}
 
 
 def find_duplicates_of_stored(starters: Sequence[Starter]) -> dict[int, list[Duplicate]]:

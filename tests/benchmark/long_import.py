@@ -13,10 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import django
 
@@ -28,7 +26,8 @@ import requests  # noqa: E402  (Django comes first)
 from portal.demo.process import raise_daily_limits  # noqa: E402
 from portal.sandbox.caller import command_of  # noqa: E402
 from tests.benchmark.pages import share  # noqa: E402
-from tests.faults.replicas import ZONE, Person, Portal, portal  # noqa: E402
+from tests.benchmark.pasted import upload_list  # noqa: E402
+from tests.faults.replicas import Person, Portal, portal  # noqa: E402
 
 ROWS = 10_000
 GROWTH = 1.15  # times the worker's memory after its first rows
@@ -59,20 +58,7 @@ def check_list(site: Portal, rows: int) -> Run:
     raise_daily_limits(site.environment, import_daily=50_000)
     tenant, hanna = site.tenant.tenant, site.person("hanna")
     names = [tenant.add_starter(f"listed{n}", f"Listed Person{n}").user_principal_name for n in range(rows)]
-    start = datetime.now(ZoneInfo(ZONE)).date() + timedelta(days=7)
-    table = "Account;Start date\n" + "".join(f"{name};{start}\n" for name in names)
-    hanna.get("/hr/import/")
-    token = hanna.form_with("pasted").fields["csrfmiddlewaretoken"]
-    stored = hanna.http.post(
-        f"{hanna.portal_url}/hr/import/",
-        data={"csrfmiddlewaretoken": token},
-        files={"file": ("long.csv", table.encode())},
-        headers={"Origin": hanna.portal_url, "Sec-Fetch-Site": "same-origin"},
-        timeout=120,
-        allow_redirects=False,
-    )
-    hanna.get(stored.headers["Location"])
-    hanna.send(hanna.form_with("time_zone"))
+    upload_list(hanna, names)
     run = Run()
     _follow(site, hanna, run, lambda: 1 - _count(site, "status = 'waiting'") / rows)
     _expect(run, site, "are ready to add", "status = 'good'", rows)

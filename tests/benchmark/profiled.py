@@ -2,7 +2,8 @@
 
 It runs in one process, over SQLite with 2,000 starters in a folder of its own. With PORTAL_DATA_DIR it takes the database
 that is there, or that of DATABASE_URL, which `tests.benchmark.many` can have filled. It measures processor time, so other
-work on the machine changes it less than it changes the time until an answer.
+work on the machine changes it less than it changes the time until an answer. A page and the bare view take turns. The number
+of function calls does not depend on the machine at all.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from urllib.parse import urlencode, urlsplit
 
 import django
@@ -79,15 +81,26 @@ def bare_view(client: Client) -> Callable[[], HttpResponse]:
     return lambda: handler(factory.get("/"))
 
 
+def measure_both(page: Callable[[], object], bare: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds of processor time of each (median), the database's own with it where it is SQLite."""
+    page(), bare()
+    pairs = [(measure(page), measure(bare)) for _ in range(ROUNDS)]
+    return statistics.median(taken for taken, _ in pairs), statistics.median(taken for _, taken in pairs)
+
+
 def measure(call: Callable[[], object]) -> float:
-    """Milliseconds of processor time (median), the database's own with it where it is SQLite."""
+    began = time.process_time()
     call()
-    times = []
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        call()
-        times.append((time.process_time() - began) * 1000)
-    return statistics.median(times)
+    return (time.process_time() - began) * 1000
+
+
+def count_calls(call: Callable[[], object]) -> int:
+    """How many functions one more call runs, Python's own among them."""
+    profile = cProfile.Profile()
+    profile.enable()
+    call()
+    profile.disable()
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
 
 def show_largest(call: Callable[[], object]) -> str:
@@ -103,15 +116,19 @@ def show_largest(call: Callable[[], object]) -> str:
 def main() -> None:
     fill_own_database()
     client = sign_in()
-    bare = measure(bare_view(client))
+    bare = bare_view(client)
     starter = Starter.objects.unfinished().first()
     pages = {f"HR's list: {what}": f"/hr/?{urlencode(query)}" for what, query in LOOKS.items()}
     pages |= {"HR's day": "/hr/day/", "HR's form": "/hr/new/", "to accept": "/hr/to-accept/"}
     pages |= {"HR's page of a starter": f"/hr/{starter.public_id}/"} if starter else {}
-    sys.stdout.write(f"{connection.vendor}; a bare view with session and user: {bare:.2f} ms\n")
+    sys.stdout.write(f"{connection.vendor}; beside a bare view with session and user: time, function calls\n")
     for what, path in pages.items():
-        taken = measure(lambda path=path: client.get(path))  # type: ignore[misc]
-        sys.stdout.write(f"  {what:<56} {taken:7.1f} ms {taken / bare:6.1f}\n")
+        page: Callable[[], object] = partial(client.get, path)
+        taken, least = measure_both(page, bare)
+        calls, fewest = count_calls(page), count_calls(bare)
+        sys.stdout.write(
+            f"  {what:<56} {taken:7.1f} of {least:4.2f} ms {taken / least:6.1f}  {calls:7} of {fewest} {calls / fewest:6.1f}\n"
+        )
     sys.stdout.write(show_largest(lambda: client.get("/hr/")))
 
 

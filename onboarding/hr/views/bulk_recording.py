@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,10 @@ class Row:
     @property
     def account_or_name(self) -> AccountOrName:
         return self.lookup.found.account if self.lookup.found else self.typed
+
+    @property
+    def entry(self) -> AccountEntry:
+        return AccountEntry.from_look_up(self.lookup.found, typed=self.typed)
 
     @property
     def checkbox_value(self) -> str:
@@ -189,9 +194,9 @@ def _find_error(row: Row) -> str:
 
 
 def _save_and_show_rest(request: HttpRequest, form: BulkForm, rows: list[Row]) -> HttpResponse:
-    for row in rows:
-        if row.is_selected:
-            _save_row(request, form, row)
+    selected = [row for row in rows if row.is_selected]
+    for first in range(0, len(selected), recording.SAVED_TOGETHER):
+        _save_rows(request, form, selected[first : first + recording.SAVED_TOGETHER])
     saved = [row.saved for row in rows if row.saved]
     left = [row for row in rows if not row.saved]
     if not left:
@@ -206,14 +211,21 @@ def _save_and_show_rest(request: HttpRequest, form: BulkForm, rows: list[Row]) -
     return _render_page(request, rest, left, saved=saved, status=200 if saved else 409)
 
 
-def _save_row(request: HttpRequest, form: BulkForm, row: Row) -> None:
+def _save_rows(request: HttpRequest, form: BulkForm, rows: Sequence[Row]) -> None:
+    with recording.save_together([row.entry for row in rows]) as together:
+        for row in rows:
+            _save_row(request, form, row, together)
+
+
+def _save_row(request: HttpRequest, form: BulkForm, row: Row, together: recording.Together) -> None:
     try:
         row.saved = recording.record_starter(
-            entry=AccountEntry.from_look_up(row.lookup.found, typed=row.typed),
+            entry=row.entry,
             schedule=form.schedule,
             note=form.cleaned_data["note"],
             by=request.user,
             acknowledged_ids=[duplicate.starter.public_id for duplicate in row.duplicates],
+            together=together,
         )
     except daily_limits.DailyLimitReached:
         row.set_error(str(DAILY_LIMIT_REACHED))

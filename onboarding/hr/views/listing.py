@@ -14,7 +14,7 @@ from onboarding.hr.counts import MOST, format_count
 from onboarding.hr.filters import LONG_PAGE_SIZE, PAGE_SIZE, SORTS, StarterFilters
 from onboarding.hr.lists.printed import describe_fields
 from onboarding.hr.lists.reading import Page, read_page
-from onboarding.hr.lists.rows import build_rows
+from onboarding.hr.lists.rows import render_rows
 from onboarding.hr.lists.saved import list_saved, without_search
 from onboarding.mail import health
 from onboarding.models import Starter
@@ -35,7 +35,7 @@ def list_starters(request: HttpRequest) -> HttpResponse:
         "waiting_count": 0 if filters.q else acceptance.waiting_starters()[: MOST + 1].count(),
         "page": page,
         "is_cut": page.is_cut,
-        "rows": build_rows(page.starters),
+        "rows": render_rows(page.starters),
         "filters": filters,
         "state_choices": filters.state_choices(),
         "day_choices": filters.day_choices(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,6 +25,7 @@ from onboarding.stops import codes
 @hr_only
 def starter_page(request: HttpRequest, public_id: str) -> HttpResponse:
     starter = starter_or_404(public_id)
+    prefetch_related_objects([starter], "issues")  # a dozen questions below are about them
     rules, now = policy.for_starter(starter), clock.now()
     action = attention.find_action_needed(starter, rules, now)
     if attention.is_stopped(starter):
