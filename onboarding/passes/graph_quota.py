@@ -105,9 +105,7 @@ def acquire_or_queue(starter: Starter, person: Any, *, more: int = 0) -> Wait | 
 def _acquire_position(starter: Starter, person: Any, *, more: int) -> tuple[Wait | None, datetime]:
     """Do the same as `acquire_or_queue`, and also return when the person joined the queue."""
     row, now = _row_with_limits(), clock.now()
-    turn = _own_turn(starter, person, now)
-    asked_at = turn.asked_at if turn else now
-    ahead = _earlier_turns(asked_at, turn).count()
+    turn, asked_at, ahead = _find_position(starter, person, now, asked_at=now)
     calls = CALLS_PER_ISSUE + more
     opens = _opens_at(row, calls, ahead, now)
     if opens <= now:
@@ -125,9 +123,7 @@ def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = Non
     With `asked_at`, they get back their earlier position, ahead of people who asked later. Raises QueueLimitReached.
     """
     row, now = _row_with_limits(), clock.now()
-    turn = _own_turn(starter, person, now)
-    asked_at = turn.asked_at if turn else min(asked_at or now, now)
-    ahead = _earlier_turns(asked_at, turn).count()
+    turn, asked_at, ahead = _find_position(starter, person, now, asked_at=min(asked_at or now, now))
     wait = Wait(_opens_at(row, CALLS_PER_ISSUE, ahead, now), ahead)
     return _save_turn(starter, person, turn, wait, asked_at, now)
 
@@ -136,9 +132,8 @@ def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = Non
 def would_join_queue(starter: Starter, person: Any, *, more: int = 0) -> bool:
     """Whether a request now would get a new queue position. Takes no calls."""
     row, now = _row_with_limits(), clock.now()
-    if _own_turn(starter, person, now) is not None:
-        return False
-    return _opens_at(row, CALLS_PER_ISSUE + more, _earlier_turns(now, None).count(), now) > now
+    turn, _, ahead = _find_position(starter, person, now, asked_at=now)
+    return turn is None and _opens_at(row, CALLS_PER_ISSUE + more, ahead, now) > now
 
 
 def open_queue_position(starter: Starter) -> None:
@@ -147,10 +142,19 @@ def open_queue_position(starter: Starter) -> None:
     Turn.objects.filter(starter=starter).update(opens_at=now, lapses_at=now + POSITION_LIFETIME)
 
 
-def _own_turn(starter: Starter, person: Any, now: datetime) -> Turn | None:
-    """Delete the lapsed positions, and return the person's own, if any."""
+def _find_position(
+    starter: Starter, person: Any, now: datetime, *, asked_at: datetime
+) -> tuple[Turn | None, datetime, int]:
+    """Delete the lapsed positions. Return the person's own, if any, since when it counts, and how many are ahead.
+
+    `asked_at` counts for a person without a position. Usually nobody waits: then one small query is enough.
+    """
+    if not Turn.objects.exists():
+        return None, asked_at, 0
     Turn.objects.exclude(_unfinished_turns(now)).delete()
-    return Turn.objects.filter(starter=starter, person=person).first()
+    turn = Turn.objects.filter(starter=starter, person=person).first()
+    asked_at = turn.asked_at if turn else asked_at
+    return turn, asked_at, _earlier_turns(asked_at, turn).count()
 
 
 def _earlier_turns(asked_at: datetime, turn: Turn | None) -> QuerySet[Turn]:
@@ -168,7 +172,7 @@ def _save_turn(
     An opening time that is still ahead stays. One that has passed, while others were slower, moves to that of `wait`.
     """
     if turn is None:
-        # `_own_turn` has deleted the lapsed positions.
+        # `_find_position` has deleted the lapsed positions.
         if Turn.objects.filter(person=person).count() >= MOST_POSITIONS_PER_PERSON:
             raise QueueLimitReached
         turn = Turn(starter=starter, person=person, asked_at=asked_at)
