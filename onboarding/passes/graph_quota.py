@@ -13,6 +13,7 @@ repeated after a 5xx, which counts as one call here.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -67,6 +68,9 @@ class IssueCalls:
 
     def __init__(self) -> None:
         self.taken = self.made = 0
+        self.reads_sign_ins = (
+            False  # whether a call of the other quota was taken, which `sign_ins` reports as answered
+        )
         self.asked_at: datetime | None = None  # when the person joined the queue
 
     def __enter__(self) -> Self:
@@ -75,11 +79,18 @@ class IssueCalls:
     def __exit__(self, *_: object) -> None:
         self.settle_calls()
 
-    def acquire_or_queue(self, starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
-        """Do the same as the function `acquire_or_queue`, and remember the calls, so that `settle_calls` reports them."""
-        wait, self.asked_at = _acquire_position(starter, person, more=more)
+    def acquire_or_queue(
+        self, starter: Starter, person: Any, *, take_sign_in_call: Callable[[], bool], more: int = 0
+    ) -> Wait | None:
+        """Do the same as the function `acquire_or_queue`, and remember the calls, so that `settle_calls` reports them.
+
+        `take_sign_in_call` runs in the same transaction, if the calls were taken: the manager waits for each commit.
+        """
+        with transaction.atomic():
+            wait, self.asked_at = _acquire_position(starter, person, more=more)
+            reads_sign_ins = wait is None and take_sign_in_call()
         if wait is None:
-            self.taken = CALLS_PER_ISSUE + more
+            self.taken, self.reads_sign_ins = CALLS_PER_ISSUE + more, reads_sign_ins
         return wait
 
     def settle_calls(self) -> None:
