@@ -12,9 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
 # Letters and signs that need no percent sign before them, and bytes that have one (RFC 3986).
 WORD = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
@@ -61,6 +58,9 @@ def fault_of_several_servers(database: Mapping[str, Any]) -> str:
 
 def fault_of_options(options: dict[str, object]) -> str:
     """The problem with the options of a database address (after the question mark)."""
+    import psycopg  # slow to import, and installations with SQLite start without it
+    from psycopg.conninfo import make_conninfo
+
     try:
         make_conninfo("", **{name: str(value) for name, value in options.items()})
     except psycopg.Error:
