@@ -85,11 +85,8 @@ test-faults: dev-environment  ## processes killed at exact moments, databases he
 	@FAULT_ROUNDS=$(ROUNDS) $(DEV) -m tests.support.with_postgresql $(DEV) -m pytest -q tests/faults/test_exact_kills.py \
 	  tests/faults/test_fault_rows.py tests/faults/test_postgresql_lost.py
 
-bench: dev-environment  ## measure passes, pages, the API, lists of a million, imports, memory and start-up, on both databases
-	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark && $(DEV) -m tests.benchmark.imported
-	@DATABASE_URL= $(DEV) -m tests.benchmark.profiled && DATABASE_URL= $(DEV) -m tests.benchmark.long_import
-	@$(DEV) -m tests.support.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
-	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.benchmark
+bench: dev-environment  ## measure clicks, pages, lists of a million, imports, memory, start-up (BENCH="--sizes 10000 100000")
+	@$(DEV) -m tests.benchmark.whole $(BENCH)
 
 load: dev-environment  ## hundreds of managers within a minute, each with a starter (LOAD="--starters 5000" for all)
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.load $(LOAD)

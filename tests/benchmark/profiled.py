@@ -34,6 +34,7 @@ from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.test import Client, RequestFactory  # noqa: E402
 
 from onboarding.models import Starter  # noqa: E402
+from portal.management.commands.bench import beside_bar  # noqa: E402
 from portal.models import User  # noqa: E402
 from portal.supervisor import manage_command  # noqa: E402
 from tests.benchmark.lists import LOOKS  # noqa: E402
@@ -41,6 +42,7 @@ from tests.benchmark.many import statements  # noqa: E402
 
 ROUNDS = 15
 STARTERS = 2000  # in a database of its own
+PAGE_BAR = 6.0  # times the bare view
 LARGEST = 10  # shares of a profile
 
 
@@ -111,7 +113,8 @@ def main() -> None:
     sys.stdout.write(f"{connection.vendor}; a bare view with session and user: {bare:.2f} ms\n")
     for what, path in pages.items():
         taken = measure(lambda path=path: client.get(path))  # type: ignore[misc]
-        sys.stdout.write(f"  {what:<56} {taken:7.1f} ms {taken / bare:6.1f}\n")
+        ratio = taken / bare
+        sys.stdout.write(f"  {what:<56} {taken:7.1f} ms {ratio:6.1f} {beside_bar(ratio, PAGE_BAR)}\n")
     sys.stdout.write(show_largest(lambda: client.get("/hr/")))
 
 
