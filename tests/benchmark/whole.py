@@ -35,9 +35,9 @@ class Stage:
         return child.wait(), found
 
 
-def stages(passes: str, sizes: list[str], rows: str) -> list[Stage]:
-    click = ("manage.py", "bench", "--passes", passes)
-    pages = ("-m", "tests.benchmark", "--sizes", *sizes)
+def stages(wanted: argparse.Namespace) -> list[Stage]:
+    click = ("manage.py", "bench", "--passes", wanted.passes, "--rush", wanted.rush)
+    pages = ("-m", "tests.benchmark", "--sizes", *wanted.sizes)
     on_postgresql = ("-m", "tests.support.with_postgresql", "--durable")
     shell = f'{sys.executable} {" ".join(click)} --database "$DATABASE_URL"'
     return [
@@ -49,13 +49,13 @@ def stages(passes: str, sizes: list[str], rows: str) -> list[Stage]:
             "PostgreSQL: pages, lists, memory, start-up, the API", (*on_postgresql, sys.executable, *pages)
         ),
         Stage("SQLite: an imported list", ("-m", "tests.benchmark.imported")),
-        Stage("SQLite: a long import with the site live", ("-m", "tests.benchmark.long_import", rows)),
+        Stage("SQLite: a long import with the site live", ("-m", "tests.benchmark.long_import", wanted.rows)),
     ]
 
 
 def main(wanted: argparse.Namespace) -> int:
     failed, summary = [], []
-    for stage in stages(wanted.passes, wanted.sizes, wanted.rows):
+    for stage in stages(wanted):
         status, found = stage.run()
         summary += [f"  {stage.what.partition(':')[0]}: {line}" for line in found]
         if status:
@@ -77,6 +77,7 @@ def say(words: str) -> None:
 if __name__ == "__main__":
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--passes", default="30", help="clicks, one after the other")
+    words.add_argument("--rush", default="96", help="clicks, sixteen at a time")
     words.add_argument(
         "--sizes", nargs="*", default=["10000", "1000000"], help="numbers of starters in the lists"
     )
