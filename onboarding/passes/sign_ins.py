@@ -270,8 +270,6 @@ def store_click_reading(
     The worker may have stored a sign-in since the page was loaded, so load the stored values again. One transaction, because
     the manager waits for each commit.
     """
-    if was_read:
-        sign_in_quota.mark_answered()
     if isinstance(read, graph.SignIns):
         _store_reading(starter, read)
     elif isinstance(read, graph.ReadNotPermitted):
@@ -279,6 +277,8 @@ def store_click_reading(
     elif isinstance(read, graph.Throttled):
         sign_in_quota.back_off(read.retry_after)
     starter.refresh_from_db(fields=STORED_FIELDS)
+    if was_read:
+        sign_in_quota.mark_answered()  # last, because everybody waits for the lock of that row
 
 
 def is_too_old(starter: Starter) -> bool:
