@@ -11,13 +11,16 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 PYTEST = $(DEV) -m pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 ROUNDS ?= 50
 EACH_ONCE ?=
+# The version of PostgreSQL that the tests run on, such as 15: one of the wheel's (16 and 18), or one that is installed.
+PG_VERSION ?=
+export PG_VERSION
 
 # Many processes read the same modules: also where somebody wants no compiled ones kept, each compiling all of them
 # would take a tenth of the time.
 test test-all test-sqlite test-postgresql test-quick-313 lint breaks: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help connectors demo demo-reset tour ticket-tour drill release bench load load-api slow queue test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy metrics docs lint types format lock messages sbom licences run-environment dev-environment page-tools
+.PHONY: help connectors demo demo-reset tour ticket-tour drill release bench load load-api slow queue failover test test-all test-sqlite test-postgresql test-quick-313 test-faults cases breaks breaks-all mutants lighthouse scan pictures tampering privacy metrics docs lint types format lock messages sbom licences run-environment dev-environment page-tools
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +59,7 @@ test-all:  ## run everything on both databases, the long runs whole (some hours)
 test-sqlite: dev-environment page-tools  ## run all tests on SQLite
 	@echo "Tests on SQLite"; DATABASE_URL= EACH_ONCE=$(EACH_ONCE) $(PYTEST) $(TESTS)
 
-test-postgresql: dev-environment page-tools  ## run all tests on a real PostgreSQL, which it brings along
+test-postgresql: dev-environment page-tools  ## run all tests on a real PostgreSQL, its own, or PG_VERSION=15
 	@echo "Tests on PostgreSQL"; EACH_ONCE=$(EACH_ONCE) $(DEV) -m tests.support.with_postgresql $(PYTEST) $(TESTS)
 
 # Tables, Graph's answers over HTTP, pages and forms over the ORM, and tokens: no browser and no second process.
@@ -89,11 +92,8 @@ drill: dev-environment  ## back up under load, restore beside, adopt, reconcile,
 release:  ## commit, tag and archive a version, with notes and checksums (VERSION=1.2.0; DRY_RUN=1 only shows the notes)
 	@$(PYTHON) requirements/release.py $(if $(VERSION),$(VERSION),"") $(if $(DRY_RUN),--dry-run)
 
-bench: dev-environment  ## measure passes, pages, the API, lists of a million, imports, memory and start-up, on both databases
-	@$(DEV) manage.py bench && DATABASE_URL= $(DEV) -m tests.benchmark && $(DEV) -m tests.benchmark.imported
-	@DATABASE_URL= $(DEV) -m tests.benchmark.profiled && DATABASE_URL= $(DEV) -m tests.benchmark.long_import
-	@$(DEV) -m tests.support.with_postgresql --durable sh -c '$(DEV) manage.py bench --database "$$DATABASE_URL"'
-	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.benchmark
+bench: dev-environment  ## measure clicks, pages, lists of a million, imports, memory, start-up (BENCH="--sizes 10000 100000")
+	@$(DEV) -m tests.benchmark.whole $(BENCH)
 
 load: dev-environment  ## hundreds of managers within a minute, each with a starter (LOAD="--starters 5000" for all)
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.load $(LOAD)
@@ -106,6 +106,10 @@ slow: dev-environment  ## a minute of 200 slow and 500 idle clients, without a p
 
 queue: dev-environment  ## two hundred managers at once, and Microsoft at its published limit: a quarter of an hour
 	@$(DEV) -m tests.support.with_postgresql --durable $(DEV) -m tests.performance.queue_times $(QUEUE)
+
+failover: dev-environment  ## kill PostgreSQL's primary while managers create passes, and promote its replica
+	@FAILOVER_PASSES=$${FAILOVER_PASSES:-48} $(DEV) -m tests.support.with_postgresql \
+	  $(DEV) -m pytest -q -s tests/postgresql/test_failover.py
 
 mutants: dev-environment  ## make every small mistake in the heart, and see that a test notices it
 	@$(DEV) -m tests.mutation

@@ -28,6 +28,7 @@ from portal.service_urls import (
     fault_of_entra_login,
     fault_of_mail_url,
     fault_of_options,
+    fault_of_several_servers,
     is_reached_over_network,
 )
 
@@ -37,6 +38,7 @@ ORIGIN = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST})(?::(?P<port>\d{{1,5
 LINK = re.compile(rf"https://{HOST}(?::\d{{1,5}})?(?:[/?#]\S*)?")
 
 
+SEVERAL_SERVERS = "postgres://portal@db1.example,db2.example/portal?target_session_attrs=read-write"
 # What libpq needs to accept only a server whose certificate and name it has verified.
 VERIFIED_TLS = {"sslmode": "verify-full", "sslrootcert": certifi.where()}
 
@@ -98,6 +100,8 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
         config: dict[str, Any] = self.db_url_config(url)
         if fault := fault_of_options(config.get("OPTIONS", {})):
             raise invalid_setting(name, fault, f"{example}?sslmode=verify-full")
+        if fault := fault_of_several_servers(config):
+            raise invalid_setting(name, fault, SEVERAL_SERVERS)
         if is_reached_over_network(config):
             config["OPTIONS"] = _verified_tls(config.get("OPTIONS", {}))
         return config

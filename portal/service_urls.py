@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
 # Letters and signs that need no percent sign before them, and bytes that have one (RFC 3986).
 WORD = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
-SERVER = rf"(?:{WORD}*(?::{WORD}*)?@)?(?P<host>{HOST})?(?::(?P<port>\d{{1,5}}))?"
+LOGIN = rf"(?:{WORD}*(?::{WORD}*)?@)?"
+SERVER = rf"{LOGIN}(?P<host>{HOST})?(?::(?P<port>\d{{1,5}}))?"
+# A primary and its replicas: hosts with commas between them, either all with a port or none.
+SERVERS = rf"{LOGIN}(?P<hosts>{HOST}(?:,{HOST})+|{HOST}:\d{{1,5}}(?:,{HOST}:\d{{1,5}})+)"
 QUERY = r"(?:\?(?P<query>[^\s#]*))?"
 POSTGRESQL = re.compile(rf"postgres(?:ql)?://{SERVER}/{WORD}+{QUERY}")
+REPLICATED = re.compile(rf"postgres(?:ql)?://{SERVERS}/{WORD}+{QUERY}")
+WRITABLE = frozenset({"read-write", "primary"})  # of libpq's target_session_attrs: no replica has them
 MAIL_SERVER = re.compile(rf"smtp(?:\+tls|\+ssl)?://{SERVER}/?{QUERY}")
 PERCENT_CODES = (
     "Special characters in user and password need % codes (# is %23, / is %2F, @ is %40, ? is %3F)"
@@ -35,14 +37,30 @@ def fault_of_database_url(url: str) -> str:
         return _fault_of_sqlite(url)
     if not url.startswith(("postgres:", "postgresql:")):
         return "must be the address of a SQLite or PostgreSQL database"
-    found = POSTGRESQL.fullmatch(url)
-    if found is None:
-        return f"must be postgres://user:password@host:port/name. {PERCENT_CODES}"
-    return _fault_of_port(found["port"])
+    if found := POSTGRESQL.fullmatch(url):
+        return _fault_of_port(found["port"])
+    if found := REPLICATED.fullmatch(url):
+        return next(filter(None, map(_fault_of_port, re.findall(r":(\d+)(?:,|$)", found["hosts"]))), "")
+    return f"must be postgres://user:password@host:port/name. {PERCENT_CODES}"
+
+
+def fault_of_several_servers(database: Mapping[str, Any]) -> str:
+    """The problem with Django's settings of a database that name several servers; empty if there is none.
+
+    Without `target_session_attrs`, libpq takes the first server that answers. After a fail-over that may be a replica.
+    """
+    options = database.get("OPTIONS", {})
+    hosts = f"{options.get('hostaddr') or options.get('host') or database.get('HOST') or ''}"
+    if "," not in hosts or options.get("target_session_attrs") in WRITABLE:
+        return ""
+    return "names several servers, so it must end with ?target_session_attrs=read-write"
 
 
 def fault_of_options(options: dict[str, object]) -> str:
     """The problem with the options of a database address (after the question mark)."""
+    import psycopg  # slow to import, and installations with SQLite start without it
+    from psycopg.conninfo import make_conninfo
+
     try:
         make_conninfo("", **{name: str(value) for name, value in options.items()})
     except psycopg.Error:

@@ -10,10 +10,12 @@ param ownerIdentityName string
 param keyUrl string
 param databaseHost string
 param signInClientId string
+param graphClientId string
 param apiClientId string
 param portalUrl string
 param organisationName string
 param timeZone string
+param metricsPort string
 param mailFrom string
 param hrAddress string
 param securityAddress string
@@ -35,6 +37,7 @@ var settings = [
   { name: 'AZURE_TENANT_ID', value: tenant().tenantId }
   { name: 'AZURE_AUTHORITY_HOST', value: environment().authentication.loginEndpoint }
   { name: 'SIGN_IN_CLIENT_ID', value: signInClientId }
+  { name: 'GRAPH_CLIENT_ID', value: graphClientId }
   { name: 'API_CLIENT_ID', value: apiClientId }
   { name: 'PORTAL_URL', value: portalUrl }
   { name: 'BEHIND_PROXY', value: 'on' }
@@ -43,6 +46,7 @@ var settings = [
   { name: 'DATABASE_LOGIN', value: 'entra' }
   { name: 'ORGANISATION_NAME', value: organisationName }
   { name: 'TIME_ZONE', value: timeZone }
+  { name: 'METRICS_ADDRESS', value: empty(metricsPort) ? '' : '0.0.0.0:${metricsPort}' }
   { name: 'MAIL_FROM', value: mailFrom }
   { name: 'HR_ADDRESS', value: hrAddress }
   { name: 'SECURITY_ADDRESS', value: securityAddress }
@@ -54,6 +58,13 @@ var portalSettings = [
 var ownerSettings = [
   { name: 'AZURE_CLIENT_ID', value: owner.properties.clientId }
   { name: 'DATABASE_URL', value: 'postgres://${ownerIdentityName}@${databaseHost}/portal' }
+]
+var metricsPorts = empty(metricsPort) ? [] : [
+  {
+    external: false
+    targetPort: int(metricsPort)
+    exposedPort: int(metricsPort)
+  }
 ]
 var keyVolumes = [
   {
@@ -127,6 +138,7 @@ resource web 'Microsoft.App/containerApps@2024-03-01' = {
         targetPort: 8000
         transport: 'http'
         allowInsecure: false
+        additionalPortMappings: metricsPorts
       }
       registries: portalRegistries
       secrets: [

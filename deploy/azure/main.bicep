@@ -37,6 +37,9 @@ param networkPrefix string = '10.60.0.0/22'
 @description('The registration that people sign in with.')
 param signInClientId string = ''
 
+@description('The registration that calls Microsoft Graph, if you made one. Empty: the managed identity calls it.')
+param graphClientId string = ''
+
 @description('The registration of the API. Empty: no API.')
 param apiClientId string = ''
 
@@ -45,6 +48,10 @@ param portalUrl string = ''
 
 param organisationName string = ''
 param timeZone string = 'Europe/Amsterdam'
+
+@description('The port where monitoring in the same environment reads numbers. Empty: no metrics.')
+param metricsPort string = ''
+
 param mailFrom string = ''
 param hrAddress string = ''
 
@@ -100,10 +107,12 @@ module apps 'apps.bicep' = if (!empty(image)) {
     keyUrl: foundation.outputs.keyUrl
     databaseHost: database.outputs.databaseHost
     signInClientId: signInClientId
+    graphClientId: graphClientId
     apiClientId: apiClientId
     portalUrl: portalUrl
     organisationName: organisationName
     timeZone: timeZone
+    metricsPort: metricsPort
     mailFrom: mailFrom
     hrAddress: hrAddress
     securityAddress: securityAddress

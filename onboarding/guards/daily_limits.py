@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from onboarding import clock
@@ -44,6 +44,13 @@ def is_manager_below_limit(person: Any, rules: EffectivePolicy) -> bool:
 
 def is_site_below_limit(rules: EffectivePolicy) -> bool:
     return bool(_passes_today().count() + _probes_today() < rules.site_daily)
+
+
+def are_both_below_limit(person: Any, rules: EffectivePolicy) -> bool:
+    """Whether the manager and the whole site may have one more pass today, in two queries instead of three."""
+    today = _passes_today().aggregate(site=Count("pk"), manager=Count("pk", filter=Q(actor=person)))
+    below = today["manager"] < rules.manager_daily and today["site"] + _probes_today() < rules.site_daily
+    return bool(below)
 
 
 def are_probes_below_limit(rules: EffectivePolicy) -> bool:

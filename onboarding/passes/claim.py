@@ -107,10 +107,7 @@ def _recheck_session(confirmation: Confirmation) -> None:
 
 def _recheck_daily_limits(confirmation: Confirmation, rules: EffectivePolicy) -> None:
     """Check the daily limits again. The audit lock serialises claims, so this count is exact."""
-    if not (
-        daily_limits.is_manager_below_limit(confirmation.person, rules)
-        and daily_limits.is_site_below_limit(rules)
-    ):
+    if not daily_limits.are_both_below_limit(confirmation.person, rules):
         raise ConcurrentUpdate("the daily limit is reached")
 
 

@@ -13,6 +13,7 @@ repeated after a 5xx, which counts as one call here.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -67,6 +68,9 @@ class IssueCalls:
 
     def __init__(self) -> None:
         self.taken = self.made = 0
+        self.reads_sign_ins = (
+            False  # whether a call of the other quota was taken, which `sign_ins` reports as answered
+        )
         self.asked_at: datetime | None = None  # when the person joined the queue
 
     def __enter__(self) -> Self:
@@ -75,11 +79,18 @@ class IssueCalls:
     def __exit__(self, *_: object) -> None:
         self.settle_calls()
 
-    def acquire_or_queue(self, starter: Starter, person: Any, *, more: int = 0) -> Wait | None:
-        """Do the same as the function `acquire_or_queue`, and remember the calls, so that `settle_calls` reports them."""
-        wait, self.asked_at = _acquire_position(starter, person, more=more)
+    def acquire_or_queue(
+        self, starter: Starter, person: Any, *, take_sign_in_call: Callable[[], bool], more: int = 0
+    ) -> Wait | None:
+        """Do the same as the function `acquire_or_queue`, and remember the calls, so that `settle_calls` reports them.
+
+        `take_sign_in_call` runs in the same transaction, if the calls were taken: the manager waits for each commit.
+        """
+        with transaction.atomic():
+            wait, self.asked_at = _acquire_position(starter, person, more=more)
+            reads_sign_ins = wait is None and take_sign_in_call()
         if wait is None:
-            self.taken = CALLS_PER_ISSUE + more
+            self.taken, self.reads_sign_ins = CALLS_PER_ISSUE + more, reads_sign_ins
         return wait
 
     def settle_calls(self) -> None:
@@ -105,9 +116,7 @@ def acquire_or_queue(starter: Starter, person: Any, *, more: int = 0) -> Wait | 
 def _acquire_position(starter: Starter, person: Any, *, more: int) -> tuple[Wait | None, datetime]:
     """Do the same as `acquire_or_queue`, and also return when the person joined the queue."""
     row, now = _row_with_limits(), clock.now()
-    turn = _own_turn(starter, person, now)
-    asked_at = turn.asked_at if turn else now
-    ahead = _earlier_turns(asked_at, turn).count()
+    turn, asked_at, ahead = _find_position(starter, person, now, asked_at=now)
     calls = CALLS_PER_ISSUE + more
     opens = _opens_at(row, calls, ahead, now)
     if opens <= now:
@@ -125,9 +134,7 @@ def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = Non
     With `asked_at`, they get back their earlier position, ahead of people who asked later. Raises QueueLimitReached.
     """
     row, now = _row_with_limits(), clock.now()
-    turn = _own_turn(starter, person, now)
-    asked_at = turn.asked_at if turn else min(asked_at or now, now)
-    ahead = _earlier_turns(asked_at, turn).count()
+    turn, asked_at, ahead = _find_position(starter, person, now, asked_at=min(asked_at or now, now))
     wait = Wait(_opens_at(row, CALLS_PER_ISSUE, ahead, now), ahead)
     return _save_turn(starter, person, turn, wait, asked_at, now)
 
@@ -136,9 +143,8 @@ def join_queue(starter: Starter, person: Any, *, asked_at: datetime | None = Non
 def would_join_queue(starter: Starter, person: Any, *, more: int = 0) -> bool:
     """Whether a request now would get a new queue position. Takes no calls."""
     row, now = _row_with_limits(), clock.now()
-    if _own_turn(starter, person, now) is not None:
-        return False
-    return _opens_at(row, CALLS_PER_ISSUE + more, _earlier_turns(now, None).count(), now) > now
+    turn, _, ahead = _find_position(starter, person, now, asked_at=now)
+    return turn is None and _opens_at(row, CALLS_PER_ISSUE + more, ahead, now) > now
 
 
 def open_queue_position(starter: Starter) -> None:
@@ -147,10 +153,19 @@ def open_queue_position(starter: Starter) -> None:
     Turn.objects.filter(starter=starter).update(opens_at=now, lapses_at=now + POSITION_LIFETIME)
 
 
-def _own_turn(starter: Starter, person: Any, now: datetime) -> Turn | None:
-    """Delete the lapsed positions, and return the person's own, if any."""
+def _find_position(
+    starter: Starter, person: Any, now: datetime, *, asked_at: datetime
+) -> tuple[Turn | None, datetime, int]:
+    """Delete the lapsed positions. Return the person's own, if any, since when it counts, and how many are ahead.
+
+    `asked_at` counts for a person without a position. Usually nobody waits: then one small query is enough.
+    """
+    if not Turn.objects.exists():
+        return None, asked_at, 0
     Turn.objects.exclude(_unfinished_turns(now)).delete()
-    return Turn.objects.filter(starter=starter, person=person).first()
+    turn = Turn.objects.filter(starter=starter, person=person).first()
+    asked_at = turn.asked_at if turn else asked_at
+    return turn, asked_at, _earlier_turns(asked_at, turn).count()
 
 
 def _earlier_turns(asked_at: datetime, turn: Turn | None) -> QuerySet[Turn]:
@@ -168,7 +183,7 @@ def _save_turn(
     An opening time that is still ahead stays. One that has passed, while others were slower, moves to that of `wait`.
     """
     if turn is None:
-        # `_own_turn` has deleted the lapsed positions.
+        # `_find_position` has deleted the lapsed positions.
         if Turn.objects.filter(person=person).count() >= MOST_POSITIONS_PER_PERSON:
             raise QueueLimitReached
         turn = Turn(starter=starter, person=person, asked_at=asked_at)

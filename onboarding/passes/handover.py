@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
@@ -129,7 +130,6 @@ def check_ready(
     refuse_before_queueing(confirmation, rules)
     _wait_for_quota(confirmation, calls)
     facts = _read_facts(confirmation, rules, calls)
-    sign_ins.store_click_reading(starter, facts.sign_ins)
     if sign_ins.is_too_old(starter):
         sign_ins.request_reading(starter)
         raise TryAgainLater("not_read_yet")
@@ -179,7 +179,10 @@ def _wait_for_quota(confirmation: Confirmation, calls: graph_quota.IssueCalls) -
 def _acquire_or_queue(confirmation: Confirmation, calls: graph_quota.IssueCalls) -> graph_quota.Wait | None:
     try:
         return calls.acquire_or_queue(
-            confirmation.starter, confirmation.person, more=calls_to_replace(confirmation)
+            confirmation.starter,
+            confirmation.person,
+            take_sign_in_call=partial(sign_ins.take_call_for_click, confirmation.starter),
+            more=calls_to_replace(confirmation),
         )
     except graph_quota.QueueLimitReached:
         raise TryAgainLater("queue_limit") from None
@@ -196,19 +199,22 @@ def _rejoin_queue(starter: Starter, person: Any, asked_at: datetime | None) -> P
 def _read_facts(
     confirmation: Confirmation, rules: EffectivePolicy, calls: graph_quota.IssueCalls
 ) -> graph.Facts:
-    """Read the facts for the guards. Read sign-in activity again, if its own limit has room."""
-    starter = confirmation.starter
-    reads_sign_ins = sign_ins.take_call_for_click(starter)
+    """Read the facts for the guards, also the sign-in activity if a call for it was taken, and store that."""
+    starter, facts = confirmation.starter, None
     calls.made += 1
     try:
-        return participants.read_facts(starter, rules, clock.now(), scarce=True, sign_ins=reads_sign_ins)
+        facts = participants.read_facts(
+            starter, rules, clock.now(), scarce=True, sign_ins=calls.reads_sign_ins
+        )
     except graph.Throttled:
         raise
     except graph.GraphError as error:
         raise record_unreadable(confirmation, error) from None
     finally:
-        if reads_sign_ins:
+        if calls.reads_sign_ins and facts is None:
             sign_in_quota.mark_answered()
+    sign_ins.store_click_reading(starter, facts.sign_ins, was_read=calls.reads_sign_ins)
+    return facts
 
 
 def _clear_late_pass(starter: Starter, facts: graph.Facts) -> None:

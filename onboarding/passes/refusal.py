@@ -67,8 +67,7 @@ def _is_likely_refused(confirmation: Confirmation, rules: EffectivePolicy) -> bo
         starter.problem
         or participants.find_admin_involvement(person, rules, clock.now())
         or approvals.list_missing_approvals(starter, rules)
-        or not daily_limits.is_manager_below_limit(person, rules)
-        or not daily_limits.is_site_below_limit(rules)
+        or not daily_limits.are_both_below_limit(person, rules)
     )
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Case, Q, QuerySet, Value, When
 
 from onboarding import clock, graph, jobs
@@ -261,10 +261,14 @@ def take_call_for_click(starter: Starter) -> bool:
     return is_useful and sign_in_quota.acquire_call(leave=CLICKS_LEAVE) == 0
 
 
-def store_click_reading(starter: Starter, read: graph.SignIns | graph.GraphError | None) -> None:
-    """Store what was read at a click. If the read failed, keep the known values.
+@transaction.atomic
+def store_click_reading(
+    starter: Starter, read: graph.SignIns | graph.GraphError | None, *, was_read: bool
+) -> None:
+    """Store what was read at a click, and that the call of its quota was answered. If it failed, keep the known values.
 
-    The worker may have stored a sign-in since the page was loaded, so load the stored values again.
+    The worker may have stored a sign-in since the page was loaded, so load the stored values again. One transaction, because
+    the manager waits for each commit.
     """
     if isinstance(read, graph.SignIns):
         _store_reading(starter, read)
@@ -273,6 +277,8 @@ def store_click_reading(starter: Starter, read: graph.SignIns | graph.GraphError
     elif isinstance(read, graph.Throttled):
         sign_in_quota.back_off(read.retry_after)
     starter.refresh_from_db(fields=STORED_FIELDS)
+    if was_read:
+        sign_in_quota.mark_answered()  # last, because everybody waits for the lock of that row
 
 
 def is_too_old(starter: Starter) -> bool:

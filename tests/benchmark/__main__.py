@@ -11,12 +11,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
+from portal.management.commands.bench import beside_bar  # noqa: E402  (Django comes first)
 from tests.benchmark import crowd, lists, pages, pasted, tickets  # noqa: E402  (Django comes first)
 from tests.benchmark.many import fill  # noqa: E402
 from tests.faults.replicas import Portal, portal  # noqa: E402
 from tests.support.databases import KIND  # noqa: E402
 
 SIZES = (10_000, 1_000_000)
+MEMORY_BAR, START_BAR = 250.0, 1.5  # megabytes, seconds
 
 
 def say(words: str) -> None:
@@ -36,12 +38,14 @@ def main(sizes: tuple[int, ...]) -> None:
             for what, seconds in measured:
                 say(f"  {what:<70} {seconds:7.1f}")
         say("Memory, megabytes (each process's share)")
-        for what, weight in pages.weights(site):
+        weights = list(pages.weights(site))
+        for what, weight in weights:
             say(f"  {what:<44} {weight:7.1f}")
+        total = sum(weight for _, weight in weights)
+        say(f"  memory of the whole installation, MB {total:.0f} {beside_bar(total, MEMORY_BAR)}")
         answers, ready = pages.start_up(site)
-        say(
-            f"Start-up: the site answers after {answers:.1f} s and is ready, worker and all, after {ready:.1f} s"
-        )
+        say(f"  cold start until the site answers, s {answers:.1f} {beside_bar(answers, START_BAR)}")
+        say(f"  cold start until it is ready, worker and all, s {ready:.1f} {beside_bar(ready, START_BAR)}")
         if site.database.url:
             say(f"{crowd.CROWD} who want one row for {crowd.HELD_SECONDS} s each, seconds: median, longest")
             for figure in crowd.measure(site.database.url):
@@ -61,11 +65,14 @@ def measure_many(site: Portal, sizes: tuple[int, ...]) -> None:
     by = site.database.one("SELECT min(id) FROM portal_user")
     for size in sizes:
         fill(site.database, made, size, by)
-        say("HR's list and search, milliseconds (median of 5)")
-        for line in lists.measure(hanna, size):
-            say(f"  {line.count:>9,} starters  {line.what:<32} {line.milliseconds:8.0f}")
-            if line.status != 200:
-                say(f"            that was an answer with status {line.status}")
+        say(
+            "HR's list and search, milliseconds (median of 5): waited, processor time, its ratio to the first size"
+        )
+        for what, cost in lists.measure(site, hanna):
+            ratio = cost.worked / few.setdefault(what, cost.worked)
+            bar = beside_bar(ratio, lists.BARS[bool(site.database.url)]) if made else ""
+            figures = f"{cost.waited * 1000:7.1f} {cost.worked * 1000:7.1f} {ratio:7.2f}"
+            say(f"  {size:>9,} starters  {what:<40} {figures} {bar}".rstrip())
         tickets.give_tickets(site, made, size)
         say(
             f"The API, milliseconds (median of {tickets.ROUNDS}): waited, processor time, its ratio to the first size"

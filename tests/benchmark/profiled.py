@@ -36,6 +36,7 @@ from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.test import Client, RequestFactory  # noqa: E402
 
 from onboarding.models import Starter  # noqa: E402
+from portal.management.commands.bench import beside_bar  # noqa: E402
 from portal.models import User  # noqa: E402
 from portal.supervisor import manage_command  # noqa: E402
 from tests.benchmark.lists import LOOKS  # noqa: E402
@@ -43,6 +44,7 @@ from tests.benchmark.many import statements  # noqa: E402
 
 ROUNDS = 15
 STARTERS = 2000  # in a database of its own
+PAGE_BAR = 6.0  # times the bare view
 LARGEST = 10  # shares of a profile
 
 
@@ -127,7 +129,8 @@ def main() -> None:
         taken, least = measure_both(page, bare)
         calls, fewest = count_calls(page), count_calls(bare)
         sys.stdout.write(
-            f"  {what:<56} {taken:7.1f} of {least:4.2f} ms {taken / least:6.1f}  {calls:7} of {fewest} {calls / fewest:6.1f}\n"
+            f"  {what:<56} {taken:7.1f} of {least:4.2f} ms {taken / least:6.1f}  {calls:7} of {fewest} {calls / fewest:6.1f} "
+            f"{beside_bar(taken / least, PAGE_BAR)}\n"
         )
     sys.stdout.write(show_largest(lambda: client.get("/hr/")))
 

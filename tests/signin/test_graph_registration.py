@@ -178,6 +178,20 @@ def test_the_doctor_names_the_variable_that_is_wrong(sandbox: Sandbox, settings:
     assert found.state == "wrong" and f"GRAPH_CLIENT_ID is set to {OTHER}" in found.detail
 
 
+LEFT = "UserAuthenticationMethod.ReadWrite.All"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("left", [[], [LEFT]], ids=["nothing", "a permission"])
+def test_the_doctor_finds_permissions_left_with_the_identity(sandbox: Sandbox, left: list[str]) -> None:
+    sandbox.tenant.registrations.other_grants[IDENTITY_PRINCIPAL_ID] = left
+
+    found = {result.id: result for result in run_checks()}["identity.credential"]
+
+    assert found.state == ("wrong" if left else "ok")
+    assert (LEFT in found.detail) == bool(left)
+
+
 def test_entras_log_names_the_registration(sandbox: Sandbox) -> None:
     graph.client().create_pass(BY_KEY["noor"].object_id, lifetime_minutes=60, request_id=UUID(OTHER))
 

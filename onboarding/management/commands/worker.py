@@ -68,6 +68,8 @@ class Command(BaseCommand):
     beats_at = cleans_at = watches_at = keeps_head_at = 0.0  # by the monotonic clock
 
     help = "Run the background jobs: send mail, resolve unclear passes, read accounts from Entra."
+    # Django's own checks are about the code, and load every page.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="run the jobs that are due, then stop")

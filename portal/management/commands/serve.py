@@ -16,6 +16,8 @@ from portal.supervisor import Program, become_supervisor, manage_command
 
 class Command(BaseCommand):
     help = "Run the portal on this machine: the site (gunicorn) and the worker."
+    # Django's own checks are about the code, and load every page. What the installation needs is checked below.
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -15,6 +15,8 @@ from portal.management import start
 
 class Command(BaseCommand):
     help = "Run the site (gunicorn) without the worker. Start `manage.py worker` beside it."
+    # Django's own checks are about the code, and load every page. What the installation needs is checked below.
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -108,6 +108,21 @@ def test_issues_are_numbered_and_record_existing_passes(tenant, held, confirmati
     assert reload(second).seen_before == ["dead"]
 
 
+@pytest.mark.parametrize(
+    "limits", [{"manager_daily": 1, "attempts": 1}, {"site_daily": 1, "manager_daily": 2}], ids=str
+)
+def test_a_claim_counts_the_passes_made_meanwhile(tenant, invite, confirmation, policy_says, limits):
+    policy_says(**limits)
+    click, other = confirmation(invite("noor")), confirmation(invite("liam"))
+    ready = check_ready(click, graph_quota.IssueCalls())
+    claim_issue(other, *check_ready(other, graph_quota.IssueCalls()))
+
+    with pytest.raises(PageOutdated):
+        claim_issue(click, *ready)
+
+    assert PassIssue.objects.count() == 1
+
+
 def change_meanwhile(cause: str, click: Confirmation, monkeypatch: pytest.MonkeyPatch, person: Any) -> None:
     match cause:
         case "another version":
