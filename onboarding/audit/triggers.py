@@ -121,12 +121,27 @@ def all_triggers(connection: BaseDatabaseWrapper) -> Iterator[Trigger]:
 
 def _is_there_already(connection: BaseDatabaseWrapper, table: str) -> str:
     """The SQL condition that a row with one of the unique values of the new one exists."""
-    with connection.cursor() as cursor:
-        found = connection.introspection.get_constraints(cursor, table).values()
-    unique = sorted({tuple(one["columns"]) for one in found if one["primary_key"] or one["unique"]})
+    unique = sorted(_unique_columns(connection, table))
     alike = (" AND ".join(f'"{name}" = NEW."{name}"' for name in columns) for columns in unique)
     rows = " OR ".join(f"({condition})" for condition in alike)
     return f"EXISTS (SELECT 1 FROM {table} WHERE {rows})"  # noqa: S608 - names of our own tables
+
+
+def _unique_columns(connection: BaseDatabaseWrapper, table: str) -> set[tuple[str, ...]]:
+    """The columns of the primary key and of each unique index of a table in SQLite.
+
+    Django's introspection parses the table's SQL for this, which takes far longer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA table_info({table})")
+        keys = sorted((place, name) for _, name, _, _, _, place in cursor.fetchall() if place)
+        cursor.execute(f"PRAGMA index_list({table})")
+        indexes = [name for _, name, is_unique, _, _ in cursor.fetchall() if is_unique]
+        found = {tuple(name for _, name in keys)}
+        for index in indexes:
+            cursor.execute(f'PRAGMA index_info("{index}")')
+            found.add(tuple(name for _, _, name in cursor.fetchall()))
+    return found
 
 
 _FUNCTION_BODY = " BEGIN RAISE EXCEPTION '%: %', TG_TABLE_NAME, TG_ARGV[0]; END "

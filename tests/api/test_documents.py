@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator
 
 from onboarding.api import documents, fields, problems
 from onboarding.api.urls import urlpatterns
+from tests.support import openapi
 
-VERSIONS = {"2.0": OpenAPIV2SpecValidator, "3.0.3": OpenAPIV30SpecValidator}
 
-
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["2.0", "3.0.3"])
 def test_the_document_is_valid(version):
-    assert list(VERSIONS[version](documents.write_document(version)).iter_errors()) == []
+    assert openapi.errors_in(documents.write_document(version)) == []
 
 
 @pytest.mark.parametrize(("address", "version"), [("openapi.json", "3.0.3"), ("swagger.json", "2.0")])
@@ -61,7 +59,7 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
             yield from walk(inner)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["2.0", "3.0.3"])
 def test_no_schema_has_a_field_for_a_pass(version):
     document = documents.write_document(version)
     schemas = document["definitions"] if version == "2.0" else document["components"]["schemas"]
@@ -75,7 +73,7 @@ def test_no_schema_has_a_field_for_a_pass(version):
     assert "code" not in documents.SHOWN
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", ["2.0", "3.0.3"])
 def test_importers_find_nothing_that_they_cannot_read(version):
     names = {name for name, _ in walk(documents.write_document(version))}
 

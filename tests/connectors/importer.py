@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
-from jsonschema import Draft4Validator
 
 METHODS = {"get", "put", "post", "delete"}
 
@@ -50,6 +49,8 @@ class Document:
 
     def require_valid(self, content: Any, schema: Any) -> None:
         """Assert that the content follows a schema of this file."""
+        from jsonschema import Draft4Validator  # takes seconds, and each process of a run imports this module
+
         shared = {name: self.written[name] for name in ("definitions", "components") if name in self.written}
         whole = allow_null({**schema, **shared})
         assert [error.message for error in Draft4Validator(whole).iter_errors(content)] == []

@@ -7,7 +7,6 @@ import subprocess
 from typing import Any
 from urllib.parse import urlsplit
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -63,6 +62,8 @@ def cluster() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_every_object_is_valid(cluster):
+    import kubernetes_validate  # takes seconds, and each process of a run imports this module
+
     for document in cluster.values():
         kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 

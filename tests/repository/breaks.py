@@ -10,6 +10,7 @@ whose test has one of these words in its name.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from tests.repository.case_breaks import CASE_BREAKS, CaseBreak
 
 TOP = Path(__file__).resolve().parents[2]
 AT_A_TIME = 2
+OUTPUT = "output.txt"  # of the tests, in the copy
 
 
 @dataclass(frozen=True)
@@ -349,6 +351,17 @@ BREAKS = (
 # Plugins and migrations take longer than most of these tests take to run.
 LEFT_OUT = [f"-pno:{name}" for name in ("cacheprovider", "playwright", "xdist", "hypothesispytest")]
 LEFT_OUT.append("--nomigrations")
+# What tests import besides the code that is broken. It is loaded once, and each run begins as a fork of that process.
+LIBRARIES = (
+    "pytest", "aiosmtpd.controller", "requests", "responses", "msal", "jwt",
+    "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.rsa", "openpyxl", "environ", "whitenoise.middleware",
+    "django.test.client", "django.test.utils", "django.template.defaulttags", "django.template.backends.django",
+    "django.forms", "django.views.generic", "django.db.backends.sqlite3.base", "django.db.models.sql.compiler",
+    "django.contrib.admin.apps", "django.core.management.commands.migrate", "django.core.handlers.wsgi",
+    "django.core.mail.backends.smtp", "unittest.mock", "gunicorn.workers.gthread", "polib", "yaml",
+)  # fmt: skip
+OURS = {"tests", "onboarding", "portal"}
+FORKS = multiprocessing.get_context("forkserver")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -369,6 +382,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(breaks: Sequence[Break | CaseBreak]) -> int:
     """Run two at a time, each in its own copy. Return how many no test noticed."""
+    FORKS.set_forkserver_preload(list(LIBRARIES))
     folders = [Path(tempfile.mkdtemp(prefix="breaks-", dir=made(TOP / "var"))) for _ in range(AT_A_TIME)]
     free: Queue[Path] = Queue()
     try:
@@ -400,21 +414,37 @@ def _turns_red(one: Break | CaseBreak, folder: Path) -> bool:
         return False
     path.write_text(whole.replace(one.before, one.after))
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-qx", *LEFT_OUT, *one.arguments],
-            cwd=folder,
-            env={**os.environ, "DATABASE_URL": "", "COLUMNS": "400"},  # wide enough to show the reason
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        status, output = run_tests(folder, [*LEFT_OUT, "-qx", *one.arguments])
     finally:
         path.write_text(whole)
-    red = next((line for line in done.stdout.splitlines() if one.is_noticed_in(line)), "")
+    red = next((line for line in output.splitlines() if one.is_noticed_in(line)), "")
     # 1: tests ran, and some failed. Anything else (no test found, a broken import) shows nothing.
-    noticed = done.returncode == 1 and bool(red)
-    print(f"{'✓' if noticed else '✗'} {one.title}\n    {red or done.stdout[-400:]}"[:500], flush=True)
+    noticed = status == 1 and bool(red)
+    print(f"{'✓' if noticed else '✗'} {one.title}\n    {red or output[-400:]}"[:500], flush=True)
     return noticed
+
+
+def run_tests(folder: Path, arguments: list[str]) -> tuple[int | None, str]:
+    """Run pytest in a copy, in a process of its own. Returns its status and what it wrote."""
+    process = FORKS.Process(target=_run_pytest, args=(folder, arguments))
+    process.start()
+    process.join()
+    return process.exitcode, (folder / OUTPUT).read_text()
+
+
+def _run_pytest(folder: Path, arguments: list[str]) -> None:
+    """Forget the code that was imported to get here, and run the tests with the code of the copy."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    os.chdir(folder)
+    sys.path[:] = [str(folder), *(each for each in sys.path if Path(each).resolve() != TOP)]
+    os.environ.update(DATABASE_URL="", COLUMNS="400")  # wide enough to show the reason
+    output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    import pytest
+
+    sys.exit(int(pytest.main(arguments)))
 
 
 def copied(folder: Path) -> None:
