@@ -453,6 +453,7 @@ def test_following_passes_does_not_delay_other_jobs(done, worker_here, monkeypat
     """With thousands of active passes, following them must not delay other jobs."""
     monkeypatch.setattr(worker.Command, "watch_every", 60.0)
     command = worker.Command()
+    command.has_begun = True  # and has queued what is done again and again
     for what in ("watch 1", "watch 2"):
         ask(what, priority=WATCH)
     for what in ("mail 1", "mail 2"):
