@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from onboarding import audit
 from onboarding.audit import stream
-from onboarding.models import AuditDetail, AuditEvent, AuditHead, AuditOutlet, Job
+from onboarding.models import AuditCode, AuditDetail, AuditEvent, AuditHead, AuditOutlet, Job
 from onboarding.worker import audit_outlets
 from portal.sandbox.people import BY_KEY
 
@@ -99,6 +99,7 @@ def test_a_database_with_fewer_events_than_written_is_an_error(log):
     record_events(3)
     stream.write_new_events()
     AuditEvent.objects.get(seq=3).detail.delete()
+    AuditCode.objects.get(event=3).delete()
     AuditEvent.objects.get(seq=3).delete()
     AuditHead.objects.update(seq=2)
 

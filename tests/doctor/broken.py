@@ -19,6 +19,7 @@ from onboarding import jobs, migrations, models, policy, sealing
 from onboarding.doctor import installation
 from onboarding.graph.permissions import PERMISSIONS, TOO_WIDE
 from onboarding.models import (
+    AuditCode,
     AuditEvent,
     AuditOutlet,
     DirectoryFinding,
@@ -142,6 +143,7 @@ def trail_cut(it: Installation) -> None:
     policy.add_version(PolicyVersion(reason="A test"), by=it.person("ada"))
     last = AuditEvent.objects.first()
     last.detail.delete()
+    AuditCode.objects.filter(event=last).delete()
     last.delete()
 
 

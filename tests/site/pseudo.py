@@ -79,6 +79,9 @@ class Reader(HTMLParser):
         if not self.inside:
             self.read.append(data)
 
+    def feed(self, data: str) -> None:
+        super().feed(data.replace("<wbr>", ""))  # where a long word may break
+
 
 def of_the_cast() -> set[str]:
     """The names, jobs, departments and groups of the sandbox tenant."""

@@ -621,7 +621,7 @@ NAMED = (
     *(permission.name for permission in PERMISSIONS),
     *TOO_WIDE,
     *("Sites.FullControl.All", "Calendars.ReadWrite", "api://AzureADTokenExchange", "Application Mail.Send"),
-    *(*PERMISSIONS_OF_API, "idtyp", "Application.Read.All"),
+    *(*PERMISSIONS_OF_API, "idtyp", "Application.Read.All", "AZURE_CLIENT_ID", "GRAPH_CLIENT_ID"),
     *(
         "auth_time",
         "acct",

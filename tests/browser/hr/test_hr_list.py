@@ -166,7 +166,9 @@ def test_filters_and_rows_are_dense(hr, starters):
         "[...document.querySelectorAll('.toolbar > *')].map((one) => one.getBoundingClientRect().bottom)"
     )
     # Other tests add people whose names need more lines.
-    height = "(path) => document.querySelector(`[href='${path}']`).closest('tr').getBoundingClientRect().height"
+    height = (
+        "(path) => document.querySelector(`[href='${path}']`).closest('tr').getBoundingClientRect().height"
+    )
 
     assert len({round(bottom) for bottom in hr.page.evaluate(bottoms)}) == 1
     assert all(40 <= hr.page.evaluate(height, starter.hr_path) <= 44 for starter in starters)
