@@ -45,14 +45,14 @@ EVENTS: dict[str, Words] = {
     "starter.brought_back": _("HR undid the withdrawal"),
     "starter.account_replaced": _("HR chose another account"),
     "starter.acceptance_cancelled": _(
-        "The other system changed the starter’s details. HR must accept the starter again"
+        "The other system changed the starter’s details, so HR must accept the starter again"
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
     "starter.accepted_by_rule": _(
         "The portal accepted its own proposal automatically, as two admins had allowed in the policy"
     ),
     "starter.requester_changed": _(
-        "The requester in the other system changed. HR must accept the starter again"
+        "The requester in the other system changed, so HR must accept the starter again"
     ),
     "starter.stopped": _("Someone used the emergency stop"),
     "starter.stop_code_made": _("HR created a stop code for the starter"),
@@ -82,7 +82,7 @@ EVENTS: dict[str, Words] = {
     "issue.void": _("Checked: no pass was created"),
     "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
     "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
-    "probe.intent": _("`manage.py prove_tenant` requested a test pass"),
+    "probe.intent": _("The test of the tenant requested a test pass"),
     "probe.created": _("Microsoft created a test pass (its code is never shown)"),
     "probe.refused": _("Microsoft refused a test pass"),
     "probe.unknown": _("The portal is checking whether a test pass was created"),

@@ -108,7 +108,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     fields = {"step": "do-move", "start_date": IN_A_MONTH.isoformat()}
     told = outcomes_of(page_of(henry.post("/hr/together/", hidden_of(page) | fields)))
 
-    assert "changed after you opened the list" in told["Noor de Vries"]
+    assert "have changed since you opened the list" in told["Noor de Vries"]
     assert told["Liam O'Brien"] == "Start date changed."
     assert "You are this person’s manager" in told["Nadia Khan"]
     assert "did not save your changes" in told["Yusuf Demir"]
@@ -173,7 +173,7 @@ def test_the_same_page_sent_twice_sends_no_second_link(browser_of, four, invite)
 
     told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
 
-    assert all("changed after you opened the list" in words for words in told.values())
+    assert all("have changed since you opened the list" in words for words in told.values())
     assert Mail.objects.filter(kind="invitation").count() == 3  # Yusuf's first, and then one each
 
 

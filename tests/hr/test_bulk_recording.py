@@ -44,7 +44,7 @@ def page_of(response, status=200):
 
 def rows_of(page):
     """Each row's words, by the account that was typed."""
-    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S)
+    body = re.search(r"<tbody>(.*?)</tbody>", page.replace("<wbr>", ""), re.S)
     rows = re.findall(r"<tr>(.*?)</tr>", body[1] if body else "", re.S)
     told = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
     return {

@@ -117,7 +117,7 @@ def test_withdrawn_starter_with_a_closed_window_must_be_added_again(browser_of, 
     ("starts_in", "if_not"),
     [
         (timedelta(days=9), "If the start date is wrong, change it."),
-        (timedelta(0), "If the starter does not come"),
+        (timedelta(0), "If this person will not start, withdraw the starter."),
     ],
 )
 def test_advice_after_the_link_depends_on_the_day(browser_of, invite, starts_in, if_not):
