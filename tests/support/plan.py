@@ -123,15 +123,15 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "answers/test_after_the_click.py::test_a_lost_pass_is_deleted_in_the_end": (
         4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "answers/test_before_the_click.py::test_every_answer_before_the_post_has_one_outcome": (
-        4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
+        8, "Each fourth answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "answers/test_click.py::test_every_answer_to_the_post_has_one_outcome": (
-        4, "Each second answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
+        8, "Each fourth answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
     "answers/test_click.py::test_the_next_click_works_under_both_documented_behaviours": (
-        2, "Each second answer, with both behaviours."),
+        4, "Each fourth answer, with both behaviours."),
     "answers/test_other_entrances.py": (
-        2, "Each second answer; how each is read is tested in tests/graph."),
+        4, "Each fourth answer; how each is read is tested in tests/graph."),
     "audit/test_tampering.py::test_tampering_is_refused_or_found": (
-        4, "Each second kind, on one of the two databases in turn."),
+        8, "Each fourth kind, on one of the two databases in turn."),
     "browser/admin/test_admin_screens.py::test_a_table_of_the_administration_fits": (
         2, "The tables are made alike; every page of the administration is opened in tests/site/test_who_may_what.py."),
     "browser/everyone/test_screens.py::test_refusal_page_fits_the_screen": (
@@ -142,14 +142,20 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "A script that is broken; one that was not loaded leaves the same page."),
     "browser/manager/test_refused_people.py": (
         3, "The pages are made alike; each guard's words are read without a browser, in guards and promise 4."),
+    "cases/test_hr_cases.py::test_h12_every_action_from_an_old_page_is_refused": (
+        2, "Each second action; the version is compared in one place."),
+    "cases/test_request_cases.py::test_s3_no_filter_in_the_administration_causes_a_server_error": (
+        3, "Each third table of the administration; their filters are made alike."),
     "cases/test_method_cases.py": (
         2, "Each second method; the table of methods is read in tests/graph/test_methods.py."),
     "cases/test_start_cases.py::test_o3_an_unreachable_database_is_reported_with_host_and_cause": (
         3, "Each command with one of the causes in turn."),
     "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (
-        3, "Each third part that can be broken; the others run in make test-all."),
+        6, "Each sixth part that can be broken; the others run in make test-all."),
     "faults/test_exact_kills.py": (
         3, "Two thirds of the kills, each on one of the two databases."),
+    "guards/test_guards_everywhere.py::test_each_place_reports_a_failing_guard": (
+        2, "Each second guard; each is asked about in guards/test_guards_table.py."),
     "guards/test_guards_everywhere.py::test_an_error_of_graph_refuses_everywhere": (
         2, "Each guard with facts of Graph's gets one of the two errors in turn."),
     "inputs/test_payloads.py::test_a_page_that_does_not_escape_is_noticed": (
@@ -157,19 +163,31 @@ SAMPLED: dict[str, tuple[int, str]] = {
     "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
         2, "Each search with few or with many found, in turn."),
     "mail/test_mail_answers.py::test_only_an_answer_about_the_address_ends_the_sending": (
-        4, "Each fourth code of the RFCs; how each is read is a table."),
+        8, "Each eighth code of the RFCs; how each is read is a table."),
     "operations/test_serve.py::test_serve_prints_the_people_and_stops_all_processes": (
         2, "One of the two signals that stop it."),
     "passes/handover": (
         2, "Each case on one of the two databases in turn."),
+    "passes/test_cancellation.py::test_nobody_else_can_act_on_the_pass": (
+        2, "Each second person with an action; who may do what is one function."),
+    "passes/test_cancellation.py::test_only_a_post_cancels_a_pass": (
+        3, "Each third method with an action; Django's decorator refuses them."),
     "passes/test_confirm.py": (
         3, "Each third state; every state is clicked in promise 6 and read in cases."),
     "passes/test_graph_quota.py": (
         2, "Each case on one of the two databases in turn."),
+    "policy/test_loosening.py::test_a_looser_version_waits_and_a_stricter_does_not": (
+        3, "Each third setting; the direction of each is a table that another test reads."),
+    "promises/test_4_only_a_safe_account_receives.py::test_an_unreadable_fact_counts_as_a_refusal": (
+        2, "Each second fact; what each guard makes of it is in guards/test_guards_table.py."),
     "promises/test_6_the_outcome_is_always_known.py": (
         2, "Each case, with one way to treat a second POST, on one of the two databases in turn."),
     "promises/test_6_the_outcome_is_always_known.py::test_an_unusable_response_leaves_no_pass": (
-        4, "Each response once, on one of the two databases and with one way to treat a second POST."),
+        8, "Each second response, on one of the two databases and with one way to treat a second POST."),
+    "promises/test_7_everything_can_be_read_afterwards.py::test_every_manipulation_of_the_audit_log_is_detected": (
+        2, "Each on one of the two databases; audit/test_tampering.py has them and more."),
+    "promises/test_7_everything_can_be_read_afterwards.py::test_the_database_refuses_changes_of_written_rows": (
+        2, "Each on one of the two databases in turn."),
     "site/test_pseudo_locale.py": (
         6, "Each kind of page in one state of six."),
     "starters/test_timetable.py::test_each_moment_is_exactly_this_one": (
@@ -178,6 +196,10 @@ SAMPLED: dict[str, tuple[int, str]] = {
         4, "Each fourth of what can differ, be named or fail."),
     "tenant/test_first_run.py::test_organisation_name_is_never_run_as_a_command": (
         3, "Each third name; quoting is one function."),
+    "tenant_proof/test_modes.py": (
+        2, "Each second mode of the sandbox."),
+    "tenant_proof/test_probe_passes.py::test_an_account_with_a_role_never_gets_one": (
+        3, "Each third way to hold a role; each is a guard's, in guards."),
     "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (
         5, "Each fifth of what can differ."),
     "tenant/test_runs_again.py::test_second_run_creates_only_missing_objects": (
