@@ -43,9 +43,8 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
                     "Missing permission: Graph refuses the request, although the token contains the permission"
                 ),
                 gettext(
-                    "Check that %(permission)s is granted as an application permission. Other possible "
-                    "causes: the permission was granted only recently, or the account is in a restricted "
-                    "management administrative unit."
+                    "Check that %(permission)s is still granted. Other possible causes: the permission was "
+                    "granted only recently, or the account is in a restricted management administrative unit."
                 )
                 % {"permission": permission},
             )

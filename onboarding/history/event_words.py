@@ -94,7 +94,7 @@ EVENTS: dict[str, Words] = {
         "Entra’s audit log lists a pass by the portal’s identity that is missing from this audit log"
     ),
     "directory.pass_by_another": _(
-        "According to Entra’s audit log, someone else created a pass for a starter"
+        "According to Entra’s audit log, someone created a pass for a starter outside the portal"
     ),
     "directory.pass_after_restore": _("Entra has a pass that the restored database does not know"),
     "directory.pass_not_logged": _("A pass that the portal created is missing from Entra’s audit log"),

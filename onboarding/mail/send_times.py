@@ -88,17 +88,23 @@ def _by_timetable(departments: Iterable[str]) -> list[tuple[EffectivePolicy, lis
     groups: defaultdict[tuple[object, ...], list[str]] = defaultdict(list)
     policies = policy.for_departments(departments)
     for name, rules in policies.items():
-        groups[rules.invite_before, rules.opens_before, rules.closes_after, rules.remind_on_day].append(name)
+        reminds = _reminds_now(rules)
+        groups[rules.invite_before, rules.opens_before, rules.closes_after, reminds].append(name)
     return [(policies[names[0]], names) for names in groups.values()]
+
+
+def _reminds_now(rules: EffectivePolicy) -> bool:
+    """Whether reminders of the day go out. During a freeze they wait."""
+    return rules.remind_on_day and not rules.frozen
 
 
 def _is_due(rules: EffectivePolicy, now: datetime) -> Q:
     """The starters, under this policy, whose manager the worker is about to write to."""
     soon = now + BATCH_WAIT
     due = Q(state=StarterState.RECORDED, problem="", starts_at__lte=soon + rules.invite_before)
-    if rules.remind_on_day:
+    if _reminds_now(rules):
         reminded = Q(reminded_for=F("start_date"), reminded_for__isnull=False)
         # A manager who was invited within the hour gets no reminder on top.
-        invited = Q(state=StarterState.INVITED) & ~Q(invited_at__gt=now - timedelta(hours=1))
+        invited = Q(state=StarterState.INVITED, problem="") & ~Q(invited_at__gt=now - timedelta(hours=1))
         due |= invited & Q(starts_at__lte=soon + rules.opens_before) & ~reminded
     return due & Q(starts_at__gte=now - rules.closes_after)

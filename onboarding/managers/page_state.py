@@ -381,7 +381,7 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 
 _WHY_UNAVAILABLE = {
     "frozen": _("See the notice above for the reason. Try again later."),
-    "not_in_use": _("This portal was restored from a backup and is not in use yet."),
+    "not_in_use": _("This portal’s database was restored or moved, and the portal is not in use yet."),
     "no_worker": format_lazy(
         _(
             "The portal cannot create passes at the moment, because a part of it is not running. Tell "

@@ -610,7 +610,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="For example c1. With a context, the manager must sign in again for each pass and meet its conditions. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
+                        help_text="For example c1. With a context, the manager must sign in again for each pass and meet the context’s conditions. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
                         max_length=3,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -831,7 +831,7 @@ class Migration(migrations.Migration):
                             ),
                         ],
                         default="skip",
-                        help_text="Checks that nobody has signed in with the account before. Needs AuditLog.Read.All and Entra ID P1. If the portal cannot read the last sign-in, only accounts created around the start date count as new.",
+                        help_text="Checks that nobody has signed in with the account before. Needs AuditLog.Read.All and Entra ID P1. If you choose to continue and the portal cannot read the last sign-in, only accounts created around the start date count as new.",
                         max_length=6,
                         verbose_name="last sign-in",
                     ),
@@ -1199,7 +1199,7 @@ class Migration(migrations.Migration):
                 (
                     "reason",
                     models.CharField(
-                        help_text="Auditors can read this reason. If you freeze the portal, the banner shows the reason to everyone.",
+                        help_text="Admins and auditors can read this reason, and the portal emails it to HR and the security team. If you freeze the portal, the banner shows the reason to everyone.",
                         max_length=300,
                         verbose_name="reason for the change",
                     ),
@@ -2051,7 +2051,7 @@ class Migration(migrations.Migration):
                                 "no_trail",
                                 "the portal’s identity created a pass that the portal’s audit log does not have",
                             ),
-                            ("by_another", "someone else created a pass for a starter"),
+                            ("by_another", "someone created a pass for a starter outside the portal"),
                             (
                                 "not_logged",
                                 "a pass that the portal created is missing from Entra’s audit log",
@@ -2415,9 +2415,9 @@ class Migration(migrations.Migration):
                     "released_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The time when the portal began to send the email.",
+                        help_text="The time when the email was queued for sending. Sending may begin later.",
                         null=True,
-                        verbose_name="sending started",
+                        verbose_name="queued",
                     ),
                 ),
                 (

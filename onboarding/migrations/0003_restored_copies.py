@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                         "no_trail",
                         "the portal’s identity created a pass that the portal’s audit log does not have",
                     ),
-                    ("by_another", "someone else created a pass for a starter"),
+                    ("by_another", "someone created a pass for a starter outside the portal"),
                     ("restored", "Entra has a pass that the restored database does not know"),
                     ("not_logged", "a pass that the portal created is missing from Entra’s audit log"),
                 ],

@@ -120,10 +120,10 @@ class Mail(models.Model):
     # The batch key (`outbox.batch_key`): mails with the same key go to one reader, alone or in one `digest`.
     box = models.CharField(_("group for digest emails"), max_length=40, blank=True, default="", db_default="")
     released_at = models.DateTimeField(
-        _("sending started"),
+        _("queued"),
         null=True,
         blank=True,
-        help_text=_("The time when the portal began to send the email."),
+        help_text=_("The time when the email was queued for sending. Sending may begin later."),
     )
     digest = models.ForeignKey(
         "self",

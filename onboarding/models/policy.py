@@ -55,7 +55,8 @@ class PolicyVersion(PolicySettings):
         _("reason for the change"),
         max_length=300,
         help_text=_(
-            "Auditors can read this reason. If you freeze the portal, the banner shows the reason to everyone."
+            "Admins and auditors can read this reason, and the portal emails it to HR and the security team. "
+            "If you freeze the portal, the banner shows the reason to everyone."
         ),
     )
     department = models.CharField(

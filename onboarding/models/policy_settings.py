@@ -125,8 +125,8 @@ class PolicySettings(models.Model):
             RegexValidator(r"\Ac[1-9][0-9]?\Z", _("Enter an authentication context from c1 to c99."))
         ],
         help_text=_(
-            "For example c1. With a context, the manager must sign in again for each pass and meet its "
-            "conditions. First assign a Conditional Access policy to the context. Without such a policy, "
+            "For example c1. With a context, the manager must sign in again for each pass and meet the "
+            "context’s conditions. First assign a Conditional Access policy to the context. Without such a policy, "
             "Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
         ),
     )
@@ -296,8 +296,8 @@ class PolicySettings(models.Model):
         default=WhenUnreadable.SKIP,
         help_text=_(
             "Checks that nobody has signed in with the account before. Needs AuditLog.Read.All and Entra "
-            "ID P1. If the portal cannot read the last sign-in, only accounts created around the start "
-            "date count as new."
+            "ID P1. If you choose to continue and the portal cannot read the last sign-in, only accounts "
+            "created around the start date count as new."
         ),
     )
     restricted_unit = models.BooleanField(

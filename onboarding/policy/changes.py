@@ -209,7 +209,11 @@ def _find_draft(number: int) -> PolicyVersion:
     """Return a draft that is not out of date. Raises CannotActivate."""
     version = PolicyVersion.objects.drafts().select_related("created_by").filter(pk=number).first()
     if version is None:
-        raise CannotActivate(gettext("This version is not a draft, or does not exist."))
+        raise CannotActivate(
+            gettext(
+                "This version is not a draft, or does not exist. Perhaps someone has already activated it."
+            )
+        )
     if not can_activate(version):
         raise CannotActivate(
             gettext(

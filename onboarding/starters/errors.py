@@ -72,9 +72,11 @@ class StarterLinkLimitReached(OnboardingError):
 
 
 class OwnStarter(OnboardingError):
-    """An HR person acts on a starter that they manage."""
+    """An HR person acts on a starter that they manage, or whose manager they stand in for."""
 
-    message = _("You are this person’s manager, so you cannot do this. Ask an HR colleague to do it.")
+    message = _(
+        "You are this person’s manager or stand-in, so you cannot do this. Ask an HR colleague to do it."
+    )
 
 
 class AccountChanged(ConcurrentUpdate):

@@ -75,18 +75,23 @@ def _run_due_steps(starter: Starter) -> None:
         else:
             invitations.send_link(starter=starter, by=None)
     if starter.state == StarterState.INVITED and now <= due.closes:
-        _send_reminder(starter, due, now)
+        _send_reminder(starter, starter_policy, due, now)
         _send_escalation(starter, starter_policy, due, now)
 
 
-def _send_reminder(starter: Starter, due: Timetable, now: datetime) -> None:
-    """Remind the manager on the day, and as many days before as policy says; not within an hour of the invitation."""
+def _send_reminder(starter: Starter, starter_policy: EffectivePolicy, due: Timetable, now: datetime) -> None:
+    """Remind the manager on the day, and as many days before as policy says; not within an hour of the invitation.
+
+    While a problem or a freeze stops the pass, the reminder of the day waits.
+    """
     recent = _was_invited_recently(starter, now)
     if now < due.opens:
         if due.reminded_ahead is not None and now >= due.reminded_ahead and not recent:
             with audit.transaction():
                 notifications.write_early_reminder(starter)
     elif due.reminded is not None and starter.reminded_for != starter.start_date:
+        if starter_policy.frozen or obstacles.stops_a_pass(starter):
+            return
         with audit.transaction():
             invited = Starter.objects.filter(pk=starter.pk, state=StarterState.INVITED)
             claimed = invited.exclude(reminded_for=starter.start_date)

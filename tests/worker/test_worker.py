@@ -213,6 +213,37 @@ def test_a_manager_invited_within_the_hour_gets_no_reminder(invite, run_jobs, te
     assert recipients(tenant).count(BY_KEY["maria"].mail) == 1 and not reminders(tenant)
 
 
+def test_the_reminder_waits_until_nothing_stops_the_pass(record, run_jobs, tenant, time_machine):
+    starter = record("noor", starts_in=timedelta(days=2))
+    run_jobs()
+    properties = tenant.tenant.accounts["noor"].properties
+    properties["accountEnabled"] = False
+    waits = []
+
+    for minutes, enabled in ((1, False), (20, True), (40, True)):
+        properties["accountEnabled"] = enabled
+        time_machine.move_to(starter.starts_at - BEFORE + timedelta(minutes=minutes))
+        run_jobs()
+        waits.append(len(reminders(tenant)))
+
+    assert waits == [0, 1, 1]
+
+
+def test_no_reminder_is_sent_during_a_freeze(record, run_jobs, tenant, time_machine, policy_says):
+    starter = record("noor", starts_in=timedelta(days=2))
+    run_jobs()
+    policy_says(frozen=True)
+    time_machine.move_to(starter.starts_at - BEFORE + timedelta(minutes=1))
+    run_jobs()
+    frozen = len(reminders(tenant))
+
+    policy_says(frozen=False)
+    time_machine.move_to(starter.starts_at - BEFORE + timedelta(minutes=20))
+    run_jobs()
+
+    assert (frozen, len(reminders(tenant))) == (0, 1)
+
+
 def test_a_manager_who_created_the_pass_gets_no_reminder(record, run_jobs, tenant, time_machine):
     starter = record("noor", starts_in=timedelta(days=2))
     run_jobs()

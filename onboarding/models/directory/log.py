@@ -53,7 +53,7 @@ class DirectoryFinding(models.Model):
             "no_trail",
             _("the portal’s identity created a pass that the portal’s audit log does not have"),
         )
-        BY_ANOTHER = "by_another", _("someone else created a pass for a starter")
+        BY_ANOTHER = "by_another", _("someone created a pass for a starter outside the portal")
         RESTORED = "restored", _("Entra has a pass that the restored database does not know")
         NOT_LOGGED = "not_logged", _("a pass that the portal created is missing from Entra’s audit log")
 
