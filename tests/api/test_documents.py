@@ -9,7 +9,7 @@ import pytest
 
 from onboarding.api import documents, fields, problems
 from onboarding.api.urls import urlpatterns
-from tests.support import openapi
+from tests.connectors import openapi
 
 
 @pytest.mark.parametrize("version", ["2.0", "3.0.3"])

@@ -12,12 +12,12 @@ import requests
 
 from portal.sandbox.api_registration import CONNECTOR
 from portal.sandbox.options import Options
+from tests.connectors import openapi
 from tests.connectors.conftest import FIRST_DAY
 from tests.connectors.importer import Document, Importer
 from tests.connectors.servers import Answer, Request, served
 from tests.connectors.written import FOLDER, NO_ID, written_documents
 from tests.faults.replicas import Portal
-from tests.support import openapi
 
 DOCUMENT = Document(FOLDER / "swagger.json")
 SWAGGER = DOCUMENT.written
