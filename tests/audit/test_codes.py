@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from onboarding import audit
-from onboarding.audit import codes
+from onboarding.audit import codes, triggers
 from onboarding.models import AuditCode, AuditDetail, AuditEvent, AuditHead, AuditKey
 from tests.audit.site import forget_codes, sign_as_migration
 
@@ -112,6 +113,18 @@ def test_the_migration_signs_what_is_there(person):
     assert not any("authentication code" in fault for fault in faults())
     assert {*AuditCode.objects.get(event=kept).people} == {"by", "row"}
     assert AuditCode.objects.get(event=erased).people == {}
+
+
+def test_the_migration_ends_with_all_triggers():
+    add_event()
+    forget_codes()
+    connection.check_constraints()
+    triggers.install_triggers(connection)
+
+    sign_as_migration()
+
+    assert triggers.find_missing(connection) == []
+    assert faults() == []
 
 
 def test_the_migration_leaves_an_empty_log_alone():
