@@ -275,14 +275,14 @@ def change_to_own_key(site: Site, values: dict[str, str]) -> None:
 
 
 @dataclass
-class _Rotated:
+class Rotated:
     """A change of SECRET_KEY, and what somebody knows who has the earlier one and the database of that time."""
 
     in_use: str  # the name of the key that the portal used before the change
     known: dict[str, bytes]  # the keys that the earlier SECRET_KEY opened, and the one that they added
 
     @classmethod
-    def play(cls) -> _Rotated:
+    def play(cls) -> Rotated:
         now = settings.SECRET_KEY
         in_use = AuditHead.objects.get().key
         with override_settings(SECRET_KEY="the earlier one", SECRET_KEY_FALLBACKS=[now]):
@@ -299,7 +299,7 @@ def change_to_earlier_key(*, added: bool = False) -> Statement:
     """After a change of SECRET_KEY, change to the key in use before, or to one that was `added` before it."""
 
     def run(site: Site, values: dict[str, str]) -> None:
-        rotated = _Rotated.play()
+        rotated = Rotated.play()
         head = AuditHead.objects.get()
         (name,) = set(rotated.known) - {rotated.in_use} if added else {rotated.in_use}
         key = rotated.known[name]
@@ -1424,6 +1424,8 @@ LIMITS = """## What cannot be found
 * **A person who also has `SECRET_KEY` can add correct events**, because that key opens the key of the codes. It is not in the
   database. [Rotate it](../how-to/rotate-the-key.md) when somebody who knew it leaves: with an earlier one they can add no
   later event that is correct. The same holds for somebody who runs code of their own inside the portal.
+* **Somebody with an earlier `SECRET_KEY` who also drops the triggers** can cut off the log before the rotation and go on from
+  there. Only a head that was saved elsewhere shows it, and rows that the deleted events were about.
 * **What retention has erased proves no names.** Once an event's details are erased, its code can only say whether somebody was
   the one who acted. State, times, policy, identity check and number are facts, and stay provable.
 * **Events from before this release have fewer commitments.** The upgrade signs them as it finds them: where retention had
