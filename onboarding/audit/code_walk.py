@@ -95,7 +95,7 @@ class CodeWalk:
             return gettext("the authentication code of this event was made with a key that was not in use")
         if code.key in self._left:
             return gettext(
-                "the authentication code of this event was made with a key that another one had replaced: somebody who "
+                "the authentication code of this event was made with a key that another one had replaced: someone who "
                 "knows an earlier SECRET_KEY can have written this event"
             )
         key = self._open(code.key)

@@ -103,7 +103,7 @@ def test_a_change_is_checked_only_with_the_key_before(rotated):
     assert "the key before cannot be opened to check it" in faults()[-1]
 
 
-def test_events_of_a_replaced_key_are_found_up_to_the_next_change(rotated):
+def test_events_of_a_replaced_key_are_found(rotated):
     before = AuditHead.objects.get().key
     audit.renew_keys()
     with audit.transaction():
@@ -125,7 +125,7 @@ def test_events_of_a_replaced_key_are_found_up_to_the_next_change(rotated):
     assert list(audit.verify_last_events(1)) == []
 
 
-def test_a_key_that_no_event_used_is_not_encrypted_again(rotated, settings):
+def test_a_key_without_events_is_not_renewed(rotated, settings):
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = rotated, []
     unused = AuditKey.objects.get(name=codes.create_key())
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW_KEY, [rotated]
