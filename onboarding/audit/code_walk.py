@@ -34,7 +34,8 @@ class CodeWalk:
     """Reads the events in their order. Events in a row with the same fault are one fault."""
 
     def __init__(self, first: int = 1) -> None:
-        self._key = _key_before(first)  # the one in use; empty until an event with a code was read
+        # The key in use, empty until an event with a code was read; and those that were in use before it.
+        self._key, self._left = _keys_before(first)
         self._read_keys: dict[str, bytes | None] = {}
         self._run: _Run | None = None
 
@@ -65,10 +66,38 @@ class CodeWalk:
         if code is None:
             return gettext("this event has no authentication code, so the portal did not write it")
         self._key = self._key or code.key
-        if _begins_key(row, self._key) and row.facts.get("key") == code.key:
-            self._key = code.key
+        words = self._find_fault_of_change(row, code) if _begins_key(row, self._key, code.key) else ""
+        return words or self._find_fault_of_code(row, code)
+
+    def _find_fault_of_change(self, row: AuditEvent, code: AuditCode) -> str:
+        """Let this event change the key in use. Only somebody with the key before may do that."""
+        before, self._key = self._key, code.key
+        self._left.add(before)
+        key = self._open(before)
+        if codes.LEFT not in code.people:
+            return gettext(
+                "this event changes the key of the codes without a code of the key before: SECRET_KEY was lost, or the "
+                "portal did not write this event and later ones"
+            )
+        if key is None:
+            return gettext(
+                "this event changes the key of the codes, and the key before cannot be opened to check it"
+            )
+        if not codes.is_genuine_change(key, row, code):
+            return gettext(
+                "this event changes the key of the codes, and its code of the key before is wrong, so the portal did not "
+                "write it like this"
+            )
+        return ""
+
+    def _find_fault_of_code(self, row: AuditEvent, code: AuditCode) -> str:
         if code.key != self._key:
             return gettext("the authentication code of this event was made with a key that was not in use")
+        if code.key in self._left:
+            return gettext(
+                "the authentication code of this event was made with a key that another one had replaced: someone who "
+                "knows an earlier SECRET_KEY can have written this event"
+            )
         key = self._open(code.key)
         if key is None:
             return gettext(
@@ -90,19 +119,20 @@ class CodeWalk:
         return self._read_keys[name]
 
 
-def _begins_key(row: AuditEvent, before: str) -> bool:
-    return row.event == codes.KEY_CHANGED and row.facts.get("before") == before
+def _begins_key(row: AuditEvent, before: str, key: str) -> bool:
+    """Whether this event says that it changes the key `before` to `key`."""
+    return row.event == codes.KEY_CHANGED and (row.facts.get("before"), row.facts.get("key")) == (before, key)
 
 
-def _key_before(first: int) -> str:
-    """The key that was in use just before this event; empty for the beginning of the log."""
+def _keys_before(first: int) -> tuple[str, set[str]]:
+    """The key in use just before this event, empty for the beginning of the log, and those that were in use earlier."""
     if first <= 1:
-        return ""
-    changes = AuditEvent.objects.filter(event=codes.KEY_CHANGED, seq__lt=first).order_by("-seq")
-    facts = changes.values_list("facts", flat=True).first()
-    if facts is not None:
-        return str(facts.get("key", ""))
-    return AuditCode.objects.order_by("pk").values_list("key", flat=True).first() or ""
+        return "", set()
+    changes = AuditEvent.objects.filter(event=codes.KEY_CHANGED, seq__lt=first).order_by("seq")
+    facts = list(changes.values_list("facts", flat=True))
+    if facts:
+        return str(facts[-1].get("key", "")), {str(changed.get("before", "")) for changed in facts}
+    return AuditCode.objects.order_by("pk").values_list("key", flat=True).first() or "", set()
 
 
 def find_loose_codes() -> Iterator[ChainFault]:

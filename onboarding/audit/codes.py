@@ -26,6 +26,8 @@ KEY_BYTES = 32
 # Who acted, as `tenant id/object id`; for whom an application acted; and the number of the actor's row, which stays when
 # the person is erased.
 BY, REQUESTED_BY, ROW = "by", "requested_by", "row"
+# Beside them, at a change of key: the code of the key that was in use before.
+LEFT = "left"
 
 
 class KeyUnreadable(Exception):
@@ -80,9 +82,19 @@ def is_usable(name: str) -> bool:
         return False
 
 
-def make_code(row: AuditEvent, name: str, values: Mapping[str, str], *, actor: Any = None) -> AuditCode:
-    """Return the code of an event, which is not saved. `values` are its personal values. Raises KeyUnreadable."""
-    people, code = sign(_kept_key(name), row.hash, list_people(values, getattr(actor, "pk", None)))
+def make_code(
+    row: AuditEvent, name: str, values: Mapping[str, str], *, actor: Any = None, left: str = ""
+) -> AuditCode:
+    """Return the code of an event, which is not saved. `values` are its personal values. Raises KeyUnreadable.
+
+    At a change of key, `left` names the key before, which signs too. If it cannot be opened, its code is missing.
+    """
+    people, code = sign(
+        _kept_key(name),
+        row.hash,
+        list_people(values, getattr(actor, "pk", None)),
+        _sign_change(left, row.hash),
+    )
     return AuditCode(event=row, key=name, people=people, code=code)
 
 
@@ -93,15 +105,23 @@ def list_people(values: Mapping[str, str], actor_row: int | None) -> dict[str, s
 
 
 @sensitive_variables()
-def sign(key: bytes, event_hash: str, people: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Return a code for each person, and the code of the event, which covers them."""
+def sign(
+    key: bytes, event_hash: str, people: Mapping[str, str], further: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], str]:
+    """Return a code for each person and the further codes, and the code of the event, which covers them."""
     coded = {name: _calculate(key, name, event_hash, value) for name, value in people.items()}
+    coded |= further or {}
     return coded, _sign_event(key, event_hash, coded)
 
 
 def is_genuine(key: bytes, row: AuditEvent, code: AuditCode) -> bool:
     """Whether somebody with the key made this code for this event."""
     return hmac.compare_digest(_sign_event(key, row.hash, code.people), code.code)
+
+
+def is_genuine_change(left: bytes, row: AuditEvent, code: AuditCode) -> bool:
+    """Whether somebody with the key before, `left`, made this change of key."""
+    return hmac.compare_digest(_calculate(left, LEFT, row.hash), str(code.people.get(LEFT, "")))
 
 
 def has_genuine_code(event: AuditEvent) -> bool:
@@ -123,6 +143,14 @@ def may_be(event: AuditEvent, name: str, value: str) -> bool:
         return hmac.compare_digest(_calculate(_kept_key(code.key), name, event.hash, value), str(coded))
     except KeyUnreadable:
         return True
+
+
+@sensitive_variables()
+def _sign_change(left: str, event_hash: str) -> dict[str, str]:
+    try:
+        return {LEFT: _calculate(_kept_key(left), LEFT, event_hash)} if left else {}
+    except KeyUnreadable:
+        return {}
 
 
 def _kept_key(name: str) -> bytes:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from django.db.models import Exists, OuterRef
+
 from onboarding.audit import codes
 from onboarding.audit.trail import change_key, transaction
-from onboarding.models import AuditHead, AuditKey
+from onboarding.models import AuditCode, AuditHead, AuditKey
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +16,8 @@ log = logging.getLogger(__name__)
 def renew_keys() -> list[str]:
     """Encrypt the keys of an earlier SECRET_KEY under today's, and let later events have a new key.
 
-    Earlier codes stay verifiable. Somebody who learned an earlier key can sign no later event. Returns the names of the
-    keys that neither SECRET_KEY nor its fallbacks open.
+    Earlier codes stay verifiable. Somebody who learned an earlier key can sign no later event. A key without any code is
+    left alone: the portal did not make it. Returns the names of the keys that neither SECRET_KEY nor its fallbacks open.
     """
     outdated, unreadable = _list_outdated()
     if outdated:
@@ -38,9 +40,10 @@ def _renew(outdated: list[AuditKey]) -> None:
 
 
 def _list_outdated() -> tuple[list[AuditKey], list[str]]:
-    """Return the keys that only a fallback opens, and the names of those that nothing opens."""
+    """Return the keys with a code that only a fallback opens, and the names of those that nothing opens."""
     outdated, unreadable = [], []
-    for row in AuditKey.objects.order_by("pk"):
+    is_used = Exists(AuditCode.objects.filter(key=OuterRef("pk")))
+    for row in AuditKey.objects.filter(is_used).order_by("pk"):
         try:
             if not codes.open_key(row)[1]:
                 outdated.append(row)

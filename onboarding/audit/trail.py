@@ -147,14 +147,16 @@ def change_key() -> None:
 
 
 def _begin_key(head: AuditHead) -> None:
-    """Begin a new key. The first key of a log needs no event."""
+    """Begin a new key. The first key of a log needs no event. The key before signs the event too, if it can be opened."""
     before, head.key = head.key, codes.create_key()
     if before:
         facts = {"before": before, "key": head.key}
-        _append(head, AuditEvent(event=codes.KEY_CHANGED, facts=facts), {}, None)
+        _append(head, AuditEvent(event=codes.KEY_CHANGED, facts=facts), {}, None, left=before)
 
 
-def _append(head: AuditHead, row: AuditEvent, values: dict[str, str], by: Person | None) -> None:
+def _append(
+    head: AuditHead, row: AuditEvent, values: dict[str, str], by: Person | None, left: str = ""
+) -> None:
     """Store an event with its details and its code, and move the head."""
     salt = secrets.token_hex(16)
     row.seq, row.previous = head.seq + 1, head.hash
@@ -163,7 +165,7 @@ def _append(head: AuditHead, row: AuditEvent, values: dict[str, str], by: Person
     row.hash = hash_event(row)
     row.save(force_insert=True)
     AuditDetail.objects.create(event=row, salt=salt, values=values)
-    codes.make_code(row, head.key, values, actor=by).save(force_insert=True)
+    codes.make_code(row, head.key, values, actor=by, left=left).save(force_insert=True)
     head.seq, head.hash = row.seq, row.hash
     head.save(update_fields=["seq", "hash", "key"])
 

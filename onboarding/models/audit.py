@@ -132,7 +132,8 @@ class AuditCode(models.Model):
 
     event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, primary_key=True, related_name="code")
     key = models.CharField(max_length=16)  # the name of the AuditKey
-    people = models.JSONField(default=dict)  # a code for each person of the event, which names nobody
+    # A code for each person of the event, which names nobody; at a change of key also the code of the key before.
+    people = models.JSONField(default=dict)
     code = models.CharField(max_length=64)
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from string import Template
 
 from django.conf import settings
 from django.db import connection
+from django.test import override_settings
 
 from onboarding import audit
 from onboarding.audit import codes, triggers
@@ -273,6 +274,50 @@ def change_to_own_key(site: Site, values: dict[str, str]) -> None:
     AuditHead.objects.update(seq=last.seq, hash=last.hash, key="own")
 
 
+@dataclass
+class Rotated:
+    """A change of SECRET_KEY, and what somebody knows who has the earlier one and the database of that time."""
+
+    in_use: str  # the name of the key that the portal used before the change
+    known: dict[str, bytes]  # the keys that the earlier SECRET_KEY opened, and the one that they added
+
+    @classmethod
+    def play(cls) -> Rotated:
+        now = settings.SECRET_KEY
+        in_use = AuditHead.objects.get().key
+        with override_settings(SECRET_KEY="the earlier one", SECRET_KEY_FALLBACKS=[now]):
+            codes.seal_again(AuditKey.objects.get(name=in_use))
+        with override_settings(SECRET_KEY="the earlier one", SECRET_KEY_FALLBACKS=[]):
+            added = codes.create_key()
+            known = {name: codes.read_key(name) for name in (in_use, added)}
+        with override_settings(SECRET_KEY=now, SECRET_KEY_FALLBACKS=["the earlier one"]):
+            audit.renew_keys()
+        return cls(in_use, known)
+
+
+def change_to_earlier_key(*, added: bool = False) -> Statement:
+    """After a change of SECRET_KEY, change to the key in use before, or to one that was `added` before it."""
+
+    def run(site: Site, values: dict[str, str]) -> None:
+        rotated = Rotated.play()
+        head = AuditHead.objects.get()
+        (name,) = set(rotated.known) - {rotated.in_use} if added else {rotated.in_use}
+        key = rotated.known[name]
+        add(codes.KEY_CHANGED, str(head.seq), before=head.key, key=name)(site, values)
+        _sign_and_move_head(name, key)
+        add("mail.refused", str(head.seq + 1))(site, values)
+        _sign_and_move_head(name, key)
+
+    return run
+
+
+def _sign_and_move_head(name: str, key: bytes) -> None:
+    row = AuditEvent.objects.latest("seq")
+    people, code = codes.sign(key, row.hash, {})
+    AuditCode.objects.create(event=row, key=name, people=people, code=code)
+    AuditHead.objects.update(seq=row.seq, hash=row.hash, key=name)
+
+
 def forget_person(name: str) -> Statement:
     """Erase this person as retention does, with its event."""
 
@@ -350,6 +395,8 @@ NO_CODE = "this event has no authentication code"
 WRONG_CODE = "the authentication code of this event is wrong"
 OTHER_KEY = "made with a key that was not in use"
 UNREADABLE_KEY = "the authentication code of this event cannot be checked"
+NO_CODE_BEFORE = "this event changes the key of the codes without a code of the key before"
+REPLACED_KEY = "made with a key that another one had replaced"
 WITHOUT_EVENT = "the details of this event were erased, but no event records the erasure"
 
 EVENTS = (
@@ -590,7 +637,19 @@ EVENTS_MOVED = (
         EVENT,
         "a change of the key is forged, with a key that the forger adds",
         change_to_own_key,
-        found=UNREADABLE_KEY,
+        found=NO_CODE_BEFORE,
+    ),
+    unguarded(
+        EVENT,
+        "after a rotation, somebody with the earlier `SECRET_KEY` changes back to the key in use before",
+        change_to_earlier_key(),
+        found=REPLACED_KEY,
+    ),
+    unguarded(
+        EVENT,
+        "the same, to a key that they had added before the rotation",
+        change_to_earlier_key(added=True),
+        found=NO_CODE_BEFORE,
     ),
 )
 DETAILS = (
@@ -1357,14 +1416,16 @@ holds the outcome. `make tampering` writes this page from the table of the
 tests.
 
 *Triggers there*: somebody who can write the tables, as the portal can. *Dropped*: somebody who owns the tables, drops the
-triggers first, and creates them again afterwards. Neither has `SECRET_KEY`, unless it says so. [A role without that
-right](../how-to/limit-the-database-role.md) makes the second impossible for the portal itself.
+triggers first, and creates them again afterwards. Neither has the portal's `SECRET_KEY`, unless it says so. [A role without
+that right](../how-to/limit-the-database-role.md) makes the second impossible for the portal itself.
 """
 LIMITS = """## What cannot be found
 
 * **A person who also has `SECRET_KEY` can add correct events**, because that key opens the key of the codes. It is not in the
-  database. [Rotate it](../how-to/rotate-the-key.md) when somebody who knew it leaves. The same holds for somebody who runs
-  code of their own inside the portal.
+  database. [Rotate it](../how-to/rotate-the-key.md) when somebody who knew it leaves: with an earlier one they can add no
+  later event that is correct. The same holds for somebody who runs code of their own inside the portal.
+* **Somebody with an earlier `SECRET_KEY` who also drops the triggers** can cut off the log before the rotation and go on from
+  there. Only a head that was saved elsewhere shows it, and rows that the deleted events were about.
 * **What retention has erased proves no names.** Once an event's details are erased, its code can only say whether somebody was
   the one who acted. State, times, policy, identity check and number are facts, and stay provable.
 * **Events from before this release have fewer commitments.** The upgrade signs them as it finds them: where retention had

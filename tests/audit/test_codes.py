@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from onboarding import audit
-from onboarding.audit import codes
+from onboarding.audit import codes, trail, triggers
 from onboarding.models import AuditCode, AuditDetail, AuditEvent, AuditHead, AuditKey
 from tests.audit.site import forget_codes, sign_as_migration
 
@@ -68,15 +69,72 @@ def test_the_portal_goes_on_without_the_earlier_key(rotated, settings):
     settings.SECRET_KEY_FALLBACKS = []
     add_event()
 
-    (found,) = faults()
-    assert "cannot be checked" in found and "(the same up to event 2)" in found
+    earlier, change = faults()
+    assert "cannot be checked" in earlier and "(the same up to event 2)" in earlier
+    assert "without a code of the key before: SECRET_KEY was lost" in change
     with pytest.raises(CommandError, match="opens these keys"):
         call_command("renew_audit_keys")
 
     settings.SECRET_KEY_FALLBACKS = [rotated]
     call_command("renew_audit_keys")
     settings.SECRET_KEY_FALLBACKS = []
-    assert faults() == []
+    (change,) = faults()
+    assert "without a code of the key before: SECRET_KEY was lost" in change
+
+
+def test_the_key_before_signs_the_change(rotated):
+    before = AuditHead.objects.get().key
+    audit.renew_keys()
+    change = AuditEvent.objects.select_related("code").get(event="audit.key_changed")
+    assert codes.is_genuine_change(codes.read_key(before), change, change.code)
+
+    people, code = codes.sign(codes.read_key(change.code.key), change.hash, {}, {codes.LEFT: "0" * 64})
+    AuditCode.objects.filter(pk=change.pk).update(people=people, code=code)
+
+    (found,) = faults()
+    assert "its code of the key before is wrong" in found
+
+
+def test_a_change_is_checked_only_with_the_key_before(rotated):
+    before = AuditHead.objects.get().key
+    audit.renew_keys()
+    AuditKey.objects.filter(name=before).update(sealed="another")
+
+    assert "the key before cannot be opened to check it" in faults()[-1]
+
+
+def test_events_of_a_replaced_key_are_found(rotated):
+    before = AuditHead.objects.get().key
+    audit.renew_keys()
+    with audit.transaction():
+        head = AuditHead.objects.get()
+        facts = {"before": head.key, "key": before}
+        trail._append(head, AuditEvent(event=codes.KEY_CHANGED, facts=facts), {}, None)
+        event = AuditEvent.objects.latest("seq")
+        people, code = codes.sign(codes.read_key(before), event.hash, {})
+        AuditCode.objects.filter(pk=event.pk).update(key=before, people=people, code=code)
+        AuditHead.objects.update(key=before)
+    add_event()
+    replaced = "made with a key that another one had replaced"
+    (last,) = audit.verify_last_events(1)
+    assert replaced in faults()[-1] and replaced in last.what
+
+    with audit.transaction():
+        trail.change_key()
+    add_event()
+    assert list(audit.verify_last_events(1)) == []
+
+
+def test_a_key_without_events_is_not_renewed(rotated, settings):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = rotated, []
+    unused = AuditKey.objects.get(name=codes.create_key())
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW_KEY, [rotated]
+
+    assert audit.renew_keys() == []
+
+    assert AuditKey.objects.get(name=unused.name).sealed == unused.sealed
+    settings.SECRET_KEY_FALLBACKS = []
+    assert audit.renew_keys() == [] == faults()
 
 
 def test_a_code_names_nobody(person):
@@ -112,6 +170,18 @@ def test_the_migration_signs_what_is_there(person):
     assert not any("authentication code" in fault for fault in faults())
     assert {*AuditCode.objects.get(event=kept).people} == {"by", "row"}
     assert AuditCode.objects.get(event=erased).people == {}
+
+
+def test_the_migration_ends_with_all_triggers():
+    add_event()
+    forget_codes()
+    connection.check_constraints()
+    triggers.install_triggers(connection)
+
+    sign_as_migration()
+
+    assert triggers.find_missing(connection) == []
+    assert faults() == []
 
 
 def test_the_migration_leaves_an_empty_log_alone():

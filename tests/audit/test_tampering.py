@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
+from onboarding.models import AuditHead
 from tests.audit.site import Site
 from tests.audit.tamperings import (
     ANOTHER_HEAD,
@@ -17,6 +18,7 @@ from tests.audit.tamperings import (
     DOCUMENT,
     TAMPERINGS,
     Outcome,
+    Rotated,
     Tampering,
     Triggers,
     count_outcomes,
@@ -61,6 +63,13 @@ def test_tampering_is_refused_or_found(
 
 
 def test_an_untouched_database_is_whole(site: Site) -> None:
+    assert verify(site.head) == ""
+
+
+def test_a_database_after_a_rotation_is_whole(site: Site) -> None:
+    before = Rotated.play().in_use
+
+    assert AuditHead.objects.get().key != before
     assert verify(site.head) == ""
 
 
