@@ -60,6 +60,22 @@ def take_first_place() -> None:
         new.update(database_id=here.number, database_address=here.address)
 
 
+def keep_address() -> None:
+    """Store the hosts as DATABASE_URL has them now, if the stored ones overlap: a replica was added or removed.
+
+    An address that only DATABASE_ALSO_AT names is not stored. Raises DatabaseError.
+    """
+    here, row = place.read_place(), Installation.objects.filter(id=1, suspended="").first()
+    if (
+        row
+        and row.database_address != here.address
+        and here.shares_host(row.database_id, row.database_address)
+    ):
+        Installation.objects.filter(id=1, database_address=row.database_address).update(
+            database_address=here.address
+        )
+
+
 def suspend_if_behind() -> bool:
     """Stop using a database that lacks an event which was kept outside it. Returns whether it does."""
     row = Installation.objects.filter(id=1).first()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from onboarding import audit, jobs
 from onboarding.management.commands import worker
-from onboarding.models import AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
+from onboarding.models import AuditCode, AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
 from onboarding.operations import health, installation
 from onboarding.passes import handover
 from onboarding.passes.errors import TryAgainLater
@@ -60,10 +60,33 @@ AT_HOME = Place("7001/5", "db.example/portal")
         ("/5", "db.example/portal", True),  # this role may not read the system identifier
         ("/6", "db.example/portal", False),
         ("", "", True),  # never used
+        ("7001/5", "db.example,db2.example/portal", True),  # a replica was added or removed
+        ("7001/5", "db.example/other", False),
+        ("/5", "db.example,db2.example/portal", False),  # which server it is, is not known
     ],
 )
 def test_a_place_is_the_same_server_database_and_address(number: str, address: str, same: bool) -> None:
     assert AT_HOME.is_same(number, address) is same
+
+
+@pytest.mark.parametrize(("number", "same"), [("7001/5", True), ("/5", False), ("7001/6", False)])
+def test_an_address_that_the_operator_names_is_accepted(settings: Any, number: str, same: bool) -> None:
+    settings.DATABASE_ALSO_AT = [("localhost", "", "portal")]
+
+    assert Place("7001/5", "localhost:5432/portal").is_same(number, "db.example/portal") is same
+    assert not Place("7001/5", "localhost:5433/portal").is_same(number, "db.example/portal")
+
+
+def test_a_worker_stores_the_hosts_of_today(home: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Place("7001/5", "db1,db2/portal")
+    monkeypatch.setattr(place, "read_place", lambda: here)
+    Installation.objects.update(database_id="7001/5", database_address="db1/portal")
+
+    assert worker.Command().may_work()
+
+    assert Installation.objects.get().database_address == here.address
+    monkeypatch.setattr(place, "read_place", lambda: Place("7001/5", "db2/portal"))
+    assert use.find_cause() is None
 
 
 def test_a_missing_label_is_another_place(home: Place) -> None:
@@ -137,6 +160,7 @@ def forget_last_event() -> None:
     last = AuditEvent.objects.get(seq=head.seq)
     AuditHead.objects.update(seq=head.seq - 1, hash=last.previous)
     last.detail.delete()
+    AuditCode.objects.filter(event=last).delete()
     last.delete()
 
 

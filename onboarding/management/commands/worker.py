@@ -137,6 +137,7 @@ class Command(BaseCommand):
     def begin(self) -> None:
         """Queue what is done again and again."""
         self.has_begun = True
+        use.keep_address()  # DATABASE_URL changes only at a start
         retention.enqueue_retention()
         audit_outlets.enqueue_audit_jobs()
         directory_log.enqueue_reading()
