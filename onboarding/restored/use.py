@@ -21,6 +21,7 @@ class Cause(StrEnum):
     ELSEWHERE = "elsewhere"
     BEHIND = "behind"
     BY_OPERATOR = "operator"
+    QUIET = "quiet"
 
 
 def find_cause() -> Cause | None:
@@ -54,7 +55,7 @@ def forget_last_cause() -> None:
 
 def take_first_place() -> None:
     """The first worker of a new database stores where it is. Only then can a copy tell that it is elsewhere."""
-    new = Installation.objects.filter(id=1, database_id="", database_address="")
+    new = Installation.objects.filter(id=1, suspended="", database_id="", database_address="")
     if new.exists():
         here = place.label_place()
         new.update(database_id=here.number, database_address=here.address)
@@ -107,6 +108,10 @@ def describe_cause(cause: Cause) -> str:
             "The database lacks an event of the audit log that was kept outside it, so it is an earlier state."
         ),
         Cause.BY_OPERATOR: gettext("An operator marked this database as restored."),
+        Cause.QUIET: gettext(
+            "The database is of an earlier release, and nothing had happened in it for a day when it was migrated. "
+            "It may be a backup."
+        ),
     }[cause]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -100,6 +102,38 @@ def test_a_promoted_replica_is_the_same_place(home: Place) -> None:
     assert home.is_same(row.database_id, row.database_address)
     use.take_first_place()
     assert Installation.objects.get().database_id == home.number
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "event", "waits"), [(None, 25, True), (25, 25, True), (23, 25, False), (None, 23, False)]
+)
+def test_a_quiet_database_of_the_release_before_waits(
+    monkeypatch, heartbeat: int | None, event: int, waits: bool
+) -> None:
+    """An installation that upgrades in place goes on; hours since its last heartbeat and event tell."""
+    migration = importlib.import_module("onboarding.migrations.0003_restored_copies")
+    Installation.objects.update(database_id="", database_address="")
+    record_event()
+    if heartbeat is not None:
+        jobs.record_heartbeat("another:1")
+        Heartbeat.objects.update(beat_at=timezone.now() + timedelta(hours=event - heartbeat))
+    monkeypatch.setattr(migration, "QUIET", timedelta(hours=24 - event))
+
+    migration.suspend_quiet_database(apps, None)
+    record_event()  # somebody looks around
+    use.take_first_place()
+
+    assert (use.find_cause() is use.Cause.QUIET) is waits
+    assert bool(Installation.objects.get().database_address) is not waits
+
+
+def test_a_database_without_events_is_new() -> None:
+    migration = importlib.import_module("onboarding.migrations.0003_restored_copies")
+    AuditHead.objects.update(seq=0)
+
+    migration.suspend_quiet_database(apps, None)
+
+    assert use.find_cause() is None
 
 
 def test_a_database_behind_a_head_outside_is_suspended(home: Place, settings: Any, tmp_path: Path) -> None:
