@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import audit, jobs
+from onboarding import audit, jobs, policy
 from onboarding.management.commands import worker
 from onboarding.models import AuditCode, AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
 from onboarding.operations import health, installation
@@ -252,7 +254,6 @@ def test_a_worker_goes_on_after_the_adoption(tenant, copied) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["freeze", "--reason=Something is wrong"],
         ["activate_policy", "1", "--reason=Something is wrong"],
         ["reconcile_directory"],
         ["prove_tenant", "doctor"],
@@ -261,6 +262,28 @@ def test_a_worker_goes_on_after_the_adoption(tenant, copied) -> None:
 def test_commands_that_act_refuse_a_copy(tenant, copied, words: list[str]) -> None:
     with pytest.raises(CommandError, match=r"manage\.py adopt"):
         call_command(*words)
+
+
+def test_a_copy_can_be_frozen_before_its_adoption(tenant, copied, capsys) -> None:
+    call_command("freeze", "--reason=Something is wrong")
+
+    assert "manage.py adopt" in capsys.readouterr().err
+    adopt("--frozen")  # it is frozen already
+    assert policy.for_site().frozen
+
+
+def test_an_adoption_can_freeze_the_portal(tenant, copied) -> None:
+    adopt("--frozen")
+
+    assert policy.for_site().frozen and use.find_cause() is None
+
+
+def test_a_failed_freeze_undoes_the_adoption(tenant, copied, monkeypatch) -> None:
+    monkeypatch.setattr(policy, "set_frozen", Mock(side_effect=DatabaseError))
+
+    with pytest.raises(DatabaseError):
+        adopt("--frozen")
+    assert use.find_cause() is use.Cause.ELSEWHERE
 
 
 @pytest.mark.parametrize(
@@ -304,8 +327,8 @@ def test_the_health_check_says_that_it_is_a_copy(copied) -> None:
 # --- Adoption -----------------------------------------------------------------------------------------------------
 
 
-def adopt() -> None:
-    call_command("adopt", "--yes", REASON)
+def adopt(*words: str) -> None:
+    call_command("adopt", "--yes", REASON, *words)
 
 
 def test_an_adopted_copy_is_in_use_and_on_record(browser_of, copied) -> None:
