@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
-    "restored": {"clock", "models"},
+    "restored": {"audit", "clock", "models"},
     "confirmer": {"graph", "models"},
     "audit": {"clock", "locks", "models", "sealing"},
     "permissions": {"clock", "confirmer", "graph", "lifecycle", "models", "participants", "policy"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
@@ -18,6 +21,7 @@ from django.test import Client
 from django.utils import timezone
 
 from onboarding import audit, jobs, policy
+from onboarding.audit import signed_heads
 from onboarding.management.commands import worker
 from onboarding.models import AuditCode, AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
 from onboarding.operations import health, installation
@@ -153,22 +157,53 @@ def test_a_database_behind_a_head_outside_is_suspended(home: Place, settings: An
     assert use.find_cause() is None
 
 
-def test_a_checkpoint_file_shows_an_earlier_database(home: Place, settings: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def checkpoints(home: Place, settings: Any, tmp_path: Path) -> Path:
+    """The file of an installation that signs checkpoints."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    settings.AUDIT_SIGNING_KEY_FILE = str(tmp_path / "key.pem")
     settings.AUDIT_HEAD_FILE = str(tmp_path / "heads.jsonl")
-    later = {"seq": 7, "hash": "f" * 64, "at": (timezone.now() + timedelta(seconds=1)).isoformat()}
-    Path(settings.AUDIT_HEAD_FILE).write_text(f"{{}}\n{json.dumps(later)}\n")
+    return tmp_path / "heads.jsonl"
+
+
+def sign_head(path: Path, **changed: Any) -> dict[str, Any]:
+    """A checkpoint of an event that the database lacks, with further values, signed by the portal's key."""
+    key = signed_heads.read_private_key((path.parent / "key.pem").read_bytes())
+    head = signed_heads.sign_head(key) | {"seq": 70, "hash": "f" * 64} | changed
+    signature = key.sign(signed_heads.canonical_bytes(head))
+    return head | {"signature": b64encode(signature).decode()}
+
+
+@pytest.mark.parametrize("after", ["", "\n", "\n{}\n", "\n" + "x" * 5000 + "\n\n"])
+def test_a_checkpoint_file_shows_an_earlier_database(checkpoints: Path, after: str) -> None:
+    checkpoints.write_text(f"{{}}\n{json.dumps(sign_head(checkpoints))}{after}")
 
     assert use.suspend_if_behind()
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no json", "[]", '{"seq": 7}', '{"seq": 7, "hash": "f", "at": "2030-01-01"}']
+    "changed",
+    [{"at": "9999-01-01T00:00:00+00:00"}, {"at": "2030-01-01"}, {"installation": "another"}, {"seq": True}],
 )
-def test_an_unreadable_head_outside_proves_nothing(
-    home: Place, settings: Any, tmp_path: Path, text: str
+def test_a_signed_head_of_another_time_or_place_proves_nothing(
+    checkpoints: Path, changed: dict[str, Any]
 ) -> None:
-    settings.AUDIT_HEAD_FILE = str(tmp_path / "heads.jsonl")
-    Path(settings.AUDIT_HEAD_FILE).write_text(text)
+    checkpoints.write_text(json.dumps(sign_head(checkpoints, **changed)))
+
+    assert not use.suspend_if_behind()
+
+
+def test_a_head_that_the_portal_did_not_sign_proves_nothing(checkpoints: Path) -> None:
+    checkpoints.write_text(json.dumps(sign_head(checkpoints) | {"seq": 71}))
+
+    assert not use.suspend_if_behind()
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", '{"seq": 7}'])
+def test_an_unreadable_head_outside_proves_nothing(checkpoints: Path, text: str) -> None:
+    checkpoints.write_text(text)
 
     assert not use.suspend_if_behind()
 
