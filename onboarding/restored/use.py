@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 from django.conf import settings
 from django.utils.translation import gettext
 
+from onboarding import clock
 from onboarding.models import Installation, Job, Starter
 from onboarding.restored import heads, place
 
+LONGEST_PASS = timedelta(days=30)  # Entra keeps no Temporary Access Pass longer
 KNOWN_FOR = 5.0  # seconds that pages use an answer again
 
 
@@ -89,7 +93,16 @@ def suspend_if_behind() -> bool:
 
 def check_key(starter: Starter) -> str:
     """The key of the job that checks this starter after an adoption (`onboarding/directory_log/after_restore.py`)."""
-    return f"restored:{starter.pk}"
+    account = sha256(starter.account_id.encode()).hexdigest()[:12]  # keys of jobs are logged
+    return f"restored:{starter.pk}:{account}"
+
+
+def is_check_missing(starter: Starter) -> bool:
+    """Whether the account was set since the adoption: the original may have served it before HR added it here."""
+    since = clock.now() - LONGEST_PASS
+    if not starter.account_id or not Installation.objects.filter(id=1, adopted_at__gte=since).exists():
+        return False
+    return not Job.objects.filter(key=check_key(starter)).exists()
 
 
 def is_unchecked(starter: Starter) -> bool:

@@ -79,7 +79,7 @@ ALLOWED: dict[str, set[str]] = {
     "privacy": {"audit", "clock", "errors", "graph", "i18n", "lifecycle", "mail", "models", "policy", "sessions"},
     "worker": {
         "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail",
-        "models", "obstacles", "passes", "policy", "privacy", "starters", "stops", "transitions",
+        "models", "obstacles", "passes", "policy", "privacy", "restored", "starters", "stops", "transitions",
     },
     "guidance": {"i18n", "stops"},
     "operations": {"audit", "clock", "jobs", "models", "starters", "restored"},
