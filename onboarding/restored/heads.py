@@ -44,7 +44,7 @@ def is_behind(row: Installation) -> bool:
 
 
 def keep_head() -> None:
-    """Keep the present head in the data folder, if it can be written. Raises DatabaseError."""
+    """Keep the present head in the data folder, if it is new and can be written. Raises DatabaseError."""
     kept: str = settings.LAST_HEAD_FILE
     if not kept:
         return
@@ -55,6 +55,11 @@ def keep_head() -> None:
         "at": clock.now().isoformat(),
         "database": f"{here.number} {here.address}",
     }
+    same = {**known, "at": ""}
+    if any(
+        _parse_json(line, known["database"]) | {"at": ""} == same for line in _read_last_lines(Path(kept))
+    ):
+        return
     beside = Path(f"{kept}.{os.getpid()}")
     try:
         beside.write_text(json.dumps(known))

@@ -7,6 +7,7 @@ the database contains.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,9 @@ def read_place() -> Place:
 def label_place() -> Place:
     """The same for a database that is used for the first time: SQLite then gets the file beside it. Raises OSError."""
     if connection.vendor == "sqlite" and not _read_label():
-        label_file().write_text(secrets.token_hex(16))
+        # Of two workers that start together, the second one reads the label of the first.
+        with contextlib.suppress(FileExistsError), label_file().open("x") as file:
+            file.write(secrets.token_hex(16))
     return read_place()
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -95,6 +95,14 @@ def test_a_worker_stores_the_hosts_of_today(home: Place, monkeypatch: pytest.Mon
     assert Installation.objects.get().database_address == here.address
     monkeypatch.setattr(place, "read_place", lambda: Place("7001/5", "db2/portal"))
     assert use.find_cause() is None
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no label")
+def test_two_first_workers_have_one_label(home: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = place._read_label
+    monkeypatch.setattr(place, "_read_label", Mock(side_effect=["", read()]))  # another wrote it meanwhile
+
+    assert place.label_place().number == home.number == read()
 
 
 def test_a_missing_label_is_another_place(home: Place) -> None:
@@ -206,6 +214,21 @@ def test_an_unreadable_head_outside_proves_nothing(checkpoints: Path, text: str)
     checkpoints.write_text(text)
 
     assert not use.suspend_if_behind()
+
+
+def test_a_worker_keeps_a_new_head_with_each_heartbeat(home: Place, settings: Any, tmp_path: Path) -> None:
+    settings.LAST_HEAD_FILE = str(tmp_path / "head.json")
+    running = worker.Command()
+    running.may_work()
+    running.keeps_head_at -= worker.BEAT_EVERY
+    record_event()
+    running.may_work()
+
+    kept = Path(settings.LAST_HEAD_FILE)
+    assert json.loads(kept.read_text())["seq"] == AuditHead.objects.get().seq
+    written = kept.stat().st_ino
+    heads.keep_head()  # nothing is new
+    assert kept.stat().st_ino == written
 
 
 def test_a_head_of_another_database_proves_nothing(home: Place, settings: Any, tmp_path: Path) -> None:
