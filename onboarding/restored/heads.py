@@ -49,7 +49,7 @@ def keep_head() -> None:
     if not kept:
         return
     head, here = AuditHead.objects.get(id=1), place.read_place()
-    known = {
+    known: dict[str, Any] = {
         "seq": head.seq,
         "hash": head.hash,
         "at": clock.now().isoformat(),

@@ -17,10 +17,11 @@ from django.db import connection
 
 THIS_MACHINE = frozenset({"", "localhost", "127.0.0.1", "::1"})
 DEFAULT_PORT = "5432"
-MAY_READ = "SELECT has_function_privilege('pg_control_system()', 'execute')"
 SERVER = "SELECT system_identifier::text FROM pg_control_system()"
-DATABASE = "SELECT oid::text FROM pg_database WHERE datname = current_database()"
-_may_read_server: dict[str, bool] = {}
+DATABASE = (
+    "SELECT oid::text, has_function_privilege('pg_control_system()', 'execute')"
+    " FROM pg_database WHERE datname = current_database()"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_place() -> Place:
     """Ask the database. Raises DatabaseError."""
     if connection.vendor == "sqlite":
         return Place(_read_label(), str(_database_file().resolve()))
-    return Place(f"{_read_server_number()}/{_read_value(DATABASE)}", _server_address())
+    return Place(_read_number(), _server_address())
 
 
 def label_place() -> Place:
@@ -85,29 +86,27 @@ def _read_label() -> str:
         return ""
 
 
-def _read_value(query: str) -> str:
+def _read_number() -> str:
+    """System identifier and number of the database. The first is empty where the role may not read it, or no longer."""
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return str(cursor.fetchone()[0])
-
-
-def _read_server_number() -> str:
-    """The system identifier; empty where the role may not read it, which is asked only once."""
-    key = _server_address()
-    if key not in _may_read_server:
-        _may_read_server[key] = _read_value(MAY_READ) == "True"
-    return _read_value(SERVER) if _may_read_server[key] else ""
+        cursor.execute(DATABASE)
+        database, may_read_server = cursor.fetchone()
+        if not may_read_server:
+            return f"/{database}"
+        cursor.execute(SERVER)
+        return f"{cursor.fetchone()[0]}/{database}"
 
 
 def _server_address() -> str:
-    """Hosts and name as in DATABASE_URL."""
+    """Hosts and name as in DATABASE_URL, or as libpq found them, for example in PGHOST or a service file."""
     configured = connection.settings_dict
-    options = configured.get("OPTIONS", {})
-    hosts = str(configured["HOST"] or options.get("host") or "").split(",")
-    ports = str(configured["PORT"] or options.get("port") or DEFAULT_PORT).split(",")
+    options, info = configured.get("OPTIONS", {}), getattr(connection.connection, "info", None)
+    named = options.get("hostaddr") or configured["HOST"] or options.get("host") or getattr(info, "host", "")
+    used = configured["PORT"] or options.get("port") or getattr(info, "port", DEFAULT_PORT)
+    hosts, ports = str(named).split(","), str(used).split(",")
     ports = ports if len(ports) == len(hosts) else [ports[0]] * len(hosts)
-    named = sorted(_name_host(host, port) for host, port in zip(hosts, ports, strict=True))
-    return f"{','.join(named)}/{configured['NAME']}"
+    spelled = sorted(_name_host(host, port) for host, port in zip(hosts, ports, strict=True))
+    return f"{','.join(spelled)}/{configured['NAME']}"
 
 
 def _name_host(host: str, port: str) -> str:

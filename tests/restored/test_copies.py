@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -95,6 +95,33 @@ def test_a_worker_stores_the_hosts_of_today(home: Place, monkeypatch: pytest.Mon
     assert Installation.objects.get().database_address == here.address
     monkeypatch.setattr(place, "read_place", lambda: Place("7001/5", "db2/portal"))
     assert use.find_cause() is None
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "address"),
+    [
+        ("db1,db2", {}, "db1,db2/portal"),
+        ("db1", {"hostaddr": "192.0.2.7"}, "192.0.2.7/portal"),
+        ("", {"service": "portal"}, "found.example/portal"),
+    ],
+)
+def test_the_address_is_where_the_connection_goes(
+    monkeypatch: pytest.MonkeyPatch, host: str, options: dict[str, str], address: str
+) -> None:
+    connected = Mock(settings_dict={"HOST": host, "PORT": "", "NAME": "portal", "OPTIONS": options})
+    connected.connection.info.host, connected.connection.info.port = "found.example", 5432
+    monkeypatch.setattr(place, "connection", connected)
+
+    assert place._server_address() == address
+
+
+def test_a_right_that_is_taken_away_stops_no_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = MagicMock(vendor="postgresql")
+    cursor = connected.cursor().__enter__()
+    cursor.fetchone.side_effect = [("5", True), ("7001",), ("5", False)]
+    monkeypatch.setattr(place, "connection", connected)
+
+    assert [place._read_number(), place._read_number()] == ["7001/5", "/5"]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no label")
