@@ -37,6 +37,10 @@ GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 ORIGIN = re.compile(rf"(?P<scheme>https?)://(?P<host>{HOST})(?::(?P<port>\d{{1,5}}))?")
 LINK = re.compile(rf"https://{HOST}(?::\d{{1,5}})?(?:[/?#]\S*)?")
 
+# A host, IPv6 in brackets, or the folder of a socket.
+DATABASE_ADDRESS = re.compile(
+    r"(?P<host>\[[0-9a-fA-F:.]+\]|/[^\s:]*|[^/\s:]+)(?::(?P<port>\d{1,5}))?/(?P<name>[^/\s:]+)"
+)
 
 SEVERAL_SERVERS = "postgres://portal@db1.example,db2.example/portal?target_session_attrs=read-write"
 # What libpq needs to accept only a server whose certificate and name it has verified.
@@ -105,6 +109,20 @@ class Environment(environ.Env):  # type: ignore[misc]  # it has no types
         if is_reached_over_network(config):
             config["OPTIONS"] = _verified_tls(config.get("OPTIONS", {}))
         return config
+
+    def database_addresses(self, name: str) -> list[tuple[str, str, str]]:
+        """Host, port (may be empty) and name of each address in a list with commas."""
+        found = []
+        for text in filter(None, (part.strip() for part in self.text(name).split(","))):
+            match = DATABASE_ADDRESS.fullmatch(text)
+            if match is None:
+                raise invalid_setting(
+                    name,
+                    "must be addresses such as host:port/name, with commas between them",
+                    "pooler.example:6432/portal,localhost/portal",
+                )
+            found.append((match["host"].strip("[]"), match["port"] or "", match["name"]))
+        return found
 
     def database_login(self, name: str, database: dict[str, Any]) -> str:
         """How the portal proves itself to the database. Entra's token goes only to a server that proves itself too."""

@@ -250,6 +250,7 @@ DATABASE_TIMEOUTS = {
     "lock_timeout": 3000,
     "idle_in_transaction_session_timeout": 10000,
 }
+DATABASE_ALSO_AT = env.database_addresses("DATABASE_ALSO_AT")
 DATABASE_LOGIN = env.database_login("DATABASE_LOGIN", DATABASES["default"])
 _database_resources = {
     "https://login.microsoftonline.us": "https://ossrdbms-aad.database.usgovcloudapi.net",

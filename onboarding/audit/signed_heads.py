@@ -121,6 +121,12 @@ def verify_signed_heads(lines: Iterable[str], keys: Sequence[Ed25519PublicKey]) 
     yield from _compare(page)
 
 
+def parse_own_head(line: str, key: Ed25519PrivateKey) -> dict[str, Any] | None:
+    """The checkpoint of this line if it was signed with this key; otherwise None."""
+    head, public = _read_head(line), key.public_key()
+    return head if head and _is_genuine(head, {name_key(public): public}) else None
+
+
 def _read_head(line: str) -> dict[str, Any] | None:
     try:
         head = json.loads(line)

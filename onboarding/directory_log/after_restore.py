@@ -25,9 +25,9 @@ IS_CHECK = Q(key__startswith="restored:")
 
 
 @job_handler("restored", is_retried=True)
-def check_starter(starter_id: str) -> datetime | None:
-    """Check one starter. Raises JobPostponed, and GraphError: then it is checked again."""
-    starter = Starter.objects.filter(pk=starter_id).first()
+def check_starter(subject: str) -> datetime | None:
+    """Check one starter, by number and account. Raises JobPostponed, and GraphError: then it is checked again."""
+    starter = Starter.objects.filter(pk=subject.partition(":")[0]).first()
     if starter is None or not starter.is_unfinished or not starter.account_id:
         return None
     try:
@@ -56,8 +56,14 @@ def check_starter(starter_id: str) -> datetime | None:
 
 
 def _is_unknown(starter: Starter, live: graph.LivePass) -> bool:
-    """Whether it was created since HR added the starter, and no attempt in the database explains it."""
-    if live.created_at < starter.recorded_at - SKEW:
+    """Whether it was created since HR added the starter, and no attempt in the database explains it.
+
+    HR may have added a starter again who was added after the backup: a pass of before the adoption counts then too.
+    """
+    readded = Installation.objects.filter(
+        id=1, adopted_at__lte=starter.recorded_at, adopted_at__gte=live.created_at - SKEW
+    )
+    if live.created_at < starter.recorded_at - SKEW and not readded.exists():
         return False
     if ProbePass.objects.filter(method_id=live.method_id).exists():
         return False

@@ -11,7 +11,7 @@ from onboarding import graph
 from onboarding.graph import Account, LivePass, Method, SignIns
 from onboarding.guards import step_up
 from onboarding.guards.engine import EARLY, Guard, Question
-from onboarding.models import DirectoryFinding, EffectivePolicy, PassIssue
+from onboarding.models import AuditDetail, DirectoryFinding, EffectivePolicy, PassIssue
 
 
 def may_never_have_been_used(q: Question) -> bool:
@@ -183,7 +183,12 @@ def no_unknown_pass(q: Question) -> bool:
     """
     kinds = [DirectoryFinding.Kind.RESTORED, DirectoryFinding.Kind.NO_TRAIL]
     alarms = DirectoryFinding.objects.filter(kind__in=kinds, closed_at=None)
-    return not alarms.filter(starter__account_id=q.account.object_id).exists()
+    if alarms.filter(starter__account_id=q.account.object_id).exists():
+        return False
+    # Entra's audit log named the account before HR added the starter, or the starter got another account since.
+    events = list(alarms.values_list("event", flat=True))
+    named = AuditDetail.objects.filter(event__in=events, values__account=q.account.object_id)
+    return not (events and named.exists())
 
 
 NO_UNKNOWN_PASS = Guard(

@@ -1,6 +1,26 @@
 """Where the database is, so that a copy knows that it is one, and passes that a restored database does not know."""
 
+from datetime import UTC, datetime, timedelta
+
 from django.db import migrations, models
+
+QUIET = timedelta(days=1)
+
+
+def suspend_quiet_database(apps, _editor):
+    """The release before stored no place. One at work goes on; one where nothing happened for a day may be a backup.
+
+    This is asked here, because every later event, such as a sign-in to look around, would make a backup look at work.
+    """
+    head = apps.get_model("onboarding", "AuditHead").objects.filter(seq__gt=0).first()
+    if head is None:
+        return
+    since = datetime.now(UTC) - QUIET
+    if apps.get_model("onboarding", "Heartbeat").objects.filter(beat_at__gte=since).exists():
+        return
+    last = apps.get_model("onboarding", "AuditEvent").objects.filter(seq=head.seq).first()
+    if last is None or datetime.fromisoformat(last.at) < since:
+        apps.get_model("onboarding", "Installation").objects.update(suspended="quiet")
 
 
 class Migration(migrations.Migration):
@@ -22,6 +42,7 @@ class Migration(migrations.Migration):
                     ("", ""),
                     ("behind", "an event that was kept outside the database is missing"),
                     ("operator", "an operator said so"),
+                    ("quiet", "nothing happened for a day before the upgrade"),
                 ],
                 db_default="",
                 default="",
@@ -31,7 +52,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             "installation",
             models.CheckConstraint(
-                condition=models.Q(("suspended__in", ["", "behind", "operator"])), name="suspended_is_known"
+                condition=models.Q(("suspended__in", ["", "behind", "operator", "quiet"])),
+                name="suspended_is_known",
             ),
         ),
         migrations.AlterField(
@@ -59,4 +81,5 @@ class Migration(migrations.Migration):
                 name="finding_kind_is_known",
             ),
         ),
+        migrations.RunPython(suspend_quiet_database, migrations.RunPython.noop),
     ]

@@ -20,6 +20,7 @@ class Installation(models.Model):
         NO = "", ""
         BEHIND = "behind", "an event that was kept outside the database is missing"
         BY_OPERATOR = "operator", "an operator said so"
+        QUIET = "quiet", "nothing happened for a day before the upgrade"
 
     tenant_id = models.CharField(max_length=36)
     address = models.CharField(max_length=300)
@@ -33,7 +34,7 @@ class Installation(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="one_installation"),
             models.CheckConstraint(
-                condition=Q(suspended__in=["", "behind", "operator"]), name="suspended_is_known"
+                condition=Q(suspended__in=["", "behind", "operator", "quiet"]), name="suspended_is_known"
             ),
         ]
 

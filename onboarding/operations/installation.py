@@ -84,7 +84,7 @@ def adopt_database(*, reason: str) -> tuple[str, str]:
             since=before.since if before else clock.now(),
             database_id=here.number,
             database_address=here.address,
-            adopted_at=clock.now(),
+            adopted_at=clock.now() if cause or before is None else before.adopted_at,
         )
         now.save()
         facts = {
@@ -116,7 +116,7 @@ def _enqueue_checks() -> None:
                 priority=Job.Priority.LOOK,
                 due_at=now + timedelta(milliseconds=number),
             )
-            for number, starter in enumerate(waiting.only("pk").iterator())
+            for number, starter in enumerate(waiting.only("pk", "account_id").iterator())
         ),
         batch_size=500,
     )

@@ -7,17 +7,21 @@ the database contains.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 
 THIS_MACHINE = frozenset({"", "localhost", "127.0.0.1", "::1"})
-MAY_READ = "SELECT has_function_privilege('pg_control_system()', 'execute')"
+DEFAULT_PORT = "5432"
 SERVER = "SELECT system_identifier::text FROM pg_control_system()"
-DATABASE = "SELECT oid::text FROM pg_database WHERE datname = current_database()"
-_may_read_server: dict[str, bool] = {}
+DATABASE = (
+    "SELECT oid::text, has_function_privilege('pg_control_system()', 'execute')"
+    " FROM pg_database WHERE datname = current_database()"
+)
 
 
 @dataclass(frozen=True)
@@ -29,23 +33,40 @@ class Place:
 
     def is_same(self, number: str, address: str) -> bool:
         """Whether a database was at this place. What is not known on one side does not count."""
-        if (number and not self.number) or (address and address != self.address):
+        if (number and not self.number) or (address and not self._is_address_accepted(number, address)):
             return False
         parts = zip(self.number.split("/"), number.split("/"), strict=False)
         return all(mine == known for mine, known in parts if mine and known)
+
+    def shares_host(self, number: str, address: str) -> bool:
+        """Whether it is the same database of the same server, and one of the hosts is the same."""
+        return self._is_number_proof(number) and bool(_spellings(address) & _spellings(self.address))
+
+    def _is_address_accepted(self, number: str, address: str) -> bool:
+        """A copy of the server's files has its number too, so another address needs a word of the operator."""
+        if address == self.address or self.shares_host(number, address):
+            return True
+        return self._is_number_proof(number) and bool(_spellings(self.address) & _also_at())
+
+    def _is_number_proof(self, number: str) -> bool:
+        """Whether both the server and the database in it are known, and the same."""
+        server, _, database = number.partition("/")
+        return bool(server and database) and number == self.number
 
 
 def read_place() -> Place:
     """Ask the database. Raises DatabaseError."""
     if connection.vendor == "sqlite":
         return Place(_read_label(), str(_database_file().resolve()))
-    return Place(f"{_read_server_number()}/{_read_value(DATABASE)}", _server_address())
+    return Place(_read_number(), _server_address())
 
 
 def label_place() -> Place:
     """The same for a database that is used for the first time: SQLite then gets the file beside it. Raises OSError."""
     if connection.vendor == "sqlite" and not _read_label():
-        label_file().write_text(secrets.token_hex(16))
+        # Of two workers that start together, the second one reads the label of the first.
+        with contextlib.suppress(FileExistsError), label_file().open("x") as file:
+            file.write(secrets.token_hex(16))
     return read_place()
 
 
@@ -65,25 +86,43 @@ def _read_label() -> str:
         return ""
 
 
-def _read_value(query: str) -> str:
+def _read_number() -> str:
+    """System identifier and number of the database. The first is empty where the role may not read it, or no longer."""
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return str(cursor.fetchone()[0])
-
-
-def _read_server_number() -> str:
-    """The system identifier; empty where the role may not read it, which is asked only once."""
-    key = _server_address()
-    if key not in _may_read_server:
-        _may_read_server[key] = _read_value(MAY_READ) == "True"
-    return _read_value(SERVER) if _may_read_server[key] else ""
+        cursor.execute(DATABASE)
+        database, may_read_server = cursor.fetchone()
+        if not may_read_server:
+            return f"/{database}"
+        cursor.execute(SERVER)
+        return f"{cursor.fetchone()[0]}/{database}"
 
 
 def _server_address() -> str:
-    """Host and name as in DATABASE_URL. The port counts only on this machine, where a copy may have another one."""
+    """Hosts and name as in DATABASE_URL, or as libpq found them, for example in PGHOST or a service file."""
     configured = connection.settings_dict
-    hosts = str(configured["HOST"] or configured.get("OPTIONS", {}).get("host") or "")
-    names = sorted(host.strip().rstrip(".").casefold() for host in hosts.split(","))
-    is_here = any(name in THIS_MACHINE or name.startswith("/") for name in names)
-    port = f":{configured['PORT'] or configured.get('OPTIONS', {}).get('port') or 5432}" if is_here else ""
-    return f"{','.join(names)}{port}/{configured['NAME']}"
+    options, info = configured.get("OPTIONS", {}), getattr(connection.connection, "info", None)
+    named = options.get("hostaddr") or configured["HOST"] or options.get("host") or getattr(info, "host", "")
+    used = configured["PORT"] or options.get("port") or getattr(info, "port", DEFAULT_PORT)
+    hosts, ports = str(named).split(","), str(used).split(",")
+    ports = ports if len(ports) == len(hosts) else [ports[0]] * len(hosts)
+    spelled = sorted(_name_host(host, port) for host, port in zip(hosts, ports, strict=True))
+    return f"{','.join(spelled)}/{configured['NAME']}"
+
+
+def _name_host(host: str, port: str) -> str:
+    """The port counts only on this machine, where a copy may have another one."""
+    name = host.strip().strip("[]").rstrip(".").casefold()
+    return f"{name}:{port}" if name in THIS_MACHINE or name.startswith("/") else name
+
+
+def _spellings(address: str) -> frozenset[str]:
+    """One `host/name` for each host of an address."""
+    hosts, _, name = address.rpartition("/")
+    return frozenset(f"{host}/{name}" for host in hosts.split(","))
+
+
+def _also_at() -> frozenset[str]:
+    """What the operator says of this database in DATABASE_ALSO_AT."""
+    return frozenset(
+        f"{_name_host(host, port or DEFAULT_PORT)}/{name}" for host, port, name in settings.DATABASE_ALSO_AT
+    )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 from django.conf import settings
 from django.utils.translation import gettext
 
+from onboarding import clock
 from onboarding.models import Installation, Job, Starter
 from onboarding.restored import heads, place
 
+LONGEST_PASS = timedelta(days=30)  # Entra keeps no Temporary Access Pass longer
 KNOWN_FOR = 5.0  # seconds that pages use an answer again
 
 
@@ -21,6 +25,7 @@ class Cause(StrEnum):
     ELSEWHERE = "elsewhere"
     BEHIND = "behind"
     BY_OPERATOR = "operator"
+    QUIET = "quiet"
 
 
 def find_cause() -> Cause | None:
@@ -54,10 +59,26 @@ def forget_last_cause() -> None:
 
 def take_first_place() -> None:
     """The first worker of a new database stores where it is. Only then can a copy tell that it is elsewhere."""
-    new = Installation.objects.filter(id=1, database_id="", database_address="")
+    new = Installation.objects.filter(id=1, suspended="", database_id="", database_address="")
     if new.exists():
         here = place.label_place()
         new.update(database_id=here.number, database_address=here.address)
+
+
+def keep_address() -> None:
+    """Store the hosts as DATABASE_URL has them now, if the stored ones overlap: a replica was added or removed.
+
+    An address that only DATABASE_ALSO_AT names is not stored. Raises DatabaseError.
+    """
+    here, row = place.read_place(), Installation.objects.filter(id=1, suspended="").first()
+    if (
+        row
+        and row.database_address != here.address
+        and here.shares_host(row.database_id, row.database_address)
+    ):
+        Installation.objects.filter(id=1, database_address=row.database_address).update(
+            database_address=here.address
+        )
 
 
 def suspend_if_behind() -> bool:
@@ -72,7 +93,16 @@ def suspend_if_behind() -> bool:
 
 def check_key(starter: Starter) -> str:
     """The key of the job that checks this starter after an adoption (`onboarding/directory_log/after_restore.py`)."""
-    return f"restored:{starter.pk}"
+    account = sha256(starter.account_id.encode()).hexdigest()[:12]  # keys of jobs are logged
+    return f"restored:{starter.pk}:{account}"
+
+
+def is_check_missing(starter: Starter) -> bool:
+    """Whether the account was set since the adoption: the original may have served it before HR added it here."""
+    since = clock.now() - LONGEST_PASS
+    if not starter.account_id or not Installation.objects.filter(id=1, adopted_at__gte=since).exists():
+        return False
+    return not Job.objects.filter(key=check_key(starter)).exists()
 
 
 def is_unchecked(starter: Starter) -> bool:
@@ -91,6 +121,10 @@ def describe_cause(cause: Cause) -> str:
             "The database lacks an event of the audit log that was kept outside it, so it is an earlier state."
         ),
         Cause.BY_OPERATOR: gettext("An operator marked this database as restored."),
+        Cause.QUIET: gettext(
+            "The database is of an earlier release, and nothing had happened in it for a day when it was migrated. "
+            "It may be a backup."
+        ),
     }[cause]
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from onboarding import audit, clock, graph, obstacles, policy
+from onboarding import audit, clock, graph, jobs, obstacles, policy
 from onboarding.errors import ConcurrentUpdate
 from onboarding.jobs import JobPostponed, job_handler
 from onboarding.lifecycle import StarterState
 from onboarding.mail import notifications
-from onboarding.models import EffectivePolicy, Starter
+from onboarding.models import EffectivePolicy, Job, Starter
 from onboarding.models.policy_settings import EscalateTo
 from onboarding.passes import sign_ins
+from onboarding.restored import use
 from onboarding.starters import directory_sync, invitations, timetable
 from onboarding.starters.errors import LinkNotSent
 from onboarding.starters.timetable import Timetable
@@ -29,6 +30,8 @@ def check_starter(starter_id: str) -> datetime | None:
     starter = Starter.objects.select_related("recorded_by").get(pk=starter_id)
     if not starter.is_unfinished:
         return None
+    if use.is_check_missing(starter):
+        jobs.enqueue_job(use.check_key(starter), priority=Job.Priority.LOOK)
     try:
         if starter.account_id:
             invitations.check_starter(starter)

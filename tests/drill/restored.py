@@ -85,7 +85,7 @@ def does_nothing(copy: Portal, starter: Starter, figures: Figures) -> None:
     page = Visitor(copy.urls[0]).sign_in("maria", starter.page)
     assert page.status_code == 503 and "This portal is not in use yet" in page.text
     assert "is not in use yet" in Visitor(copy.urls[0]).sign_in("hanna", "/hr/").text
-    refused = copies.manage(copy, "freeze", "--reason", "Something is wrong")
+    refused = copies.manage(copy, "reconcile_directory")
     assert refused.returncode == 1 and "manage.py adopt" in refused.stderr
     assert len(copy.tenant.tenant.mails) == mails
     now = copies.traces(copy.database)

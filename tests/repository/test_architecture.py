@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "locks": set(),
     "models": {"lifecycle"},
     "jobs": {"clock", "models"},
-    "restored": {"clock", "models"},
+    "restored": {"audit", "clock", "models"},
     "confirmer": {"graph", "models"},
     "audit": {"clock", "locks", "models", "sealing"},
     "permissions": {"clock", "confirmer", "graph", "lifecycle", "models", "participants", "policy"},
@@ -79,7 +79,7 @@ ALLOWED: dict[str, set[str]] = {
     "privacy": {"audit", "clock", "errors", "graph", "i18n", "lifecycle", "mail", "models", "policy", "sessions"},
     "worker": {
         "audit", "clock", "directory_log", "errors", "graph", "guards", "hooks", "jobs", "lifecycle", "mail",
-        "models", "obstacles", "passes", "policy", "privacy", "starters", "stops", "transitions",
+        "models", "obstacles", "passes", "policy", "privacy", "restored", "starters", "stops", "transitions",
     },
     "guidance": {"i18n", "stops"},
     "operations": {"audit", "clock", "jobs", "models", "starters", "restored"},

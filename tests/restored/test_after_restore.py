@@ -73,6 +73,41 @@ def test_a_served_starter_gets_no_second_pass_unnoticed(
     assert len(creations(tenant)) == asked
 
 
+def test_an_alarm_without_a_starter_holds_its_account(tenant, invite, restored) -> None:
+    starter = invite("noor")
+    findings.record_finding(
+        findings.Kind.NO_TRAIL, key="entry", at=timezone.now(), starter=None, facts={"entry": "entry"},
+        personal={"account": starter.account_id},
+    )  # fmt: skip
+
+    starter_checks.check_starter(str(starter.pk))
+
+    assert "no_unknown_pass" in Starter.objects.get().refused_for
+
+
+def test_a_starter_added_after_the_adoption_is_checked(tenant, served_after_the_backup, restored) -> None:
+    """HR adds the starter again whom the original has served."""
+    Job.objects.all().delete()
+    Starter.objects.update(recorded_at=timezone.now() + timedelta(hours=1))
+
+    starter_checks.check_starter(str(served_after_the_backup.pk))
+    served_after_the_backup.refresh_from_db()
+    check(served_after_the_backup)
+
+    assert DirectoryFinding.objects.get().kind == "restored"
+
+
+@pytest.mark.parametrize("days", [29, 31])
+def test_the_check_of_new_accounts_ends_after_thirty_days(tenant, invite, restored, days: int) -> None:
+    starter = invite("noor")
+    Job.objects.filter(after_restore.IS_CHECK).delete()
+    Installation.objects.update(adopted_at=timezone.now() - timedelta(days=days))
+
+    starter_checks.check_starter(str(starter.pk))
+
+    assert Job.objects.filter(after_restore.IS_CHECK).exists() is (days == 29)
+
+
 def test_an_admin_ends_the_alarm_and_the_guard_holds(served_after_the_backup, restored, person) -> None:
     check(served_after_the_backup)
     starter_checks.check_starter(str(served_after_the_backup.pk))
@@ -88,8 +123,7 @@ def test_an_admin_ends_the_alarm_and_the_guard_holds(served_after_the_backup, re
 
 def test_a_click_waits_for_the_check_of_its_starter(tenant, invite, restored, confirmation) -> None:
     starter = invite("noor")
-    installation.adopt_database(reason="Restored once more")  # already adopted: queues no check
-    Job.objects.create(key=use.check_key(starter), priority=Job.Priority.LOOK, due_at=timezone.now())
+    assert Job.objects.get(key=use.check_key(starter)).priority == Job.Priority.LOOK
 
     with pytest.raises(TryAgainLater) as refused:
         handover.confirm(confirmation(starter))
@@ -110,8 +144,10 @@ def test_each_starter_who_waits_is_checked_once(invite, record, restored) -> Non
     assert Job.objects.filter(after_restore.IS_CHECK).count() == 2
 
 
-def test_a_known_pass_is_no_alarm(shown, restored) -> None:
+def test_a_known_pass_is_no_alarm(shown) -> None:
     starter = shown("noor").issue.starter
+    Installation.objects.update(suspended="operator")
+    installation.adopt_database(reason="Restored after a disk failed")
     after_restore.check_starter(str(starter.pk))
 
     assert not DirectoryFinding.objects.exists()

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import audit, jobs
+from onboarding import audit, jobs, policy
+from onboarding.audit import signed_heads
 from onboarding.management.commands import worker
-from onboarding.models import AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
+from onboarding.models import AuditCode, AuditEvent, AuditHead, Heartbeat, Installation, Job, Mail, PassIssue
 from onboarding.operations import health, installation
 from onboarding.passes import handover
 from onboarding.passes.errors import TryAgainLater
@@ -60,10 +68,68 @@ AT_HOME = Place("7001/5", "db.example/portal")
         ("/5", "db.example/portal", True),  # this role may not read the system identifier
         ("/6", "db.example/portal", False),
         ("", "", True),  # never used
+        ("7001/5", "db.example,db2.example/portal", True),  # a replica was added or removed
+        ("7001/5", "db.example/other", False),
+        ("/5", "db.example,db2.example/portal", False),  # which server it is, is not known
     ],
 )
 def test_a_place_is_the_same_server_database_and_address(number: str, address: str, same: bool) -> None:
     assert AT_HOME.is_same(number, address) is same
+
+
+@pytest.mark.parametrize(("number", "same"), [("7001/5", True), ("/5", False), ("7001/6", False)])
+def test_an_address_that_the_operator_names_is_accepted(settings: Any, number: str, same: bool) -> None:
+    settings.DATABASE_ALSO_AT = [("localhost", "", "portal")]
+
+    assert Place("7001/5", "localhost:5432/portal").is_same(number, "db.example/portal") is same
+    assert not Place("7001/5", "localhost:5433/portal").is_same(number, "db.example/portal")
+
+
+def test_a_worker_stores_the_hosts_of_today(home: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Place("7001/5", "db1,db2/portal")
+    monkeypatch.setattr(place, "read_place", lambda: here)
+    Installation.objects.update(database_id="7001/5", database_address="db1/portal")
+
+    assert worker.Command().may_work()
+
+    assert Installation.objects.get().database_address == here.address
+    monkeypatch.setattr(place, "read_place", lambda: Place("7001/5", "db2/portal"))
+    assert use.find_cause() is None
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "address"),
+    [
+        ("db1,db2", {}, "db1,db2/portal"),
+        ("db1", {"hostaddr": "192.0.2.7"}, "192.0.2.7/portal"),
+        ("", {"service": "portal"}, "found.example/portal"),
+    ],
+)
+def test_the_address_is_where_the_connection_goes(
+    monkeypatch: pytest.MonkeyPatch, host: str, options: dict[str, str], address: str
+) -> None:
+    connected = Mock(settings_dict={"HOST": host, "PORT": "", "NAME": "portal", "OPTIONS": options})
+    connected.connection.info.host, connected.connection.info.port = "found.example", 5432
+    monkeypatch.setattr(place, "connection", connected)
+
+    assert place._server_address() == address
+
+
+def test_a_right_that_is_taken_away_stops_no_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = MagicMock(vendor="postgresql")
+    cursor = connected.cursor().__enter__()
+    cursor.fetchone.side_effect = [("5", True), ("7001",), ("5", False)]
+    monkeypatch.setattr(place, "connection", connected)
+
+    assert [place._read_number(), place._read_number()] == ["7001/5", "/5"]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no label")
+def test_two_first_workers_have_one_label(home: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = place._read_label
+    monkeypatch.setattr(place, "_read_label", Mock(side_effect=["", read()]))  # another wrote it meanwhile
+
+    assert place.label_place().number == home.number == read()
 
 
 def test_a_missing_label_is_another_place(home: Place) -> None:
@@ -77,6 +143,38 @@ def test_a_promoted_replica_is_the_same_place(home: Place) -> None:
     assert home.is_same(row.database_id, row.database_address)
     use.take_first_place()
     assert Installation.objects.get().database_id == home.number
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "event", "waits"), [(None, 25, True), (25, 25, True), (23, 25, False), (None, 23, False)]
+)
+def test_a_quiet_database_of_the_release_before_waits(
+    monkeypatch, heartbeat: int | None, event: int, waits: bool
+) -> None:
+    """An installation that upgrades in place goes on; hours since its last heartbeat and event tell."""
+    migration = importlib.import_module("onboarding.migrations.0003_restored_copies")
+    Installation.objects.update(database_id="", database_address="")
+    record_event()
+    if heartbeat is not None:
+        jobs.record_heartbeat("another:1")
+        Heartbeat.objects.update(beat_at=timezone.now() + timedelta(hours=event - heartbeat))
+    monkeypatch.setattr(migration, "QUIET", timedelta(hours=24 - event))
+
+    migration.suspend_quiet_database(apps, None)
+    record_event()  # somebody looks around
+    use.take_first_place()
+
+    assert (use.find_cause() is use.Cause.QUIET) is waits
+    assert bool(Installation.objects.get().database_address) is not waits
+
+
+def test_a_database_without_events_is_new() -> None:
+    migration = importlib.import_module("onboarding.migrations.0003_restored_copies")
+    AuditHead.objects.update(seq=0)
+
+    migration.suspend_quiet_database(apps, None)
+
+    assert use.find_cause() is None
 
 
 def test_a_database_behind_a_head_outside_is_suspended(home: Place, settings: Any, tmp_path: Path) -> None:
@@ -94,24 +192,70 @@ def test_a_database_behind_a_head_outside_is_suspended(home: Place, settings: An
     assert use.find_cause() is None
 
 
-def test_a_checkpoint_file_shows_an_earlier_database(home: Place, settings: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def checkpoints(home: Place, settings: Any, tmp_path: Path) -> Path:
+    """The file of an installation that signs checkpoints."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    settings.AUDIT_SIGNING_KEY_FILE = str(tmp_path / "key.pem")
     settings.AUDIT_HEAD_FILE = str(tmp_path / "heads.jsonl")
-    later = {"seq": 7, "hash": "f" * 64, "at": (timezone.now() + timedelta(seconds=1)).isoformat()}
-    Path(settings.AUDIT_HEAD_FILE).write_text(f"{{}}\n{json.dumps(later)}\n")
+    return tmp_path / "heads.jsonl"
+
+
+def sign_head(path: Path, **changed: Any) -> dict[str, Any]:
+    """A checkpoint of an event that the database lacks, with further values, signed by the portal's key."""
+    key = signed_heads.read_private_key((path.parent / "key.pem").read_bytes())
+    head = signed_heads.sign_head(key) | {"seq": 70, "hash": "f" * 64} | changed
+    signature = key.sign(signed_heads.canonical_bytes(head))
+    return head | {"signature": b64encode(signature).decode()}
+
+
+@pytest.mark.parametrize("after", ["", "\n", "\n{}\n", "\n" + "x" * 5000 + "\n\n"])
+def test_a_checkpoint_file_shows_an_earlier_database(checkpoints: Path, after: str) -> None:
+    checkpoints.write_text(f"{{}}\n{json.dumps(sign_head(checkpoints))}{after}")
 
     assert use.suspend_if_behind()
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no json", "[]", '{"seq": 7}', '{"seq": 7, "hash": "f", "at": "2030-01-01"}']
+    "changed",
+    [{"at": "9999-01-01T00:00:00+00:00"}, {"at": "2030-01-01"}, {"installation": "another"}, {"seq": True}],
 )
-def test_an_unreadable_head_outside_proves_nothing(
-    home: Place, settings: Any, tmp_path: Path, text: str
+def test_a_signed_head_of_another_time_or_place_proves_nothing(
+    checkpoints: Path, changed: dict[str, Any]
 ) -> None:
-    settings.AUDIT_HEAD_FILE = str(tmp_path / "heads.jsonl")
-    Path(settings.AUDIT_HEAD_FILE).write_text(text)
+    checkpoints.write_text(json.dumps(sign_head(checkpoints, **changed)))
 
     assert not use.suspend_if_behind()
+
+
+def test_a_head_that_the_portal_did_not_sign_proves_nothing(checkpoints: Path) -> None:
+    checkpoints.write_text(json.dumps(sign_head(checkpoints) | {"seq": 71}))
+
+    assert not use.suspend_if_behind()
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", '{"seq": 7}'])
+def test_an_unreadable_head_outside_proves_nothing(checkpoints: Path, text: str) -> None:
+    checkpoints.write_text(text)
+
+    assert not use.suspend_if_behind()
+
+
+def test_a_worker_keeps_a_new_head_with_each_heartbeat(home: Place, settings: Any, tmp_path: Path) -> None:
+    settings.LAST_HEAD_FILE = str(tmp_path / "head.json")
+    running = worker.Command()
+    running.may_work()
+    running.keeps_head_at -= worker.BEAT_EVERY
+    record_event()
+    running.may_work()
+
+    kept = Path(settings.LAST_HEAD_FILE)
+    assert json.loads(kept.read_text())["seq"] == AuditHead.objects.get().seq
+    written = kept.stat().st_ino
+    heads.keep_head()  # nothing is new
+    assert kept.stat().st_ino == written
 
 
 def test_a_head_of_another_database_proves_nothing(home: Place, settings: Any, tmp_path: Path) -> None:
@@ -137,6 +281,7 @@ def forget_last_event() -> None:
     last = AuditEvent.objects.get(seq=head.seq)
     AuditHead.objects.update(seq=head.seq - 1, hash=last.previous)
     last.detail.delete()
+    AuditCode.objects.filter(event=last).delete()
     last.delete()
 
 
@@ -194,7 +339,6 @@ def test_a_worker_goes_on_after_the_adoption(tenant, copied) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["freeze", "--reason=Something is wrong"],
         ["activate_policy", "1", "--reason=Something is wrong"],
         ["reconcile_directory"],
         ["prove_tenant", "doctor"],
@@ -203,6 +347,28 @@ def test_a_worker_goes_on_after_the_adoption(tenant, copied) -> None:
 def test_commands_that_act_refuse_a_copy(tenant, copied, words: list[str]) -> None:
     with pytest.raises(CommandError, match=r"manage\.py adopt"):
         call_command(*words)
+
+
+def test_a_copy_can_be_frozen_before_its_adoption(tenant, copied, capsys) -> None:
+    call_command("freeze", "--reason=Something is wrong")
+
+    assert "manage.py adopt" in capsys.readouterr().err
+    adopt("--frozen")  # it is frozen already
+    assert policy.for_site().frozen
+
+
+def test_an_adoption_can_freeze_the_portal(tenant, copied) -> None:
+    adopt("--frozen")
+
+    assert policy.for_site().frozen and use.find_cause() is None
+
+
+def test_a_failed_freeze_undoes_the_adoption(tenant, copied, monkeypatch) -> None:
+    monkeypatch.setattr(policy, "set_frozen", Mock(side_effect=DatabaseError))
+
+    with pytest.raises(DatabaseError):
+        adopt("--frozen")
+    assert use.find_cause() is use.Cause.ELSEWHERE
 
 
 @pytest.mark.parametrize(
@@ -246,8 +412,8 @@ def test_the_health_check_says_that_it_is_a_copy(copied) -> None:
 # --- Adoption -----------------------------------------------------------------------------------------------------
 
 
-def adopt() -> None:
-    call_command("adopt", "--yes", REASON)
+def adopt(*words: str) -> None:
+    call_command("adopt", "--yes", REASON, *words)
 
 
 def test_an_adopted_copy_is_in_use_and_on_record(browser_of, copied) -> None:

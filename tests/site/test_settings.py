@@ -324,6 +324,7 @@ NONSENSE = {
         "DATABASE_URL",
         {"DATABASE_URL": "postgres://u:hunter2@db/p?ssl=hunter2"},
     ),
+    "another address without a name": ("DATABASE_ALSO_AT", {"DATABASE_ALSO_AT": "pooler.example:6432"}),
     "a database in memory": ("DATABASE_URL", {"DATABASE_URL": "sqlite://:memory:"}),
     "a database without a file": ("DATABASE_URL", {"DATABASE_URL": "sqlite://"}),
     "a database that is a folder": ("DATABASE_URL", {"DATABASE_URL": "sqlite:////tmp"}),
@@ -437,6 +438,16 @@ def test_a_primary_and_its_replicas_are_one_address(start, servers, host, port):
     assert (database["HOST"], database["PORT"], database["PASSWORD"]) == (host, port, "p,ss")
     assert database["OPTIONS"]["target_session_attrs"] == "read-write"
     assert database["OPTIONS"]["sslmode"] == "verify-full"  # of each of them
+
+
+def test_further_addresses_of_the_database_are_read(start):
+    found = start(DATABASE_ALSO_AT="pooler.example:6432/portal, [::1]/portal,/run/pg:5432/p")
+
+    assert found["DATABASE_ALSO_AT"] == [
+        ("pooler.example", "6432", "portal"),
+        ("::1", "", "portal"),
+        ("/run/pg", "5432", "p"),
+    ]
 
 
 WRONG_PEM = (

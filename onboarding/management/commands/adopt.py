@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from onboarding import audit, policy
 from onboarding.inputs.fields import plain_argument
 from onboarding.models import AuditHead, Job
 from onboarding.operations import installation
@@ -27,9 +29,14 @@ class Command(BaseCommand):
             type=plain_argument,
             help="why it was restored or moved; the audit log keeps this text",
         )
+        parser.add_argument(
+            "--frozen",
+            action="store_true",
+            help="freeze the portal in the same transaction; the banner shows the reason",
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
-    def handle(self, *args: Any, reason: str, yes: bool, **options: Any) -> None:
+    def handle(self, *args: Any, reason: str, yes: bool, frozen: bool, **options: Any) -> None:
         if len(reason.strip()) < 5:
             raise CommandError("Give a reason that people will understand in a year.")
         cause = use.find_cause()
@@ -44,7 +51,12 @@ class Command(BaseCommand):
         self._describe(cause)
         if not yes:
             self._ask()
-        before, now = installation.adopt_database(reason=reason.strip())
+        with audit.transaction():
+            before, now = installation.adopt_database(reason=reason.strip())
+            if frozen:
+                self._freeze(reason.strip())
+        if frozen:
+            self.stdout.write("The portal is frozen. Managers cannot create passes.")
         due = Job.objects.filter(done_at=None, failed_at=None, due_at__lte=timezone.now())
         checks = due.filter(key__startswith="restored:").count()
         self.stdout.write(
@@ -60,6 +72,10 @@ class Command(BaseCommand):
             f"The audit log ends with event {head.seq}, head {head.hash}. What happened later is unknown to this "
             "database: passes, emergency stops, withdrawals, changes of policy. From now on this portal acts."
         )
+
+    def _freeze(self, reason: str) -> None:
+        with contextlib.suppress(policy.AlreadyFrozen):
+            policy.set_frozen(True, by=None, reason=reason[:300], operator=installation.operator_name())
 
     def _ask(self) -> None:
         """Raises CommandError unless a person at a terminal says yes."""

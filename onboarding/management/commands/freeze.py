@@ -22,8 +22,9 @@ class Command(BaseCommand):
         reason = clean_name(reason, limit=len(reason))  # an invisible character must not delay this
         if not 5 <= len(reason) <= 300:
             raise CommandError("Give a reason of 5 to 300 characters that people will understand.")
+        # A freeze only stops things, so it is never refused: a copy stays frozen when it is adopted.
         if words := installation.wrong_database_error() or use.not_in_use_error():
-            raise CommandError(words)
+            self.stderr.write(words)
         try:
             policy.set_frozen(True, by=None, reason=reason, operator=installation.operator_name())
         except policy.AlreadyFrozen as why:

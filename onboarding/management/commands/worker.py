@@ -33,7 +33,7 @@ from onboarding.worker import audit_outlets, retention, starter_checks
 log = logging.getLogger(__name__)
 BEAT_EVERY = 5.0  # seconds
 CLEAN_EVERY = 600.0
-KEEP_HEAD_EVERY = 60.0
+KEEP_HEAD_EVERY = BEAT_EVERY
 # Ten times as often as Graph's quota allows (five calls in ten seconds). Where thousands of passes are out and the
 # quota is larger, following them must not slow down managers' requests or mails.
 WATCH_EVERY = 0.2  # seconds
@@ -137,6 +137,7 @@ class Command(BaseCommand):
     def begin(self) -> None:
         """Queue what is done again and again."""
         self.has_begun = True
+        use.keep_address()  # DATABASE_URL changes only at a start
         retention.enqueue_retention()
         audit_outlets.enqueue_audit_jobs()
         directory_log.enqueue_reading()
