@@ -396,7 +396,10 @@ def test_hr_and_admins_read_that_it_is_a_copy(browser_of, copied, who, path) -> 
     page = browser_of(who).get(path)
 
     assert page.status_code == 200
-    assert "This portal’s database was restored or moved, and the portal is not in use yet." in page.content.decode()
+    assert (
+        "This portal’s database was restored or moved, and the portal is not in use yet."
+        in page.content.decode()
+    )
 
 
 def test_a_portal_in_use_shows_no_banner(browser_of, home) -> None:
