@@ -122,7 +122,7 @@ def test_one_more_starter_costs_few_queries(list_of, save):
     with CaptureQueriesContext(connection) as for_twelve:
         save(entries[2:])
 
-    assert (len(for_twelve) - len(for_two)) / 10 <= 15
+    assert (len(for_twelve) - len(for_two)) / 10 <= 14
 
 
 def test_a_new_starter_has_the_words_of_a_full_index(list_of, save):
