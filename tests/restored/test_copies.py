@@ -230,6 +230,13 @@ def test_a_signed_head_of_another_time_or_place_proves_nothing(
     assert not use.suspend_if_behind()
 
 
+def test_a_head_of_the_future_hides_no_earlier_one(checkpoints: Path) -> None:
+    lines = [sign_head(checkpoints), sign_head(checkpoints, at="9999-01-01T00:00:00+00:00")]
+    checkpoints.write_text("\n".join(json.dumps(line) for line in lines))
+
+    assert use.suspend_if_behind()
+
+
 def test_a_head_that_the_portal_did_not_sign_proves_nothing(checkpoints: Path) -> None:
     checkpoints.write_text(json.dumps(sign_head(checkpoints) | {"seq": 71}))
 
