@@ -71,7 +71,7 @@ CRASHES = [
     ("after:group_characters", "plain"),
     ("before:spell_characters", "memory"),
     ("after:spell_characters", "because_of_another"),
-    ("before:url", "plain"),
+    ("before:token", "plain"),
     ("before:loop", "recursion"),
     ("after:loop", "in_another"),
     ("before:render", "plain"),

@@ -15,8 +15,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
-from django.template.defaulttags import ForNode
-from django.templatetags.static import StaticNode
+from django.template.defaulttags import CsrfTokenNode, ForNode
 from gunicorn.http import wsgi
 
 from onboarding.graph import Graph, parsing, transport
@@ -139,7 +138,7 @@ def prepare() -> None:
     crash_around(confirm, "show_pass")
     crash_around(spelling, "group_characters")
     crash_around(spelling, "spell_characters")
-    crash_around(StaticNode, "url")
+    crash_around(CsrfTokenNode, "render", of_a_form, step="token")
     crash_around(ForNode, "render", lambda node, _: node.loopvars == ["character"], step="loop")
     crash_around(pass_page, "render")
     crash_around(PassCode, "wipe")

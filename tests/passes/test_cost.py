@@ -35,7 +35,7 @@ def test_a_pass_costs_two_round_trips_and_few_queries(tenant, invite, browser_of
     assert len(GraphBudget.objects.get().recent) == 2
     around = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
     asked = [query for query in queries if not query["sql"].startswith(around)]
-    assert len(asked) <= 73, len(asked)  # with the advisory locks of PostgreSQL; each late check is one query
+    assert len(asked) <= 86, len(asked)  # with the advisory locks of PostgreSQL; each late check is one query
 
 
 def test_reading_pages_uses_no_quota(tenant, invite, browser_of):
