@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""  # host:port; the next program starts once this one listens there
     needed_to_start: bool = False  # one that ends within seconds of its start is wrongly set up: then all end
 
     def __post_init__(self) -> None:
@@ -53,6 +55,19 @@ class Program:
             preexec_fn=_set_up_child,
         )
 
+    def wait_until_it_listens(self) -> None:
+        """Return once it accepts connections, has ended, or has not listened for STOP_TIMEOUT_SECONDS."""
+        host, _, port = self.address.rpartition(":")
+        while time.monotonic() < self.started + STOP_TIMEOUT_SECONDS:
+            if self.process is None or self.process.poll() is not None:
+                return
+            try:
+                socket.create_connection((host, int(port)), 1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+
 
 class Supervisor:
     """`run()` returns the exit status: 0 after a stop signal, else that of the program that could not start."""
@@ -67,6 +82,8 @@ class Supervisor:
             signal.signal(number, self._request_stop)
         for program in self.programs:
             program.start()
+            if program.address:
+                program.wait_until_it_listens()
 
     def run(self) -> int:
         while not self.stopping:

@@ -67,7 +67,9 @@ class Command(BaseCommand):
         prepare_everything()
         kept = [] if forget else ["--state", str(settings.VAR_DIR / "sandbox.json")]
         tenant = Program(
-            "The sandbox tenant", manage_command("sandbox", "--verbosity", "0", *kept, "--throttle", throttle)
+            "The sandbox tenant",
+            manage_command("sandbox", "--verbosity", "0", *kept, "--throttle", throttle),
+            address=f"127.0.0.1:{sandbox.port or 80}",
         )
         programs = [tenant, *site_and_worker(f"127.0.0.1:{site.port or 80}", 2, key=key)]
         supervisor = Supervisor(programs, logs=settings.LOG_LEVEL != "ERROR")
