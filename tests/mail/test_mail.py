@@ -337,7 +337,7 @@ def test_every_alphabet_arrives_unchanged(peer, record, run_jobs):
     run_jobs()
 
     mime = next(mime for _, mime in peer.got if "Create the pass" in str(mime["Subject"]))
-    assert str(mime["Subject"]).strip().endswith("Zoë Łukasz 王芳 Ørsted")
+    assert "Zoë Łukasz 王芳 Ørsted" in str(mime["Subject"])
     assert "Zoë Łukasz 王芳 Ørsted" in mime.get_body(("plain",)).get_content()
 
 
