@@ -13,7 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 
-LABEL = re.compile(r"(?<!\*)\*(?=\S)([^*\n]+)(?<=\S)\*(?!\*)")
+# A label may go on in the next line, not in the next paragraph.
+LABEL = re.compile(r"(?<!\*)\*(?=\S)([^*\n]+(?:\n[^*\n]+)?)(?<=\S)\*(?!\*)")
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 NUMBERED = re.compile(r" \d+$")  # the number of a version at the end of a button
 

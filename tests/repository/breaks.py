@@ -351,7 +351,7 @@ BREAKS = (
 # Plugins and migrations take longer than most of these tests take to run.
 LEFT_OUT = [f"-pno:{name}" for name in ("cacheprovider", "playwright", "xdist", "hypothesispytest")]
 LEFT_OUT.append("--nomigrations")
-# What tests import besides the code that is broken. It is loaded once, and each run begins as a fork of that process.
+# The libraries that tests import. One process loads them, and each run begins as a fork of it.
 LIBRARIES = (
     "pytest", "aiosmtpd.controller", "requests", "responses", "msal", "jwt",
     "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.rsa", "openpyxl", "environ", "whitenoise.middleware",

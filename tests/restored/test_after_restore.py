@@ -86,7 +86,7 @@ def test_an_alarm_without_a_starter_holds_its_account(tenant, invite, restored) 
 
 
 def test_a_starter_added_after_the_adoption_is_checked(tenant, served_after_the_backup, restored) -> None:
-    """HR adds the starter again whom the original has served."""
+    """The original portal served a starter, and HR adds them again to the copy."""
     Job.objects.all().delete()
     Starter.objects.update(recorded_at=timezone.now() + timedelta(hours=1))
 

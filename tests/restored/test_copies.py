@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
@@ -122,14 +122,6 @@ def test_a_right_that_is_taken_away_stops_no_claim(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(place, "connection", connected)
 
     assert [place._read_number(), place._read_number()] == ["7001/5", "/5"]
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no label")
-def test_two_first_workers_have_one_label(home: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = place._read_label
-    monkeypatch.setattr(place, "_read_label", Mock(side_effect=["", read()]))  # another wrote it meanwhile
-
-    assert place.label_place().number == home.number == read()
 
 
 def test_a_missing_label_is_another_place(home: Place) -> None:

@@ -102,7 +102,6 @@ ONCE: dict[str, tuple[Database, str]] = {
     "repository": ("SQLite", "Source and documents; no database."),
     "restored": ("SQLite", "Graph's list decides. How a copy knows that it is one carries the mark for both."),
     "sandbox": ("SQLite", "The sandbox has no database."),
-    "restored/test_copies.py::test_two_first_workers_have_one_label": ("SQLite", "PostgreSQL has no file with a label."),
     "scanning": ("SQLite", "Texts of the scanners and of the log; no database."),
     "server": ("SQLite", "Sockets; no database."),
     "signin": ("SQLite", "Tokens and sessions."),
