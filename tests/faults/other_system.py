@@ -82,8 +82,20 @@ class OtherSystem:
             self.tickets[public_id] = ticket
             made.append(Starter(key, name, account.id, public_id))
         accept_all(hr)
-        wait_for(lambda: not self._not_ready() & {*self.tickets}, "the worker to send the links")
+        try:
+            wait_for(lambda: not self._not_ready() & {*self.tickets}, "the worker to send the links")
+        except TimeoutError as late:
+            raise AssertionError(self._what_waits()) from late
         return made
+
+    def _what_waits(self) -> str:
+        """Say what the starters, jobs and heartbeats look like, because the processes end with the test."""
+        asked = (
+            "SELECT public_id, state, problem, sign_in_looked_at FROM onboarding_starter",
+            "SELECT key, due_at, attempts, locked_until, done_at, failed_at, last_error FROM onboarding_job",
+            "SELECT * FROM onboarding_heartbeat",
+        )
+        return "\n".join(f"{query}: {self.portal.database.rows(query)}" for query in asked)
 
     def _public_id(self, ticket: str) -> str:
         query = "SELECT s.public_id FROM onboarding_starter s JOIN onboarding_ticket t ON t.starter_id = s.id"
