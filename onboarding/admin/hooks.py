@@ -32,7 +32,7 @@ class HookAdmin(ReadOnly):
     @admin.display(description=_("status"), ordering="ended_by")
     def status(self, hook: Hook) -> str:
         if hook.ended_at is None and hook.failures:
-            return gettext("failing: %(count)s failures in a row") % {"count": hook.failures}
+            return gettext("failing, failures in a row: %(count)s") % {"count": hook.failures}
         return str(Hook.EndedBy(hook.ended_by).label)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
@@ -76,7 +76,8 @@ class HookDeliveryAdmin(ReadOnly):
             messages.warning(
                 request,
                 gettext(
-                    "The portal cannot send some of the selected deliveries again: they are still "
-                    "waiting, ended more than seven days ago, or their webhook is no longer active."
+                    "The portal cannot send some of the selected deliveries again. Possible reasons: the "
+                    "delivery is still waiting, it ended more than seven days ago, or its webhook is no "
+                    "longer active."
                 ),
             )

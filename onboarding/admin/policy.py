@@ -167,7 +167,7 @@ class PolicyAdmin(ReadOnly):
         )
         context = {
             **self.admin_site.each_context(request),
-            "title": gettext("Activate version %(number)s") % {"number": object_id},
+            "title": gettext("Review version %(number)s") % {"number": object_id},
             "version": version,
             "changes": changes,
             "loosened": [change.label for change in changes if change.name in loosened],

@@ -77,8 +77,8 @@ class HeartbeatAdmin(ReadOnly):
 
 MEANINGS = {
     "mail": _(
-        "The mailbox or mail server refused an email. Fix the problem that the last error shows, then "
-        "start this job again."
+        "The portal could not send an email. The last error shows the cause. Fix the cause. If the "
+        "portal has stopped trying, start this job again."
     ),
     "look": _(
         "The portal could not read some starters’ accounts in Entra. Every ten minutes, the portal tries "
@@ -97,7 +97,10 @@ MEANINGS = {
     "stopped": _(
         "The portal could not read the sign-in methods of an account with an emergency stop. It keeps trying."
     ),
-    "daily": _("The portal has not deleted some personal details on time."),
+    "daily": _(
+        "The daily clean-up failed, so the portal may keep some personal details for too long. It keeps "
+        "trying. The last error shows the cause."
+    ),
     "audit_events": _("The portal could not copy the events of the audit log to the server log."),
     "audit_head": _(
         "The portal could not send a signed checkpoint (the number and hash of the newest event) to all of "
@@ -124,7 +127,7 @@ class JobAdmin(ReadOnly):
     @admin.display(description=_("state"), ordering="failed_at")
     def state(self, job: Job) -> str:
         if job.failed_at:
-            return gettext("failed %(moment)s UTC") % {"moment": date_format(job.failed_at, "GIVEN_UP")}
+            return gettext("failed on %(moment)s UTC") % {"moment": date_format(job.failed_at, "GIVEN_UP")}
         if job.done_at:
             return gettext("done")
         return gettext("waiting for the next attempt") if job.attempts else gettext("waiting")
@@ -133,7 +136,7 @@ class JobAdmin(ReadOnly):
     def meaning(self, job: Job) -> str:
         if not (job.failed_at or job.attempts):
             return "–"
-        unknown = _("This version of the portal does not know this kind of job.")
+        unknown = _("The portal has no explanation for this kind of job. The last error shows the cause.")
         return str(MEANINGS.get(job.key.partition(":")[0], unknown))
 
     def has_start_again_permission(self, request: HttpRequest) -> bool:
@@ -143,4 +146,4 @@ class JobAdmin(ReadOnly):
     def start_again(self, request: HttpRequest, queryset: Any) -> None:
         for job in queryset:
             jobs.restart_job(job)
-        messages.success(request, gettext("A worker will start the jobs again."))
+        messages.success(request, gettext("A worker will start the selected failed jobs again."))

@@ -45,7 +45,7 @@ class Job(models.Model):
         _("failed"),
         null=True,
         blank=True,
-        help_text=_("The portal stopped trying. An admin can start the job again."),
+        help_text=_("Set if the portal has stopped trying. An admin can then start the job again."),
     )
     last_error = models.CharField(_("last error"), max_length=300, blank=True, default="")
 

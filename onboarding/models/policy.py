@@ -65,7 +65,7 @@ class PolicyVersion(PolicySettings):
         blank=True,
         default="",
         editable=False,
-        help_text=_("The department's name as in Entra. Leave empty for the whole organisation."),
+        help_text=_("The department's name as in Entra."),
     )
     overrides = models.JSONField(
         _("settings that differ for this department"),

@@ -73,7 +73,7 @@ class ApiUsage(models.Model):
 
     caller = models.CharField(_("person or application (object ID or client ID)"), max_length=36)
     day = models.DateField(_("day"))
-    count = models.PositiveIntegerField(_("look-ups and changes by the API"), default=0)
+    count = models.PositiveIntegerField(_("look-ups and changes through the API"), default=0)
     look_ups = models.PositiveIntegerField(_("accounts looked up by HR"), default=0, db_default=0)
     links = models.PositiveIntegerField(_("links sent again by HR"), default=0, db_default=0)
     refusals = models.PositiveIntegerField(_("refused requests for a pass"), default=0, db_default=0)

@@ -70,7 +70,7 @@ def end_chosen_sessions(request: HttpRequest, found: list[OwnSession]) -> HttpRe
     if sessions:
         messages.success(request, describe_end(sessions, passes))
     else:
-        messages.info(request, gettext("Nothing was ended: that session is no longer in the list."))
+        messages.info(request, gettext("The session had already ended."))
     return redirect("own-sessions")
 
 

@@ -394,7 +394,7 @@ def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser
     later = words(browser_of("maria").get(page_of(starter)))
 
     assert "Do not request it again" in at_once
-    assert "the portal was stopped before the result was known" in later
+    assert "the request was interrupted before the portal knew the result" in later
 
 
 # --- The database fails ---------------------------------------------------------------------------------------------

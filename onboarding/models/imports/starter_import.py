@@ -73,7 +73,7 @@ class ImportRow(models.Model):
     number = models.PositiveIntegerField(_("row number in the file"))
     cells = models.JSONField(_("cells"))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
-    question = models.CharField(_("kind of question"), max_length=12, blank=True, default="")
+    question = models.CharField(_("kind of decision"), max_length=12, blank=True, default="")
     values: Any = models.JSONField(_("values"), default=dict)
     findings = models.JSONField(_("findings"), default=list)
     # What HR is shown: the account, its manager, earlier starters. Adding compares it with a new check.
