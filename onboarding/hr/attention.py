@@ -51,7 +51,10 @@ USED_UP = ActionNeeded(
     _("Call the manager. If the starter is with the manager, allow another pass."),
     label=_("Allow another pass"),
 )
-UNCONFIRMED = _("The portal created a pass, but no page confirmed that the pass arrived.")
+UNCONFIRMED = _(
+    "The portal created a pass, but the page of the manager or stand-in did not confirm that the pass "
+    "arrived."
+)
 # The pass may still work until Microsoft's list no longer shows it.
 NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
@@ -71,8 +74,8 @@ NOT_REGISTERED = ActionNeeded(
 EMERGENCY_STOP = ActionNeeded(
     _("An emergency stop is in force."),
     _(
-        "Someone reported that something is wrong. Ask the security team and the manager what happened. "
-        "Then two people in HR can end the emergency stop."
+        "Someone reported that something is wrong. Ask the security team and the manager what happened. When "
+        "the security team says that the account is safe, two people in HR can end the emergency stop."
     ),
     "restart",
     _("End the emergency stop…"),

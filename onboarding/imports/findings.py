@@ -46,12 +46,13 @@ ERRORS: dict[str, Words] = {
     "several_owners": _("Several accounts have this email address. Enter the account name."),
     "own_account": _("This is your own account."),
     "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
-    "no_answer": _("Microsoft Entra did not respond. Check the rows again later."),
+    "no_answer": _("Microsoft Entra did not respond. Later, choose “Change columns and check again”."),
     "in_progress": _(
         "Someone has already requested a pass for this starter, so you can no longer change the start."
     ),
     "changed": _(
-        "The account in Entra or the starter’s details have changed since the check. Check the rows again."
+        "The account in Entra or the starter’s details have changed since the check. Choose “Change columns "
+        "and check again”."
     ),
 }
 # Questions: HR decides about the row.
@@ -63,7 +64,7 @@ QUESTIONS: dict[str, Words] = {
     "other_mail": _("The email address in Entra is %(mail)s."),
     "expected": _("This account does not exist yet. Check the spelling."),
     "added_before": _("This person may have been added before: %(name)s, %(start)s, %(state)s."),
-    "moved": _("This starter was added with a different start: %(before)s. The file says: %(after)s."),
+    "moved": _("This starter was added with a different start: %(before)s. The list says: %(after)s."),
     "new_note": _("The portal has a different note for this starter."),
     "other_name": _("The name in Entra is %(name)s."),
     "other_number": _("The employee number in Entra is %(number)s."),

@@ -23,7 +23,7 @@ from onboarding.participants import Identity
 DirectoryError = graph.GraphError
 
 
-NO_RESPONSE = _("Microsoft Entra does not respond. Your entries are still here. Try again in a minute.")
+NO_RESPONSE = _("Microsoft Entra does not respond. This page still has your entries. Try again in a minute.")
 NOT_ANSWERED = _("Microsoft Entra did not respond for this account. Try again in a minute.")
 
 

@@ -150,7 +150,7 @@ def test_f9_a_contributor_with_another_account_cannot_approve(
     fields = {"reason": "She starts in my team", "version": starter.version}
     answer = browser_of("henry").post(f"/hr/{starter.public_id}/approve/", fields)
 
-    assert "Ask an HR colleague to approve" in words(answer)
+    assert "Ask an HR colleague to do it" in words(answer)
     assert Starter.objects.get().approvals.count() == 0
 
 

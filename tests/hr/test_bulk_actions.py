@@ -150,7 +150,7 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
     trips = [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
     assert len(trips) == len(four)  # the guards' facts are read for each
     assert told.pop("Ben Carter") == "The link was not sent. No manager is set in Entra."
-    assert set(told.values()) == {"The portal is emailing the link to the manager."}
+    assert set(told.values()) == {"The portal is emailing the link to the manager or stand-in."}
     assert Mail.objects.filter(kind="invitation").count() == 3
     assert Starter.objects.filter(state="invited").count() == 3
 
@@ -287,7 +287,7 @@ def test_only_the_changes_that_were_shown_are_accepted(browser_of, four, tenant)
     outcomes = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-accept"})))
 
     assert "Noor de Vries" in page and "Noor Newname" in page
-    assert outcomes["Noor Newname"] == "Changes accepted."
-    assert outcomes["Sofia Rossi"] == "Entra has no changes to accept for this starter."
+    assert outcomes["Noor Newname"] == "Changes confirmed."
+    assert outcomes["Sofia Rossi"] == "Entra has no changes to confirm for this starter."
     assert Starter.objects.get(pk=four[0].pk).seen["name"] == "Noor Newname"
     assert Starter.objects.get(pk=four[1].pk).seen["name"] == "Liam O'Brien"

@@ -103,11 +103,11 @@ def test_links_sent_again_end_at_the_daily_limits(invite, policy_says, send_agai
 
     assert "is emailing the link" in send_again("hanna", noor)
     assert "is emailing the link" in send_again("hanna", liam)
-    assert "daily limit of links sent again" in send_again("hanna", noor)
+    assert "daily limit for sending links again" in send_again("hanna", noor)
     assert "is emailing the link" in send_again("henry", noor)
     policy_says(hr_links_daily=10)
     assert [("is emailing the link" in send_again("henry", noor)) for _ in range(3)] == [True, True, True]
-    assert "there are already several emails with this link today" in send_again("henry", noor)
+    assert "today’s limit for this starter’s link has been reached" in send_again("henry", noor)
     assert Mail.objects.filter(kind="invitation", starter=noor).count() == 5
 
 

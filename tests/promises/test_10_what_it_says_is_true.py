@@ -57,7 +57,7 @@ BY_FUNCTION = {
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
     # The result of a service that returned without an error. Its event is in the same transaction.
-    "No email was sent, because the manager has no mailbox.": (
+    "No email was sent, because the manager or stand-in has no mailbox.": (
         "onboarding/hr/views/actions.py", "send_link", "invitations.send_link",
     ),
     "The pass is being cancelled. It may still work until the portal has deleted it.": (
@@ -101,11 +101,11 @@ NO_CLAIM = {
     "the link is no longer needed. The new account’s manager will get a link when the invitation is due.": (
         "shown where `was_invited`; the rest is what saving does"
     ),
-    "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or ask an "
-    "admin to raise the limit.": "raised before the email is written",
+    "The link was not sent, because you have reached the daily limit for sending links again. Continue tomorrow, or "
+    "ask an admin to raise the limit.": "raised before the email is written",
     (
-        "The link was not sent, because there are already several emails with this link today. You can send "
-        "it again tomorrow."
+        "The link was not sent, because today’s limit for this starter’s link has been reached. You can send "
+        "the link again tomorrow."
     ): ("raised before the email is written, by the number of emails"),
     "No pass was created, and the existing pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",

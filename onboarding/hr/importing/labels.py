@@ -44,7 +44,7 @@ GROUPS: tuple[tuple[str, str, str, Words], ...] = (
     ("earlier", Status.QUESTION, "rehire", _("Possible duplicate")),
     ("differs", Status.QUESTION, "differs", _("Differs from Entra")),
     ("warned", Status.QUESTION, "warned", _("Warnings")),
-    ("several", Status.QUESTION, "several", _("More than one question")),
+    ("several", Status.QUESTION, "several", _("More than one check")),
     ("unchanged", Status.UNCHANGED, "", _("Already added")),
     ("added", Status.ADDED, "", _("Added")),
     ("changed", Status.MOVED, "", _("Changed")),
@@ -64,8 +64,13 @@ QUESTIONS: dict[str, Words] = {
         "HR may have added these people before, for example if they worked here earlier. Check each person."
     ),
     "differs": _("Some details in the list differ from Entra. Check that each account is the right one."),
-    "warned": _("These starters cannot get a pass at the moment, or the portal could not check everything."),
-    "several": _("Each of these rows needs more than one check by HR."),
+    "warned": _(
+        "These starters cannot get a pass at the moment, or the portal could not check everything. Read the "
+        "warning in each row before you add the row."
+    ),
+    "several": _(
+        "Each of these rows needs more than one check. Check every point in a row before you add the row."
+    ),
 }
 # Every row of these groups has the same question, so HR can answer it once.
 ANSWERED_TOGETHER = {"expected", "start"}

@@ -142,7 +142,9 @@ def _send_links(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dic
         return describe_recent_link(sent_at) if sent_at else None
 
     return [
-        _run_for_one(request, starter, send_one, gettext("The portal is emailing the link to the manager."))
+        _run_for_one(
+            request, starter, send_one, gettext("The portal is emailing the link to the manager or stand-in.")
+        )
         for starter in chosen
     ]
 
@@ -162,13 +164,13 @@ def _accept_changes(request: HttpRequest, chosen: list[Any], _form: Any) -> list
 
     def accept_one(starter: Any) -> str | None:
         if not review.list_changes(starter):
-            return gettext("Entra has no changes to accept for this starter.")
+            return gettext("Entra has no changes to confirm for this starter.")
         accounts.accept_directory_changes(
             starter=starter, expected=review.current_details(starter), by=request.user
         )
         return None
 
-    return [_run_for_one(request, starter, accept_one, gettext("Changes accepted.")) for starter in chosen]
+    return [_run_for_one(request, starter, accept_one, gettext("Changes confirmed.")) for starter in chosen]
 
 
 def _run_for_one(
