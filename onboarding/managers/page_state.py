@@ -288,7 +288,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
 
 def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
-        gettext("You could create the pass until %(moment)s.")
+        gettext("The time to create the pass ended on %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
         gettext("Ask HR to change the start date. This page then shows when you can create the pass."),
     )
@@ -397,8 +397,8 @@ _WHY_UNAVAILABLE = {
     ),
     "refusal_limit": format_lazy(
         _(
-            "The portal refused too many of your requests today. Ask HR or {contact} to fix the problem. "
-            "You can try again tomorrow."
+            "The portal refused too many of your requests today. Ask HR or {contact} to fix the cause. You "
+            "can try again tomorrow."
         ),
         contact=settings.SUPPORT_CONTACT,
     ),
@@ -514,7 +514,8 @@ _WHY_FAILED = {
     PassIssue.Reason.REFUSED: _("Microsoft refused to create a pass for this account."),
     PassIssue.Reason.NOT_KNOWN_YET: _("Microsoft does not know this account yet. Try again in a minute."),
     PassIssue.Reason.NOT_REPLACED: _(
-        "The existing pass could not be removed, so no new pass was created. Try again in a minute."
+        "The portal could not delete the existing pass, so it did not create a new one. Try again in a "
+        "minute."
     ),
     PassIssue.Reason.UNREACHABLE: _(
         "Microsoft could not be reached, so no pass was created. Try again in a minute."
@@ -539,7 +540,8 @@ _WHY_FAILED = {
         "deleting the pass without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
-        "The portal could not save the pass. The portal is deleting the pass without showing it."
+        "The portal could not save that Microsoft created the pass. The portal is deleting the pass "
+        "without showing it."
     ),
 }
 
