@@ -258,7 +258,11 @@ def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: dateti
 
 
 def _frozen_state() -> PageState:
-    lines = (gettext("See the notice above for the reason. Try again later."),)
+    lines = (
+        gettext(
+            "All passes are stopped. The notice at the top of this page has the reason. Try again later."
+        ),
+    )
     return PageState("frozen", gettext("You cannot create a pass at the moment"), lines, "problem")
 
 
@@ -380,13 +384,12 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 # --- Answers to a confirmation ----------------------------------------------------------------------------------------
 
 _WHY_UNAVAILABLE = {
-    "frozen": _("See the notice above for the reason. Try again later."),
+    "frozen": _(
+        "All passes are stopped. The notice at the top of this page has the reason. Try again later."
+    ),
     "not_in_use": _("This portal’s database was restored or moved, and the portal is not in use yet."),
     "no_worker": format_lazy(
-        _(
-            "The portal cannot create passes at the moment, because a part of it is not running. Tell "
-            "{contact}."
-        ),
+        _("Part of the portal is not running, so nobody can create passes at the moment. Tell {contact}."),
         contact=settings.SUPPORT_CONTACT,
     ),
     "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
