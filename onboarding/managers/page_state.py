@@ -258,7 +258,11 @@ def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: dateti
 
 
 def _frozen_state() -> PageState:
-    lines = (gettext("See the notice above for the reason. Try again later."),)
+    lines = (
+        gettext(
+            "All passes are stopped. The notice at the top of this page has the reason. Try again later."
+        ),
+    )
     return PageState("frozen", gettext("You cannot create a pass at the moment"), lines, "problem")
 
 
@@ -288,7 +292,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
 
 def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
-        gettext("You could create the pass until %(moment)s.")
+        gettext("The time to create the pass ended on %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
         gettext("Ask HR to change the start date. This page then shows when you can create the pass."),
     )
@@ -380,13 +384,12 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 # --- Answers to a confirmation ----------------------------------------------------------------------------------------
 
 _WHY_UNAVAILABLE = {
-    "frozen": _("See the notice above for the reason. Try again later."),
+    "frozen": _(
+        "All passes are stopped. The notice at the top of this page has the reason. Try again later."
+    ),
     "not_in_use": _("This portal’s database was restored or moved, and the portal is not in use yet."),
     "no_worker": format_lazy(
-        _(
-            "The portal cannot create passes at the moment, because a part of it is not running. Tell "
-            "{contact}."
-        ),
+        _("Part of the portal is not running, so nobody can create passes at the moment. Tell {contact}."),
         contact=settings.SUPPORT_CONTACT,
     ),
     "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
@@ -397,8 +400,8 @@ _WHY_UNAVAILABLE = {
     ),
     "refusal_limit": format_lazy(
         _(
-            "The portal refused too many of your requests today. Ask HR or {contact} to fix the problem. "
-            "You can try again tomorrow."
+            "The portal refused too many of your requests today. Ask HR or {contact} to fix the cause. You "
+            "can try again tomorrow."
         ),
         contact=settings.SUPPORT_CONTACT,
     ),
@@ -514,7 +517,8 @@ _WHY_FAILED = {
     PassIssue.Reason.REFUSED: _("Microsoft refused to create a pass for this account."),
     PassIssue.Reason.NOT_KNOWN_YET: _("Microsoft does not know this account yet. Try again in a minute."),
     PassIssue.Reason.NOT_REPLACED: _(
-        "The existing pass could not be removed, so no new pass was created. Try again in a minute."
+        "The portal could not delete the existing pass, so it did not create a new one. Try again in a "
+        "minute."
     ),
     PassIssue.Reason.UNREACHABLE: _(
         "Microsoft could not be reached, so no pass was created. Try again in a minute."
@@ -539,7 +543,8 @@ _WHY_FAILED = {
         "deleting the pass without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
-        "The portal could not save the pass. The portal is deleting the pass without showing it."
+        "The portal could not save that Microsoft created the pass. The portal is deleting the pass "
+        "without showing it."
     ),
 }
 

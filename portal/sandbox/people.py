@@ -135,7 +135,7 @@ CAST: tuple[Person, ...] = (
         2,
         "Henry Osei",
         "HR, and Nadia's manager",
-        "Add Nadia Khan and try to create her pass yourself. This needs two people.",
+        "Add Nadia Khan, then try to create her pass. The portal refuses: HR and manager must be different people.",
         job="HR lead",
         department="Human resources",
         app_roles=("HR",),
@@ -145,7 +145,7 @@ CAST: tuple[Person, ...] = (
         3,
         "Maria Lindqvist",
         "Manager of most starters",
-        "Open the link in the email, confirm the starter's identity and see the pass once.",
+        "Open the link in the email and confirm the starter's identity. You see the pass only once.",
         job="Head of service design",
         department="Service design",
         manager="ceo",
@@ -155,7 +155,7 @@ CAST: tuple[Person, ...] = (
         4,
         "Tom Becker",
         "Manager",
-        "You have been Mo Visser's manager since yesterday.",
+        "You have been Mo Visser's manager since yesterday. Create his pass after Hanna has added him.",
         job="Team lead",
         manager="ceo",
     ),
@@ -174,7 +174,7 @@ CAST: tuple[Person, ...] = (
         6,
         "Ada Jansen",
         "Admin",
-        "Change the policy or stop all passes, in the administration.",
+        "Open the administration. Change the policy, or stop all passes.",
         job="Identity engineer",
         department="Information technology",
         app_roles=("Admin",),
@@ -215,20 +215,39 @@ CAST: tuple[Person, ...] = (
         manager=None,
     ),
     starter_person(
-        "noor", 20, "Noor de Vries", "Service designer", "Add her as Hanna, create the pass as Maria."
+        "noor",
+        20,
+        "Noor de Vries",
+        "Service designer",
+        "Sign in as Hanna and add Noor. Then sign in as Maria and create the pass.",
     ),
-    starter_person("liam", 21, "Liam O'Brien", "Content designer", "Use the pass, then register a passkey."),
+    starter_person(
+        "liam", 21, "Liam O'Brien", "Content designer", "Sign in with his pass, then register a passkey."
+    ),
     starter_person(
         "sofia",
         22,
         "Sofia Rossi",
         "User researcher",
-        "Choose “I did not see the pass”: the portal cancels it.",
+        "On the page with her pass, choose “I did not see the pass”. The portal then cancels the pass.",
     ),
-    starter_person("yusuf", 23, "Yusuf Demir", "Developer", "Create the pass in two tabs. You get only one."),
-    starter_person("emma", 24, "Emma Nowak", "Delivery manager", "Withdraw her while she has a pass."),
     starter_person(
-        "nadia", 25, "Nadia Khan", "HR assistant", "Her manager Henry works in HR.", manager="henry"
+        "yusuf", 23, "Yusuf Demir", "Developer", "Create his pass in two tabs. Only one tab shows a pass."
+    ),
+    starter_person(
+        "emma",
+        24,
+        "Emma Nowak",
+        "Delivery manager",
+        "Withdraw her while she has a pass. The portal deletes the pass first.",
+    ),
+    starter_person(
+        "nadia",
+        25,
+        "Nadia Khan",
+        "HR assistant",
+        "If her manager Henry adds her, he cannot create her pass.",
+        manager="henry",
     ),
     starter_person(
         "olga",
@@ -238,13 +257,20 @@ CAST: tuple[Person, ...] = (
         "Her manager Amir is an admin, so he cannot create her pass.",
         manager="amir",
     ),
-    starter_person("ben", 27, "Ben Carter", "Analyst", "No manager is set for him in Entra.", manager=None),
+    starter_person(
+        "ben",
+        27,
+        "Ben Carter",
+        "Analyst",
+        "No manager is set for him in Entra, so nobody can create his pass.",
+        manager=None,
+    ),
     starter_person(
         "late",
         28,
         "Lotte Vos",
         "Interaction designer",
-        "Add her before her account exists.",
+        "Add her before her account exists. Then choose “Create this account”.",
         exists=False,
     ),
     starter_person(
@@ -260,7 +286,7 @@ CAST: tuple[Person, ...] = (
         40,
         "Charlotte Eames",
         "Global Administrator",
-        "Attackers would most like a pass for this account.",
+        "With a pass for this account, an attacker could do everything.",
         created_days_ago=3000,
         hired_days_ago=3000,
         signed_in_days_ago=1,
@@ -332,7 +358,7 @@ CAST: tuple[Person, ...] = (
         55,
         "Ruben Cole",
         "In a restricted administrative unit",
-        "Only admins of the unit can manage him.",
+        "Only admins of this unit can manage him, so the portal cannot create a pass.",
         restricted=True,
     ),
     refused_person(
@@ -340,7 +366,7 @@ CAST: tuple[Person, ...] = (
         56,
         "Mila Frost",
         "Hired half a year from now",
-        "Her hire date in Entra and HR's start date differ.",
+        "If she starts this week, her hire date in Entra does not match the start date.",
         hired_days_ago=-180,
     ),
     refused_person(
@@ -348,7 +374,7 @@ CAST: tuple[Person, ...] = (
         47,
         "Mo Visser",
         "Manager changed yesterday",
-        "Maria's link no longer works, Tom's does.",
+        "Maria's link no longer works, because Tom is now his manager.",
         manager="tom",
     ),
     refused_person(
@@ -382,7 +408,7 @@ CAST: tuple[Person, ...] = (
         51,
         "Petra Hall",
         "Has a pass from the help desk",
-        "The portal did not create it.",
+        "Her manager chooses whether to replace this pass.",
         has_pass=True,
     ),
     refused_person(
@@ -398,7 +424,7 @@ CAST: tuple[Person, ...] = (
         57,
         "Piet Faber",
         "Already has a phone",
-        "The policy does not expect phones before the first day.",
+        "The policy does not allow a phone number before the first day.",
         methods=("phone",),
     ),
 )

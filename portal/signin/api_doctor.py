@@ -92,8 +92,8 @@ def api_roles_are_defined(visit: Any) -> Finding:
 def _unreadable() -> Finding:
     words = gettext("To read the registration, the portal needs the optional permission %(permission)s.")
     fix = gettext(
-        "To compare the registration with the plan, run `setup_tenant --api --script FILE`, then run the "
-        "script in FILE."
+        "To compare the registration with the plan, run `manage.py setup_tenant --api --script FILE`, "
+        "then run the script in FILE."
     )
     return "skipped", words % {"permission": "Application.Read.All"}, fix
 

@@ -227,7 +227,7 @@ def test_m4_the_manager_is_notified_of_a_withdrawal(peer, invite, run_jobs, brow
 
     to, mime = peer.got[-1]
     assert Starter.objects.get().state == "withdrawn" and to == ["maria.lindqvist@contoso.example"]
-    assert "Onboarding stopped" in mime["Subject"]
+    assert "Onboarding withdrawn" in mime["Subject"]
     assert "No show" not in str(mime)
 
 

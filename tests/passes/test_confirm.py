@@ -376,7 +376,7 @@ def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "a part of it is not running" in words(answer)
+    assert "Part of the portal is not running" in words(answer)
     assert creations(tenant) == []
     assert GraphBudget.objects.get().recent == []
 
@@ -390,7 +390,7 @@ def test_no_pass_is_created_while_a_worker_finishes_nothing(tenant, invite, brow
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "a part of it is not running" in words(answer)
+    assert "Part of the portal is not running" in words(answer)
     assert creations(tenant) == []
 
 

@@ -86,6 +86,7 @@ BY_MAIL = {
     "emails/refused": "_write_refusal_to_hr",
     "emails/registered": "write_registered",
     "emails/escalation": "write_escalation",
+    "emails/sessions_ended": "write_sessions_ended",
 }
 
 # Texts that claim no action of the portal, and why.

@@ -380,7 +380,7 @@ def test_pass_that_cannot_be_removed_stops_the_request(invite, browser_of, tenan
 
     answer = maria.post(page_of(starter), form_of(starter) | {"replace": theirs.id})
 
-    assert "could not be removed, so no new pass was created" in words(answer)
+    assert "could not delete the existing pass, so it did not create a new one" in words(answer)
     assert live_passes(tenant, "haspass") == [theirs] and creations(tenant) == []
     issue = starter.issues.get()
     assert (issue.state, issue.reason, issue.counted) == ("rejected", "not_replaced", False)
