@@ -128,7 +128,7 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("HR gets a reference number by looking up the account in the portal.")
+    hint = gettext("There is no number yet. HR gets one by looking up the account in the portal.")
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 
