@@ -110,9 +110,9 @@ def _compare(issue: PassIssue, intent: AuditEvent | None) -> list[str]:
     if intent.starter != issue.starter.public_id:
         found.append(gettext("According to the audit log, this pass is for a different starter."))
     if facts.get("identity_check") != issue.identity_check:
-        found.append(gettext("The audit log has a different identity check."))
+        found.append(gettext("According to the audit log, the identity check was different."))
     if (facts.get("policy"), facts.get("department_policy")) != (issue.policy_id, issue.override_id):
-        found.append(gettext("The audit log has a different policy version."))
+        found.append(gettext("According to the audit log, a different policy version applied."))
     if not audit.is_actor(intent, issue.actor):
         found.append(gettext("According to the audit log, a different person confirmed."))
     return found

@@ -89,7 +89,7 @@ def _read_verdicts(run: DoctorRun) -> dict[str, Verdict] | Finding:
     ):
         return Finding(
             "skipped",
-            gettext("Skipped: this check depends on another check that found a problem or has no result."),
+            gettext("Skipped, because another check found a problem or has no result."),
         )
     try:
         question = run.cached("question", lambda: _build_question(run))

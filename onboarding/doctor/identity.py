@@ -53,7 +53,7 @@ def check_graph_answers(run: DoctorRun) -> Finding:
         return Finding("ok", gettext("Address: %(address)s.") % {"address": settings.GRAPH_URL})
     return Finding(
         "wrong",
-        gettext("The answer from %(address)s is not usable (%(problem)s).")
+        gettext("The portal gets no usable answer from %(address)s (%(problem)s).")
         % {"address": settings.GRAPH_URL, "problem": reached.problem},
         gettext(
             "Make sure that this machine can reach that address over https. Check GRAPH_URL and the proxy "

@@ -170,6 +170,9 @@ def _check_lists(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if both:
         yield (
             "scope_groups",
-            gettext("%(id)s is also on the list of accounts and groups that never get a pass.")
+            gettext(
+                "%(id)s is also on the list of accounts and groups that never get a pass. Remove it from one of "
+                "the two lists."
+            )
             % {"id": min(both)},
         )

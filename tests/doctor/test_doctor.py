@@ -515,7 +515,7 @@ def test_checks_skipped_for_one_reason_share_one_text(well):
     guards = [str(check.title) for check in list_checks() if check.id.startswith("guard.")]
     assert all(said.count(f"– skipped   {title}") == 1 for title in guards)
     # Once for the reads and once for the guards, because the check of the account's scope is between them.
-    assert said.count("Skipped: this check depends on “Access to the test account”.") == 2
+    assert said.count("Skipped, because the check “Access to the test account” is not OK.") == 2
 
 
 def test_the_document_explains_every_check():
