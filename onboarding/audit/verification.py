@@ -183,7 +183,9 @@ def _verify_request(row: AuditEvent) -> Iterator[ChainFault]:
     request = asked.filter(seq=row.facts.get("request", 0)).first()
     known = [event.detail.values.get("by") for event in (request, row) if event and hasattr(event, "detail")]
     if request is None or (all(known) and len(set(known)) < len(known)):
-        words = gettext("this event erased a person’s data, although nobody else had requested the erasure")
+        words = gettext(
+            "this event erased a person’s data, although no other admin had requested the erasure"
+        )
         yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
 
 

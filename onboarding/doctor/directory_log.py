@@ -40,7 +40,7 @@ def check_directory_log(_run: DoctorRun) -> Finding:
             gettext("The portal has not read Entra’s audit log yet. The worker will read it automatically."),
         )
     if clock.now() - position.read_at > LATE_AFTER:
-        words = gettext("The portal last read all of Entra’s audit log on %(moment)s UTC.")
+        words = gettext("The portal has not read all of Entra’s audit log since %(moment)s UTC.")
         fix = gettext("Run `manage.py reconcile_directory` to see what fails.")
         return Finding("wrong", words % {"moment": date_format(position.read_at, "ENDED")}, fix)
     if notices := findings.count():

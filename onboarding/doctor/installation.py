@@ -69,7 +69,8 @@ def check_restored_copy(_run: DoctorRun) -> Finding:
             )
         ),
         gettext(
-            "If another portal still runs on the original, leave this one as it is. Otherwise run `manage.py adopt`."
+            "If another portal still uses the original database, leave this database as it is. Otherwise run "
+            "`manage.py adopt`."
         ),
     )
 
@@ -172,10 +173,11 @@ CONSEQUENCES = {
 def check_audit_end(_run: DoctorRun) -> Finding:
     fault = next(audit.verify_last_events(LAST_EVENTS), None)
     if fault is None:
+        count = AuditHead.objects.get(id=1).seq
         return Finding(
             "ok",
             gettext("%(count)s events in total. Checked the last %(last)s: all unchanged.")
-            % {"count": AuditHead.objects.get(id=1).seq, "last": LAST_EVENTS},
+            % {"count": count, "last": min(count, LAST_EVENTS)},
         )
     return Finding(
         "wrong",
@@ -195,7 +197,7 @@ def why_role_is_not_checked() -> str:
             "database file can change the audit log and its triggers."
         )
     return (
-        gettext("The portal did not check this, because the sandbox tenant does not need its own role.")
+        gettext("Not checked: a portal with the sandbox tenant needs no database role of its own.")
         if settings.SANDBOX
         else ""
     )
@@ -245,8 +247,10 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         errors = ", ".join(f"{outlet.get_name_display()} ({outlet.error})" for outlet in failed)
         return Finding(
             "wrong",
-            gettext("For three hours, no signed checkpoint has arrived outside the database: %(errors)s.")
-            % {"errors": errors or gettext("no worker has sent a signed checkpoint")},
+            gettext(
+                "In the last three hours, at least one destination has received no signed checkpoint: %(errors)s."
+            )
+            % {"errors": errors or gettext("no worker has sent one")},
             gettext(
                 "Run `manage.py sign_head` to try again. Until a checkpoint is sent, nobody can prove "
                 "later that the newest part of the audit log is unchanged."
@@ -269,7 +273,7 @@ CHECKS = (
     ),
     Check(
         "database.in_use",
-        _("The database is in use, and no restored copy"),
+        _("Database in use, not a restored copy"),
         check_restored_copy,
         needs=("database.migrations",),
     ),
@@ -286,7 +290,7 @@ CHECKS = (
         needs=("database.migrations",),
     ),
     Check("worker.alive", _("Activity of the worker"), check_worker, needs=("database.migrations",)),
-    Check("jobs.given_up", _("No failed jobs"), check_failed_jobs, needs=("database.migrations",)),
+    Check("jobs.given_up", _("Failed jobs"), check_failed_jobs, needs=("database.migrations",)),
     Check("jobs.failing", _("Jobs that keep failing"), check_failing_jobs, needs=("database.migrations",)),
     Check(
         "audit.end",

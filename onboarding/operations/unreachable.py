@@ -36,7 +36,7 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
         "server does not support ssl",
         _(
             "the database offers no TLS. Turn on TLS in the database. Only if nobody else can read the "
-            "network traffic to it, set ?sslmode=disable instead"
+            "network traffic to the database, set ?sslmode=disable instead"
         ),
     ),
     ("ssl", _("the database does not support the requested kind of TLS")),

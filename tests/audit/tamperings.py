@@ -395,8 +395,8 @@ NO_CODE = "this event has no authentication code"
 WRONG_CODE = "the authentication code of this event is wrong"
 OTHER_KEY = "made with a key that was not in use"
 UNREADABLE_KEY = "the authentication code of this event cannot be checked"
-NO_CODE_BEFORE = "this event changes the key of the codes without a code of the key before"
-REPLACED_KEY = "made with a key that another one had replaced"
+NO_CODE_BEFORE = "this event starts a new key but has no authentication code made with the previous key"
+REPLACED_KEY = "made with a key that had already been replaced"
 WITHOUT_EVENT = "the details of this event were erased, but no event records the erasure"
 
 EVENTS = (
@@ -799,7 +799,7 @@ HEADS = (
         "its key is changed",
         f"UPDATE {HEAD} SET key = 'another'",
         refused="only moves forward",
-        found="names a key that was not in use",
+        found="is not the key that was in use",
     ),
     *change(
         HEAD,
@@ -1189,7 +1189,7 @@ APPROVALS = (
     approval("the approver is changed", "by_id = $hanna", "approved by"),
     approval("its reason is changed", "reason = 'Another'", "reason"),
     approval("its time is changed", "at = '2020-01-01 00:00:00+00'", "approved at"),
-    approval("its kind is changed", "why = 'beyond'", "reason for the approval"),
+    approval("its kind is changed", "why = 'beyond'", "why approval was needed"),
     approval("it counts for another occasion", "occasion = 'another'", "what was approved"),
     approval("it no longer counts", "voided_at = '2020-01-01 00:00:00+00'", "no longer valid since"),
     approval("one whose reason was erased gets one again", "reason = 'Another'", "reason", whose="$noor"),
@@ -1288,11 +1288,11 @@ def probe(name: str, change: str, found: str) -> Tampering:
 
 PROBES = (
     probe("the account is changed", "account_id = 'another'", "object ID of the account"),
-    probe("the check is changed", "check_name = 'another'", "check"),
+    probe("the check is changed", "check_name = 'another'", "name of the check"),
     probe("the policy is changed", "policy_id = $draft", "policy in force"),
     probe("the lifetime is changed", "lifetime_minutes = 1", "lifetime in minutes"),
     probe("the time of the request is changed", "intended_at = '2020-01-01 00:00:00+00'", "requested at"),
-    probe("the answer is changed", "answer = 'refused'", "answer of Microsoft"),
+    probe("the answer is changed", "answer = 'refused'", "Microsoft’s answer"),
     probe("a refusal gets a time", "answered_at = '2020-01-01 00:00:00+00'", "refused by Microsoft at"),
     probe("its id in Entra is changed", "method_id = 'another'", "id of the pass in Entra"),
     probe("its end is changed", "ended_at = '2020-01-01 00:00:00+00'", "ended"),

@@ -80,7 +80,7 @@ def test_f9_a_recorder_with_another_account_cannot_confirm(tenant, signs_in, inv
     page = maria.get(f"/starters/{starter.public_id}/")
     answer = asks_for_a_pass(maria, starter)
 
-    assert "You added or changed this starter" in words(page)
+    assert "HR, manager and starter must be three different people" in words(page)
     assert (answer.status_code, reference(answer)) == (403, "three_people")
     assert creations(tenant) == []
 

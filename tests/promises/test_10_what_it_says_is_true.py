@@ -93,9 +93,9 @@ BY_MAIL = {
 NO_CLAIM = {
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
-    "Check whether the object was deleted.": "a question",
+    "Check in Entra whether someone has deleted the object.": "a question",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
-    "no worker has sent a signed checkpoint": "shown where no place outside has the time of one",
+    "no worker has sent one": "shown where no place outside has the time of one",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",
     "The manager was already invited. If you change the account, the portal will email this manager that "
