@@ -144,6 +144,10 @@ class JobAdmin(ReadOnly):
 
     @admin.action(description=_("Start the selected jobs again"), permissions=["start_again"])
     def start_again(self, request: HttpRequest, queryset: Any) -> None:
-        for job in queryset:
-            jobs.restart_job(job)
-        messages.success(request, gettext("A worker will start the selected failed jobs again."))
+        restarted = sum(jobs.restart_job(job) for job in queryset)
+        if restarted:
+            messages.success(request, gettext("A worker will start the selected failed jobs again."))
+        else:
+            messages.warning(
+                request, gettext("None of the selected jobs has failed, so none was started again.")
+            )

@@ -843,7 +843,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=True,
                         help_text="The portal creates no pass for accounts in a restricted management administrative unit. Recommended, because Microsoft refuses these accounts too.",
-                        verbose_name="not in a restricted administrative unit",
+                        verbose_name="not in a restricted management administrative unit",
                     ),
                 ),
                 (

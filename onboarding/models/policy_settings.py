@@ -302,7 +302,7 @@ class PolicySettings(models.Model):
         ),
     )
     restricted_unit = models.BooleanField(
-        _("not in a restricted administrative unit"),
+        _("not in a restricted management administrative unit"),
         default=True,
         help_text=_(
             "The portal creates no pass for accounts in a restricted management administrative unit. "

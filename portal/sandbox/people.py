@@ -357,7 +357,7 @@ CAST: tuple[Person, ...] = (
         "restricted",
         55,
         "Ruben Cole",
-        "In a restricted administrative unit",
+        "In a restricted management administrative unit",
         "Only admins of this unit can manage him, so the portal cannot create a pass.",
         restricted=True,
     ),

@@ -112,7 +112,7 @@ FAILURE_PAGES = {
         ),
     ),
     "not_set_up": FailurePage(
-        REFUSED,
+        FAILED,
         403,
         _("You are not signed in"),
         _(
