@@ -49,7 +49,7 @@ EVENTS: dict[str, Words] = {
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
     "starter.accepted_by_rule": _(
-        "The portal accepted its own proposal automatically, as two admins had allowed in the policy"
+        "The portal proposed this starter and accepted it without HR, because two admins allowed this in the policy"
     ),
     "starter.requester_changed": _(
         "The requester in the other system changed, so HR must accept the starter again"

@@ -29,7 +29,7 @@ TYPES = tuple(dict.fromkeys(f"starter.{name}" for name in NAMES.values()))
 
 # What a card in Teams says. It never names anybody.
 TITLES: dict[str, Words] = {
-    "recorded": _("A starter was added, or HR undid a withdrawal"),
+    "recorded": _("A starter was added or restored"),
     "accepted": _("HR accepted a starter"),
     "account_found": _("The account of a starter appeared in Entra"),
     "refused": _("A starter needs attention"),

@@ -28,8 +28,8 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
     (
         "certificate",
         _(
-            "the portal does not accept the certificate of the database. If you use your own certificate "
-            "authority, set its file: ?sslrootcert=/etc/portal/issuer.pem"
+            "the portal does not trust the issuer of the database’s certificate. Save the issuer’s certificate "
+            "in a file, and add the file to the end of the address: ?sslrootcert=/etc/portal/issuer.pem"
         ),
     ),
     (
