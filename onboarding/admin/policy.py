@@ -69,7 +69,7 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_("Approval by a second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),
     (
-        _("Retention, addresses and Graph"),
+        _("Retention, email addresses and Microsoft Graph"),
         ("retention_days", "audit_days", "hr_address", "security_address", "duty_address", "graph_calls",
          "graph_seconds"),
     ),

@@ -77,40 +77,57 @@ class HeartbeatAdmin(ReadOnly):
 
 MEANINGS = {
     "mail": _(
-        "The portal could not send an email. The last error shows the cause. Fix the cause. If the "
-        "portal has stopped trying, start this job again."
+        "The portal could not send an email. The last error shows the cause. Fix the cause. If the portal "
+        "no longer tries to send the email, start this job again."
     ),
     "look": _(
         "The portal could not read some starters’ accounts in Entra. Every ten minutes, the portal tries "
         "one of these failed jobs again. If that job succeeds, the portal tries the others too."
     ),
     "sign_ins": _(
-        "The portal could not read the last sign-in to a starter's account from Entra. The portal keeps "
-        "trying. Until it succeeds, the starter cannot get a pass."
+        "The portal could not read from Entra when someone last signed in to some starters’ accounts. It "
+        "keeps trying. If the policy requires this check, these starters cannot get a pass until it "
+        "succeeds."
     ),
-    "hook": _("The portal could not send webhooks. It keeps trying. The last error shows the cause."),
-    "retry": _("The portal could not restart the failed jobs automatically."),
+    "hook": _(
+        "The portal could not send events to a webhook. It keeps trying. The last error shows the cause."
+    ),
+    "retry": _(
+        "The portal could not restart the failed jobs automatically. It keeps trying. The last error shows "
+        "the cause."
+    ),
     "issue": _(
         "The portal could not check or delete a pass. The portal keeps trying. The last error shows the "
         "cause."
     ),
     "stopped": _(
-        "The portal could not read the sign-in methods of an account with an emergency stop. It keeps trying."
+        "The portal could not read the sign-in methods of an account with an emergency stop. It keeps "
+        "trying. The last error shows the cause."
     ),
     "daily": _(
         "The daily clean-up failed, so the portal may keep some personal details for too long. It keeps "
         "trying. The last error shows the cause."
     ),
-    "audit_events": _("The portal could not copy the events of the audit log to the server log."),
+    "audit_events": _(
+        "The portal could not copy the events of the audit log to the server log. It keeps trying. The "
+        "last error shows the cause."
+    ),
     "audit_head": _(
-        "The portal could not send a signed checkpoint (the number and hash of the newest event) to all of "
-        "its destinations."
+        "At least one destination did not get a signed checkpoint (the number and hash of the newest "
+        "event). The portal keeps trying. The last error shows the cause."
     ),
     "directory_log": _(
-        "The portal could not read Entra’s audit log, so it does not see passes that others create."
+        "The portal could not read Entra’s audit log, so it does not see passes that others create. It "
+        "keeps trying. The last error shows the cause."
     ),
-    "proposals": _("The portal could not read the hire dates in Entra, so it cannot propose new starters."),
-    "audit_check": _("The portal could not check the latest events of the audit log."),
+    "proposals": _(
+        "The portal could not read the hire dates in Entra, so it cannot propose new starters. It keeps "
+        "trying. The last error shows the cause."
+    ),
+    "audit_check": _(
+        "The portal could not check the latest events of the audit log. It keeps trying. The last error "
+        "shows the cause."
+    ),
 }
 
 

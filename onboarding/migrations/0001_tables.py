@@ -269,7 +269,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="How far Microsoft's clock was ahead of this worker's clock when Microsoft last answered.",
                         null=True,
-                        verbose_name="seconds that Microsoft’s clock is ahead of the portal’s",
+                        verbose_name="seconds by which Microsoft’s clock is ahead of the worker’s clock",
                     ),
                 ),
             ],
@@ -337,7 +337,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="The events that the webhook gets. If empty, it gets all events.",
+                        help_text="The events that the webhook gets. If this list is empty, the webhook gets all events.",
                         verbose_name="events",
                     ),
                 ),
@@ -475,7 +475,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="The kind of job, and the record that it concerns. The portal never queues the same job twice.",
+                        help_text="The kind of job, and the record that it concerns. The queue never contains the same job twice.",
                         max_length=100,
                         unique=True,
                         verbose_name="job",
@@ -516,7 +516,7 @@ class Migration(migrations.Migration):
                     "failed_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Set if the portal has stopped trying. An admin can then start the job again.",
+                        help_text="Set if the portal no longer tries this job. An admin can then start the job again.",
                         null=True,
                         verbose_name="failed",
                     ),
@@ -710,7 +710,7 @@ class Migration(migrations.Migration):
                     "new_days_before",
                     models.PositiveSmallIntegerField(
                         default=90,
-                        help_text="The portal creates no pass for an account that was created more than this many days before the start. The only exception is an account that nobody has ever signed in to and whose hire date in Entra is near the start. Recommended: 90. A lower number is safer.",
+                        help_text="The portal creates no pass for an account that was created more than this many days before the start. The only exception is an account that nobody has ever signed in to and whose hire date in Entra is within this limit and the next one. Recommended: 90. A lower number is safer.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -722,7 +722,7 @@ class Migration(migrations.Migration):
                     "new_days_after",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="The portal creates no pass for an account that was created more than this many days after the start. The only exception is an account that nobody has ever signed in to and whose hire date in Entra is near the start. Recommended: 31.",
+                        help_text="The portal creates no pass for an account that was created more than this many days after the start. The only exception is an account that nobody has ever signed in to and whose hire date in Entra is within this limit and the previous one. Recommended: 31.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
@@ -887,7 +887,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="Enter one object ID per line, for example of emergency accounts. This list overrides all other settings.",
+                        help_text="Enter one object ID per line, for example of an emergency access account. This list overrides all other settings.",
                         verbose_name="accounts and groups that never get a pass",
                     ),
                 ),
@@ -897,7 +897,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="Enter the object ID of one test account per line. For one hour after two admins agreed, `manage.py prove_tenant` can create passes for these accounts. The portal never shows the code of such a pass, and deletes the pass. Recommended: leave empty.",
+                        help_text="Enter the object ID of one test account per line. For one hour after a second admin activates the version, `manage.py prove_tenant` can create passes for these accounts. The portal never shows the codes of these passes, and deletes the passes after the test. Recommended: leave empty.",
                         verbose_name="test accounts for test passes (for one hour)",
                     ),
                 ),
@@ -1035,7 +1035,7 @@ class Migration(migrations.Migration):
                     "approve_beyond",
                     models.BooleanField(
                         default=False,
-                        help_text="If HR allows another pass, a second person in HR must approve this.",
+                        help_text="If HR allows a pass beyond the limit, a second person in HR must approve it.",
                         verbose_name="a second person in HR approves a pass beyond the limit",
                     ),
                 ),
@@ -1879,7 +1879,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default="",
                         max_length=20,
-                        verbose_name="reason why the portal stopped adding",
+                        verbose_name="reason why the portal stopped adding starters",
                     ),
                 ),
                 (
@@ -1965,7 +1965,7 @@ class Migration(migrations.Migration):
                     "voided_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The time when the onboarding started again. The approval is not valid after this time.",
+                        help_text="The time when the approval became invalid, for example because the onboarding started again. Empty if the approval is valid.",
                         null=True,
                     ),
                 ),
@@ -2148,7 +2148,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("waiting", "waiting"),
                             ("delivered", "delivered"),
-                            ("given_up", "failed for good"),
+                            ("given_up", "failed permanently"),
                             ("cancelled", "cancelled, because the webhook ended"),
                         ],
                         default="waiting",
@@ -2157,7 +2157,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
-                ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next try")),
+                ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next attempt")),
                 ("give_up_at", models.DateTimeField(verbose_name="portal stops trying at")),
                 (
                     "http_status",
@@ -2523,10 +2523,10 @@ class Migration(migrations.Migration):
                             ("lost", "the manager or stand-in cancelled the pass"),
                             ("taken_back", "HR cancelled the pass"),
                             ("withdrawn", "HR or another system withdrew the starter"),
-                            ("frozen", "an admin stopped all passes"),
+                            ("frozen", "an admin stopped all new passes"),
                             ("stopped", "someone used the emergency stop"),
                             ("sessions_ended", "an admin ended the sessions of the manager or stand-in"),
-                            ("own_session_ended", "the manager or stand-in ended another of their sessions"),
+                            ("own_session_ended", "the manager or stand-in ended one of their other sessions"),
                             ("changed", "someone changed the starter while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
@@ -2898,7 +2898,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "requested_by_name",
-                    models.CharField(blank=True, default="", max_length=256, verbose_name="requested by"),
+                    models.CharField(blank=True, default="", max_length=256, verbose_name="name of the requester"),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="added")),
                 ("accepted_at", models.DateTimeField(blank=True, null=True, verbose_name="accepted by HR")),
@@ -3023,7 +3023,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "cancellation of a policy version",
+                "verbose_name": "stopped policy version",
             },
         ),
         migrations.RunPython(add_first_rows, migrations.RunPython.noop),

@@ -31,7 +31,10 @@ class Approval(models.Model):
     voided_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text=_("The time when the onboarding started again. The approval is not valid after this time."),
+        help_text=_(
+            "The time when the approval became invalid, for example because the onboarding started again. "
+            "Empty if the approval is valid."
+        ),
     )
 
     class Meta:

@@ -45,10 +45,13 @@ class PassIssue(models.Model):
         LOST = "lost", _("the manager or stand-in cancelled the pass")
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("HR or another system withdrew the starter")
-        FROZEN = "frozen", _("an admin stopped all passes")
+        FROZEN = "frozen", _("an admin stopped all new passes")
         STOPPED = "stopped", _("someone used the emergency stop")
         SESSIONS_ENDED = "sessions_ended", _("an admin ended the sessions of the manager or stand-in")
-        OWN_SESSION_ENDED = "own_session_ended", _("the manager or stand-in ended another of their sessions")
+        OWN_SESSION_ENDED = (
+            "own_session_ended",
+            _("the manager or stand-in ended one of their other sessions"),
+        )
         CHANGED = "changed", _("someone changed the starter while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")

@@ -190,7 +190,7 @@ class PolicyStop(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name = _("cancellation of a policy version")
+        verbose_name = _("stopped policy version")
 
     def __str__(self) -> str:
         return f"stop of {self.activation_id}"

@@ -207,8 +207,8 @@ class PolicySettings(models.Model):
         validators=value_between(1, 365),
         help_text=_(
             "The portal creates no pass for an account that was created more than this many days before "
-            "the start. The only exception is an account that nobody has ever signed in to and whose "
-            "hire date in Entra is near the start. Recommended: 90. A lower number is safer."
+            "the start. The only exception is an account that nobody has ever signed in to and whose hire "
+            "date in Entra is within this limit and the next one. Recommended: 90. A lower number is safer."
         ),
     )
     new_days_after = models.PositiveSmallIntegerField(
@@ -216,9 +216,9 @@ class PolicySettings(models.Model):
         default=31,
         validators=value_between(0, 90),
         help_text=_(
-            "The portal creates no pass for an account that was created more than this many days after "
-            "the start. The only exception is an account that nobody has ever signed in to and whose "
-            "hire date in Entra is near the start. Recommended: 31."
+            "The portal creates no pass for an account that was created more than this many days after the "
+            "start. The only exception is an account that nobody has ever signed in to and whose hire date "
+            "in Entra is within this limit and the previous one. Recommended: 31."
         ),
     )
     hire_date = models.CharField(
@@ -354,8 +354,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "Enter one object ID per line, for example of emergency accounts. This list overrides all "
-            "other settings."
+            "Enter one object ID per line, for example of an emergency access account. This list overrides "
+            "all other settings."
         ),
     )
     probe_accounts = models.TextField(
@@ -364,9 +364,10 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "Enter the object ID of one test account per line. For one hour after two admins agreed, "
-            "`manage.py prove_tenant` can create passes for these accounts. The portal never shows the "
-            "code of such a pass, and deletes the pass. Recommended: leave empty."
+            "Enter the object ID of one test account per line. For one hour after a second admin activates "
+            "the version, `manage.py prove_tenant` can create passes for these accounts. The portal never "
+            "shows the codes of these passes, and deletes the passes after the test. Recommended: leave "
+            "empty."
         ),
     )
 
@@ -472,7 +473,7 @@ class PolicySettings(models.Model):
     approve_beyond = models.BooleanField(
         _("a second person in HR approves a pass beyond the limit"),
         default=False,
-        help_text=_("If HR allows another pass, a second person in HR must approve this."),
+        help_text=_("If HR allows a pass beyond the limit, a second person in HR must approve it."),
     )
 
     # --- Other systems --------------------------------------------------------------------------------------------

@@ -44,13 +44,13 @@ TAKES_PART = _(
     "stand-in or in HR. Wait until the onboarding is finished."
 )
 HAS_A_PASS = _(
-    "This person may still have a valid pass. Wait until the pass has ended. You can see this in the "
-    "administration under “Pass attempts”."
+    "This person may still have a valid pass. Wait until the pass has ended. “Pass attempts” in the "
+    "administration shows its state."
 )
 IS_STOPPED = _("An emergency stop is in force for this person. Two people in HR must end it first.")
 IS_BEHIND_THE_POLICY = _(
-    "The portal still needs this person’s data: the person was recently an admin, or wrote, activated or "
-    "stopped a policy version that is in force or recently was."
+    "The portal still needs this person’s data. The person was recently an admin, or wrote or activated a "
+    "policy version that is in force, was recently in force or may still come into force. Try again later."
 )
 
 

@@ -79,9 +79,10 @@ def describe_end(sessions: int, passes: int) -> str:
     if not passes:
         return ended % {"count": sessions}
     deleted = ngettext(
-        "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that it arrived.",
-        "The portal is deleting %(count)s passes that you had just created, because no page had confirmed that they "
-        "arrived.",
+        "The portal is deleting %(count)s pass that you had just created, because no page had confirmed "
+        "that it showed the pass.",
+        "The portal is deleting %(count)s passes that you had just created, because no page had confirmed "
+        "that it showed the passes.",
         passes,
     )
     return f"{ended % {'count': sessions}} {deleted % {'count': passes}}"

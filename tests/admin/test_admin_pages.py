@@ -113,7 +113,7 @@ def test_chain_page_shows_the_last_result_of_the_command(browser_of, held):
         call_command("verify_audit")
 
     page = audrey.get(CHAIN).content.decode()
-    assert "The last manage.py verify_audit found" in page and "“state” differs from event" in page
+    assert "The last run of manage.py verify_audit found" in page and "“state” differs from event" in page
 
 
 def test_a_noted_chain_head_is_searched_for(browser_of, held):

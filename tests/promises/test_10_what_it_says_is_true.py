@@ -66,7 +66,8 @@ BY_FUNCTION = {
     "The portal is deleting %(count)s pass that nobody had seen yet.": (
         "portal/admin.py", "describe_end", "passes",
     ),
-    "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that it arrived.": (
+    "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that "
+    "it showed the pass.": (
         "portal/own_sessions/views.py", "describe_end", "passes",
     ),
     "The saved filter “%(name)s” was deleted.": ("onboarding/hr/lists/saved.py", "delete_filter", "saved.delete"),

@@ -39,7 +39,7 @@ class StarterImport(models.Model):
     failures = models.PositiveSmallIntegerField(_("failed checks in a row"), default=0)
     # Why adding stopped before all wanted rows were added; a code of `adding.STOPS`.
     stopped = models.CharField(
-        _("reason why the portal stopped adding"), max_length=20, blank=True, default=""
+        _("reason why the portal stopped adding starters"), max_length=20, blank=True, default=""
     )
 
     class Meta:
