@@ -66,9 +66,9 @@ NOT_ACKNOWLEDGED = ActionNeeded(
 NOT_REGISTERED = ActionNeeded(
     _("The pass was used, but no sign-in method was registered."),
     _(
-        "Ask the manager to create another pass with the same link, while the starter is with them. The "
-        "starter must set up a sign-in method, such as a passkey, within ten minutes of signing in. An "
-        "email address or a phone number is not enough."
+        "Ask the manager or stand-in to create another pass with the same link, while the starter is with "
+        "them. The starter must set up a sign-in method, such as a passkey, within ten minutes of signing "
+        "in. An email address or a phone number is not enough."
     ),
 )
 EMERGENCY_STOP = ActionNeeded(
@@ -124,8 +124,8 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.NO_MANAGER: ActionNeeded(
         _("No manager is set in Entra."),
         _(
-            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If "
-            "IT has just done this, you can send the link: the portal then reads Entra immediately."
+            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. You "
+            "can also send the link yourself as soon as IT has set the manager."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(

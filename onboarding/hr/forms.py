@@ -401,8 +401,8 @@ class MailChoiceForm(forms.Form):
             (
                 "digest",
                 _(
-                    "Only the digest: one email that lists the starters who need attention or whose "
-                    "onboarding is finished"
+                    "Only the digest: at most one email every ten minutes, with the starters who need "
+                    "attention or whose onboarding is finished"
                 ),
             ),
             (

@@ -143,7 +143,7 @@ def _next_step_of_issue(issue: PassIssue) -> str:
     )
     if issue.reason != PassIssue.Reason.WITHDRAWN:
         return going_on
-    then = gettext("The portal will withdraw the starter when the last pass is gone.")
+    then = gettext("When no pass is left, the portal will withdraw the starter.")
     return f"{going_on} {then}"
 
 

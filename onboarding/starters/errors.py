@@ -16,8 +16,8 @@ class AlreadyRecorded(OnboardingError):
 
     person: Any = None
     message = _(
-        "Another starter has the same account, and their onboarding is not finished. Withdraw one of the "
-        "two starters."
+        "Another starter has the same account, and their onboarding is not finished. To continue with this "
+        "starter, withdraw the other one first."
     )
 
 

@@ -109,7 +109,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     told = outcomes_of(page_of(henry.post("/hr/together/", hidden_of(page) | fields)))
 
     assert "have changed since you opened the list" in told["Noor de Vries"]
-    assert told["Liam O'Brien"] == "Start date changed."
+    assert told["Liam O'Brien"] == "The new start was saved."
     assert "You are this person’s manager" in told["Nadia Khan"]
     assert "did not save your changes" in told["Yusuf Demir"]
     assert list(told)[-1] == "Liam O'Brien"  # what was not done comes first
@@ -121,7 +121,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     [
         ({"start_date": ""}, "Enter a new date, time or time zone"),
         ({"start_date": "2026-02-31"}, "Enter a valid date"),
-        ({"start_date": "2019-01-01"}, "more than a month ago"),
+        ({"start_date": "2019-01-01"}, "at most 31 days ago"),
         ({"start_time": "25:00"}, "Enter a valid time"),
         ({"time_zone": "Mars/Olympus"}, "Select a valid choice"),
     ],
@@ -153,6 +153,17 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
     assert set(told.values()) == {"The portal is emailing the link to the manager or stand-in."}
     assert Mail.objects.filter(kind="invitation").count() == 3
     assert Starter.objects.filter(state="invited").count() == 3
+
+
+def test_hr_learns_which_managers_have_no_mailbox(browser_of, four, tenant):
+    hanna = browser_of("hanna")
+    tenant.tenant.accounts["maria"].properties["mail"] = None
+    page = select_starters(hanna, "send", four[0])
+
+    told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
+
+    assert told == {"Noor de Vries": "No email was sent, because the manager or stand-in has no mailbox."}
+    assert not Mail.objects.filter(kind="invitation").exists()
 
 
 @pytest.mark.usefixtures("managers_may_change")

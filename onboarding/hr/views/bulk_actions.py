@@ -130,7 +130,8 @@ def _reschedule_all(request: HttpRequest, chosen: list[Any], form: Any) -> list[
         )
 
     return [
-        _run_for_one(request, starter, reschedule_one, gettext("Start date changed.")) for starter in chosen
+        _run_for_one(request, starter, reschedule_one, gettext("The new start was saved."))
+        for starter in chosen
     ]
 
 
@@ -139,7 +140,13 @@ def _send_links(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dic
 
     def send_one(starter: Any) -> str | None:
         sent_at = invitations.send_link(starter=starter, by=request.user, in_bulk=True)
-        return describe_recent_link(sent_at) if sent_at else None
+        if sent_at is not None:
+            return describe_recent_link(sent_at)
+        return (
+            None
+            if starter.confirmer_mail
+            else gettext("No email was sent, because the manager or stand-in has no mailbox.")
+        )
 
     return [
         _run_for_one(

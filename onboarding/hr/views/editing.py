@@ -137,7 +137,7 @@ def restore_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         if run_and_report(
             request,
             restore_with_reason,
-            gettext("You restored the starter. The manager has not been invited yet."),
+            gettext("You restored the starter. This page shows the next step."),
         ):
             return redirect("hr:starter", public_id=public_id)
         form = RestoreForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
