@@ -260,7 +260,8 @@ def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: dateti
 def _frozen_state() -> PageState:
     lines = (
         gettext(
-            "An admin stopped all new passes. The notice at the top of this page has the reason. Try again later."
+            "Nobody can create passes at the moment. The notice at the top of this page has the reason. Try again "
+            "later."
         ),
     )
     return PageState("frozen", gettext("You cannot create a pass at the moment"), lines, "problem")
@@ -385,7 +386,8 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 
 _WHY_UNAVAILABLE = {
     "frozen": _(
-        "An admin stopped all new passes. The notice at the top of this page has the reason. Try again later."
+        "Nobody can create passes at the moment. The notice at the top of this page has the reason. Try again "
+        "later."
     ),
     "not_in_use": _("This portal’s database was restored or moved, and the portal is not in use yet."),
     "no_worker": format_lazy(
@@ -531,7 +533,7 @@ _WHY_FAILED = {
         "showing it."
     ),
     PassIssue.Reason.FROZEN: _(
-        "An admin stopped all passes while Microsoft was creating this one. The portal is deleting this "
+        "Someone stopped all new passes while Microsoft was creating this pass. The portal is deleting this "
         "pass without showing it."
     ),
     PassIssue.Reason.STOPPED: _(
