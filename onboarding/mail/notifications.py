@@ -223,7 +223,8 @@ def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:
 def write_cannot_cancel(issue: PassIssue) -> None:
     """To security: for ten minutes the portal could not confirm that a pass is deleted."""
     reason = _(
-        "For ten minutes, the portal could not confirm that a pass is deleted. The portal keeps trying."
+        "For ten minutes, the portal has tried to delete a pass, but could not confirm that the pass is gone. "
+        "The portal keeps trying."
     )
     outbox.write_mail(
         "problem",

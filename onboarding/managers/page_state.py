@@ -260,7 +260,8 @@ def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: dateti
 def _frozen_state() -> PageState:
     lines = (
         gettext(
-            "All passes are stopped. The notice at the top of this page has the reason. Try again later."
+            "Nobody can create passes at the moment. The notice at the top of this page has the reason. Try again "
+            "later."
         ),
     )
     return PageState("frozen", gettext("You cannot create a pass at the moment"), lines, "problem")
@@ -385,7 +386,8 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 
 _WHY_UNAVAILABLE = {
     "frozen": _(
-        "All passes are stopped. The notice at the top of this page has the reason. Try again later."
+        "Nobody can create passes at the moment. The notice at the top of this page has the reason. Try again "
+        "later."
     ),
     "not_in_use": _("This portal’s database was restored or moved, and the portal is not in use yet."),
     "no_worker": format_lazy(
@@ -400,8 +402,8 @@ _WHY_UNAVAILABLE = {
     ),
     "refusal_limit": format_lazy(
         _(
-            "The portal refused too many of your requests today. Ask HR or {contact} to fix the cause. You "
-            "can try again tomorrow."
+            "The portal refused so many of your requests that you cannot create a pass until tomorrow. Ask HR or "
+            "{contact} to fix the cause."
         ),
         contact=settings.SUPPORT_CONTACT,
     ),
@@ -487,7 +489,7 @@ def refused_state(
     lines = (
         str(reasons[0].for_manager),
         _hr_notified_line(starter, hr_notified_at),
-        gettext("Code: %(codes)s.") % {"codes": ", ".join(reason.code for reason in reasons)},
+        gettext("Error code: %(codes)s.") % {"codes": ", ".join(reason.code for reason in reasons)},
     )
     return PageState("refused", gettext("No pass was created"), lines, "problem")
 
@@ -531,7 +533,7 @@ _WHY_FAILED = {
         "showing it."
     ),
     PassIssue.Reason.FROZEN: _(
-        "An admin stopped all passes while Microsoft was creating this one. The portal is deleting this "
+        "Someone stopped all new passes while Microsoft was creating this pass. The portal is deleting this "
         "pass without showing it."
     ),
     PassIssue.Reason.STOPPED: _(
@@ -543,8 +545,8 @@ _WHY_FAILED = {
         "deleting the pass without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
-        "The portal could not save that Microsoft created the pass. The portal is deleting the pass "
-        "without showing it."
+        "Microsoft created the pass, but the portal could not save the result. The portal is deleting the "
+        "pass without showing it."
     ),
 }
 

@@ -59,7 +59,7 @@ def entra_answers(_visit: Any) -> Finding:
         return (
             "wrong",
             gettext("Microsoft’s answer is for another tenant, or contains no signing keys."),
-            gettext("Check AZURE_TENANT_ID. It must be the tenant's id."),
+            gettext("Check AZURE_TENANT_ID. It must be the tenant's ID."),
         )
     words = ngettext(
         "%(address)s, with %(count)s signing key.", "%(address)s, with %(count)s signing keys.", len(keys)
@@ -75,7 +75,7 @@ def client_is_known(visit: Any) -> Finding:
             gettext("The tenant has no application %(client_id)s.")
             % {"client_id": settings.SIGN_IN_CLIENT_ID},
             gettext(
-                "Set SIGN_IN_CLIENT_ID to the application (client) id of the sign-in registration (%(where)s). "
+                "Set SIGN_IN_CLIENT_ID to the application (client) ID of the sign-in registration (%(where)s). "
                 "The registration must be in this tenant."
             )
             % {"where": WHERE},
@@ -139,10 +139,10 @@ def assertion_is_accepted(visit: Any) -> Finding:
         % {"problem": proof.problem},
         gettext(
             "Add a federated credential to the registration (%(where)s, Certificates & secrets). Issuer: "
-            "%(issuer)s. Subject: the managed identity's object (principal) id, not its client ID. Audience: "
-            "%(audience)s. On Kubernetes, use the cluster's issuer and the service account. If the portal "
-            "uses a certificate instead, add the certificate to the same registration. Changes take effect "
-            "after some minutes."
+            "%(issuer)s. Subject: the managed identity's object (principal) ID, not its client ID. Audience: "
+            "%(audience)s. On Kubernetes, the issuer is the cluster's and the subject is the service account. If "
+            "the portal uses a certificate instead, add the certificate to the same registration. Changes take "
+            "effect after some minutes."
         )
         % {"where": WHERE, "issuer": issuer_url(), "audience": settings.TOKEN_EXCHANGE_AUDIENCE},
     )
@@ -205,7 +205,7 @@ def claims_are_present(visit: Any) -> Finding:
     else:
         return (
             "unknown",
-            gettext("The portal can check this only after someone has signed in."),
+            gettext("The portal can check the claims only after someone has signed in."),
             gettext("Sign in once, then run the doctor again."),
         )
     # A token has acrs only if the sign-in requested it, so its absence there proves nothing.

@@ -66,7 +66,7 @@ def words(answer: Any) -> str:
 
 
 def reference(answer: Any) -> str:
-    found = re.search(r"Code: ([a-z_., ]+)\.", words(answer))
+    found = re.search(r"Error code: ([a-z_., ]+)\.", words(answer))
     return found[1] if found else ""
 
 

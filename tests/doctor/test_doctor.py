@@ -339,7 +339,7 @@ def test_before_the_first_sign_in_claims_and_roles_are_unknown(well, look):
 
     assert seen.wrong == []
     assert seen.of("unknown") == ["signin.claims", "signin.roles"]
-    assert "The portal can check this only after someone has signed in" in seen.text
+    assert "The portal can check the claims only after someone has signed in" in seen.text
 
 
 def test_an_unclear_sign_in_page_is_unknown(well, look):

@@ -129,7 +129,7 @@ def test_refused_requests_end_at_the_daily_limit(tenant, invite, browser_of, pol
     refused = ask()
 
     assert refused.status_code == 429 and 0 < int(refused["Retry-After"]) <= 25 * 3600
-    assert "The portal refused too many of your requests today" in text_of(refused)
+    assert "The portal refused so many of your requests that you cannot create a pass" in text_of(refused)
     assert not [request for request in tenant.tenant.requests if "authentication" in request["path"]]
     assert AuditEvent.objects.filter(event="issue.refused").count() == 2
     assert creations(tenant) == []

@@ -317,7 +317,7 @@ def test_a_refusal_shows_a_reason_and_a_code(tenant, invite, browser_of):
 
     assert answer.status_code == 403
     assert "The account is not enabled yet." in words(answer)
-    assert "Code: enabled." in words(answer)
+    assert "Error code: enabled." in words(answer)
     assert not starter.issues.exists()
     refused = AuditEvent.objects.get(event="issue.refused")
     assert refused.facts["codes"] == ["enabled"]

@@ -437,7 +437,7 @@ def test_an_unsaved_pass_is_deleted_and_not_shown(
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "The portal could not save that Microsoft created the pass" in words(answer)
+    assert "Microsoft created the pass, but the portal could not save the result" in words(answer)
     assert len(creations(tenant)) == 1
     assert live(tenant) == []
 
