@@ -54,7 +54,9 @@ def add_hook(request: HttpRequest, caller: Caller) -> JsonResponse:
         error = FieldError("/url", refused.code, str(REFUSED[refused.code]))
         raise Problem(INVALID_FIELDS, errors=(error,)) from None
     except subscriptions.TooManyHooks:
-        detail = gettext("The limit is %(most)s webhooks.") % {"most": subscriptions.MOST_HOOKS}
+        detail = gettext("An application can have at most %(most)s webhooks.") % {
+            "most": subscriptions.MOST_HOOKS
+        }
         raise Problem(HOOK_LIMIT, detail) from None
     address = f"{settings.PORTAL_URL}{reverse('api:hook', args=[hook.public_id])}"
     headers = {"Location": address, "Cache-Control": "no-store"}

@@ -92,7 +92,7 @@ class CodeWalk:
         if not codes.is_genuine_change(key, row, code):
             return gettext(
                 "this event starts a new key, but its authentication code made with the previous key is wrong, "
-                "so the portal did not write it like this"
+                "so the portal did not write the event as it is now"
             )
         return ""
 
@@ -112,7 +112,7 @@ class CodeWalk:
             )
         if not codes.is_genuine(key, row, code):
             return gettext(
-                "the authentication code of this event is wrong, so the portal did not write it like this"
+                "the authentication code of this event is wrong, so the portal did not write the event as it is now"
             )
         return ""
 

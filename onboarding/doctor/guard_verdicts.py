@@ -128,7 +128,10 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("There is no number yet. HR gets one by looking up the account in the portal.")
+    hint = gettext(
+        "There is no reference number yet. If IT needs one, ask HR to look up the account in the portal. HR then sees "
+        "the number."
+    )
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 

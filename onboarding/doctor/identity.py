@@ -82,7 +82,7 @@ def check_clock(run: DoctorRun) -> Finding:
                 "Synchronise this machine's clock with a time server. Sign-ins and passes depend on a correct clock."
             ),
         )
-    return Finding("ok", gettext("The difference is less than a minute."))
+    return Finding("ok", gettext("This machine’s clock and Microsoft’s differ by less than a minute."))
 
 
 def _reach_graph(run: DoctorRun) -> Reachability:
@@ -183,7 +183,7 @@ def check_permission(permission: Permission, run: DoctorRun) -> Finding:
         return Finding("wrong", missing, grant)
     if continues_without(run.rules, rule):
         return Finding("skipped", f"{missing} {policy_setting_text(run.rules, rule)}")
-    words = gettext("Or an admin can allow passes without this check in the policy.")
+    words = gettext("Or ask an admin to change the policy so that the portal continues without this check.")
     return Finding("wrong", f"{missing} {policy_setting_text(run.rules, rule)}", f"{grant} {words}")
 
 

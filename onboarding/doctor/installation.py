@@ -88,7 +88,7 @@ def check_database_clock(_run: DoctorRun) -> Finding:
             words % {"seconds": round(abs(apart))},
             gettext("Synchronise the clocks of both machines with a time server."),
         )
-    return Finding("ok", gettext("The difference is less than a minute."))
+    return Finding("ok", gettext("The database’s clock and this machine’s differ by less than a minute."))
 
 
 def check_worker(_run: DoctorRun) -> Finding:
@@ -120,7 +120,7 @@ def check_failed_jobs(_run: DoctorRun) -> Finding:
     given_up = Job.objects.filter(failed_at__isnull=False).values_list("key", flat=True)
     kinds = sorted({key.partition(":")[0] for key in given_up[:1000]})
     if not kinds:
-        return Finding("ok", gettext("There are none."))
+        return Finding("ok", gettext("No job has failed."))
     return Finding(
         "wrong",
         gettext("Failed jobs: %(count)s. Kind: %(kinds)s.")
@@ -137,7 +137,7 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
     found = jobs.failing_jobs()
     kinds = sorted({key.partition(":")[0] for key in found.values_list("key", flat=True)[:1000]})
     if not kinds:
-        return Finding("ok", gettext("There are none."))
+        return Finding("ok", gettext("No job keeps failing."))
     words = ngettext(
         "%(count)s job has kept failing for an hour or longer. Kind: %(kinds)s.",
         "%(count)s jobs have kept failing for an hour or longer. Kind: %(kinds)s.",
@@ -163,7 +163,7 @@ CONSEQUENCES = {
     "issue": _("A pass that should be deleted may still exist."),
     "audit_events": _("The server log does not receive the events of the audit log."),
     "proposals": _("The portal cannot propose new starters from the hire dates in Entra."),
-    "directory_log": _("The portal does not see passes that others create with the portal’s identity."),
+    "directory_log": _("The portal raises no alarm about passes that someone creates outside the portal."),
     "audit_head": _(
         "Not all destinations receive the signed checkpoints (the number and hash of the newest event)."
     ),
@@ -258,8 +258,8 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         )
     return Finding(
         "ok",
-        gettext("The worker sent the last signed checkpoint at %(time)s.")
-        % {"time": date_format(timezone.localtime(last), "ENDED")},
+        gettext("The worker sent the last signed checkpoint on %(moment)s UTC.")
+        % {"moment": date_format(last, "ENDED")},
     )
 
 

@@ -27,7 +27,9 @@ def unreadable_finding(
     if closed and continues_without(rules, rule):
         return Finding("skipped", f"{detail} {policy_setting_text(rules, rule)}")
     if closed:
-        words = gettext("Or an admin can allow passes without this check in the policy.")
+        words = gettext(
+            "Or ask an admin to change the policy so that the portal continues without this check."
+        )
         return Finding("wrong", f"{detail} {policy_setting_text(rules, rule)}", f"{fix} {words}")
     return Finding("wrong", detail, fix)
 

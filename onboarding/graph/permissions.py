@@ -50,7 +50,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
         _(
             "see active and eligible administrator roles (if the tenant has no licence for eligible roles, "
-            "an admin must allow passes without this check in the policy)"
+            "an admin must change the policy so that the portal continues without this check)"
         ),
     ),
     Permission(
@@ -67,7 +67,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
         _(
             "check whether Entra allows the pass for the account (without this permission, an admin must "
-            "allow passes without this check in the policy)"
+            "change the policy so that the portal continues without this check)"
         ),
         optional=True,
     ),
@@ -75,8 +75,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who can join a group through PIM (needs Entra ID P2 or ID Governance; without it, an admin "
-            "must allow passes without this check in the policy)"
+            "see who can join a group through PIM (needs Entra ID P2 or ID Governance; without this licence, an "
+            "admin must change the policy so that the portal continues without this check)"
         ),
         optional=True,
     ),

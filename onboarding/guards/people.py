@@ -58,11 +58,11 @@ MANAGER_NOW = Guard(
     "manager_now",
     _("Person who creates the pass"),
     manager_now,
-    _("You are no longer this person’s manager in Entra."),
+    _("You can no longer create a pass for this person. Ask HR who can create it."),
     _(
-        "The person who tried to create the pass is neither the manager in Entra nor the stand-in, so "
-        "they cannot create it. If this person should be the manager, ask IT to change the manager in "
-        "Entra."
+        "Someone who cannot create the pass tried to create it. Only the stand-in can create it, or the "
+        "manager in Entra if there is no stand-in. If this person should be the manager, ask IT to change "
+        "the manager in Entra."
     ),
     alarming=True,
     personal=True,
@@ -109,7 +109,8 @@ THREE_PEOPLE = Guard(
     _("You cannot create this pass, because HR, manager and starter must be three different people."),
     _(
         "HR, manager and starter must be three different people. Accounts with the same employee number "
-        "count as one person. Ask an HR colleague to add this starter."
+        "count as one person. If this starter was already added, withdraw them first. Then ask an HR "
+        "colleague to add them."
     ),
 )
 

@@ -70,7 +70,7 @@ EVENTS: dict[str, Words] = {
     "issue.shown": _("The portal sent the pass to the page that requested it"),
     "issue.held": _("The page confirmed that the pass arrived"),
     "issue.rejected": _("Microsoft did not create a pass"),
-    "issue.unknown": _("The portal is checking whether a pass was created"),
+    "issue.unknown": _("The portal started to check whether a pass was created"),
     "issue.used_early": _("The pass was used before the start time"),
     "issue.replaced_elsewhere": _("A pass created outside the portal replaced the portal’s pass"),
     "issue.used": _("The pass was used to sign in"),
@@ -80,18 +80,18 @@ EVENTS: dict[str, Words] = {
     "issue.found": _("The portal found a pass that it had never shown"),
     "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
     "issue.void": _("Checked: no pass was created"),
-    "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
+    "issue.made_late": _("Microsoft created a pass late, and the portal started to delete it"),
     "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
     "probe.intent": _("The test of the tenant requested a test pass"),
     "probe.created": _("Microsoft created a test pass (its code is never shown)"),
     "probe.refused": _("Microsoft refused a test pass"),
-    "probe.unknown": _("The portal is checking whether a test pass was created"),
+    "probe.unknown": _("The portal started to check whether a test pass was created"),
     "probe.not_sent": _("The request for a test pass was not sent"),
-    "probe.found": _("The portal found a test pass and is deleting it"),
+    "probe.found": _("The portal found a test pass and started to delete it"),
     "probe.gone": _("The test pass no longer exists"),
     "account.looked_up": _("HR looked up an account that only IT can help with"),
     "directory.pass_without_trail": _(
-        "Entra’s audit log lists a pass by the portal’s identity that is missing from this audit log"
+        "According to Entra’s audit log, the portal’s identity created a pass that this audit log does not have"
     ),
     "directory.pass_by_another": _(
         "According to Entra’s audit log, someone created a pass for a starter outside the portal"
@@ -105,7 +105,7 @@ EVENTS: dict[str, Words] = {
     "import.checked": _("HR imported a list, and the portal looked up its accounts"),
     "import.added": _("HR added starters from an imported list"),
     "account.look_ups_counted": _("HR looked up accounts"),
-    "account.look_ups_refused": _("HR reached the daily limit of look-ups"),
+    "account.look_ups_refused": _("Someone in HR reached the daily limit of look-ups"),
     "hook.subscribed": _("Another system added a webhook"),
     "hook.removed": _("A webhook ended"),
     "hook.replayed": _("An admin queued a webhook delivery again"),

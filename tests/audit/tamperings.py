@@ -470,7 +470,7 @@ EVENTS = (
         f"UPDATE {EVENT} SET facts = '{{\"a\": 1}}' WHERE seq = $looked_up",
         hash_again("looked_up"),
         refused=ADDED,
-        found="does not match the head",
+        found="does not match the record of the last event",
     ),
     *change(
         EVENT,
@@ -806,21 +806,21 @@ HEADS = (
         "it is moved back",
         f"UPDATE {HEAD} SET seq = seq - 1",
         refused="only moves forward",
-        found="the head was moved back",
+        found="(the head) was moved back",
     ),
     *change(
         HEAD,
         "it is moved back to another event, with its hash",
         f"UPDATE {HEAD} SET seq = $intent, hash = (SELECT hash FROM {EVENT} WHERE seq = $intent)",
         refused="only moves forward",
-        found="the head was moved back",
+        found="(the head) was moved back",
     ),
     *change(
         HEAD,
         "it is moved back to the beginning",
         f"UPDATE {HEAD} SET seq = 0, hash = '{'0' * 64}'",
         refused="only moves forward",
-        found="the head was moved back",
+        found="(the head) was moved back",
     ),
     *change(
         HEAD,
@@ -834,7 +834,7 @@ HEADS = (
         "its hash is changed",
         f"UPDATE {HEAD} SET hash = '{'a' * 64}'",
         refused="only moves forward",
-        found="does not match the head",
+        found="does not match the record of the last event",
     ),
     *change(
         HEAD, "it is deleted", f"DELETE FROM {HEAD}", refused="never deleted", found="(the head) is missing"
@@ -844,7 +844,7 @@ HEADS = (
         "it is replaced",
         replace_row(HEAD, "seq", "1", "id = 1"),
         refused="never replaced",
-        found="the head was moved back",
+        found="(the head) was moved back",
         database=SQLITE,
     ),
     *change(

@@ -249,7 +249,7 @@ OWN_SIDE = (
         lambda it: DirectoryFinding.objects.create(
             key="a", kind="no_trail", at=timezone.now(), found_at=timezone.now(), event=1
         ),
-        says="1 pass that the portal did not create",
+        says="1 pass that is missing from the portal’s audit log",
     ),
     Broken(
         "settings that make no sense",

@@ -389,7 +389,7 @@ def test_the_doctor_says_when_a_head_was_sent_last(well, look, settings):
     seen = look()
 
     assert seen.states["audit.outside"] == "ok"
-    assert "The worker sent the last signed checkpoint at " in seen.text
+    assert "The worker sent the last signed checkpoint on " in seen.text
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):
