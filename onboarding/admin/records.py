@@ -117,7 +117,7 @@ MEANINGS = {
         "event). The portal keeps trying. The last error shows the cause."
     ),
     "directory_log": _(
-        "The portal could not read Entra’s audit log, so it does not see passes that others create. It "
+        "The portal could not read Entra’s audit log, so it raises no alarm about passes made outside it. It "
         "keeps trying. The last error shows the cause."
     ),
     "proposals": _(

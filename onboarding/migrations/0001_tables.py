@@ -2523,10 +2523,13 @@ class Migration(migrations.Migration):
                             ("lost", "the manager or stand-in cancelled the pass"),
                             ("taken_back", "HR cancelled the pass"),
                             ("withdrawn", "HR or another system withdrew the starter"),
-                            ("frozen", "an admin stopped all new passes"),
+                            ("frozen", "someone stopped all new passes"),
                             ("stopped", "someone used the emergency stop"),
                             ("sessions_ended", "an admin ended the sessions of the manager or stand-in"),
-                            ("own_session_ended", "the manager or stand-in ended one of their other sessions"),
+                            (
+                                "own_session_ended",
+                                "the manager or stand-in ended one of their other sessions",
+                            ),
                             ("changed", "someone changed the starter while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
@@ -2898,7 +2901,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "requested_by_name",
-                    models.CharField(blank=True, default="", max_length=256, verbose_name="name of the requester"),
+                    models.CharField(
+                        blank=True, default="", max_length=256, verbose_name="name of the requester"
+                    ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="added")),
                 ("accepted_at", models.DateTimeField(blank=True, null=True, verbose_name="accepted by HR")),

@@ -45,7 +45,7 @@ class PassIssue(models.Model):
         LOST = "lost", _("the manager or stand-in cancelled the pass")
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("HR or another system withdrew the starter")
-        FROZEN = "frozen", _("an admin stopped all new passes")
+        FROZEN = "frozen", _("someone stopped all new passes")
         STOPPED = "stopped", _("someone used the emergency stop")
         SESSIONS_ENDED = "sessions_ended", _("an admin ended the sessions of the manager or stand-in")
         OWN_SESSION_ENDED = (
