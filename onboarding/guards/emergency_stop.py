@@ -61,7 +61,7 @@ NOT_STOPPED = Guard(
     ),
     _(
         "An emergency stop is in force for this account. Ask the security team what happened. Two people "
-        "in HR can then end the stop on the page of the starter for whom it was used. If that starter’s "
+        "in HR can then end the stop on the page of the starter that it was used for. If that starter’s "
         "details were erased, they can end the stop on the page of the starter who has the account now."
     ),
 )
