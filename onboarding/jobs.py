@@ -214,10 +214,10 @@ def _retry_delay(attempts: int) -> float:
     return min(2.0 ** min(attempts, 10), MAX_RETRY_DELAY)
 
 
-def restart_job(job: Job) -> None:
-    """Queue a failed job again, with its attempts counted from zero."""
-    given_up = Job.objects.filter(pk=job.pk, failed_at__isnull=False)
-    given_up.update(failed_at=None, attempts=0, due_at=clock.now())
+def restart_job(job: Job) -> bool:
+    """Queue a failed job again, with its attempts counted from zero. Return whether it had failed."""
+    failed = Job.objects.filter(pk=job.pk, failed_at__isnull=False)
+    return bool(failed.update(failed_at=None, attempts=0, due_at=clock.now()))
 
 
 def record_heartbeat(worker: str, *, clock_skew: int | None = None) -> None:

@@ -30,7 +30,7 @@ class EndSessionsForm(forms.Form):
     reason = PlainTextField(
         label=_("Reason"),
         max_length=300,
-        help_text=_("The audit log and the email to the security team contain the reason."),
+        help_text=_("The portal keeps the reason in the audit log and emails it to the security team."),
     )
     is_sure = forms.BooleanField(label=_("End all sessions of this person"))
 

@@ -73,7 +73,11 @@ def check_file_permissions(**_: Any) -> list[CheckMessage]:
     }
     return [
         checks.Warning(
-            gettext("Every user of this machine can change the file set in %(setting)s.") % {"setting": name},
+            gettext(
+                "Every user of this machine can change the file set in %(setting)s. Let only the portal’s user "
+                "change it."
+            )
+            % {"setting": name},
             id="portal.W004",
         )
         for name, paths in named.items()

@@ -50,8 +50,8 @@ def credential_has_no_permissions(_visit: Any) -> tuple[str, str, str]:
         "The managed identity in AZURE_CLIENT_ID still has permissions in Graph: %(permissions)s."
     )
     advice = gettext(
-        "Remove them from the managed identity in Entra. The app registration in GRAPH_CLIENT_ID calls Graph. Tokens "
-        "of the managed identity show a change within a day."
+        "Remove these permissions from the managed identity in Entra, because the app registration in "
+        "GRAPH_CLIENT_ID calls Graph. Tokens of the managed identity show the change within a day."
     )
     return "wrong", found % {"permissions": ", ".join(sorted(str(role)[:100] for role in roles))}, advice
 

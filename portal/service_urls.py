@@ -89,11 +89,11 @@ def is_reached_over_network(database: Mapping[str, Any]) -> bool:
 def fault_of_entra_login(database: Mapping[str, Any]) -> str:
     """The problem with Django's settings of a database if the portal logs in with a token of Entra."""
     if database["ENGINE"].endswith("sqlite3"):
-        return "must be a PostgreSQL server with DATABASE_LOGIN=entra"
+        return "must be the address of a PostgreSQL server, because DATABASE_LOGIN is entra"
     if not database["USER"] or database["PASSWORD"]:
-        return "must have a role and no password with DATABASE_LOGIN=entra"
+        return "must contain a role and no password, because DATABASE_LOGIN is entra"
     if database.get("OPTIONS", {}).get("sslmode", "verify-full") != "verify-full":
-        return "must leave sslmode out with DATABASE_LOGIN=entra: the server gets a token, so the portal verifies it"
+        return "must not contain an sslmode other than verify-full, because DATABASE_LOGIN is entra"
     return ""
 
 

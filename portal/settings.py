@@ -66,7 +66,8 @@ if SANDBOX:
     for name in real:
         if env.text(name):
             raise ImproperlyConfigured(
-                f"{name} belongs to a real tenant, but AZURE_TENANT_ID is `sandbox`. Remove {name}, or set AZURE_TENANT_ID."
+                f"{name} is only for a real tenant, but the portal uses the sandbox tenant. Remove {name}, or set "
+                "AZURE_TENANT_ID to the id of your tenant."
             )
     if not env.text("AZURE_FEDERATED_TOKEN_FILE") and not env.text("IDENTITY_ENDPOINT"):
         # The sandbox plays the instance metadata service; MSAL finds it as it would on a virtual machine.
@@ -469,7 +470,7 @@ AUDIT_HEAD_URL = env.https_link("AUDIT_HEAD_URL")
 if (AUDIT_HEAD_FILE or AUDIT_HEAD_URL) and not AUDIT_SIGNING_KEY_FILE:
     raise invalid_setting(
         "AUDIT_SIGNING_KEY_FILE",
-        "must be set with AUDIT_HEAD_FILE or AUDIT_HEAD_URL, because only a signed checkpoint proves something",
+        "must be set, because the portal sends only signed checkpoints to AUDIT_HEAD_FILE and AUDIT_HEAD_URL",
         "/run/secrets/audit-signing-key.pem",
     )
 

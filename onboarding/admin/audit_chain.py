@@ -60,7 +60,7 @@ def check_everything(anchor: str) -> Iterator[str]:
     for row in audit.compare_rows():
         yield f"{row.subject}: {row.what}"
     for name in triggers.find_missing(connection):
-        yield gettext("The trigger %(name)s is missing or changed.") % {"name": name}
+        yield gettext("The database trigger %(name)s is missing or was changed.") % {"name": name}
 
 
 def _about_event(fault: audit.ChainFault) -> str:

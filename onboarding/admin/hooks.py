@@ -32,7 +32,7 @@ class HookAdmin(ReadOnly):
     @admin.display(description=_("status"), ordering="ended_by")
     def status(self, hook: Hook) -> str:
         if hook.ended_at is None and hook.failures:
-            return gettext("failing: %(count)s failures in a row") % {"count": hook.failures}
+            return gettext("failing (failures in a row: %(count)s)") % {"count": hook.failures}
         return str(Hook.EndedBy(hook.ended_by).label)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
@@ -42,7 +42,7 @@ class HookAdmin(ReadOnly):
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
         for hook in queryset:
             subscriptions.end_hook(hook, ended_by=Hook.EndedBy.ADMIN, by=request.user)
-        messages.success(request, gettext("Webhooks revoked. The portal no longer sends to them."))
+        messages.success(request, gettext("Webhooks revoked. The portal no longer sends events to them."))
 
 
 @admin.register(HookDelivery)
@@ -55,7 +55,7 @@ class HookDeliveryAdmin(ReadOnly):
     search_fields = ("message_id",)
     actions = ("replay",)
 
-    @admin.display(description=_("next try"), ordering="next_try_at")
+    @admin.display(description=_("next attempt"), ordering="next_try_at")
     def next_try(self, row: HookDelivery) -> str:
         return f"{date_format(row.next_try_at, 'GIVEN_UP')} UTC" if row.next_try_at else "–"
 
@@ -76,7 +76,8 @@ class HookDeliveryAdmin(ReadOnly):
             messages.warning(
                 request,
                 gettext(
-                    "The portal cannot send some of the selected deliveries again: they are still "
-                    "waiting, ended more than seven days ago, or their webhook is no longer active."
+                    "The portal cannot send some of the selected deliveries again. Possible reasons: the "
+                    "delivery is still waiting, it ended more than seven days ago, or its webhook is no "
+                    "longer active."
                 ),
             )

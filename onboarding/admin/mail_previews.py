@@ -134,7 +134,10 @@ class Preview:
 
     @property
     def title(self) -> str:
-        return gettext("%(kind)s, to %(reader)s") % {"kind": NAMES[self.kind], "reader": self.reader.label}
+        return gettext("%(kind)s (email to %(reader)s)") % {
+            "kind": NAMES[self.kind],
+            "reader": self.reader.label,
+        }
 
     @cached_property
     def content(self) -> dict[str, str]:

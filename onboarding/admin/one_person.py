@@ -83,10 +83,10 @@ def _erase(request: HttpRequest) -> HttpResponse:
     except ErasureRefused as refused:
         return _show(request, {"erase": str(refused)})
     erased = ngettext(
-        "The person’s data was erased, with %(count)s finished starter. The audit log keeps this "
-        "person’s details until the retention period ends.",
-        "The person’s data was erased, with %(count)s finished starters. The audit log keeps this "
-        "person’s details until the retention period ends.",
+        "The portal erased this person’s data, including %(count)s finished onboarding. The audit log "
+        "keeps this person’s details until the retention period ends.",
+        "The portal erased this person’s data, including %(count)s finished onboardings. The audit log "
+        "keeps this person’s details until the retention period ends.",
         counts["starters"],
     )
     messages.success(request, erased % {"count": counts["starters"]})

@@ -69,7 +69,7 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_("Approval by a second person"), ("second_admin", "admin_days", "approve_all", "approve_manager", "approve_beyond")),
     (
-        _("Retention, addresses and Graph"),
+        _("Retention, email addresses and Microsoft Graph"),
         ("retention_days", "audit_days", "hr_address", "security_address", "duty_address", "graph_calls",
          "graph_seconds"),
     ),
@@ -167,7 +167,7 @@ class PolicyAdmin(ReadOnly):
         )
         context = {
             **self.admin_site.each_context(request),
-            "title": gettext("Activate version %(number)s") % {"number": object_id},
+            "title": gettext("Review version %(number)s") % {"number": object_id},
             "version": version,
             "changes": changes,
             "loosened": [change.label for change in changes if change.name in loosened],

@@ -75,7 +75,8 @@ class DepartmentForm(ChangeAwareForm):
     department = forms.CharField(
         max_length=128,
         help_text=_(
-            "The name of the department, spelled as in Entra. Capitals and extra spaces do not matter."
+            "The name of the department, spelled as in Entra. Capitals and extra spaces do not matter. "
+            "Leave a setting below empty to use the value of the whole organisation."
         ),
     )
 

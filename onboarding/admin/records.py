@@ -77,37 +77,57 @@ class HeartbeatAdmin(ReadOnly):
 
 MEANINGS = {
     "mail": _(
-        "The mailbox or mail server refused an email. Fix the problem that the last error shows, then "
-        "start this job again."
+        "The portal could not send an email. The last error shows the cause. Fix the cause. If the portal "
+        "no longer tries to send the email, start this job again."
     ),
     "look": _(
         "The portal could not read some starters’ accounts in Entra. Every ten minutes, the portal tries "
         "one of these failed jobs again. If that job succeeds, the portal tries the others too."
     ),
     "sign_ins": _(
-        "The portal could not read the last sign-in to a starter's account from Entra. The portal keeps "
-        "trying. Until it succeeds, the starter cannot get a pass."
+        "The portal could not read from Entra when someone last signed in to some starters’ accounts. It "
+        "keeps trying. If the policy requires this check, these starters cannot get a pass until it "
+        "succeeds."
     ),
-    "hook": _("The portal could not send webhooks. It keeps trying. The last error shows the cause."),
-    "retry": _("The portal could not restart the failed jobs automatically."),
+    "hook": _(
+        "The portal could not send events to a webhook. It keeps trying. The last error shows the cause."
+    ),
+    "retry": _(
+        "The portal could not restart the failed jobs automatically. It keeps trying. The last error shows "
+        "the cause."
+    ),
     "issue": _(
         "The portal could not check or delete a pass. The portal keeps trying. The last error shows the "
         "cause."
     ),
     "stopped": _(
-        "The portal could not read the sign-in methods of an account with an emergency stop. It keeps trying."
+        "The portal could not read the sign-in methods of an account with an emergency stop. It keeps "
+        "trying. The last error shows the cause."
     ),
-    "daily": _("The portal has not deleted some personal details on time."),
-    "audit_events": _("The portal could not copy the events of the audit log to the server log."),
+    "daily": _(
+        "The daily clean-up failed, so the portal may keep some personal details for too long. It keeps "
+        "trying. The last error shows the cause."
+    ),
+    "audit_events": _(
+        "The portal could not copy the events of the audit log to the server log. It keeps trying. The "
+        "last error shows the cause."
+    ),
     "audit_head": _(
-        "The portal could not send a signed checkpoint (the number and hash of the newest event) to all of "
-        "its destinations."
+        "At least one destination did not get a signed checkpoint (the number and hash of the newest "
+        "event). The portal keeps trying. The last error shows the cause."
     ),
     "directory_log": _(
-        "The portal could not read Entra’s audit log, so it does not see passes that others create."
+        "The portal could not read Entra’s audit log, so it raises no alarm about passes made outside it. It "
+        "keeps trying. The last error shows the cause."
     ),
-    "proposals": _("The portal could not read the hire dates in Entra, so it cannot propose new starters."),
-    "audit_check": _("The portal could not check the latest events of the audit log."),
+    "proposals": _(
+        "The portal could not read the hire dates in Entra, so it cannot propose new starters. It keeps "
+        "trying. The last error shows the cause."
+    ),
+    "audit_check": _(
+        "The portal could not check the latest events of the audit log. It keeps trying. The last error "
+        "shows the cause."
+    ),
 }
 
 
@@ -124,7 +144,7 @@ class JobAdmin(ReadOnly):
     @admin.display(description=_("state"), ordering="failed_at")
     def state(self, job: Job) -> str:
         if job.failed_at:
-            return gettext("failed %(moment)s UTC") % {"moment": date_format(job.failed_at, "GIVEN_UP")}
+            return gettext("failed on %(moment)s UTC") % {"moment": date_format(job.failed_at, "GIVEN_UP")}
         if job.done_at:
             return gettext("done")
         return gettext("waiting for the next attempt") if job.attempts else gettext("waiting")
@@ -133,7 +153,7 @@ class JobAdmin(ReadOnly):
     def meaning(self, job: Job) -> str:
         if not (job.failed_at or job.attempts):
             return "–"
-        unknown = _("This version of the portal does not know this kind of job.")
+        unknown = _("The portal has no explanation for this kind of job. The last error shows the cause.")
         return str(MEANINGS.get(job.key.partition(":")[0], unknown))
 
     def has_start_again_permission(self, request: HttpRequest) -> bool:
@@ -141,6 +161,10 @@ class JobAdmin(ReadOnly):
 
     @admin.action(description=_("Start the selected jobs again"), permissions=["start_again"])
     def start_again(self, request: HttpRequest, queryset: Any) -> None:
-        for job in queryset:
-            jobs.restart_job(job)
-        messages.success(request, gettext("A worker will start the jobs again."))
+        restarted = sum(jobs.restart_job(job) for job in queryset)
+        if restarted:
+            messages.success(request, gettext("A worker will start the selected failed jobs again."))
+        else:
+            messages.warning(
+                request, gettext("None of the selected jobs has failed, so none was started again.")
+            )

@@ -94,7 +94,12 @@ def _authenticate(request: HttpRequest, permission: str) -> Caller:
         log.warning(
             "API: the policy does not allow this application", extra={"application": known.application_id}
         )
-        raise Problem(NOT_PERMITTED, gettext("The policy of the portal does not allow this application."))
+        raise Problem(
+            NOT_PERMITTED,
+            gettext(
+                "The portal’s policy does not allow this application. Ask an admin of the portal to allow it."
+            ),
+        )
     if permission not in known.permissions:
         raise Problem(
             NOT_PERMITTED,
@@ -121,7 +126,10 @@ def _verify(token: str) -> Any:
         if reason == "unavailable":
             raise Problem(
                 UNAVAILABLE,
-                gettext("The portal could not read Microsoft Entra’s signing keys."),
+                gettext(
+                    "The portal could not read Microsoft Entra’s signing keys. Try again after the number of seconds "
+                    "in the Retry-After header."
+                ),
                 retry_after=UNAVAILABLE_SECONDS,
             ) from None
         raise _unauthorised("invalid_token") from None

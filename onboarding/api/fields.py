@@ -153,7 +153,7 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         raise Problem(LENGTH_REQUIRED)
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-        raise Problem(TOO_LARGE, gettext("At most %(most)s bytes.") % {"most": MAX_BODY})
+        raise Problem(TOO_LARGE, gettext("Send at most %(most)s bytes.") % {"most": MAX_BODY})
     try:
         body = json.loads(request.body.decode("utf-8"), object_pairs_hook=_object_without_duplicates)
     except (ValueError, RecursionError):

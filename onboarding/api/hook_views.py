@@ -24,7 +24,9 @@ REFUSED = {
     "too_long": _("The address is too long."),
     "invalid": _("Send a complete https address."),
     "not_https": _("Send an address that starts with https://."),
-    "host_not_allowed": _("The policy of the portal does not list this host."),
+    "host_not_allowed": _(
+        "The portal’s policy does not list this host. Ask an admin of the portal to add it."
+    ),
 }
 FIELDS = {"url", "source", "events", "format"}
 
@@ -52,7 +54,9 @@ def add_hook(request: HttpRequest, caller: Caller) -> JsonResponse:
         error = FieldError("/url", refused.code, str(REFUSED[refused.code]))
         raise Problem(INVALID_FIELDS, errors=(error,)) from None
     except subscriptions.TooManyHooks:
-        detail = gettext("The limit is %(most)s webhooks.") % {"most": subscriptions.MOST_HOOKS}
+        detail = gettext("An application can have at most %(most)s webhooks.") % {
+            "most": subscriptions.MOST_HOOKS
+        }
         raise Problem(HOOK_LIMIT, detail) from None
     address = f"{settings.PORTAL_URL}{reverse('api:hook', args=[hook.public_id])}"
     headers = {"Location": address, "Cache-Control": "no-store"}
@@ -140,7 +144,7 @@ def _require_valid(sent: HookRequest, body: dict[str, Any], caller: Caller) -> N
             _error(
                 "source",
                 "invalid_choice",
-                gettext("The policy does not allow this system for this application."),
+                gettext("The portal’s policy does not let this application use this system."),
             )
         )
     if sent.hook_format not in Hook.Format.values:

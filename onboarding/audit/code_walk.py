@@ -26,7 +26,10 @@ class _Run:
     def fault(self) -> ChainFault:
         if self.first == self.last:
             return ChainFault(self.first, self.words, Kind.NOT_AUTHENTIC)
-        words = gettext("%(what)s (the same up to event %(last)s)") % {"what": self.words, "last": self.last}
+        words = gettext("%(what)s (the same for each event up to event %(last)s)") % {
+            "what": self.words,
+            "last": self.last,
+        }
         return ChainFault(self.first, words, Kind.NOT_AUTHENTIC)
 
 
@@ -53,7 +56,9 @@ class CodeWalk:
         yield from self._flush()
         head = AuditHead.objects.filter(id=1).first()
         if head is not None and head.seq == last and head.key != self._key:
-            words = gettext("the record of the last event (the head) names a key that was not in use")
+            words = gettext(
+                "the key in the record of the last event (the head) is not the key that was in use"
+            )
             yield ChainFault(last, words, Kind.NOT_AUTHENTIC)
 
     def _flush(self) -> Iterator[ChainFault]:
@@ -76,17 +81,18 @@ class CodeWalk:
         key = self._open(before)
         if codes.LEFT not in code.people:
             return gettext(
-                "this event changes the key of the codes without a code of the key before: SECRET_KEY was lost, or the "
-                "portal did not write this event and later ones"
+                "this event starts a new key but has no authentication code made with the previous key: "
+                "SECRET_KEY was lost, or the portal did not write this event and later ones"
             )
         if key is None:
             return gettext(
-                "this event changes the key of the codes, and the key before cannot be opened to check it"
+                "this event starts a new key, but the portal cannot check that, because it cannot open the "
+                "previous key"
             )
         if not codes.is_genuine_change(key, row, code):
             return gettext(
-                "this event changes the key of the codes, and its code of the key before is wrong, so the portal did not "
-                "write it like this"
+                "this event starts a new key, but its authentication code made with the previous key is wrong, "
+                "so the portal did not write the event as it is now"
             )
         return ""
 
@@ -95,8 +101,8 @@ class CodeWalk:
             return gettext("the authentication code of this event was made with a key that was not in use")
         if code.key in self._left:
             return gettext(
-                "the authentication code of this event was made with a key that another one had replaced: someone who "
-                "knows an earlier SECRET_KEY can have written this event"
+                "the authentication code of this event was made with a key that had already been replaced: "
+                "someone who knows an earlier SECRET_KEY may have written this event"
             )
         key = self._open(code.key)
         if key is None:
@@ -106,7 +112,7 @@ class CodeWalk:
             )
         if not codes.is_genuine(key, row, code):
             return gettext(
-                "the authentication code of this event is wrong, so the portal did not write it like this"
+                "the authentication code of this event is wrong, so the portal did not write the event as it is now"
             )
         return ""
 

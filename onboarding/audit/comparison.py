@@ -42,7 +42,7 @@ OTHER_FIELDS = {
 
 
 APPROVAL_FIELDS = {
-    "why": _("reason for the approval"),
+    "why": _("why approval was needed"),
     "occasion": _("what was approved"),
     "by": _("approved by"),
     "reason": _("reason"),
@@ -54,9 +54,9 @@ APPROVAL_FIELDS = {
 PROBE_FIELDS = {
     "account_id": _("object ID of the account"),
     "lifetime_minutes": _("lifetime in minutes"),
-    "check_name": _("check"),
+    "check_name": _("name of the check"),
     "policy_id": _("policy in force"),
-    "answer": _("answer of Microsoft"),
+    "answer": _("Microsoft’s answer"),
     "method_id": _("id of the pass in Entra"),
     "intended_at": _("requested at"),
     "answered_at": _("refused by Microsoft at"),
@@ -268,7 +268,7 @@ class _Probes(_Table):
         return found | {key for key, mine in events.items() if probe_rows.may_be_deleted(mine, now)}
 
     def subject(self, key: Any) -> str:
-        return gettext("probe pass %(key)s") % {"key": key}
+        return gettext("test pass %(key)s") % {"key": key}
 
     def differences(self, row: Any, events: list[AuditEvent]) -> list[Difference]:
         return probe_rows.compare_probe(row, events)

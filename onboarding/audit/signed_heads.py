@@ -164,7 +164,9 @@ def _compare(page: Sequence[tuple[int, dict[str, Any]]]) -> Iterator[HeadFault]:
                 "off, or an old backup was restored"
             )
         elif head["seq"] in kept:
-            what = gettext("event %(number)s has another hash than on %(at)s: the log was rewritten")
+            what = gettext(
+                "event %(number)s no longer has the hash that it had on %(at)s: the log was rewritten"
+            )
         else:
             what = gettext("event %(number)s was the last on %(at)s, but it is missing")
         yield HeadFault(line, what % words)

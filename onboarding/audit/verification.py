@@ -50,7 +50,7 @@ def verify_chain(anchor: str = "") -> Iterator[ChainFault]:
             walk.expected - 1,
             gettext(
                 "the audit log does not contain the event whose hash you saved. The log was cut off, "
-                "written again, or restored from an older backup"
+                "rewritten, or restored from an older backup"
             ),
             Kind.ANOTHER_HEAD,
         )
@@ -86,12 +86,14 @@ def _verify_end(last: int, head: tuple[int, str] | None, *, has_head: bool) -> I
         yield ChainFault(head[0], words % {"first": last + 1, "last": head[0]}, Kind.CUT_OFF)
     elif last > head_now[0]:
         words = gettext(
-            "this event was inserted at the end, or the head was moved back: the head is event %(number)s"
+            "this event was inserted at the end, or the record of the last event (the head) was moved back: "
+            "the head is event %(number)s"
         )
         yield ChainFault(last, words % {"number": head_now[0]}, Kind.INSERTED)
     elif not has_head and head != (0, GENESIS):
         words = gettext(
-            "this event was changed, and its hash was calculated again: the hash does not match the head"
+            "this event was changed, and its hash was calculated again: the hash does not match the record of "
+            "the last event (the head)"
         )
         yield ChainFault(head[0], words)
 
@@ -183,7 +185,9 @@ def _verify_request(row: AuditEvent) -> Iterator[ChainFault]:
     request = asked.filter(seq=row.facts.get("request", 0)).first()
     known = [event.detail.values.get("by") for event in (request, row) if event and hasattr(event, "detail")]
     if request is None or (all(known) and len(set(known)) < len(known)):
-        words = gettext("this event erased a person’s data, although nobody else had requested the erasure")
+        words = gettext(
+            "this event erased a person’s data, although no other admin had requested the erasure"
+        )
         yield ChainFault(row.seq, words, Kind.ERASED_UNDULY)
 
 

@@ -108,13 +108,13 @@ def _compare(issue: PassIssue, intent: AuditEvent | None) -> list[str]:
     found = []
     facts = intent.facts
     if intent.starter != issue.starter.public_id:
-        found.append(gettext("The audit log has a different starter."))
+        found.append(gettext("According to the audit log, this pass is for a different starter."))
     if facts.get("identity_check") != issue.identity_check:
-        found.append(gettext("The audit log has a different identity check."))
+        found.append(gettext("According to the audit log, the identity check was different."))
     if (facts.get("policy"), facts.get("department_policy")) != (issue.policy_id, issue.override_id):
-        found.append(gettext("The audit log has a different policy version."))
+        found.append(gettext("According to the audit log, a different policy version applied."))
     if not audit.is_actor(intent, issue.actor):
-        found.append(gettext("The audit log has a different manager."))
+        found.append(gettext("According to the audit log, a different person confirmed."))
     return found
 
 

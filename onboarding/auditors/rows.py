@@ -198,7 +198,7 @@ def find_faults(event: AuditEvent, hash_before: str | None) -> list[str]:
     if event.previous != (audit.GENESIS if event.seq == 1 else hash_before):
         found.append(gettext("This event’s hash does not match the previous event."))
     if not audit.has_genuine_code(event):
-        found.append(gettext("This event has no valid authentication code."))
+        found.append(gettext("The code that proves that the portal wrote this event is missing or wrong."))
     detail = getattr(event, "detail", None)
     if detail is None:
         found.append(gettext("The details of this event are missing."))

@@ -38,7 +38,7 @@ class GuardFact:
 
 FACTS = (
     GuardFact("manager", _("Access to the account’s manager"), USERS),
-    GuardFact("restricted", _("Access to the account’s restricted administrative units"), USERS),
+    GuardFact("restricted", _("Access to the account’s restricted management administrative units"), USERS),
     GuardFact("methods", _("Access to the account’s sign-in methods"), METHODS),
     GuardFact("roles", _("Access to the account’s administrator roles"), ROLES),
     GuardFact("assignments", _("Access to the account’s role assignments"), ROLES),
@@ -61,8 +61,8 @@ def check_account(run: DoctorRun) -> Finding:
         return Finding(
             "skipped",
             gettext(
-                "To run this check and the checks that depend on it, enter a test account. It must be set "
-                "up like a starter's account."
+                "To run this check and the checks that depend on it, enter a test account (on the command line: "
+                "--account NAME_OR_ID). The test account must be set up like a starter's account."
             ),
         )
     parts = run.parts
@@ -71,7 +71,7 @@ def check_account(run: DoctorRun) -> Finding:
         return Finding(
             "wrong",
             gettext("Entra has no such account."),
-            gettext("Enter the test account's user principal name or object ID as in Entra."),
+            gettext("Copy the user principal name or object ID of the test account from Entra."),
         )
     if not look.is_read:
         return unreadable_finding(look, run.rules, permission=USERS)
@@ -105,10 +105,12 @@ def check_fact(fact: GuardFact, run: DoctorRun) -> Finding:
     if fact.part == "manager" and run.parts.manager is None:
         return Finding(
             "wrong",
-            gettext("No manager is set for this account in Entra, so no manager can create a pass."),
+            gettext(
+                "No manager is set for this account in Entra, so nobody can create a pass for it in the portal."
+            ),
             gettext("Set a manager for the test account in Entra, or enter another account."),
         )
-    return Finding("ok", gettext("Yes, the portal can read this."))
+    return Finding("ok", gettext("The portal can read this data."))
 
 
 def _read_fact(fact: GuardFact, run: DoctorRun) -> ReadResult | None:

@@ -22,16 +22,16 @@ def check_directory_log(_run: DoctorRun) -> Finding:
     alarms = findings.exclude(kind=DirectoryFinding.Kind.NOT_LOGGED).count()
     if alarms:
         words = ngettext(
-            "Entra’s audit log has %(count)s pass that the portal did not create.",
-            "Entra’s audit log has %(count)s passes that the portal did not create.",
+            "Entra lists %(count)s pass that is missing from the portal’s audit log.",
+            "Entra lists %(count)s passes that are missing from the portal’s audit log.",
             alarms,
         )
         fix = gettext("The administration’s home page lists these passes and says what to do.")
         return Finding("wrong", words % {"count": alarms}, fix)
     if position is not None and position.refused_at:
         words = gettext(
-            "The portal is not allowed to read Entra’s audit log, so it does not see passes that "
-            "others create. This check is optional."
+            "The portal is not allowed to read Entra’s audit log, so it raises no alarm about passes that "
+            "someone creates outside the portal. This check is optional."
         )
         return Finding("skipped", words, gettext("Grant AuditLog.Read.All to the portal’s identity."))
     if position is None or position.read_at is None:
@@ -40,13 +40,15 @@ def check_directory_log(_run: DoctorRun) -> Finding:
             gettext("The portal has not read Entra’s audit log yet. The worker will read it automatically."),
         )
     if clock.now() - position.read_at > LATE_AFTER:
-        words = gettext("The portal last read all of Entra’s audit log on %(moment)s UTC.")
+        words = gettext("The portal has not read all of Entra’s audit log since %(moment)s UTC.")
         fix = gettext("Run `manage.py reconcile_directory` to see what fails.")
         return Finding("wrong", words % {"moment": date_format(position.read_at, "ENDED")}, fix)
     if notices := findings.count():
         words = ngettext(
-            "%(count)s pass that the portal created is missing from Entra’s audit log.",
-            "%(count)s passes that the portal created are missing from Entra’s audit log.",
+            "%(count)s pass that the portal created is missing from Entra’s audit log. The administration’s "
+            "home page lists this pass.",
+            "%(count)s passes that the portal created are missing from Entra’s audit log. The administration’s "
+            "home page lists these passes.",
             notices,
         )
         return Finding("unknown", words % {"count": notices})

@@ -89,7 +89,7 @@ def _read_verdicts(run: DoctorRun) -> dict[str, Verdict] | Finding:
     ):
         return Finding(
             "skipped",
-            gettext("Skipped: this check depends on another check that found a problem or has no result."),
+            gettext("Skipped, because another check found a problem or has no result."),
         )
     try:
         question = run.cached("question", lambda: _build_question(run))
@@ -128,7 +128,10 @@ def _ask_it_text(run: DoctorRun) -> str:
     ]
     if found:
         return str(guards.describe_it_referral(found[0].answer_event))
-    hint = gettext("HR gets a reference number by looking up the account in the portal.")
+    hint = gettext(
+        "There is no reference number yet. If IT needs one, ask HR to look up the account in the portal. HR then sees "
+        "the number."
+    )
     return str(join_sentences((guards.describe_it_referral(None), hint)))
 
 

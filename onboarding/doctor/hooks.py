@@ -35,7 +35,9 @@ def check_keys(_run: DoctorRun) -> Finding:
     if any(key == "earlier" for _, key in keys):
         return Finding(
             "ok",
-            gettext("The portal can read all webhooks, but it needs a key in SECRET_KEY_FALLBACKS for some."),
+            gettext(
+                "The portal can read all webhooks, but for some it needs an earlier key in SECRET_KEY_FALLBACKS."
+            ),
             gettext(
                 "Restart the portal: it then encrypts these webhooks with the new key. Until then, keep the earlier key."
             ),
@@ -48,7 +50,7 @@ def check_deliveries(_run: DoctorRun) -> Finding:
     late = waiting.filter(created_at__lt=clock.now() - LATE_AFTER).select_related("hook")
     hosts = sorted({row.hook.host for row in late.order_by("pk")[:1000]})
     if not hosts:
-        return Finding("ok", gettext("No delivery has waited for an hour or longer."))
+        return Finding("ok", gettext("No delivery has been waiting for an hour or longer."))
     return Finding(
         "wrong",
         gettext("For at least an hour, the portal has been unable to deliver webhooks to: %(hosts)s.")

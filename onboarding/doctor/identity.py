@@ -53,7 +53,7 @@ def check_graph_answers(run: DoctorRun) -> Finding:
         return Finding("ok", gettext("Address: %(address)s.") % {"address": settings.GRAPH_URL})
     return Finding(
         "wrong",
-        gettext("The answer from %(address)s is not usable (%(problem)s).")
+        gettext("The portal gets no usable answer from %(address)s (%(problem)s).")
         % {"address": settings.GRAPH_URL, "problem": reached.problem},
         gettext(
             "Make sure that this machine can reach that address over https. Check GRAPH_URL and the proxy "
@@ -82,7 +82,7 @@ def check_clock(run: DoctorRun) -> Finding:
                 "Synchronise this machine's clock with a time server. Sign-ins and passes depend on a correct clock."
             ),
         )
-    return Finding("ok", gettext("The difference is less than a minute."))
+    return Finding("ok", gettext("This machine’s clock and Microsoft’s differ by less than a minute."))
 
 
 def _reach_graph(run: DoctorRun) -> Reachability:
@@ -98,9 +98,9 @@ def check_token(run: DoctorRun) -> Finding:
             str(error.words),
             gettext(
                 "Check AZURE_CLIENT_ID. Then check the credential that you use: the managed identity attached to "
-                "this machine, the projected token file, or the certificate. A certificate must be registered and "
-                "must not have expired. With GRAPH_CLIENT_ID, that app registration must trust the managed identity. "
-                "Look up AADSTS error codes at https://login.microsoftonline.com/error."
+                "this machine, the federated token file, or the certificate. A certificate must be registered "
+                "and must not have expired. With GRAPH_CLIENT_ID, that app registration must trust the managed "
+                "identity. Look up AADSTS error codes at https://login.microsoftonline.com/error."
             ),
         )
     return Finding("ok", gettext("The portal authenticates with: %(kind)s.") % {"kind": identity.kind})
@@ -183,7 +183,7 @@ def check_permission(permission: Permission, run: DoctorRun) -> Finding:
         return Finding("wrong", missing, grant)
     if continues_without(run.rules, rule):
         return Finding("skipped", f"{missing} {policy_setting_text(run.rules, rule)}")
-    words = gettext("The portal can also work without this permission if an admin allows that in the policy.")
+    words = gettext("Or ask an admin to change the policy so that the portal continues without this check.")
     return Finding("wrong", f"{missing} {policy_setting_text(run.rules, rule)}", f"{grant} {words}")
 
 

@@ -69,7 +69,8 @@ def check_restored_copy(_run: DoctorRun) -> Finding:
             )
         ),
         gettext(
-            "If another portal still runs on the original, leave this one as it is. Otherwise run `manage.py adopt`."
+            "If another portal still uses the original database, leave this database as it is. Otherwise run "
+            "`manage.py adopt`."
         ),
     )
 
@@ -87,7 +88,7 @@ def check_database_clock(_run: DoctorRun) -> Finding:
             words % {"seconds": round(abs(apart))},
             gettext("Synchronise the clocks of both machines with a time server."),
         )
-    return Finding("ok", gettext("The difference is less than a minute."))
+    return Finding("ok", gettext("The database’s clock and this machine’s differ by less than a minute."))
 
 
 def check_worker(_run: DoctorRun) -> Finding:
@@ -119,7 +120,7 @@ def check_failed_jobs(_run: DoctorRun) -> Finding:
     given_up = Job.objects.filter(failed_at__isnull=False).values_list("key", flat=True)
     kinds = sorted({key.partition(":")[0] for key in given_up[:1000]})
     if not kinds:
-        return Finding("ok", gettext("There are none."))
+        return Finding("ok", gettext("No job has failed."))
     return Finding(
         "wrong",
         gettext("Failed jobs: %(count)s. Kind: %(kinds)s.")
@@ -136,7 +137,7 @@ def check_failing_jobs(_run: DoctorRun) -> Finding:
     found = jobs.failing_jobs()
     kinds = sorted({key.partition(":")[0] for key in found.values_list("key", flat=True)[:1000]})
     if not kinds:
-        return Finding("ok", gettext("There are none."))
+        return Finding("ok", gettext("No job keeps failing."))
     words = ngettext(
         "%(count)s job has kept failing for an hour or longer. Kind: %(kinds)s.",
         "%(count)s jobs have kept failing for an hour or longer. Kind: %(kinds)s.",
@@ -162,7 +163,7 @@ CONSEQUENCES = {
     "issue": _("A pass that should be deleted may still exist."),
     "audit_events": _("The server log does not receive the events of the audit log."),
     "proposals": _("The portal cannot propose new starters from the hire dates in Entra."),
-    "directory_log": _("The portal does not see passes that others create with the portal’s identity."),
+    "directory_log": _("The portal raises no alarm about passes that someone creates outside the portal."),
     "audit_head": _(
         "Not all destinations receive the signed checkpoints (the number and hash of the newest event)."
     ),
@@ -172,10 +173,11 @@ CONSEQUENCES = {
 def check_audit_end(_run: DoctorRun) -> Finding:
     fault = next(audit.verify_last_events(LAST_EVENTS), None)
     if fault is None:
+        count = AuditHead.objects.get(id=1).seq
         return Finding(
             "ok",
             gettext("%(count)s events in total. Checked the last %(last)s: all unchanged.")
-            % {"count": AuditHead.objects.get(id=1).seq, "last": LAST_EVENTS},
+            % {"count": count, "last": min(count, LAST_EVENTS)},
         )
     return Finding(
         "wrong",
@@ -195,7 +197,7 @@ def why_role_is_not_checked() -> str:
             "database file can change the audit log and its triggers."
         )
     return (
-        gettext("The portal did not check this, because the sandbox tenant does not need its own role.")
+        gettext("Not checked: a portal with the sandbox tenant needs no database role of its own.")
         if settings.SANDBOX
         else ""
     )
@@ -245,8 +247,10 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         errors = ", ".join(f"{outlet.get_name_display()} ({outlet.error})" for outlet in failed)
         return Finding(
             "wrong",
-            gettext("For three hours, no signed checkpoint has arrived outside the database: %(errors)s.")
-            % {"errors": errors or gettext("no worker has sent a signed checkpoint")},
+            gettext(
+                "In the last three hours, at least one destination has received no signed checkpoint: %(errors)s."
+            )
+            % {"errors": errors or gettext("no worker has sent one")},
             gettext(
                 "Run `manage.py sign_head` to try again. Until a checkpoint is sent, nobody can prove "
                 "later that the newest part of the audit log is unchanged."
@@ -254,8 +258,8 @@ def check_audit_outside(_run: DoctorRun) -> Finding:
         )
     return Finding(
         "ok",
-        gettext("The worker sent the last signed checkpoint at %(time)s.")
-        % {"time": date_format(timezone.localtime(last), "ENDED")},
+        gettext("The worker sent the last signed checkpoint on %(moment)s UTC.")
+        % {"moment": date_format(last, "ENDED")},
     )
 
 
@@ -269,7 +273,7 @@ CHECKS = (
     ),
     Check(
         "database.in_use",
-        _("The database is in use, and no restored copy"),
+        _("Database in use, not a restored copy"),
         check_restored_copy,
         needs=("database.migrations",),
     ),
@@ -286,7 +290,7 @@ CHECKS = (
         needs=("database.migrations",),
     ),
     Check("worker.alive", _("Activity of the worker"), check_worker, needs=("database.migrations",)),
-    Check("jobs.given_up", _("No failed jobs"), check_failed_jobs, needs=("database.migrations",)),
+    Check("jobs.given_up", _("Failed jobs"), check_failed_jobs, needs=("database.migrations",)),
     Check("jobs.failing", _("Jobs that keep failing"), check_failing_jobs, needs=("database.migrations",)),
     Check(
         "audit.end",

@@ -68,8 +68,8 @@ def _check_mail_server(_run: DoctorRun) -> Finding:
             gettext("The portal cannot use the mail server %(server)s (%(error)s).")
             % {"server": server, "error": type(error).__name__},
             gettext(
-                "Check EMAIL_URL (host, port, smtp+tls or smtp+ssl, name and password) and that this machine can "
-                "reach the server."
+                "Check EMAIL_URL (host, port, smtp+tls or smtp+ssl, name and password). Check that this machine "
+                "can reach the server."
             ),
         )
     words = (
@@ -108,8 +108,9 @@ def check_mail_right(run: DoctorRun) -> Finding:
             "not appear in tokens."
         ),
         gettext(
-            "To check, run `%(command)s` in Exchange Online PowerShell. The result must contain “%(said)s” and "
-            "show that the mailbox is in scope."
+            "To check, run `%(command)s` in Exchange Online PowerShell. Replace OBJECT-ID with the object ID "
+            "of the portal’s identity. The result must contain “%(said)s” and show that the mailbox is in "
+            "scope."
         )
         % {"command": _test_command(), "said": EXCHANGE_RIGHT},
     )
@@ -129,9 +130,10 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
     values = {"answer": delay.answer, "sender": settings.MAIL_FROM, "right": EXCHANGE_RIGHT}
     if not delay.is_refused:
         return (
-            gettext("At the moment, the mail server cannot accept emails (%(answer)s).") % values,
+            gettext("The portal cannot deliver emails to the mail server at the moment (%(answer)s).")
+            % values,
             gettext(
-                "The portal will keep trying. If this does not stop, show the answer to your mail "
+                "The portal will keep trying. If emails keep waiting, show this message to your mail "
                 "administrator."
             ),
         )
@@ -146,10 +148,11 @@ def _delay_cause_and_fix(delay: health.Delay) -> tuple[str, str]:
 
 def _fix_missing_right() -> str:
     return gettext(
-        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this mailbox. "
-        "Use RBAC for Applications: New-ServicePrincipal, New-ManagementScope and "
+        "In Exchange Online PowerShell, give the portal’s identity the role “%(right)s” for this "
+        "mailbox. Use RBAC for Applications: New-ServicePrincipal, New-ManagementScope and "
         "New-ManagementRoleAssignment. MAIL_FROM must be the mailbox’s own address. Then check with "
-        "`%(command)s`. The change can take up to two hours to take effect."
+        "`%(command)s`. Replace OBJECT-ID with the object ID of the portal’s identity. The change can "
+        "take up to two hours to take effect."
     ) % {"right": EXCHANGE_RIGHT, "command": _test_command()}
 
 

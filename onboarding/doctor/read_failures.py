@@ -28,7 +28,7 @@ def unreadable_finding(
         return Finding("skipped", f"{detail} {policy_setting_text(rules, rule)}")
     if closed:
         words = gettext(
-            "The portal can also work without this permission if an admin allows that in the policy."
+            "Or ask an admin to change the policy so that the portal continues without this check."
         )
         return Finding("wrong", f"{detail} {policy_setting_text(rules, rule)}", f"{fix} {words}")
     return Finding("wrong", detail, fix)
@@ -39,9 +39,7 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
     match look.outcome:
         case Outcome.NO_RIGHT:
             return (
-                gettext(
-                    "Missing permission: Graph refuses the request, although the token contains the permission"
-                ),
+                gettext("Graph refuses the request, although the token contains the permission"),
                 gettext(
                     "Check that %(permission)s is still granted. Other possible causes: the permission was "
                     "granted only recently, or the account is in a restricted management administrative unit."
@@ -50,10 +48,11 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
             )
         case Outcome.NO_LICENCE:
             return (
-                gettext("Missing licence: the tenant has no licence for this data"),
-                gettext("Buy %(licence)s for the accounts that need it.") % {"licence": licence}
+                gettext("The tenant has no licence for this data"),
+                gettext("Buy %(licence)s. Microsoft's licence terms say which accounts need it.")
+                % {"licence": licence}
                 if licence
-                else gettext("Buy the licence that Microsoft requires for these accounts."),
+                else gettext("Buy the licence that Microsoft requires for this data."),
             )
         case Outcome.BUSY:
             seconds = round(look.seconds)
@@ -69,7 +68,9 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
                 gettext("Wait, then run the doctor again."),
             )
         case Outcome.ABSENT:
-            return gettext("Graph cannot find the object"), gettext("Check whether the object was deleted.")
+            return gettext("Graph cannot find the object that this check reads"), gettext(
+                "Check in Entra whether someone has deleted the object."
+            )
         case Outcome.INCOMPLETE:
             words = gettext("Graph's answer does not contain the required data.")
             return (
@@ -79,4 +80,6 @@ def _cause_and_fix(look: ReadResult, permission: str, licence: Words) -> tuple[s
                 )
                 % {"permission": permission},
             )
-    return gettext("Graph refuses the request"), gettext("Look up the code in Microsoft's documentation.")
+    return gettext("Graph refuses the request"), gettext(
+        "Look up the error code in Microsoft's documentation."
+    )

@@ -77,7 +77,7 @@ def is_all_ok(results: tuple[CheckResult, ...]) -> bool:
 def _run_check(check: Check, run: DoctorRun, titles: dict[str, str]) -> Finding:
     broken = next((need for need in check.needs if run.states[need] != "ok"), None)
     if broken is not None:
-        words = gettext("Skipped: this check depends on “%(title)s”.")
+        words = gettext("Skipped, because the check “%(title)s” is not OK.")
         return Finding("skipped", words % {"title": titles[broken]})
     try:
         return Finding(*check.function(run))

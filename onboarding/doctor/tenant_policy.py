@@ -19,7 +19,7 @@ def check_policy_readable(run: DoctorRun) -> Finding:
     look, rules = run.pass_rules
     if rules is None:
         return unreadable_finding(look, run.rules, permission=PERMISSION, rule="pass_policy")
-    return Finding("ok", gettext("Yes, the portal can read this."))
+    return Finding("ok", gettext("The portal can read this data."))
 
 
 def check_policy_enabled(run: DoctorRun) -> Finding:
@@ -28,7 +28,7 @@ def check_policy_enabled(run: DoctorRun) -> Finding:
     return Finding(
         "wrong",
         gettext("The tenant's Temporary Access Pass policy is turned off, so Entra refuses every pass."),
-        gettext("Enable it (%(where)s).") % {"where": ADMIN_CENTRE_PATH},
+        gettext("Enable the policy (%(where)s).") % {"where": ADMIN_CENTRE_PATH},
     )
 
 

@@ -49,17 +49,16 @@ PERMISSIONS: tuple[Permission, ...] = (
         "RoleManagement.Read.Directory",
         "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
         _(
-            "see active and eligible administrator roles (without a licence for eligible roles, allow "
-            "passes without this check in the policy)"
+            "see active and eligible administrator roles (if the tenant has no licence for eligible roles, "
+            "an admin must change the policy so that the portal continues without this check)"
         ),
     ),
     Permission(
         "AuditLog.Read.All",
         "b0afded3-3588-46d8-8b3d-9842eff778da",
         _(
-            "check that nobody has signed in to the account, and compare Entra’s audit log with the "
-            "portal’s (needs Entra ID P1, otherwise only accounts created around the start date count as "
-            "new)"
+            "check that nobody has signed in to the account, and compare Entra’s audit log with the portal’s "
+            "(needs Entra ID P1; without it, only an account created around the start date counts as new)"
         ),
         optional=True,
     ),
@@ -67,8 +66,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "Policy.Read.AuthenticationMethod",
         "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
         _(
-            "check whether Entra allows the pass for the account (without this permission, allow passes "
-            "without this check in the policy)"
+            "check whether Entra allows the pass for the account (without this permission, an admin must "
+            "change the policy so that the portal continues without this check)"
         ),
         optional=True,
     ),
@@ -76,8 +75,8 @@ PERMISSIONS: tuple[Permission, ...] = (
         "PrivilegedEligibilitySchedule.Read.AzureADGroup",
         "edb419d6-7edc-42a3-9345-509bfdf5d87c",
         _(
-            "see who can join a group through PIM (needs Entra ID P2; without it, allow passes without "
-            "this check in the policy)"
+            "see who can join a group through PIM (needs Entra ID P2 or ID Governance; without this licence, an "
+            "admin must change the policy so that the portal continues without this check)"
         ),
         optional=True,
     ),

@@ -56,7 +56,10 @@ INTERNAL_MEMBER = Guard(
     _("Internal member or guest"),
     internal_member,
     _("This is a guest account. Guests sign in with the account of their own organisation."),
-    _("The account is a guest account. Only internal members can get a pass."),
+    _(
+        "The account is a guest account. Only internal members can get a pass. Choose another account, "
+        "or ask IT for an internal one."
+    ),
 )
 
 
@@ -91,8 +94,8 @@ IS_NEW = Guard(
     is_new,
     _("This account does not look new."),
     _(
-        "The account was created too long before or after the start date. The hire date in Entra does not "
-        "explain this. Check the account and the start date."
+        "The account was created too long before or after the start date. Check the account and the "
+        "start date. If both are right, ask IT to check the hire date in Entra."
     ),
     alarming=True,
 )

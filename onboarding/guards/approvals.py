@@ -22,8 +22,8 @@ class NotAnotherPerson(OnboardingError):
     """The approver was involved with the starter, or is their manager or the starter."""
 
     message = _(
-        "You have already worked on this starter’s onboarding, or you are their manager, so you cannot "
-        "approve. Ask an HR colleague to approve."
+        "You cannot do this now. Possible reasons: you added, changed or approved this starter, you are the "
+        "manager or stand-in, or HR has not accepted this starter yet. Ask an HR colleague to do it."
     )
 
 

@@ -62,6 +62,6 @@ NOT_STOPPED = Guard(
     _(
         "An emergency stop is in force for this account. Ask the security team what happened. Two people "
         "in HR can then end the stop on the page of the starter that it was used for. If that starter’s "
-        "details were erased, they can end it on this page."
+        "details were erased, they can end the stop on the page of the starter who has the account now."
     ),
 )

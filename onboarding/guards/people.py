@@ -58,10 +58,11 @@ MANAGER_NOW = Guard(
     "manager_now",
     _("Person who creates the pass"),
     manager_now,
-    _("You are no longer this person’s manager in Entra."),
+    _("You can no longer create a pass for this person. Ask HR who can create it."),
     _(
-        "The person who tried to create the pass is neither the manager in Entra nor the stand-in. Only "
-        "the current manager or stand-in can create a pass."
+        "Someone who cannot create the pass tried to create it. Only the stand-in can create it, or the "
+        "manager in Entra if there is no stand-in. If this person should be the manager, ask IT to change "
+        "the manager in Entra."
     ),
     alarming=True,
     personal=True,
@@ -80,8 +81,8 @@ MANAGER_ENABLED = Guard(
     manager_enabled,
     _("Your account is disabled or is a guest account, so you cannot create passes."),
     _(
-        "Check the account of the manager or stand-in. It may be disabled or a guest account. If there is "
-        "a stand-in, also check that the manager still has a manager in Entra."
+        "Ask IT to check the account of the manager or stand-in. It may be disabled or a guest account. "
+        "If there is a stand-in, also ask IT whether the manager still has a manager in Entra."
     ),
     alarming=True,
 )
@@ -105,10 +106,11 @@ THREE_PEOPLE = Guard(
     "three_people",
     _("Three different people: HR, manager and starter"),
     three_people,
-    _("You added or changed this starter, so you cannot create the pass."),
+    _("You cannot create this pass, because HR, manager and starter must be three different people."),
     _(
         "HR, manager and starter must be three different people. Accounts with the same employee number "
-        "count as one person. Ask an HR colleague to add this starter."
+        "count as one person. If this starter was already added, withdraw them first. Then ask an HR "
+        "colleague to add them."
     ),
 )
 
@@ -174,8 +176,8 @@ NOT_AN_ADMIN = Guard(
     not_an_admin,
     _IS_ADMIN,
     _(
-        "The manager is or was an admin of this portal, or activated its policy. Assign the manager’s "
-        "manager as stand-in, or ask IT to set another manager in Entra."
+        "The manager is or was an admin of this portal, or wrote or activated its policy. Assign the "
+        "manager’s manager as stand-in, or ask IT to set another manager in Entra."
     ),
     personal=True,
     explain=_explain_admin,

@@ -102,12 +102,12 @@ def not_restricted(q: Question) -> bool:
 
 NOT_RESTRICTED = Guard(
     "not_restricted",
-    _("Restricted administrative units of the account"),
+    _("Restricted management administrative units of the account"),
     not_restricted,
     _("IT handles passes for this kind of account."),
     _(
-        "The account is in a restricted administrative unit, and the portal has no rights there. Ask IT to "
-        "create the pass."
+        "The account is in a restricted management administrative unit, where the portal has no rights. "
+        "Ask IT to create the pass."
     ),
     alarming=True,
     setting="restricted_unit",

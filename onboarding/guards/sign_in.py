@@ -198,7 +198,7 @@ NO_UNKNOWN_PASS = Guard(
     "no_unknown_pass",
     _("Passes that the portal does not know"),
     no_unknown_pass,
-    _("This account may have received a pass that the portal does not know. HR has to find out first."),
+    _("This account may have received a pass that the portal does not know. HR must check this first."),
     _(
         "This account may have received a pass that the portal does not know, for example because the portal was "
         "restored from a backup. Ask the manager whether the starter can already sign in. Then ask an admin to mark the "

@@ -91,8 +91,8 @@ DEVICES = (
         _("You use the pass to set up the computer itself."),
         (
             _(
-                "If you also have a phone or a security key, set that up first. The pass works only once, "
-                "and Windows may ask for it twice."
+                "If you also have a phone or a security key, set that up first and use it on the computer instead of "
+                "the pass. The pass works only once, and Windows may ask for it twice."
             ),
             _(
                 "Turn on the computer and choose “Set up for work or school”. Enter your account name, then the pass."

@@ -26,7 +26,8 @@ class StopForm(forms.Form):
         label=_("Stop code"),
         max_length=60,
         help_text=_(
-            "Twelve letters and numbers, like 0000-0000-0000. Capital or small letters do not matter."
+            "Twelve letters and digits, in three groups of four. You can type small letters and leave out "
+            "the hyphens."
         ),
         widget=forms.TextInput(
             attrs={
@@ -44,7 +45,9 @@ class StopForm(forms.Form):
     def clean_code(self) -> str:
         code = codes.normalise_code(self.cleaned_data["code"])
         if not code:
-            raise ValidationError(gettext("A stop code has twelve letters and numbers. Check your letter."))
+            raise ValidationError(
+                gettext("A stop code has twelve letters and digits. Check the code in your letter from HR.")
+            )
         return code
 
 
@@ -62,13 +65,20 @@ def stop_page(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _render(request, form, status=400)
     if wait := code_tries.take_try(getattr(request, "client_address", "")):
-        form.add_error(None, gettext("Too many attempts. Wait an hour, or call your manager or HR."))
+        form.add_error(
+            None, gettext("Too many attempts. Call your manager or HR now, or try again in an hour.")
+        )
         response = _render(request, form, status=429)
         response["Retry-After"] = str(wait)
         return response
     starter = codes.find_starter(form.cleaned_data["code"])
     if starter is None:
-        form.add_error("code", gettext("This code does not work. Check each character, or call HR."))
+        form.add_error(
+            "code",
+            gettext(
+                "This code does not work. Check each character. If they are all right, call your manager or HR."
+            ),
+        )
         return _render(request, form, status=400)
     stop_starter(starter, way=Way.CODE)
     return _render(request, StopForm(), is_stopped=True)

@@ -54,7 +54,10 @@ SIGN_IN_PROBLEMS = (
         _("The pass has already been used"),
         _("A pass works only once, and someone has already signed in with this one."),
         (
-            _("If you are still signed in on another device, add the passkey there."),
+            _(
+                "If the starter is still signed in on another device, add the passkey there. In this case, no new "
+                "pass is needed."
+            ),
             NEW_PASS,
             _(
                 "If neither the starter nor the manager signed in with the pass, tell the contact on this page "
@@ -70,7 +73,7 @@ SIGN_IN_PROBLEMS = (
             "will not help."
         ),
         (
-            _("Tell the contact on this page the error code. They can allow passes for this account."),
+            _("Tell the contact on this page the error code. IT must allow passes for this account."),
             _("After that, the manager creates a new pass."),
         ),
         "AADSTS130501",

@@ -31,7 +31,7 @@ EVENTS: dict[str, Words] = {
     "starter.routing_ended": _("HR removed the stand-in"),
     "starter.routing_void": _("The portal removed the stand-in, because the manager changed"),
     "starter.escalated": _("On the first day, nobody requested a pass in time"),
-    "mail.refused": _("An email address did not accept an email"),
+    "mail.refused": _("The mail server refused an email to the manager or stand-in"),
     "starter.approved": _("A second person in HR approved"),
     "starter.another_allowed": _("HR allowed another pass"),
     "starter.issued": _("A pass was created"),
@@ -49,7 +49,7 @@ EVENTS: dict[str, Words] = {
     ),
     "starter.accepted": _("HR accepted the starter that another system added"),
     "starter.accepted_by_rule": _(
-        "The portal accepted its own proposal automatically, as two admins had allowed in the policy"
+        "The portal proposed this starter and accepted it without HR, because two admins allowed this in the policy"
     ),
     "starter.requester_changed": _(
         "The requester in the other system changed, so HR must accept the starter again"
@@ -60,7 +60,7 @@ EVENTS: dict[str, Words] = {
     "starter.restart_asked": _("HR asked to end the emergency stop"),
     "starter.started_again": _("A second person in HR agreed, and the emergency stop ended"),
     "starter.erased": _("Personal details erased"),
-    "starter.kept_stop_ended": _("The emergency stop of an erased starter ended"),
+    "starter.kept_stop_ended": _("The emergency stop ended for a starter whose details were erased"),
     "audit.details_erased": _("Names erased from the audit log"),
     "issue.refused": _("No pass was created"),
     "issue.replaced_foreign": _(
@@ -70,7 +70,7 @@ EVENTS: dict[str, Words] = {
     "issue.shown": _("The portal sent the pass to the page that requested it"),
     "issue.held": _("The page confirmed that the pass arrived"),
     "issue.rejected": _("Microsoft did not create a pass"),
-    "issue.unknown": _("The portal is checking whether a pass was created"),
+    "issue.unknown": _("The portal started to check whether a pass was created"),
     "issue.used_early": _("The pass was used before the start time"),
     "issue.replaced_elsewhere": _("A pass created outside the portal replaced the portal’s pass"),
     "issue.used": _("The pass was used to sign in"),
@@ -80,18 +80,18 @@ EVENTS: dict[str, Words] = {
     "issue.found": _("The portal found a pass that it had never shown"),
     "issue.listed_otherwise": _("Microsoft now lists this pass with a different ID than in its first answer"),
     "issue.void": _("Checked: no pass was created"),
-    "issue.made_late": _("Microsoft created a pass late, and the portal is deleting it"),
+    "issue.made_late": _("Microsoft created a pass late, and the portal started to delete it"),
     "issue.orphan_deleted": _("The portal deleted a pass that Microsoft created late"),
     "probe.intent": _("The test of the tenant requested a test pass"),
     "probe.created": _("Microsoft created a test pass (its code is never shown)"),
     "probe.refused": _("Microsoft refused a test pass"),
-    "probe.unknown": _("The portal is checking whether a test pass was created"),
+    "probe.unknown": _("The portal started to check whether a test pass was created"),
     "probe.not_sent": _("The request for a test pass was not sent"),
-    "probe.found": _("The portal found a test pass and is deleting it"),
+    "probe.found": _("The portal found a test pass and started to delete it"),
     "probe.gone": _("The test pass no longer exists"),
     "account.looked_up": _("HR looked up an account that only IT can help with"),
     "directory.pass_without_trail": _(
-        "Entra’s audit log lists a pass by the portal’s identity that is missing from this audit log"
+        "According to Entra’s audit log, the portal’s identity created a pass that this audit log does not have"
     ),
     "directory.pass_by_another": _(
         "According to Entra’s audit log, someone created a pass for a starter outside the portal"
@@ -99,21 +99,23 @@ EVENTS: dict[str, Words] = {
     "directory.pass_after_restore": _("Entra has a pass that the restored database does not know"),
     "directory.pass_not_logged": _("A pass that the portal created is missing from Entra’s audit log"),
     "directory.finding_closed": _(
-        "An admin resolved a difference between Entra’s audit log and this audit log"
+        "An admin marked a difference between Entra’s audit log and this audit log as resolved"
     ),
     "directory.not_read": _("A part of Entra’s audit log was not compared, because Entra no longer has it"),
     "import.checked": _("HR imported a list, and the portal looked up its accounts"),
     "import.added": _("HR added starters from an imported list"),
     "account.look_ups_counted": _("HR looked up accounts"),
-    "account.look_ups_refused": _("HR reached the daily limit of look-ups"),
+    "account.look_ups_refused": _("Someone in HR reached the daily limit of look-ups"),
     "hook.subscribed": _("Another system added a webhook"),
     "hook.removed": _("A webhook ended"),
-    "hook.replayed": _("An admin sent a webhook again"),
-    "hook.given_up": _("The portal stopped trying to send a webhook"),
+    "hook.replayed": _("An admin queued a webhook delivery again"),
+    "hook.given_up": _("The portal stopped trying to send a webhook delivery"),
     "policy.changed": _("The policy was changed"),
     "policy.proposed": _("A draft of the policy was written"),
     "policy.activated": _("A draft of the policy was activated"),
-    "policy.scheduled": _("Someone activated a policy version on the server’s console for a later time"),
+    "policy.scheduled": _(
+        "On the server’s console, someone activated a policy version that comes into force later"
+    ),
     "policy.stopped": _("Someone stopped a policy version before it came into force"),
     "person.searched": _("An admin searched for everything about a person"),
     "person.exported": _("An admin exported everything about a person"),
@@ -123,7 +125,7 @@ EVENTS: dict[str, Words] = {
     "list.exported": _("HR downloaded a list of starters"),
     "session.ended_all": _("An admin ended all sessions of a person"),
     "session.ended_own": _("A person ended their other sessions"),
-    "audit.key_changed": _("New key for the codes of the audit log"),
+    "audit.key_changed": _("A new key for the authentication codes of the audit log came into use"),
     "audit.searched": _("An auditor searched the audit log"),
     "audit.exported": _("The audit log was exported"),
     "audit.starter_opened": _("An auditor opened the events of a starter"),

@@ -29,12 +29,12 @@ TYPES = tuple(dict.fromkeys(f"starter.{name}" for name in NAMES.values()))
 
 # What a card in Teams says. It never names anybody.
 TITLES: dict[str, Words] = {
-    "recorded": _("Another system added a starter"),
+    "recorded": _("A starter was added or restored"),
     "accepted": _("HR accepted a starter"),
     "account_found": _("The account of a starter appeared in Entra"),
     "refused": _("A starter needs attention"),
-    "invited": _("The manager of a starter got the link"),
-    "escalated": _("No pass has been created for a starter yet"),
+    "invited": _("The portal queued the email with the link for a starter’s manager"),
+    "escalated": _("On the first day, nobody requested a pass for a starter in time"),
     "pass_created": _("A pass was created for a starter"),
     "pass_used": _("A starter’s pass was used"),
     "registered": _("A starter can sign in without a pass"),

@@ -51,7 +51,10 @@ USED_UP = ActionNeeded(
     _("Call the manager. If the starter is with the manager, allow another pass."),
     label=_("Allow another pass"),
 )
-UNCONFIRMED = _("The portal created a pass, but no page confirmed that the pass arrived.")
+UNCONFIRMED = _(
+    "The portal created a pass, but the page of the manager or stand-in did not confirm that the pass "
+    "arrived."
+)
 # The pass may still work until Microsoft's list no longer shows it.
 NOT_ACKNOWLEDGED = ActionNeeded(
     UNCONFIRMED,
@@ -63,16 +66,16 @@ NOT_ACKNOWLEDGED = ActionNeeded(
 NOT_REGISTERED = ActionNeeded(
     _("The pass was used, but no sign-in method was registered."),
     _(
-        "Ask the manager to create another pass with the same link, while the starter is with them. The "
-        "starter must set up a sign-in method, such as a passkey, within ten minutes of signing in. An "
-        "email address or a phone number is not enough."
+        "Ask the manager or stand-in to create another pass with the same link, while the starter is with "
+        "them. The starter must set up a sign-in method, such as a passkey, within ten minutes of signing "
+        "in. An email address or a phone number is not enough."
     ),
 )
 EMERGENCY_STOP = ActionNeeded(
     _("An emergency stop is in force."),
     _(
-        "Someone reported that something is wrong. Ask the security team and the manager what happened. "
-        "Then two people in HR can end the emergency stop."
+        "Someone reported that something is wrong. Ask the security team and the manager what happened. When "
+        "the security team says that the account is safe, two people in HR can end the emergency stop."
     ),
     "restart",
     _("End the emergency stop…"),
@@ -121,8 +124,8 @@ FIXES: dict[str, ActionNeeded] = {
     Problem.NO_MANAGER: ActionNeeded(
         _("No manager is set in Entra."),
         _(
-            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. If "
-            "IT has just done this, you can send the link: the portal then reads Entra immediately."
+            "Ask IT to set the manager in Entra. The portal will then find the manager automatically. You "
+            "can also send the link yourself as soon as IT has set the manager."
         ),
     ),
     Problem.NO_MAILBOX: ActionNeeded(

@@ -44,7 +44,9 @@ def find_named_accounts(form: AccountForm, by: Any) -> tuple[directory.NameResul
     if not result.accounts:
         form.add_error(
             "account",
-            gettext("No account with this name was found. Check the spelling, or enter the account name."),
+            gettext(
+                "No person with this name was found in Entra. Check the spelling, or enter the account name."
+            ),
         )
         return None, 400
     return result, 200

@@ -41,7 +41,7 @@ MAX_CHOICES = 100  # departments or managers in one field
 MAX_FOUND = 500  # starters that a search or a manager may have before the list stops reading their ids
 MAX_SORTED = 1000  # starters that are sorted by name or manager; more are sorted by their start
 STATES = (
-    ("", _("Unfinished")),
+    ("", _("In progress")),
     ("problem", _("Needs attention")),
     ("all", _("All")),
     *((s.value, Starter.State(s.value).label) for s in StarterState),

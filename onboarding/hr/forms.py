@@ -78,7 +78,7 @@ class ZoneSelect(forms.Select):
         present = [value] if is_known_zone(value) and value not in ZONE_NAMES else []
         used = tuple((zone, name_zone(zone)) for zone in dict.fromkeys([*present, *list_zones_in_use()]))
         every = tuple(choice for choice in choices if choice[0] in ZONE_NAMES)
-        return [("", other), (gettext("In use"), used), (gettext("All time zones"), every)]
+        return [("", other), (gettext("Often used"), used), (gettext("All time zones"), every)]
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
@@ -401,8 +401,8 @@ class MailChoiceForm(forms.Form):
             (
                 "digest",
                 _(
-                    "Only the digest: one email that lists the starters who need attention or whose "
-                    "onboarding is finished"
+                    "Only the digest: at most one email every ten minutes, with the starters who need "
+                    "attention or whose onboarding is finished"
                 ),
             ),
             (

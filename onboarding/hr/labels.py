@@ -38,8 +38,8 @@ ISSUE_IN_PROGRESS = {
         "delete any pass that it finds. This takes a few minutes."
     ),
     IssueState.SHOWN: _(
-        "The portal sent the pass to the page that requested it. The page has not yet confirmed that the "
-        "pass arrived."
+        "The portal sent the pass to the page of the manager or stand-in. That page has not confirmed yet "
+        "that the pass arrived."
     ),
     IssueState.REVOKING: _("The portal is deleting the pass."),
 }
@@ -131,7 +131,8 @@ def _next_step_of_erased(starter: Starter) -> str:
 def _next_step_after_stop(starter: Starter) -> str:
     if asked := restarting.find_request(starter):
         return gettext(
-            "%(name)s asked to end the emergency stop. A colleague in HR who has not worked on this starter must agree."
+            "%(name)s asked to end the emergency stop. An HR colleague who has not added or changed this "
+            "starter must agree."
         ) % {"name": asked.by.name}
     return gettext("Two people in HR must end the emergency stop before anyone can create a pass.")
 
@@ -142,13 +143,15 @@ def _next_step_of_issue(issue: PassIssue) -> str:
     )
     if issue.reason != PassIssue.Reason.WITHDRAWN:
         return going_on
-    then = gettext("The portal will withdraw the starter when the last pass is gone.")
+    then = gettext("When no pass is left, the portal will withdraw the starter.")
     return f"{going_on} {then}"
 
 
 def _next_step_before_link(starter: Starter, rules: EffectivePolicy, now: datetime) -> str:
     if not starter.account_id:
-        return gettext("The portal looks for the account every 15 minutes and notifies HR when it appears.")
+        return gettext(
+            "The portal looks for the account every 15 minutes and notifies HR when the account appears."
+        )
     if starter.problem:
         return gettext("The manager will get the link when the problem is fixed.")
     due = starter.starts_at - rules.invite_before

@@ -105,7 +105,8 @@ def describe_fallback(starter: Starter, rules: EffectivePolicy, now: datetime) -
     issue = starter.open_issue()
     if issue is not None and issue.state != IssueState.HELD:
         return gettext(
-            "You do not need to do anything. If this page has not changed after ten minutes, contact IT."
+            "You do not need to do anything. Reload this page after ten minutes. If nothing has changed, "
+            "contact IT."
         )
     if issue is not None:
         if issue.valid_until is None:

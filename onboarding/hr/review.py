@@ -128,7 +128,7 @@ def approve_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         if run_and_report(
             request,
             approve_with_reason,
-            gettext("You approved the starter. If nothing else is wrong, the manager can continue."),
+            gettext("You approved the starter. This page shows the next step."),
         ):
             return redirect("hr:starter", public_id=public_id)
         form = ApproveForm({**request.POST.dict(), "version": starter_or_404(public_id).version})

@@ -45,7 +45,7 @@ STOPS: dict[str, Words] = {
         "rest tomorrow, or ask an admin to raise the limit."
     ),
     "not_permitted": _(
-        "The portal did not add all rows, because your account is disabled or you are no longer in HR."
+        "The portal did not add all rows, because your account is disabled or you no longer have the HR role."
     ),
     "no_answer": _(
         "The portal did not add all rows, because Microsoft Entra does not respond. Try again later."

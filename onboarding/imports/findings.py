@@ -30,28 +30,33 @@ ERRORS: dict[str, Words] = {
         "The portal cannot tell which number is the day and which is the month. Choose “Change columns "
         "and check again”, then choose the order."
     ),
-    "other_order": _("This date does not match the order of day and month that you chose."),
+    "other_order": _(
+        "This date does not match the order of day and month that you chose. Correct the date, or choose "
+        "“Change columns and check again” and then the other order."
+    ),
     "short_year": _("Enter the year with four digits."),
     "zoned_date": _("This date includes a time with a different time zone. Enter only the date."),
-    "too_early": _("This date is more than a month ago. Is the year right?"),
-    "too_late": _("This date is more than two years ahead. Is the year right?"),
+    "too_early": _("The start date can be at most 31 days ago. Check the year."),
+    "too_late": _("The start date can be at most two years ahead. Check the year."),
     "unknown_time": _("This is not a valid time. Enter the time like this: 09:00."),
-    "two_times": _("The date column and the time column contain different times."),
+    "two_times": _("The date column and the time column contain different times. Correct one of them."),
     "unknown_zone": _("This is not a valid time zone. Enter the time zone like this: Europe/Amsterdam."),
     "too_long": _("This text is too long."),
-    "hidden_characters": _("This text contains invisible characters. Type it instead of pasting it."),
+    "hidden_characters": _("This text contains invisible characters. Delete the text and type it again."),
     "repeated": _("Row %(row)s has the same account. Keep only one of these rows."),
-    "no_such_id": _("No account has this object ID."),
+    "no_such_id": _("No account has this object ID. Check the ID, or enter the account name."),
     "no_such_mail": _("No account has this email address. Enter the account name instead."),
     "several_owners": _("Several accounts have this email address. Enter the account name."),
-    "own_account": _("This is your own account."),
+    "own_account": _("This is your own account. Ask an HR colleague to add you."),
     "you_manage": _("You cannot add someone you manage. Ask an HR colleague to add them."),
-    "no_answer": _("Microsoft Entra did not respond. Check the rows again later."),
+    "no_answer": _("Microsoft Entra did not respond. Later, choose “Change columns and check again”."),
     "in_progress": _(
-        "Someone has already requested a pass for this starter, so you can no longer change the start."
+        "Someone has already requested a pass for this starter, so you can no longer change the start date "
+        "or the note."
     ),
     "changed": _(
-        "The account in Entra or the starter’s details have changed since the check. Check the rows again."
+        "The account in Entra or the starter’s details have changed since the check. Choose “Change columns "
+        "and check again”."
     ),
 }
 # Questions: HR decides about the row.
@@ -63,8 +68,8 @@ QUESTIONS: dict[str, Words] = {
     "other_mail": _("The email address in Entra is %(mail)s."),
     "expected": _("This account does not exist yet. Check the spelling."),
     "added_before": _("This person may have been added before: %(name)s, %(start)s, %(state)s."),
-    "moved": _("This starter was added with a different start: %(before)s. The file says: %(after)s."),
-    "new_note": _("The portal has a different note for this starter."),
+    "moved": _("The start in the portal is %(before)s. The start in the list is %(after)s."),
+    "new_note": _("The note in the list differs from the note in the portal."),
     "other_name": _("The name in Entra is %(name)s."),
     "other_number": _("The employee number in Entra is %(number)s."),
     "other_manager": _("The manager in Entra is %(manager)s."),
@@ -77,8 +82,8 @@ QUESTIONS: dict[str, Words] = {
 }
 NOTICES: dict[str, Words] = {
     "no_mailbox": _(
-        "The manager has no mailbox, so the portal cannot email the link. The starter is on the manager’s "
-        "home page in the portal."
+        "The manager has no mailbox, so the portal cannot email the link. You must give the manager the link "
+        "yourself. You will find the link on the starter’s page."
     ),
     "already": _(
         "This starter has already been added with the same start date and time. Nothing will change."

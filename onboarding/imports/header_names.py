@@ -15,7 +15,11 @@ FIELDS = (
     ACCOUNT, MAIL, NAME, FIRST_NAME, LAST_NAME, EMPLOYEE_ID, START_DATE, START_TIME, TIME_ZONE, NOTE, MANAGER,
 )  # fmt: skip
 # The column that the portal adds to a file of rows to mend, in each language. A new upload leaves it out.
-PROBLEM_TITLES = ("Problems (ignored)", "Problemen (genegeerd)", "Probleme (ignoriert)")
+# The shorter titles are in files of earlier versions.
+PROBLEM_TITLES = (
+    "Problems (ignored on import)", "Problemen (genegeerd bij importeren)", "Probleme (beim Import ignoriert)",
+    "Problems (ignored)", "Problemen (genegeerd)", "Probleme (ignoriert)",
+)  # fmt: skip
 
 _NAMES = {
     ACCOUNT: """

@@ -223,8 +223,8 @@ def _write_unexpected(issue: PassIssue, what: str, reason: Words) -> None:
 def write_cannot_cancel(issue: PassIssue) -> None:
     """To security: for ten minutes the portal could not confirm that a pass is deleted."""
     reason = _(
-        "The portal has been unable to confirm for ten minutes that a pass is deleted. The portal keeps "
-        "trying. IT can also delete the pass in Entra."
+        "For ten minutes, the portal has tried to delete a pass, but could not confirm that the pass is gone. "
+        "The portal keeps trying."
     )
     outbox.write_mail(
         "problem",
@@ -337,7 +337,7 @@ MICROSOFT_REFUSALS: dict[str, Words] = {
     "guest": _(
         "The account is a guest account from another organisation. Only internal accounts can get a pass."
     ),
-    "exists": _("The account already has a pass."),
+    "exists": _("The account already has a pass. If nobody needs this pass, IT can delete it in Entra."),
     "forbidden": _(
         "The portal has no permission to create a pass for this account. IT must check the "
         "portal’s permissions."

@@ -23,7 +23,7 @@ LAPSES_AFTER = timedelta(
 class MailboxNotFound(OnboardingError):
     """This person has no email address in Entra."""
 
-    message = _("You have no email address in Entra.")
+    message = _("You have no email address in Entra, so the portal cannot email you. Ask IT to add one.")
 
 
 def find_choice(user: Any) -> HrMailChoice | None:

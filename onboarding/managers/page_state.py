@@ -258,7 +258,12 @@ def _state_outside_window(starter: Starter, policy: EffectivePolicy, now: dateti
 
 
 def _frozen_state() -> PageState:
-    lines = (gettext("See the notice above for the reason. Try again later."),)
+    lines = (
+        gettext(
+            "Nobody can create passes at the moment. The notice at the top of this page has the reason. Try again "
+            "later."
+        ),
+    )
     return PageState("frozen", gettext("You cannot create a pass at the moment"), lines, "problem")
 
 
@@ -288,7 +293,7 @@ def _too_early_state(starter: Starter, opens: datetime) -> PageState:
 
 def _too_late_state(starter: Starter, closes: datetime) -> PageState:
     lines = (
-        gettext("You could create the pass until %(moment)s.")
+        gettext("The time to create the pass ended on %(moment)s.")
         % {"moment": date_format(closes.astimezone(starter.zone_info), "ENDED")},
         gettext("Ask HR to change the start date. This page then shows when you can create the pass."),
     )
@@ -380,13 +385,13 @@ def queue_state(wait: graph_quota.Wait, now: datetime) -> PageState:
 # --- Answers to a confirmation ----------------------------------------------------------------------------------------
 
 _WHY_UNAVAILABLE = {
-    "frozen": _("See the notice above for the reason. Try again later."),
+    "frozen": _(
+        "Nobody can create passes at the moment. The notice at the top of this page has the reason. Try again "
+        "later."
+    ),
     "not_in_use": _("This portal’s database was restored or moved, and the portal is not in use yet."),
     "no_worker": format_lazy(
-        _(
-            "The portal cannot create passes at the moment, because a part of it is not running. Tell "
-            "{contact}."
-        ),
+        _("Part of the portal is not running, so nobody can create passes at the moment. Tell {contact}."),
         contact=settings.SUPPORT_CONTACT,
     ),
     "unreachable": _("Microsoft cannot be reached at the moment. Try again in a minute."),
@@ -397,8 +402,8 @@ _WHY_UNAVAILABLE = {
     ),
     "refusal_limit": format_lazy(
         _(
-            "The portal refused too many of your requests today. Ask HR or {contact} to fix the problem. "
-            "You can try again tomorrow."
+            "The portal refused so many of your requests that you cannot create a pass until tomorrow. Ask HR or "
+            "{contact} to fix the cause."
         ),
         contact=settings.SUPPORT_CONTACT,
     ),
@@ -484,7 +489,7 @@ def refused_state(
     lines = (
         str(reasons[0].for_manager),
         _hr_notified_line(starter, hr_notified_at),
-        gettext("Code: %(codes)s.") % {"codes": ", ".join(reason.code for reason in reasons)},
+        gettext("Error code: %(codes)s.") % {"codes": ", ".join(reason.code for reason in reasons)},
     )
     return PageState("refused", gettext("No pass was created"), lines, "problem")
 
@@ -514,7 +519,8 @@ _WHY_FAILED = {
     PassIssue.Reason.REFUSED: _("Microsoft refused to create a pass for this account."),
     PassIssue.Reason.NOT_KNOWN_YET: _("Microsoft does not know this account yet. Try again in a minute."),
     PassIssue.Reason.NOT_REPLACED: _(
-        "The existing pass could not be removed, so no new pass was created. Try again in a minute."
+        "The portal could not delete the existing pass, so it did not create a new one. Try again in a "
+        "minute."
     ),
     PassIssue.Reason.UNREACHABLE: _(
         "Microsoft could not be reached, so no pass was created. Try again in a minute."
@@ -527,7 +533,7 @@ _WHY_FAILED = {
         "showing it."
     ),
     PassIssue.Reason.FROZEN: _(
-        "An admin stopped all passes while Microsoft was creating this one. The portal is deleting this "
+        "Someone stopped all new passes while Microsoft was creating this pass. The portal is deleting this "
         "pass without showing it."
     ),
     PassIssue.Reason.STOPPED: _(
@@ -539,7 +545,8 @@ _WHY_FAILED = {
         "deleting the pass without showing it."
     ),
     PassIssue.Reason.NOT_RECORDED: _(
-        "The portal could not save the pass. The portal is deleting the pass without showing it."
+        "Microsoft created the pass, but the portal could not save the result. The portal is deleting the "
+        "pass without showing it."
     ),
 }
 

@@ -39,7 +39,7 @@ _WHY_CANCELLED: dict[str, Promise] = {
     Reason.TAKEN_BACK: _("HR cancelled the pass."),
     Reason.WITHDRAWN: _("HR or another system withdrew this starter."),
     Reason.STOPPED: _("Someone used the emergency stop."),
-    Reason.FROZEN: _("An admin stopped all passes."),
+    Reason.FROZEN: _("Someone stopped all new passes."),
     Reason.SESSIONS_ENDED: _("An admin ended your sessions."),
     Reason.OWN_SESSION_ENDED: _("You ended another of your sessions."),
 }

@@ -56,7 +56,9 @@ class Migration(migrations.Migration):
                 ("day", models.DateField(verbose_name="day")),
                 (
                     "count",
-                    models.PositiveIntegerField(default=0, verbose_name="look-ups and changes by the API"),
+                    models.PositiveIntegerField(
+                        default=0, verbose_name="look-ups and changes through the API"
+                    ),
                 ),
                 (
                     "look_ups",
@@ -267,7 +269,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="How far Microsoft's clock was ahead of this worker's clock when Microsoft last answered.",
                         null=True,
-                        verbose_name="seconds that Microsoft’s clock is ahead of the portal’s",
+                        verbose_name="seconds by which Microsoft’s clock is ahead of the worker’s clock",
                     ),
                 ),
             ],
@@ -335,7 +337,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="The events that the webhook gets. If empty, it gets all events.",
+                        help_text="The events that the webhook gets. If this list is empty, the webhook gets all events.",
                         verbose_name="events",
                     ),
                 ),
@@ -473,7 +475,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="The kind of job, and the record that it concerns. The portal never queues the same job twice.",
+                        help_text="The kind of job, and the record that it concerns. The queue never contains the same job twice.",
                         max_length=100,
                         unique=True,
                         verbose_name="job",
@@ -514,7 +516,7 @@ class Migration(migrations.Migration):
                     "failed_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The portal stopped trying. An admin can start the job again.",
+                        help_text="Set if the portal no longer tries this job. An admin can then start the job again.",
                         null=True,
                         verbose_name="failed",
                     ),
@@ -610,7 +612,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="For example c1. With a context, the manager must sign in again for each pass and meet the context’s conditions. First assign a Conditional Access policy to the context. Without such a policy, Entra grants the context to everyone. Leave empty if a recent sign-in is enough.",
+                        help_text="Enter an authentication context, for example c1. The manager must then sign in again for each pass and meet the context’s conditions. First assign a Conditional Access policy to the context: without one, Entra grants the context to everyone. Without a context, a recent sign-in is enough.",
                         max_length=3,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -624,7 +626,7 @@ class Migration(migrations.Migration):
                     "opens_minutes_before",
                     models.PositiveSmallIntegerField(
                         default=120,
-                        help_text="The manager can first create a pass this many minutes before the starter’s start time. Recommended: 120, for starters who arrive early.",
+                        help_text="The manager can create a pass from this many minutes before the starter’s start time. Recommended: 120, for starters who arrive early.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(1440),
@@ -660,7 +662,7 @@ class Migration(migrations.Migration):
                     "remind_days_before",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="The number of days before the first day on which the manager gets a reminder. 0 means no reminder. Recommended: 0, or 1 if the invitation is sent more than three days before the first day.",
+                        help_text="The portal reminds the manager this many days before the start. 0 means no reminder. Recommended: 0, or 1 if the portal sends the invitation more than three days before the start.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(29),
@@ -708,7 +710,7 @@ class Migration(migrations.Migration):
                     "new_days_before",
                     models.PositiveSmallIntegerField(
                         default=90,
-                        help_text="The portal creates no pass for an account that was created more than this many days before the start. There is one exception: nobody has ever signed in to the account, and the hire date in Entra is near the start. Recommended: 90. A lower number is safer.",
+                        help_text="The portal creates no pass for an account that was created more than this many days before the start. The only exception is an account that nobody has ever signed in to and whose hire date in Entra is within this limit and the next one. Recommended: 90. A lower number is safer.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -720,7 +722,7 @@ class Migration(migrations.Migration):
                     "new_days_after",
                     models.PositiveSmallIntegerField(
                         default=31,
-                        help_text="The portal creates no pass for an account that was created more than this many days after the start. There is one exception: nobody has ever signed in to the account, and the hire date in Entra is near the start. Recommended: 31.",
+                        help_text="The portal creates no pass for an account that was created more than this many days after the start. The only exception is an account that nobody has ever signed in to and whose hire date in Entra is within this limit and the previous one. Recommended: 31.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(90),
@@ -841,7 +843,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=True,
                         help_text="The portal creates no pass for accounts in a restricted management administrative unit. Recommended, because Microsoft refuses these accounts too.",
-                        verbose_name="not in a restricted administrative unit",
+                        verbose_name="not in a restricted management administrative unit",
                     ),
                 ),
                 (
@@ -885,7 +887,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
-                        help_text="For example emergency accounts. Enter one object ID per line. This list overrides all other settings.",
+                        help_text="Enter one object ID per line, for example of an emergency access account. This list overrides all other settings.",
                         verbose_name="accounts and groups that never get a pass",
                     ),
                 ),
@@ -895,7 +897,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour after two admins agreed, the command can create passes for these accounts. The portal never shows the code of such a pass, and deletes the pass. Recommended: leave empty.",
+                        help_text="Enter the object ID of one test account per line. For one hour after a second admin activates the version, `manage.py prove_tenant` can create passes for these accounts. The portal never shows the codes of these passes, and deletes the passes after the test. Recommended: leave empty.",
                         verbose_name="test accounts for test passes (for one hour)",
                     ),
                 ),
@@ -928,7 +930,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         db_default=2000,
                         default=2000,
-                        help_text="Counts every row of an uploaded or pasted list, because the portal reads each account in Entra. Recommended: four times the number of starters per day.",
+                        help_text="Counts every row of an uploaded or pasted list, because the portal reads each account in Entra. Recommended: four times the number of starters that one person in HR can add per day.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(50000),
@@ -967,7 +969,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         db_default=30,
                         default=30,
-                        help_text="After so many refused requests for a pass, the manager must wait until the next day. Requests that only need a new sign-in do not count. Recommended: 30.",
+                        help_text="After this many refused requests for a pass, the manager must wait until the next day. Requests that only need a new sign-in do not count. Recommended: 30.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(1000),
@@ -995,7 +997,7 @@ class Migration(migrations.Migration):
                             ("always", "for every change"),
                         ],
                         default="loosens",
-                        help_text="A version that loosens a rule always needs a second admin. A freeze never does. Recommended for every change if there are three admins or more.",
+                        help_text="A version that loosens a rule always needs a second admin. A freeze never does. Recommended: “for every change” if there are three admins or more.",
                         max_length=8,
                         verbose_name="a second admin must activate new versions",
                     ),
@@ -1033,7 +1035,7 @@ class Migration(migrations.Migration):
                     "approve_beyond",
                     models.BooleanField(
                         default=False,
-                        help_text="If HR allows another pass, a second person in HR must approve this.",
+                        help_text="If HR allows a pass beyond the limit, a second person in HR must approve it.",
                         verbose_name="a second person in HR approves a pass beyond the limit",
                     ),
                 ),
@@ -1043,7 +1045,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="One per line: the application's client ID, then the names of the systems whose tickets it can use. For example: 11111111-2222-3333-4444-555555555555 servicenow. Leave empty to close the API.",
+                        help_text="Enter one application per line: its client ID, then the names of the systems whose tickets it can use. Example: 11111111-2222-3333-4444-555555555555 servicenow. Leave empty to close the API.",
                         verbose_name="applications that can use the API",
                     ),
                 ),
@@ -1053,7 +1055,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="One system per line. The portal accepts a starter automatically if the requester works in HR and recently signed in to the portal (in the last 90 days). The requester then counts as the person who added the starter. Recommended: leave empty.",
+                        help_text="Enter one system per line. The portal accepts a starter from such a system automatically if the requester in the ticket works in HR and signed in to the portal in the last 90 days. The requester then counts as the person who added the starter. Recommended: leave empty.",
                         verbose_name="systems whose starters can be accepted automatically",
                     ),
                 ),
@@ -1104,7 +1106,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="Normally the portal sends webhooks to public addresses only. If it should also send to your own network, enter its address ranges here, one per line, for example 10.20.0.0/16. Recommended: leave empty.",
+                        help_text="The portal sends webhooks only to public addresses and to the networks that you enter here. Enter one address range per line, for example 10.20.0.0/16. Recommended: leave empty.",
                         verbose_name="private networks that can receive webhooks",
                     ),
                 ),
@@ -1137,7 +1139,7 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="The portal sends emails for HR to this address. Leave empty to use the address set at installation.",
+                        help_text="The portal sends emails for HR to this address. If the policy has no address, the portal uses the one set at installation.",
                         max_length=254,
                         verbose_name="HR's email address",
                     ),
@@ -1147,7 +1149,7 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         blank=True,
                         default="",
-                        help_text="This address gets an email as soon as someone requests a pass for a privileged account or one already in use. Leave empty to use the address set at installation.",
+                        help_text="The portal sends security alerts to this address, for example when someone requests a pass for a privileged account or when the policy changes. Leave empty to use the address set at installation.",
                         max_length=254,
                         verbose_name="security team's email address",
                     ),
@@ -1158,7 +1160,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="The address of a team, such as the service desk, that can find a stand-in on the first day. Leave empty to use HR's address.",
+                        help_text="The address of a team, such as the service desk, that can find a stand-in on the first day. If the policy has no on-call address, the portal uses HR's address.",
                         max_length=254,
                         verbose_name="on-call address",
                     ),
@@ -1210,7 +1212,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default="",
                         editable=False,
-                        help_text="The department's name as in Entra. Leave empty for the whole organisation.",
+                        help_text="The department's name as in Entra.",
                         max_length=128,
                         verbose_name="department",
                     ),
@@ -1602,7 +1604,7 @@ class Migration(migrations.Migration):
                     "sign_in_told",
                     models.BooleanField(
                         default=False,
-                        help_text="The portal has permission to read the last sign-in.",
+                        help_text="Shows whether the portal had permission when it last tried to read the last sign-in.",
                         verbose_name="last sign-in can be read",
                     ),
                 ),
@@ -1877,7 +1879,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default="",
                         max_length=20,
-                        verbose_name="reason why the portal stopped adding",
+                        verbose_name="reason why the portal stopped adding starters",
                     ),
                 ),
                 (
@@ -1913,7 +1915,7 @@ class Migration(migrations.Migration):
                 ("used_at", models.DateTimeField(db_index=True)),
             ],
             options={
-                "verbose_name": "used an extra sign-in (step-up)",
+                "verbose_name": "step-up sign-in used for a pass",
             },
         ),
         migrations.CreateModel(
@@ -1922,7 +1924,7 @@ class Migration(migrations.Migration):
                 (
                     "address_group",
                     models.PositiveIntegerField(
-                        primary_key=True, serialize=False, verbose_name="group of addresses"
+                        primary_key=True, serialize=False, verbose_name="group of network addresses"
                     ),
                 ),
                 ("last_at", models.DateTimeField(verbose_name="last attempt")),
@@ -1947,7 +1949,7 @@ class Migration(migrations.Migration):
                         choices=[
                             (
                                 "starter",
-                                "starters in this department need approval from a second person in HR",
+                                "the policy requires a second person in HR to approve this starter",
                             ),
                             ("manager", "HR accepted a different manager or assigned a stand-in"),
                             ("beyond", "HR allowed one more pass than the limit"),
@@ -1963,7 +1965,7 @@ class Migration(migrations.Migration):
                     "voided_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The time when the onboarding started again. Since then, the approval is no longer valid.",
+                        help_text="The time when the approval became invalid, for example because the onboarding started again. Empty if the approval is valid.",
                         null=True,
                     ),
                 ),
@@ -2042,7 +2044,12 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("key", models.CharField(max_length=150, unique=True, verbose_name="entry or attempt")),
+                (
+                    "key",
+                    models.CharField(
+                        max_length=150, unique=True, verbose_name="ID of the log entry or pass attempt"
+                    ),
+                ),
                 (
                     "kind",
                     models.CharField(
@@ -2141,7 +2148,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("waiting", "waiting"),
                             ("delivered", "delivered"),
-                            ("given_up", "failed for good"),
+                            ("given_up", "failed permanently"),
                             ("cancelled", "cancelled, because the webhook ended"),
                         ],
                         default="waiting",
@@ -2150,7 +2157,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
-                ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next try")),
+                ("next_try_at", models.DateTimeField(blank=True, null=True, verbose_name="next attempt")),
                 ("give_up_at", models.DateTimeField(verbose_name="portal stops trying at")),
                 (
                     "http_status",
@@ -2226,7 +2233,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "question",
-                    models.CharField(blank=True, default="", max_length=12, verbose_name="kind of question"),
+                    models.CharField(blank=True, default="", max_length=12, verbose_name="kind of decision"),
                 ),
                 ("values", models.JSONField(default=dict, verbose_name="values")),
                 ("findings", models.JSONField(default=list, verbose_name="findings")),
@@ -2331,7 +2338,7 @@ class Migration(migrations.Migration):
                     "dropped_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The email was no longer relevant when the portal was about to send it.",
+                        help_text="Set if the email was no longer relevant when the portal was about to send it.",
                         null=True,
                         verbose_name="not sent, because no longer needed",
                     ),
@@ -2340,7 +2347,7 @@ class Migration(migrations.Migration):
                     "refused_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="The address does not accept emails.",
+                        help_text="Set if the mail server does not accept emails for this address.",
                         null=True,
                         verbose_name="refused by the mail server",
                     ),
@@ -2396,7 +2403,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="The mail server's last response, without addresses.",
+                        help_text="The portal removes email addresses from this text.",
                         max_length=220,
                         verbose_name="mail server’s last response",
                     ),
@@ -2516,15 +2523,18 @@ class Migration(migrations.Migration):
                             ("lost", "the manager or stand-in cancelled the pass"),
                             ("taken_back", "HR cancelled the pass"),
                             ("withdrawn", "HR or another system withdrew the starter"),
-                            ("frozen", "an admin stopped all passes"),
+                            ("frozen", "someone stopped all new passes"),
                             ("stopped", "someone used the emergency stop"),
                             ("sessions_ended", "an admin ended the sessions of the manager or stand-in"),
-                            ("own_session_ended", "the manager or stand-in ended another of their sessions"),
+                            (
+                                "own_session_ended",
+                                "the manager or stand-in ended one of their other sessions",
+                            ),
                             ("changed", "someone changed the starter while the pass was being created"),
                             ("no_answer", "Microsoft did not respond"),
                             ("strange_answer", "Microsoft’s response was not usable"),
                             ("not_recorded", "the portal could not save the result"),
-                            ("crashed", "the portal was stopped before the result was known"),
+                            ("crashed", "the request was interrupted before the portal knew the result"),
                             ("throttled", "Microsoft asked the portal to wait"),
                             ("refused", "Microsoft refused"),
                             ("not_known_yet", "Microsoft did not know the account yet"),
@@ -2548,7 +2558,12 @@ class Migration(migrations.Migration):
                         verbose_name="reason",
                     ),
                 ),
-                ("counted", models.BooleanField(default=False, verbose_name="counts towards the limit")),
+                (
+                    "counted",
+                    models.BooleanField(
+                        default=False, verbose_name="counts towards the starter’s pass limit"
+                    ),
+                ),
                 (
                     "identity_check",
                     models.CharField(
@@ -2886,7 +2901,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "requested_by_name",
-                    models.CharField(blank=True, default="", max_length=256, verbose_name="requested by"),
+                    models.CharField(
+                        blank=True, default="", max_length=256, verbose_name="name of the requester"
+                    ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="added")),
                 ("accepted_at", models.DateTimeField(blank=True, null=True, verbose_name="accepted by HR")),
@@ -3011,7 +3028,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "cancellation of a policy version",
+                "verbose_name": "stopped policy version",
             },
         ),
         migrations.RunPython(add_first_rows, migrations.RunPython.noop),

@@ -12,7 +12,7 @@ class Approval(models.Model):
     """One approval, for one occasion of one starter. Rows are only added."""
 
     class Why(models.TextChoices):
-        STARTER = "starter", _("starters in this department need approval from a second person in HR")
+        STARTER = "starter", _("the policy requires a second person in HR to approve this starter")
         MANAGER = (
             "manager",
             _("HR accepted a different manager or assigned a stand-in"),
@@ -32,7 +32,8 @@ class Approval(models.Model):
         null=True,
         blank=True,
         help_text=_(
-            "The time when the onboarding started again. Since then, the approval is no longer valid."
+            "The time when the approval became invalid, for example because the onboarding started again. "
+            "Empty if the approval is valid."
         ),
     )
 

@@ -21,7 +21,7 @@ class Job(models.Model):
         max_length=100,
         unique=True,
         help_text=_(
-            "The kind of job, and the record that it concerns. The portal never queues the same job twice."
+            "The kind of job, and the record that it concerns. The queue never contains the same job twice."
         ),
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority)
@@ -45,7 +45,7 @@ class Job(models.Model):
         _("failed"),
         null=True,
         blank=True,
-        help_text=_("The portal stopped trying. An admin can start the job again."),
+        help_text=_("Set if the portal no longer tries this job. An admin can then start the job again."),
     )
     last_error = models.CharField(_("last error"), max_length=300, blank=True, default="")
 
@@ -72,7 +72,7 @@ class Heartbeat(models.Model):
     worker = models.CharField(_("worker"), max_length=100, unique=True)
     beat_at = models.DateTimeField(_("last heartbeat"))
     clock_skew = models.IntegerField(
-        _("seconds that Microsoft’s clock is ahead of the portal’s"),
+        _("seconds by which Microsoft’s clock is ahead of the worker’s clock"),
         null=True,
         blank=True,
         help_text=_(

@@ -79,13 +79,13 @@ class Mail(models.Model):
         _("not sent, because no longer needed"),
         null=True,
         blank=True,
-        help_text=_("The email was no longer relevant when the portal was about to send it."),
+        help_text=_("Set if the email was no longer relevant when the portal was about to send it."),
     )
     refused_at = models.DateTimeField(
         _("refused by the mail server"),
         null=True,
         blank=True,
-        help_text=_("The address does not accept emails."),
+        help_text=_("Set if the mail server does not accept emails for this address."),
     )
     starts_at = models.DateTimeField(
         _("start time in the email"),
@@ -115,7 +115,7 @@ class Mail(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text=_("The mail server's last response, without addresses."),
+        help_text=_("The portal removes email addresses from this text."),
     )
     # The batch key (`outbox.batch_key`): mails with the same key go to one reader, alone or in one `digest`.
     box = models.CharField(_("group for digest emails"), max_length=40, blank=True, default="", db_default="")

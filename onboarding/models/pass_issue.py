@@ -45,15 +45,18 @@ class PassIssue(models.Model):
         LOST = "lost", _("the manager or stand-in cancelled the pass")
         TAKEN_BACK = "taken_back", _("HR cancelled the pass")
         WITHDRAWN = "withdrawn", _("HR or another system withdrew the starter")
-        FROZEN = "frozen", _("an admin stopped all passes")
+        FROZEN = "frozen", _("someone stopped all new passes")
         STOPPED = "stopped", _("someone used the emergency stop")
         SESSIONS_ENDED = "sessions_ended", _("an admin ended the sessions of the manager or stand-in")
-        OWN_SESSION_ENDED = "own_session_ended", _("the manager or stand-in ended another of their sessions")
+        OWN_SESSION_ENDED = (
+            "own_session_ended",
+            _("the manager or stand-in ended one of their other sessions"),
+        )
         CHANGED = "changed", _("someone changed the starter while the pass was being created")
         NO_ANSWER = "no_answer", _("Microsoft did not respond")
         STRANGE_ANSWER = "strange_answer", _("Microsoft’s response was not usable")
         NOT_RECORDED = "not_recorded", _("the portal could not save the result")
-        CRASHED = "crashed", _("the portal was stopped before the result was known")
+        CRASHED = "crashed", _("the request was interrupted before the portal knew the result")
         THROTTLED = "throttled", _("Microsoft asked the portal to wait")
         REFUSED = "refused", _("Microsoft refused")
         NOT_KNOWN_YET = "not_known_yet", _("Microsoft did not know the account yet")
@@ -80,7 +83,7 @@ class PassIssue(models.Model):
     number = models.PositiveSmallIntegerField(_("number"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUING)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, default=Reason.NONE, blank=True)
-    counted = models.BooleanField(_("counts towards the limit"), default=False)
+    counted = models.BooleanField(_("counts towards the starter’s pass limit"), default=False)
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -191,7 +194,7 @@ class StepUpUsed(models.Model):
     used_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        verbose_name = _("used an extra sign-in (step-up)")
+        verbose_name = _("step-up sign-in used for a pass")
 
     def __str__(self) -> str:
         return f"step-up used {self.used_at:%Y-%m-%d %H:%M:%S}"

@@ -65,7 +65,7 @@ class PolicyVersion(PolicySettings):
         blank=True,
         default="",
         editable=False,
-        help_text=_("The department's name as in Entra. Leave empty for the whole organisation."),
+        help_text=_("The department's name as in Entra."),
     )
     overrides = models.JSONField(
         _("settings that differ for this department"),
@@ -190,7 +190,7 @@ class PolicyStop(models.Model):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name = _("cancellation of a policy version")
+        verbose_name = _("stopped policy version")
 
     def __str__(self) -> str:
         return f"stop of {self.activation_id}"

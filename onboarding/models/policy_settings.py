@@ -62,8 +62,8 @@ class SecondAdmin(models.TextChoices):
 
 # Values of earlier releases. Their versions are never changed.
 FORMER_SECOND_ADMIN = {
-    "when_two": _("if two admins had signed in within three months (an earlier release)"),
-    "never": _("never (an earlier release)"),
+    "when_two": _("if two admins had signed in within three months (setting of an earlier release)"),
+    "never": _("never (setting of an earlier release)"),
 }
 
 
@@ -125,9 +125,10 @@ class PolicySettings(models.Model):
             RegexValidator(r"\Ac[1-9][0-9]?\Z", _("Enter an authentication context from c1 to c99."))
         ],
         help_text=_(
-            "For example c1. With a context, the manager must sign in again for each pass and meet the "
-            "context’s conditions. First assign a Conditional Access policy to the context. Without such a policy, "
-            "Entra grants the context to everyone. Leave empty if a recent sign-in is enough."
+            "Enter an authentication context, for example c1. The manager must then sign in again for "
+            "each pass and meet the context’s conditions. First assign a Conditional Access policy to "
+            "the context: without one, Entra grants the context to everyone. Without a context, a recent "
+            "sign-in is enough."
         ),
     )
 
@@ -137,7 +138,7 @@ class PolicySettings(models.Model):
         default=120,
         validators=value_between(0, 1440),
         help_text=_(
-            "The manager can first create a pass this many minutes before the starter’s start time. "
+            "The manager can create a pass from this many minutes before the starter’s start time. "
             "Recommended: 120, for starters who arrive early."
         ),
     )
@@ -163,9 +164,9 @@ class PolicySettings(models.Model):
         default=0,
         validators=value_between(0, 29),
         help_text=_(
-            "The number of days before the first day on which the manager gets a reminder. 0 means no "
-            "reminder. Recommended: 0, or 1 if the invitation is sent more than three days before the "
-            "first day."
+            "The portal reminds the manager this many days before the start. 0 means no reminder. "
+            "Recommended: 0, or 1 if the portal sends the invitation more than three days before the "
+            "start."
         ),
     )
     remind_on_day = models.BooleanField(
@@ -205,9 +206,9 @@ class PolicySettings(models.Model):
         default=90,
         validators=value_between(1, 365),
         help_text=_(
-            "The portal creates no pass for an account that was created more than this many days "
-            "before the start. There is one exception: nobody has ever signed in to the account, and "
-            "the hire date in Entra is near the start. Recommended: 90. A lower number is safer."
+            "The portal creates no pass for an account that was created more than this many days before "
+            "the start. The only exception is an account that nobody has ever signed in to and whose hire "
+            "date in Entra is within this limit and the next one. Recommended: 90. A lower number is safer."
         ),
     )
     new_days_after = models.PositiveSmallIntegerField(
@@ -216,8 +217,8 @@ class PolicySettings(models.Model):
         validators=value_between(0, 90),
         help_text=_(
             "The portal creates no pass for an account that was created more than this many days after the "
-            "start. There is one exception: nobody has ever signed in to the account, and the hire date in "
-            "Entra is near the start. Recommended: 31."
+            "start. The only exception is an account that nobody has ever signed in to and whose hire date "
+            "in Entra is within this limit and the previous one. Recommended: 31."
         ),
     )
     hire_date = models.CharField(
@@ -301,7 +302,7 @@ class PolicySettings(models.Model):
         ),
     )
     restricted_unit = models.BooleanField(
-        _("not in a restricted administrative unit"),
+        _("not in a restricted management administrative unit"),
         default=True,
         help_text=_(
             "The portal creates no pass for accounts in a restricted management administrative unit. "
@@ -353,8 +354,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "For example emergency accounts. Enter one object ID per line. This list overrides all other "
-            "settings."
+            "Enter one object ID per line, for example of an emergency access account. This list overrides "
+            "all other settings."
         ),
     )
     probe_accounts = models.TextField(
@@ -363,9 +364,10 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "For `manage.py prove_tenant`. Enter the object ID of one test account per line. For one hour "
-            "after two admins agreed, the command can create passes for these accounts. The portal never "
-            "shows the code of such a pass, and deletes the pass. Recommended: leave empty."
+            "Enter the object ID of one test account per line. For one hour after a second admin activates "
+            "the version, `manage.py prove_tenant` can create passes for these accounts. The portal never "
+            "shows the codes of these passes, and deletes the passes after the test. Recommended: leave "
+            "empty."
         ),
     )
 
@@ -391,8 +393,8 @@ class PolicySettings(models.Model):
         db_default=2000,
         validators=value_between(1, 50000),
         help_text=_(
-            "Counts every row of an uploaded or pasted list, because the portal reads each account in Entra. "
-            "Recommended: four times the number of starters per day."
+            "Counts every row of an uploaded or pasted list, because the portal reads each account in "
+            "Entra. Recommended: four times the number of starters that one person in HR can add per day."
         ),
     )
     hr_look_ups_daily = models.PositiveIntegerField(
@@ -418,8 +420,8 @@ class PolicySettings(models.Model):
         db_default=30,
         validators=value_between(1, 1000),
         help_text=_(
-            "After so many refused requests for a pass, the manager must wait until the next day. Requests that only "
-            "need a new sign-in do not count. Recommended: 30."
+            "After this many refused requests for a pass, the manager must wait until the next day. "
+            "Requests that only need a new sign-in do not count. Recommended: 30."
         ),
     )
     site_daily = models.PositiveIntegerField(
@@ -439,8 +441,8 @@ class PolicySettings(models.Model):
         choices=SecondAdmin,
         default=SecondAdmin.LOOSENS,
         help_text=_(
-            "A version that loosens a rule always needs a second admin. A freeze never does. Recommended for every "
-            "change if there are three admins or more."
+            "A version that loosens a rule always needs a second admin. A freeze never does. "
+            "Recommended: “for every change” if there are three admins or more."
         ),
     )
     admin_days = models.PositiveSmallIntegerField(
@@ -471,7 +473,7 @@ class PolicySettings(models.Model):
     approve_beyond = models.BooleanField(
         _("a second person in HR approves a pass beyond the limit"),
         default=False,
-        help_text=_("If HR allows another pass, a second person in HR must approve this."),
+        help_text=_("If HR allows a pass beyond the limit, a second person in HR must approve it."),
     )
 
     # --- Other systems --------------------------------------------------------------------------------------------
@@ -481,8 +483,9 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "One per line: the application's client ID, then the names of the systems whose tickets it can use. "
-            "For example: 11111111-2222-3333-4444-555555555555 servicenow. Leave empty to close the API."
+            "Enter one application per line: its client ID, then the names of the systems whose tickets "
+            "it can use. Example: 11111111-2222-3333-4444-555555555555 servicenow. Leave empty to close "
+            "the API."
         ),
     )
     api_trusted_sources = models.TextField(
@@ -491,9 +494,9 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "One system per line. The portal accepts a starter automatically if the requester works in HR "
-            "and recently signed in to the portal (in the last 90 days). The requester then counts as the "
-            "person who added the starter. Recommended: leave empty."
+            "Enter one system per line. The portal accepts a starter from such a system automatically if "
+            "the requester in the ticket works in HR and signed in to the portal in the last 90 days. "
+            "The requester then counts as the person who added the starter. Recommended: leave empty."
         ),
     )
     api_agents = models.BooleanField(
@@ -539,9 +542,8 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "Normally the portal sends webhooks to public addresses only. If it should also send to your own "
-            "network, enter its address ranges here, one per line, for example 10.20.0.0/16. Recommended: "
-            "leave empty."
+            "The portal sends webhooks only to public addresses and to the networks that you enter here. "
+            "Enter one address range per line, for example 10.20.0.0/16. Recommended: leave empty."
         ),
     )
 
@@ -570,7 +572,8 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "The portal sends emails for HR to this address. Leave empty to use the address set at installation."
+            "The portal sends emails for HR to this address. If the policy has no address, the portal "
+            "uses the one set at installation."
         ),
     )
     security_address = models.EmailField(
@@ -578,8 +581,9 @@ class PolicySettings(models.Model):
         blank=True,
         default="",
         help_text=_(
-            "This address gets an email as soon as someone requests a pass for a privileged account or one "
-            "already in use. Leave empty to use the address set at installation."
+            "The portal sends security alerts to this address, for example when someone requests a pass "
+            "for a privileged account or when the policy changes. Leave empty to use the address set at "
+            "installation."
         ),
     )
     duty_address = models.EmailField(
@@ -588,8 +592,8 @@ class PolicySettings(models.Model):
         default="",
         db_default="",
         help_text=_(
-            "The address of a team, such as the service desk, that can find a stand-in on the first day. Leave "
-            "empty to use HR's address."
+            "The address of a team, such as the service desk, that can find a stand-in on the first day. "
+            "If the policy has no on-call address, the portal uses HR's address."
         ),
     )
     graph_calls = models.PositiveSmallIntegerField(

@@ -225,7 +225,7 @@ class Starter(models.Model):
     sign_in_told = models.BooleanField(
         _("last sign-in can be read"),
         default=False,
-        help_text=_("The portal has permission to read the last sign-in."),
+        help_text=_("Shows whether the portal had permission when it last tried to read the last sign-in."),
     )
     # Since when a manager waits for the reading, and when Microsoft's answer last left this account out.
     sign_in_awaited_at = models.DateTimeField(_("waiting for sign-in check since"), null=True, blank=True)

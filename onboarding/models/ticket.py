@@ -35,7 +35,7 @@ class Ticket(models.Model):
     note = models.CharField(_("note in the ticket"), max_length=500, blank=True, default="")
     requested_by = models.CharField(_("requester in the ticket"), max_length=320, blank=True, default="")
     requested_by_id = models.CharField(_("object ID of the requester"), max_length=36, blank=True, default="")
-    requested_by_name = models.CharField(_("requested by"), max_length=256, blank=True, default="")
+    requested_by_name = models.CharField(_("name of the requester"), max_length=256, blank=True, default="")
     created_at = models.DateTimeField(_("added"), default=timezone.now)
     accepted_at = models.DateTimeField(_("accepted by HR"), null=True, blank=True)
     # The time and number of the starter's latest audit event. Systems that poll read in this order.
@@ -73,7 +73,7 @@ class ApiUsage(models.Model):
 
     caller = models.CharField(_("person or application (object ID or client ID)"), max_length=36)
     day = models.DateField(_("day"))
-    count = models.PositiveIntegerField(_("look-ups and changes by the API"), default=0)
+    count = models.PositiveIntegerField(_("look-ups and changes through the API"), default=0)
     look_ups = models.PositiveIntegerField(_("accounts looked up by HR"), default=0, db_default=0)
     links = models.PositiveIntegerField(_("links sent again by HR"), default=0, db_default=0)
     refusals = models.PositiveIntegerField(_("refused requests for a pass"), default=0, db_default=0)
@@ -112,7 +112,7 @@ class Hook(models.Model):
         _("events"),
         default=list,
         blank=True,
-        help_text=_("The events that the webhook gets. If empty, it gets all events."),
+        help_text=_("The events that the webhook gets. If this list is empty, the webhook gets all events."),
     )
     sealed_url = models.TextField(_("encrypted address"), blank=True, default="")
     sealed_secret = models.TextField(_("encrypted secret"), blank=True, default="")
@@ -143,7 +143,7 @@ class HookDelivery(models.Model):
     class Status(models.TextChoices):
         WAITING = "waiting", _("waiting")
         DELIVERED = "delivered", _("delivered")
-        GIVEN_UP = "given_up", _("failed for good")
+        GIVEN_UP = "given_up", _("failed permanently")
         CANCELLED = "cancelled", _("cancelled, because the webhook ended")
 
     message_id = models.CharField(
@@ -166,7 +166,7 @@ class HookDelivery(models.Model):
     created_at = models.DateTimeField(_("time of the event"), default=timezone.now)
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.WAITING)
     tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
+    next_try_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     give_up_at = models.DateTimeField(_("portal stops trying at"))
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     error = models.CharField(_("last error"), max_length=60, blank=True, default="")

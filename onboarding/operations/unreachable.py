@@ -28,15 +28,15 @@ CAUSES: tuple[tuple[str, str | Promise], ...] = (
     (
         "certificate",
         _(
-            "the portal does not accept the certificate of the database. If you use your own certificate "
-            "authority, set its file: ?sslrootcert=/etc/portal/issuer.pem"
+            "the portal does not trust the issuer of the database’s certificate. Save the issuer’s certificate "
+            "in a file, and add the file to the end of the address: ?sslrootcert=/etc/portal/issuer.pem"
         ),
     ),
     (
         "server does not support ssl",
         _(
             "the database offers no TLS. Turn on TLS in the database. Only if nobody else can read the "
-            "network traffic to it, set ?sslmode=disable instead"
+            "network traffic to the database, set ?sslmode=disable instead"
         ),
     ),
     ("ssl", _("the database does not support the requested kind of TLS")),

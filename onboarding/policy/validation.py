@@ -71,8 +71,8 @@ def _check_new_account(rules: PolicySettings) -> Iterator[tuple[str, str]]:
         yield (
             "hire_date_days",
             gettext(
-                "Choose at least as many days as in “passes can be created until”. Otherwise, if a starter "
-                "begins late and HR changes the start date, this check can prevent the pass."
+                "Choose at least as many days as in “passes can be created until”. Otherwise this check can "
+                "prevent a pass after HR has moved the start date."
             ),
         )
     if rules.new_days_before * MINUTES_A_DAY < rules.opens_minutes_before:
@@ -110,7 +110,7 @@ def _check_limits_and_retention(rules: PolicySettings) -> Iterator[tuple[str, st
         yield (
             "hr_look_ups_daily",
             gettext(
-                "This number must not be lower than the number of starters that one person in HR can add."
+                "This number must not be lower than the number of starters that one person in HR can add per day."
             ),
         )
     if rules.audit_days < rules.retention_days:
@@ -170,6 +170,9 @@ def _check_lists(rules: PolicySettings) -> Iterator[tuple[str, str]]:
     if both:
         yield (
             "scope_groups",
-            gettext("%(id)s is also on the list of accounts and groups that never get a pass.")
+            gettext(
+                "%(id)s is also on the list of accounts and groups that never get a pass. Remove it from one of "
+                "the two lists."
+            )
             % {"id": min(both)},
         )

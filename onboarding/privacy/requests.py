@@ -36,21 +36,21 @@ from onboarding.sessions.second_person import are_two_people
 ASKED, DONE = audit.ERASURE_ASKED, audit.ERASURE_DONE
 VALID_FOR = timedelta(days=14)
 IS_A_STARTER = _(
-    "This person is a starter whose onboarding is not finished. Withdraw the starter first, or wait "
+    "This person is a starter whose onboarding is not finished. Ask HR to withdraw the starter, or wait "
     "until the onboarding is finished."
 )
 TAKES_PART = _(
-    "This person is the manager, stand-in or HR contact of a starter whose onboarding is not finished. "
-    "Wait until the onboarding is finished."
+    "This person takes part in an onboarding that is not finished, for example as the manager, the "
+    "stand-in or in HR. Wait until the onboarding is finished."
 )
 HAS_A_PASS = _(
-    "This person may still have a valid pass. Wait until the starter’s history shows that the pass is "
-    "no longer valid."
+    "This person may still have a valid pass. Wait until the pass has ended. “Pass attempts” in the "
+    "administration shows its state."
 )
 IS_STOPPED = _("An emergency stop is in force for this person. Two people in HR must end it first.")
 IS_BEHIND_THE_POLICY = _(
-    "This person wrote, activated or stopped a policy version that the portal still needs, or was "
-    "recently an admin."
+    "The portal still needs this person’s data. The person was recently an admin, or wrote or activated a "
+    "policy version that is in force, was recently in force or may still come into force. Try again later."
 )
 
 

@@ -118,12 +118,13 @@ def describe_cause(cause: Cause) -> str:
             "The database is not where the portal last used it, so it is a copy or was moved."
         ),
         Cause.BEHIND: gettext(
-            "The database lacks an event of the audit log that was kept outside it, so it is an earlier state."
+            "The portal saved an event of the audit log outside the database. This database does not contain "
+            "that event, so it is an older copy."
         ),
         Cause.BY_OPERATOR: gettext("An operator marked this database as restored."),
         Cause.QUIET: gettext(
-            "The database is of an earlier release, and nothing had happened in it for a day when it was migrated. "
-            "It may be a backup."
+            "The database comes from an earlier release. When it was migrated, nothing had happened in it "
+            "for a day. It may be a restored backup."
         ),
     }[cause]
 
@@ -134,6 +135,7 @@ def not_in_use_error() -> str:
     if cause is None:
         return ""
     return gettext(
-        "%(found)s The portal does nothing with it: no passes, no emails, no jobs. If another portal still runs on the "
-        "original, leave it so. To use it at %(address)s, run: manage.py adopt --reason 'why'"
+        "%(found)s Until you adopt this database, the portal creates no passes, sends no emails and runs "
+        "no jobs. If another portal still uses the original database, do not adopt this one. To adopt "
+        "this database for %(address)s, run: manage.py adopt --reason 'why'"
     ) % {"found": describe_cause(cause), "address": settings.PORTAL_URL}

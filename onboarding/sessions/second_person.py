@@ -36,14 +36,14 @@ def _require_other_person(author: str, activator: str) -> None:
         raise policy.CannotActivate(
             gettext(
                 "Nothing was changed, because the portal could not check in Entra that you and the author "
-                "are different people. Try again."
+                "of this version are different people. Try again."
             )
         ) from None
     if not is_another:
         raise policy.CannotActivate(
             gettext(
-                "You and the author have the same employee number, so you count as one person. Another "
-                "admin must activate this version."
+                "You and the author of this version have the same employee number, so you count as one "
+                "person. Another admin must activate the version."
             )
             if author != activator
             else gettext("You wrote this version. Another admin must activate it.")

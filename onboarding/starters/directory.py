@@ -23,7 +23,9 @@ from onboarding.participants import Identity
 DirectoryError = graph.GraphError
 
 
-NO_RESPONSE = _("Microsoft Entra does not respond. Your entries are still here. Try again in a minute.")
+NO_RESPONSE = _(
+    "Microsoft Entra does not respond. Your entries are still on this page. Try again in a minute."
+)
 NOT_ANSWERED = _("Microsoft Entra did not respond for this account. Try again in a minute.")
 
 
@@ -363,14 +365,17 @@ def _list_warnings(account: graph.Account, manager: graph.Manager | None, record
         (
             manager is not None and not manager.mail,
             gettext(
-                "The manager has no mailbox, so the portal cannot email the link. The starter is on the "
-                "manager’s home page in the portal."
+                "The manager has no mailbox, so the portal cannot email the link. You must give the manager "
+                "the link yourself. You will find the link on the starter’s page."
             ),
         ),
         (
             manager is not None and manager.object_id == recorder.oid,
             gettext("You cannot add someone you manage. Ask an HR colleague to add them."),
         ),
-        (account.object_id == recorder.oid, gettext("This is your own account.")),
+        (
+            account.object_id == recorder.oid,
+            gettext("This is your own account. Ask an HR colleague to add you."),
+        ),
     ]
     return [warning for applies, warning in checks if applies]

@@ -16,8 +16,8 @@ class AlreadyRecorded(OnboardingError):
 
     person: Any = None
     message = _(
-        "Another starter has the same account, and their onboarding is not finished. Withdraw one of the "
-        "two starters."
+        "Another starter has the same account, and their onboarding is not finished. To continue with this "
+        "starter, withdraw the other one first."
     )
 
 
@@ -57,8 +57,8 @@ class LinkLimitReached(OnboardingError):
     """This person in HR has sent as many links again today as the daily limit allows."""
 
     message = _(
-        "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or "
-        "ask an admin to raise the limit."
+        "The link was not sent, because you have reached the daily limit for sending links again. Continue "
+        "tomorrow, or ask an admin to raise the limit."
     )
 
 
@@ -66,8 +66,8 @@ class StarterLinkLimitReached(OnboardingError):
     """The link of this starter was sent as often today as one manager should get it."""
 
     message = _(
-        "The link was not sent, because there are already several emails with this link today. You can "
-        "send it again tomorrow."
+        "The link was not sent, because today’s limit for this starter’s link has been reached. You can send "
+        "the link again tomorrow."
     )
 
 

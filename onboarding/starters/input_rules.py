@@ -42,10 +42,10 @@ def check_start_date(start: date) -> date:
     today = timezone.localdate()
     if start < today - EARLIEST:
         raise ValidationError(
-            gettext("This date is more than a month ago. Is the year right?"), code="too_early"
+            gettext("The start date can be at most 31 days ago. Check the year."), code="too_early"
         )
     if start > today + LATEST:
         raise ValidationError(
-            gettext("This date is more than two years ahead. Is the year right?"), code="too_late"
+            gettext("The start date can be at most two years ahead. Check the year."), code="too_late"
         )
     return start

@@ -156,11 +156,19 @@ def _objection_to(
     """Return why this person cannot stand in, or an empty text. The guards check again at the click."""
     took_part = participants.hr_participant_ids(starter) | {by.oid}
     if manager is None or manager.object_id != starter.manager_id:
-        return gettext("The manager in Entra has just changed. Open the starter’s page again in a minute.")
+        return gettext("The manager in Entra has changed. Open the starter’s page again in a minute.")
     if above is None:
-        return gettext("The manager has no manager in Entra.")
+        return gettext(
+            "The manager has no manager in Entra, so nobody can stand in. If this is wrong, ask IT to "
+            "correct it in Entra."
+        )
     checks = (
-        (above.enabled is not True, gettext("The account of the manager’s manager is disabled.")),
+        (
+            above.enabled is not True,
+            gettext(
+                "The account of the manager’s manager is disabled, so this person cannot be the stand-in."
+            ),
+        ),
         (
             above.kind != "member",
             gettext("The manager’s manager has a guest account. A guest cannot be a stand-in."),
@@ -168,15 +176,15 @@ def _objection_to(
         (
             above.object_id in {starter.account_id, starter.manager_id},
             gettext(
-                "In Entra, the manager’s manager is the starter or the manager. The stand-in must be a "
-                "third person."
+                "In Entra, the manager’s manager is the starter or the manager, so nobody can stand in. If "
+                "this is wrong, ask IT to correct it in Entra."
             ),
         ),
         (
             above.object_id in took_part,
             gettext(
-                "The manager’s manager added or changed this starter. HR, manager and starter must be "
-                "three different people."
+                "The manager’s manager is you, or a person who added, changed or approved this starter. You "
+                "cannot assign that person as the stand-in."
             ),
         ),
         (

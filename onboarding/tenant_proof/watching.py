@@ -96,5 +96,5 @@ FOR_A_PERSON = (
     "Open the portal's mailbox, and another one that got an email of the portal: did both arrive?",
     "Delete a pass while its starter is signed in: does the session end? The portal never counts on it.",
     "Ask for a sign-in with max_age=0 for a step-up: does Conditional Access ask each time?",
-    "Is a POST for an administrator refused? The portal never sends one. Put them into a restricted administrative unit.",
+    "Is a POST for an administrator refused? The portal sends none. Put them into a restricted management administrative unit.",
 )

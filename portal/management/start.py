@@ -44,7 +44,9 @@ def refuse_metrics_address(site: str) -> None:
         return
     host, port = settings.METRICS_ADDRESS
     if port == int(site.rpartition(":")[2]):
-        raise CommandError(f"METRICS_ADDRESS must have another port than the site, which uses {port}.")
+        raise CommandError(
+            f"METRICS_ADDRESS must not have the port of the site, {port}. Choose another port."
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:

@@ -70,7 +70,7 @@ def end_chosen_sessions(request: HttpRequest, found: list[OwnSession]) -> HttpRe
     if sessions:
         messages.success(request, describe_end(sessions, passes))
     else:
-        messages.info(request, gettext("Nothing was ended: that session is no longer in the list."))
+        messages.info(request, gettext("The session had already ended."))
     return redirect("own-sessions")
 
 
@@ -79,9 +79,10 @@ def describe_end(sessions: int, passes: int) -> str:
     if not passes:
         return ended % {"count": sessions}
     deleted = ngettext(
-        "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that it arrived.",
-        "The portal is deleting %(count)s passes that you had just created, because no page had confirmed that they "
-        "arrived.",
+        "The portal is deleting %(count)s pass that you had just created, because no page had confirmed "
+        "that it showed the pass.",
+        "The portal is deleting %(count)s passes that you had just created, because no page had confirmed "
+        "that it showed the passes.",
         passes,
     )
     return f"{ended % {'count': sessions}} {deleted % {'count': passes}}"

@@ -32,7 +32,7 @@ def api_is_known(_visit: Any) -> Finding:
             "wrong",
             gettext("The tenant has no application %(client_id)s.") % {"client_id": settings.API_CLIENT_ID},
             gettext(
-                "Set API_CLIENT_ID to the application (client) id of the API registration (%(where)s). If "
+                "Set API_CLIENT_ID to the application (client) ID of the API registration (%(where)s). If "
                 "you do not use the API, remove API_CLIENT_ID. To see what to register, run `manage.py "
                 "setup_tenant --api`."
             )
@@ -92,8 +92,8 @@ def api_roles_are_defined(visit: Any) -> Finding:
 def _unreadable() -> Finding:
     words = gettext("To read the registration, the portal needs the optional permission %(permission)s.")
     fix = gettext(
-        "To compare the registration with the plan, run `setup_tenant --api --script FILE`, then run the "
-        "script in FILE."
+        "To check the registration yourself, run `manage.py setup_tenant --api --script FILE`, then run the "
+        "script in FILE. The script also creates what is missing."
     )
     return "skipped", words % {"permission": "Application.Read.All"}, fix
 

@@ -59,7 +59,7 @@ def entra_answers(_visit: Any) -> Finding:
         return (
             "wrong",
             gettext("Microsoft’s answer is for another tenant, or contains no signing keys."),
-            gettext("Check AZURE_TENANT_ID. It must be the tenant's id."),
+            gettext("Check AZURE_TENANT_ID. It must be the tenant's ID."),
         )
     words = ngettext(
         "%(address)s, with %(count)s signing key.", "%(address)s, with %(count)s signing keys.", len(keys)
@@ -75,7 +75,7 @@ def client_is_known(visit: Any) -> Finding:
             gettext("The tenant has no application %(client_id)s.")
             % {"client_id": settings.SIGN_IN_CLIENT_ID},
             gettext(
-                "Set SIGN_IN_CLIENT_ID to the application (client) id of the sign-in registration (%(where)s). "
+                "Set SIGN_IN_CLIENT_ID to the application (client) ID of the sign-in registration (%(where)s). "
                 "The registration must be in this tenant."
             )
             % {"where": WHERE},
@@ -93,7 +93,7 @@ def address_is_registered(name: str, visit: Any) -> Finding:
     if answer.numbers & UNKNOWN_ADDRESS:
         return (
             "wrong",
-            gettext("The redirect URI %(address)s is missing from the sign-in registration")
+            gettext("The redirect URI %(address)s is missing from the sign-in registration.")
             % {"address": address},
             gettext(
                 "Add exactly this URI to the registration (%(where)s, Authentication, platform Web). If "
@@ -139,9 +139,10 @@ def assertion_is_accepted(visit: Any) -> Finding:
         % {"problem": proof.problem},
         gettext(
             "Add a federated credential to the registration (%(where)s, Certificates & secrets). Issuer: "
-            "%(issuer)s. Subject: the managed identity's object (principal) id, not its client ID. "
-            "Audience: %(audience)s. On Kubernetes, use the cluster's issuer and the service account. If "
-            "you use a certificate, register it there. Changes take effect after some minutes."
+            "%(issuer)s. Subject: the managed identity's object (principal) ID, not its client ID. Audience: "
+            "%(audience)s. On Kubernetes, the issuer is the cluster's and the subject is the service account. If "
+            "the portal uses a certificate instead, add the certificate to the same registration. Changes take "
+            "effect after some minutes."
         )
         % {"where": WHERE, "issuer": issuer_url(), "audience": settings.TOKEN_EXCHANGE_AUDIENCE},
     )
@@ -156,7 +157,7 @@ def registration_has_no_rights(visit: Any) -> Finding:
             % {"rights": ", ".join(roles)},
             gettext("Remove these permissions. Only the portal’s own identity needs permissions in Graph."),
         )
-    return "ok", gettext("No permissions were found."), ""
+    return "ok", gettext("The sign-in registration has no permissions in Graph."), ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def claims_are_present(visit: Any) -> Finding:
     else:
         return (
             "unknown",
-            gettext("The portal can check this only after someone has signed in."),
+            gettext("The portal can check the claims only after someone has signed in."),
             gettext("Sign in once, then run the doctor again."),
         )
     # A token has acrs only if the sign-in requested it, so its absence there proves nothing.
@@ -236,7 +237,7 @@ def roles_are_defined(visit: Any) -> Finding:
     seen = {role for roles in people.distinct()[:1000] for role in roles}
     unseen = [role for role in ROLES if role not in seen]
     if not unseen:
-        return "ok", gettext("People with each role have signed in."), ""
+        return "ok", gettext("At least one person with each role has signed in."), ""
     words, either = gettext("Nobody with the role %(roles)s has signed in yet."), gettext("or")
     return "unknown", words % {"roles": f" {either} ".join(unseen)}, fix
 
@@ -259,7 +260,7 @@ CHECKS = (
     ),
     (
         "signin.assertion",
-        _("Trust of the sign-in registration in the portal"),
+        _("Credential for the sign-in registration"),
         assertion_is_accepted,
         ("identity.token", *_KNOWN),
     ),

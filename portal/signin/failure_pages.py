@@ -108,11 +108,11 @@ FAILURE_PAGES = {
         _("This step needs a stronger sign-in"),
         _(
             "Your organisation requires a stronger sign-in for this step, for example with a security key "
-            "or on a work device. If you already did that, ask the contact below for help."
+            "or on a work device. If you already signed in that way, ask the contact below for help."
         ),
     ),
     "not_set_up": FailurePage(
-        REFUSED,
+        FAILED,
         403,
         _("You are not signed in"),
         _(

@@ -28,7 +28,7 @@ def shown(browser) -> str:
 def test_a_waiting_draft_is_linked_on_the_first_page(draft, browser_of):
     page = shown(browser_of("amir"))
 
-    assert f"Version {draft.number}, written by Ada Jansen, waits for a second admin: Longer" in page
+    assert f"Version {draft.number}, written by Ada Jansen, waits for a second admin. Reason: Longer" in page
     assert f'href="/admin/onboarding/policyversion/{draft.number}/agree/"' in page
 
 

@@ -217,7 +217,7 @@ IN_HRS_WORDS = {
     "6": "Microsoft refused to create a pass that works only once.",
     "7": "IT must add the account to the Temporary Access Pass policy.",
     "8": "The account is a guest account from another organisation. Only internal accounts can get a pass.",
-    "9": "The account already has a pass.",
+    "9": "The account already has a pass. If nobody needs this pass, IT can delete it in Entra.",
     "10": "Microsoft refused to create the pass. IT can find the request in Microsoft’s logs by its ID:",
     "11": "The portal could not sign in to Microsoft. IT must check the portal’s identity in Entra.",
     "12": "The portal has no permission to create a pass for this account. IT must check the portal’s permissions.",

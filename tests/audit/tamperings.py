@@ -395,8 +395,8 @@ NO_CODE = "this event has no authentication code"
 WRONG_CODE = "the authentication code of this event is wrong"
 OTHER_KEY = "made with a key that was not in use"
 UNREADABLE_KEY = "the authentication code of this event cannot be checked"
-NO_CODE_BEFORE = "this event changes the key of the codes without a code of the key before"
-REPLACED_KEY = "made with a key that another one had replaced"
+NO_CODE_BEFORE = "this event starts a new key but has no authentication code made with the previous key"
+REPLACED_KEY = "made with a key that had already been replaced"
 WITHOUT_EVENT = "the details of this event were erased, but no event records the erasure"
 
 EVENTS = (
@@ -470,7 +470,7 @@ EVENTS = (
         f"UPDATE {EVENT} SET facts = '{{\"a\": 1}}' WHERE seq = $looked_up",
         hash_again("looked_up"),
         refused=ADDED,
-        found="does not match the head",
+        found="does not match the record of the last event",
     ),
     *change(
         EVENT,
@@ -799,28 +799,28 @@ HEADS = (
         "its key is changed",
         f"UPDATE {HEAD} SET key = 'another'",
         refused="only moves forward",
-        found="names a key that was not in use",
+        found="is not the key that was in use",
     ),
     *change(
         HEAD,
         "it is moved back",
         f"UPDATE {HEAD} SET seq = seq - 1",
         refused="only moves forward",
-        found="the head was moved back",
+        found="(the head) was moved back",
     ),
     *change(
         HEAD,
         "it is moved back to another event, with its hash",
         f"UPDATE {HEAD} SET seq = $intent, hash = (SELECT hash FROM {EVENT} WHERE seq = $intent)",
         refused="only moves forward",
-        found="the head was moved back",
+        found="(the head) was moved back",
     ),
     *change(
         HEAD,
         "it is moved back to the beginning",
         f"UPDATE {HEAD} SET seq = 0, hash = '{'0' * 64}'",
         refused="only moves forward",
-        found="the head was moved back",
+        found="(the head) was moved back",
     ),
     *change(
         HEAD,
@@ -834,7 +834,7 @@ HEADS = (
         "its hash is changed",
         f"UPDATE {HEAD} SET hash = '{'a' * 64}'",
         refused="only moves forward",
-        found="does not match the head",
+        found="does not match the record of the last event",
     ),
     *change(
         HEAD, "it is deleted", f"DELETE FROM {HEAD}", refused="never deleted", found="(the head) is missing"
@@ -844,7 +844,7 @@ HEADS = (
         "it is replaced",
         replace_row(HEAD, "seq", "1", "id = 1"),
         refused="never replaced",
-        found="the head was moved back",
+        found="(the head) was moved back",
         database=SQLITE,
     ),
     *change(
@@ -1189,7 +1189,7 @@ APPROVALS = (
     approval("the approver is changed", "by_id = $hanna", "approved by"),
     approval("its reason is changed", "reason = 'Another'", "reason"),
     approval("its time is changed", "at = '2020-01-01 00:00:00+00'", "approved at"),
-    approval("its kind is changed", "why = 'beyond'", "reason for the approval"),
+    approval("its kind is changed", "why = 'beyond'", "why approval was needed"),
     approval("it counts for another occasion", "occasion = 'another'", "what was approved"),
     approval("it no longer counts", "voided_at = '2020-01-01 00:00:00+00'", "no longer valid since"),
     approval("one whose reason was erased gets one again", "reason = 'Another'", "reason", whose="$noor"),
@@ -1228,7 +1228,7 @@ ISSUES = (
     issue("the policy is changed", "policy_id = $first_version", "policy in force"),
     issue("a department's policy is added", "override_id = $first_version", "policy of the department"),
     issue("the lifetime is changed", "lifetime_minutes = 480", "lifetime in minutes"),
-    issue("the attempt is not counted", "counted = FALSE", "counts towards the limit"),
+    issue("the attempt is not counted", "counted = FALSE", "counts towards the starter’s pass limit"),
     issue("the account is changed", "account_id = 'another'", "object ID of the account"),
     issue("the time of the click is changed", "intended_at = '2020-01-01 00:00:00+00'", "identity confirmed"),
     issue("the time of showing is changed", "shown_at = '2020-01-01 00:00:00+00'", "shown"),
@@ -1288,11 +1288,11 @@ def probe(name: str, change: str, found: str) -> Tampering:
 
 PROBES = (
     probe("the account is changed", "account_id = 'another'", "object ID of the account"),
-    probe("the check is changed", "check_name = 'another'", "check"),
+    probe("the check is changed", "check_name = 'another'", "name of the check"),
     probe("the policy is changed", "policy_id = $draft", "policy in force"),
     probe("the lifetime is changed", "lifetime_minutes = 1", "lifetime in minutes"),
     probe("the time of the request is changed", "intended_at = '2020-01-01 00:00:00+00'", "requested at"),
-    probe("the answer is changed", "answer = 'refused'", "answer of Microsoft"),
+    probe("the answer is changed", "answer = 'refused'", "Microsoft’s answer"),
     probe("a refusal gets a time", "answered_at = '2020-01-01 00:00:00+00'", "refused by Microsoft at"),
     probe("its id in Entra is changed", "method_id = 'another'", "id of the pass in Entra"),
     probe("its end is changed", "ended_at = '2020-01-01 00:00:00+00'", "ended"),

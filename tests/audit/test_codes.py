@@ -70,8 +70,8 @@ def test_the_portal_goes_on_without_the_earlier_key(rotated, settings):
     add_event()
 
     earlier, change = faults()
-    assert "cannot be checked" in earlier and "(the same up to event 2)" in earlier
-    assert "without a code of the key before: SECRET_KEY was lost" in change
+    assert "cannot be checked" in earlier and "(the same for each event up to event 2)" in earlier
+    assert "no authentication code made with the previous key: SECRET_KEY was lost" in change
     with pytest.raises(CommandError, match="opens these keys"):
         call_command("renew_audit_keys")
 
@@ -79,7 +79,7 @@ def test_the_portal_goes_on_without_the_earlier_key(rotated, settings):
     call_command("renew_audit_keys")
     settings.SECRET_KEY_FALLBACKS = []
     (change,) = faults()
-    assert "without a code of the key before: SECRET_KEY was lost" in change
+    assert "no authentication code made with the previous key: SECRET_KEY was lost" in change
 
 
 def test_the_key_before_signs_the_change(rotated):
@@ -92,7 +92,7 @@ def test_the_key_before_signs_the_change(rotated):
     AuditCode.objects.filter(pk=change.pk).update(people=people, code=code)
 
     (found,) = faults()
-    assert "its code of the key before is wrong" in found
+    assert "its authentication code made with the previous key is wrong" in found
 
 
 def test_a_change_is_checked_only_with_the_key_before(rotated):
@@ -100,7 +100,7 @@ def test_a_change_is_checked_only_with_the_key_before(rotated):
     audit.renew_keys()
     AuditKey.objects.filter(name=before).update(sealed="another")
 
-    assert "the key before cannot be opened to check it" in faults()[-1]
+    assert "it cannot open the previous key" in faults()[-1]
 
 
 def test_events_of_a_replaced_key_are_found(rotated):
@@ -115,7 +115,7 @@ def test_events_of_a_replaced_key_are_found(rotated):
         AuditCode.objects.filter(pk=event.pk).update(key=before, people=people, code=code)
         AuditHead.objects.update(key=before)
     add_event()
-    replaced = "made with a key that another one had replaced"
+    replaced = "made with a key that had already been replaced"
     (last,) = audit.verify_last_events(1)
     assert replaced in faults()[-1] and replaced in last.what
 

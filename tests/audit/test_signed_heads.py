@@ -116,7 +116,7 @@ def test_a_rewritten_log_is_found_only_with_heads(evidence, capsys):
     call_command("verify_audit")
     with pytest.raises(CommandError, match="Problems found: 1"):
         evidence.verify()
-    assert "event 4 has another hash" in capsys.readouterr().err
+    assert "event 4 no longer has the hash" in capsys.readouterr().err
 
 
 def test_a_rewritten_reason_is_found_only_with_heads(evidence):
@@ -155,7 +155,7 @@ def test_a_restored_backup_with_new_events_is_found(evidence, capsys):
 
     with pytest.raises(CommandError, match="Problems found: 1"):
         evidence.verify()
-    assert "event 4 has another hash" in capsys.readouterr().err
+    assert "event 4 no longer has the hash" in capsys.readouterr().err
 
 
 def test_a_removed_event_is_found_twice(evidence, capsys):
@@ -256,7 +256,7 @@ def test_a_file_without_keys_is_refused(evidence, text):
 def test_a_file_without_heads_proves_nothing(evidence):
     evidence.heads.write_text("\n")
 
-    with pytest.raises(CommandError, match="has no signed checkpoint"):
+    with pytest.raises(CommandError, match="contains no signed checkpoint"):
         evidence.verify()
 
 

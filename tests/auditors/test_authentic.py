@@ -19,5 +19,5 @@ def test_an_event_without_a_genuine_code_is_marked(person):
 
     faults = {row.seq: row.faults for row in build_rows([sound, forged, bare])}
 
-    no_code = ["This event has no valid authentication code."]
+    no_code = ["The code that proves that the portal wrote this event is missing or wrong."]
     assert faults == {sound: [], forged: no_code, bare: no_code}

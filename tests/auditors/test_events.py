@@ -182,7 +182,7 @@ def test_a_changed_event_says_so(audrey, emma, words):
 
     page = search(audrey, event="starter.withdrawn")
     assert words in page
-    assert "1 event on this page differs from what the portal recorded" in page
+    assert "1 event on this page failed the check" in page
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def test_an_impossible_month_leads_to_this_month(audrey, month):
 
 
 CHANGES = {
-    "The audit log has a different identity check.": {"identity_check": "known"},
-    "The audit log has a different manager.": {"actor": "tom"},
-    "The audit log has a different starter.": {"starter": "emma"},
+    "According to the audit log, the identity check was different.": {"identity_check": "known"},
+    "According to the audit log, a different person confirmed.": {"actor": "tom"},
+    "According to the audit log, this pass is for a different starter.": {"starter": "emma"},
 }
 
 

@@ -129,7 +129,7 @@ def test_m2_an_invalid_address_in_the_directory_gets_no_mail(
 
     assert [recipients for recipients, _ in peer.got] == [["hr@contoso.example"]]  # only HR is notified
     assert Starter.objects.get().problem == Starter.Problem.NO_MAILBOX
-    assert "No email was sent, because the manager has no mailbox." in page
+    assert "No email was sent, because the manager or stand-in has no mailbox." in page
 
 
 def test_m2_a_valid_address_gets_the_mail(peer, tenant, record, run_jobs, browser_of):
@@ -152,7 +152,7 @@ def test_m3_sending_the_link_twelve_times_is_one_mail(peer, record, run_jobs, br
 
     sent_at = timezone.localtime(Mail.objects.get(kind="invitation").sent_at)
     assert len(peer.got) == 1 and Mail.objects.filter(kind="invitation").count() == 1
-    assert "The portal is emailing the link to the manager." in pages[0]
+    assert "The portal is emailing the link to the manager or stand-in." in pages[0]
     assert all(f"The link was sent at {sent_at:%H:%M}." in page for page in pages[1:])
     assert AuditEvent.objects.filter(event__in=["starter.invited", "starter.link_sent"]).count() == 1
 
@@ -166,7 +166,7 @@ def test_m3_after_ten_minutes_the_link_can_be_sent_again(peer, record, run_jobs,
     page = press_send(hanna, starter)
     run_jobs()
 
-    assert "The portal is emailing the link to the manager." in page and len(peer.got) == 2
+    assert "The portal is emailing the link to the manager or stand-in." in page and len(peer.got) == 2
 
 
 def test_p9_no_page_says_that_a_waiting_link_was_sent(peer, invite, record, run_jobs, browser_of):
@@ -227,7 +227,7 @@ def test_m4_the_manager_is_notified_of_a_withdrawal(peer, invite, run_jobs, brow
 
     to, mime = peer.got[-1]
     assert Starter.objects.get().state == "withdrawn" and to == ["maria.lindqvist@contoso.example"]
-    assert "Onboarding stopped" in mime["Subject"]
+    assert "Onboarding withdrawn" in mime["Subject"]
     assert "No show" not in str(mime)
 
 

@@ -238,7 +238,7 @@ def test_f19_with_no_quota_left_the_page_shows_the_age(tenant, change, invite, b
     answer = click(maria, starter)
 
     assert "data-pass" in answer.content.decode()
-    assert f"When the portal last checked, at {read_at:%H:%M}, nobody had signed in" in words_of(answer)
+    assert f"When the portal last checked ({read_at:%H:%M}), nobody had signed in" in words_of(answer)
 
 
 def test_f19_with_no_quota_left_the_confirmation_shows_the_age(tenant, settings, invite, browser_of):
@@ -248,7 +248,7 @@ def test_f19_with_no_quota_left_the_confirmation_shows_the_age(tenant, settings,
 
     page = maria.get(page_of(starter))
 
-    assert f"When the portal last checked, at {read_at:%H:%M}, nobody had signed in" in words_of(page)
+    assert f"When the portal last checked ({read_at:%H:%M}), nobody had signed in" in words_of(page)
 
 
 def test_f19_activity_data_hours_old_makes_no_pass(tenant, settings, invite, browser_of):

@@ -198,13 +198,13 @@ def test_f4_a_change_after_the_link_reads_alike_everywhere(change, invite, brows
     day = row_of(page_of(hanna.get("/hr/day/")), starter)
     own = words_of(page_of(hanna.get(f"/hr/{starter.public_id}/")))
 
-    assert "You cannot create a pass yet" in manager and f"Code: {code}." in manager
+    assert "You cannot create a pass yet" in manager and f"Error code: {code}." in manager
     assert "HR was notified on" in manager
     for page in (listed, day, own):
         assert "The portal cannot create a pass for this account" in page
         assert "The manager or stand-in can create the pass now" not in page
     assert len(to_hr()) == 1 and len(to_security()) == alarming
-    assert "Nobody has requested a pass since then." in to_hr()[0].text
+    assert "a later check found a problem. Nobody can create a pass now." in to_hr()[0].text
     event = AuditEvent.objects.get(event="starter.refused")
     assert event.facts["notified"] == (["hr", "security"] if alarming else ["hr"])
 

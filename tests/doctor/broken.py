@@ -242,16 +242,14 @@ OWN_SIDE = (
     Broken(
         "a place without heads", "audit.outside", head_not_sent, says="a file (OSError: the disk is full)"
     ),
-    Broken(
-        "no head was sent", "audit.outside", head_never_sent, says="no worker has sent a signed checkpoint"
-    ),
+    Broken("no head was sent", "audit.outside", head_never_sent, says="no worker has sent one"),
     Broken(
         "a pass that the portal did not create",
         "audit.directory",
         lambda it: DirectoryFinding.objects.create(
             key="a", kind="no_trail", at=timezone.now(), found_at=timezone.now(), event=1
         ),
-        says="1 pass that the portal did not create",
+        says="1 pass that is missing from the portal’s audit log",
     ),
     Broken(
         "settings that make no sense",
@@ -371,7 +369,7 @@ POLICY = (
         "the pass policy is closed",
         "policy.read",
         fault(path=PASS_POLICY, status=403),
-        says="Missing permission",
+        says="although the token contains the permission",
     ),
     Broken("the pass policy makes no sense", "policy.read", fault(path=PASS_POLICY, remove=["state"])),
 )
@@ -396,7 +394,10 @@ SIGN_INS = {"path": PATHS["account"], "skip": 1, "times": 1}
 def _facts() -> Iterator[Broken]:
     for part, path in PATHS.items():
         yield Broken(
-            f"{part}: closed", f"fact.{part}", fault(path=path, status=403), says="Missing permission"
+            f"{part}: closed",
+            f"fact.{part}",
+            fault(path=path, status=403),
+            says="although the token contains the permission",
         )
     for part in ("methods", "manager", "eligible_groups"):
         yield Broken(
@@ -404,7 +405,7 @@ def _facts() -> Iterator[Broken]:
         )
     for part in ("eligible", "eligible_groups"):
         closed = fault(path=PATHS[part], status=400, body=NO_P2)
-        yield Broken(f"{part}: no licence", f"fact.{part}", closed, says="Missing licence")
+        yield Broken(f"{part}: no licence", f"fact.{part}", closed, says="has no licence for this data")
 
 
 FACTS = (
@@ -413,13 +414,13 @@ FACTS = (
         "sign-ins: closed",
         "fact.sign_ins",
         all_of(rules(sign_ins="refuse"), fault(**SIGN_INS, status=403)),
-        says="Missing permission",
+        says="although the token contains the permission",
     ),
     Broken(
         "sign-ins: no licence",
         "fact.sign_ins",
         all_of(rules(sign_ins="refuse"), fault(**SIGN_INS, status=403, body=NO_P1)),
-        says="Missing licence",
+        says="has no licence for this data",
     ),
     Broken(
         "restricted units are not told",

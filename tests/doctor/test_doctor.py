@@ -195,7 +195,7 @@ def test_a_webhook_under_an_earlier_key_is_mentioned(well, look):
 
     found = look()
     assert found.is_well
-    assert "needs a key in SECRET_KEY_FALLBACKS for some" in found.text
+    assert "for some it needs an earlier key in SECRET_KEY_FALLBACKS" in found.text
 
     subscriptions.reseal_hooks()
     assert "SECRET_KEY_FALLBACKS" not in look().text
@@ -339,7 +339,7 @@ def test_before_the_first_sign_in_claims_and_roles_are_unknown(well, look):
 
     assert seen.wrong == []
     assert seen.of("unknown") == ["signin.claims", "signin.roles"]
-    assert "The portal can check this only after someone has signed in" in seen.text
+    assert "The portal can check the claims only after someone has signed in" in seen.text
 
 
 def test_an_unclear_sign_in_page_is_unknown(well, look):
@@ -389,7 +389,7 @@ def test_the_doctor_says_when_a_head_was_sent_last(well, look, settings):
     seen = look()
 
     assert seen.states["audit.outside"] == "ok"
-    assert "The worker sent the last signed checkpoint at " in seen.text
+    assert "The worker sent the last signed checkpoint on " in seen.text
 
 
 def test_a_mail_server_is_contacted_and_gets_no_mail(well, look):
@@ -515,7 +515,7 @@ def test_checks_skipped_for_one_reason_share_one_text(well):
     guards = [str(check.title) for check in list_checks() if check.id.startswith("guard.")]
     assert all(said.count(f"– skipped   {title}") == 1 for title in guards)
     # Once for the reads and once for the guards, because the check of the account's scope is between them.
-    assert said.count("Skipped: this check depends on “Access to the test account”.") == 2
+    assert said.count("Skipped, because the check “Access to the test account” is not OK.") == 2
 
 
 def test_the_document_explains_every_check():
@@ -553,7 +553,7 @@ def test_the_page_shows_faults_in_words_and_by_shape(well, browser_of):
 
     row = " ".join(re.search(r'<tr data-state="wrong".*?</tr>', answer, re.DOTALL)[0].split())
     assert '<span aria-hidden="true">✗</span> problem' in row
-    assert "What to do:</strong> Enable it" in row
+    assert "What to do:</strong> Enable the policy" in row
     assert answer.count('data-state="wrong"') == 1
 
 

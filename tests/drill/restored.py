@@ -98,7 +98,7 @@ def adopt(copy: Portal, figures: Figures) -> None:
     left = int(copy.database.one(WAITS) or 0)
     if left > 20:  # the command itself takes seconds
         refused = copies.manage(copy, "adopt", "--yes", "--reason", "Played by make drill")
-        assert refused.returncode == 1 and "A worker was at work" in refused.stderr, refused.stderr
+        assert refused.returncode == 1 and "A worker used this database" in refused.stderr, refused.stderr
     time.sleep(left + 1)
     figures.add("waited for heartbeats of the backup", f"{left} s")
     copies.manage_well(copy, "adopt", "--yes", "--reason", "Played by make drill")

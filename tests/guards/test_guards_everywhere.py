@@ -239,7 +239,9 @@ def at_looking(world: World, browser_of: Any) -> tuple[int, set[str]]:
         return page.status_code, set()
     seen = page.context["page_state"]
     assert seen.code in {"ready", "refused", "sign_in"}, seen
-    codes = seen.lines[-1].removeprefix("Code: ").rstrip(".").split(", ") if seen.code == "refused" else []
+    codes = (
+        seen.lines[-1].removeprefix("Error code: ").rstrip(".").split(", ") if seen.code == "refused" else []
+    )
     return 200, set(codes)
 
 

@@ -43,7 +43,7 @@ def test_an_admin_revokes_a_webhook(hook, ticketed, receiver, browser_of):
     page = act(browser_of("ada"), HOOKS, "revoke", hook)
     send_due()
 
-    assert "no longer sends to them" in page
+    assert "no longer sends events to them" in page
     ended = Hook.objects.get()
     assert (ended.ended_by, ended.sealed_url, ended.sealed_secret) == ("admin", "", "")
     assert statuses() == ["cancelled"]

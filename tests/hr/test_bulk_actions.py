@@ -109,7 +109,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     told = outcomes_of(page_of(henry.post("/hr/together/", hidden_of(page) | fields)))
 
     assert "have changed since you opened the list" in told["Noor de Vries"]
-    assert told["Liam O'Brien"] == "Start date changed."
+    assert told["Liam O'Brien"] == "The new start was saved."
     assert "You are this person’s manager" in told["Nadia Khan"]
     assert "did not save your changes" in told["Yusuf Demir"]
     assert list(told)[-1] == "Liam O'Brien"  # what was not done comes first
@@ -121,7 +121,7 @@ def test_each_starter_is_done_or_has_a_reason(browser_of, four, held, invite):
     [
         ({"start_date": ""}, "Enter a new date, time or time zone"),
         ({"start_date": "2026-02-31"}, "Enter a valid date"),
-        ({"start_date": "2019-01-01"}, "more than a month ago"),
+        ({"start_date": "2019-01-01"}, "at most 31 days ago"),
         ({"start_time": "25:00"}, "Enter a valid time"),
         ({"time_zone": "Mars/Olympus"}, "Select a valid choice"),
     ],
@@ -150,9 +150,20 @@ def test_each_link_costs_one_question_to_the_directory(browser_of, four, tenant)
     trips = [request for request in tenant.tenant.requests if request["path"].endswith("/$batch")]
     assert len(trips) == len(four)  # the guards' facts are read for each
     assert told.pop("Ben Carter") == "The link was not sent. No manager is set in Entra."
-    assert set(told.values()) == {"The portal is emailing the link to the manager."}
+    assert set(told.values()) == {"The portal is emailing the link to the manager or stand-in."}
     assert Mail.objects.filter(kind="invitation").count() == 3
     assert Starter.objects.filter(state="invited").count() == 3
+
+
+def test_hr_learns_which_managers_have_no_mailbox(browser_of, four, tenant):
+    hanna = browser_of("hanna")
+    tenant.tenant.accounts["maria"].properties["mail"] = None
+    page = select_starters(hanna, "send", four[0])
+
+    told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
+
+    assert told == {"Noor de Vries": "No email was sent, because the manager or stand-in has no mailbox."}
+    assert not Mail.objects.filter(kind="invitation").exists()
 
 
 @pytest.mark.usefixtures("managers_may_change")
@@ -287,7 +298,7 @@ def test_only_the_changes_that_were_shown_are_accepted(browser_of, four, tenant)
     outcomes = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-accept"})))
 
     assert "Noor de Vries" in page and "Noor Newname" in page
-    assert outcomes["Noor Newname"] == "Changes accepted."
-    assert outcomes["Sofia Rossi"] == "Entra has no changes to accept for this starter."
+    assert outcomes["Noor Newname"] == "Changes confirmed."
+    assert outcomes["Sofia Rossi"] == "Entra has no changes to confirm for this starter."
     assert Starter.objects.get(pk=four[0].pk).seen["name"] == "Noor Newname"
     assert Starter.objects.get(pk=four[1].pk).seen["name"] == "Liam O'Brien"

@@ -198,7 +198,7 @@ def test_unconfirmed_pass_needs_attention_until_there_is_another(
 
     assert not fresh  # the page may still show it for two minutes
     for words in (unseen["Noor de Vries"], being_deleted["Noor de Vries"]):
-        assert "no page confirmed that the pass arrived." in words
+        assert "did not confirm that the pass arrived." in words
         assert "Until then, the pass may still work." in words and "was deleted" not in words
     assert "The pass was deleted. The manager or stand-in can create another one" in gone["Noor de Vries"]
     assert not table_under(today(), "Needs attention")

@@ -145,7 +145,7 @@ def test_every_filter_shows_its_count(browser_of, mixed):
 
     states = {word: count for word, count in counts.items() if word not in dict(DAYS).values()}
     assert states == {
-        "Unfinished": 8,
+        "In progress": 8,
         "Needs attention": 1,
         "All": 10,
         "Added": 4,
@@ -155,7 +155,7 @@ def test_every_filter_shows_its_count(browser_of, mixed):
         "Withdrawn": 1,
         "Not completed": 0,
     }
-    assert current == ["Unfinished", "Any day"]
+    assert current == ["In progress", "Any day"]
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_filter_finds_as_many_as_its_count(browser_of, mixed, chosen, found):
 def test_a_filter_that_does_not_exist_shows_the_unfinished(browser_of, mixed):
     page = page_of(browser_of("hanna").get("/hr/?state=deleted'--"))
 
-    assert len(rows_of(page)) == 8 and chips_of(page)[1] == ["Unfinished", "Any day"]
+    assert len(rows_of(page)) == 8 and chips_of(page)[1] == ["In progress", "Any day"]
 
 
 def test_counts_follow_the_search(browser_of, mixed):
     counts, _ = chips_of(page_of(browser_of("hanna").get("/hr/?q=person+010")))
 
-    assert counts["Unfinished"] == 0 and counts["Withdrawn"] == 1 and counts["Added"] == 0
+    assert counts["In progress"] == 0 and counts["Withdrawn"] == 1 and counts["Added"] == 0
 
 
 # --- Search -------------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_search_keeps_the_chosen_state_and_offers_unfinished(browser_of, mixed):
 
     assert len(rows_of(page)) == 10 and chips_of(page)[1] == ["All", "Any day"]
     assert 'href="/hr/?q=person&amp;state=unfinished"' in page
-    assert len(rows_of(unfinished)) == 8 and chips_of(unfinished)[1] == ["Unfinished", "Any day"]
+    assert len(rows_of(unfinished)) == 8 and chips_of(unfinished)[1] == ["In progress", "Any day"]
 
 
 # --- Days, departments, managers --------------------------------------------------------------------------------------------
@@ -306,10 +306,10 @@ def test_every_choice_shows_how_many_it_finds(browser_of, spread):
     page = page_of(browser_of("hanna").get("/hr/?manager=m-1&day=week"))
 
     counts, current = chips_of(page)
-    assert counts["Unfinished"] == 2
+    assert counts["In progress"] == 2
     days = {word: counts[word] for word in ("Any day", "Before today", "Today", "This week", "Next week")}
     assert days == {"Any day": 4, "Before today": 1, "Today": 0, "This week": 2, "Next week": 1}
-    assert current == ["Unfinished", "This week"]
+    assert current == ["In progress", "This week"]
     assert '<option value="m-1" selected>Maria Lindqvist (2)</option>' in page
     assert '<option value="m-2">Tom Becker (1)</option>' in page
     assert '<option value="Finance">Finance (2)</option>' in page and "Legal" not in page

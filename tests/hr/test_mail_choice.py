@@ -119,7 +119,10 @@ def test_person_without_an_email_address_sees_an_error(chooses, tenant):
     response = chooses("digest")
 
     assert response.status_code == 400
-    assert "You have no email address in Entra." in response.content.decode()
+    assert (
+        "You have no email address in Entra, so the portal cannot email you. Ask IT to add one."
+        in response.content.decode()
+    )
     assert not HrMailChoice.objects.exists()
 
 

@@ -231,7 +231,7 @@ def test_the_rows_to_mend_come_back_as_a_file(hanna):
     answer = hanna.client.get(f"/hr/import/{stored.public_id}/rest/")
 
     written = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
-    assert written[0] == "Name;Account;Manager;Start date;Shoe size;Problems (ignored)"
+    assert written[0] == "Name;Account;Manager;Start date;Shoe size;Problems (ignored on import)"
     assert written[1].startswith("'+Liam;'=cmd();Maria Lindqvist;")
     assert written[2].endswith(";31-02-2027;41;Start date: This date does not exist.")
     mended = (

@@ -103,11 +103,11 @@ def test_links_sent_again_end_at_the_daily_limits(invite, policy_says, send_agai
 
     assert "is emailing the link" in send_again("hanna", noor)
     assert "is emailing the link" in send_again("hanna", liam)
-    assert "daily limit of links sent again" in send_again("hanna", noor)
+    assert "daily limit for sending links again" in send_again("hanna", noor)
     assert "is emailing the link" in send_again("henry", noor)
     policy_says(hr_links_daily=10)
     assert [("is emailing the link" in send_again("henry", noor)) for _ in range(3)] == [True, True, True]
-    assert "there are already several emails with this link today" in send_again("henry", noor)
+    assert "today’s limit for this starter’s link has been reached" in send_again("henry", noor)
     assert Mail.objects.filter(kind="invitation", starter=noor).count() == 5
 
 
@@ -129,7 +129,7 @@ def test_refused_requests_end_at_the_daily_limit(tenant, invite, browser_of, pol
     refused = ask()
 
     assert refused.status_code == 429 and 0 < int(refused["Retry-After"]) <= 25 * 3600
-    assert "The portal refused too many of your requests today" in text_of(refused)
+    assert "The portal refused so many of your requests that you cannot create a pass" in text_of(refused)
     assert not [request for request in tenant.tenant.requests if "authentication" in request["path"]]
     assert AuditEvent.objects.filter(event="issue.refused").count() == 2
     assert creations(tenant) == []

@@ -187,7 +187,7 @@ def test_a_reader_without_an_entry_gets_no_cancellation(record, run_jobs, tenant
     run_jobs()
 
     last = tenant.tenant.mails[-1]
-    assert gone.name in last.subject and "Onboarding stopped" in last.subject and last.calendar == ""
+    assert gone.name in last.subject and "Onboarding withdrawn" in last.subject and last.calendar == ""
 
 
 def test_a_mail_to_hr_has_no_calendar_file(record, run_jobs, tenant):

@@ -284,7 +284,7 @@ def test_two_admins_end_the_freeze(tenant, two_admins, policy_says, invite, read
     with played("freeze-the-portal", "End the freeze") as guide:
         ada.open(guide.address("/admin/"))
         assert guide.says("End the freeze") in ada.page.text and guide.says("Reason") in ada.page.text
-        ada.click(guide.says("Write a draft that ends the freeze"), reason="The phone is found")
+        ada.click(guide.says("Save a draft that ends the freeze"), reason="The phone is found")
         assert policy.for_site().frozen
         amir.open("/admin/")
         draft = PolicyVersion.objects.latest("number")

@@ -317,7 +317,7 @@ def test_a_refusal_shows_a_reason_and_a_code(tenant, invite, browser_of):
 
     assert answer.status_code == 403
     assert "The account is not enabled yet." in words(answer)
-    assert "Code: enabled." in words(answer)
+    assert "Error code: enabled." in words(answer)
     assert not starter.issues.exists()
     refused = AuditEvent.objects.get(event="issue.refused")
     assert refused.facts["codes"] == ["enabled"]
@@ -376,7 +376,7 @@ def test_no_pass_is_created_without_a_worker(tenant, invite, browser_of):
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "a part of it is not running" in words(answer)
+    assert "Part of the portal is not running" in words(answer)
     assert creations(tenant) == []
     assert GraphBudget.objects.get().recent == []
 
@@ -390,7 +390,7 @@ def test_no_pass_is_created_while_a_worker_finishes_nothing(tenant, invite, brow
     answer = browser_of("maria").post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "a part of it is not running" in words(answer)
+    assert "Part of the portal is not running" in words(answer)
     assert creations(tenant) == []
 
 

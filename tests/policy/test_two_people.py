@@ -119,7 +119,7 @@ def test_a_draft_waits_until_the_other_has_agreed(browser_of, tenant):
     assert (before, between, policy.for_site().lifetime_minutes) == (60, 60, 90)
     assert "Another admin must" in own.content.decode()
     assert "<td>60</td>" in seen and "<td>90</td>" in seen
-    assert "Loosens a rule:" in seen
+    assert "This version loosens:" in seen
     assert [e.event for e in AuditEvent.objects.order_by("seq")] == ["policy.proposed", "policy.activated"]
 
 
@@ -151,7 +151,7 @@ def test_a_second_account_of_the_author_activates_nothing(draft, person, browser
     amir = browser_of("amir")
 
     page = amir.post(f"{PAGES}{draft.number}/agree/", follow=True).content.decode()
-    assert "You and the author have the same employee number, so" in page
+    assert "You and the author of this version have the same employee number, so" in page
 
     numbers["amir"].properties["employeeId"] = None  # not known, so it proves nothing
     fault(path="batch", status=503, times=None)

@@ -153,8 +153,8 @@ def test_an_unfinished_starter_and_helpers_cannot_be_erased(record, person):
     record("noor")
     for who, words in [
         (NOOR, "This person is a starter whose onboarding is not finished."),
-        (MARIA, "This person is the manager, stand-in or HR contact of a starter"),
-        (HANNA, "This person is the manager, stand-in or HR contact of a starter"),
+        (MARIA, "This person takes part in an onboarding that is not finished"),
+        (HANNA, "This person takes part in an onboarding that is not finished"),
     ]:
         with pytest.raises(ErasureRefused, match=words):
             requests.ask_for_erasure(who.object_id, by=person("ada"), reason="x")
@@ -253,7 +253,7 @@ def test_the_page_asks_and_another_admin_carries_out(withdrawn, browser_of):
     assert "Tick the box" in amir.post(url, erase_it).content.decode()
     page = amir.post(url, erase_it | {"is_sure": "yes"}, follow=True).content.decode()
 
-    assert "The person’s data was erased, with 1 finished starter." in page
+    assert "The portal erased this person’s data, including 1 finished onboarding." in page
     assert Starter.objects.get().display_name == "" and requests.list_requests() == []
 
 

@@ -57,7 +57,7 @@ BY_FUNCTION = {
         "onboarding/hr/views/feedback.py", "describe_recent_link", "sent_at",
     ),
     # The result of a service that returned without an error. Its event is in the same transaction.
-    "No email was sent, because the manager has no mailbox.": (
+    "No email was sent, because the manager or stand-in has no mailbox.": (
         "onboarding/hr/views/actions.py", "send_link", "invitations.send_link",
     ),
     "The pass is being cancelled. It may still work until the portal has deleted it.": (
@@ -66,7 +66,8 @@ BY_FUNCTION = {
     "The portal is deleting %(count)s pass that nobody had seen yet.": (
         "portal/admin.py", "describe_end", "passes",
     ),
-    "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that it arrived.": (
+    "The portal is deleting %(count)s pass that you had just created, because no page had confirmed that "
+    "it showed the pass.": (
         "portal/own_sessions/views.py", "describe_end", "passes",
     ),
     "The saved filter “%(name)s” was deleted.": ("onboarding/hr/lists/saved.py", "delete_filter", "saved.delete"),
@@ -86,26 +87,27 @@ BY_MAIL = {
     "emails/refused": "_write_refusal_to_hr",
     "emails/registered": "write_registered",
     "emails/escalation": "write_escalation",
+    "emails/sessions_ended": "write_sessions_ended",
 }
 
 # Texts that claim no action of the portal, and why.
 NO_CLAIM = {
     "An earlier request created a pass after all. The portal is deleting that pass. This page updates "
     "automatically.": ("the hand-over refuses with this code only after it has queued the deletion"),
-    "Check whether the object was deleted.": "a question",
+    "Check in Entra whether someone has deleted the object.": "a question",
     "Ask IT whether the account was deleted by mistake. If there is a new account, choose it.": "a question",
-    "no worker has sent a signed checkpoint": "shown where no place outside has the time of one",
+    "no worker has sent one": "shown where no place outside has the time of one",
     "sent in digest": "the name of a column",
     "Sent by %(portal_host)s. We never ask for a password or a pass by email. Questions? Ask %(support_contact)s.": "itself",
     "The manager was already invited. If you change the account, the portal will email this manager that "
     "the link is no longer needed. The new account’s manager will get a link when the invitation is due.": (
         "shown where `was_invited`; the rest is what saving does"
     ),
-    "The link was not sent, because you have reached the daily limit of links sent again. Continue tomorrow, or ask an "
-    "admin to raise the limit.": "raised before the email is written",
+    "The link was not sent, because you have reached the daily limit for sending links again. Continue tomorrow, or "
+    "ask an admin to raise the limit.": "raised before the email is written",
     (
-        "The link was not sent, because there are already several emails with this link today. You can send "
-        "it again tomorrow."
+        "The link was not sent, because today’s limit for this starter’s link has been reached. You can send "
+        "the link again tomorrow."
     ): ("raised before the email is written, by the number of emails"),
     "No pass was created, and the existing pass was not deleted.": "the request never left the browser",
     "The sign-in was cancelled.": "the person's own action",

@@ -394,7 +394,7 @@ def test_the_page_explains_a_killed_process(tenant, monkeypatch, invite, browser
     later = words(browser_of("maria").get(page_of(starter)))
 
     assert "Do not request it again" in at_once
-    assert "the portal was stopped before the result was known" in later
+    assert "the request was interrupted before the portal knew the result" in later
 
 
 # --- The database fails ---------------------------------------------------------------------------------------------
@@ -437,7 +437,7 @@ def test_an_unsaved_pass_is_deleted_and_not_shown(
     answer = maria.post(page_of(starter), form_of(starter))
 
     assert answer.status_code == 503
-    assert "The portal could not save the pass" in words(answer)
+    assert "Microsoft created the pass, but the portal could not save the result" in words(answer)
     assert len(creations(tenant)) == 1
     assert live(tenant) == []
 

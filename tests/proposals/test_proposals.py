@@ -66,7 +66,7 @@ def test_accounts_of_the_coming_weeks_are_on_hrs_list(hired, policy_says, browse
     today = timezone.localdate()
     assert proposed() == {"Noor": today + timedelta(days=3), "Liam": today + timedelta(days=14)}
     page = browser_of("hanna").get("/hr/to-accept/").content.decode()
-    assert "Noor de Vries" in page and "Hire date in Entra" in page
+    assert "Noor de Vries" in page and "Proposed by the portal" in page
     starter = acceptance.waiting_starters().first()
     accept(starter, person("hanna"))
     assert Starter.objects.get(pk=starter.pk).recorded_by == person("hanna")

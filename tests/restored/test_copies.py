@@ -434,7 +434,7 @@ def test_an_adopted_copy_is_in_use_and_on_record(browser_of, copied) -> None:
 def test_a_database_at_work_elsewhere_is_not_adopted(copied) -> None:
     jobs.record_heartbeat("another:1")
 
-    with pytest.raises(CommandError, match="A worker was at work"):
+    with pytest.raises(CommandError, match="A worker used this database"):
         adopt()
     assert use.find_cause() is use.Cause.ELSEWHERE
 

@@ -158,7 +158,7 @@ def test_pass_that_nobody_has_seen_is_deleted(tenant, end, shown, run_jobs):
     issue.refresh_from_db()
     assert (issue.state, issue.reason) == ("revoked", "sessions_ended")
     assert live_passes(tenant) == [] and "1 pass that nobody had seen yet" in page.content.decode()
-    assert "A pass that you had just created is deleted." in str(
+    assert "The portal is deleting the pass that you had just created." in str(
         Mail.objects.get(kind="sessions_ended", recipient="person").text
     )
 

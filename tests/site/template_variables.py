@@ -35,6 +35,7 @@ OPTIONAL = {
     "emails/refused.subject.txt": {"occasion"},
     "emails/refused.txt": {"occasion"},
     "hr/bulk_action.html": {"form.errors"},
+    "hr/bulk_results.html": {"back_label"},
     "hr/day.html": {"elsewhere", "left_over"},
     "hr/several.html": {"row.details.department", "row.details.manager_name", "row.details.warnings"},
     "managers/confirm.html": {"fresh_until"},

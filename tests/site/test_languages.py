@@ -165,7 +165,8 @@ def test_mails_use_the_organisations_language(browser_of, invite, run_jobs, sett
         for mail in mails
     )
     assert all(
-        '<html lang="de">' in mail.html and "Bitte leiten Sie ihn nicht weiter" in mail.text for mail in mails
+        '<html lang="de">' in mail.html and "Bitte leiten Sie diesen Link nicht weiter" in mail.text
+        for mail in mails
     )
 
 

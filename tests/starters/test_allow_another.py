@@ -57,7 +57,7 @@ def test_one_click_allows_one_more_pass(used_up, confirmation, browser_of, tenan
     page = press_allow(browser_of("hanna"), starter)
     outcome = outcome_of(confirmation(starter))
 
-    assert "The manager can create one more pass." in page
+    assert "You allowed one more pass." in page
     assert isinstance(outcome, Shown) and len(live_passes(tenant)) == 1
 
 

@@ -224,7 +224,7 @@ def test_after_a_pass_the_account_stays(request, browser_of, person, how):
     with pytest.raises(ConcurrentUpdate):
         replace_with(starter, person)
 
-    assert "You can no longer change the account" in page_of(browser_of("hanna").get(address(starter)))
+    assert "You cannot change the account now" in page_of(browser_of("hanna").get(address(starter)))
     assert now_of(starter).account_id == NOOR.object_id
 
 

@@ -213,7 +213,7 @@ def test_another_in_hr_approves_before_the_manager_can_confirm(invite, browser_o
     browser_of("henry").post(url, {"reason": "Met her at the interview", "version": reload(starter).version})
 
     assert (before.context["page_state"].code, pressed.status_code) == ("refused", 403)
-    assert "Ask an HR colleague to approve" in words(own)
+    assert "Ask an HR colleague to do it" in words(own)
     assert empty.status_code == 400 and "Enter a reason." in words(empty)
     event = AuditEvent.objects.get(event="starter.approved")
     approval = Approval.objects.get()
@@ -380,7 +380,7 @@ def test_pass_that_cannot_be_removed_stops_the_request(invite, browser_of, tenan
 
     answer = maria.post(page_of(starter), form_of(starter) | {"replace": theirs.id})
 
-    assert "could not be removed, so no new pass was created" in words(answer)
+    assert "could not delete the existing pass, so it did not create a new one" in words(answer)
     assert live_passes(tenant, "haspass") == [theirs] and creations(tenant) == []
     issue = starter.issues.get()
     assert (issue.state, issue.reason, issue.counted) == ("rejected", "not_replaced", False)

@@ -403,7 +403,7 @@ def test_no_stand_in_is_assigned_while_a_pass_exists(held, person, browser_of):
 
     page = browser_of("hanna").get(f"/hr/{starter.public_id}/stand-in/").content.decode()
 
-    assert "You cannot assign a stand-in now" in page
+    assert "You cannot assign or remove a stand-in now" in page
     with pytest.raises(ConcurrentUpdate):
         stand_ins.assign_stand_in(
             starter=now_of(starter), stand_in_id=CEO.object_id, by=person("hanna"), reason="x"

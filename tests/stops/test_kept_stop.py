@@ -96,7 +96,7 @@ def test_two_people_end_it_on_the_new_starters_page(erased, record, browser_of, 
     assert "End the emergency stop…" in page_of(hanna, again)
 
     assert "An HR colleague must agree" in submit(hanna, again)
-    assert "You have already worked on this starter" in submit(hanna, again) and is_stopped()
+    assert "you added, changed or approved this starter" in submit(hanna, again) and is_stopped()
     assert "The emergency stop has ended" in submit(henry, again)
     run_jobs()
 

@@ -152,7 +152,10 @@ def test_the_former_managers_button_stops_everything(replaced, tenant, confirmat
     mails = Mail.objects.filter(kind="stopped")
     assert set(mails.values_list("recipient", flat=True)) == {"hr", "security"}
     for mail in mails:
-        assert "Maria Lindqvist got an email about this starter before HR chose another account" in mail.text
+        assert (
+            "Maria Lindqvist used the emergency stop (“That was not me”) from an email about the account that HR had first"
+            in mail.text
+        )
     assert PassIssue.objects.get().state == "revoked"  # the evidence stays
 
 

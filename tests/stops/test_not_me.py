@@ -112,7 +112,7 @@ def test_the_stop_holds_while_microsoft_is_silent(tenant, held, browser_of, run_
     assert now_of(starter).stopped_at is not None
     assert PassIssue.objects.get().state == "revoking"
     unread = Mail.objects.get(kind="stopped", recipient="security")
-    assert "could not read which methods were added" in unread.text
+    assert "could not read which sign-in methods were added" in unread.text
     run_jobs(ahead=timedelta(minutes=15))
     assert live_passes(tenant) == []
     assert Mail.objects.filter(kind="stopped", recipient="security").count() == 2
@@ -274,7 +274,7 @@ def test_security_reads_what_entra_still_needs(invite, person, held):
     assert "Maria Lindqvist used the emergency stop" in mail.text
     order = [
         mail.text.index(words)
-        for words in ("Block sign-in", "Revoke all sessions of the account", "Remove these")
+        for words in ("Block sign-in", "Revoke all sessions of the account", "Remove each one")
     ]
     assert order == sorted(order)
     assert f"fido2, added {methods[0]['at']}" in mail.text and "softwareOath, time not known" in mail.text

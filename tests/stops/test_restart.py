@@ -80,7 +80,7 @@ def test_one_person_alone_cannot_start_again(stopped, person, browser_of, monkey
         restarting.agree_to_restart(starter=now_of(stopped), by=second, reason="nobody asked")
     restarting.ask_to_restart(starter=now_of(stopped), by=hanna, reason="one")
 
-    assert "You have already worked on this starter" in submit(browser_of("hanna"), stopped)
+    assert "you added, changed or approved this starter" in submit(browser_of("hanna"), stopped)
     with pytest.raises(ConcurrentUpdate):
         restarting.ask_to_restart(starter=now_of(stopped), by=second, reason="two")
     with pytest.raises(NotAnotherPerson):  # one person with two accounts
@@ -112,8 +112,8 @@ def test_the_same_two_people_can_end_another_stop(stopped, person, browser_of):
     assert stop_starter(now_of(stopped), way=Way.CODE)
 
     submit(henry, stopped)
-    assert "You have already worked on this starter" in submit(henry, stopped)  # not alone
-    assert "You have already worked on this starter" in submit(hanna, stopped)  # she added the starter
+    assert "you added, changed or approved this starter" in submit(henry, stopped)  # not alone
+    assert "you added, changed or approved this starter" in submit(hanna, stopped)  # she added the starter
     assert now_of(stopped).stopped_at is not None
     Starter.objects.update(stopped_at=timezone.now())  # a third stop
 

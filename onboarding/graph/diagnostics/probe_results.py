@@ -177,7 +177,7 @@ def _parse_targets(record: Record, name: str) -> list[Target]:
 def parse_registration(answer: Answer) -> Registration:
     found = answer.record().all_records()
     if len(found) != 1:
-        raise answer.incomplete(_("the requested registration"))
+        raise answer.incomplete(_("the requested app registration"))
     claims = found[0].record("optionalClaims")
     roles = [role for role in found[0].records("appRoles") if role.flag("isEnabled") is not False]
     return Registration(

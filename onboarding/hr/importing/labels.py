@@ -33,7 +33,7 @@ FIELD_CHOICES: tuple[tuple[str, Words], ...] = (
     (names.MANAGER, _("Manager, to compare with Entra")),
     (names.IGNORED, DO_NOT_USE),
 )
-PROBLEMS_TITLE = pgettext_lazy("title of a column", "Problems (ignored)")
+PROBLEMS_TITLE = pgettext_lazy("title of a column", "Problems (ignored on import)")
 
 # The groups of rows, in the order in which HR works through them: the address, the status, the kind of question, words.
 GROUPS: tuple[tuple[str, str, str, Words], ...] = (
@@ -44,7 +44,7 @@ GROUPS: tuple[tuple[str, str, str, Words], ...] = (
     ("earlier", Status.QUESTION, "rehire", _("Possible duplicate")),
     ("differs", Status.QUESTION, "differs", _("Differs from Entra")),
     ("warned", Status.QUESTION, "warned", _("Warnings")),
-    ("several", Status.QUESTION, "several", _("More than one question")),
+    ("several", Status.QUESTION, "several", _("Several points to check")),
     ("unchanged", Status.UNCHANGED, "", _("Already added")),
     ("added", Status.ADDED, "", _("Added")),
     ("changed", Status.MOVED, "", _("Changed")),
@@ -53,19 +53,25 @@ GROUPS: tuple[tuple[str, str, str, Words], ...] = (
 QUESTIONS: dict[str, Words] = {
     "expected": _(
         "These accounts do not exist yet. If you add the starters now, the portal keeps looking for "
-        "the accounts. When an account appears, you accept it."
+        "the accounts. When an account appears, HR gets an email and must accept the account."
     ),
     "start": _(
         "These starters were added before, but the list has a different start date, start time or "
-        "note. If you change the starters, the portal emails the new start to managers who already "
-        "have the link."
+        "note. If you change the starters, the portal uses the values in the list and emails the new "
+        "start to managers who already have the link."
     ),
     "earlier": _(
-        "HR may have added these people before, for example if they worked here earlier. Check each person."
+        "HR may have added these people before, for example because they worked here earlier. Before you "
+        "add a row, check that it is not a duplicate."
     ),
     "differs": _("Some details in the list differ from Entra. Check that each account is the right one."),
-    "warned": _("These starters cannot get a pass at the moment, or the portal could not check everything."),
-    "several": _("Each of these rows needs more than one check by HR."),
+    "warned": _(
+        "These starters cannot get a pass at the moment, or the portal could not check everything. Read the "
+        "warning in each row before you add the row."
+    ),
+    "several": _(
+        "Each of these rows has several points to check. Check all points of a row before you add the row."
+    ),
 }
 # Every row of these groups has the same question, so HR can answer it once.
 ANSWERED_TOGETHER = {"expected", "start"}

@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from onboarding import obstacles
 from onboarding.guards import daily_limits
 from onboarding.hr import labels
 from onboarding.hr.views.feedback import run_action
-from onboarding.hr.views.recording import DAILY_LIMIT_REACHED, DUPLICATES_NOT_CONFIRMED
+from onboarding.hr.views.recording import DAILY_LIMIT_REACHED
 from onboarding.models import Starter
 from onboarding.permissions import hr_only
 from onboarding.starters.duplicates import find_duplicates_of_stored
@@ -26,6 +27,10 @@ from onboarding.tickets import acceptance
 
 PAGE_SIZE = 50
 WAITS = "recorder_is_a_person"  # each row says so already
+DUPLICATES_NOT_SHOWN = _(
+    "This person may have been added before. Open “Starters to accept” again and check the possible "
+    "duplicate, then accept the starter."
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,7 +49,13 @@ def accept_starters(request: HttpRequest) -> HttpResponse:
     if not all(row["is_done"] for row in rows):
         failed = sum(not row["is_done"] for row in rows)
         rows.sort(key=lambda row: row["is_done"])
-        context = {"rows": rows, "failed": failed, "count": len(rows), "back_url": reverse("hr:to-accept")}
+        context = {
+            "rows": rows,
+            "failed": failed,
+            "count": len(rows),
+            "back_url": reverse("hr:to-accept"),
+            "back_label": gettext("← Starters to accept"),
+        }
         return render(request, "hr/bulk_results.html", context, status=200 if failed < len(rows) else 409)
     if len(rows) == 1:
         messages.success(request, gettext("You accepted %(name)s.") % {"name": rows[0]["name"]})
@@ -75,7 +86,7 @@ def _accept_row(request: HttpRequest, public_id: str, shown: str, known: list[st
     try:
         is_done, message = run_action(accept, gettext("Accepted."))
     except UnacknowledgedDuplicate:
-        is_done, message = False, str(DUPLICATES_NOT_CONFIRMED)
+        is_done, message = False, str(DUPLICATES_NOT_SHOWN)
     except daily_limits.DailyLimitReached:
         is_done, message = False, str(DAILY_LIMIT_REACHED)
     return {**_describe(starter), "is_done": is_done, "message": message}
@@ -136,8 +147,8 @@ def _list_warnings(starter: Starter) -> list[str]:
     if ticket.requested_by_id and ticket.requested_by_id in {starter.account_id, starter.manager_id}:
         reasons.append(
             gettext(
-                "The starter or their manager made this request in the other system. Ask an HR colleague "
-                "whether the request is right."
+                "The starter or their manager made this request in the other system. Before you accept the "
+                "starter, ask someone else whether the request is right."
             )
         )
     return reasons

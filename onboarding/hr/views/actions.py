@@ -35,10 +35,12 @@ def send_link(request: HttpRequest, public_id: str) -> HttpResponse:
         return (
             None
             if starter.confirmer_mail
-            else gettext("No email was sent, because the manager has no mailbox.")
+            else gettext("No email was sent, because the manager or stand-in has no mailbox.")
         )
 
-    run_and_report(request, send_or_explain, gettext("The portal is emailing the link to the manager."))
+    run_and_report(
+        request, send_or_explain, gettext("The portal is emailing the link to the manager or stand-in.")
+    )
     return redirect("hr:starter", public_id=public_id)
 
 

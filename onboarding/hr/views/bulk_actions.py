@@ -130,7 +130,8 @@ def _reschedule_all(request: HttpRequest, chosen: list[Any], form: Any) -> list[
         )
 
     return [
-        _run_for_one(request, starter, reschedule_one, gettext("Start date changed.")) for starter in chosen
+        _run_for_one(request, starter, reschedule_one, gettext("The new start was saved."))
+        for starter in chosen
     ]
 
 
@@ -139,10 +140,18 @@ def _send_links(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dic
 
     def send_one(starter: Any) -> str | None:
         sent_at = invitations.send_link(starter=starter, by=request.user, in_bulk=True)
-        return describe_recent_link(sent_at) if sent_at else None
+        if sent_at is not None:
+            return describe_recent_link(sent_at)
+        return (
+            None
+            if starter.confirmer_mail
+            else gettext("No email was sent, because the manager or stand-in has no mailbox.")
+        )
 
     return [
-        _run_for_one(request, starter, send_one, gettext("The portal is emailing the link to the manager."))
+        _run_for_one(
+            request, starter, send_one, gettext("The portal is emailing the link to the manager or stand-in.")
+        )
         for starter in chosen
     ]
 
@@ -162,13 +171,13 @@ def _accept_changes(request: HttpRequest, chosen: list[Any], _form: Any) -> list
 
     def accept_one(starter: Any) -> str | None:
         if not review.list_changes(starter):
-            return gettext("Entra has no changes to accept for this starter.")
+            return gettext("Entra has no changes to confirm for this starter.")
         accounts.accept_directory_changes(
             starter=starter, expected=review.current_details(starter), by=request.user
         )
         return None
 
-    return [_run_for_one(request, starter, accept_one, gettext("Changes accepted.")) for starter in chosen]
+    return [_run_for_one(request, starter, accept_one, gettext("Changes confirmed.")) for starter in chosen]
 
 
 def _run_for_one(

@@ -57,7 +57,7 @@ def allow_another(request: HttpRequest, public_id: str) -> HttpResponse:
         def allow_one_more() -> None:
             attempts.allow_another(starter=starter, by=request.user, reason=reason)
 
-        if run_and_report(request, allow_one_more, gettext("The manager can create one more pass.")):
+        if run_and_report(request, allow_one_more, gettext("You allowed one more pass.")):
             return redirect("hr:starter", public_id=public_id)
         form = AllowForm({**request.POST.dict(), "version": starter_or_404(public_id).version})
     context = {
@@ -101,7 +101,7 @@ def withdraw_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         "starter_name": starter.name,
         "back_url": reverse("hr:starter", args=[public_id]),
         "consequence": gettext(
-            "After the withdrawal, nobody can create a pass for this starter. The portal will delete any "
+            "If you withdraw this starter, nobody can create a pass for them. The portal will delete any "
             "pass that already exists. %(way_back)s"
         )
         % {"way_back": _restore_hint(starter)},
@@ -137,7 +137,7 @@ def restore_starter(request: HttpRequest, public_id: str) -> HttpResponse:
         if run_and_report(
             request,
             restore_with_reason,
-            gettext("You restored the starter. The manager has not been invited yet."),
+            gettext("You restored the starter. This page shows the next step."),
         ):
             return redirect("hr:starter", public_id=public_id)
         form = RestoreForm({**request.POST.dict(), "version": starter_or_404(public_id).version})

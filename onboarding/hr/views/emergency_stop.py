@@ -39,10 +39,11 @@ def restart_page(request: HttpRequest, public_id: str) -> HttpResponse:
             if chosen == restarting.ASKED:
                 restarting.ask_to_restart(starter=starter, by=request.user, reason=reason)
                 return gettext(
-                    "You asked to end the emergency stop. An HR colleague must agree on this page."
+                    "You asked to end the emergency stop. An HR colleague must agree. To do so, your "
+                    "colleague chooses “End the emergency stop…” on this page."
                 )
             restarting.agree_to_restart(starter=starter, by=request.user, reason=reason)
-            return gettext("The emergency stop has ended. It no longer prevents a pass.")
+            return gettext("The emergency stop has ended. This page shows the next step.")
 
         if run_and_report(request, ask_or_agree):
             return redirect("hr:starter", public_id=public_id)

@@ -140,7 +140,7 @@ def _save_starter(
             "account",
             gettext(
                 "A starter with this account already exists, and their onboarding is not finished. Find "
-                "the starter in the list."
+                "the starter under “All starters”."
             ),
         )
         return _record_page(request, form, found=found, status=409)

@@ -22,8 +22,8 @@ ENTRA_SILENT = _(
     "Microsoft Entra does not respond, so the portal cannot find the manager’s manager. Try again in a minute."
 )
 NOT_NOW = _(
-    "You cannot assign a stand-in now. Possible reasons: there is already a pass, the onboarding is "
-    "finished, or the starter has no manager."
+    "You cannot assign or remove a stand-in now. Possible reasons: there is already a pass, the onboarding "
+    "is finished, or the starter has no manager."
 )
 
 
@@ -47,7 +47,10 @@ def stand_in_page(request: HttpRequest, public_id: str) -> HttpResponse:
         def remove_stand_in() -> None:
             stand_ins.remove_stand_in(starter=starter, by=request.user, reason=entered["reason"])
 
-        action, success = remove_stand_in, gettext("Without a stand-in, the manager creates the pass.")
+        action, success = (
+            remove_stand_in,
+            gettext("You removed the stand-in. The manager now creates the pass."),
+        )
         if entered["step"] == "route":
             action, success = (
                 assign_stand_in,

@@ -13,12 +13,15 @@ from onboarding.restored import use
 
 
 class Command(BaseCommand):
-    help = "Activate a draft of the policy. It comes into force after 24 hours; until then it can be stopped."
+    help = (
+        "Activate a draft of the policy. The draft comes into force after 24 hours. Until then you can stop it with "
+        "--stop. If the portal has never created a pass, the draft comes into force immediately."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", type=int, help="the number of the version")
         parser.add_argument(
-            "--reason", required=True, type=plain_argument, help="why; the audit log keeps this text"
+            "--reason", required=True, type=plain_argument, help="the reason; the audit log keeps this text"
         )
         parser.add_argument(
             "--stop", action="store_true", help="stop a version that has not come into force yet"
@@ -26,7 +29,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, number: int, reason: str, stop: bool, **options: Any) -> None:
         if len(reason.strip()) < 5:
-            raise CommandError("Give a reason that people will understand in a year.")
+            raise CommandError(
+                "Give a reason of at least 5 characters that people will understand in a year."
+            )
         if words := installation.wrong_database_error() or use.not_in_use_error():
             raise CommandError(words)
         operator = installation.operator_name()

@@ -18,8 +18,8 @@ from onboarding.restored import use
 
 class Command(BaseCommand):
     help = (
-        "Put a restored or moved database into use, with the tenant and address in the settings. Until then the portal "
-        "does nothing with it. Stop the portal that used the original first."
+        "Put a restored or moved database into use, with the tenant and address in the settings. Until you do, the "
+        "portal does nothing with it. First stop the portal that uses the original database."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,21 +32,23 @@ class Command(BaseCommand):
         parser.add_argument(
             "--frozen",
             action="store_true",
-            help="freeze the portal in the same transaction; the banner shows the reason",
+            help="also freeze the portal, so that managers cannot create passes; the banner shows the reason",
         )
         parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *args: Any, reason: str, yes: bool, frozen: bool, **options: Any) -> None:
         if len(reason.strip()) < 5:
-            raise CommandError("Give a reason that people will understand in a year.")
+            raise CommandError(
+                "Give a reason of at least 5 characters that people will understand in a year."
+            )
         cause = use.find_cause()
         if cause is None and not installation.wrong_database_error():
             self.stdout.write("This database already belongs to these settings. Nothing was changed.")
             return
         if seconds := installation.seconds_until_adoptable():
             raise CommandError(
-                "A worker was at work on this database in the last 90 seconds. Stop the portal that uses it. If the "
-                f"heartbeat came with the backup, run this again in {seconds} seconds."
+                "A worker used this database in the last 90 seconds. Stop the portal that uses this database. If you "
+                f"restored a backup of that time, run this command again in {seconds} seconds."
             )
         self._describe(cause)
         if not yes:
@@ -60,8 +62,9 @@ class Command(BaseCommand):
         due = Job.objects.filter(done_at=None, failed_at=None, due_at__lte=timezone.now())
         checks = due.filter(key__startswith="restored:").count()
         self.stdout.write(
-            f"Before: {before or 'not known'}\nNow:    {now}\n"
-            f"Jobs that are due: {due.count() - checks}. Starters to check for passes after the backup: {checks}."
+            f"Owner before: {before or 'not known'}\nOwner now:    {now}\n"
+            f"Jobs that are due: {due.count() - checks}. Starters that the worker checks for passes created after the "
+            f"backup: {checks}."
         )
 
     def _describe(self, cause: use.Cause | None) -> None:
@@ -69,8 +72,9 @@ class Command(BaseCommand):
         if cause is not None:
             self.stdout.write(use.describe_cause(cause))
         self.stdout.write(
-            f"The audit log ends with event {head.seq}, head {head.hash}. What happened later is unknown to this "
-            "database: passes, emergency stops, withdrawals, changes of policy. From now on this portal acts."
+            f"The audit log in this database ends with event {head.seq}, head {head.hash}. The database does not "
+            "contain what happened later: passes, emergency stops, withdrawals, policy changes. Once you adopt the "
+            "database, this portal creates passes, sends emails and runs jobs."
         )
 
     def _freeze(self, reason: str) -> None:

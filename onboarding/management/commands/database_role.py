@@ -12,8 +12,8 @@ from onboarding.audit import database_role
 
 class Command(BaseCommand):
     help = (
-        "Print the SQL that gives a PostgreSQL role the rights that the portal needs, and removes all other rights. Run it "
-        "as the owner of the tables, after each migration."
+        "Print the SQL that gives a PostgreSQL role the rights that the portal needs, and removes all other rights. "
+        "Run the SQL as the owner of the tables, after each migration."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--apply",
             action="store_true",
-            help="run the SQL instead of printing it; this needs the owner's login",
+            help="run the SQL instead of printing it; DATABASE_URL must then have the login of the tables' owner",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,6 +54,7 @@ class Command(BaseCommand):
         except DatabaseError as error:
             cause = str(error).splitlines()[0]
             raise CommandError(
-                f"The rights of {role} were not changed: {cause}. The role must exist, and DATABASE_URL must be the owner's."
+                f"The rights of {role} were not changed: {cause}. The role must exist, and DATABASE_URL must have "
+                "the login of the tables' owner."
             ) from None
         self.stdout.write(f"{role} has the rights that the portal needs, and no others.")

@@ -21,8 +21,8 @@ from onboarding.operations.installation import operator_name
 
 class Command(BaseCommand):
     help = (
-        "Write the events of the audit log from one day to another, both included, with names where they are kept. "
-        "The export is an event itself, with the name of your account on this machine."
+        "Export the events of the audit log from one day to another, including both days. Names are included unless "
+        "they were erased. The audit log records the export, with the name of your account on this machine."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,13 +32,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--format", choices=FORMATS, default="csv", help="csv, or jsonl: one event a line"
         )
-        parser.add_argument(
-            "--output", default="-", help="a new file; without it, or with -, standard output"
-        )
+        parser.add_argument("--output", default="-", help="a new file (default: standard output)")
 
     def handle(self, *args: Any, since: str, until: str, output: str, **options: Any) -> None:
         if since > until:
-            raise CommandError("--since is after --until.")
+            raise CommandError("--since must not be later than --until.")
         filters, kind = EventFilters(since=since, until=until), options["format"]
         target = nullcontext(self.stdout) if output == "-" else open_new(Path(output))
         with target as file, translation.override("en"):
@@ -65,6 +63,6 @@ def open_new(path: Path) -> Any:
         path.touch(mode=0o600, exist_ok=False)
         return path.open("w", encoding="utf-8", newline="")
     except FileExistsError:
-        raise CommandError(f"{path} exists. Give a new name.") from None
+        raise CommandError(f"{path} already exists. Choose another file name.") from None
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from None

@@ -13,10 +13,12 @@ from onboarding.restored import use
 
 
 class Command(BaseCommand):
-    help = "Stop all new passes at once. Two admins, or one and activate_policy, end the freeze."
+    help = "Stop all new passes at once. Two admins can end the freeze, or one admin and `manage.py activate_policy`."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", required=True, help="why; the banner shows this text to everyone")
+        parser.add_argument(
+            "--reason", required=True, help="the reason; the banner shows this text to everyone"
+        )
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         reason = clean_name(reason, limit=len(reason))  # an invisible character must not delay this

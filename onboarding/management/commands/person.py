@@ -19,16 +19,14 @@ from onboarding.privacy import search
 
 class Command(BaseCommand):
     help = (
-        "Write everything that the portal keeps about one person: as a starter, manager, stand-in, in HR or as an admin. "
-        "The export is an audit event, with the name of your account on this machine."
+        "Export everything that the portal keeps about one person as JSON: as a starter, manager, stand-in, in HR or "
+        "as an admin. The audit log records the export, with the name of your account on this machine."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("verb", choices=["export"])
         parser.add_argument("who", help="an object id, an account name or an email address")
-        parser.add_argument(
-            "--output", default="-", help="a new file; without it, or with -, standard output"
-        )
+        parser.add_argument("--output", default="-", help="a new file (default: standard output)")
 
     def handle(self, *args: Any, who: str, output: str, **options: Any) -> None:
         target = nullcontext(self.stdout) if output == "-" else open_new(Path(output))

@@ -19,15 +19,16 @@ from onboarding.tenant_proof.run import ProofRun
 from onboarding.tenant_proof.runner import choose_checks, is_proven, list_checks, run_checks
 
 ANOTHER_RUN = (
-    "Another prove_tenant is running on this database. No check ran: the two would delete each other's probe passes. Wait "
-    "until it has ended, or stop it."
+    "Another prove_tenant is running on this database. This one ran no check, because the two would delete each "
+    "other's test passes. Wait until the other one has ended, or stop it."
 )
 
 
 class Command(BaseCommand):
     help = (
-        "Ask this tenant what no test can know. Without --probe and --mail it only reads. Exit status: 0 every question has "
-        "an answer, 1 something needs attention or has no answer, 2 the command could not run."
+        "Find out how this tenant behaves, which no automated test can show. Without --probe and --mail the command "
+        "only reads. Exit status: 0 every question has an answer, 1 something needs attention or has no answer, 2 "
+        "the command could not run."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,7 +45,8 @@ class Command(BaseCommand):
             "--probe",
             default="",
             metavar="NAME_OR_ID",
-            help="a test account that the policy names: passes are created for it, seen by nobody, and deleted",
+            help="a test account that the policy lists; the command creates test passes for it, shows them to "
+            "nobody and deletes them",
         )
         parser.add_argument("--mail", action="store_true", help="send one email to the portal's own mailbox")
         parser.add_argument(

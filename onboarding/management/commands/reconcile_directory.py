@@ -15,9 +15,10 @@ from onboarding.restored import use
 
 class Command(BaseCommand):
     help = (
-        "After an adoption, check each starter who waits for passes that the restored database does not know. Then read "
-        "Entra's audit log from where the last reading ended, and compare the passes in it with the portal's audit "
-        "log. The worker does the same every 15 minutes. Exit status 1: an alarm is open."
+        "Compare the passes in Entra's audit log with the portal's audit log, from where the last comparison ended. "
+        "After `manage.py adopt`, first look for passes that the restored database does not know. The worker does "
+        "the same every 15 minutes. Exit status: 0 no alarm is open, 1 an alarm is open or the comparison is not "
+        "complete."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         alarms = self.list_findings()
         if unchecked:
             raise CommandError(
-                f"Starters that could not be checked yet: {unchecked}. The worker tries them again."
+                f"Starters that could not be checked yet: {unchecked}. The worker will try them again."
             )
         if unread:
             raise CommandError(unread)

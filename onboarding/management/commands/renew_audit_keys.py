@@ -12,17 +12,18 @@ from onboarding.models import AuditHead
 
 class Command(BaseCommand):
     help = (
-        "Encrypt the keys of the audit log again under SECRET_KEY, and let later events have a new key. It needs the earlier "
-        "key in SECRET_KEY_FALLBACKS. The worker does this at each start."
+        "After a change of SECRET_KEY, encrypt the keys of the audit log again and use a new key for later events. "
+        "The earlier SECRET_KEY must be in SECRET_KEY_FALLBACKS. The worker does this at each start."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = audit.renew_keys()
         if unreadable:
             raise CommandError(
-                f"No key in SECRET_KEY or SECRET_KEY_FALLBACKS opens these keys of the audit log: {', '.join(unreadable)}."
+                f"No key in SECRET_KEY or SECRET_KEY_FALLBACKS opens these keys of the audit log: "
+                f"{', '.join(unreadable)}. Add the earlier SECRET_KEY to SECRET_KEY_FALLBACKS."
             )
         key = AuditHead.objects.get(id=1).key
         self.stdout.write(
-            f"SECRET_KEY opens all keys of the audit log. The one in use is {key or 'not made yet'}."
+            f"SECRET_KEY opens all keys of the audit log. The key in use is {key or 'not created yet'}."
         )

@@ -12,8 +12,9 @@ from onboarding.operations import installation
 
 class Command(BaseCommand):
     help = (
-        "Mark this database as restored. The portal then does nothing with it until `manage.py adopt`. Needed only where "
-        "the portal cannot see it by itself: a server that was set back in place."
+        "Mark this database as restored. The portal then does nothing with it until you run `manage.py adopt`. You "
+        "need this only where the portal cannot detect a restored copy itself. docs/how-to/back-up.md lists these "
+        "cases."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,6 +27,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         if len(reason.strip()) < 5:
-            raise CommandError("Give a reason that people will understand in a year.")
+            raise CommandError(
+                "Give a reason of at least 5 characters that people will understand in a year."
+            )
         installation.suspend_database(reason=reason.strip())
         self.stdout.write("The portal does nothing with this database until you run manage.py adopt.")

@@ -19,9 +19,9 @@ MOST_LINES = 20
 
 class Command(BaseCommand):
     help = (
-        "Check that no event in the audit log was changed, removed or added past the portal, that each erasure of details "
-        "was due, that policy versions, starters, passes and probe passes are what the events say, and that the database "
-        "still refuses changes. Prints the hash of the last event (the head). Keep the head elsewhere, and give it to the "
+        "Check the whole audit log: nobody changed, removed or added an event outside the portal; each erasure of "
+        "details was due; policy versions, starters, passes and test passes match the events; the database still "
+        "refuses changes. Print the hash of the last event (the head). Keep the head elsewhere, and give it to the "
         "next run with --head."
     )
 
@@ -35,7 +35,9 @@ class Command(BaseCommand):
             help="a file with signed checkpoints that were sent elsewhere, one a line: each must still be in the audit log",
         )
         parser.add_argument(
-            "--public-key", default="", help="a PEM file with the public key of these heads, and earlier ones"
+            "--public-key",
+            default="",
+            help="a PEM file with the public key of these checkpoints, and any earlier public keys",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -61,7 +63,7 @@ class Command(BaseCommand):
         head = AuditHead.objects.get(id=1)
         self.stdout.write(
             f"The audit log is unchanged: {head.seq} events, head {head.hash}. "
-            "Policy versions, starters, passes and probe passes match it."
+            "Policy versions, starters, passes and test passes match it."
         )
 
     def _report(self, lines: Iterable[str]) -> list[str]:
@@ -99,7 +101,7 @@ def find_head_faults(file: str, key_file: str) -> list[str]:
     except signed_heads.UnusableKey as error:
         raise CommandError(f"{key_file} cannot be used: {error}.") from None
     if not any(line.strip() for line in lines):
-        raise CommandError(f"{file} has no signed checkpoint, so it proves nothing.")
+        raise CommandError(f"{file} contains no signed checkpoint, so there is nothing to check.")
     return [
         f"line {fault.line} of {file}: {fault.what}"
         for fault in signed_heads.verify_signed_heads(lines, keys)

@@ -58,7 +58,7 @@ class DirectoryFinding(models.Model):
         NOT_LOGGED = "not_logged", _("a pass that the portal created is missing from Entra’s audit log")
 
     # The id of the entry in Entra's log, or of the attempt.
-    key = models.CharField(_("entry or attempt"), max_length=150, unique=True)
+    key = models.CharField(_("ID of the log entry or pass attempt"), max_length=150, unique=True)
     kind = models.CharField(_("difference"), max_length=12, choices=Kind)
     at = models.DateTimeField(_("pass created"))
     found_at = models.DateTimeField(_("found"))

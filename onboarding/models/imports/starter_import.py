@@ -39,7 +39,7 @@ class StarterImport(models.Model):
     failures = models.PositiveSmallIntegerField(_("failed checks in a row"), default=0)
     # Why adding stopped before all wanted rows were added; a code of `adding.STOPS`.
     stopped = models.CharField(
-        _("reason why the portal stopped adding"), max_length=20, blank=True, default=""
+        _("reason why the portal stopped adding starters"), max_length=20, blank=True, default=""
     )
 
     class Meta:
@@ -73,7 +73,7 @@ class ImportRow(models.Model):
     number = models.PositiveIntegerField(_("row number in the file"))
     cells = models.JSONField(_("cells"))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
-    question = models.CharField(_("kind of question"), max_length=12, blank=True, default="")
+    question = models.CharField(_("kind of decision"), max_length=12, blank=True, default="")
     values: Any = models.JSONField(_("values"), default=dict)
     findings = models.JSONField(_("findings"), default=list)
     # What HR is shown: the account, its manager, earlier starters. Adding compares it with a new check.

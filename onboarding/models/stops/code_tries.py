@@ -14,7 +14,7 @@ class StopCodeTries(models.Model):
 
     GROUPS = 16_384
 
-    address_group = models.PositiveIntegerField(_("group of addresses"), primary_key=True)
+    address_group = models.PositiveIntegerField(_("group of network addresses"), primary_key=True)
     last_at = models.DateTimeField(_("last attempt"))
     count = models.PositiveSmallIntegerField(_("attempts"), default=0)
 

@@ -39,7 +39,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reset", action="store_true", help="delete all data of the demo, then stop")
-        parser.add_argument("--throttle", default="5/10", help="the sandbox Graph's rate limit, or off")
+        parser.add_argument(
+            "--throttle",
+            default="5/10",
+            help="the rate limit of the sandbox Graph as calls/seconds (default %(default)s), or off",
+        )
         parser.add_argument(
             "--forget",
             action="store_true",

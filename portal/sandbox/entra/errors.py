@@ -32,6 +32,6 @@ def error_page(number: int, message: str, status: int = 400) -> Response:
     return render_page(
         "Sorry, we cannot sign you in",
         tag("p", f"AADSTS{number}: {message}", class_="refusal"),
-        tag("p", tag("a", "Who lives in this tenant", href="/")),
+        tag("p", tag("a", "People in this tenant", href="/")),
         status=status,
     )

@@ -57,8 +57,8 @@ def _render_banner() -> Html:
         tag(
             "p",
             tag("strong", "Sandbox tenant."),
-            " It runs on this computer and is not Microsoft. The people are invented, and no email is really "
-            "sent.",
+            " It runs on this computer, not at Microsoft. The people are invented, and no email leaves this "
+            "computer.",
         ),
         tag("nav", tag("ul", *links), aria_label="Sandbox"),
     )

@@ -9,20 +9,20 @@ from portal.sandbox.web import Html, Request, Response, hidden_fields, redirect,
 
 INTRODUCTIONS = {
     STAFF: "Sign in to the portal as one of these people. You need no password.",
-    STARTERS: "They start today and cannot sign in yet. Use the portal to give them a pass.",
-    REFUSED: "Add one of these people as a starter. Each cannot get a pass for a different reason.",
+    STARTERS: "These people start today and cannot sign in yet. Use the portal to give them a pass.",
+    REFUSED: "Add one of these people as a starter. The portal refuses each for a different reason.",
 }
 
 
 def show_people(tenant: Tenant, _request: Request) -> Response:
     portal = tenant.options.portal_url
     return render_page(
-        "An invented company",
+        "Contoso, an invented company",
         tag(
             "p",
-            "Contoso is the sandbox tenant of the portal at ",
+            "Contoso uses the portal at ",
             tag("a", portal, href=portal),
-            ". It has these people.",
+            ". These are the people, with something to try for each.",
             class_="lead",
         ),
         tag(

@@ -69,15 +69,15 @@ def _show_list(tenant: Tenant, to: str) -> Response:
 
 def _show_mail(mail: Mail) -> Response:
     facts = (("From", mail.sender), ("To", ", ".join(mail.recipients)), ("Sent", _format_time(mail)))
-    parts = [tag("h2", "As text"), tag("pre", link_addresses(mail.text))] if mail.text else []
+    parts = [tag("h2", "Plain text"), tag("pre", link_addresses(mail.text))] if mail.text else []
     if mail.html:
         frame = tag(
             "iframe",
-            title="The message as a page",
+            title="The email in HTML",
             src=f"/mail/{mail.number}/html",
             sandbox="allow-popups allow-popups-to-escape-sandbox",
         )
-        parts = [tag("h2", "As a page"), frame, *parts]
+        parts = [tag("h2", "HTML"), frame, *parts]
     return render_page(
         mail.subject or "(no subject)",
         tag("dl", *(join_html(tag("dt", name), tag("dd", value)) for name, value in facts)),

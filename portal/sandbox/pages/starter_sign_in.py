@@ -23,11 +23,11 @@ REGISTRATION_SECONDS = 600
 WAYS: dict[str, tuple[str, str, bool, dict[str, str]]] = {
     "passkey": ("A passkey", "fido2", True, {}),
     "hello": ("Windows Hello", "windowsHelloForBusiness", True, {}),
-    "authenticator": ("Authenticator, without a password", "microsoftAuthenticator", True, {}),
+    "authenticator": ("Authenticator, to sign in without a password", "microsoftAuthenticator", True, {}),
     "push": ("Authenticator, to approve requests", "microsoftAuthenticator", False, {}),
     "phone": ("A phone number", "phone", True, {"smsSignInState": "notAllowedByPolicy"}),
-    "sms": ("A phone number that signs in", "phone", True, {"smsSignInState": "ready"}),
-    "code": ("Codes of another app", "softwareOath", True, {}),
+    "sms": ("A phone number, to sign in by SMS", "phone", True, {"smsSignInState": "ready"}),
+    "code": ("Codes from another app", "softwareOath", True, {}),
     "email": ("An email address, to reset a password", "email", True, {}),
 }
 REFUSALS = {
@@ -90,7 +90,7 @@ def ask_for_passkey(tenant: Tenant, request: Request) -> Response:
         return _session_over_page()
     return render_page(
         f"Welcome, {account.properties['givenName']}",
-        tag("p", "The pass worked. Register a passkey now. You will sign in with it from now on."),
+        tag("p", "The pass worked. Register a passkey now. From now on you sign in with the passkey."),
         tag("p", "You have ten minutes from the moment you signed in.", class_="note"),
         tag(
             "form",
@@ -111,7 +111,7 @@ def ask_for_passkey(tenant: Tenant, request: Request) -> Response:
         tag(
             "form",
             tag("h2", "Another method"),
-            tag("p", "Some of these methods do not let you sign in again.", class_="note"),
+            tag("p", "With some of these methods you cannot sign in again.", class_="note"),
             tag("label", "Method", for_="way"),
             tag(
                 "select",
@@ -132,7 +132,7 @@ def register_method(tenant: Tenant, request: Request) -> Response:
         return _session_over_page()
     way = request.form.get("method", "passkey")
     if way not in WAYS:
-        return _sign_in_page("You cannot register this here.")
+        return _sign_in_page("The sandbox does not know this sign-in method.")
     _words, kind, timed, fields = WAYS[way]
     name = request.form.get("name", "").strip()[:30] or "Passkey"
     named = {"displayName": name} if kind == "fido2" else {}
@@ -153,9 +153,15 @@ def show_registered(tenant: Tenant, request: Request) -> Response:
     return render_page(
         "You are signed in",
         tag("p", f"Welcome to your first day, {account.name}."),
-        tag("h2", "Your passkeys"),
-        tag("ul", *(tag("li", name) for name in passkeys)),
-        tag("p", "Within a minute the portal notices this and deletes the pass."),
+        *(
+            (tag("h2", "Your passkeys"), tag("ul", *(tag("li", name) for name in passkeys)))
+            if passkeys
+            else ()
+        ),
+        tag(
+            "p",
+            "If you can now sign in without a pass, the portal sees this within a minute and deletes the pass.",
+        ),
     )
 
 

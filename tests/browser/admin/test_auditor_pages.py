@@ -48,11 +48,11 @@ def test_an_auditors_pages_fit(looks, site, starter):
 
 def test_a_search_leads_to_a_starters_story(tab, starter):
     audrey = opens_the_log(tab)
-    audrey.page.get_by_label("Person who did it").fill("Maria")
+    audrey.page.get_by_label("Done by").fill("Maria")
     audrey.page.get_by_label("What happened").select_option("issue.intent")
     audrey.press("Search")
 
-    expect(audrey.page.get_by_label("Person who did it")).to_have_value("Maria")
+    expect(audrey.page.get_by_label("Done by")).to_have_value("Maria")
     audrey.page.get_by_role("button", name=starter.name).first.click()
 
     audrey.title(starter.name)

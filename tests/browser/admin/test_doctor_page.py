@@ -32,7 +32,7 @@ def test_admin_runs_the_doctor_with_one_click(site: Any, tab: Any) -> None:
         site.change(policy={"state": "enabled"})
 
     expect(wrong).to_contain_text("Status of the tenant’s pass policy")
-    expect(wrong).to_contain_text("Enable it")
+    expect(wrong).to_contain_text("Enable the policy")
     expect(ada.page.get_by_role("status")).to_contain_text("checks found a problem")
     beyond = ada.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if folder := os.environ.get("SHOTS"):

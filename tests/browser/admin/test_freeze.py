@@ -34,7 +34,7 @@ def freeze(admin, why):
 def end_freeze(admin, tab):
     """Ada writes the draft, and Amir activates it. Do nothing if the portal is not frozen."""
     admin.page.goto("/admin/")
-    end = admin.page.get_by_role("button", name="Write a draft that ends the freeze")
+    end = admin.page.get_by_role("button", name="Save a draft that ends the freeze")
     if not end.count():
         return
     write_draft(admin)
@@ -46,7 +46,7 @@ def end_freeze(admin, tab):
 def write_draft(admin):
     """Write the draft that ends the freeze, on the first page."""
     admin.page.get_by_label("Reason").fill("The phone is found")
-    admin.submits("Write a draft that ends the freeze")
+    admin.submits("Save a draft that ends the freeze")
     expect(admin.page.locator(".messagelist")).to_contain_text("was saved as a draft")
 
 

@@ -59,4 +59,4 @@ def test_input_error_is_beside_its_field_and_entries_stay(hr):
 
     account = hr.page.get_by_label("Account")
     expect(account).to_have_attribute("aria-invalid", "true")
-    expect(account).to_have_accessible_description(re.compile("No account with this name was found"))
+    expect(account).to_have_accessible_description(re.compile("No person with this name was found in Entra"))

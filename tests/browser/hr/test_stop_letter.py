@@ -32,7 +32,7 @@ def test_the_letter_and_the_pages_of_a_stop(looks, site):
     somebody.page.goto("/sheet/stop/")
     somebody.page.get_by_label("Stop code").fill("not a code")
     somebody.submits("Stop everything")
-    somebody.reads("A stop code has twelve letters and numbers")
+    somebody.reads("A stop code has twelve letters and digits")
     looks("stop-mistake", "", A_FEW)
     somebody.page.get_by_label("Stop code").fill(code.lower())
     somebody.submits("Stop everything")

@@ -116,7 +116,9 @@ def test_page_of_a_signed_out_person_stops_updating(manager):
     code = manager.confirms()
     manager.context.clear_cookies()
 
-    expect(manager.page.get_by_text("You are signed out, so this page no longer updates.")).to_be_visible()
+    expect(
+        manager.page.get_by_text("You are signed out, so this page cannot show whether the pass still works.")
+    ).to_be_visible()
 
     assert manager.code() == code
     asked = [request for request in manager.asked if request.url.endswith("/progress/")]

@@ -103,7 +103,7 @@ def reads_in_time(hr: Tab, words: str) -> None:
 def reads_the_refusal(manager: Tab, code: str, *, title: str) -> None:
     manager.reads(title)
     manager.reads(str(BY_CODE[code].for_manager))
-    manager.reads(f"Code: {code}.")
+    manager.reads(f"Error code: {code}.")
     assert manager.page.locator("form[method=post] [name=identity_check]").count() == 0
 
 

@@ -114,7 +114,7 @@ def test_one_other_session_ends(tenant, browser_of):
 
     assert "1 session has ended." in page.content.decode()
     assert is_signed_in(first) and not is_signed_in(second)
-    assert "You are signed in nowhere else." in first.get(PAGE).content.decode()
+    assert "You are not signed in anywhere else." in first.get(PAGE).content.decode()
 
 
 def test_all_other_sessions_end(tenant, browser_of):
