@@ -69,13 +69,13 @@ QUICK = tests/lifecycle tests/policy tests/guards/test_guards_table.py tests/sig
 test-quick-313:  ## run the quick part of the tests on Python 3.13, where that is found
 	@python=$$(requirements/find-python 3.13) || { echo "Python 3.13 was not found: its tests did not run."; exit 0; }; \
 	$$python requirements/install.py quick && \
-	DATABASE_URL= .venv-3.13/bin/python -m pytest -q -n 2 --dist loadfile -p no:playwright -p no:cacheprovider $(QUICK)
+	DATABASE_URL= EACH_ONCE=$(EACH_ONCE) .venv-3.13/bin/python -m pytest -q -n 2 --dist loadfile -p no:playwright -p no:cacheprovider $(QUICK)
 
 cases: dev-environment page-tools  ## drive each case that was once found, as an outsider does
 	@DATABASE_URL= $(PYTEST) tests/cases tests/browser -k "cases or $(shell seq -s ' or ' -f 'test_p%g_' 1 9) or $(shell seq -s ' or ' -f 'test_h%g_' 1 12)"
 
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
-	@$(DEV) -m tests.repository.breaks
+	@$(DEV) -m tests.repository.breaks $(if $(EACH_ONCE),--sample)
 
 breaks-all: dev-environment  ## the same, and undo the fix of each case once: that case's own test must notice (half an hour)
 	@$(DEV) -m tests.repository.breaks --all

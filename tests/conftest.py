@@ -130,10 +130,29 @@ def leave_to_the_long_run(config: pytest.Config, items: list[pytest.Item]) -> No
     left = {item for item in items if plan.is_left_to_test_all(item.path, name_of(item))}
     for (path, name), cases in tests.items():
         if (every := plan.sampled(path, name)) > 1:
-            first = every // 2 if IS_POSTGRESQL and plan.only_database_of(path) is None else 0
+            on_both = plan.only_database_of(path) is None or cases[0].get_closest_marker("both_databases")
+            first = every // 2 if IS_POSTGRESQL and on_both else 0
             taken = plan.spread([case.callspec.indices for case in cases], every, first)
             left |= {case for case, is_taken in zip(cases, taken, strict=True) if not is_taken}
     leave(config, items, left)
+
+
+# --- Two browsers --------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one process run a manager's browser tests and one all others: each starts a site, Chromium and a checker."""
+    from xdist.scheduler import LoadFileScheduling  # not installed everywhere
+
+    class TwoBrowsers(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            if not file.startswith("tests/browser/"):
+                return file
+            return "tests/browser/manager" if file.startswith("tests/browser/manager/") else "tests/browser"
+
+    return TwoBrowsers(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 # --- Who waits longest begins first -------------------------------------------------------------------------------

@@ -30,8 +30,9 @@ from portal.sandbox.api_registration import LOGIC_APP, SERVICE_NOW
 from tests.api.system import System, request_token
 from tests.faults.replicas import Portal, portal
 from tests.hooks.conftest import Receiver, serve
+from tests.support.plan import size_of
 
-CASES = int(os.environ.get("API_CASES", "12"))  # generated requests for each operation and phase
+CASES = int(os.environ.get("API_CASES", size_of(12, 5)))  # generated requests for each operation and phase
 AT_ONCE = 20
 SENT = int(os.environ.get("API_PARALLEL", "100"))
 

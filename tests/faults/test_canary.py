@@ -179,9 +179,9 @@ def links(page: requests.Response, pattern: str) -> list[str]:
     )
 
 
-@pytest.fixture(scope="module", params=["off", "on"])
+@pytest.fixture(scope="module", params=part_of(["off", "on"], 2))
 def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
-    """First as served, then with technical error pages that show a crash."""
+    """First as served, then with technical error pages that show a crash. `make test` has the first part only."""
     with ExitStack() as stack:
         stack.enter_context(recognisable())
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory()))

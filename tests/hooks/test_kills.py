@@ -18,9 +18,10 @@ from onboarding.hooks import delivery
 from onboarding.hooks.events import type_of
 from onboarding.models import HookDelivery
 from tests.hooks.conftest import happen, next_moment, send_due, statuses
+from tests.support.plan import size_of
 
 pytestmark = pytest.mark.django_db
-KILLS = int(os.environ.get("HOOK_KILLS", "50"))
+KILLS = int(os.environ.get("HOOK_KILLS", size_of(50, 15)))
 EVENTS = (
     "starter.recorded",
     "starter.accepted",
@@ -92,7 +93,7 @@ def test_a_killed_worker_loses_nothing(hook, ticketed, receiver, kill, moment):
     assert list(dict.fromkeys(receiver.types)) == ["starter.recorded", "starter.accepted"]
 
 
-def test_fifty_kills_lose_and_reorder_nothing(hook, ticketed, receiver, kill, record_property):
+def test_kills_lose_and_reorder_nothing(hook, ticketed, receiver, kill, record_property):
     chance = random.Random(16)
     receiver.answers = [chance.choice([204, 204, 204, 500]) for _ in range(200)]
     moments = cycle(MOMENTS)

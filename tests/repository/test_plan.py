@@ -11,7 +11,7 @@ from tests.browser import looking
 from tests.support import plan
 
 
-@pytest.mark.parametrize("name", [*plan.ONCE, *plan.SAMPLED, *plan.LONG_RUN])
+@pytest.mark.parametrize("name", [*plan.ONCE, *plan.WHOLE, *plan.SAMPLED, *plan.LONG_RUN])
 def test_each_line_of_the_plan_names_tests_that_exist(name):
     file, _, test = name.partition("::")
     path = plan.TESTS / file
@@ -88,16 +88,19 @@ def test_two_databases_together_run_each_row_of_a_smaller_sample():
 
 
 def test_a_sample_is_never_empty():
-    assert plan.spread([{"way": 0}, {"way": 1}], 3, 2) == [True, True]
+    assert plan.spread([{"way": 0}, {"way": 1}], 3, 2) == [True, False]
+    assert plan.spread([{"way": 0}, {"way": 1}, {"way": 2}], 8, 4) == [False, True, False]
 
 
 def test_a_sample_is_taken_only_where_each_test_runs_once(monkeypatch):
     file = plan.TESTS / "passes" / "test_graph_quota.py"
 
     monkeypatch.setattr(plan, "EACH_ONCE", True)
-    assert plan.sampled(file, "test_any") == 2
-    assert plan.sampled(plan.TESTS / "passes" / "handover" / "test_claim.py", "test_any") == 2
+    assert plan.sampled(file, "test_any") == plan.EVERY == 2
+    assert plan.sampled(plan.TESTS / "passes" / "test_confirm.py", "test_any") == 3
     assert plan.sampled(plan.TESTS / "graph" / "test_graph_facts.py", "test_any") == 1
+    assert plan.sampled(plan.TESTS / "guards" / "test_guards_table.py", "test_any") == 1
+    assert plan.sampled(plan.TESTS / "faults" / "test_exact_kills.py", "test_any") == 6
     assert plan.part_of("abcdefgh", 3, 1) == ("b", "e", "h")
     monkeypatch.setattr(plan, "EACH_ONCE", False)
     assert plan.sampled(file, "test_any") == 1
@@ -111,7 +114,8 @@ def test_the_documents_list_what_runs_on_one_database():
 def test_the_documents_list_of_what_a_part_runs():
     page = Path(settings.BASE_DIR, "docs/proof.md").read_text()
 
-    assert plan.table_of_samples() in page and plan.table_of_long_runs() in page
+    for table in (plan.table_of_samples(), plan.table_of_whole_tests(), plan.table_of_long_runs()):
+        assert table in page
 
 
 def test_each_width_and_screen_is_checked_by_a_page(monkeypatch):
@@ -120,7 +124,8 @@ def test_each_width_and_screen_is_checked_by_a_page(monkeypatch):
         looking.screens_of(name) for name in ("manager-home", "manager-confirm", "hr-list", "hr-starter")
     ]
 
-    assert {tuple(width for width, _ in checked) for checked in screens} == {tuple(looking.WIDTHS)}
+    assert {(checked[0][0], len(checked)) for checked in screens} == {(320, 2)}
+    assert {len(set(checked) & set(looking.AXE)) for checked in screens} == {1}
     assert set().union(*screens) == set(looking.EVERY_SCREEN)
     monkeypatch.setattr(plan, "EACH_ONCE", False)
     assert looking.screens_of("hr-list") == looking.EVERY_SCREEN

@@ -1,9 +1,9 @@
-"""On which database each test runs.
+"""On which database each test runs, and which tests and cases `make test` leaves to `make test-all`.
 
 `make test` and CI set EACH_ONCE=1: then a test runs once, on the database named here, and on both only where the
 database can change its result. A file that no line names runs on both. A test with the mark `both_databases` does too,
-in whichever file. Of some long tables it runs a part, which the second table here names. `make test-all` runs
-everything on both.
+in whichever file. Of a test with several cases every second one runs, of some fewer, of some all: two more tables here
+say so. `make test-all` runs everything on both.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 
 Database = Literal["SQLite", "PostgreSQL"]
@@ -115,8 +115,30 @@ ONCE: dict[str, tuple[Database, str]] = {
     "worker/test_worker.py": ("SQLite", "Time and the directory decide. Claiming jobs runs on both, in test_jobs.py."),
 }  # fmt: skip
 
-# A file under tests/ or one test in it, how many of its cases share one that runs, and why that is enough. A test of a
-# file that runs on both databases begins further on with PostgreSQL, so that the two take other cases.
+# Of a test with several cases one in `EVERY` runs, unless one of the two tables below names it. A test that runs on both
+# databases begins further on with PostgreSQL, so that the two take other cases.
+EVERY = 2
+# A file or folder under tests/ of which all cases run, and why.
+WHOLE: dict[str, str] = {
+    "browser": "Each case is another page or another way to leave one.",
+    "deployment": "Each file for a platform is another case.",
+    "faults": "Each kind of fault is another case. Long tables have a line of their own; the canary runs as served.",
+    "graph": "What Microsoft answers; milliseconds each.",
+    "guards/test_guards_table.py": "The guards themselves; milliseconds each.",
+    "hooks/test_addresses.py": "Addresses that must be refused; milliseconds each.",
+    "imports": "Shapes of files; milliseconds each.",
+    "lifecycle": "Each state with each change; milliseconds each.",
+    "mutation": "Milliseconds each.",
+    "performance": "Milliseconds each.",
+    "promises": "The promises; long tables have a line of their own.",
+    "repository": "Each document, text, file and folder is a case.",
+    "server": "How requests are cut; milliseconds each.",
+    "signin/test_access_tokens.py": "Forged tokens; milliseconds each.",
+    "signin/test_forged_sign_ins.py": "Forged sign-ins; milliseconds each.",
+    "site/test_settings.py": "What an installer can get wrong; milliseconds each.",
+    "site/test_who_may_what.py": "Each visitor; the test itself chooses among the requests.",
+}
+# A folder or file under tests/ or one test in it, how many of its cases share one that runs, and why that is enough.
 SAMPLED: dict[str, tuple[int, str]] = {
     "answers/test_after_the_click.py::test_a_cancelled_pass_is_deleted_in_the_end": (
         4, "Each fourth answer, by one of the two transports in turn; how each is read is tested in tests/graph."),
@@ -142,40 +164,22 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "A script that is broken; one that was not loaded leaves the same page."),
     "browser/manager/test_refused_people.py": (
         3, "The pages are made alike; each guard's words are read without a browser, in guards and promise 4."),
-    "cases/test_hr_cases.py::test_h12_every_action_from_an_old_page_is_refused": (
-        2, "Each second action; the version is compared in one place."),
     "cases/test_request_cases.py::test_s3_no_filter_in_the_administration_causes_a_server_error": (
         3, "Each third table of the administration; their filters are made alike."),
-    "cases/test_method_cases.py": (
-        2, "Each second method; the table of methods is read in tests/graph/test_methods.py."),
     "cases/test_start_cases.py::test_o3_an_unreachable_database_is_reported_with_host_and_cause": (
         3, "Each command with one of the causes in turn."),
     "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (
         6, "Each sixth part that can be broken; the others run in make test-all."),
     "faults/test_exact_kills.py": (
-        3, "Two thirds of the kills, each on one of the two databases."),
-    "guards/test_guards_everywhere.py::test_each_place_reports_a_failing_guard": (
-        2, "Each second guard; each is asked about in guards/test_guards_table.py."),
-    "guards/test_guards_everywhere.py::test_an_error_of_graph_refuses_everywhere": (
-        2, "Each guard with facts of Graph's gets one of the two errors in turn."),
+        6, "A third of the kills, each on one of the two databases."),
     "inputs/test_payloads.py::test_a_page_that_does_not_escape_is_noticed": (
         10, "Each tenth payload; all of them are on the pages of the first test."),
-    "hr/test_list_counts.py::test_list_and_counts_are_what_plain_filtering_finds": (
-        2, "Each search with few or with many found, in turn."),
     "mail/test_mail_answers.py::test_only_an_answer_about_the_address_ends_the_sending": (
         8, "Each eighth code of the RFCs; how each is read is a table."),
-    "operations/test_serve.py::test_serve_prints_the_people_and_stops_all_processes": (
-        2, "One of the two signals that stop it."),
-    "passes/handover": (
-        2, "Each case on one of the two databases in turn."),
-    "passes/test_cancellation.py::test_nobody_else_can_act_on_the_pass": (
-        2, "Each second person with an action; who may do what is one function."),
     "passes/test_cancellation.py::test_only_a_post_cancels_a_pass": (
         3, "Each third method with an action; Django's decorator refuses them."),
     "passes/test_confirm.py": (
         3, "Each third state; every state is clicked in promise 6 and read in cases."),
-    "passes/test_graph_quota.py": (
-        2, "Each case on one of the two databases in turn."),
     "policy/test_loosening.py::test_a_looser_version_waits_and_a_stricter_does_not": (
         3, "Each third setting; the direction of each is a table that another test reads."),
     "promises/test_4_only_a_safe_account_receives.py::test_an_unreadable_fact_counts_as_a_refusal": (
@@ -196,8 +200,6 @@ SAMPLED: dict[str, tuple[int, str]] = {
         4, "Each fourth of what can differ, be named or fail."),
     "tenant/test_first_run.py::test_organisation_name_is_never_run_as_a_command": (
         3, "Each third name; quoting is one function."),
-    "tenant_proof/test_modes.py": (
-        2, "Each second mode of the sandbox."),
     "tenant_proof/test_probe_passes.py::test_an_account_with_a_role_never_gets_one": (
         3, "Each third way to hold a role; each is a guard's, in guards."),
     "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (
@@ -255,6 +257,36 @@ LONG_RUN: dict[str, str] = {
         "Another control: a value that processes do keep in memory is found.",
     "faults/test_killed_probe.py::test_a_killed_command_leaves_no_probe_pass":
         "A run that ends at the same moment, in one process, in tests/tenant_proof.",
+    "browser/admin/test_admin_screens.py::test_what_an_admin_opens_fits":
+        "A table of each kind fits; each form is opened, filled in and saved in test_admin_forms.py.",
+    "browser/admin/test_freeze.py::test_an_admin_stops_a_version_that_waits":
+        "Without a browser, in policy/test_console.py and admin/test_policy_notices.py.",
+    "browser/everyone/test_keyboard.py::test_an_admin_changes_the_policy_with_the_keyboard":
+        "HR's form with the keyboard, which is made of the same parts.",
+    "browser/everyone/test_keyboard.py::test_hr_withdraws_a_starter_with_the_keyboard":
+        "HR adds a starter with the keyboard; the form is made of the same parts.",
+    "browser/everyone/test_screens.py::test_the_pages_about_other_systems_fit":
+        "The same pieces fit on HR's other pages; each page's HTML is checked in test_pseudo_locale.py.",
+    "browser/everyone/test_without_scripts.py::test_form_without_an_answer_creates_no_pass":
+        "The same form without a browser, in passes/test_confirm.py.",
+    "browser/everyone/test_without_scripts.py::test_i_did_not_see_it_takes_the_pass_back":
+        "The same button with scripts.",
+    "browser/everyone/test_without_scripts.py::test_page_without_scripts_shows_the_deadline_and_limits":
+        "Its words are read without a browser, in managers.",
+    "browser/manager/test_lost_connection.py::test_p6_cancelling_without_a_connection_changes_nothing":
+        "A click without a connection.",
+    "browser/manager/test_ready_page_polls.py::test_filled_in_form_is_not_interrupted":
+        "A form that has the focus is not interrupted.",
+    "browser/manager/test_ready_page_polls.py::test_unchanged_page_stays_and_keeps_polling":
+        "A button that disappears and returns, by the same polls.",
+    "browser/manager/test_step_up_context.py::test_unmet_context_shows_a_page_with_ways_on":
+        "Without a browser, in guards/test_step_up.py.",
+    "operations/test_serve.py::test_an_incomplete_environment_is_rebuilt":
+        "CI makes each environment from nothing.",
+    "operations/test_serve.py::test_data_and_sessions_survive_a_restart":
+        "Data survive kills in faults; a stop lets clicks finish in operations/test_restart.py.",
+    "operations/test_serve.py::test_the_quick_environment_has_all_but_the_large_packages":
+        "CI makes this environment and runs tests in it.",
 }  # fmt: skip
 
 
@@ -288,32 +320,42 @@ def is_left_to_test_all(path: Path, test: str) -> bool:
 
 
 def sampled(path: Path, test: str) -> int:
-    """How many cases of a test share one that runs: 1 where all run. A line can also name the test's folder."""
+    """How many cases of a test share one that runs: 1 where all run. The line with the longest name decides."""
     if not EACH_ONCE:
         return 1
     try:
         name = path.resolve().relative_to(TESTS).as_posix()
     except ValueError:
         return 1
-    folder = name.rpartition("/")[0]
-    every, _ = SAMPLED.get(f"{name}::{test}") or SAMPLED.get(name) or SAMPLED.get(folder) or (1, "")
-    return every
+    names = (f"{name}::{test}", name, *(str(folder) for folder in PurePosixPath(name).parents))
+    for one in names:
+        if one in SAMPLED:
+            return SAMPLED[one][0]
+        if one in WHOLE:
+            return 1
+    return EVERY
 
 
 def spread(cases: Sequence[Mapping[str, int]], every: int, first: int = 0) -> list[bool]:
     """Choose the cases of one test that run: one in `every`, always the same ones.
 
     A case has the index of its value for each parameter. The indexes are added up, so that each value of two parameters
-    with at least `every` values still occurs. Parameters that are given together count once.
+    with at least `every` values still occurs. Parameters that are given together count once. A test with fewer cases
+    than that has one that runs.
     """
     parameters = {tuple(case[name] for case in cases) for name in cases[0]}
     taken = [sum(values) % every == first % every for values in zip(*parameters, strict=True)]
-    return taken if any(taken) else [True] * len(cases)
+    return taken if any(taken) else [number == first % len(cases) for number in range(len(cases))]
 
 
 def part_of(values: Sequence[T], every: int, first: int = 0) -> tuple[T, ...]:
     """One in `every` of the values, from index `first` on, if each test runs once. Otherwise all values."""
     return tuple(values[first % every :: every] if EACH_ONCE else values)
+
+
+def size_of(whole: int, part: int) -> int:
+    """How many of something a test makes: `part` if each test runs once, otherwise `whole`."""
+    return part if EACH_ONCE else whole
 
 
 def table() -> str:
@@ -326,6 +368,12 @@ def table_of_long_runs() -> str:
     """The third table above, for docs/proof.md."""
     rows = [f"| `tests/{name}` | {instead} |" for name, instead in LONG_RUN.items()]
     return "\n".join(["| only in `make test-all` | what `make test` runs in its place |", "|---|---|", *rows])
+
+
+def table_of_whole_tests() -> str:
+    """The tests of which all cases run, for docs/proof.md."""
+    rows = [f"| `tests/{name}` | {why} |" for name, why in WHOLE.items()]
+    return "\n".join(["| tests | why all cases run |", "|---|---|", *rows])
 
 
 def table_of_samples() -> str:
