@@ -81,8 +81,9 @@ class CodeWalk:
         key = self._open(before)
         if codes.LEFT not in code.people:
             return gettext(
-                "this event starts a new key but has no authentication code made with the previous key: "
-                "SECRET_KEY was lost, or the portal did not write this event and later ones"
+                "from this event on, the authentication codes are made with another key, and no code made with "
+                "the previous key confirms the change. Either SECRET_KEY was lost, or someone other than the "
+                "portal wrote this event and perhaps later ones"
             )
         if key is None:
             return gettext(

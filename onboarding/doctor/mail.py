@@ -75,7 +75,10 @@ def _check_mail_server(_run: DoctorRun) -> Finding:
     words = (
         gettext("%(server)s answers and uses TLS. The doctor does not send a test email.")
         if settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL
-        else gettext("%(server)s answers but does not use TLS. The doctor does not send a test email.")
+        else gettext(
+            "%(server)s answers. The portal sends emails to it without TLS, because EMAIL_URL does not ask for "
+            "TLS. The doctor does not send a test email."
+        )
     )
     return Finding("ok", words % {"server": server})
 

@@ -1,4 +1,4 @@
-"""The texts of a refusal for HR and managers.
+"""The one text for accounts that only IT may know of. Every other refusal has its texts beside its guard.
 
 The portal must not reveal to HR and managers who is an administrator or can become one. Such accounts have one code and
 one text for all guards. The audit log and the email to security contain the guard's own code.

@@ -224,22 +224,27 @@ def claims_are_present(visit: Any) -> Finding:
 
 def roles_are_defined(visit: Any) -> Finding:
     registered = visit.registration(settings.SIGN_IN_CLIENT_ID)
-    fix = gettext(
-        "Add app roles for users with the values %(roles)s (%(where)s, App roles), and assign people to them."
-    ) % {"roles": ", ".join(ROLES), "where": WHERE}
     if registered is not None:
         missing = [role for role in ROLES if role not in registered.roles]
-        lacks = gettext("The registration lacks these app roles: %(roles)s.") % {"roles": ", ".join(missing)}
-        return (
-            ("wrong", lacks, fix) if missing else ("ok", gettext("The registration has all three roles."), "")
+        if not missing:
+            return "ok", gettext("The registration has all three roles."), ""
+        values = {"roles": ", ".join(missing), "where": WHERE}
+        fix = gettext(
+            "Create an app role for users with each of these values: %(roles)s (%(where)s, App roles). Then assign "
+            "people to each role (Entra admin centre, Enterprise applications, Users and groups)."
         )
+        return "wrong", gettext("The registration lacks these app roles: %(roles)s.") % values, fix % values
     people = get_user_model().objects.exclude(roles=[]).values_list("roles", flat=True)
     seen = {role for roles in people.distinct()[:1000] for role in roles}
     unseen = [role for role in ROLES if role not in seen]
     if not unseen:
         return "ok", gettext("At least one person with each role has signed in."), ""
     words, either = gettext("Nobody with the role %(roles)s has signed in yet."), gettext("or")
-    return "unknown", words % {"roles": f" {either} ".join(unseen)}, fix
+    fix = gettext(
+        "Check that the app roles exist (%(where)s, App roles), and that people are assigned to them (Entra admin "
+        "centre, Enterprise applications, Users and groups)."
+    )
+    return "unknown", words % {"roles": f" {either} ".join(unseen)}, fix % {"where": WHERE}
 
 
 _KNOWN = ("signin.client",)

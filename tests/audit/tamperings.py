@@ -395,7 +395,7 @@ NO_CODE = "this event has no authentication code"
 WRONG_CODE = "the authentication code of this event is wrong"
 OTHER_KEY = "made with a key that was not in use"
 UNREADABLE_KEY = "the authentication code of this event cannot be checked"
-NO_CODE_BEFORE = "this event starts a new key but has no authentication code made with the previous key"
+NO_CODE_BEFORE = "from this event on, the authentication codes are made with another key"
 REPLACED_KEY = "made with a key that had already been replaced"
 WITHOUT_EVENT = "the details of this event were erased, but no event records the erasure"
 

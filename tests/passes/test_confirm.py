@@ -519,7 +519,7 @@ def test_a_policy_changed_since_the_page_is_shown_again(tenant, invite, browser_
     answer = browser_of("maria").post(page_of(starter), form)
 
     assert (answer.status_code, answer.context["page_state"].code) == (409, "ready")
-    assert "within 30 minutes" in words(answer)
+    assert "expires after 30 minutes" in words(answer)
     assert creations(tenant) == []
 
 

@@ -180,5 +180,5 @@ def test_former_values_mean_only_what_loosens(person, before):
 
     assert now.second_admin == SecondAdmin.LOOSENS
     assert list_loosened(settings_with(second_admin=before), settings_with()) == []
-    assert policy.format_setting("second_admin", before).endswith("(an earlier release)")
+    assert policy.format_setting("second_admin", before).endswith("(setting of an earlier release)")
     assert policy.add_version(settings_with(lifetime_minutes=90), by=person("ada")) is False

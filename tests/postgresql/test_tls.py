@@ -124,7 +124,7 @@ def test_an_unknown_issuer_is_refused_and_explained(connect, pooler):
     with pytest.raises(OperationalError) as refused:
         connect(f"postgres://portal@{NAME}:{pooler[0].port}/portal")
 
-    assert "does not accept the certificate" in database_error_text(refused.value)
+    assert "does not trust the issuer of the database’s certificate" in database_error_text(refused.value)
     assert "?sslrootcert=" in database_error_text(refused.value)
 
 

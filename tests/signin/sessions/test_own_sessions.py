@@ -161,7 +161,7 @@ def test_nothing_is_claimed_if_the_session_is_already_gone(tenant, browser_of):
 
     page = end(first, mark).content.decode()
 
-    assert "Nothing was ended" in page and "has ended." not in page
+    assert "The session had already ended." in page and "has ended." not in page
     assert not AuditEvent.objects.filter(event="session.ended_own").exists()
 
 
