@@ -96,8 +96,8 @@ def test_a_sample_is_taken_only_where_each_test_runs_once(monkeypatch):
     file = plan.TESTS / "passes" / "test_graph_quota.py"
 
     monkeypatch.setattr(plan, "EACH_ONCE", True)
-    assert plan.sampled(file, "test_any") == plan.EVERY == 2
-    assert plan.sampled(plan.TESTS / "passes" / "test_confirm.py", "test_any") == 3
+    assert plan.sampled(file, "test_any") == plan.EVERY == 3
+    assert plan.sampled(plan.TESTS / "answers" / "test_other_entrances.py", "test_any") == 4
     assert plan.sampled(plan.TESTS / "graph" / "test_graph_facts.py", "test_any") == 1
     assert plan.sampled(plan.TESTS / "guards" / "test_guards_table.py", "test_any") == 1
     assert plan.sampled(plan.TESTS / "faults" / "test_exact_kills.py", "test_any") == 6

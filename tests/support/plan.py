@@ -2,7 +2,7 @@
 
 `make test` and CI set EACH_ONCE=1: then a test runs once, on the database named here, and on both only where the
 database can change its result. A file that no line names runs on both. A test with the mark `both_databases` does too,
-in whichever file. Of a test with several cases every second one runs, of some fewer, of some all: two more tables here
+in whichever file. Of a test with several cases every third one runs, of some fewer, of some all: two more tables here
 say so. `make test-all` runs everything on both.
 """
 
@@ -26,6 +26,7 @@ ONCE: dict[str, tuple[Database, str]] = {
     "api": ("SQLite", "Requests and texts. Parallel requests and times in a query carry the mark for both."),
     "answers": ("SQLite", "Graph's answers decide. The claims and locks behind them run on both, in passes and promise 6."),
     "audit/test_signed_heads.py": ("SQLite", "Signatures and files. The chain itself is verified on both, in promise 7."),
+    "auditors": ("SQLite", "Pages over the ORM. The rows that they read run on both, in audit and promise 7."),
     "browser": ("SQLite", "Pages and scripts. What they save is tested without a browser."),
     "cases": ("SQLite", "Driven from outside. Cases about the database carry the mark for both."),
     "connectors": ("SQLite", "Files for other products, over HTTP. The services behind them run on both, in api and hooks."),
@@ -73,6 +74,8 @@ ONCE: dict[str, tuple[Database, str]] = {
         "PostgreSQL", "An upgrade without a break is for several servers; SQLite serves one."),
     "operations/test_restart.py::test_a_stop_lets_clicks_and_jobs_finish": (
         "PostgreSQL", "Signals and processes; what they leave in the database is tested by kills on both."),
+    "operations/test_restart.py::test_two_concurrent_migrations_both_succeed": (
+        "PostgreSQL", "Several servers start at once; SQLite serves one."),
     "operations/test_runbooks.py": ("SQLite", "Pages over the ORM, and commands; what they change is tested on both."),
     "operations/test_serve.py": ("SQLite", "Processes and folders. Kills and restarts over data run on both, in faults."),
     "operations/test_static_files.py": ("SQLite", "Files; no database."),
@@ -117,7 +120,7 @@ ONCE: dict[str, tuple[Database, str]] = {
 
 # Of a test with several cases one in `EVERY` runs, unless one of the two tables below names it. A test that runs on both
 # databases begins further on with PostgreSQL, so that the two take other cases.
-EVERY = 2
+EVERY = 3
 # A file or folder under tests/ of which all cases run, and why.
 WHOLE: dict[str, str] = {
     "browser": "Each case is another page or another way to leave one.",
@@ -164,10 +167,6 @@ SAMPLED: dict[str, tuple[int, str]] = {
         2, "A script that is broken; one that was not loaded leaves the same page."),
     "browser/manager/test_refused_people.py": (
         3, "The pages are made alike; each guard's words are read without a browser, in guards and promise 4."),
-    "cases/test_request_cases.py::test_s3_no_filter_in_the_administration_causes_a_server_error": (
-        3, "Each third table of the administration; their filters are made alike."),
-    "cases/test_start_cases.py::test_o3_an_unreachable_database_is_reported_with_host_and_cause": (
-        3, "Each command with one of the causes in turn."),
     "doctor/test_doctor.py::test_exactly_the_broken_part_is_reported": (
         6, "Each sixth part that can be broken; the others run in make test-all."),
     "faults/test_exact_kills.py": (
@@ -176,12 +175,6 @@ SAMPLED: dict[str, tuple[int, str]] = {
         10, "Each tenth payload; all of them are on the pages of the first test."),
     "mail/test_mail_answers.py::test_only_an_answer_about_the_address_ends_the_sending": (
         8, "Each eighth code of the RFCs; how each is read is a table."),
-    "passes/test_cancellation.py::test_only_a_post_cancels_a_pass": (
-        3, "Each third method with an action; Django's decorator refuses them."),
-    "passes/test_confirm.py": (
-        3, "Each third state; every state is clicked in promise 6 and read in cases."),
-    "policy/test_loosening.py::test_a_looser_version_waits_and_a_stricter_does_not": (
-        3, "Each third setting; the direction of each is a table that another test reads."),
     "promises/test_4_only_a_safe_account_receives.py::test_an_unreadable_fact_counts_as_a_refusal": (
         2, "Each second fact; what each guard makes of it is in guards/test_guards_table.py."),
     "promises/test_6_the_outcome_is_always_known.py": (
@@ -198,10 +191,6 @@ SAMPLED: dict[str, tuple[int, str]] = {
         4, "Each fourth moment."),
     "tenant/test_api_registration.py": (
         4, "Each fourth of what can differ, be named or fail."),
-    "tenant/test_first_run.py::test_organisation_name_is_never_run_as_a_command": (
-        3, "Each third name; quoting is one function."),
-    "tenant_proof/test_probe_passes.py::test_an_account_with_a_role_never_gets_one": (
-        3, "Each third way to hold a role; each is a guard's, in guards."),
     "tenant/test_runs_again.py::test_differences_are_reported_and_left_unchanged": (
         5, "Each fifth of what can differ."),
     "tenant/test_runs_again.py::test_second_run_creates_only_missing_objects": (
@@ -287,6 +276,54 @@ LONG_RUN: dict[str, str] = {
         "Data survive kills in faults; a stop lets clicks finish in operations/test_restart.py.",
     "operations/test_serve.py::test_the_quick_environment_has_all_but_the_large_packages":
         "CI makes this environment and runs tests in it.",
+    "api/test_running_api.py::test_parallel_tickets_for_one_account_add_one_starter":
+        "One ticket that is sent in parallel, and one account that many add, in passes/test_one_winner.py.",
+    "browser/everyone/test_keyboard.py::test_hr_walks_through_the_list_with_the_keyboard":
+        "The keys of the list, in browser/hr/test_hr_list.py.",
+    "browser/everyone/test_sessions.py::test_half_typed_form_of_a_removed_role_does_nothing":
+        "A form that goes on after the check; a removed role is refused in signin/test_silent_sign_in.py.",
+    "browser/everyone/test_sheet.py::test_polling_page_does_not_interrupt_a_reader":
+        "The page of a manager that does not interrupt a form.",
+    "browser/everyone/test_strange_names.py::test_hrs_pages_show_it_as_text":
+        "Every text on every page, in inputs/test_payloads.py.",
+    "browser/everyone/test_strange_names.py::test_the_admins_pages_show_it_as_text":
+        "Every text on every page, in inputs/test_payloads.py.",
+    "browser/everyone/test_strange_names.py::test_the_mail_shows_it_as_text":
+        "Every text of every mail, in inputs/test_payloads.py.",
+    "browser/manager/test_lost_connection.py::test_p6_portal_that_does_not_respond_counts_as_offline":
+        "A click without a connection.",
+    "browser/manager/test_one_pass_only.py::test_two_tabs_get_one_pass_and_one_explanation":
+        "Two tabs that confirm at once.",
+    "browser/manager/test_pass_page_polls.py::test_p2_waiting_page_without_its_script_offers_a_link":
+        "The pass page without its script, which has the same part.",
+    "browser/manager/test_step_up.py::test_somebody_else_at_the_step_up_is_refused":
+        "Without a browser, in guards/test_step_up.py.",
+    "browser/manager/test_step_up.py::test_cancelled_step_up_keeps_the_session_and_creates_nothing":
+        "Without a browser, in guards/test_step_up.py.",
+    "browser/manager/test_the_pass_leaves_the_screen.py::test_page_clears_after_two_minutes_without_a_receipt":
+        "The page clears at the expiry.",
+    "cases/test_doctor_cases.py::test_sign_in_activity_unread_for_a_day_is_reported":
+        "Another daily job that fails is reported, beside it.",
+    "cases/test_mail_cases.py::test_m1_five_days_of_refused_set_up_lose_no_mail":
+        "Mail that is refused for the set-up leaves after the fix, beside it.",
+    "cases/test_mail_cases.py::test_m5_each_mail_to_the_manager_contains_the_date":
+        "Mails with dates, in mail/test_calendar.py and mail/test_digest.py.",
+    "cases/test_manager_cases.py::test_o15_a_page_that_updates_automatically_writes_no_warning":
+        "Requests of every kind write no warning, in operations/test_log_lines.py.",
+    "faults/test_killed_webhooks.py::test_killed_workers_lose_and_reorder_no_webhook":
+        "Kills at each moment, in hooks/test_kills.py.",
+    "tenant/test_api_registration.py::test_organisation_name_of_the_api_is_never_run":
+        "Names that look like commands, in test_first_run.py.",
+    "tenant/test_first_run.py::test_a_graph_registration_that_trusts_something_else_is_reported":
+        "What differs and is reported, in test_runs_again.py.",
+    "tenant/test_role_groups.py::test_group_name_is_never_run_as_a_command":
+        "Names that look like commands, in test_first_run.py.",
+    "tenant/test_role_groups.py::test_holders_beside_the_groups_are_shown":
+        "Holders of roles, in test_holders.py.",
+    "tenant/test_role_groups.py::test_group_and_role_can_be_added_later":
+        "What is missing is created by another run, in test_runs_again.py.",
+    "tenant/test_stops.py::test_failed_read_stops_the_script":
+        "Calls that fail, beside it.",
 }  # fmt: skip
 
 
