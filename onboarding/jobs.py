@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from onboarding import clock
 from onboarding.models import Heartbeat, Job
@@ -84,13 +84,13 @@ def enqueue_job(key: str, *, priority: Job.Priority, due_at: datetime | None = N
     due = due_at or now
     job, made = Job.objects.get_or_create(key=key, defaults={"priority": priority, "due_at": due})
     if not made:
-        waiting = Job.objects.filter(pk=job.pk)
         # A running job may have read the state before this change, so it runs again.
         late = Q(due_at__gt=due) | Q(locked_until__gt=now)
         ended = Q(done_at__isnull=False) | Q(failed_at__isnull=False)
-        waiting.filter(late | ended | ~Q(priority=priority)).update(
-            due_at=due, priority=priority, done_at=None, failed_at=None
-        )
+        then = Case(When(late | ended | ~Q(priority=priority), then=Value(due)), default=F("due_at"))
+        # The row is written also if nothing in it changes: until this change is committed, no worker claims the job, which
+        # would read the state before it and find nothing to do.
+        Job.objects.filter(pk=job.pk).update(due_at=then, priority=priority, done_at=None, failed_at=None)
 
 
 def claim_job(now: datetime, among: Q | None = None) -> Job | None:
