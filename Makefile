@@ -75,7 +75,7 @@ cases: dev-environment page-tools  ## drive each case that was once found, as an
 	@DATABASE_URL= $(PYTEST) tests/cases tests/browser -k "cases or $(shell seq -s ' or ' -f 'test_p%g_' 1 9) or $(shell seq -s ' or ' -f 'test_h%g_' 1 12)"
 
 breaks: dev-environment  ## break each promise once, in a copy, and show that a test turns red
-	@$(DEV) -m tests.repository.breaks $(if $(EACH_ONCE),--sample)
+	@EACH_ONCE= $(DEV) -m tests.repository.breaks $(if $(EACH_ONCE),--sample)
 
 breaks-all: dev-environment  ## the same, and undo the fix of each case once: that case's own test must notice (half an hour)
 	@$(DEV) -m tests.repository.breaks --all

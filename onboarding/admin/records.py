@@ -101,8 +101,9 @@ MEANINGS = {
         "cause."
     ),
     "stopped": _(
-        "The portal could not read the sign-in methods of an account with an emergency stop. It keeps "
-        "trying. The last error shows the cause."
+        "The portal could not read the sign-in methods of an account with an emergency stop, so the email to "
+        "security does not list them. The last error shows the cause. If the portal no longer tries, start this job "
+        "again."
     ),
     "daily": _(
         "The daily clean-up failed, so the portal may keep some personal details for too long. It keeps "

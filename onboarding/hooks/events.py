@@ -33,7 +33,7 @@ TITLES: dict[str, Words] = {
     "accepted": _("HR accepted a starter"),
     "account_found": _("The account of a starter appeared in Entra"),
     "refused": _("A starter needs attention"),
-    "invited": _("The portal queued the email with the link for a starter’s manager"),
+    "invited": _("A starter’s manager or stand-in can now open the starter’s page"),
     "escalated": _("On the first day, nobody requested a pass for a starter in time"),
     "pass_created": _("A pass was created for a starter"),
     "pass_used": _("A starter’s pass was used"),

@@ -516,7 +516,7 @@ class Migration(migrations.Migration):
                     "failed_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Set if the portal no longer tries this job. An admin can then start the job again.",
+                        help_text="Set if this job failed for too long. An admin can then start the job again.",
                         null=True,
                         verbose_name="failed",
                     ),

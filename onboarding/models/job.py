@@ -45,7 +45,7 @@ class Job(models.Model):
         _("failed"),
         null=True,
         blank=True,
-        help_text=_("Set if the portal no longer tries this job. An admin can then start the job again."),
+        help_text=_("Set if this job failed for too long. An admin can then start the job again."),
     )
     last_error = models.CharField(_("last error"), max_length=300, blank=True, default="")
 

@@ -48,6 +48,10 @@ HAS_A_PASS = _(
     "administration shows its state."
 )
 IS_STOPPED = _("An emergency stop is in force for this person. Two people in HR must end it first.")
+TOOK_PART_IN_STOPPED = _(
+    "This person took part in an onboarding with an emergency stop that is still in force. Two people in HR must end "
+    "the stop first."
+)
 IS_BEHIND_THE_POLICY = _(
     "The portal still needs this person’s data. The person was recently an admin, or wrote or activated a "
     "policy version that is in force, was recently in force or may still come into force. Try again later."
@@ -104,6 +108,8 @@ def find_reason_against(person: OnePerson) -> Words:
         return HAS_A_PASS
     if person.starters.filter(stopped_at__isnull=False, erased_at=None).exists():
         return IS_STOPPED
+    if Starter.objects.filter(_took_part(person), stopped_at__isnull=False, erased_at=None).exists():
+        return TOOK_PART_IN_STOPPED
     if person.users.filter(people_behind_policies(clock.now())).exists():
         return IS_BEHIND_THE_POLICY
     return ""

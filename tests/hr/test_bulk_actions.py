@@ -160,9 +160,12 @@ def test_hr_learns_which_managers_have_no_mailbox(browser_of, four, tenant):
     tenant.tenant.accounts["maria"].properties["mail"] = None
     page = select_starters(hanna, "send", four[0])
 
-    told = outcomes_of(page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"})))
+    answer = page_of(hanna.post("/hr/together/", hidden_of(page) | {"step": "do-send"}))
 
-    assert told == {"Noor de Vries": "No email was sent, because the manager or stand-in has no mailbox."}
+    assert outcomes_of(answer) == {
+        "Noor de Vries": "No email was sent, because the manager or stand-in has no mailbox."
+    }
+    assert "1 of 1 failed" in answer and 'data-tone="problem"' in answer
     assert not Mail.objects.filter(kind="invitation").exists()
 
 

@@ -162,6 +162,14 @@ def test_an_unfinished_starter_and_helpers_cannot_be_erased(record, person):
     assert not AuditEvent.objects.filter(event="person.erasure_asked").exists()
 
 
+def test_helpers_of_a_stopped_starter_cannot_be_erased(withdrawn, person):
+    Starter.objects.update(stopped_at=timezone.now())
+
+    for who in (MARIA, HANNA):
+        with pytest.raises(ErasureRefused, match="took part in an onboarding with an emergency stop"):
+            requests.ask_for_erasure(who.object_id, by=person("ada"), reason="x")
+
+
 def test_the_author_of_the_policy_cannot_be_erased(person, policy_says):
     policy_says(attempts=1)
 

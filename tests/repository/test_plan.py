@@ -92,6 +92,14 @@ def test_a_sample_is_never_empty():
     assert plan.spread([{"way": 0}, {"way": 1}, {"way": 2}], 8, 4) == [False, True, False]
 
 
+def test_each_language_and_each_person_without_a_right_is_tried(monkeypatch):
+    monkeypatch.setattr(plan, "EACH_ONCE", True)
+
+    assert plan.sampled(plan.TESTS / "site" / "test_translations.py", "test_any") == 1
+    assert plan.sampled(plan.TESTS / "starters" / "test_withdraw.py", "test_nobody_but_hr_withdraws") == 1
+    assert plan.sampled(plan.TESTS / "starters" / "test_withdraw.py", "test_any") == plan.EVERY
+
+
 def test_a_sample_is_taken_only_where_each_test_runs_once(monkeypatch):
     file = plan.TESTS / "passes" / "test_graph_quota.py"
 

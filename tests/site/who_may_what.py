@@ -384,8 +384,8 @@ def asks(visitor: Visitor, place: Place) -> tuple[Ask, ...]:
     """The kinds of request that a visitor sends. `make test` sends a part of them, `make test-all` all.
 
     In `make test`, one of the invalid sessions tries each route. Every other visitor sends GET and POST to a manager's
-    pages, where a pass is requested and shown. To each other route of the portal a third of them sends GET and a third
-    POST, and one of them each other kind. To the routes of Django's admin and to the further addresses of a route a
+    pages, where a pass is requested and shown. To each other route of the portal half of them send GET and half of them
+    POST, and a sixth each other kind. To the routes of Django's admin and to the further addresses of a route a
     sixth of them sends GET and a sixth POST, and one of them sends each other kind to the admin.
     """
     if not plan.EACH_ONCE:
@@ -395,12 +395,15 @@ def asks(visitor: Visitor, place: Place) -> tuple[Ask, ...]:
         return () if turn % len(ENDED) else place.asks
     names = PLACES[place.route.parameters]
     turn_here = turn + names.index(place.names)
-    one_of_three, one_of_six = set(MAIN_ASKS[turn_here % 3 :][:1]), set(MAIN_ASKS[turn_here % 6 :][:1])
+    one_of_two, one_of_six = {MAIN_ASKS[turn_here % 2]}, set(MAIN_ASKS[turn_here % 6 :][:1])
     is_managers = place.route.name.startswith("managers:")
     if place.names != names[0] and not is_managers:
         return tuple(ask for ask in place.asks if ask in one_of_six)
-    main = set(MAIN_ASKS) if is_managers else one_of_three if place.route.name in OURS else one_of_six
-    in_turn = {ask for ask in EVERY_ASK if (turn + EVERY_ASK.index(ask)) % len(VALID) == 0} - set(MAIN_ASKS)
+    if place.route.name in OURS:
+        main, every = (set(MAIN_ASKS) if is_managers else one_of_two), 6
+    else:
+        main, every = one_of_six, len(VALID)
+    in_turn = {ask for ask in EVERY_ASK if (turn + EVERY_ASK.index(ask)) % every == 0} - set(MAIN_ASKS)
     return tuple(ask for ask in place.asks if ask in main | in_turn)
 
 

@@ -78,7 +78,7 @@ class Database:
             return False
         try:
             with closing(sqlite3.connect(self.file, timeout=1)) as connection:
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN EXCLUSIVE")  # a stopped reader is in the way of every writer too
                 connection.rollback()
         except sqlite3.OperationalError:
             return True

@@ -138,22 +138,18 @@ def _reschedule_all(request: HttpRequest, chosen: list[Any], form: Any) -> list[
 def _send_links(request: HttpRequest, chosen: list[Any], _form: Any) -> list[dict[str, Any]]:
     """Send one link after the other. Each one costs one round trip for the facts of the guards."""
 
+    without_mailbox = gettext("No email was sent, because the manager or stand-in has no mailbox.")
+    success = gettext("The portal is emailing the link to the manager or stand-in.")
+
     def send_one(starter: Any) -> str | None:
         sent_at = invitations.send_link(starter=starter, by=request.user, in_bulk=True)
         if sent_at is not None:
             return describe_recent_link(sent_at)
-        return (
-            None
-            if starter.confirmer_mail
-            else gettext("No email was sent, because the manager or stand-in has no mailbox.")
-        )
+        return None if starter.confirmer_mail else without_mailbox
 
-    return [
-        _run_for_one(
-            request, starter, send_one, gettext("The portal is emailing the link to the manager or stand-in.")
-        )
-        for starter in chosen
-    ]
+    rows = [_run_for_one(request, starter, send_one, success) for starter in chosen]
+    # Without an email HR has to give the link to the manager, so such a row is not done.
+    return [{**row, "is_done": row["is_done"] and row["message"] != without_mailbox} for row in rows]
 
 
 def _withdraw_all(request: HttpRequest, chosen: list[Any], form: Any) -> list[dict[str, Any]]:
