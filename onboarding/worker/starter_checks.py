@@ -21,6 +21,8 @@ from onboarding.starters.timetable import Timetable
 log = logging.getLogger(__name__)
 
 CHECK_FAR, CHECK_NEAR, CHECK_SOON = timedelta(hours=6), timedelta(minutes=15), timedelta(seconds=2)
+# A stored refusal stays if the guards' facts could not be read. While it holds the link back, the check soon tries again.
+CHECK_REFUSED = timedelta(minutes=3)
 CHECK_LATE, CHECKED_ON_FOR = timedelta(days=1), timedelta(days=30)
 
 
@@ -144,4 +146,6 @@ def _next_check(starter: Starter) -> datetime | None:
     if now > due.closes:
         return now + CHECK_LATE if now < due.closes + CHECKED_ON_FOR else None
     near = now >= due.invited - timedelta(days=1) or not starter.account_id
-    return min([now + (CHECK_NEAR if near else CHECK_FAR), *due.moments_after(now)])
+    holds_link_back = starter.problem == Starter.Problem.REFUSED and starter.state == StarterState.RECORDED
+    wait = CHECK_REFUSED if holds_link_back and now >= due.invited else CHECK_NEAR if near else CHECK_FAR
+    return min([now + wait, *due.moments_after(now)])
