@@ -13,7 +13,7 @@ _WHEN = {
     "accepted": "HR accepted it",
     "account_found": "the expected account appeared in Entra",
     "refused": "a check found what prevents a pass; the obstacles say what",
-    "invited": "the manager got the link",
+    "invited": "the manager or stand-in can open the starter’s page",
     "escalated": "nobody had confirmed by the set hour",
     "pass_created": "a pass was created",
     "pass_used": "the starter signed in with it",
