@@ -494,3 +494,12 @@ def test_the_window_of_a_25_hour_day_opens_on_time(record_at):
 
     assert opens == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30, for the first time
     assert closes == datetime(2026, 10, 30, 2, 30, tzinfo=UTC)
+
+
+def test_a_refused_starter_whose_link_is_due_is_checked_soon(record):
+    starter = record("noor")
+    starter.problem = Starter.Problem.REFUSED
+
+    again = starter_checks._next_check(starter)
+
+    assert again is not None and again - timezone.now() <= timedelta(minutes=3)
