@@ -32,7 +32,7 @@ STEPS = {"ready": "check_ready", "claim": "claim_issue", "create": "create_pass"
 
 
 class Abandoned(BaseException):
-    """An error that no `except Exception` catches."""
+    """An error that no `except Exception` catches. It ends the request; the process goes on."""
 
 
 def raise_error(kind: type[BaseException], *arguments: Any) -> NoReturn:
