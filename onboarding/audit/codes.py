@@ -23,9 +23,9 @@ from onboarding.models import AuditCode, AuditEvent, AuditKey
 
 KEY_CHANGED = "audit.key_changed"  # the first event with another key; its facts name both
 KEY_BYTES = 32
-# BY is the actor, as `tenant id/object id`. REQUESTED_BY is the person for whom an application acted. ROW is the number of
-# the actor's row, which stays when the person is erased.
-BY, REQUESTED_BY, ROW = "by", "requested_by", "row"
+BY = "by"  # the actor, as `tenant id/object id`
+REQUESTED_BY = "requested_by"  # the person for whom an application acted
+ROW = "row"  # the primary key of the actor's row, which stays when the person is erased
 # Beside them, at a change of key: the code of the key that was in use before.
 LEFT = "left"
 

@@ -147,5 +147,7 @@ def _next_check(starter: Starter) -> datetime | None:
         return now + CHECK_LATE if now < due.closes + CHECKED_ON_FOR else None
     near = now >= due.invited - timedelta(days=1) or not starter.account_id
     holds_link_back = starter.problem == Starter.Problem.REFUSED and starter.state == StarterState.RECORDED
-    wait = CHECK_REFUSED if holds_link_back and now >= due.invited else CHECK_NEAR if near else CHECK_FAR
+    wait = CHECK_NEAR if near else CHECK_FAR
+    if holds_link_back and now >= due.invited:
+        wait = CHECK_REFUSED
     return min([now + wait, *due.moments_after(now)])

@@ -110,6 +110,7 @@ class HandOvers:
     system: OtherSystem
     temporary: Path
     began: float
+    served: set[int] = field(default_factory=set)  # the processes that served before the first crash
     answers: list[requests.Response] = field(default_factory=list)
 
     def person(self, key: str) -> Visitor:
@@ -205,6 +206,7 @@ def hand_overs(request: pytest.FixtureRequest) -> Iterator[HandOvers]:
                 [{**fault, "method": "POST", "path": "/temporaryAccessPassMethods"}]
             )
             assert running.click(marias[0], next(waiting)).status == 503
+        done.served = set(running.serving())
         for number, (step, kind) in enumerate(orders):
             done.crash(marias[number % 4], next(waiting), step, kind)
         running.settle()
@@ -359,6 +361,11 @@ def test_the_other_system_followed_each_pass(hand_overs: HandOvers) -> None:
 
 def test_every_outcome_is_known(hand_overs: HandOvers) -> None:
     hand_overs.portal.assert_sound()
+
+
+def test_no_crash_ends_a_process(hand_overs: HandOvers) -> None:
+    """Requests of other people go on in the same process, whatever this one raised."""
+    assert set(hand_overs.portal.serving()) == hand_overs.served
 
 
 # --- And what is there is found -----------------------------------------------------------------------------------
